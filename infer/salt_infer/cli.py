@@ -1,0 +1,78 @@
+"""``salt-infer``: tiles in, submission out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from salt_infer import console
+from salt_infer.errors import BAD_TILES
+from salt_infer.progress import Bar
+from salt_infer.views import TTA_NAMES
+
+_PATH = click.Path(path_type=Path)
+_SHARE = click.FloatRange(0.0, 1.0)
+
+
+@click.command("salt-infer", epilog="Exit codes: 0 done; 1 failed; 2 bad usage; 3 bad tiles.")
+@click.option(
+    "--images", type=_PATH, required=True, metavar="PATH",
+    help="Directory (searched recursively) or .zip of 101x101 PNG tiles.",
+)  # fmt: skip
+@click.option(
+    "--out", type=_PATH, required=True, metavar="FILE.csv",
+    help="Submission to write: id,rle_mask, sorted by id.",
+)  # fmt: skip
+@click.option("--model", "-m", type=_PATH, metavar="FILE", help="Model; default: the shipped one.")
+@click.option(
+    "--batch-size", "-b", type=click.IntRange(1, 4096), default=32, show_default=True,
+    help="Tiles a batch.",
+)  # fmt: skip
+@click.option(
+    "--workers", "-j", "decode_workers", type=click.IntRange(1, 256), metavar="N",
+    help="Threads that decode; default: one for each CPU.",
+)  # fmt: skip
+@click.option(
+    "--tta", type=click.Choice(TTA_NAMES),
+    help="Test-time augmentation; default: the model's.",
+)  # fmt: skip
+@click.option("--threshold", type=_SHARE, help="A pixel is salt above this; default: the model's.")
+@click.option(
+    "--gate", type=_SHARE,
+    help="A tile may have salt where the judge says more than this; default: the model's.",
+)  # fmt: skip
+@click.option(
+    "--on-error", type=click.Choice(["stop", "skip", "empty"]), default="skip", show_default=True,
+    help="A bad tile ends the run, is left out, or gets an empty mask.",
+)  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
+@click.option(
+    "--progress/--no-progress", default=None,
+    help="Show a progress bar; default: where stderr is a terminal.",
+)  # fmt: skip
+@click.option("--report", type=_PATH, metavar="FILE.json", help="Write what the run did as JSON.")
+@click.option(
+    "--labels", type=_PATH, metavar="PATH",
+    help="True masks to score against: CSV of id,rle_mask, or directory or .zip of PNGs.",
+)  # fmt: skip
+@click.version_option(package_name="salt-toolkit")
+@click.pass_context
+def cli(context: click.Context, /, progress: bool | None, **request: Any) -> None:
+    """Find salt in seismic tiles and write the masks as run-length strings."""
+    # The runtime takes a while to import: --help and usage errors do not wait for it.
+    from salt_infer.job import Job, run
+
+    with Bar("salt-infer", progress) as bar:
+        report = run(Job(**request), bar)
+    for line in report.lines():
+        click.echo(line)
+    if report.bad:
+        click.echo(f"salt-infer: {len(report.bad)} bad tile(s), named above", err=True)
+        context.exit(BAD_TILES)
+
+
+def main() -> NoReturn:
+    """Entry point of the ``salt-infer`` command."""
+    console.run(cli)

@@ -1,0 +1,49 @@
+"""The edge of every command line here: errors become one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from salt_infer.errors import SaltError
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+TERMINATED = 143  # 128 + SIGTERM
+
+
+def run(command: click.Command) -> NoReturn:
+    """Run a click command and exit: 0 done, 1 failed, 2 bad usage, 3 bad tiles, 130 Ctrl-C."""
+    signal.signal(signal.SIGTERM, _terminate)
+    name = command.name or "salt"
+    try:
+        code = command.main(prog_name=name, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(f"{name}: interrupted, no output written", err=True)
+        code = INTERRUPTED
+    except SaltError as error:
+        click.echo(f"{name}: {error}", err=True)
+        code = error.exit_code
+    sys.exit(code)
+
+
+def launch(module: str, extra: str) -> NoReturn:
+    """Run ``module.cli`` of a package whose dependencies are an extra and may be missing."""
+    try:
+        command = importlib.import_module(module).cli
+    except ModuleNotFoundError as error:
+        click.echo(f"{error.name} is not installed; pip install 'salt-toolkit[{extra}]'", err=True)
+        sys.exit(1)
+    run(command)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """SIGTERM unwinds like Ctrl-C does, so that temporary files go away."""
+    sys.exit(TERMINATED)

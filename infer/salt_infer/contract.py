@@ -1,0 +1,99 @@
+"""What a model file promises: JSON in its ONNX metadata under ``salt.contract``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any, Self
+
+from salt_infer.errors import ContractError
+from salt_infer.views import TTA_NAMES, Tta
+
+METADATA_KEY = "salt.contract"
+VERSION = 1
+
+# Names in the graph; export writes them and the session asks for them.
+TILES, GATE = "tiles", "gate"
+PROBABILITY, SALT, KEPT = "probability", "salt", "kept"
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelContract:
+    """All that a consumer of the file may rely on, and where the file comes from.
+
+    Attributes:
+        architecture: the network, in a line for people.
+        gated: the graph takes ``gate``, gives ``kept``, and decodes only the tiles it keeps.
+        precision: arithmetic of the network, such as ``fp32``; I/O types never change.
+        opset: ONNX operator set.
+        threshold: default; a pixel is salt where its probability is above it.
+        gate: default; a tile may have salt where the judge's probability is above it.
+        tta: default test-time augmentation.
+        tile_px: edge of the square tiles.
+        canvas_px: edge after padding, inside the graph.
+        padding: how the canvas is filled, inside the graph.
+        mean, std: normalisation of grey values in 0..1, inside the graph.
+        checkpoints: sha256 of each checkpoint in the file; more than one is an ensemble.
+        versions: of the packages that wrote it.
+        validation: the score and what it was measured on.
+        verification: what comparing the file with the network measured.
+        contract_version: of this format.
+    """
+
+    architecture: str
+    gated: bool
+    precision: str
+    opset: int
+    threshold: float
+    gate: float
+    tta: Tta
+    tile_px: int
+    canvas_px: int
+    padding: str
+    mean: float
+    std: float
+    checkpoints: tuple[str, ...]
+    versions: Mapping[str, str]
+    validation: Mapping[str, Any]
+    verification: Mapping[str, Any]
+    contract_version: int = VERSION
+
+    def __post_init__(self) -> None:
+        for name in ("threshold", "gate"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
+                raise ContractError(f"contract has {name} {value!r}, expected within 0..1")
+        if self.tta not in TTA_NAMES:
+            raise ContractError(f"contract has tta {self.tta!r}, expected one of {TTA_NAMES}")
+
+    def to_json(self) -> str:
+        """Canonical JSON: the same contract always gives the same text."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Parse a contract.
+
+        Raises:
+            ContractError: not JSON, another version, or a field missing or unknown.
+        """
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ContractError(f"the contract is not JSON ({error})") from error
+        if not isinstance(value, dict):
+            raise ContractError(f"the contract is a {type(value).__name__}, expected an object")
+        version = value.get("contract_version")
+        if version != VERSION:
+            raise ContractError(
+                f"the model has contract version {version!r}, this program reads {VERSION}; "
+                "update salt-toolkit, or export the checkpoint anew"
+            )
+        fields = {field.name for field in dataclasses.fields(cls)}
+        if fields != value.keys():
+            raise ContractError(
+                f"the contract lacks {sorted(fields - value.keys())} and has unknown "
+                f"{sorted(value.keys() - fields)}; export the checkpoint anew"
+            )
+        return cls(**(value | {"checkpoints": tuple(value["checkpoints"])}))

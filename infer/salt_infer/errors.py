@@ -1,0 +1,68 @@
+"""Every error the toolkit raises on purpose.
+
+::
+
+    SaltError
+    ├── UsageError          the request cannot be carried out as asked
+    │   ├── InputError        no such folder or zip, no tiles in it, two tiles with one id
+    │   └── OutputExistsError the output is there already and --overwrite was not given
+    ├── TileError           one tile cannot be read (a run goes on past it)
+    ├── BadTilesError       tiles could not be read and the run was told to stop there
+    ├── RleError            a run-length string is malformed
+    ├── LabelError          labels are missing, malformed, or do not fit the tiles
+    └── ModelError          the model file cannot be used
+        └── ContractError     its contract is missing, newer, or says something else than its graph
+
+Each message gives what was seen, what was expected, and how to fix it. Command lines turn a
+``SaltError`` into one line on stderr and an exit code; nothing else is caught there.
+"""
+
+from __future__ import annotations
+
+BAD_TILES = 3  # exit code wherever a tile could not be read
+
+
+class SaltError(Exception):
+    """Base of every error raised on purpose by this toolkit."""
+
+    exit_code: int = 1
+
+
+class UsageError(SaltError):
+    """The request cannot be carried out as asked; exit code 2."""
+
+    exit_code = 2
+
+
+class InputError(UsageError):
+    """The tiles asked for cannot be listed."""
+
+
+class OutputExistsError(UsageError):
+    """The output exists and overwriting was not asked for."""
+
+
+class TileError(SaltError):
+    """One tile cannot be read; the message is a single line."""
+
+
+class BadTilesError(SaltError):
+    """Tiles could not be read, and the run was told to stop at the first."""
+
+    exit_code = BAD_TILES
+
+
+class RleError(SaltError):
+    """A run-length string is malformed."""
+
+
+class LabelError(SaltError):
+    """Labels are missing, malformed, or do not fit the tiles."""
+
+
+class ModelError(SaltError):
+    """A model file cannot be used."""
+
+
+class ContractError(ModelError):
+    """A model's contract is missing, too new, or contradicts its graph."""

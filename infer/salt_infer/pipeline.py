@@ -1,0 +1,200 @@
+"""Tiles to run-length strings: decode, run and encode at the same time, in bounded memory.
+
+::
+
+    tiles -> groups -> [decode, a pool] -> [run, one thread] -> [encode, one thread] -> rows
+
+Each arrow is :func:`_staged`: results come out in the order the groups went in, with a fixed
+number in flight. Group boundaries depend on the list of tiles alone, so nothing in the output
+depends on timing. The calling thread only waits, which is why Ctrl-C is answered at once.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer import png, rle, views
+from salt_infer.errors import TileError
+from salt_infer.session import BatchResult, ModelSession
+from salt_infer.tiles import BadTile, Tile, TileSource
+from salt_infer.views import Tta
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """How tiles become masks.
+
+    Attributes:
+        threshold: a pixel is salt where its mean probability is above this, 0..1.
+        gate: a tile may have salt where the judge's probability is above this, 0..1.
+        tta: test-time augmentation.
+        batch_size: tiles a batch.
+        decode_workers: threads that read and decode.
+    """
+
+    threshold: float
+    gate: float
+    tta: Tta
+    batch_size: int = 32
+    decode_workers: int = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class MaskedBatch:
+    """Finished tiles, in the order of the source.
+
+    Attributes:
+        ids: of the tiles that could be read.
+        rle: their run-length strings.
+        salt: float32 [N], the judge's probability of each.
+        bad: tiles of the same group that could not be read.
+    """
+
+    ids: list[str]
+    rle: list[str]
+    salt: npt.NDArray[np.float32]
+    bad: list[BadTile]
+
+
+class StageClock:
+    """Busy seconds of each stage, summed over its threads."""
+
+    def __init__(self) -> None:
+        self.busy_s: dict[str, float] = {"decode": 0.0, "run": 0.0, "encode": 0.0}
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.busy_s[stage] += time.perf_counter() - started
+
+
+class _Decoded(NamedTuple):
+    ids: list[str]
+    tiles: npt.NDArray[np.uint8]  # [N, 101, 101]
+    bad: list[BadTile]
+
+
+class _Ran(NamedTuple):
+    decoded: _Decoded
+    result: BatchResult | None  # None where no tile of the group could be read
+
+
+def masks_of(
+    source: TileSource, model: ModelSession, options: RunOptions, clock: StageClock
+) -> Iterator[MaskedBatch]:
+    """Yield finished batches in the order of ``source.tiles``.
+
+    Closing the generator early, or an exception in the caller, cancels what is in flight.
+
+    Raises:
+        ModelError: the model failed; bad tiles do not raise, they are in ``MaskedBatch.bad``.
+    """
+
+    def decode(group: Sequence[Tile]) -> _Decoded:
+        with clock("decode"):
+            return _decode(source, group)
+
+    def run(decoded: _Decoded) -> _Ran:
+        with clock("run"):
+            if not decoded.ids:
+                return _Ran(decoded, None)
+            return _Ran(decoded, model.run(views.make(decoded.tiles, options.tta), options.gate))
+
+    def encode(ran: _Ran) -> MaskedBatch:
+        with clock("encode"):
+            return _encode(ran, options)
+
+    workers = options.decode_workers
+    with (
+        _pool(workers, "decode") as decoders,
+        _pool(1, "run") as runner,
+        _pool(1, "encode") as encoder,
+        _cancelling(model),
+    ):
+        decoded = _staged(decoders, decode, _groups(source.tiles, options.batch_size), workers + 1)
+        ran = _staged(runner, run, decoded, in_flight=2)
+        yield from _staged(encoder, encode, ran, in_flight=2)
+
+
+def _staged(
+    pool: ThreadPoolExecutor, work: Callable[[_In], _Out], items: Iterable[_In], in_flight: int
+) -> Iterator[_Out]:
+    """``map(work, items)`` on a pool: results in order, at most ``in_flight`` unfinished."""
+    waiting: collections.deque[Future[_Out]] = collections.deque()
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) >= in_flight:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _groups(tiles: Sequence[Tile], size: int) -> Iterator[Sequence[Tile]]:
+    for start in range(0, len(tiles), size):
+        yield tiles[start : start + size]
+
+
+def _decode(source: TileSource, group: Sequence[Tile]) -> _Decoded:
+    ids: list[str] = []
+    bad: list[BadTile] = []
+    tiles = np.empty((len(group), *rle.TILE_SHAPE), dtype=np.uint8)
+    for tile in group:
+        try:
+            tiles[len(ids)] = png.decode(source.read(tile))
+            ids.append(tile.id)
+        except TileError as error:
+            bad.append(BadTile(tile, str(error)))
+    return _Decoded(ids, tiles[: len(ids)], bad)
+
+
+def _encode(ran: _Ran, options: RunOptions) -> MaskedBatch:
+    ids, _, bad = ran.decoded
+    if ran.result is None:
+        return MaskedBatch([], [], np.empty(0, dtype=np.float32), bad)
+    probability = views.merge(ran.result.probability, options.tta)
+    texts = [""] * len(ids)
+    for index, text in zip(
+        ran.result.kept.tolist(),
+        rle.encode(probability > np.float32(options.threshold)),
+        strict=True,
+    ):
+        texts[index] = text
+    return MaskedBatch(ids, texts, ran.result.salt, bad)
+
+
+@contextlib.contextmanager
+def _pool(workers: int, name: str) -> Iterator[ThreadPoolExecutor]:
+    """A pool that drops its waiting work on the way out, rather than finish it."""
+    pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _cancelling(model: ModelSession) -> Iterator[None]:
+    """Stop the batch in the runtime when the run is given up."""
+    try:
+        yield
+    except BaseException:
+        model.cancel()
+        raise

@@ -1,0 +1,135 @@
+"""One PNG tile, as bytes, to pixels; what counts as a bad tile.
+
+The file is walked chunk by chunk before anything is decompressed: a tile from an unknown source
+must not make the decoder allocate more than a tile needs, and a flipped bit must not become a
+plausible mask. Pillow by itself checks neither the size first nor the CRC of image data.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from salt_infer.errors import TileError
+from salt_infer.rle import TILE_SHAPE
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# A 101x101 tile of the widest accepted kind (RGBA) is 41 kB before compression. What is larger
+# than this by a hundred times holds something that is not a tile.
+MAX_FILE_BYTES = 4 * 1024 * 1024
+
+_COLOUR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
+# (bit depth, colour type), PNG specification 3rd edition, table 8
+_ACCEPTED = {(8, 0), (8, 2), (8, 6), (1, 3), (2, 3), (4, 3), (8, 3), (1, 0), (16, 0)}
+_ACCEPTED_TEXT = "8-bit grey, RGB, RGBA, palette, 1-bit grey or 16-bit grey"
+
+
+def decode(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> npt.NDArray[np.uint8]:
+    """Decode a tile to 8-bit grey.
+
+    RGB becomes luma (ITU-R 601; exact where the channels are equal, as in every TGS tile), alpha
+    is dropped, 16 bits are scaled to 8 with rounding.
+
+    Args:
+        data: the whole PNG file.
+        shape: rows and columns that the tile must have.
+
+    Returns:
+        uint8 array of that shape, 0..255.
+
+    Raises:
+        TileError: anything but a sound PNG of that size in an accepted mode.
+    """
+    pixels = _pixels(data, shape)
+    if pixels.dtype == np.uint8:
+        return pixels
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)  # round(v * 255 / 65535)
+
+
+def decode_mask(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> npt.NDArray[np.uint8]:
+    """Decode a mask: uint8 of ``shape``, 1 wherever a pixel is above 0.
+
+    TGS masks are 16-bit {0, 65535} where there is salt and 8-bit where there is none, so the only
+    sound rule is ``> 0``.
+
+    Raises:
+        TileError: as for :func:`decode`.
+    """
+    return (_pixels(data, shape) > 0).astype(np.uint8)
+
+
+def encode(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """Encode a uint8 [H, W] array as an 8-bit grey PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _pixels(data: bytes, shape: tuple[int, int]) -> npt.NDArray[Any]:
+    """Pixels as stored: uint8, or uint16 for 16-bit grey; [H, W]."""
+    _check_structure(data, shape)
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            if image.mode.startswith("I;16"):
+                return np.array(image, dtype=np.uint16)
+            return np.array(image.convert("L"), dtype=np.uint8)
+    except (OSError, SyntaxError, ValueError, zlib.error, struct.error) as error:
+        raise TileError(f"image data cannot be decoded ({_one_line(error)})") from error
+
+
+def _check_structure(data: bytes, shape: tuple[int, int]) -> None:
+    if not data:
+        raise TileError("empty file (0 bytes)")
+    if len(data) > MAX_FILE_BYTES:
+        raise TileError(f"file is larger than {MAX_FILE_BYTES} bytes, too large for a tile")
+    if not data.startswith(SIGNATURE):
+        raise TileError(f"not a PNG: starts with {data[:8].hex(' ')}, expected 89 50 4e 47 ...")
+    chunks = list(_chunks(data))
+    if chunks[0] != (b"IHDR", 8 + 8, 13):
+        raise TileError("damaged PNG: the first chunk is not a 13-byte IHDR")
+    _check_header(data, shape)
+    if b"IDAT" not in {name for name, _, _ in chunks}:
+        raise TileError("damaged PNG: no image data (IDAT)")
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """(name, offset of the body, length) of each chunk up to IEND, with its CRC checked."""
+    position = len(SIGNATURE)
+    while True:
+        if position + 12 > len(data):
+            raise TileError(f"truncated: the file ends at byte {len(data)}, before IEND")
+        length, name = struct.unpack_from(">I4s", data, position)
+        end = position + 8 + length
+        if end + 4 > len(data):
+            raise TileError(f"truncated: the file ends at byte {len(data)}, before IEND")
+        (stored,) = struct.unpack_from(">I", data, end)
+        if zlib.crc32(memoryview(data)[position + 4 : end]) != stored:
+            raise TileError(f"damaged PNG: wrong checksum in chunk {_name(name)} at {position}")
+        yield name, position + 8, length
+        if name == b"IEND":
+            return
+        position = end + 4
+
+
+def _check_header(data: bytes, shape: tuple[int, int]) -> None:
+    width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
+    if (height, width) != shape:
+        raise TileError(f"is {width}x{height} pixels, expected {shape[1]}x{shape[0]}")
+    if (depth, colour) not in _ACCEPTED:
+        kind = _COLOUR_TYPES.get(colour, f"colour type {colour}")
+        raise TileError(f"is {depth}-bit {kind}, expected {_ACCEPTED_TEXT}")
+
+
+def _name(name: bytes) -> str:
+    return name.decode("ascii") if name.isalpha() else name.hex()
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

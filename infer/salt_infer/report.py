@@ -1,0 +1,87 @@
+"""What a run did: counts, speed, where the time went, which tiles were bad."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from salt_infer.contract import ModelContract
+from salt_infer.tiles import BadTile, shown
+
+
+@dataclasses.dataclass(frozen=True)
+class RunReport:
+    """Outcome of one run.
+
+    Attributes:
+        out: the published file, or None where there is none.
+        tiles: tiles found.
+        rows: rows written.
+        with_salt: rows with a mask.
+        bad: tiles that could not be read.
+        startup_s: seconds to list the tiles and load the model.
+        wall_s: seconds from the first read to the last row.
+        busy_s: seconds of work by stage, summed over its threads.
+        model: path, sha256, provider and contract of the model.
+        options: threshold, gate and the other settings of the run.
+        score: mean precision against the labels given, or None.
+        empty_score: what all-empty masks would score on them, or None.
+    """
+
+    out: str | None
+    tiles: int
+    rows: int
+    with_salt: int
+    bad: tuple[BadTile, ...]
+    startup_s: float
+    wall_s: float
+    busy_s: dict[str, float]
+    model: dict[str, Any]
+    options: dict[str, Any]
+    score: float | None = None
+    empty_score: float | None = None
+
+    @property
+    def tiles_per_s(self) -> float:
+        return self.rows / self.wall_s if self.wall_s else 0.0
+
+    def to_json(self) -> str:
+        """All of it, indented, with a line end."""
+        value = dataclasses.asdict(self) | {
+            "tiles_per_s": self.tiles_per_s,
+            "bad": [
+                {"id": shown(bad.tile.id), "path": shown(bad.tile.path), "reason": bad.reason}
+                for bad in self.bad
+            ],
+        }
+        return json.dumps(value, indent=2) + "\n"
+
+    def lines(self) -> list[str]:
+        """The same in a few lines for people."""
+        busy = ", ".join(
+            f"{stage} {seconds:.2f} s ({share:.0%})"
+            for stage, seconds in self.busy_s.items()
+            for share in [seconds / self.wall_s if self.wall_s else 0.0]
+        )
+        lines = [
+            f"{self.rows} of {self.tiles} tiles -> {self.out} ({self.with_salt} with salt)",
+            f"{self.wall_s:.2f} s, {self.tiles_per_s:.1f} tiles/s, after {self.startup_s:.2f} s "
+            "of start-up",
+            f"busy: {busy}",
+        ]
+        if self.score is not None:
+            lines.append(f"score {self.score:.4f} (all-empty masks: {self.empty_score:.4f})")
+        return lines
+
+
+def describe_model(
+    path: str, sha256: str, provider: str, contract: ModelContract
+) -> dict[str, Any]:
+    """The model's part of a report."""
+    return {
+        "path": path,
+        "sha256": sha256,
+        "provider": provider,
+        "contract": dataclasses.asdict(contract),
+    }

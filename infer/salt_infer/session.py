@@ -1,0 +1,167 @@
+"""Opens a model file, checks it against its contract, runs one batch."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES, ModelContract
+from salt_infer.errors import ContractError, ModelError
+
+try:
+    import onnxruntime
+except ModuleNotFoundError as error:
+    raise ModelError(
+        "ONNX Runtime is not installed; pip install 'salt-toolkit[cpu]', or 'salt-toolkit[gpu]' "
+        "for NVIDIA GPUs (never both)"
+    ) from error
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchResult:
+    """What the model says of N tiles in V views.
+
+    Attributes:
+        probability: float32 [K, V, 101, 101] in 0..1, each view in its own orientation; one
+            entry for each kept tile.
+        salt: float32 [N], the judge's probability that a tile has salt, mean over its views.
+        kept: int64 [K], ascending: the tiles that the gate lets pass.
+    """
+
+    probability: npt.NDArray[np.float32]
+    salt: npt.NDArray[np.float32]
+    kept: npt.NDArray[np.int64]
+
+
+class ModelSession:
+    """A model file loaded into ONNX Runtime; gated and dense files behave alike."""
+
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        """Load and check a model.
+
+        Args:
+            path: the ``.onnx`` file.
+            threads: threads of the runtime; as many as this process may use if not given.
+
+        Raises:
+            ModelError: not there, not a model that ONNX Runtime loads.
+            ContractError: no contract, or one that contradicts the graph.
+        """
+        self.path = path
+        self._session = _load(path, threads or available_cpus())
+        self.contract = _contract(self._session, path)
+        _check_io(self._session, self.contract, path)
+        self._run_options = onnxruntime.RunOptions()
+        self._outputs = [output.name for output in self._session.get_outputs()]
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the model file."""
+        with open(self.path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    @property
+    def provider(self) -> str:
+        """The execution provider in first place."""
+        return str(self._session.get_providers()[0])
+
+    def run(self, tiles: npt.NDArray[np.uint8], gate: float) -> BatchResult:
+        """Run one batch.
+
+        Args:
+            tiles: uint8 [N, V, 101, 101].
+            gate: 0..1; tiles whose ``salt`` is not above it are not kept.
+
+        Raises:
+            ModelError: the runtime failed, or :meth:`cancel` was called.
+        """
+        limit = np.float32(gate)
+        feeds: dict[str, Any] = {TILES: tiles}
+        if self.contract.gated:
+            feeds[GATE] = np.asarray(limit)
+        try:
+            values = self._session.run(self._outputs, feeds, self._run_options)
+        except Exception as error:  # the runtime's own exceptions share no narrower base
+            raise ModelError(f"{self.path} failed on a batch of {tiles.shape}: {error}") from error
+        named = dict(zip(self._outputs, values, strict=True))
+        probability, salt = np.asarray(named[PROBABILITY]), np.asarray(named[SALT])
+        if self.contract.gated:
+            return BatchResult(probability, salt, np.asarray(named[KEPT]))
+        kept = np.flatnonzero(salt > limit)
+        return BatchResult(probability if len(kept) == len(salt) else probability[kept], salt, kept)
+
+    def cancel(self) -> None:
+        """Make a batch that is running in another thread end early, with a ModelError."""
+        running, self._run_options = self._run_options, onnxruntime.RunOptions()
+        running.terminate = True
+
+
+def default_model() -> Path:
+    """The model that ships with the package."""
+    return Path(str(resources.files("salt_infer") / "models" / "default.onnx"))
+
+
+def available_cpus() -> int:
+    """CPUs that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _load(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    if not path.is_file():
+        raise ModelError(f"{path} does not exist; expected a file written by salt-export")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # Idle threads that spin would take the cores from those that decode and encode.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3  # errors arrive as exceptions
+    try:
+        # Loaded by path, not from bytes: the runtime then refuses external data outside the
+        # model's folder.
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime's own exceptions share no narrower base
+        reason = " ".join(str(error).split())
+        raise ModelError(f"{path} cannot be loaded by ONNX Runtime ({reason})") from error
+
+
+def _contract(session: onnxruntime.InferenceSession, path: Path) -> ModelContract:
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        raise ContractError(
+            f"{path} has no {METADATA_KEY!r} in its metadata; expected a file that salt-export "
+            "wrote: export the checkpoint again"
+        )
+    try:
+        return ModelContract.from_json(text)
+    except ContractError as error:
+        raise ContractError(f"{path}: {error}") from error
+
+
+def _check_io(session: onnxruntime.InferenceSession, contract: ModelContract, path: Path) -> None:
+    """The graph must have the inputs and outputs that the contract stands for."""
+    edge = contract.tile_px
+    inputs = {TILES: ("tensor(uint8)", [None, None, edge, edge])}
+    outputs = {
+        PROBABILITY: ("tensor(float)", [None, None, edge, edge]),
+        SALT: ("tensor(float)", [None]),
+    }
+    if contract.gated:
+        inputs[GATE] = ("tensor(float)", [])
+        outputs[KEPT] = ("tensor(int64)", [None])
+    for kind, expected, nodes in (
+        ("inputs", inputs, session.get_inputs()),
+        ("outputs", outputs, session.get_outputs()),
+    ):
+        seen = {node.name: (node.type, [_fixed(size) for size in node.shape]) for node in nodes}
+        if seen != expected:
+            raise ContractError(f"{path} has {kind} {seen}, its contract promises {expected}")
+
+
+def _fixed(size: int | str | None) -> int | None:
+    return size if isinstance(size, int) else None

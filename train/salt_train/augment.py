@@ -1,0 +1,64 @@
+"""Random changes to a batch of training tiles, in batched torch on whatever device they are on."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from salt_train.config import AugmentConfig
+
+
+def augment(
+    tiles: Tensor, masks: Tensor, config: AugmentConfig, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Change tiles and their masks alike in shape, and the tiles in brightness.
+
+    Args:
+        tiles: float [B, 1, H, W] in 0..1.
+        masks: float [B, H, W], 0 or 1.
+        config: bounds of the changes.
+        generator: CPU generator; the same state gives the same changes on any device.
+
+    Returns:
+        Tiles and masks of the same shapes, tiles still in 0..1, masks still 0 or 1.
+    """
+    warped, warped_masks = _warp(tiles, masks, _matrices(len(tiles), config, generator))
+    return _relight(warped, config, generator), warped_masks
+
+
+def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    return low + (high - low) * torch.rand(count, generator=generator)
+
+
+def _matrices(count: int, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    """Affine maps [B, 2, 3] from output to input, in units of half the tile's edge."""
+    turn = math.radians(config.rotate_deg)
+    angle = _uniform(count, -turn, turn, generator)
+    zoom = 1.0 / _uniform(count, config.scale_low, config.scale_high, generator)
+    flip = torch.where(torch.rand(count, generator=generator) < config.hflip, -1.0, 1.0)
+    shift_x = _uniform(count, -2 * config.shift, 2 * config.shift, generator)
+    shift_y = _uniform(count, -2 * config.shift, 2 * config.shift, generator)
+    cos, sin = angle.cos() * zoom, angle.sin() * zoom
+    rows = [torch.stack([cos * flip, -sin, shift_x], 1), torch.stack([sin * flip, cos, shift_y], 1)]
+    return torch.stack(rows, 1)
+
+
+def _warp(tiles: Tensor, masks: Tensor, matrices: Tensor) -> tuple[Tensor, Tensor]:
+    both = torch.cat([tiles, masks[:, None].to(tiles.dtype)], dim=1)
+    grid = F.affine_grid(matrices.to(tiles.device), list(both.shape), align_corners=False)
+    warped = F.grid_sample(
+        both, grid, mode="bilinear", padding_mode="reflection", align_corners=False
+    )
+    return warped[:, :1], (warped[:, 1] > 0.5).to(masks.dtype)
+
+
+def _relight(tiles: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    def draw(bound: float) -> Tensor:
+        return _uniform(len(tiles), -bound, bound, generator).to(tiles.device)[:, None, None, None]
+
+    mean = tiles.mean(dim=(1, 2, 3), keepdim=True)
+    lit = (tiles - mean) * (1.0 + draw(config.contrast)) + mean + draw(config.brightness)
+    return lit.clamp(0.0, 1.0) ** torch.exp2(draw(config.gamma))

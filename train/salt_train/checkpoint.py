@@ -1,0 +1,141 @@
+"""Checkpoints: plain tensors and JSON, so that loading one can never run code.
+
+A file holds ``{"format", "version", "meta": JSON text, "weights": state dict}`` and, for a run
+that can be resumed, ``"run"`` with the training weights and the optimiser's tensors.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from salt_train.config import TrainConfig
+from salt_train.errors import CheckpointError
+from salt_train.model import SaltNet
+
+FORMAT = "salt-checkpoint"
+VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """A trained network and what is known of it.
+
+    Attributes:
+        config: the run's settings.
+        epoch: finished epochs.
+        scores: what validation measured; JSON values only.
+        weights: averaged weights, the ones to deploy.
+        run: tensors needed to resume, or None.
+        history: one dict an epoch.
+    """
+
+    config: TrainConfig
+    epoch: int
+    scores: dict[str, Any]
+    weights: dict[str, Tensor]
+    run: dict[str, Any] | None = None
+    history: tuple[dict[str, Any], ...] = ()
+
+
+def save(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a checkpoint whole or not at all: to a temporary name first, then by rename."""
+    meta = {
+        "config": checkpoint.config.to_json(),
+        "epoch": checkpoint.epoch,
+        "scores": checkpoint.scores,
+        "history": list(checkpoint.history),
+    }
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "meta": json.dumps(meta, sort_keys=True),
+        "weights": checkpoint.weights,
+        "run": checkpoint.run,
+    }
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        CheckpointError: unreadable, holds more than tensors and plain values (pickled code is
+            refused, not run), or was written by a newer version.
+    """
+    content = _read(path)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise CheckpointError(f"{path} is not a salt-train checkpoint; expected one it wrote")
+    if content.get("version") != VERSION:
+        raise CheckpointError(
+            f"{path} has checkpoint version {content.get('version')}, this program reads "
+            f"{VERSION}; update salt-toolkit"
+        )
+    try:
+        meta = json.loads(content["meta"])
+        return Checkpoint(
+            config=TrainConfig.from_json(meta["config"]),
+            epoch=meta["epoch"],
+            scores=meta["scores"],
+            weights=content["weights"],
+            run=content["run"],
+            history=tuple(meta["history"]),
+        )
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{path} is damaged: its description lacks {error}") from error
+
+
+def _read(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} does not exist") from error
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} is not a plain checkpoint: it is damaged, or it holds pickled objects that "
+            "could run code, which are never loaded"
+        ) from error
+    except (OSError, RuntimeError, EOFError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise CheckpointError(f"{path} cannot be read ({reason})") from error
+
+
+def build_model(checkpoint: Checkpoint) -> SaltNet:
+    """The network with the checkpoint's weights, in evaluation mode.
+
+    Raises:
+        CheckpointError: weights do not fit the described network, or are not finite.
+    """
+    model = SaltNet(checkpoint.config.model)
+    try:
+        model.load_state_dict(checkpoint.weights)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"weights do not fit {checkpoint.config.model.architecture}: {error}"
+        ) from error
+    for name, tensor in model.state_dict().items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise CheckpointError(f"weight {name} has values that are not finite")
+    return model.eval()
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

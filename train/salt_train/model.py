@@ -1,0 +1,195 @@
+"""The network: U-Net on a ResNet, with SCSE, hypercolumn and a binary judge.
+
+Ronneberger et al., "U-Net", 2015; Roy et al., "Concurrent Spatial and Channel Squeeze &
+Excitation", 2018; Hariharan et al., "Hypercolumns", 2015. The judge, which says from the
+encoder alone whether a tile has any salt, is the case study's.
+
+Padding, normalising and cropping are part of the network, so that training, export and
+inference cannot disagree about them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from salt_train.config import ModelConfig
+from salt_train.encoder import Encoder
+
+
+class Logits(NamedTuple):
+    """``mask``: float [B, tile, tile]; ``judge``: float [B]. Both before the sigmoid."""
+
+    mask: Tensor
+    judge: Tensor
+
+
+class SaltNet(nn.Module):
+    """Tiles to logits. ``encode``, ``judge`` and ``decode`` are apart so that an exported graph
+    can stop after the judge.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config.depth, config.width, config.stem_pool)
+        self.decoder = Decoder(self.encoder.channels, config)
+        self.head = Head(len(self.decoder.blocks), config)
+        self.judge_head = Judge(self.encoder.channels[-1], config)
+
+    def forward(self, tiles: Tensor) -> Logits:
+        """float [B, 1, tile, tile] in 0..1 -> Logits."""
+        features = self.encode(tiles)
+        return Logits(self.decode(features), self.judge(features))
+
+    def encode(self, tiles: Tensor) -> list[Tensor]:
+        """float [B, 1, tile, tile] in 0..1 -> feature maps, finest first."""
+        before, after = padding(self.config)
+        normal = (tiles - self.config.mean) / self.config.std
+        canvas = F.pad(normal, (before, after, before, after), mode="replicate")
+        maps: list[Tensor] = self.encoder(canvas)
+        return maps
+
+    def judge(self, features: list[Tensor]) -> Tensor:
+        """Feature maps -> float [B], logit of "this tile has salt"."""
+        logit: Tensor = self.judge_head(features[-1])
+        return logit
+
+    def decode(self, features: list[Tensor]) -> Tensor:
+        """Feature maps -> float [B, tile, tile], logit of "this pixel is salt"."""
+        logits: Tensor = self.head(self.decoder(features))
+        before, _ = padding(self.config)
+        inside = slice(before, before + self.config.tile_px)
+        return logits[:, 0, inside, inside]
+
+
+def padding(config: ModelConfig) -> tuple[int, int]:
+    """Pixels added before and after each axis; 101 -> 128 is (13, 14)."""
+    total = config.canvas_px - config.tile_px
+    return total // 2, total - total // 2
+
+
+class Decoder(nn.Module):
+    """Feature maps, finest first -> decoder levels, finest first.
+
+    The finest level has half the canvas' size with a subpixel head, and its full size without.
+    """
+
+    def __init__(self, channels: list[int], config: ModelConfig) -> None:
+        super().__init__()
+        width = config.decoder_channels
+        # A level at canvas size has no skip: the stem has halved the canvas before the first map.
+        skips = [*reversed(channels[:-1]), *([] if config.subpixel_head else [0])]
+        below = [channels[-1], *[width] * (len(skips) - 1)]
+        self.blocks = nn.ModuleList(
+            DecoderBlock(inputs + skip, width, config.scse_reduction)
+            for inputs, skip in zip(below, skips, strict=True)
+        )
+
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
+        x = features[-1]
+        skips: list[Tensor | None] = [*reversed(features[:-1]), None]
+        levels: list[Tensor] = []
+        for block, skip in zip(self.blocks, skips, strict=False):
+            x = block(x, skip)
+            levels.insert(0, x)
+        return levels
+
+
+class DecoderBlock(nn.Module):
+    """Bilinear upsampling by 2, the skip beside it, two 3x3 convolutions, SCSE."""
+
+    def __init__(self, inputs: int, outputs: int, scse_reduction: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(inplace=True),
+        )
+        self.scse = Scse(outputs, scse_reduction) if scse_reduction else nn.Identity()
+
+    def forward(self, x: Tensor, skip: Tensor | None) -> Tensor:
+        x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+        if skip is not None:
+            x = torch.cat([x, skip], dim=1)
+        result: Tensor = self.scse(self.body(x))
+        return result
+
+
+class Scse(nn.Module):
+    """Channel gate plus spatial gate. The dense layers are 1x1 convolutions: their result for one
+    tile then does not depend on how many others are in the batch.
+    """
+
+    def __init__(self, channels: int, reduction: int) -> None:
+        super().__init__()
+        hidden = max(1, channels // reduction)
+        self.channel = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(channels, hidden, 1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(hidden, channels, 1),
+        )
+        self.spatial = nn.Conv2d(channels, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * (torch.sigmoid(self.channel(x)) + torch.sigmoid(self.spatial(x)))
+
+
+class Head(nn.Module):
+    """Decoder levels, finest first -> mask logits [B, 1, S, S].
+
+    A 1x1 convolution over concatenated upsampled levels is the sum of each level's 1x1 projection,
+    upsampled: the same function without the wide full-resolution tensor.
+    """
+
+    def __init__(self, levels: int, config: ModelConfig) -> None:
+        super().__init__()
+        width = config.hypercolumn_channels
+        self.projections = nn.ModuleList(
+            nn.Conv2d(config.decoder_channels, width, 1, bias=level == 0)
+            for level in range(levels if width else 0)
+        )
+        outputs = 4 if config.subpixel_head else 1
+        self.last = nn.Conv2d(width or config.decoder_channels, outputs, 3, padding=1)
+
+    def forward(self, levels: list[Tensor]) -> Tensor:
+        x = levels[0]
+        if len(self.projections):
+            x = torch.relu(self._column(levels))
+        logits: Tensor = self.last(x)
+        return F.pixel_shuffle(logits, 2) if logits.shape[1] == 4 else logits
+
+    def _column(self, levels: list[Tensor]) -> Tensor:
+        """Sum of the projected levels at the finest size, added from the coarsest up: upsampling a
+        running sum by 2 each time costs a fraction of upsampling each level by itself.
+        """
+        x = self.projections[-1](levels[-1])
+        for projection, level in zip(
+            reversed(self.projections[:-1]), reversed(levels[:-1]), strict=True
+        ):
+            x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+            x = x + projection(level)
+        total: Tensor = x
+        return total
+
+
+class Judge(nn.Module):
+    """Coarsest feature map -> logit of "has salt", [B]."""
+
+    def __init__(self, channels: int, config: ModelConfig) -> None:
+        super().__init__()
+        self.hidden = nn.Conv2d(2 * channels, config.judge_channels, 1)
+        self.dropout = nn.Dropout(config.judge_dropout)
+        self.last = nn.Conv2d(config.judge_channels, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pooled = torch.cat([x.mean((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)], dim=1)
+        logit: Tensor = self.last(self.dropout(torch.relu(self.hidden(pooled))))
+        return logit.flatten()
