@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from pathlib import Path
@@ -92,8 +93,12 @@ class _Run:
         """Run all batches, publish, report."""
         self.watcher.started(self.tiles)
         started = time.perf_counter()
-        for batch in pipeline.masks_of(source, self.model, self.options, self.clock):
-            self._take(batch)
+        # Closed at once where a signal arrives in this loop: what is in flight is dropped.
+        with contextlib.closing(
+            pipeline.masks_of(source, self.model, self.options, self.clock)
+        ) as batches:
+            for batch in batches:
+                self._take(batch)
         self.wall_s = time.perf_counter() - started
         report = self._report(str(self.job.out))
         self.submission.publish()

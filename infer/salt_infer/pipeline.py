@@ -16,7 +16,7 @@ import contextlib
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
@@ -99,7 +99,7 @@ class _Ran(NamedTuple):
 
 def masks_of(
     source: TileSource, model: ModelSession, options: RunOptions, clock: StageClock
-) -> Iterator[MaskedBatch]:
+) -> Generator[MaskedBatch]:
     """Yield finished batches in the order of ``source.tiles``.
 
     Closing the generator early, or an exception in the caller, cancels what is in flight.

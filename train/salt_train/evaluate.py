@@ -40,7 +40,7 @@ def predict(
         stacked = views.make(tiles[start : start + batch_size], tta)
         count, ways = stacked.shape[:2]
         batch = to_input(stacked.reshape(count * ways, *stacked.shape[2:]), device)
-        logits = model(batch.contiguous(memory_format=torch.channels_last))
+        logits = model(batch)
         mask = torch.sigmoid(logits.mask.float()).cpu().numpy()
         judge = torch.sigmoid(logits.judge.float()).cpu().numpy()
         probability.append(views.merge(mask.reshape(stacked.shape), tta))
@@ -62,14 +62,31 @@ def masks(
 
 def scores(model: SaltNet, data: Dataset, tta: Tta) -> dict[str, float]:
     """Score and judge accuracy on labelled tiles, with the default threshold and gate."""
-    prediction = predict(model, data.tiles, tta)
-    predicted = masks(prediction)
+    return _summary(predict(model, data.tiles, tta), data)
+
+
+def _summary(prediction: Prediction, data: Dataset) -> dict[str, float]:
     has_salt = data.masks.any(axis=(1, 2))
     judged = prediction.salt > DEFAULT_GATE
     return {
-        "score": metric.score(data.masks, predicted).mean,
+        "score": metric.score(data.masks, masks(prediction)).mean,
         "score_ungated": metric.score(data.masks, masks(prediction, gate=0.0)).mean,
         "judge_accuracy": float((judged == has_salt).mean()),
-        "false_salt": float(np.count_nonzero(judged & ~has_salt)),
-        "missed_salt": float(np.count_nonzero(~judged & has_salt)),
+        "false_salt": int(np.count_nonzero(judged & ~has_salt)),
+        "missed_salt": int(np.count_nonzero(~judged & has_salt)),
+    }
+
+
+def final_scores(model: SaltNet, data: Dataset) -> dict[str, float]:
+    """:func:`scores` as deployed, with the flip, and beside it what puts them in proportion:
+    the score without the flip, of empty masks, the number of tiles, the standard error.
+    """
+    prediction = predict(model, data.tiles, "hflip")
+    per_tile = metric.score(data.masks, masks(prediction)).per_tile
+    return {
+        **_summary(prediction, data),
+        "score_standard_error": float(per_tile.std(ddof=1) / np.sqrt(len(per_tile))),
+        "score_without_tta": scores(model, data, "none")["score"],
+        "score_of_empty_masks": float(1.0 - data.masks.any(axis=(1, 2)).mean()),
+        "tiles": len(data),
     }

@@ -22,7 +22,7 @@ from salt_train.checkpoint import Checkpoint
 from salt_train.config import TrainConfig
 from salt_train.dataset import Dataset
 from salt_train.errors import CheckpointError, TrainError
-from salt_train.evaluate import scores, to_input
+from salt_train.evaluate import final_scores, scores, to_input
 from salt_train.losses import total_loss
 from salt_train.model import SaltNet
 from salt_train.schedule import learning_rate, stage_at
@@ -58,7 +58,9 @@ class Trainer:
         self.validation_data = data.subset(fold == config.fold)
         self.device = torch.device(options.device)
         torch.manual_seed(config.seed)
-        self.model = SaltNet(config.model).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.layout = _memory_format(config)
+        self.model = SaltNet(config.model).to(self.device)
+        self.model.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.optimizer = torch.optim.AdamW(
             _parameter_groups(self.model, config.weight_decay), lr=config.stages[0].learning_rate
@@ -75,13 +77,22 @@ class Trainer:
         return max(1, len(self.train_data) // self.config.batch_size)
 
     def run(self) -> Checkpoint:
-        """Train the epochs that are left; returns the last checkpoint."""
+        """Train the epochs that are left, then score as deployed; returns the last checkpoint."""
         self.options.out.mkdir(parents=True, exist_ok=True)
         while self.epoch < self.config.epochs:
             row = self._epoch()
             self.history.append(row)
             self._save(row)
-        return checkpoints.load(self.options.out / LAST)
+        last = checkpoints.load(self.options.out / LAST)
+        measured = final_scores(self.average, self.validation_data)
+        scored = dataclasses.replace(last, scores=self._origin() | measured)
+        checkpoints.save(scored, self.options.out / LAST)
+        return scored
+
+    def _origin(self) -> dict[str, Any]:
+        """What a score was measured on."""
+        config = self.config
+        return {"split_sha256": self.split, "fold": config.fold, "folds": config.folds}
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of the same run.
@@ -147,7 +158,7 @@ class Trainer:
         masks = torch.from_numpy(self.train_data.masks[batch]).to(self.device).float()
         tiles, masks = augment(tiles, masks, config.augment, torch.default_generator)
         with self._autocast():
-            logits = self.model(tiles.contiguous(memory_format=torch.channels_last))
+            logits = self.model(tiles.contiguous(memory_format=self.layout))
         loss = total_loss(logits, masks, stage.loss, config.judge_weight)
         value = float(loss.detach())
         if not np.isfinite(value):
@@ -178,9 +189,8 @@ class Trainer:
         )
 
     def _save(self, row: dict[str, Any]) -> None:
-        measured = {"split_sha256": self.split, "fold": self.config.fold, **row}
         plain = Checkpoint(
-            self.config, self.epoch, measured, dict(self.average.state_dict()),
+            self.config, self.epoch, self._origin() | row, dict(self.average.state_dict()),
             history=tuple(self.history),
         )  # fmt: skip
         run = {
@@ -194,6 +204,13 @@ class Trainer:
             checkpoints.save(plain, self.options.out / BEST)
         lines = "".join(json.dumps(entry) + "\n" for entry in self.history)
         (self.options.out / METRICS).write_text(lines)
+
+
+def _memory_format(config: TrainConfig) -> torch.memory_format:
+    """Channels last, which is faster, except where oneDNN corrupts memory: in the backward pass of
+    strided 1x1 convolutions of fewer than 16 channels (uxlfoundation/oneDNN#6035).
+    """
+    return torch.channels_last if config.model.width >= 16 else torch.contiguous_format
 
 
 def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -1,0 +1,46 @@
+# demo   24 example tiles to a scored submission with the shipped model
+# test   lint, types and tests
+# check  lint and types alone
+# bench  the short benchmarks
+# clean  forget what the others installed and wrote
+
+PYTHON ?= python3
+DEMO := .venv
+DEV := .venv-dev
+PYTEST ?= -m "slow or not slow"
+PACKAGE := setup.cfg pyproject.toml constraints.txt $(wildcard infer/salt_infer/*.py infer/salt_infer/models/*)
+
+.PHONY: demo test check bench clean
+
+demo: $(DEMO)/.installed
+	$(DEMO)/bin/salt-infer --images examples/tiles --out submission.csv \
+		--labels examples/masks --overwrite
+
+test: check
+	$(DEV)/bin/python -m pytest $(PYTEST)
+
+check: $(DEV)/.installed
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/mypy
+
+bench: $(DEV)/.installed
+	$(DEV)/bin/python benchmarks/rle.py
+
+# The user's way: a wheel, without torch. build/ would put files that are gone into it.
+$(DEMO)/.installed: $(PACKAGE)
+	$(PYTHON) -m venv $(DEMO)
+	rm -rf build
+	$(DEMO)/bin/pip install --quiet --force-reinstall --no-deps .
+	$(DEMO)/bin/pip install --quiet --constraint constraints.txt '.[cpu]'
+	rm -rf build
+	touch $@
+
+# The developer's way: editable, with everything the tests need.
+$(DEV)/.installed: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(DEV)
+	$(DEV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(DEMO) $(DEV) build dist submission.csv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,66 @@
+"""Small real models and tiles that many tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def tgs() -> Path:
+    """Folder with the real data; tests that use it are skipped where it is not set."""
+    folder = os.environ.get("SALT_TGS")
+    if not folder:
+        pytest.skip("SALT_TGS is not set: it names the folder with the competition's train.zip")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def tile_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with tiles/ and masks/ of 40 synthetic tiles."""
+    from salt_train import synthetic
+
+    folder = tmp_path_factory.mktemp("synthetic")
+    synthetic.write(synthetic.draw(40, seed=1), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real checkpoint of a small network, trained for a few steps on synthetic tiles."""
+    from salt_train import synthetic
+    from salt_train.config import ModelConfig, TrainConfig, default_stages
+    from salt_train.loop import LAST, RunOptions, Trainer
+
+    out = tmp_path_factory.mktemp("tiny")
+    config = TrainConfig(
+        model=ModelConfig(width=16, decoder_channels=8, hypercolumn_channels=8, judge_channels=8),
+        stages=default_stages(2, 3e-3),
+        folds=4,
+        batch_size=8,
+        warmup_steps=1,
+    )
+    Trainer(config, RunOptions(out, progress=False), synthetic.draw(40, seed=2)).run()
+    return out / LAST
+
+
+def _export(checkpoint: Path, out: Path, gated: bool) -> Path:
+    from salt_export.cli import VERIFY_TILES, export
+    from salt_train import synthetic
+
+    export(checkpoint, out, gated, synthetic.draw(VERIFY_TILES, seed=0).tiles, overwrite=False)
+    return out
+
+
+@pytest.fixture(scope="session")
+def dense_model(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _export(tiny_checkpoint, tmp_path_factory.mktemp("models") / "dense.onnx", gated=False)
+
+
+@pytest.fixture(scope="session")
+def gated_model(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _export(tiny_checkpoint, tmp_path_factory.mktemp("models") / "gated.onnx", gated=True)

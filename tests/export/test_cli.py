@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from salt_export import graph, parity
+from salt_export.cli import export
+from salt_export.errors import ParityError
+from salt_infer.contract import METADATA_KEY, ModelContract
+from salt_infer.errors import OutputExistsError
+from salt_train import checkpoint as checkpoints
+from salt_train import synthetic
+from salt_train.errors import CheckpointError
+
+TILES = synthetic.draw(14, seed=0).tiles
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    code = "import sys; from salt_export import main; sys.argv[0] = 'salt-export'; main()"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("gated", [False, True], ids=["dense", "gated"])
+def test_the_file_is_sound_and_tells_what_it_is(
+    request: pytest.FixtureRequest, tiny_checkpoint: Path, gated: bool
+) -> None:
+    path = request.getfixturevalue("gated_model" if gated else "dense_model")
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    assert [entry.key for entry in model.metadata_props] == [METADATA_KEY]
+    contract = ModelContract.from_json(model.metadata_props[0].value)
+    assert contract.gated == gated
+    assert contract.checkpoints == (checkpoints.sha256(tiny_checkpoint),)
+    assert contract.validation["score"] == checkpoints.load(tiny_checkpoint).scores["score"]
+    assert contract.opset == graph.OPSET == model.opset_import[0].version
+    assert 0 < contract.verification["probability"] <= contract.verification["tolerance"]
+    assert contract.verification["batch_sizes"] == [1, 2, 7]
+    assert not any(tensor.external_data for tensor in model.graph.initializer)
+
+
+def test_uint8_goes_straight_into_a_cast(dense_model: Path, gated_model: Path) -> None:
+    """TensorRT takes uint8 input no other way (but to read its shape)."""
+    for path in (dense_model, gated_model):
+        users = [node.op_type for node in onnx.load(path).graph.node if "tiles" in node.input]
+        assert set(users) <= {"Cast", "Shape"}
+
+
+def test_any_number_of_tiles_and_views(dense_model: Path) -> None:
+    session = onnxruntime.InferenceSession(dense_model, providers=["CPUExecutionProvider"])
+    for shape in [(1, 1), (3, 2), (64, 1), (2, 5)]:
+        probability, salt = session.run(None, {"tiles": np.zeros((*shape, 101, 101), np.uint8)})
+        assert probability.shape == (*shape, 101, 101)
+        assert salt.shape == shape[:1]
+
+
+def test_two_exports_have_the_same_bytes(
+    tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
+) -> None:
+    export(tiny_checkpoint, tmp_path / "again.onnx", False, TILES, overwrite=False)
+    assert (tmp_path / "again.onnx").read_bytes() == dense_model.read_bytes()
+
+
+def test_nothing_is_overwritten_unasked(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    target = tmp_path / "x.onnx"
+    target.write_text("precious")
+    with pytest.raises(OutputExistsError):
+        export(tiny_checkpoint, target, False, TILES, overwrite=False)
+    done = run(tiny_checkpoint, target)
+    assert done.returncode == 2
+    assert "--overwrite" in done.stderr
+    assert target.read_text() == "precious"
+
+
+def test_a_file_that_computes_something_else_is_not_published(
+    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exported graph is shifted by a pixel: what a wrong padding would do."""
+    honest = graph.build
+
+    def shifted(model: object, gated: bool) -> onnx.ModelProto:
+        network = checkpoints.build_model(checkpoints.load(tiny_checkpoint))
+        monkeypatch.setattr("salt_train.model.padding", lambda config: (14, 13))
+        proto = honest(network, gated)
+        monkeypatch.setattr("salt_train.model.padding", lambda config: (13, 14))
+        return proto
+
+    monkeypatch.setattr(graph, "build", shifted)
+    with pytest.raises(
+        ParityError, match=r"differs .* expected at most 0\.001; nothing was written"
+    ):
+        export(tiny_checkpoint, tmp_path / "x.onnx", False, TILES, overwrite=False)
+    assert os.listdir(tmp_path) == []
+
+
+def test_tampered_weights_are_found(
+    tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
+) -> None:
+    model = onnx.load(dense_model)
+    weights = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    changed = onnx.numpy_helper.to_array(weights) * 1.05
+    weights.CopyFrom(onnx.numpy_helper.from_array(changed.astype(np.float32), weights.name))
+    onnx.save(model, tmp_path / "x.onnx")
+    network = checkpoints.build_model(checkpoints.load(tiny_checkpoint))
+    with pytest.raises(ParityError, match="differs"):
+        parity.check(network, tmp_path / "x.onnx", TILES, 0.5)
+
+
+def test_the_command_end_to_end(tiny_checkpoint: Path, tile_folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "x.onnx"
+    done = run(tiny_checkpoint, target, "--gated", "--verify-images", tile_folder / "tiles")
+    assert done.returncode == 0, done.stderr
+    assert "gated, opset 18" in done.stdout
+    assert "verified against torch" in done.stdout
+    assert done.stderr == ""
+    assert os.listdir(tmp_path) == ["x.onnx"]
+
+
+def test_a_bad_checkpoint_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "bad.pth").write_bytes(b"rubbish")
+    with pytest.raises(CheckpointError):
+        export(tmp_path / "bad.pth", tmp_path / "x.onnx", False, TILES, overwrite=False)
+    assert os.listdir(tmp_path) == ["bad.pth"]

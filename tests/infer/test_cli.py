@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from salt_infer import labels
+from tests import pngs
+from tests.conftest import ROOT
+
+EXAMPLES = ROOT / "examples"
+
+
+def infer(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "salt_infer", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
+
+
+def lines_of(path: Path) -> list[list[str]]:
+    with open(path, newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_examples_become_a_submission(tmp_path: Path) -> None:
+    out, report = tmp_path / "sub.csv", tmp_path / "report.json"
+    done = infer(
+        "--images", EXAMPLES / "tiles", "--out", out, "--report", report,
+        "--labels", EXAMPLES / "masks",
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = lines_of(out)
+    assert rows[0] == ["id", "rle_mask"]
+    assert [row[0] for row in rows[1:]] == sorted(p.stem for p in (EXAMPLES / "tiles").iterdir())
+    value = json.loads(report.read_text())
+    assert value["rows"] == value["tiles"] == 24
+    assert value["with_salt"] == sum(1 for row in rows[1:] if row[1])
+    assert value["bad"] == []
+    assert value["busy_s"].keys() == {"decode", "run", "encode"}
+    assert value["model"]["contract"]["contract_version"] == 1
+    assert f"score {value['score']:.4f}" in done.stdout
+    assert "24 of 24 tiles" in done.stdout
+    assert "tiles/s" in done.stdout
+
+
+def test_a_zip_gives_the_same_bytes(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "tiles.zip", "w") as archive:
+        for path in (EXAMPLES / "tiles").iterdir():
+            archive.write(path, f"images/{path.name}")
+    outs = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    for source, out in zip([EXAMPLES / "tiles", tmp_path / "tiles.zip"], outs, strict=True):
+        assert infer("--images", source, "--out", out).returncode == 0
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+
+
+@pytest.mark.parametrize("options", [("-b", 1), ("-b", 64, "-j", 4), ("-b", 7, "-j", 1)])
+def test_the_default_models_rows_do_not_depend_on_batches(
+    tmp_path: Path, options: tuple[object, ...]
+) -> None:
+    reference, out = tmp_path / "a.csv", tmp_path / "b.csv"
+    assert infer("--images", EXAMPLES / "tiles", "--out", reference).returncode == 0
+    assert infer("--images", EXAMPLES / "tiles", "--out", out, *options).returncode == 0
+    assert out.read_bytes() == reference.read_bytes()
+
+
+def test_options_change_the_masks(tmp_path: Path, gated_model: Path, tile_folder: Path) -> None:
+    def rows(*options: object) -> dict[str, str]:
+        out = tmp_path / "out.csv"
+        done = infer(
+            "--images", tile_folder / "tiles", "--out", out, "--model", gated_model,
+            "--overwrite", *options,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return labels.read_rows(out)
+
+    everything = rows("--gate", 0, "--threshold", 0)
+    assert set(everything.values()) == {"1 10201"}
+    assert set(rows("--gate", 1).values()) == {""}
+    assert rows("--gate", 0, "--tta", "none") != rows("--gate", 0, "--tta", "hflip")
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """20 good tiles and 12 kinds of bad ones."""
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    for index in range(20):
+        (folder / f"good-{index:02d}.png").write_bytes(pngs.good_tile())
+    for kind, (data, _) in pngs.bad_tiles().items():
+        (folder / f"bad-{kind}.png").write_bytes(data)
+    return folder
+
+
+@pytest.mark.parametrize("on_error", ["skip", "empty", "stop"])
+def test_bad_tiles(mixed: Path, tmp_path: Path, gated_model: Path, on_error: str) -> None:
+    out, report = tmp_path / "out.csv", tmp_path / "report.json"
+    done = infer(
+        "--images", mixed, "--out", out, "--model", gated_model, "--report", report,
+        "--on-error", on_error, "--gate", 0, "--threshold", 0,
+    )  # fmt: skip
+    assert done.returncode == 3
+    kinds = pngs.bad_tiles()
+    reported = {bad["id"]: bad["reason"] for bad in json.loads(report.read_text())["bad"]}
+    assert reported.keys() == {f"bad-{kind}" for kind in kinds}
+    for kind, (_, says) in kinds.items():
+        assert says in reported[f"bad-{kind}"]
+        assert f"bad-{kind}.png: {reported[f'bad-{kind}']}\n" in done.stderr
+    if on_error == "stop":
+        assert not out.exists()
+        assert "no output written" in done.stderr
+        return
+    rows = labels.read_rows(out)
+    good = {name for name, text in rows.items() if text == "1 10201"}
+    assert good == {f"good-{index:02d}" for index in range(20)}
+    empty = {name for name, text in rows.items() if not text}
+    assert empty == (reported.keys() if on_error == "empty" else set())
+
+
+def test_nothing_but_bad_tiles(tmp_path: Path, gated_model: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+    out = tmp_path / "out.csv"
+    done = infer("--images", tmp_path, "--out", out, "--model", gated_model)
+    assert done.returncode == 3
+    assert out.read_text() == "id,rle_mask\n"
+
+
+def test_an_existing_output_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    out.write_text("precious")
+    done = infer("--images", EXAMPLES / "tiles", "--out", out)
+    assert done.returncode == 2
+    assert "--overwrite" in done.stderr
+    assert out.read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("--images", "missing", "--out", "x.csv"), 2, "missing does not exist"),
+        (("--out", "x.csv"), 2, "Missing option '--images'"),
+        (("--images", EXAMPLES, "--out", "x.csv"), 2, "two tiles have the id"),
+        (("--images", EXAMPLES / "tiles", "--out", "no/x.csv"), 2, "no does not exist"),
+        (("--images", EXAMPLES / "tiles", "--out", "x.csv", "--threshold", 2), 2, "0.0<=x<=1.0"),
+        (("--images", EXAMPLES / "tiles", "--out", "x.csv", "-m", "no.onnx"), 1, "no.onnx does"),
+    ],
+)
+def test_errors_are_one_line_and_leave_nothing(
+    tmp_path: Path, arguments: tuple[object, ...], code: int, says: str
+) -> None:
+    done = infer(*arguments, cwd=tmp_path)
+    assert done.returncode == code
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert os.listdir(tmp_path) == []
+
+
+def test_missing_labels_fail_before_anything_is_published(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("id,rle_mask\n")
+    out = tmp_path / "out.csv"
+    done = infer("--images", EXAMPLES / "tiles", "--out", out, "--labels", tmp_path / "labels.csv")
+    assert done.returncode == 1
+    assert "no label for 24 of 24 tiles" in done.stderr
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"]
+)
+def test_an_interrupted_run_ends_at_once_and_leaves_nothing(
+    tmp_path: Path, number: int, code: int
+) -> None:
+    tiles, outs = tmp_path / "tiles", tmp_path / "outs"
+    tiles.mkdir()
+    outs.mkdir()
+    for index in range(20_000):
+        (tiles / f"{index}.png").symlink_to(EXAMPLES / "tiles" / "synthetic-00001.png")
+    command = [
+        sys.executable, "-m", "salt_infer", "--images", str(tiles), "--out", str(outs / "x.csv"),
+        "--progress", "--batch-size", "256",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        seen = b""
+        while b"256/20000" not in seen:
+            seen += process.stderr.read1()
+        process.send_signal(number)
+        started = time.perf_counter()
+        process.stderr.read()
+        assert process.wait(timeout=30) == code
+        seconds = time.perf_counter() - started
+    assert os.listdir(outs) == []
+    assert seconds < 2.0
+
+
+def test_help_is_quick_and_imports_little() -> None:
+    code = "import sys, salt_infer.cli; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"torch", "onnx", "onnxruntime", "pandas"} & set(done.stdout.split())
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        assert infer("--help").returncode == 0
+        seconds.append(time.perf_counter() - started)
+    assert min(seconds) < 0.5
+
+
+def test_a_run_needs_neither_torch_nor_onnx(tmp_path: Path) -> None:
+    out = tmp_path / "x.csv"
+    code = (
+        "import sys\n"
+        "for name in ('torch', 'onnx', 'onnxscript', 'pandas'): sys.modules[name] = None\n"
+        f"sys.argv = ['salt-infer', '--images', {str(EXAMPLES / 'tiles')!r},"
+        f" '--out', {str(out)!r}]\n"
+        "from salt_infer.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(lines_of(out)) == 25
+
+
+def test_without_a_runtime_the_remedy_is_named(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "sys.modules['onnxruntime'] = None\n"
+        f"sys.argv = ['salt-infer', '--images', {str(EXAMPLES / 'tiles')!r}, '--out', 'x.csv']\n"
+        "from salt_infer.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert "pip install 'salt-toolkit[cpu]'" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from salt_infer.contract import ModelContract
+from salt_infer.errors import ContractError
+
+CONTRACT = ModelContract(
+    architecture="a network",
+    gated=True,
+    precision="fp32",
+    opset=18,
+    threshold=0.5,
+    gate=0.56,
+    tta="hflip",
+    tile_px=101,
+    canvas_px=128,
+    padding="replicate",
+    mean=0.47,
+    std=0.16,
+    checkpoints=("ab" * 32,),
+    versions={"torch": "2.13.0"},
+    validation={"score": 0.8},
+    verification={},
+)
+
+
+def changed(**fields: object) -> str:
+    return json.dumps(json.loads(CONTRACT.to_json()) | fields)
+
+
+def test_round_trip_is_canonical() -> None:
+    text = CONTRACT.to_json()
+    assert ModelContract.from_json(text) == CONTRACT
+    assert ModelContract.from_json(text).to_json() == text
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "not JSON"),
+        ("[]", "is a list, expected an object"),
+        (changed(contract_version=2), "version 2, this program reads 1; update"),
+        (changed(colour="red"), r"unknown \['colour'\]"),
+        (changed(threshold=1.5), r"threshold 1\.5, expected within 0\.\.1"),
+        (changed(gate="high"), "gate 'high'"),
+        (changed(tta="rot90"), "tta 'rot90'"),
+    ],
+)
+def test_broken_contracts(text: str, says: str) -> None:
+    with pytest.raises(ContractError, match=says):
+        ModelContract.from_json(text)
+
+
+def test_a_missing_field_is_named() -> None:
+    value = json.loads(CONTRACT.to_json())
+    del value["padding"]
+    with pytest.raises(ContractError, match=r"lacks \['padding'\]"):
+        ModelContract.from_json(json.dumps(value))

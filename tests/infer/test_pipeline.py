@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from salt_infer import pipeline, rle, views
+from salt_infer.errors import ModelError
+from salt_infer.pipeline import RunOptions, StageClock, masks_of
+from salt_infer.session import BatchResult, ModelSession
+from salt_infer.tiles import Tile, open_tiles
+from salt_train import evaluate, synthetic
+from salt_train.checkpoint import build_model, load
+
+OPTIONS = RunOptions(threshold=0.5, gate=0.4, tta="hflip", batch_size=7, decode_workers=2)
+
+
+def rows_of(folder: Path, model: ModelSession, options: RunOptions) -> dict[str, str]:
+    with open_tiles(folder) as source:
+        batches = list(masks_of(source, model, options, StageClock()))
+    return {
+        name: text for batch in batches for name, text in zip(batch.ids, batch.rle, strict=True)
+    }
+
+
+def test_the_rows_are_those_of_the_network_in_torch(
+    tile_folder: Path, tiny_checkpoint: Path, gated_model: Path
+) -> None:
+    data = synthetic.draw(40, seed=1)
+    prediction = evaluate.predict(build_model(load(tiny_checkpoint)), data.tiles, "hflip")
+    gate = float(np.median(prediction.salt)) + 1e-5
+    masks = evaluate.masks(prediction, OPTIONS.threshold, gate)
+    expected = dict(zip(data.ids, rle.encode(masks), strict=True))
+    options = RunOptions(OPTIONS.threshold, gate, "hflip", 7, 2)
+    rows = rows_of(tile_folder / "tiles", ModelSession(gated_model), options)
+    assert any(expected.values())
+    assert "" in expected.values()
+    # A pixel on the threshold may fall on either side: torch adds in another order.
+    assert rows.keys() == expected.keys()
+    flipped = [np.sum(rle.decode(rows[k]) != rle.decode(expected[k])) for k in rows]
+    assert sum(flipped) <= 5
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64])
+@pytest.mark.parametrize("workers", [1, 4])
+def test_rows_do_not_depend_on_batches_or_workers(
+    tile_folder: Path, gated_model: Path, batch_size: int, workers: int
+) -> None:
+    model = ModelSession(gated_model)
+    options = RunOptions(0.5, 0.4, "hflip", batch_size, workers)
+    rows = rows_of(tile_folder / "tiles", model, options)
+    assert rows == rows_of(tile_folder / "tiles", model, OPTIONS)
+    assert list(rows) == sorted(rows)
+
+
+class FakeModel:
+    """Keeps every tile and finds no salt; counts how many batches are under way."""
+
+    def __init__(self) -> None:
+        self.batches = 0
+        self.cancelled = False
+
+    def run(self, tiles: np.ndarray, gate: float) -> BatchResult:
+        self.batches += 1
+        count = len(tiles)
+        probability = np.zeros(tiles.shape, np.float32)
+        return BatchResult(probability, np.ones(count, np.float32), np.arange(count))
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class EndlessSource:
+    """More tiles than fit in memory, all the same; counts reads."""
+
+    def __init__(self, count: int) -> None:
+        from tests.pngs import good_tile
+
+        self.data = good_tile()
+        self.tiles = [Tile(f"{index:06d}", "") for index in range(count)]
+        self.reads = 0
+
+    def read(self, tile: Tile) -> bytes:
+        self.reads += 1
+        return self.data
+
+
+def test_queues_are_bounded() -> None:
+    source, model = EndlessSource(5000), FakeModel()
+    batches = masks_of(source, model, OPTIONS, StageClock())  # type: ignore[arg-type]
+    next(batches)
+    time.sleep(0.3)
+    in_flight = (OPTIONS.decode_workers + 1) + 2 + 2 + 1
+    assert source.reads <= in_flight * OPTIONS.batch_size
+    batches.close()
+    assert model.cancelled
+    assert threading.active_count() == 1
+
+
+def test_a_failing_model_ends_the_run_and_its_threads() -> None:
+    class Broken(FakeModel):
+        def run(self, tiles: np.ndarray, gate: float) -> BatchResult:
+            if self.batches == 3:
+                raise ModelError("out of memory")
+            return super().run(tiles, gate)
+
+    def consume() -> Iterator[str]:
+        for batch in masks_of(EndlessSource(5000), Broken(), OPTIONS, StageClock()):  # type: ignore[arg-type]
+            yield from batch.ids
+
+    with pytest.raises(ModelError, match="out of memory"):
+        list(consume())
+    assert threading.active_count() == 1
+
+
+def test_a_group_of_bad_tiles_alone(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.png").write_bytes(b"")
+    model = FakeModel()
+    with open_tiles(tmp_path) as source:
+        (batch,) = masks_of(source, model, OPTIONS, StageClock())  # type: ignore[arg-type]
+    assert [bad.tile.id for bad in batch.bad] == ["a", "b", "c"]
+    assert batch.ids == batch.rle == []
+    assert model.batches == 0
+
+
+def test_stages_overlap() -> None:
+    """Decoding, running and encoding that each sleep take little longer than one of them."""
+
+    class Slow(FakeModel):
+        def run(self, tiles: np.ndarray, gate: float) -> BatchResult:
+            time.sleep(0.02)
+            return super().run(tiles, gate)
+
+    class SlowSource(EndlessSource):
+        def read(self, tile: Tile) -> bytes:
+            time.sleep(0.02 / OPTIONS.batch_size)
+            return super().read(tile)
+
+    clock = StageClock()
+    started = time.perf_counter()
+    for _ in masks_of(SlowSource(7 * 40), Slow(), OPTIONS, clock):  # type: ignore[arg-type]
+        pass
+    wall = time.perf_counter() - started
+    assert clock.busy_s["run"] >= 40 * 0.02
+    assert clock.busy_s["decode"] >= 40 * 0.02
+    assert wall < 0.8 * sum(clock.busy_s.values())
+
+
+def test_threshold_is_exclusive_and_views_are_averaged() -> None:
+    class Half(FakeModel):
+        def run(self, tiles: np.ndarray, gate: float) -> BatchResult:
+            result = super().run(tiles, gate)
+            result.probability[:, 0, 0, :3] = (0.5, 0.9, 1.0)
+            result.probability[:, 1, 0, -3:] = (0.0, 0.2, 0.5)
+            return result
+
+    (batch,) = masks_of(EndlessSource(1), Half(), OPTIONS, StageClock())  # type: ignore[arg-type]
+    # means: (0.5 + 0.5) / 2 is not above 0.5; (0.9 + 0.2) / 2 is; (1.0 + 0.0) / 2 is not.
+    assert batch.rle == ["102 1"]
+    assert views.count("hflip") == 2
+    assert pipeline.masks_of is masks_of

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from salt_infer.contract import METADATA_KEY
+from salt_infer.errors import ContractError, ModelError
+from salt_infer.session import ModelSession, default_model
+from salt_train import synthetic
+
+TILES = synthetic.draw(9, seed=5).tiles
+
+
+def with_metadata(path: Path, out: Path, value: str | None) -> Path:
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    if value is not None:
+        onnx.helper.set_model_props(model, {METADATA_KEY: value})
+    onnx.save(model, out)
+    return out
+
+
+def contract_text(path: Path) -> str:
+    return {entry.key: entry.value for entry in onnx.load(path).metadata_props}[METADATA_KEY]
+
+
+@pytest.mark.parametrize("views", [1, 2])
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_gated_and_dense_give_the_same_bits(
+    dense_model: Path, gated_model: Path, count: int, views: int
+) -> None:
+    dense, gated = ModelSession(dense_model), ModelSession(gated_model)
+    batch = np.repeat(TILES[:count, None], views, axis=1)
+    salt = dense.run(batch, 0.0).salt
+    for gate in (0.0, float(np.median(salt)), 1.0):
+        a, b = dense.run(batch, gate), gated.run(batch, gate)
+        np.testing.assert_array_equal(a.kept, np.flatnonzero(salt > np.float32(gate)))
+        np.testing.assert_array_equal(a.kept, b.kept)
+        np.testing.assert_array_equal(a.salt, b.salt)
+        np.testing.assert_array_equal(a.probability, b.probability)
+        assert b.probability.shape == (len(b.kept), views, 101, 101)
+
+
+def test_ranges(dense_model: Path) -> None:
+    result = ModelSession(dense_model).run(TILES[:, None], 0.0)
+    assert result.probability.dtype == result.salt.dtype == np.float32
+    for values in (result.probability, result.salt):
+        assert values.min() >= 0
+        assert values.max() <= 1
+
+
+def test_results_do_not_depend_on_the_batch(dense_model: Path) -> None:
+    session = ModelSession(dense_model)
+    whole = session.run(TILES[:, None], 0.0)
+    alone = [session.run(TILES[i : i + 1, None], 0.0) for i in range(len(TILES))]
+    np.testing.assert_array_equal(whole.salt, np.concatenate([one.salt for one in alone]))
+    np.testing.assert_array_equal(
+        whole.probability, np.concatenate([one.probability for one in alone])
+    )
+
+
+def test_the_default_model_keeps_its_contract() -> None:
+    session = ModelSession(default_model())
+    assert session.contract.tta == "hflip"
+    assert session.contract.validation["score"] > 0.7
+    assert session.provider == "CPUExecutionProvider"
+    assert default_model().stat().st_size < 15e6
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="does not exist; expected a file written by salt-export"):
+        ModelSession(tmp_path / "missing.onnx")
+
+
+def test_not_a_model(tmp_path: Path) -> None:
+    (tmp_path / "x.onnx").write_bytes(b"rubbish")
+    with pytest.raises(ModelError, match="cannot be loaded by ONNX Runtime"):
+        ModelSession(tmp_path / "x.onnx")
+
+
+def test_no_contract(dense_model: Path, tmp_path: Path) -> None:
+    path = with_metadata(dense_model, tmp_path / "x.onnx", None)
+    with pytest.raises(ContractError, match=r"has no 'salt\.contract'"):
+        ModelSession(path)
+
+
+def test_a_contract_of_another_graph(dense_model: Path, gated_model: Path, tmp_path: Path) -> None:
+    path = with_metadata(dense_model, tmp_path / "x.onnx", contract_text(gated_model))
+    with pytest.raises(ContractError, match="its contract promises"):
+        ModelSession(path)
+
+
+def test_a_broken_contract_names_the_file(dense_model: Path, tmp_path: Path) -> None:
+    path = with_metadata(dense_model, tmp_path / "x.onnx", "{")
+    with pytest.raises(ContractError, match=r"x\.onnx: the contract is not JSON"):
+        ModelSession(path)
+
+
+def test_external_data_may_not_leave_the_models_folder(dense_model: Path, tmp_path: Path) -> None:
+    """Where weights lie outside the folder, the file is refused and they are not read."""
+    model = onnx.load(dense_model)
+    largest = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    (tmp_path / "secret.bin").write_bytes(largest.raw_data)
+    onnx.external_data_helper.set_external_data(largest, "../secret.bin")
+    largest.ClearField("raw_data")
+    largest.data_location = onnx.TensorProto.EXTERNAL
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "x.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        ModelSession(folder / "x.onnx")
+
+
+def test_the_digest_is_of_the_file(dense_model: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.onnx"
+    shutil.copy(dense_model, copy)
+    assert ModelSession(copy).sha256 == ModelSession(dense_model).sha256
+
+
+def test_cancel_ends_a_batch_and_the_next_one_runs(dense_model: Path) -> None:
+    session = ModelSession(dense_model, threads=1)
+    batch = np.repeat(TILES[:, None], 400, axis=0)
+    timer = threading.Timer(0.2, session.cancel)
+    timer.start()
+    with pytest.raises(ModelError, match="failed on a batch"):
+        while True:
+            session.run(batch, 0.0)
+    timer.join()
+    assert len(session.run(TILES[:1, None], 0.0).salt) == 1

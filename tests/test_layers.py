@@ -1,0 +1,47 @@
+"""Imports run one way: export -> train -> infer, and infer knows nothing of PyTorch."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PACKAGES = {
+    "salt_infer": ROOT / "infer",
+    "salt_train": ROOT / "train",
+    "salt_export": ROOT / "export",
+}
+MAY_IMPORT = {
+    "salt_infer": {"numpy", "PIL", "click", "tqdm", "onnxruntime"},
+    "salt_train": {"numpy", "tqdm", "click", "torch", "salt_infer"},
+    "salt_export": {"numpy", "click", "torch", "onnx", "salt_infer", "salt_train"},
+}
+FILES = [(name, path) for name, root in PACKAGES.items() for path in (root / name).rglob("*.py")]
+
+
+def imports(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names.add((node.module or "").partition(".")[0])
+    return names
+
+
+@pytest.mark.parametrize(
+    ("package", "path"), FILES, ids=[str(p.relative_to(ROOT)) for _, p in FILES]
+)
+def test_a_package_imports_only_downward(package: str, path: Path) -> None:
+    foreign = imports(path) - set(sys.stdlib_module_names) - {package, "_csv"}
+    assert foreign <= MAY_IMPORT[package]
+
+
+def test_modules_stay_small() -> None:
+    long = {str(path): n for _, path in FILES if (n := len(path.read_text().splitlines())) > 350}
+    assert not long

@@ -1,0 +1,61 @@
+"""The README is run: its session gives the output it shows, its help text is the help text."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+BIN = Path(sys.executable).parent
+
+
+def sessions() -> list[tuple[str, str]]:
+    """(command, output shown) of every line after ``$`` in the README's console blocks."""
+    found = []
+    for block in re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            while command.endswith("\\"):
+                more, _, output = output.partition("\n")
+                command = command[:-1] + more.strip()
+            found.append((command, output))
+    return found
+
+
+def without_timing(text: str) -> str:
+    return re.sub(r"\d[\d.,]*( s\b| tiles/s|%)", r"N\1", text)
+
+
+RUNNABLE = [pair for pair in sessions() if pair[0].startswith(("salt-infer", "head"))]
+
+
+def test_there_is_something_to_run() -> None:
+    assert any("--images examples/tiles" in command for command, _ in RUNNABLE)
+
+
+def test_the_session_gives_the_output_shown(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    for command, shown in RUNNABLE:
+        done = subprocess.run(
+            command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False,
+            env={"PATH": f"{BIN}:/usr/bin:/bin", "COLUMNS": "80"},
+        )  # fmt: skip
+        assert without_timing(done.stdout + done.stderr) == without_timing(shown), command
+
+
+def test_make_commands_exist() -> None:
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    named = re.findall(r"\bmake (\w+)\b", README)
+    assert {"demo", "test"} <= set(named) <= set(targets)
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\((?!http)([^)#]+)\)", README))
+def test_links_lead_somewhere(path: str) -> None:
+    assert (ROOT / path).exists()

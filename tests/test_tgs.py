@@ -1,0 +1,72 @@
+"""The competition's own data: skipped, with the reason printed, where it is not at hand."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from salt_infer import metric, rle
+from salt_infer.labels import read_rows
+from salt_infer.session import ModelSession, default_model
+from salt_train import dataset, folds
+from salt_train.dataset import Dataset
+
+
+@pytest.fixture(scope="module")
+def data(tgs: Path) -> Dataset:
+    return dataset.load(tgs)
+
+
+def test_every_mask_encodes_to_the_competitions_string_and_back(data: Dataset, tgs: Path) -> None:
+    rows = read_rows(tgs / "train.csv")
+    assert dict(zip(data.ids, rle.encode(data.masks), strict=True)) == rows
+    for name, mask in zip(data.ids, data.masks, strict=True):
+        np.testing.assert_array_equal(rle.decode(rows[name]), mask)
+
+
+def test_all_empty_masks_score_the_share_of_empty_tiles(data: Dataset) -> None:
+    empty = ~data.masks.any(axis=(1, 2))
+    assert metric.score(data.masks, np.zeros_like(data.masks)).mean == empty.mean()
+    assert metric.score(data.masks, data.masks).mean == 1.0
+
+
+def test_the_synthetic_tiles_are_as_bright_as_the_real_ones(data: Dataset) -> None:
+    from salt_train import synthetic
+
+    drawn = synthetic.draw(300, seed=0)
+    assert abs(float(drawn.tiles.mean()) - float(data.tiles.mean())) < 10
+    assert abs(float(drawn.masks.mean()) - float(data.masks.mean())) < 0.12
+
+
+@pytest.mark.slow
+def test_the_default_model_scores_what_its_contract_says(
+    data: Dataset, tgs: Path, tmp_path: Path
+) -> None:
+    """From PNG files to a CSV, on the fold that it was not trained on."""
+    from salt_infer import png
+    from salt_infer.job import Job, run
+    from salt_infer.progress import Watcher
+
+    contract = ModelSession(default_model()).contract
+    fold = folds.assign(data.ids, folds.coverage_class(data.masks), 10, seed=0)
+    if folds.fingerprint(data.ids, fold) != contract.validation["split_sha256"]:
+        pytest.skip("the default model was trained on another split of this data")
+    held = data.subset(fold == contract.validation["fold"])
+    images = tmp_path / "images"
+    images.mkdir()
+    for name, tile in zip(held.ids, held.tiles, strict=True):
+        (images / f"{name}.png").write_bytes(png.encode(tile))
+    with open(tmp_path / "labels.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("id", "rle_mask"))
+        writer.writerows(zip(held.ids, rle.encode(held.masks), strict=True))
+    job = Job(images=images, out=tmp_path / "sub.csv", labels=tmp_path / "labels.csv")
+    report = run(job, Watcher())
+    assert report.score is not None
+    assert report.score > 0.7
+    assert report.empty_score is not None
+    assert abs(report.empty_score - 0.39) < 0.02
+    assert report.score == pytest.approx(contract.validation["score"], abs=0.003)

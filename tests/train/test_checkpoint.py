@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from salt_train import checkpoint as checkpoints
+from salt_train.errors import CheckpointError
+
+
+def rewritten(source: Path, out: Path, **changes: object) -> Path:
+    content = torch.load(source, weights_only=True)
+    torch.save(content | changes, out)
+    return out
+
+
+def test_round_trip(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    first = checkpoints.load(tiny_checkpoint)
+    checkpoints.save(first, tmp_path / "copy.pth")
+    again = checkpoints.load(tmp_path / "copy.pth")
+    assert (again.config, again.epoch, again.scores) == (first.config, first.epoch, first.scores)
+    assert again.history == first.history
+    for name, tensor in first.weights.items():
+        assert torch.equal(again.weights[name], tensor)
+    assert [path.name for path in tmp_path.iterdir()] == ["copy.pth"]
+
+
+def test_the_file_holds_nothing_but_tensors_and_plain_values(tiny_checkpoint: Path) -> None:
+    content = torch.load(tiny_checkpoint, weights_only=True)
+    assert content.keys() == {"format", "version", "meta", "weights", "run"}
+    assert isinstance(content["meta"], str)
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (exec, ("open('exploded', 'w').close()",))
+
+
+def test_a_pickle_bomb_does_not_run(
+    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bomb = rewritten(tiny_checkpoint, tmp_path / "bomb.pth", run=Bomb())
+    with pytest.raises(CheckpointError, match="could run code"):
+        checkpoints.load(bomb)
+    (tmp_path / "raw.pth").write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(CheckpointError):
+        checkpoints.load(tmp_path / "raw.pth")
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_damaged_files(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="does not exist"):
+        checkpoints.load(tmp_path / "missing.pth")
+    cut = tmp_path / "cut.pth"
+    cut.write_bytes(tiny_checkpoint.read_bytes()[:5000])
+    with pytest.raises(CheckpointError, match=r"cut\.pth"):
+        checkpoints.load(cut)
+    torch.save({"state_dict": {}}, tmp_path / "other.pth")
+    with pytest.raises(CheckpointError, match="not a salt-train checkpoint"):
+        checkpoints.load(tmp_path / "other.pth")
+    newer = rewritten(tiny_checkpoint, tmp_path / "newer.pth", version=99)
+    with pytest.raises(CheckpointError, match="version 99, this program reads 1; update"):
+        checkpoints.load(newer)
+    bare = rewritten(tiny_checkpoint, tmp_path / "bare.pth", meta="{}")
+    with pytest.raises(CheckpointError, match="damaged"):
+        checkpoints.load(bare)
+
+
+def test_weights_that_do_not_fit_or_are_not_finite(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    weights = torch.load(tiny_checkpoint, weights_only=True)["weights"]
+    name = "head.last.weight"
+    short = rewritten(tiny_checkpoint, tmp_path / "a.pth", weights=weights | {name: torch.ones(2)})
+    with pytest.raises(CheckpointError, match="weights do not fit U-Net"):
+        checkpoints.build_model(checkpoints.load(short))
+    nan = weights | {name: torch.full_like(weights[name], float("nan"))}
+    broken = rewritten(tiny_checkpoint, tmp_path / "b.pth", weights=nan)
+    with pytest.raises(CheckpointError, match=r"head\.last\.weight has values that are not finite"):
+        checkpoints.build_model(checkpoints.load(broken))
+
+
+def test_the_digest_names_the_content(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    shutil.copy(tiny_checkpoint, tmp_path / "copy.pth")
+    assert checkpoints.sha256(tmp_path / "copy.pth") == checkpoints.sha256(tiny_checkpoint)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from salt_train import folds
+from salt_train.errors import DataError
+
+
+@pytest.mark.parametrize(
+    ("pixels", "expected"),
+    [(0, 0), (1, 1), (1020, 1), (1021, 2), (9180, 9), (9181, 10), (10201, 10)],
+)
+def test_coverage_is_rounded_up(pixels: int, expected: int) -> None:
+    mask = np.zeros(101 * 101, np.uint8)
+    mask[:pixels] = 1
+    assert folds.coverage_class(mask.reshape(1, 101, 101)).tolist() == [expected]
+
+
+@given(
+    st.lists(st.integers(0, 10), min_size=10, max_size=200), st.integers(2, 10), st.integers(0, 9)
+)
+def test_every_class_is_spread_evenly(classes: list[int], count: int, seed: int) -> None:
+    ids = [f"tile-{index}" for index in range(len(classes))]
+    fold = folds.assign(ids, np.array(classes), count, seed)
+    for chosen in (slice(None), *(np.array(classes) == k for k in set(classes))):
+        sizes = np.bincount(fold[chosen], minlength=count)
+        assert sizes.max() - sizes.min() <= 1
+
+
+def test_the_split_depends_on_ids_and_not_on_their_order() -> None:
+    ids = [f"tile-{index}" for index in range(100)]
+    classes = np.arange(100) % 11
+    fold = folds.assign(ids, classes, 5, seed=0)
+    order = np.random.default_rng(0).permutation(100)
+    shuffled = folds.assign([ids[i] for i in order], classes[order], 5, seed=0)
+    np.testing.assert_array_equal(shuffled, fold[order])
+    assert folds.fingerprint(ids, fold) == folds.fingerprint([ids[i] for i in order], shuffled)
+    assert folds.fingerprint(ids, fold) != folds.fingerprint(ids, folds.assign(ids, classes, 5, 1))
+
+
+def test_too_few_tiles() -> None:
+    with pytest.raises(DataError, match="2 tiles for 3 folds"):
+        folds.assign(["a", "b"], np.array([0, 1]), 3, 0)

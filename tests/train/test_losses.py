@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from salt_train.losses import lovasz_hinge, mask_loss, total_loss
+from salt_train.model import Logits
+
+
+def random(shape: tuple[int, ...], seed: int = 0) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(shape, generator=generator, dtype=torch.float64)
+    masks = (torch.rand(shape, generator=generator) > 0.6).to(torch.float64)
+    return logits, masks
+
+
+def slow_lovasz(logits: np.ndarray, mask: np.ndarray) -> float:
+    """Sum over the errors in falling order of error times the growth of the Jaccard loss."""
+    errors = [1 - value * (1 if salt else -1) for value, salt in zip(logits, mask, strict=True)]
+    order = sorted(range(len(errors)), key=lambda index: -errors[index])
+
+    def jaccard_loss(wrong: set[int]) -> float:
+        truth = {index for index, salt in enumerate(mask) if salt}
+        predicted = truth ^ wrong
+        union = len(truth | predicted)
+        return 1 - len(truth & predicted) / union if union else 0.0
+
+    total, wrong = 0.0, set[int]()
+    for index in order:
+        growth = jaccard_loss(wrong | {index}) - jaccard_loss(wrong)
+        wrong = wrong | {index}
+        error = errors[index]
+        total += growth * ((error if error > 0 else np.expm1(error)) + 1)
+    return float(total)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_lovasz_agrees_with_its_definition(seed: int) -> None:
+    logits, masks = random((3, 4, 5), seed)
+    expected = np.mean(
+        [
+            slow_lovasz(a.ravel(), b.ravel())
+            for a, b in zip(logits.numpy(), masks.numpy(), strict=True)
+        ]
+    )
+    assert float(lovasz_hinge(logits, masks)) == pytest.approx(expected)
+
+
+def test_lovasz_gradient() -> None:
+    logits, masks = random((2, 3, 4))
+    assert torch.autograd.gradcheck(lambda x: lovasz_hinge(x, masks), logits.requires_grad_())
+
+
+@pytest.mark.parametrize("name", ["bce", "lovasz"])
+def test_better_masks_cost_less(name: str) -> None:
+    _, masks = random((2, 8, 8))
+    right = (masks * 2 - 1) * 5
+    assert mask_loss(right, masks, name) < mask_loss(-right, masks, name) / 10  # type: ignore[arg-type]
+
+
+def test_only_salt_tiles_count_for_the_mask_and_all_for_the_judge() -> None:
+    logits, masks = random((4, 6, 6))
+    masks[2:] = 0
+    judge = torch.tensor([2.0, -1.0, 0.5, 3.0])
+    loss = total_loss(Logits(logits, judge), masks, "bce", judge_weight=0.5)
+    expected = mask_loss(logits[:2].float(), masks[:2], "bce") + 0.5 * (
+        torch.nn.functional.binary_cross_entropy_with_logits(judge, torch.tensor([1.0, 1, 0, 0]))
+    )
+    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_a_batch_without_salt_trains_the_judge_alone() -> None:
+    logits, masks = random((2, 6, 6))
+    logits.requires_grad_()
+    judge = torch.zeros(2, requires_grad=True)
+    total_loss(Logits(logits, judge), masks * 0, "lovasz", judge_weight=1.0).backward()
+    assert logits.grad is None
+    assert judge.grad is not None
+    assert bool((judge.grad > 0).all())
