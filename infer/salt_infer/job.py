@@ -6,12 +6,14 @@ import contextlib
 import dataclasses
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 
 import numpy as np
+import numpy.typing as npt
 
-from salt_infer import labels, metric, pipeline, rle
-from salt_infer.errors import BadTilesError
+from salt_infer import metric, pipeline, rle
+from salt_infer.errors import BadTilesError, LabelError
+from salt_infer.labels import Labels
 from salt_infer.pipeline import MaskedBatch, RunOptions, StageClock
 from salt_infer.progress import Watcher
 from salt_infer.report import RunReport, describe_model
@@ -21,6 +23,8 @@ from salt_infer.tiles import BadTile, TileSource, open_tiles
 from salt_infer.views import Tta
 
 OnError = Literal["stop", "skip", "empty"]
+
+SCORED_AT_ONCE = 1024  # tiles; true and predicted masks of these are in memory together
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,31 +71,36 @@ def run(job: Job, watcher: Watcher) -> RunReport:
     submission = Submission(job.out, job.overwrite)
     if job.report:
         check_writable(job.report, job.overwrite)
-    with open_tiles(job.images) as source:
-        model = ModelSession(job.model or default_model())
-        options = _options(job, model)
-        run = _Run(job, options, model, submission, len(source.tiles), watcher)
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(open_tiles(job.images))
+        labels = stack.enter_context(Labels(job.labels)) if job.labels else None
+        if labels:
+            labels.check([tile.id for tile in source.tiles])
+        run = _Run(job, ModelSession(job.model or default_model()), submission, watcher)
         run.startup_s = time.perf_counter() - started
-        return run.carry_out(source)
+        run.carry_out(source)
+        submission.publish()
+        report = run.report(len(source.tiles), _score(labels, submission) if labels else None)
+    _write(report, job)
+    return report
 
 
 class _Run:
-    """A job under way."""
+    """A job under way: what has been done so far."""
 
     def __init__(
-        self, job: Job, options: RunOptions, model: ModelSession, submission: Submission,
-        tiles: int, watcher: Watcher,
-    ) -> None:  # fmt: skip
-        self.job, self.options, self.model = job, options, model
-        self.submission, self.tiles, self.watcher = submission, tiles, watcher
+        self, job: Job, model: ModelSession, submission: Submission, watcher: Watcher
+    ) -> None:
+        self.job, self.model, self.submission, self.watcher = job, model, submission, watcher
+        self.options = _options(job, model)
         self.clock = StageClock()
         self.bad: list[BadTile] = []
         self.with_salt = 0
         self.startup_s = self.wall_s = 0.0
 
-    def carry_out(self, source: TileSource) -> RunReport:
-        """Run all batches, publish, report."""
-        self.watcher.started(self.tiles)
+    def carry_out(self, source: TileSource) -> None:
+        """Run all batches."""
+        self.watcher.started(len(source.tiles))
         started = time.perf_counter()
         # Closed at once where a signal arrives in this loop: what is in flight is dropped.
         with contextlib.closing(
@@ -99,11 +108,10 @@ class _Run:
         ) as batches:
             for batch in batches:
                 self._take(batch)
+                if batch.bad and self.job.on_error == "stop":
+                    self.wall_s = time.perf_counter() - started
+                    self._stop(len(source.tiles))
         self.wall_s = time.perf_counter() - started
-        report = self._report(str(self.job.out))
-        self.submission.publish()
-        self._write(report)
-        return report
 
     def _take(self, batch: MaskedBatch) -> None:
         self.submission.add(batch.ids, batch.rle)
@@ -111,47 +119,62 @@ class _Run:
         for bad in batch.bad:
             self.bad.append(bad)
             self.watcher.bad(bad)
-        self.watcher.advanced(len(batch.ids) + len(batch.bad))
-        if batch.bad and self.job.on_error == "stop":
-            self._write(self._report(None))
-            raise BadTilesError(
-                f"stopped at {len(batch.bad)} bad tile(s), no output written; mend them, or use "
-                "--on-error skip or empty"
-            )
         if self.job.on_error == "empty":
             # A name that no CSV can hold cannot get a row either; the report still names it.
             writable = [bad.tile.id for bad in batch.bad if bad.tile.id.isprintable()]
             self.submission.add(writable, [""] * len(writable))
+        self.watcher.advanced(len(batch.ids) + len(batch.bad))
 
-    def _report(self, out: str | None) -> RunReport:
-        score, empty = self._score() if out and self.job.labels else (None, None)
+    def _stop(self, tiles: int) -> NoReturn:
+        _write(dataclasses.replace(self.report(tiles, None), out=None), self.job)
+        raise BadTilesError(
+            f"stopped at {len(self.bad)} bad tile(s), no output written; mend them, or use "
+            "--on-error skip or empty"
+        )
+
+    def report(self, tiles: int, scores: tuple[float, float] | None) -> RunReport:
+        """What was done, of so many tiles."""
         return RunReport(
-            out=out,
-            tiles=self.tiles,
+            out=str(self.job.out),
+            tiles=tiles,
             rows=len(self.submission),
             with_salt=self.with_salt,
             bad=tuple(self.bad),
             startup_s=self.startup_s,
             wall_s=self.wall_s,
             busy_s=dict(self.clock.busy_s),
-            model=describe_model(
-                str(self.model.path), self.model.sha256, self.model.provider, self.model.contract
-            ),
+            model=describe_model(self.model),
             options=dataclasses.asdict(self.options) | {"on_error": self.job.on_error},
-            score=score,
-            empty_score=empty,
+            score=scores[0] if scores else None,
+            empty_score=scores[1] if scores else None,
         )
 
-    def _score(self) -> tuple[float, float]:
-        assert self.job.labels is not None
-        rows = self.submission.rows
-        truth = labels.read_labels(self.job.labels, list(rows))
-        predicted = np.stack([rle.decode(text) for text in rows.values()])
-        return metric.score(truth, predicted).mean, metric.score(truth, predicted * 0).mean
 
-    def _write(self, report: RunReport) -> None:
-        if self.job.report:
-            write_whole(self.job.report, report.to_json(), self.job.overwrite)
+def _score(labels: Labels, submission: Submission) -> tuple[float, float] | None:
+    """Score of the rows as written, and of all-empty masks, in bounded memory."""
+    rows = list(submission.rows.items())
+    mine, empty = [], []
+    for start in range(0, len(rows), SCORED_AT_ONCE):
+        part = rows[start : start + SCORED_AT_ONCE]
+        truth = _truth(labels, [name for name, _ in part], submission)
+        predicted = np.stack([rle.decode(text) for _, text in part])
+        mine.append(metric.score(truth, predicted).per_tile)
+        empty.append(metric.score(truth, np.zeros_like(truth)).per_tile)
+    if not rows:
+        return None
+    return float(np.concatenate(mine).mean()), float(np.concatenate(empty).mean())
+
+
+def _truth(labels: Labels, ids: list[str], submission: Submission) -> npt.NDArray[np.uint8]:
+    try:
+        return labels.masks(ids)
+    except LabelError as error:
+        raise LabelError(f"{submission.path} is written but has no score: {error}") from error
+
+
+def _write(report: RunReport, job: Job) -> None:
+    if job.report:
+        write_whole(job.report, report.to_json(), job.overwrite)
 
 
 def _options(job: Job, model: ModelSession) -> RunOptions:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,25 +21,70 @@ if TYPE_CHECKING:
 COLUMNS = ("id", "rle_mask")
 
 
-def read_labels(path: Path, ids: Sequence[str]) -> npt.NDArray[np.uint8]:
-    """Masks of the named tiles, in that order.
+class Labels:
+    """True masks by tile id; a context manager, since a zip stays open."""
 
-    Args:
-        path: a ``.csv`` with columns ``id`` and ``rle_mask``, or a directory or zip of PNG masks
-            named like the tiles.
-        ids: which tiles; labels of others are passed over.
+    def __init__(self, path: Path, source: TileSource | None = None) -> None:
+        """Open labels.
 
-    Returns:
-        uint8 [N, 101, 101], 0 or 1.
+        Args:
+            path: a ``.csv`` with columns ``id`` and ``rle_mask``, or a directory or zip of PNG
+                masks named like the tiles.
+            source: the masks, where they are open already; closed with the labels.
 
-    Raises:
-        LabelError: a tile has no label, or one cannot be read.
-        InputError: no such directory or zip, or no masks in it.
-    """
-    if path.suffix.lower() == ".csv":
-        return _from_strings(read_rows(path), ids, path)
-    with open_tiles(path) as source:
-        return masks_of(source, ids, path)
+        Raises:
+            LabelError: the CSV cannot be read.
+            InputError: no such directory or zip, or no masks in it.
+        """
+        self.path = path
+        self._rows: dict[str, str] = {}
+        self._source = source
+        if source is None and path.suffix.lower() == ".csv":
+            self._rows = read_rows(path)
+        else:
+            self._source = source or open_tiles(path)
+        self._tiles = {tile.id: tile for tile in self._source.tiles} if self._source else {}
+
+    def check(self, ids: Sequence[str]) -> None:
+        """Raise LabelError unless every one of these tiles has a label."""
+        missing = [name for name in ids if name not in self._tiles and name not in self._rows]
+        if missing:
+            names = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+            raise LabelError(
+                f"{self.path} has no label for {len(missing)} of {len(ids)} tiles: {names}"
+            )
+
+    def masks(self, ids: Sequence[str]) -> npt.NDArray[np.uint8]:
+        """Masks of the named tiles, in that order: uint8 [N, 101, 101], 0 or 1.
+
+        Raises:
+            LabelError: a tile has no label, or one cannot be read.
+        """
+        self.check(ids)
+        masks = np.zeros((len(ids), *rle.TILE_SHAPE), dtype=np.uint8)
+        for index, name in enumerate(ids):
+            try:
+                masks[index] = self._mask(name)
+            except (RleError, TileError) as error:
+                raise LabelError(f"{self.path}: label of {name}: {error}") from error
+        return masks
+
+    def _mask(self, name: str) -> npt.NDArray[np.uint8]:
+        if self._source is None:
+            return rle.decode(self._rows[name])
+        return png.decode_mask(self._source.read(self._tiles[name]))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._source is not None:
+            self._source.__exit__(kind, error, trace)
 
 
 def read_rows(path: Path) -> dict[str, str]:
@@ -68,33 +114,3 @@ def _unique(path: Path, lines: CsvReader) -> dict[str, str]:
             raise LabelError(f"{where}: id {line[0]!r} appears a second time")
         rows[line[0]] = line[1]
     return rows
-
-
-def _from_strings(rows: dict[str, str], ids: Sequence[str], path: Path) -> npt.NDArray[np.uint8]:
-    _check_present([name for name in ids if name not in rows], len(ids), path)
-    masks = np.zeros((len(ids), *rle.TILE_SHAPE), dtype=np.uint8)
-    for index, name in enumerate(ids):
-        try:
-            masks[index] = rle.decode(rows[name])
-        except RleError as error:
-            raise LabelError(f"{path}: label of {name}: {error}") from error
-    return masks
-
-
-def masks_of(source: TileSource, ids: Sequence[str], path: Path) -> npt.NDArray[np.uint8]:
-    """Masks of the named tiles from an open source of PNG masks; as :func:`read_labels`."""
-    found = {tile.id: tile for tile in source.tiles}
-    _check_present([name for name in ids if name not in found], len(ids), path)
-    masks = np.zeros((len(ids), *rle.TILE_SHAPE), dtype=np.uint8)
-    for index, name in enumerate(ids):
-        try:
-            masks[index] = png.decode_mask(source.read(found[name]))
-        except TileError as error:
-            raise LabelError(f"{found[name].path}: {error}") from error
-    return masks
-
-
-def _check_present(missing: list[str], count: int, path: Path) -> None:
-    if missing:
-        names = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        raise LabelError(f"{path} has no label for {len(missing)} of {count} tiles: {names}")

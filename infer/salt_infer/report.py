@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
-from salt_infer.contract import ModelContract
+from salt_infer.session import ModelSession
 from salt_infer.tiles import BadTile, shown
 
 
@@ -69,19 +70,27 @@ class RunReport:
             f"{self.wall_s:.2f} s, {self.tiles_per_s:.1f} tiles/s, after {self.startup_s:.2f} s "
             "of start-up",
             f"busy: {busy}",
+            self._settings(),
         ]
         if self.score is not None:
             lines.append(f"score {self.score:.4f} (all-empty masks: {self.empty_score:.4f})")
         return lines
 
+    def _settings(self) -> str:
+        contract, options = self.model["contract"], self.options
+        kind = "gated" if contract["gated"] else "dense"
+        return (
+            f"model: {Path(self.model['path']).name}, {contract['precision']} {kind}, "
+            f"{self.model['provider']}; tta {options['tta']}, threshold "
+            f"{options['threshold']:.3g}, gate {options['gate']:.3g}"
+        )
 
-def describe_model(
-    path: str, sha256: str, provider: str, contract: ModelContract
-) -> dict[str, Any]:
+
+def describe_model(model: ModelSession) -> dict[str, Any]:
     """The model's part of a report."""
     return {
-        "path": path,
-        "sha256": sha256,
-        "provider": provider,
-        "contract": dataclasses.asdict(contract),
+        "path": str(model.path),
+        "sha256": model.sha256,
+        "provider": model.provider,
+        "contract": dataclasses.asdict(model.contract),
     }

@@ -41,7 +41,13 @@ class BatchResult:
 
 
 class ModelSession:
-    """A model file loaded into ONNX Runtime; gated and dense files behave alike."""
+    """A model file loaded into ONNX Runtime; gated and dense files behave alike.
+
+    Attributes:
+        path: the model file.
+        sha256: hex digest of it.
+        contract: what it promises.
+    """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         """Load and check a model.
@@ -55,17 +61,12 @@ class ModelSession:
             ContractError: no contract, or one that contradicts the graph.
         """
         self.path = path
+        self.sha256 = _sha256(path)
         self._session = _load(path, threads or available_cpus())
         self.contract = _contract(self._session, path)
         _check_io(self._session, self.contract, path)
         self._run_options = onnxruntime.RunOptions()
         self._outputs = [output.name for output in self._session.get_outputs()]
-
-    @property
-    def sha256(self) -> str:
-        """Hex digest of the model file."""
-        with open(self.path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
 
     @property
     def provider(self) -> str:
@@ -113,9 +114,17 @@ def available_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _sha256(path: Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise ModelError(f"{path} does not exist; expected a file from salt-export") from error
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror or error})") from error
+
+
 def _load(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    if not path.is_file():
-        raise ModelError(f"{path} does not exist; expected a file written by salt-export")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     # Idle threads that spin would take the cores from those that decode and encode.

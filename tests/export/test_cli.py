@@ -94,7 +94,7 @@ def test_a_file_that_computes_something_else_is_not_published(
 
     monkeypatch.setattr(graph, "build", shifted)
     with pytest.raises(
-        ParityError, match=r"differs .* expected at most 0\.001; nothing was written"
+        ParityError, match=r"differs .* expected at most 0\.0001; nothing was written"
     ):
         export(tiny_checkpoint, tmp_path / "x.onnx", False, TILES, overwrite=False)
     assert os.listdir(tmp_path) == []

@@ -111,9 +111,10 @@ def test_decode_gives_a_mask_or_a_clear_error(text: str) -> None:
 
 def test_golden_strings() -> None:
     """Masks of the examples, encoded once by the loop above."""
-    from salt_infer.labels import read_labels
+    from salt_infer.labels import Labels
 
     with open(ROOT / "tests/golden/examples.csv", newline="") as file:
         rows = {row["id"]: row["rle_mask"] for row in csv.DictReader(file)}
-    masks = read_labels(ROOT / "examples/masks", list(rows))
+    with Labels(ROOT / "examples/masks") as labels:
+        masks = labels.masks(list(rows))
     assert rle.encode(masks) == list(rows.values())

@@ -73,7 +73,7 @@ def test_the_default_model_keeps_its_contract() -> None:
 
 
 def test_no_such_file(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="does not exist; expected a file written by salt-export"):
+    with pytest.raises(ModelError, match="does not exist; expected a file from salt-export"):
         ModelSession(tmp_path / "missing.onnx")
 
 

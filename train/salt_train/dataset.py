@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import labels, png
+from salt_infer import png
 from salt_infer.errors import SaltError, TileError
+from salt_infer.labels import Labels
 from salt_infer.tiles import TileFolder, TileSource, TileZip
 from salt_train.errors import DataError
 
@@ -73,16 +74,18 @@ def _load(path: Path) -> Dataset:
 
 
 def _load_zip(path: Path) -> Dataset:
-    with TileZip(path, "images/") as source, TileZip(path, "masks/") as masks:
-        ids = tuple(tile.id for tile in source.tiles)
-        return Dataset(ids, read_tiles(source), labels.masks_of(masks, ids, path / "masks"))
+    with TileZip(path, "images/") as source, Labels(path, TileZip(path, "masks/")) as labels:
+        return _decoded(source, labels)
 
 
 def _load_folder(path: Path) -> Dataset:
-    with TileFolder(path / "images") as source:
-        ids = tuple(tile.id for tile in source.tiles)
-        masks = labels.read_labels(_label_path(path), ids)
-        return Dataset(ids, read_tiles(source), masks)
+    with TileFolder(path / "images") as source, Labels(_label_path(path)) as labels:
+        return _decoded(source, labels)
+
+
+def _decoded(source: TileSource, labels: Labels) -> Dataset:
+    ids = tuple(tile.id for tile in source.tiles)
+    return Dataset(ids, read_tiles(source), labels.masks(ids))
 
 
 def _label_path(path: Path) -> Path:
