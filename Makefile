@@ -31,7 +31,6 @@ bench: $(DEV)/.installed
 $(DEMO)/.installed: $(PACKAGE)
 	$(PYTHON) -m venv $(DEMO)
 	rm -rf build
-	$(DEMO)/bin/pip install --quiet --force-reinstall --no-deps .
 	$(DEMO)/bin/pip install --quiet --constraint constraints.txt '.[cpu]'
 	rm -rf build
 	touch $@

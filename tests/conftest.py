@@ -49,10 +49,11 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _export(checkpoint: Path, out: Path, gated: bool) -> Path:
-    from salt_export.cli import VERIFY_TILES, export
+    from salt_export.cli import export
+    from salt_export.parity import TILES
     from salt_train import synthetic
 
-    export(checkpoint, out, gated, synthetic.draw(VERIFY_TILES, seed=0).tiles, overwrite=False)
+    export(checkpoint, out, gated, synthetic.draw(TILES, seed=0).tiles, overwrite=False)
     return out
 
 

@@ -60,7 +60,7 @@ def bomb(width: int = 50_000, height: int = 50_000) -> bytes:
 
 
 def bad_tiles() -> dict[str, tuple[bytes, str]]:
-    """Twelve kinds of bad tile: name -> (file, what the reason must say)."""
+    """Many kinds of bad tile: name -> (file, what the reason must say)."""
     good = good_tile()
     flipped = bytearray(good)
     flipped[len(good) // 2] ^= 0x10
@@ -76,6 +76,7 @@ def bad_tiles() -> dict[str, tuple[bytes, str]]:
         "wide": (grey([[7] * 102] * 101, 102, 101), "102x101 pixels, expected 101x101"),
         "grey-alpha": (png(8, 4, [bytes(2 * EDGE)] * EDGE), "grey with alpha"),
         "bomb": (bomb(), "50000x50000 pixels"),
+        "few-rows": (png(8, 0, [bytes(EDGE)] * 50), "image data ends at byte 5100 of 10302"),
         "no-data": (
             SIGNATURE + header(EDGE, EDGE, 8, 0) + chunk(b"IEND", b""),
             "no image data",

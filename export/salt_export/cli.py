@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 import numpy.typing as npt
+import onnx
 
 from salt_export import graph, parity
 from salt_infer.contract import ModelContract
-from salt_infer.submission import check_writable
+from salt_infer.files import check_writable, write_whole
 from salt_infer.tiles import open_tiles
 from salt_train import checkpoint as checkpoints
 from salt_train import dataset, evaluate, synthetic
 from salt_train.checkpoint import Checkpoint
-
-VERIFY_TILES = max(parity.BATCH_SIZES) * max(parity.VIEWS)
 
 
 @click.command("salt-export")
@@ -42,7 +42,8 @@ def cli(
     check_writable(model, overwrite)
     result = export(checkpoint, model, gated, _verify_tiles(verify_images), overwrite)
     click.echo(
-        f"{model}: {graph.file_size(model)}, {'gated' if gated else 'dense'}, opset {graph.OPSET}"
+        f"{model}: {model.stat().st_size / 1e6:.1f} MB, {'gated' if gated else 'dense'}, "
+        f"opset {graph.OPSET}"
     )
     click.echo(
         f"verified against torch: probability within {result.probability:.2g}, salt within "
@@ -70,29 +71,24 @@ def export(
     checkpoint = checkpoints.load(source)
     network = checkpoints.build_model(checkpoint)
     proto = graph.build(network, gated)
-    digest = checkpoints.sha256(source)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(graph.with_contract(proto, _contract(checkpoint, digest, gated, {})))
-        result = parity.check(network, temporary, tiles, evaluate.DEFAULT_THRESHOLD)
-        contract = _contract(checkpoint, digest, gated, result.to_json())
-        temporary.write_bytes(graph.with_contract(proto, contract))
-        check_writable(target, overwrite)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / target.name
+        draft.write_bytes(graph.with_contract(proto, _contract(checkpoint, proto, gated, {})))
+        result = parity.check(network, draft, tiles, evaluate.DEFAULT_THRESHOLD)
+    contract = _contract(checkpoint, proto, gated, result.to_json())
+    write_whole(target, graph.with_contract(proto, contract), overwrite)
     return result
 
 
 def _contract(
-    checkpoint: Checkpoint, digest: str, gated: bool, verification: dict[str, object]
+    checkpoint: Checkpoint, proto: onnx.ModelProto, gated: bool, verification: dict[str, Any]
 ) -> ModelContract:
     config = checkpoint.config.model
     return ModelContract(
         architecture=config.architecture,
         gated=gated,
         precision="fp32",
-        opset=graph.OPSET,
+        opset=graph.opset(proto),
         threshold=evaluate.DEFAULT_THRESHOLD,
         gate=evaluate.DEFAULT_GATE,
         tta="hflip",
@@ -101,7 +97,7 @@ def _contract(
         padding="replicate",
         mean=config.mean,
         std=config.std,
-        checkpoints=(digest,),
+        checkpoints=(checkpoint.sha256,),
         versions={name: metadata.version(name) for name in ("salt-toolkit", "torch", "onnx")},
         validation={"epoch": checkpoint.epoch, **checkpoint.scores},
         verification=verification,
@@ -110,6 +106,6 @@ def _contract(
 
 def _verify_tiles(path: Path | None) -> npt.NDArray[np.uint8]:
     if path is None:
-        return synthetic.draw(VERIFY_TILES, seed=0).tiles
+        return synthetic.draw(parity.TILES, seed=0).tiles
     with open_tiles(path) as source:
-        return dataset.read_tiles(source, limit=64)
+        return dataset.read_tiles(source, limit=parity.TILES)

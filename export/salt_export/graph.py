@@ -11,7 +11,6 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import onnx
 import torch
@@ -103,6 +102,12 @@ def build(model: SaltNet, gated: bool) -> onnx.ModelProto:
     return proto
 
 
+def opset(proto: onnx.ModelProto) -> int:
+    """The ONNX operator set that a model really uses."""
+    (version,) = (entry.version for entry in proto.opset_import if entry.domain == "")
+    return int(version)
+
+
 def with_contract(proto: onnx.ModelProto, contract: ModelContract) -> bytes:
     """The file's bytes: the graph with the contract in its metadata and nothing that varies from
     one export to the next (the exporter notes source lines in every node).
@@ -137,8 +142,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def file_size(path: Path) -> str:
-    """For people: ``12.1 MB``."""
-    return f"{path.stat().st_size / 1e6:.1f} MB"

@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from salt_export.errors import ParityError
+from salt_export.errors import ExportError, ParityError
 from salt_export.graph import DenseGraph
 from salt_infer.session import ModelSession
 from salt_train.model import SaltNet
 
 BATCH_SIZES = (1, 2, 7)
 VIEWS = (1, 2)
+TILES = max(BATCH_SIZES) * max(VIEWS)  # fewer would put one tile in two places
 # Both sides compute in float32 but add in another order; that left less than 1e-6 on trained
 # networks, and a padding that is off by one pixel leaves 1e-1.
 TOLERANCE = 1e-4
@@ -53,12 +54,15 @@ def check(model: SaltNet, path: Path, tiles: npt.NDArray[np.uint8], threshold: f
     Args:
         model: the network, in evaluation mode.
         path: the exported file.
-        tiles: uint8 [M, 101, 101], M at least 7.
+        tiles: uint8 [M, 101, 101], M at least TILES.
         threshold: pixels are counted as flipped across it.
 
     Raises:
         ParityError: over the tolerance, not finite, or other tiles kept by the gate.
+        ExportError: too few tiles.
     """
+    if len(tiles) < TILES:
+        raise ExportError(f"there are {len(tiles)} tiles to verify on, expected at least {TILES}")
     session = ModelSession(path)
     reference = DenseGraph(model).eval()
     probability = salt = 0.0
@@ -84,7 +88,7 @@ def check(model: SaltNet, path: Path, tiles: npt.NDArray[np.uint8], threshold: f
                 flipped += int(np.count_nonzero(flips))
                 pixels += result.probability.size
     parity = Parity(probability, salt, flipped, pixels, TOLERANCE)
-    if not max(probability, salt) <= TOLERANCE:  # also where one is NaN
+    if max(probability, salt) > TOLERANCE:
         raise ParityError(
             f"the file differs from the network by {probability:.3g} in probability and {salt:.3g} "
             f"in salt ({flipped} of {pixels} pixels flipped), expected at most {TOLERANCE:g}; "
@@ -114,4 +118,6 @@ def _gates(salt: npt.NDArray[np.float32]) -> list[float]:
 def _largest(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
     if a.shape != b.shape:
         raise ParityError(f"the file gives shape {a.shape}, the network {b.shape}")
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise ParityError("the file or the network gives values that are not finite")
     return float(np.abs(a - b).max()) if a.size else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,7 +14,21 @@ from salt_infer.progress import Bar
 from salt_infer.views import TTA_NAMES
 
 _PATH = click.Path(path_type=Path)
-_SHARE = click.FloatRange(0.0, 1.0)
+
+
+class _Share(click.FloatRange):
+    """0 to 1; click's own range lets NaN pass, which no comparison is true of."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, context: click.Context | None
+    ) -> Any:
+        number = super().convert(value, param, context)
+        if math.isnan(number):
+            self.fail("nan is not in the range 0<=x<=1.", param, context)
+        return number
+
+
+_SHARE = _Share(0.0, 1.0)
 
 
 @click.command("salt-infer", epilog="Exit codes: 0 done; 1 failed; 2 bad usage; 3 bad tiles.")
@@ -28,7 +43,7 @@ _SHARE = click.FloatRange(0.0, 1.0)
 @click.option("--model", "-m", type=_PATH, metavar="FILE", help="Model; default: the shipped one.")
 @click.option(
     "--batch-size", "-b", type=click.IntRange(1, 4096), default=32, show_default=True,
-    help="Tiles a batch.",
+    metavar="N", help="Tiles a batch.",
 )  # fmt: skip
 @click.option(
     "--workers", "-j", "decode_workers", type=click.IntRange(1, 256), metavar="N",
@@ -38,10 +53,13 @@ _SHARE = click.FloatRange(0.0, 1.0)
     "--tta", type=click.Choice(TTA_NAMES),
     help="Test-time augmentation; default: the model's.",
 )  # fmt: skip
-@click.option("--threshold", type=_SHARE, help="A pixel is salt above this; default: the model's.")
 @click.option(
-    "--gate", type=_SHARE,
-    help="A tile may have salt where the judge says more than this; default: the model's.",
+    "--threshold", type=_SHARE, metavar="F",
+    help="A pixel is salt above this, 0 to 1; default: the model's.",
+)  # fmt: skip
+@click.option(
+    "--gate", type=_SHARE, metavar="F",
+    help="A tile may have salt where the judge says more than this, 0 to 1; default: the model's.",
 )  # fmt: skip
 @click.option(
     "--on-error", type=click.Choice(["stop", "skip", "empty"]), default="skip", show_default=True,

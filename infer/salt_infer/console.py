@@ -26,7 +26,7 @@ def run(command: click.Command) -> NoReturn:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo(f"{name}: interrupted, no output written", err=True)
+        click.echo(f"{name}: interrupted", err=True)
         code = INTERRUPTED
     except SaltError as error:
         click.echo(f"{name}: {error}", err=True)

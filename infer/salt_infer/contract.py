@@ -18,6 +18,14 @@ TILES, GATE = "tiles", "gate"
 PROBABILITY, SALT, KEPT = "probability", "salt", "kept"
 
 
+_KINDS: dict[str, Any] = {
+    "architecture": str, "gated": bool, "precision": str, "opset": int, "threshold": int | float,
+    "gate": int | float, "tta": str, "tile_px": int, "canvas_px": int, "padding": str,
+    "mean": int | float, "std": int | float, "checkpoints": tuple, "versions": Mapping,
+    "validation": Mapping, "verification": Mapping,
+}  # fmt: skip
+
+
 @dataclasses.dataclass(frozen=True)
 class ModelContract:
     """All that a consumer of the file may rely on, and where the file comes from.
@@ -60,10 +68,15 @@ class ModelContract:
     contract_version: int = VERSION
 
     def __post_init__(self) -> None:
-        for name in ("threshold", "gate"):
+        for name, kind in _KINDS.items():
             value = getattr(self, name)
-            if not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
-                raise ContractError(f"contract has {name} {value!r}, expected within 0..1")
+            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+                raise ContractError(f"contract has {name} {value!r}, expected {kind}")
+        for name in ("threshold", "gate"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ContractError(
+                    f"contract has {name} {getattr(self, name)!r}, expected within 0..1"
+                )
         if self.tta not in TTA_NAMES:
             raise ContractError(f"contract has tta {self.tta!r}, expected one of {TTA_NAMES}")
 
@@ -96,4 +109,7 @@ class ModelContract:
                 f"the contract lacks {sorted(fields - value.keys())} and has unknown "
                 f"{sorted(value.keys() - fields)}; export the checkpoint anew"
             )
-        return cls(**(value | {"checkpoints": tuple(value["checkpoints"])}))
+        checkpoints = value["checkpoints"]
+        if isinstance(checkpoints, list):
+            value["checkpoints"] = tuple(checkpoints)
+        return cls(**value)

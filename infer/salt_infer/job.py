@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer import metric, pipeline, rle
-from salt_infer.errors import BadTilesError, LabelError
+from salt_infer.errors import BadTilesError, LabelError, UsageError
+from salt_infer.files import check_writable, write_whole
 from salt_infer.labels import Labels
 from salt_infer.pipeline import MaskedBatch, RunOptions, StageClock
 from salt_infer.progress import Watcher
 from salt_infer.report import RunReport, describe_model
 from salt_infer.session import ModelSession, available_cpus, default_model
-from salt_infer.submission import Submission, check_writable, write_whole
+from salt_infer.submission import Submission
 from salt_infer.tiles import BadTile, TileSource, open_tiles
 from salt_infer.views import Tta
 
@@ -70,7 +71,7 @@ def run(job: Job, watcher: Watcher) -> RunReport:
     started = time.perf_counter()
     submission = Submission(job.out, job.overwrite)
     if job.report:
-        check_writable(job.report, job.overwrite)
+        _check_report(job.report, job)
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_tiles(job.images))
         labels = stack.enter_context(Labels(job.labels)) if job.labels else None
@@ -80,9 +81,19 @@ def run(job: Job, watcher: Watcher) -> RunReport:
         run.startup_s = time.perf_counter() - started
         run.carry_out(source)
         submission.publish()
-        report = run.report(len(source.tiles), _score(labels, submission) if labels else None)
-    _write(report, job)
+        report = run.report(len(source.tiles))
+        _write(report, job)
+        if labels and report.rows:
+            score, empty = _score(labels, submission)
+            report = dataclasses.replace(report, score=score, empty_score=empty)
+            _write(report, job, again=True)
     return report
+
+
+def _check_report(report: Path, job: Job) -> None:
+    if report.resolve() == job.out.resolve():
+        raise UsageError(f"--report and --out are both {report}; give two names")
+    check_writable(report, job.overwrite)
 
 
 class _Run:
@@ -126,14 +137,14 @@ class _Run:
         self.watcher.advanced(len(batch.ids) + len(batch.bad))
 
     def _stop(self, tiles: int) -> NoReturn:
-        _write(dataclasses.replace(self.report(tiles, None), out=None), self.job)
+        _write(dataclasses.replace(self.report(tiles), out=None, rows=0), self.job)
         raise BadTilesError(
             f"stopped at {len(self.bad)} bad tile(s), no output written; mend them, or use "
             "--on-error skip or empty"
         )
 
-    def report(self, tiles: int, scores: tuple[float, float] | None) -> RunReport:
-        """What was done, of so many tiles."""
+    def report(self, tiles: int) -> RunReport:
+        """What was done, of so many tiles; not scored."""
         return RunReport(
             out=str(self.job.out),
             tiles=tiles,
@@ -145,12 +156,10 @@ class _Run:
             busy_s=dict(self.clock.busy_s),
             model=describe_model(self.model),
             options=dataclasses.asdict(self.options) | {"on_error": self.job.on_error},
-            score=scores[0] if scores else None,
-            empty_score=scores[1] if scores else None,
         )
 
 
-def _score(labels: Labels, submission: Submission) -> tuple[float, float] | None:
+def _score(labels: Labels, submission: Submission) -> tuple[float, float]:
     """Score of the rows as written, and of all-empty masks, in bounded memory."""
     rows = list(submission.rows.items())
     mine, empty = [], []
@@ -160,8 +169,6 @@ def _score(labels: Labels, submission: Submission) -> tuple[float, float] | None
         predicted = np.stack([rle.decode(text) for _, text in part])
         mine.append(metric.score(truth, predicted).per_tile)
         empty.append(metric.score(truth, np.zeros_like(truth)).per_tile)
-    if not rows:
-        return None
     return float(np.concatenate(mine).mean()), float(np.concatenate(empty).mean())
 
 
@@ -172,9 +179,9 @@ def _truth(labels: Labels, ids: list[str], submission: Submission) -> npt.NDArra
         raise LabelError(f"{submission.path} is written but has no score: {error}") from error
 
 
-def _write(report: RunReport, job: Job) -> None:
+def _write(report: RunReport, job: Job, again: bool = False) -> None:
     if job.report:
-        write_whole(job.report, report.to_json(), job.overwrite)
+        write_whole(job.report, report.to_json().encode(), job.overwrite or again)
 
 
 def _options(job: Job, model: ModelSession) -> RunOptions:

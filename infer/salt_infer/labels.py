@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 COLUMNS = ("id", "rle_mask")
 
 
-class Labels:
+class Labels(AbstractContextManager["Labels"]):
     """True masks by tile id; a context manager, since a zip stays open."""
 
     def __init__(self, path: Path, source: TileSource | None = None) -> None:
@@ -74,17 +74,9 @@ class Labels:
             return rle.decode(self._rows[name])
         return png.decode_mask(self._source.read(self._tiles[name]))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         if self._source is not None:
-            self._source.__exit__(kind, error, trace)
+            self._source.close()
 
 
 def read_rows(path: Path) -> dict[str, str]:

@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from salt_infer import png, rle, views
 from salt_infer.errors import TileError
-from salt_infer.session import BatchResult, ModelSession
+from salt_infer.session import BatchResult, Cancel, ModelSession
 from salt_infer.tiles import BadTile, Tile, TileSource
 from salt_infer.views import Tta
 
@@ -107,6 +107,7 @@ def masks_of(
     Raises:
         ModelError: the model failed; bad tiles do not raise, they are in ``MaskedBatch.bad``.
     """
+    cancel = Cancel()
 
     def decode(group: Sequence[Tile]) -> _Decoded:
         with clock("decode"):
@@ -116,19 +117,15 @@ def masks_of(
         with clock("run"):
             if not decoded.ids:
                 return _Ran(decoded, None)
-            return _Ran(decoded, model.run(views.make(decoded.tiles, options.tta), options.gate))
+            stacked = views.make(decoded.tiles, options.tta)
+            return _Ran(decoded, model.run(stacked, options.gate, cancel))
 
     def encode(ran: _Ran) -> MaskedBatch:
         with clock("encode"):
             return _encode(ran, options)
 
     workers = options.decode_workers
-    with (
-        _pool(workers, "decode") as decoders,
-        _pool(1, "run") as runner,
-        _pool(1, "encode") as encoder,
-        _cancelling(model),
-    ):
+    with _pools((workers, 1, 1), cancel) as (decoders, runner, encoder):
         decoded = _staged(decoders, decode, _groups(source.tiles, options.batch_size), workers + 1)
         ran = _staged(runner, run, decoded, in_flight=2)
         yield from _staged(encoder, encode, ran, in_flight=2)
@@ -181,20 +178,17 @@ def _encode(ran: _Ran, options: RunOptions) -> MaskedBatch:
 
 
 @contextlib.contextmanager
-def _pool(workers: int, name: str) -> Iterator[ThreadPoolExecutor]:
-    """A pool that drops its waiting work on the way out, rather than finish it."""
-    pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
+def _pools(workers: Sequence[int], cancel: Cancel) -> Iterator[list[ThreadPoolExecutor]]:
+    """Pools of so many threads; given up early, they drop what waits and cancel what runs."""
+    pools = [ThreadPoolExecutor(count) for count in workers]
     try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextlib.contextmanager
-def _cancelling(model: ModelSession) -> Iterator[None]:
-    """Stop the batch in the runtime when the run is given up."""
-    try:
-        yield
+        yield pools
     except BaseException:
-        model.cancel()
+        # Queues first: a thread that is free must not start on what is still waiting.
+        for pool in pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+        cancel()
         raise
+    finally:
+        for pool in pools:
+            pool.shutdown(wait=True)

@@ -11,7 +11,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,14 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # than this by a hundred times holds something that is not a tile.
 MAX_FILE_BYTES = 4 * 1024 * 1024
 
+HEADER = struct.Struct(">IIBBBBB")  # width, height, depth, colour, compression, filter, interlace
+
+_CHANNELS = {0: 1, 2: 3, 3: 1, 6: 4}  # by colour type
+# First column, first row and steps of each pass of an interlaced image.
+_ADAM7 = [
+    (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4),
+    (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2),
+]  # fmt: skip
 _COLOUR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
 # (bit depth, colour type), PNG specification 3rd edition, table 8
 _ACCEPTED = {(8, 0), (8, 2), (8, 6), (1, 3), (2, 3), (4, 3), (8, 3), (1, 0), (16, 0)}
@@ -72,35 +80,50 @@ def encode(pixels: npt.NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
+class _Parts(NamedTuple):
+    """What of a PNG makes pixels."""
+
+    header: bytes  # body of IHDR
+    palette: bytes  # body of PLTE, or nothing
+    data: bytes  # bodies of all IDAT, one zlib stream
+
+
 def _pixels(data: bytes, shape: tuple[int, int]) -> npt.NDArray[Any]:
     """Pixels as stored: uint8, or uint16 for 16-bit grey; [H, W]."""
-    _check_structure(data, shape)
+    parts = _parts(data)
+    _check_header(parts.header, shape)
+    _check_size(parts)
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        with Image.open(io.BytesIO(_plain(parts)), formats=["PNG"]) as image:
             if image.mode.startswith("I;16"):
                 return np.array(image, dtype=np.uint16)
             return np.array(image.convert("L"), dtype=np.uint8)
-    except (OSError, SyntaxError, ValueError, zlib.error, struct.error) as error:
+    except (OSError, SyntaxError, ValueError) as error:
         raise TileError(f"image data cannot be decoded ({_one_line(error)})") from error
 
 
-def _check_structure(data: bytes, shape: tuple[int, int]) -> None:
+def _parts(data: bytes) -> _Parts:
     if not data:
         raise TileError("empty file (0 bytes)")
     if len(data) > MAX_FILE_BYTES:
         raise TileError(f"file is larger than {MAX_FILE_BYTES} bytes, too large for a tile")
     if not data.startswith(SIGNATURE):
         raise TileError(f"not a PNG: starts with {data[:8].hex(' ')}, expected 89 50 4e 47 ...")
-    chunks = list(_chunks(data))
-    if chunks[0] != (b"IHDR", 8 + 8, 13):
-        raise TileError("damaged PNG: the first chunk is not a 13-byte IHDR")
-    _check_header(data, shape)
-    if b"IDAT" not in {name for name, _, _ in chunks}:
+    bodies: dict[bytes, list[bytes]] = {b"IHDR": [], b"PLTE": [], b"IDAT": []}
+    for name, body in _chunks(data):
+        if name != b"IHDR" and not bodies[b"IHDR"]:
+            raise TileError("damaged PNG: the first chunk is not IHDR")
+        if name in bodies:
+            bodies[name].append(body)
+    if len(bodies[b"IHDR"]) != 1 or len(bodies[b"IHDR"][0]) != HEADER.size:
+        raise TileError(f"damaged PNG: expected one IHDR of {HEADER.size} bytes")
+    if not bodies[b"IDAT"]:
         raise TileError("damaged PNG: no image data (IDAT)")
+    return _Parts(bodies[b"IHDR"][0], b"".join(bodies[b"PLTE"]), b"".join(bodies[b"IDAT"]))
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """(name, offset of the body, length) of each chunk up to IEND, with its CRC checked."""
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(name, body) of each chunk before IEND, with its CRC checked."""
     position = len(SIGNATURE)
     while True:
         if position + 12 > len(data):
@@ -112,19 +135,59 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         (stored,) = struct.unpack_from(">I", data, end)
         if zlib.crc32(memoryview(data)[position + 4 : end]) != stored:
             raise TileError(f"damaged PNG: wrong checksum in chunk {_name(name)} at {position}")
-        yield name, position + 8, length
         if name == b"IEND":
             return
+        yield name, data[position + 8 : end]
         position = end + 4
 
 
-def _check_header(data: bytes, shape: tuple[int, int]) -> None:
-    width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
+def _plain(parts: _Parts) -> bytes:
+    """A PNG of nothing but pixels. What else a file may hold (text, profiles, animation) is where
+    decoders have bombs and warnings.
+    """
+    palette = [(b"PLTE", parts.palette)] if parts.palette else []
+    chunks = [(b"IHDR", parts.header), *palette, (b"IDAT", parts.data), (b"IEND", b"")]
+    return SIGNATURE + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in chunks
+    )
+
+
+def _check_size(parts: _Parts) -> None:
+    """The image data must fill the tile: decoders leave missing rows black without a word."""
+    expected = _raw_bytes(parts.header)
+    try:
+        found = len(zlib.decompressobj().decompress(parts.data, expected))
+    except zlib.error as error:
+        raise TileError(f"image data cannot be decoded ({_one_line(error)})") from error
+    if found < expected:
+        raise TileError(f"damaged PNG: image data ends at byte {found} of {expected}")
+
+
+def _raw_bytes(header: bytes) -> int:
+    """Bytes of the unpacked image: one filter byte a row, then the row's pixels.
+
+    Interlaced images have seven passes (PNG specification 3rd edition, section 8.2).
+    """
+    width, height, depth, colour, _, _, interlaced = HEADER.unpack(header)
+    bits = depth * _CHANNELS[colour]
+    total = 0
+    for x0, y0, dx, dy in _ADAM7 if interlaced else [(0, 0, 1, 1)]:
+        columns, rows = -(-(width - x0) // dx), -(-(height - y0) // dy)
+        if columns > 0 and rows > 0:
+            total += rows * (1 + (columns * bits + 7) // 8)
+    return total
+
+
+def _check_header(header: bytes, shape: tuple[int, int]) -> None:
+    width, height, depth, colour, compression, filters, interlaced = HEADER.unpack(header)
     if (height, width) != shape:
         raise TileError(f"is {width}x{height} pixels, expected {shape[1]}x{shape[0]}")
     if (depth, colour) not in _ACCEPTED:
         kind = _COLOUR_TYPES.get(colour, f"colour type {colour}")
         raise TileError(f"is {depth}-bit {kind}, expected {_ACCEPTED_TEXT}")
+    if (compression, filters) != (0, 0) or interlaced > 1:
+        raise TileError("damaged PNG: unknown compression, filter or interlace method")
 
 
 def _name(name: bytes) -> str:

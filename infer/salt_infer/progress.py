@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Self
+from contextlib import AbstractContextManager
+from typing import Any
 
 import click
 from tqdm import tqdm
@@ -24,7 +24,7 @@ class Watcher:
         """A tile could not be read."""
 
 
-class Bar(Watcher):
+class Bar(Watcher, AbstractContextManager["Bar"]):
     """A bar with tiles done, tiles/s and the time left; bad tiles are named above it."""
 
     def __init__(self, program: str, show: bool | None) -> None:
@@ -44,14 +44,6 @@ class Bar(Watcher):
         with tqdm.external_write_mode():
             click.echo(f"{self._program}: bad tile {shown(bad.tile.path)}: {bad.reason}", err=True)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         if self._bar is not None:
             self._bar.close()

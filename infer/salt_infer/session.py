@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES, ModelContract
 from salt_infer.errors import ContractError, ModelError
+from salt_infer.rle import TILE_SHAPE
 
 try:
     import onnxruntime
@@ -38,6 +39,16 @@ class BatchResult:
     probability: npt.NDArray[np.float32]
     salt: npt.NDArray[np.float32]
     kept: npt.NDArray[np.int64]
+
+
+class Cancel:
+    """Ends every batch that was or will be started with it, from any thread, for good."""
+
+    def __init__(self) -> None:
+        self.options = onnxruntime.RunOptions()
+
+    def __call__(self) -> None:
+        self.options.terminate = True
 
 
 class ModelSession:
@@ -65,7 +76,6 @@ class ModelSession:
         self._session = _load(path, threads or available_cpus())
         self.contract = _contract(self._session, path)
         _check_io(self._session, self.contract, path)
-        self._run_options = onnxruntime.RunOptions()
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     @property
@@ -73,22 +83,26 @@ class ModelSession:
         """The execution provider in first place."""
         return str(self._session.get_providers()[0])
 
-    def run(self, tiles: npt.NDArray[np.uint8], gate: float) -> BatchResult:
+    def run(
+        self, tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None
+    ) -> BatchResult:
         """Run one batch.
 
         Args:
             tiles: uint8 [N, V, 101, 101].
             gate: 0..1; tiles whose ``salt`` is not above it are not kept.
+            cancel: lets another thread end the batch early.
 
         Raises:
-            ModelError: the runtime failed, or :meth:`cancel` was called.
+            ModelError: the runtime failed, or the batch was cancelled.
         """
+        options = (cancel or Cancel()).options
         limit = np.float32(gate)
         feeds: dict[str, Any] = {TILES: tiles}
         if self.contract.gated:
             feeds[GATE] = np.asarray(limit)
         try:
-            values = self._session.run(self._outputs, feeds, self._run_options)
+            values = self._session.run(self._outputs, feeds, options)
         except Exception as error:  # the runtime's own exceptions share no narrower base
             raise ModelError(f"{self.path} failed on a batch of {tiles.shape}: {error}") from error
         named = dict(zip(self._outputs, values, strict=True))
@@ -97,11 +111,6 @@ class ModelSession:
             return BatchResult(probability, salt, np.asarray(named[KEPT]))
         kept = np.flatnonzero(salt > limit)
         return BatchResult(probability if len(kept) == len(salt) else probability[kept], salt, kept)
-
-    def cancel(self) -> None:
-        """Make a batch that is running in another thread end early, with a ModelError."""
-        running, self._run_options = self._run_options, onnxruntime.RunOptions()
-        running.terminate = True
 
 
 def default_model() -> Path:
@@ -155,6 +164,8 @@ def _contract(session: onnxruntime.InferenceSession, path: Path) -> ModelContrac
 def _check_io(session: onnxruntime.InferenceSession, contract: ModelContract, path: Path) -> None:
     """The graph must have the inputs and outputs that the contract stands for."""
     edge = contract.tile_px
+    if (edge, edge) != TILE_SHAPE:
+        raise ContractError(f"{path} takes {edge}x{edge} tiles, this program reads {TILE_SHAPE}")
     inputs = {TILES: ("tensor(uint8)", [None, None, edge, edge])}
     outputs = {
         PROBABILITY: ("tensor(float)", [None, None, edge, edge]),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import lzma
 import os
 import stat
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
-from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, NoReturn
 
 from salt_infer.errors import InputError, TileError
 from salt_infer.png import MAX_FILE_BYTES
@@ -32,26 +33,23 @@ class BadTile(NamedTuple):
     reason: str
 
 
-class TileSource(Protocol):
-    """Something that holds tiles; both kinds are safe to read from many threads."""
+class TileSource(AbstractContextManager["TileSource"]):
+    """Something that holds tiles, safe to read from many threads; close it, or use ``with``."""
 
     tiles: list[Tile]
 
     def read(self, tile: Tile) -> bytes:
         """The tile's file, at most MAX_FILE_BYTES + 1 bytes; raises TileError if unreadable."""
-        ...
+        raise NotImplementedError
 
-    def __enter__(self) -> Self: ...
+    def close(self) -> None:
+        """Give back what is open."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
 
-class TileFolder:
+class TileFolder(TileSource):
     """Tiles in a directory, searched recursively; links to directories are followed once."""
 
     def __init__(self, root: Path) -> None:
@@ -68,30 +66,24 @@ class TileFolder:
         except OSError as error:
             raise TileError(f"cannot be read ({error.strerror or error})") from error
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        return None
-
-
-class TileZip:
+class TileZip(TileSource):
     """Tiles in a .zip, or in one folder of it, read in place; nothing is unpacked to disk."""
 
     def __init__(self, path: Path, folder: str = "") -> None:
         try:
             self._zip = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile) as error:
+        except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
             raise InputError(f"{path} is not a readable zip file ({error})") from error
-        names = (name for name in self._zip.namelist() if name.startswith(folder))
-        self.tiles = _sorted_unique(
-            (name for name in names if _is_tile_name(PurePosixPath(name))), path / folder
-        )
+        self.tiles = _sorted_unique(self._names(folder), path / folder)
+
+    def _names(self, folder: str) -> Iterator[tuple[PurePosixPath, str]]:
+        for name in self._zip.namelist():
+            # Some Windows programs write backslashes, against the format.
+            place = PurePosixPath(name.replace("\\", "/"))
+            inside = name.startswith(folder) and not name.endswith("/")
+            if inside and _is_tile_name(place):
+                yield place, name
 
     def read(self, tile: Tile) -> bytes:
         _check_id(tile)
@@ -99,20 +91,14 @@ class TileZip:
             with self._zip.open(tile.path) as file:
                 # Reads what is there, not what the directory claims: a zip bomb stops here.
                 return file.read(MAX_FILE_BYTES + 1)
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except (
+            OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError,
+        ) as error:  # fmt: skip
             raise TileError(f"cannot be read from the zip ({error})") from error
         except (RuntimeError, NotImplementedError) as error:  # encrypted; unknown compression
             raise TileError(f"cannot be unpacked from the zip ({error})") from error
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._zip.close()
 
 
@@ -123,22 +109,34 @@ def open_tiles(path: Path) -> TileSource:
         InputError: no such path, neither a directory nor a zip, no ``.png`` in it, or two tiles
             with one id (both are named).
     """
-    if path.is_dir():
-        return TileFolder(path)
-    if path.is_file():
-        return TileZip(path)
+    try:
+        if path.is_dir():
+            return TileFolder(path)
+        if path.is_file():
+            return TileZip(path)
+    except OSError as error:  # a name too long for the system, say
+        raise InputError(f"{path} cannot be opened ({error.strerror})") from error
     raise InputError(f"{path} does not exist; expected a directory of PNG tiles or a .zip of them")
 
 
-def _walk(root: Path) -> Iterator[str]:
-    """Every file called ``*.png`` below ``root``."""
+def _walk(root: Path) -> Iterator[tuple[PurePosixPath, str]]:
+    """Name and path of every file called ``*.png`` below ``root``."""
     seen: set[tuple[int, int]] = set()
     _first_visit(os.fspath(root), seen)
-    for folder, folders, files in os.walk(root, followlinks=True):
-        folders[:] = [name for name in folders if _first_visit(os.path.join(folder, name), seen)]
+    for folder, folders, files in os.walk(root, onerror=_unlistable, followlinks=True):
+        folders[:] = [
+            name
+            for name in folders
+            if not _is_hidden(name) and _first_visit(os.path.join(folder, name), seen)
+        ]
         for name in files:
             if _is_tile_name(PurePosixPath(name)):
-                yield os.path.join(folder, name)
+                yield PurePosixPath(name), os.path.join(folder, name)
+
+
+def _unlistable(error: OSError) -> NoReturn:
+    """A folder that cannot be listed must not make a submission silently short."""
+    raise InputError(f"folder {error.filename} cannot be listed ({error.strerror})") from error
 
 
 def _first_visit(folder: str, seen: set[tuple[int, int]]) -> bool:
@@ -155,9 +153,12 @@ def _first_visit(folder: str, seen: set[tuple[int, int]]) -> bool:
 
 
 def _is_tile_name(path: PurePosixPath) -> bool:
+    return path.suffix.lower() == SUFFIX and not any(map(_is_hidden, path.parts))
+
+
+def _is_hidden(name: str) -> bool:
     # "._x.png" and "__MACOSX/" are what macOS adds to archives; they hold no pixels.
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-    return path.suffix.lower() == SUFFIX and not hidden
+    return name.startswith(".") or name == "__MACOSX"
 
 
 def _check_id(tile: Tile) -> None:
@@ -171,8 +172,8 @@ def shown(text: str) -> str:
     return text if text.isprintable() else ascii(text)
 
 
-def _sorted_unique(paths: Iterable[str], root: Path) -> list[Tile]:
-    tiles = sorted(Tile(PurePosixPath(path).stem, path) for path in paths)
+def _sorted_unique(found: Iterable[tuple[PurePosixPath, str]], root: Path) -> list[Tile]:
+    tiles = sorted(Tile(place.stem, path) for place, path in found)
     if not tiles:
         raise InputError(f"{root} holds no {SUFFIX} files; expected 101x101 PNG tiles")
     for first, second in itertools.pairwise(tiles):

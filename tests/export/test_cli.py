@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import os
 import subprocess
 import sys
@@ -12,9 +14,10 @@ import pytest
 
 from salt_export import graph, parity
 from salt_export.cli import export
-from salt_export.errors import ParityError
+from salt_export.errors import ExportError, ParityError
 from salt_infer.contract import METADATA_KEY, ModelContract
 from salt_infer.errors import OutputExistsError
+from salt_infer.session import BatchResult, ModelSession
 from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
 from salt_train.errors import CheckpointError
@@ -38,7 +41,7 @@ def test_the_file_is_sound_and_tells_what_it_is(
     assert [entry.key for entry in model.metadata_props] == [METADATA_KEY]
     contract = ModelContract.from_json(model.metadata_props[0].value)
     assert contract.gated == gated
-    assert contract.checkpoints == (checkpoints.sha256(tiny_checkpoint),)
+    assert contract.checkpoints == (hashlib.sha256(tiny_checkpoint.read_bytes()).hexdigest(),)
     assert contract.validation["score"] == checkpoints.load(tiny_checkpoint).scores["score"]
     assert contract.opset == graph.OPSET == model.opset_import[0].version
     assert 0 < contract.verification["probability"] <= contract.verification["tolerance"]
@@ -128,3 +131,51 @@ def test_a_bad_checkpoint_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError):
         export(tmp_path / "bad.pth", tmp_path / "x.onnx", False, TILES, overwrite=False)
     assert os.listdir(tmp_path) == ["bad.pth"]
+
+
+class Falsified:
+    """A session whose answers are changed on the way."""
+
+    def __init__(self, path: Path) -> None:
+        self.session = ModelSession(path)
+
+    def run(self, tiles: np.ndarray, gate: float) -> BatchResult:
+        return self.change(self.session.run(tiles, gate))
+
+    def change(self, result: BatchResult) -> BatchResult:
+        raise NotImplementedError
+
+
+class Nan(Falsified):
+    def change(self, result: BatchResult) -> BatchResult:
+        return dataclasses.replace(result, probability=result.probability * np.float32("nan"))
+
+
+class SwappedViews(Falsified):
+    def change(self, result: BatchResult) -> BatchResult:
+        return dataclasses.replace(result, probability=result.probability[:, ::-1])
+
+
+class KeepsAll(Falsified):
+    def change(self, result: BatchResult) -> BatchResult:
+        return dataclasses.replace(result, kept=np.arange(len(result.salt)))
+
+
+@pytest.mark.parametrize(
+    ("falsified", "says"),
+    [(Nan, "not finite"), (SwappedViews, "differs"), (KeepsAll, "the file keeps tiles")],
+)
+def test_parity_finds(
+    tiny_checkpoint: Path, dense_model: Path, monkeypatch: pytest.MonkeyPatch,
+    falsified: type[Falsified], says: str,
+) -> None:  # fmt: skip
+    network = checkpoints.build_model(checkpoints.load(tiny_checkpoint))
+    monkeypatch.setattr(parity, "ModelSession", falsified)
+    with pytest.raises(ParityError, match=says):
+        parity.check(network, dense_model, TILES, 0.5)
+
+
+def test_too_few_tiles_prove_nothing(tiny_checkpoint: Path, dense_model: Path) -> None:
+    network = checkpoints.build_model(checkpoints.load(tiny_checkpoint))
+    with pytest.raises(ExportError, match="1 tiles to verify on, expected at least 14"):
+        parity.check(network, dense_model, TILES[:1], 0.5)

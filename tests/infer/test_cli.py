@@ -88,7 +88,7 @@ def test_options_change_the_masks(tmp_path: Path, gated_model: Path, tile_folder
 
 @pytest.fixture
 def mixed(tmp_path: Path) -> Path:
-    """20 good tiles and 12 kinds of bad ones."""
+    """20 good tiles and each kind of bad one."""
     folder = tmp_path / "mixed"
     folder.mkdir()
     for index in range(20):
@@ -103,7 +103,7 @@ def test_bad_tiles(mixed: Path, tmp_path: Path, gated_model: Path, on_error: str
     out, report = tmp_path / "out.csv", tmp_path / "report.json"
     done = infer(
         "--images", mixed, "--out", out, "--model", gated_model, "--report", report,
-        "--on-error", on_error, "--gate", 0, "--threshold", 0,
+        "--on-error", on_error, "--gate", 0, "--threshold", 0, "--batch-size", 64,
     )  # fmt: skip
     assert done.returncode == 3
     kinds = pngs.bad_tiles()
@@ -149,6 +149,10 @@ def test_an_existing_output_is_refused_before_anything_runs(tmp_path: Path) -> N
         (("--images", EXAMPLES / "tiles", "--out", "no/x.csv"), 2, "no does not exist"),
         (("--images", EXAMPLES / "tiles", "--out", "x.csv", "--threshold", 2), 2, "0.0<=x<=1.0"),
         (("--images", EXAMPLES / "tiles", "--out", "x.csv", "-m", "no.onnx"), 1, "no.onnx does"),
+        (("--images", EXAMPLES / "tiles", "--out", "x.csv", "--gate", "nan"), 2, "nan is not in"),
+        (("--images", EXAMPLES / "tiles", "--out", "x.csv", "--report", "x.csv"), 2, "both x.csv"),
+        (("--images", EXAMPLES / "tiles", "--out", "/dev/null", "--overwrite"), 2, "regular file"),
+        (("--images", "a" * 300, "--out", "x.csv"), 2, "File name too long"),
     ],
 )
 def test_errors_are_one_line_and_leave_nothing(
@@ -200,6 +204,7 @@ def test_an_interrupted_run_ends_at_once_and_leaves_nothing(
         assert process.stderr is not None
         seen = b""
         while b"256/20000" not in seen:
+            assert process.poll() is None, seen
             seen += process.stderr.read1()
         process.send_signal(number)
         started = time.perf_counter()

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from salt_infer import pipeline, rle, views
+from salt_infer import rle
 from salt_infer.errors import ModelError
 from salt_infer.pipeline import RunOptions, StageClock, masks_of
-from salt_infer.session import BatchResult, ModelSession
+from salt_infer.session import BatchResult, Cancel, ModelSession
 from salt_infer.tiles import Tile, open_tiles
 from salt_train import evaluate, synthetic
 from salt_train.checkpoint import build_model, load
@@ -62,16 +62,14 @@ class FakeModel:
 
     def __init__(self) -> None:
         self.batches = 0
-        self.cancelled = False
+        self.cancel = Cancel()
 
-    def run(self, tiles: np.ndarray, gate: float) -> BatchResult:
+    def run(self, tiles: np.ndarray, gate: float, cancel: Cancel) -> BatchResult:
         self.batches += 1
+        self.cancel = cancel
         count = len(tiles)
         probability = np.zeros(tiles.shape, np.float32)
         return BatchResult(probability, np.ones(count, np.float32), np.arange(count))
-
-    def cancel(self) -> None:
-        self.cancelled = True
 
 
 class EndlessSource:
@@ -97,16 +95,16 @@ def test_queues_are_bounded() -> None:
     in_flight = (OPTIONS.decode_workers + 1) + 2 + 2 + 1
     assert source.reads <= in_flight * OPTIONS.batch_size
     batches.close()
-    assert model.cancelled
+    assert model.cancel.options.terminate
     assert threading.active_count() == 1
 
 
 def test_a_failing_model_ends_the_run_and_its_threads() -> None:
     class Broken(FakeModel):
-        def run(self, tiles: np.ndarray, gate: float) -> BatchResult:
+        def run(self, tiles: np.ndarray, gate: float, cancel: Cancel) -> BatchResult:
             if self.batches == 3:
                 raise ModelError("out of memory")
-            return super().run(tiles, gate)
+            return super().run(tiles, gate, cancel)
 
     def consume() -> Iterator[str]:
         for batch in masks_of(EndlessSource(5000), Broken(), OPTIONS, StageClock()):  # type: ignore[arg-type]
@@ -114,6 +112,24 @@ def test_a_failing_model_ends_the_run_and_its_threads() -> None:
 
     with pytest.raises(ModelError, match="out of memory"):
         list(consume())
+    assert threading.active_count() == 1
+
+
+def test_a_run_given_up_starts_no_further_batch() -> None:
+    """One batch is in the runtime and another waits when the caller leaves."""
+
+    class Slow(FakeModel):
+        def run(self, tiles: np.ndarray, gate: float, cancel: Cancel) -> BatchResult:
+            result = super().run(tiles, gate, cancel)
+            time.sleep(0.2)
+            return result
+
+    model = Slow()
+    batches = masks_of(EndlessSource(5000), model, OPTIONS, StageClock())  # type: ignore[arg-type]
+    next(batches)
+    started = model.batches
+    batches.close()
+    assert model.batches <= started + 1
     assert threading.active_count() == 1
 
 
@@ -132,9 +148,9 @@ def test_stages_overlap() -> None:
     """Decoding, running and encoding that each sleep take little longer than one of them."""
 
     class Slow(FakeModel):
-        def run(self, tiles: np.ndarray, gate: float) -> BatchResult:
+        def run(self, tiles: np.ndarray, gate: float, cancel: Cancel) -> BatchResult:
             time.sleep(0.02)
-            return super().run(tiles, gate)
+            return super().run(tiles, gate, cancel)
 
     class SlowSource(EndlessSource):
         def read(self, tile: Tile) -> bytes:
@@ -153,8 +169,8 @@ def test_stages_overlap() -> None:
 
 def test_threshold_is_exclusive_and_views_are_averaged() -> None:
     class Half(FakeModel):
-        def run(self, tiles: np.ndarray, gate: float) -> BatchResult:
-            result = super().run(tiles, gate)
+        def run(self, tiles: np.ndarray, gate: float, cancel: Cancel) -> BatchResult:
+            result = super().run(tiles, gate, cancel)
             result.probability[:, 0, 0, :3] = (0.5, 0.9, 1.0)
             result.probability[:, 1, 0, -3:] = (0.0, 0.2, 0.5)
             return result
@@ -162,5 +178,3 @@ def test_threshold_is_exclusive_and_views_are_averaged() -> None:
     (batch,) = masks_of(EndlessSource(1), Half(), OPTIONS, StageClock())  # type: ignore[arg-type]
     # means: (0.5 + 0.5) / 2 is not above 0.5; (0.9 + 0.2) / 2 is; (1.0 + 0.0) / 2 is not.
     assert batch.rle == ["102 1"]
-    assert views.count("hflip") == 2
-    assert pipeline.masks_of is masks_of

@@ -45,7 +45,7 @@ def test_alpha_is_dropped() -> None:
 @pytest.mark.parametrize("depth", [1, 2, 4, 8])
 def test_palette(depth: int) -> None:
     colours = min(2**depth, 256)
-    index = RAMP % colours
+    index = (RAMP.astype(int) % colours).astype(np.uint8)
     palette = pngs.chunk(b"PLTE", bytes(v for i in range(colours) for v in [255 - i] * 3))
     bits = np.unpackbits(index[..., None], axis=-1)[..., 8 - depth :].reshape(101, -1)
     rows = [np.packbits(row).tobytes() for row in bits]
@@ -87,17 +87,59 @@ def test_bad_tiles_have_a_one_line_reason(kind: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_interlaced_and_accompanied_tiles_are_read() -> None:
+def test_interlaced_tiles_are_read() -> None:
+    passes = [
+        (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4),
+        (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2),
+    ]  # fmt: skip
+    rows = [row.tobytes() for x, y, dx, dy in passes for row in RAMP[y::dy, x::dx]]
+    data = zlib.compress(b"".join(b"\0" + row for row in rows))
+    head = pngs.SIGNATURE + pngs.header(101, 101, 8, 0, interlace=1)
+    tile = head + pngs.chunk(b"IDAT", data) + pngs.chunk(b"IEND", b"")
+    np.testing.assert_array_equal(png.decode(tile), RAMP)
+    short = head + pngs.chunk(b"IDAT", zlib.compress(b"\0" * 9000)) + pngs.chunk(b"IEND", b"")
+    with pytest.raises(TileError, match="image data ends at byte 9000"):
+        png.decode(short)
+
+
+def test_what_makes_no_pixels_is_passed_over() -> None:
+    """Text that would unpack to 100 MB, transparency, an animation's control: all unread."""
+    extras = (
+        pngs.chunk(b"zTXt", b"note\0\0" + zlib.compress(bytes(100_000_000))),
+        pngs.chunk(b"tRNS", b"\0\7"),
+        pngs.chunk(b"acTL", b""),
+    )
+    tile = pngs.png(8, 0, [bytes(row) for row in pngs.ramp()], before=extras)
+    np.testing.assert_array_equal(png.decode(tile), RAMP)
+
+
+def test_image_data_in_many_chunks() -> None:
     buffer = io.BytesIO()
-    Image.fromarray(RAMP).save(buffer, format="PNG", dpi=(300, 300))
-    np.testing.assert_array_equal(png.decode(buffer.getvalue()), RAMP)
+    noise = np.random.default_rng(0).integers(0, 256, (101, 101), np.uint8)
+    Image.fromarray(noise).save(buffer, format="PNG")
+    tile = buffer.getvalue()
+    start = tile.index(b"IDAT") - 4
+    (length,) = struct.unpack_from(">I", tile, start)
+    body = tile[start + 8 : start + 8 + length]
+    parts = b"".join(pngs.chunk(b"IDAT", body[i : i + 97]) for i in range(0, len(body), 97))
+    np.testing.assert_array_equal(
+        png.decode(tile[:start] + parts + tile[start + 12 + length :]), noise
+    )
 
 
-def test_a_text_bomb_is_refused() -> None:
-    text = pngs.chunk(b"zTXt", b"note\0\0" + zlib.compress(bytes(100_000_000)))
-    tile = pngs.png(8, 0, [bytes(101)] * 101, before=(text,))
-    with pytest.raises(TileError, match="cannot be decoded"):
+@pytest.mark.parametrize("size", [(64, 64), (50_000, 50_000), (101, 101)])
+def test_a_second_header_is_refused(size: tuple[int, int]) -> None:
+    second = pngs.header(*size, 8, 0)
+    tile = pngs.png(8, 0, [bytes(101)] * 101, before=(second,))
+    with pytest.raises(TileError, match="expected one IHDR"):
         png.decode(tile)
+
+
+def test_chunks_before_the_header_are_refused() -> None:
+    tile = pngs.good_tile()
+    text = pngs.chunk(b"tEXt", b"a\0b")
+    with pytest.raises(TileError, match="first chunk is not IHDR"):
+        png.decode(tile[:8] + text + tile[8:])
 
 
 def test_a_file_too_large_for_a_tile_is_refused_before_it_is_parsed() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from salt_infer.contract import METADATA_KEY
 from salt_infer.errors import ContractError, ModelError
-from salt_infer.session import ModelSession, default_model
+from salt_infer.session import Cancel, ModelSession, default_model
 from salt_train import synthetic
 
 TILES = synthetic.draw(9, seed=5).tiles
@@ -122,13 +122,22 @@ def test_the_digest_is_of_the_file(dense_model: Path, tmp_path: Path) -> None:
     assert ModelSession(copy).sha256 == ModelSession(dense_model).sha256
 
 
-def test_cancel_ends_a_batch_and_the_next_one_runs(dense_model: Path) -> None:
-    session = ModelSession(dense_model, threads=1)
+def test_cancel_ends_the_batch_under_way_and_every_later_one(dense_model: Path) -> None:
+    session, cancel = ModelSession(dense_model, threads=1), Cancel()
     batch = np.repeat(TILES[:, None], 400, axis=0)
-    timer = threading.Timer(0.2, session.cancel)
+    timer = threading.Timer(0.2, cancel)
     timer.start()
     with pytest.raises(ModelError, match="failed on a batch"):
-        while True:
-            session.run(batch, 0.0)
+        for _ in range(1000):
+            session.run(batch, 0.0, cancel)
     timer.join()
+    with pytest.raises(ModelError):
+        session.run(TILES[:1, None], 0.0, cancel)
     assert len(session.run(TILES[:1, None], 0.0).salt) == 1
+
+
+def test_a_model_of_other_tiles_is_refused(dense_model: Path, tmp_path: Path) -> None:
+    text = contract_text(dense_model).replace('"tile_px":101', '"tile_px":128')
+    path = with_metadata(dense_model, tmp_path / "x.onnx", text)
+    with pytest.raises(ContractError, match="takes 128x128 tiles"):
+        ModelSession(path)

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from salt_infer.errors import InputError, OutputExistsError
-from salt_infer.submission import Submission, write_whole
+from salt_infer.submission import Submission
 
 
 def test_rows_are_sorted_and_lines_end_in_newline(tmp_path: Path) -> None:
@@ -45,17 +44,3 @@ def test_folders_that_cannot_hold_it(tmp_path: Path) -> None:
         Submission(tmp_path / "missing/sub.csv", overwrite=False)
     with pytest.raises(InputError, match="is a directory"):
         Submission(tmp_path, overwrite=True)
-
-
-def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = tmp_path / "sub.csv"
-    out.write_text("precious")
-
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(InputError, match="No space left on device"):
-        write_whole(out, "new", overwrite=True)
-    assert out.read_text() == "precious"
-    assert os.listdir(tmp_path) == ["sub.csv"]

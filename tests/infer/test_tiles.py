@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from salt_infer.errors import InputError, TileError
+from salt_infer.errors import InputError, SaltError, TileError
 from salt_infer.png import MAX_FILE_BYTES
-from salt_infer.tiles import Tile, open_tiles, shown
+from salt_infer.tiles import open_tiles, shown
 from tests.pngs import good_tile
 
 
@@ -109,6 +109,46 @@ def test_a_zip_bomb_is_read_no_further_than_a_tile(tmp_path: Path) -> None:
         assert len(source.read(source.tiles[0])) == MAX_FILE_BYTES + 1
 
 
+def test_zips_as_windows_writes_them(tmp_path: Path) -> None:
+    path = pack(tmp_path / "t.zip", "images\\b.png", "scan.png/", "scan.png/a.png")
+    with open_tiles(path) as source:
+        assert [tile.id for tile in source.tiles] == ["a", "b"]
+        assert source.read(source.tiles[1]) == good_tile()
+
+
+def test_a_folder_that_cannot_be_listed_is_no_empty_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "a.png", "secret/b.png")
+    honest = os.scandir
+
+    def scandir(path: str) -> object:
+        if str(path).endswith("secret"):  # root may list anything, whatever the mode says
+            raise PermissionError(13, "Permission denied", path)
+        return honest(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(InputError, match=r"secret cannot be listed \(Permission denied\)"):
+        open_tiles(tmp_path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
+def test_damage_at_any_byte_of_a_zip(tmp_path: Path, method: int) -> None:
+    """Opening or reading gives the tile or one of our errors, never another exception."""
+    with zipfile.ZipFile(tmp_path / "t.zip", "w", method) as archive:
+        archive.writestr("é.png", good_tile())
+    data = (tmp_path / "t.zip").read_bytes()
+    for position in range(0, len(data), 3):
+        broken = bytearray(data)
+        broken[position] ^= 0xFF
+        (tmp_path / "x.zip").write_bytes(bytes(broken))
+        try:
+            with open_tiles(tmp_path / "x.zip") as source:
+                assert len(source.read(source.tiles[0])) <= MAX_FILE_BYTES + 1
+        except SaltError as error:
+            assert str(error)
+
+
 def test_a_damaged_zip_entry_is_a_bad_tile(tmp_path: Path) -> None:
     path = pack(tmp_path / "t.zip", "a.png")
     data = bytearray(path.read_bytes())
@@ -127,4 +167,3 @@ def test_names_that_no_csv_should_hold(tmp_path: Path, name: str) -> None:
 def test_shown_escapes_what_a_terminal_should_not_get() -> None:
     assert shown("tile-1.png") == "tile-1.png"
     assert shown("a\n\x1b[2J") == r"'a\n\x1b[2J'"
-    assert Tile("a", "a.png") < Tile("b", "a.png")

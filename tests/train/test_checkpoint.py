@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import hashlib
 import pickle
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -84,4 +86,19 @@ def test_weights_that_do_not_fit_or_are_not_finite(tiny_checkpoint: Path, tmp_pa
 
 def test_the_digest_names_the_content(tiny_checkpoint: Path, tmp_path: Path) -> None:
     shutil.copy(tiny_checkpoint, tmp_path / "copy.pth")
-    assert checkpoints.sha256(tmp_path / "copy.pth") == checkpoints.sha256(tiny_checkpoint)
+    first, copy = checkpoints.load(tiny_checkpoint), checkpoints.load(tmp_path / "copy.pth")
+    assert first.sha256 == copy.sha256 == hashlib.sha256(tiny_checkpoint.read_bytes()).hexdigest()
+
+
+def test_damage_anywhere_gives_our_error(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    data = tiny_checkpoint.read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        broken = bytearray(data)
+        for position in rng.integers(0, 20_000, 4):
+            broken[position] = rng.integers(256)
+        (tmp_path / "x.pth").write_bytes(bytes(broken))
+        try:
+            checkpoints.load(tmp_path / "x.pth")
+        except CheckpointError as error:
+            assert "x.pth" in str(error)

@@ -24,12 +24,14 @@ def test_unknown_settings_are_refused() -> None:
     [
         ({"fold": 10}, "fold is 10 of 10"),
         ({"folds": 1, "fold": 0}, "folds >= 2"),
+        ({"seed": -1}, "seed is -1"),
+        ({"stages": ()}, "no epochs"),
         ({"batch_size": 1}, "batch size is 1, expected at least 2"),
     ],
 )
 def test_impossible_runs(changes: dict[str, int], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        TrainConfig(model=ModelConfig(), stages=default_stages(1, 1e-3), **changes)  # type: ignore[arg-type]
+        TrainConfig(**({"model": ModelConfig(), "stages": default_stages(1, 1e-3)} | changes))  # type: ignore[arg-type]
 
 
 def test_impossible_stages() -> None:

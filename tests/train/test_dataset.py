@@ -54,6 +54,15 @@ def test_the_competitions_layouts(folder: Path, tmp_path: Path) -> None:
     check(archive.parent)
     unpacked = tmp_path / "unpacked"
     unpacked.mkdir()
+    images_only = tmp_path / "with-csv" / "images.zip"
+    images_only.parent.mkdir()
+    with zipfile.ZipFile(images_only, "w") as file:
+        for path in (folder / "images").iterdir():
+            file.write(path, f"images/{path.name}")
+    with pytest.raises(DataError, match=r"holds no \.png files"):
+        dataset.load(images_only)
+    write_csv(images_only.parent / "train.csv")
+    check(images_only)
     folder.rename(unpacked / "train")
     check(unpacked)
     shutil.rmtree(unpacked / "train/masks")

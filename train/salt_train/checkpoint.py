@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 import json
-import os
 import pickle
 import warnings
 from pathlib import Path
@@ -18,8 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from salt_infer.files import write_whole
 from salt_train.config import TrainConfig
-from salt_train.errors import CheckpointError
+from salt_train.errors import CheckpointError, ConfigError
 from salt_train.model import SaltNet
 
 FORMAT = "salt-checkpoint"
@@ -37,6 +38,7 @@ class Checkpoint:
         weights: averaged weights, the ones to deploy.
         run: tensors needed to resume, or None.
         history: one dict an epoch.
+        sha256: of the file it was loaded from; empty for one that was not.
     """
 
     config: TrainConfig
@@ -45,10 +47,15 @@ class Checkpoint:
     weights: dict[str, Tensor]
     run: dict[str, Any] | None = None
     history: tuple[dict[str, Any], ...] = ()
+    sha256: str = ""
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint whole or not at all: to a temporary name first, then by rename."""
+    """Write a checkpoint whole or not at all; one that is there is replaced.
+
+    Raises:
+        InputError: the disk is full or the folder cannot be written to.
+    """
     meta = {
         "config": checkpoint.config.to_json(),
         "epoch": checkpoint.epoch,
@@ -62,15 +69,9 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         "weights": checkpoint.weights,
         "run": checkpoint.run,
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_whole(path, buffer.getvalue(), overwrite=True)
 
 
 def load(path: Path) -> Checkpoint:
@@ -80,7 +81,8 @@ def load(path: Path) -> Checkpoint:
         CheckpointError: unreadable, holds more than tensors and plain values (pickled code is
             refused, not run), or was written by a newer version.
     """
-    content = _read(path)
+    data = _bytes(path)
+    content = _unpickle(data, path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f"{path} is not a salt-train checkpoint; expected one it wrote")
     if content.get("version") != VERSION:
@@ -97,25 +99,35 @@ def load(path: Path) -> Checkpoint:
             weights=content["weights"],
             run=content["run"],
             history=tuple(meta["history"]),
+            sha256=hashlib.sha256(data).hexdigest(),
         )
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise CheckpointError(f"{path} is damaged: its description lacks {error}") from error
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: {error}") from error
 
 
-def _read(path: Path) -> Any:
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} does not exist") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from error
+
+
+def _unpickle(data: bytes, path: Path) -> Any:
     try:
         with warnings.catch_warnings():
             # Of foreign pickles torch warns before it refuses them; the refusal says enough.
             warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path} does not exist") from error
+            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path} is not a plain checkpoint: it is damaged, or it holds pickled objects that "
             "could run code, which are never loaded"
         ) from error
-    except (OSError, RuntimeError, EOFError, ValueError) as error:
+    except Exception as error:  # damaged files make the unpickler raise almost anything
         reason = str(error).strip().partition("\n")[0]
         raise CheckpointError(f"{path} cannot be read ({reason})") from error
 
@@ -137,9 +149,3 @@ def build_model(checkpoint: Checkpoint) -> SaltNet:
         if not bool(torch.isfinite(tensor).all()):
             raise CheckpointError(f"weight {name} has values that are not finite")
     return model.eval()
-
-
-def sha256(path: Path) -> str:
-    """Hex digest of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,11 +14,13 @@ from salt_train.config import ModelConfig, PrecisionName, TrainConfig, default_s
 from salt_train.errors import ConfigError
 from salt_train.loop import LAST, RunOptions, Trainer
 
+_COUNT = click.IntRange(1)
+
 
 @click.command("salt-train", context_settings={"show_default": True})
 @click.option(
     "--data", type=click.Path(path_type=Path), required=True,
-    help="Folder or zip with images/ and masks/ (or train.csv).",
+    help="Folder or zip with images/ and masks/, or images/ and a train.csv beside it.",
 )  # fmt: skip
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True,
@@ -26,7 +28,7 @@ from salt_train.loop import LAST, RunOptions, Trainer
 )  # fmt: skip
 @click.option("--fold", default=0, help="Fold that is held out for validation.")
 @click.option("--folds", default=10, help="Number of folds, stratified by salt coverage.")
-@click.option("--epochs", default=60, help="Passes over the training tiles.")
+@click.option("--epochs", type=_COUNT, default=60, help="Passes over the training tiles.")
 @click.option("--batch-size", "-b", default=32, help="Tiles a step.")
 @click.option("--learning-rate", default=1e-3, help="AdamW's highest learning rate.")
 @click.option("--depth", type=click.Choice(["18", "34"]), default="18", help="ResNet depth.")
@@ -37,9 +39,9 @@ from salt_train.loop import LAST, RunOptions, Trainer
     help="Arithmetic of the forward pass; weights and losses stay fp32.",
 )  # fmt: skip
 @click.option("--device", default="cpu", help="torch device, such as cpu or cuda:0.")
-@click.option("--threads", type=int, help="CPU threads; torch's own choice if not given.")
+@click.option("--threads", type=_COUNT, help="CPU threads; torch's own choice if not given.")
 @click.option("--seed", default=0, help="Seed of the split, the weights and the augmentation.")
-@click.option("--validate-every", default=1, help="Epochs between validations.")
+@click.option("--validate-every", type=_COUNT, default=1, help="Epochs between validations.")
 @click.option("--resume/--no-resume", default=False, help="Go on with the run in --out.")
 @click.option("--progress/--no-progress", default=True, help="Show a progress bar.")
 def cli(
@@ -69,6 +71,10 @@ def train(config: TrainConfig, options: RunOptions, data: Path, resume: bool) ->
     Raises:
         ConfigError: ``options.out`` holds a run and ``resume`` was not asked for.
     """
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"folder {options.out} cannot be made ({error.strerror})") from error
     last = options.out / LAST
     if last.exists() and not resume:
         raise ConfigError(f"{last} exists; use --resume to go on with it, or another --out")

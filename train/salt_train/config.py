@@ -150,6 +150,10 @@ class TrainConfig:
             raise ConfigError(
                 f"fold is {self.fold} of {self.folds}, expected 0 <= fold < folds, folds >= 2"
             )
+        if not self.epochs:
+            raise ConfigError("the stages have no epochs, expected at least 1")
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(f"seed is {self.seed}, expected 0 to {2**32 - 1}")
         if self.batch_size < 2:
             raise ConfigError(
                 f"batch size is {self.batch_size}, expected at least 2: batch normalisation needs "

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer import png
-from salt_infer.errors import SaltError, TileError
+from salt_infer.errors import InputError, SaltError, TileError
 from salt_infer.labels import Labels
 from salt_infer.tiles import TileFolder, TileSource, TileZip
 from salt_train.errors import DataError
@@ -43,8 +43,8 @@ def load(path: Path) -> Dataset:
     """Read a labelled data set.
 
     Args:
-        path: a directory or zip that holds ``images/`` and ``masks/``; or a directory with
-            ``images/`` and ``train.csv``; or a directory that has one of these as ``train/`` or
+        path: a directory or zip that holds ``images/`` and ``masks/``, or ``images/`` with a
+            ``train.csv`` beside; or a directory that has one of these as ``train/`` or
             ``train.zip``, as the competition's download has.
 
     Raises:
@@ -74,8 +74,18 @@ def _load(path: Path) -> Dataset:
 
 
 def _load_zip(path: Path) -> Dataset:
-    with TileZip(path, "images/") as source, Labels(path, TileZip(path, "masks/")) as labels:
+    with TileZip(path, "images/") as source, _zip_labels(path) as labels:
         return _decoded(source, labels)
+
+
+def _zip_labels(path: Path) -> Labels:
+    beside = path.parent / "train.csv"
+    try:
+        return Labels(path, TileZip(path, "masks/"))
+    except InputError:
+        if beside.exists():
+            return Labels(beside)
+        raise
 
 
 def _load_folder(path: Path) -> Dataset:

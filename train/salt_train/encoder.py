@@ -1,7 +1,7 @@
 """ResNet encoder with torchvision's parameter names, of any width, for one grey channel.
 
-He et al., "Deep Residual Learning for Image Recognition", 2015. The names (``conv1``,
-``layer1.0.bn1``, ...) are torchvision's so that its state dicts fit a width of 64.
+He et al., "Deep Residual Learning for Image Recognition", 2015. Parameters
+are named as torchvision names them (``conv1``, ``layer1.0.bn1``, ...).
 """
 
 from __future__ import annotations

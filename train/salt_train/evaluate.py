@@ -85,7 +85,7 @@ def final_scores(model: SaltNet, data: Dataset) -> dict[str, float]:
     per_tile = metric.score(data.masks, masks(prediction)).per_tile
     return {
         **_summary(prediction, data),
-        "score_standard_error": float(per_tile.std(ddof=1) / np.sqrt(len(per_tile))),
+        "score_standard_error": float(per_tile.std() / np.sqrt(len(per_tile))),
         "score_without_tta": scores(model, data, "none")["score"],
         "score_of_empty_masks": float(1.0 - data.masks.any(axis=(1, 2)).mean()),
         "tiles": len(data),

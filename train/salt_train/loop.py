@@ -15,13 +15,14 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from salt_infer.files import write_whole
 from salt_train import checkpoint as checkpoints
 from salt_train import folds
 from salt_train.augment import augment
 from salt_train.checkpoint import Checkpoint
 from salt_train.config import TrainConfig
 from salt_train.dataset import Dataset
-from salt_train.errors import CheckpointError, TrainError
+from salt_train.errors import CheckpointError, ConfigError, TrainError
 from salt_train.evaluate import final_scores, scores, to_input
 from salt_train.losses import total_loss
 from salt_train.model import SaltNet
@@ -56,7 +57,7 @@ class Trainer:
         self.split = folds.fingerprint(data.ids, fold)
         self.train_data = data.subset(fold != config.fold)
         self.validation_data = data.subset(fold == config.fold)
-        self.device = torch.device(options.device)
+        self.device = _device(options.device)
         torch.manual_seed(config.seed)
         self.layout = _memory_format(config)
         self.model = SaltNet(config.model).to(self.device)
@@ -92,7 +93,13 @@ class Trainer:
     def _origin(self) -> dict[str, Any]:
         """What a score was measured on."""
         config = self.config
-        return {"split_sha256": self.split, "fold": config.fold, "folds": config.folds}
+        return {
+            "split_sha256": self.split,
+            "split_tiles": len(self.train_data) + len(self.validation_data),
+            "split_seed": config.seed,
+            "folds": config.folds,
+            "fold": config.fold,
+        }
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of the same run.
@@ -189,21 +196,37 @@ class Trainer:
         )
 
     def _save(self, row: dict[str, Any]) -> None:
+        """Best first: a run killed in between repeats the epoch and saves both again."""
+        # Until the run is scored as deployed, at its end, there is no "score".
+        measured = {"score_without_tta": row["score"]} if "score" in row else {}
         plain = Checkpoint(
-            self.config, self.epoch, self._origin() | row, dict(self.average.state_dict()),
+            config=self.config,
+            epoch=self.epoch,
+            scores=self._origin() | measured,
+            weights=dict(self.average.state_dict()),
             history=tuple(self.history),
-        )  # fmt: skip
+        )
+        if row.get("score", float("-inf")) > self.best:
+            self.best = row["score"]
+            chosen = self._origin() | measured | {"selected_on_its_own_fold": True}
+            checkpoints.save(dataclasses.replace(plain, scores=chosen), self.options.out / BEST)
         run = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
         }
         checkpoints.save(dataclasses.replace(plain, run=run), self.options.out / LAST)
-        if row.get("score", float("-inf")) > self.best:
-            self.best = row["score"]
-            checkpoints.save(plain, self.options.out / BEST)
         lines = "".join(json.dumps(entry) + "\n" for entry in self.history)
-        (self.options.out / METRICS).write_text(lines)
+        write_whole(self.options.out / METRICS, lines.encode(), overwrite=True)
+
+
+def _device(name: str) -> torch.device:
+    try:
+        torch.empty(0, device=name)
+        return torch.device(name)
+    except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(f"device {name!r} cannot be used here ({reason})") from error
 
 
 def _memory_format(config: TrainConfig) -> torch.memory_format:
