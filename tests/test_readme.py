@@ -29,8 +29,11 @@ def sessions() -> list[tuple[str, str]]:
     return found
 
 
-def without_timing(text: str) -> str:
-    return re.sub(r"\d[\d.,]*( s\b| tiles/s|%)", r"N\1", text)
+def comparable(text: str) -> str:
+    """Without what differs from run to run, and without the score's last two digits, which may
+    differ from processor to processor where a pixel lies on the threshold."""
+    text = re.sub(r"\d[\d.,]*( s\b| tiles/s|%)", r"N\1", text)
+    return re.sub(r"(score \d\.\d\d)\d\d", r"\1..", text)
 
 
 RUNNABLE = [pair for pair in sessions() if pair[0].startswith(("salt-infer", "head"))]
@@ -47,7 +50,7 @@ def test_the_session_gives_the_output_shown(tmp_path: Path) -> None:
             command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False,
             env={"PATH": f"{BIN}:/usr/bin:/bin", "COLUMNS": "80"},
         )  # fmt: skip
-        assert without_timing(done.stdout + done.stderr) == without_timing(shown), command
+        assert comparable(done.stdout + done.stderr) == comparable(shown), command
 
 
 def test_make_commands_exist() -> None:
