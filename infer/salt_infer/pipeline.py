@@ -12,6 +12,7 @@ depends on timing. The calling thread only waits, which is why Ctrl-C is answere
 from __future__ import annotations
 
 import collections
+import concurrent.futures as futures
 import contextlib
 import dataclasses
 import threading
@@ -28,6 +29,8 @@ from salt_infer.errors import TileError
 from salt_infer.session import BatchResult, Cancel, ModelSession
 from salt_infer.tiles import BadTile, Tile, TileSource
 from salt_infer.views import Tta
+
+WAKE_S = 0.1  # how long a signal may go unseen
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -128,7 +131,7 @@ def masks_of(
     with _pools((workers, 1, 1), cancel) as (decoders, runner, encoder):
         decoded = _staged(decoders, decode, _groups(source.tiles, options.batch_size), workers + 1)
         ran = _staged(runner, run, decoded, in_flight=2)
-        yield from _staged(encoder, encode, ran, in_flight=2)
+        yield from _staged(encoder, encode, ran, in_flight=1)
 
 
 def _staged(
@@ -139,9 +142,18 @@ def _staged(
     for item in items:
         waiting.append(pool.submit(work, item))
         if len(waiting) >= in_flight:
-            yield waiting.popleft().result()
+            yield _result(waiting.popleft())
     while waiting:
-        yield waiting.popleft().result()
+        yield _result(waiting.popleft())
+
+
+def _result(future: Future[_Out]) -> _Out:
+    """Wait in short steps: Python sees a signal that arrives just before an endless wait only when
+    the wait is over, which here may be a batch later.
+    """
+    while not future.done():
+        futures.wait([future], timeout=WAKE_S)
+    return future.result()
 
 
 def _groups(tiles: Sequence[Tile], size: int) -> Iterator[Sequence[Tile]]:
