@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from salt_train.config import TrainConfig
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,22 +33,27 @@ def tile_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real checkpoint of a small network, trained for a few steps on synthetic tiles."""
-    from salt_train import synthetic
+def tiny_config(epochs: int) -> TrainConfig:
+    """The smallest network worth training, for 40 tiles."""
     from salt_train.config import ModelConfig, TrainConfig, default_stages
-    from salt_train.loop import LAST, RunOptions, Trainer
 
-    out = tmp_path_factory.mktemp("tiny")
-    config = TrainConfig(
+    return TrainConfig(
         model=ModelConfig(width=16, decoder_channels=8, hypercolumn_channels=8, judge_channels=8),
-        stages=default_stages(2, 3e-3),
+        stages=default_stages(epochs, 3e-3),
         folds=4,
         batch_size=8,
         warmup_steps=1,
     )
-    Trainer(config, RunOptions(out, progress=False), synthetic.draw(40, seed=2)).run()
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real checkpoint of a small network, trained for a few steps on synthetic tiles."""
+    from salt_train import synthetic
+    from salt_train.loop import LAST, RunOptions, Trainer
+
+    out = tmp_path_factory.mktemp("tiny")
+    Trainer(tiny_config(2), RunOptions(out, progress=False), synthetic.draw(40, seed=2)).run()
     return out / LAST
 
 

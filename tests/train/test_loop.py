@@ -11,18 +11,13 @@ import torch
 from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
 from salt_train.checkpoint import Checkpoint
-from salt_train.config import ModelConfig, PrecisionName, TrainConfig, default_stages
+from salt_train.config import PrecisionName, default_stages
 from salt_train.errors import CheckpointError, ConfigError, TrainError
 from salt_train.loop import BEST, LAST, METRICS, RunOptions, Trainer
+from tests.conftest import tiny_config
 
 DATA = synthetic.draw(40, seed=2)
-CONFIG = TrainConfig(
-    model=ModelConfig(width=16, decoder_channels=8, hypercolumn_channels=8, judge_channels=8),
-    stages=default_stages(3, 3e-3),
-    folds=4,
-    batch_size=8,
-    warmup_steps=1,
-)
+CONFIG = tiny_config(3)
 
 
 def options(out: Path) -> RunOptions:
