@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from salt_train.losses import lovasz_hinge, mask_loss, total_loss
+from salt_train.config import LossName, Stage
+from salt_train.losses import bce, focal, lovasz_hinge, mask_loss, symmetric_lovasz, total_loss
 from salt_train.model import Logits
+
+BCE = Stage("bce", 1)
 
 
 def random(shape: tuple[int, ...], seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -53,19 +60,62 @@ def test_lovasz_gradient() -> None:
     assert torch.autograd.gradcheck(lambda x: lovasz_hinge(x, masks), logits.requires_grad_())
 
 
-@pytest.mark.parametrize("name", ["bce", "lovasz"])
-def test_better_masks_cost_less(name: str) -> None:
+def slow_pixels(logits: Tensor, masks: Tensor, gamma: float) -> float:
+    total = 0.0
+    for logit, salt in zip(logits.ravel().tolist(), masks.ravel().tolist(), strict=True):
+        p = 1 / (1 + math.exp(-logit))
+        p = p if salt else 1 - p
+        total -= (1 - p) ** gamma * math.log(p)
+    return total / logits.numel()
+
+
+def test_pixel_losses_agree_with_their_definitions() -> None:
+    logits, masks = random((2, 5, 7))
+    assert float(bce(logits, masks)) == pytest.approx(slow_pixels(logits, masks, 0))
+    assert float(focal(logits, masks)) == pytest.approx(slow_pixels(logits, masks, 2))
+
+
+def test_symmetric_lovasz_treats_salt_and_rest_alike() -> None:
+    logits, masks = random((3, 4, 5))
+    both = float(symmetric_lovasz(logits, masks))
+    assert both == pytest.approx(float(symmetric_lovasz(-logits, 1 - masks)))
+    parts = [
+        slow_lovasz(sign * a.ravel(), salt.ravel())
+        for a, b in zip(logits.numpy(), masks.numpy(), strict=True)
+        for sign, salt in ((1, b), (-1, 1 - b))
+    ]
+    assert both == pytest.approx(np.mean(parts))
+
+
+@pytest.mark.parametrize("loss", [bce, focal, symmetric_lovasz])
+def test_gradients(loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+    logits, masks = random((2, 3, 4))
+    assert torch.autograd.gradcheck(lambda x: loss(x, masks), logits.requires_grad_())
+
+
+@pytest.mark.parametrize("name", get_args(LossName))
+def test_better_masks_cost_less(name: LossName) -> None:
     _, masks = random((2, 8, 8))
-    right = (masks * 2 - 1) * 5
-    assert mask_loss(right, masks, name) < mask_loss(-right, masks, name) / 10  # type: ignore[arg-type]
+    right, stage = (masks * 2 - 1) * 5, Stage(name, 1)
+    assert mask_loss(right, masks, stage) < mask_loss(-right, masks, stage) / 10
+
+
+def test_bce_is_added_to_lovasz_alone() -> None:
+    logits, masks = random((2, 8, 8))
+    plain = float(mask_loss(logits, masks, Stage("lovasz", 1, bce_weight=0.0)))
+    assert plain == pytest.approx(float(lovasz_hinge(logits, masks)))
+    more = float(mask_loss(logits, masks, Stage("lovasz", 1, bce_weight=0.3)))
+    assert more == pytest.approx(plain + 0.3 * float(bce(logits, masks)))
+    alone = float(mask_loss(logits, masks, Stage("bce", 1, bce_weight=0.3)))
+    assert alone == pytest.approx(float(bce(logits, masks)))
 
 
 def test_only_salt_tiles_count_for_the_mask_and_all_for_the_judge() -> None:
     logits, masks = random((4, 6, 6))
     masks[2:] = 0
     judge = torch.tensor([2.0, -1.0, 0.5, 3.0])
-    loss = total_loss(Logits(logits, judge), masks, "bce", judge_weight=0.5)
-    expected = mask_loss(logits[:2].float(), masks[:2], "bce") + 0.5 * (
+    loss = total_loss(Logits(logits, judge), masks, BCE, judge_weight=0.5)
+    expected = mask_loss(logits[:2].float(), masks[:2], BCE) + 0.5 * (
         torch.nn.functional.binary_cross_entropy_with_logits(judge, torch.tensor([1.0, 1, 0, 0]))
     )
     assert float(loss) == pytest.approx(float(expected), rel=1e-5)
@@ -75,7 +125,7 @@ def test_a_batch_without_salt_trains_the_judge_alone() -> None:
     logits, masks = random((2, 6, 6))
     logits.requires_grad_()
     judge = torch.zeros(2, requires_grad=True)
-    total_loss(Logits(logits, judge), masks * 0, "lovasz", judge_weight=1.0).backward()
+    total_loss(Logits(logits, judge), masks * 0, Stage("lovasz", 1), judge_weight=1.0).backward()
     assert logits.grad is None
     assert judge.grad is not None
     assert bool((judge.grad > 0).all())

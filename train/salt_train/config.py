@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from salt_train.errors import ConfigError
 
-LossName = Literal["bce", "lovasz"]
+LossName = Literal["bce", "focal", "lovasz", "symmetric-lovasz"]
 ScheduleName = Literal["constant", "cosine"]
 PrecisionName = Literal["fp32", "bf16", "fp16"]
 
@@ -76,10 +76,12 @@ class Stage:
     """A stretch of training with one loss and one learning-rate schedule.
 
     Attributes:
-        loss: ``bce``, or ``lovasz`` (Lovasz hinge per image with 0.1 BCE).
+        loss: the mask's loss: ``bce``, ``focal``, ``lovasz`` (hinge, each tile by itself) or
+            ``symmetric-lovasz``.
         epochs: length of the stage.
         schedule: ``constant``, or ``cosine`` from ``learning_rate`` down to ``floor_rate``.
         learning_rate, floor_rate: AdamW's learning rate.
+        bce_weight: BCE added to a Lovasz loss, which alone is slow to start.
     """
 
     loss: LossName
@@ -87,6 +89,7 @@ class Stage:
     schedule: ScheduleName = "constant"
     learning_rate: float = 1e-3
     floor_rate: float = 1e-6
+    bce_weight: float = 0.1
 
     def __post_init__(self) -> None:
         if self.epochs < 0:

@@ -166,7 +166,7 @@ class Trainer:
         tiles, masks = augment(tiles, masks, config.augment, torch.default_generator)
         with self._autocast():
             logits = self.model(tiles.contiguous(memory_format=self.layout))
-        loss = total_loss(logits, masks, stage.loss, config.judge_weight)
+        loss = total_loss(logits, masks, stage, config.judge_weight)
         value = float(loss.detach())
         if not np.isfinite(value):
             names = ", ".join(self.train_data.ids[index] for index in batch)

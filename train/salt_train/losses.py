@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from salt_train.config import LossName
+from salt_train.config import LossName, Stage
 from salt_train.model import Logits
 
+FOCAL_GAMMA = 2.0  # the paper's choice
 
-def total_loss(logits: Logits, masks: Tensor, name: LossName, judge_weight: float) -> Tensor:
+
+def total_loss(logits: Logits, masks: Tensor, stage: Stage, judge_weight: float) -> Tensor:
     """Segmentation loss over the tiles with salt plus the judge's BCE over every tile.
 
     Args:
         logits: of B tiles.
         masks: float [B, H, W], 0 or 1.
-        name: which segmentation loss.
+        stage: which segmentation loss.
         judge_weight: factor of the judge's part.
 
     Returns:
@@ -26,16 +30,34 @@ def total_loss(logits: Logits, masks: Tensor, name: LossName, judge_weight: floa
     has_salt = masks.flatten(1).any(dim=1)
     loss = judge_weight * F.binary_cross_entropy_with_logits(logits.judge.float(), has_salt.float())
     if bool(has_salt.any()):
-        loss = loss + mask_loss(logits.mask[has_salt].float(), masks[has_salt], name)
+        loss = loss + mask_loss(logits.mask[has_salt].float(), masks[has_salt], stage)
     return loss
 
 
-def mask_loss(logits: Tensor, masks: Tensor, name: LossName) -> Tensor:
+def mask_loss(logits: Tensor, masks: Tensor, stage: Stage) -> Tensor:
     """Mean loss of float32 logits [B, H, W] against masks of the same shape."""
-    bce = F.binary_cross_entropy_with_logits(logits, masks)
-    if name == "bce":
-        return bce
-    return lovasz_hinge(logits, masks) + 0.1 * bce
+    loss = _LOSSES[stage.loss](logits, masks)
+    if stage.loss.endswith("lovasz") and stage.bce_weight:
+        loss = loss + stage.bce_weight * bce(logits, masks)
+    return loss
+
+
+def bce(logits: Tensor, masks: Tensor) -> Tensor:
+    """Binary cross-entropy, mean over all pixels."""
+    return F.binary_cross_entropy_with_logits(logits, masks)
+
+
+def focal(logits: Tensor, masks: Tensor) -> Tensor:
+    """BCE with each pixel weighted by (1 - p)^2, p the probability given to the truth: pixels that
+    are right already count little (Lin et al., "Focal Loss for Dense Object Detection", 2017).
+    """
+    each = F.binary_cross_entropy_with_logits(logits, masks, reduction="none")
+    return ((1.0 - torch.exp(-each)) ** FOCAL_GAMMA * each).mean()
+
+
+def symmetric_lovasz(logits: Tensor, masks: Tensor) -> Tensor:
+    """Mean of the Lovasz hinge of the salt and that of everything else."""
+    return 0.5 * (lovasz_hinge(logits, masks) + lovasz_hinge(-logits, 1.0 - masks))
 
 
 def lovasz_hinge(logits: Tensor, masks: Tensor) -> Tensor:
@@ -62,3 +84,11 @@ def _lovasz_gradient(labels: Tensor) -> Tensor:
     union = salt + (1.0 - labels).cumsum(dim=1)
     jaccard = 1.0 - intersection / union
     return torch.cat([jaccard[:, :1], jaccard[:, 1:] - jaccard[:, :-1]], dim=1)
+
+
+_LOSSES: dict[LossName, Callable[[Tensor, Tensor], Tensor]] = {
+    "bce": bce,
+    "focal": focal,
+    "lovasz": lovasz_hinge,
+    "symmetric-lovasz": symmetric_lovasz,
+}
