@@ -16,6 +16,7 @@ TILES = torch.rand(3, 1, 101, 101, generator=torch.Generator().manual_seed(0))
     [
         {},
         {"depth": 34},
+        {"depth": 50},
         {"stem_pool": True},
         {"subpixel_head": False},
         {"hypercolumn_channels": 0},
@@ -75,7 +76,7 @@ def test_the_hypercolumn_is_a_convolution_over_concatenated_levels() -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"depth": 20}, "depth is 20, expected 18 or 34"),
+        ({"depth": 20}, "depth is 20, expected 18, 34 or 50"),
         ({"canvas_px": 120}, "multiple of 16"),
         ({"canvas_px": 96}, "at least the tile's 101 px"),
         ({"canvas_px": 112, "stem_pool": True}, "multiple of 32"),

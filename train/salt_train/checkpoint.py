@@ -81,8 +81,7 @@ def load(path: Path) -> Checkpoint:
         CheckpointError: unreadable, holds more than tensors and plain values (pickled code is
             refused, not run), or was written by a newer version.
     """
-    data = _bytes(path)
-    content = _unpickle(data, path)
+    content, digest = read(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f"{path} is not a salt-train checkpoint; expected one it wrote")
     if content.get("version") != VERSION:
@@ -99,7 +98,7 @@ def load(path: Path) -> Checkpoint:
             weights=content["weights"],
             run=content["run"],
             history=tuple(meta["history"]),
-            sha256=hashlib.sha256(data).hexdigest(),
+            sha256=digest,
         )
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise CheckpointError(f"{path} is damaged: its description lacks {error}") from error
@@ -107,13 +106,19 @@ def load(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path}: {error}") from error
 
 
-def _bytes(path: Path) -> bytes:
+def read(path: Path) -> tuple[Any, str]:
+    """What a file written by ``torch.save`` holds, tensors and plain values only, and its sha256.
+
+    Raises:
+        CheckpointError: unreadable, damaged, or holding objects, which are never unpickled.
+    """
     try:
-        return path.read_bytes()
+        data = path.read_bytes()
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} does not exist") from error
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from error
+    return _unpickle(data, path), hashlib.sha256(data).hexdigest()
 
 
 def _unpickle(data: bytes, path: Path) -> Any:

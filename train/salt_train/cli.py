@@ -31,8 +31,16 @@ _COUNT = click.IntRange(1)
 @click.option("--epochs", type=_COUNT, default=60, help="Passes over the training tiles.")
 @click.option("--batch-size", "-b", default=32, help="Tiles a step.")
 @click.option("--learning-rate", default=1e-3, help="AdamW's highest learning rate.")
-@click.option("--depth", type=click.Choice(["18", "34"]), default="18", help="ResNet depth.")
+@click.option("--depth", type=click.Choice(["18", "34", "50"]), default="18", help="ResNet depth.")
 @click.option("--width", default=32, help="Channels of the first encoder level.")
+@click.option(
+    "--stem-pool/--no-stem-pool", default=False,
+    help="Halve every feature map after the stem, as torchvision's ResNets do.",
+)  # fmt: skip
+@click.option(
+    "--encoder-weights", default="", metavar="FILE|imagenet",
+    help="Start the encoder from a torchvision-format ResNet file (width 64), or download it.",
+)  # fmt: skip
 @click.option("--decoder-channels", default=32, help="Channels of every decoder level.")
 @click.option(
     "--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32",
@@ -46,15 +54,17 @@ _COUNT = click.IntRange(1)
 @click.option("--progress/--no-progress", default=True, help="Show a progress bar.")
 def cli(
     data: Path, out: Path, fold: int, folds: int, epochs: int, batch_size: int,
-    learning_rate: float, depth: str, width: int, decoder_channels: int,
+    learning_rate: float, depth: str, width: int, stem_pool: bool, encoder_weights: str,
+    decoder_channels: int,
     precision: PrecisionName, device: str, threads: int | None, seed: int,
     validate_every: int, resume: bool, progress: bool,
 ) -> None:  # fmt: skip
     """Train a network on labelled 101x101 tiles and write checkpoints to --out."""
     config = TrainConfig(
         model=ModelConfig(
-            depth=34 if depth == "34" else 18, width=width, decoder_channels=decoder_channels
+            depth=int(depth), width=width, stem_pool=stem_pool, decoder_channels=decoder_channels
         ),
+        encoder_weights=encoder_weights,
         stages=default_stages(epochs, learning_rate),
         fold=fold, folds=folds, batch_size=batch_size, precision=precision, seed=seed,
     )  # fmt: skip

@@ -17,7 +17,7 @@ class ModelConfig:
     """Shape of the network; with it a state dict can be loaded without the run that made it.
 
     Attributes:
-        depth: ResNet depth, 18 or 34.
+        depth: ResNet depth, 18, 34 or 50.
         width: channels of the first encoder level (64 is torchvision's); each level doubles it.
         stem_pool: keep torchvision's max-pool after the stem, which halves every feature map.
         decoder_channels: channels of every decoder level.
@@ -34,7 +34,7 @@ class ModelConfig:
         mean, std: normalisation of grey values in 0..1 (mean and spread of the TGS train tiles).
     """
 
-    depth: Literal[18, 34] = 18
+    depth: int = 18
     width: int = 32
     stem_pool: bool = False
     decoder_channels: int = 32
@@ -49,8 +49,8 @@ class ModelConfig:
     std: float = 0.16
 
     def __post_init__(self) -> None:
-        if self.depth not in (18, 34):
-            raise ConfigError(f"depth is {self.depth}, expected 18 or 34")
+        if self.depth not in (18, 34, 50):
+            raise ConfigError(f"depth is {self.depth}, expected 18, 34 or 50")
         stride = 32 if self.stem_pool else 16
         if self.canvas_px % stride or self.canvas_px < self.tile_px:
             raise ConfigError(
@@ -133,7 +133,11 @@ class AugmentConfig:
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """One run: the network, the stages, the split, and how it is computed."""
+    """One run: the network, the stages, the split, and how it is computed.
+
+    ``encoder_weights`` is ``imagenet`` or the path of a torchvision-format file that the encoder
+    starts from; empty for random weights.
+    """
 
     model: ModelConfig
     stages: tuple[Stage, ...]
@@ -147,6 +151,7 @@ class TrainConfig:
     warmup_steps: int = 100
     precision: PrecisionName = "fp32"
     seed: int = 0
+    encoder_weights: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.fold < self.folds or self.folds < 2:

@@ -9,29 +9,58 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}  # residual blocks a level
+BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}  # residual blocks a level
 
 
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    expansion = 1
+
+    def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
+        outputs = width
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.relu = nn.ReLU(inplace=True)
-        self.downsample: nn.Module | None = None
-        if stride != 1 or inputs != outputs:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
+        self.downsample = _shortcut(inputs, outputs, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
         return torch.relu(self.bn2(self.conv2(x)) + shortcut)
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3 and 1x1 convolutions and a shortcut, as torchvision has it: the 3x3 strides."""
+
+    expansion = 4
+
+    def __init__(self, inputs: int, width: int, stride: int) -> None:
+        super().__init__()
+        outputs = width * self.expansion
+        self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, outputs, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = _shortcut(inputs, outputs, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = x if self.downsample is None else self.downsample(x)
+        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.relu(self.bn2(self.conv2(x)))
+        return torch.relu(self.bn3(self.conv3(x)) + shortcut)
+
+
+def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module | None:
+    if stride == 1 and inputs == outputs:
+        return None
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
 
 class Encoder(nn.Module):
@@ -49,12 +78,14 @@ class Encoder(nn.Module):
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if stem_pool else None
+        block = Bottleneck if depth == 50 else BasicBlock
         inputs = width
-        for level, (blocks, outputs) in enumerate(zip(BLOCKS[depth], widths, strict=True)):
+        for level, (blocks, within) in enumerate(zip(BLOCKS[depth], widths, strict=True)):
             stride = 1 if level == 0 else 2
-            setattr(self, f"layer{level + 1}", _level(inputs, outputs, blocks, stride))
-            inputs = outputs
-        self.channels = [width, *widths] if stem_pool else widths
+            setattr(self, f"layer{level + 1}", _level(block, inputs, within, blocks, stride))
+            inputs = within * block.expansion
+        outputs = [within * block.expansion for within in widths]
+        self.channels = [width, *outputs] if stem_pool else outputs
         self.strides = [2, 4, 8, 16, 32] if stem_pool else [2, 4, 8, 16]
         self.apply(_initialise)
 
@@ -74,9 +105,11 @@ class Encoder(nn.Module):
         return maps
 
 
-def _level(inputs: int, outputs: int, blocks: int, stride: int) -> nn.Sequential:
-    first = BasicBlock(inputs, outputs, stride)
-    return nn.Sequential(first, *(BasicBlock(outputs, outputs, 1) for _ in range(blocks - 1)))
+def _level(
+    block: type[BasicBlock | Bottleneck], inputs: int, width: int, blocks: int, stride: int
+) -> nn.Sequential:
+    later = (block(width * block.expansion, width, 1) for _ in range(blocks - 1))
+    return nn.Sequential(block(inputs, width, stride), *later)
 
 
 def _initialise(module: nn.Module) -> None:
@@ -85,3 +118,5 @@ def _initialise(module: nn.Module) -> None:
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     elif isinstance(module, BasicBlock):
         nn.init.zeros_(module.bn2.weight)
+    elif isinstance(module, Bottleneck):
+        nn.init.zeros_(module.bn3.weight)

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from salt_infer.files import write_whole
 from salt_train import checkpoint as checkpoints
-from salt_train import folds
+from salt_train import folds, weights
 from salt_train.augment import augment
 from salt_train.checkpoint import Checkpoint
 from salt_train.config import TrainConfig
@@ -60,7 +60,11 @@ class Trainer:
         self.device = _device(options.device)
         torch.manual_seed(config.seed)
         self.layout = _memory_format(config)
+        self.encoder_sha256 = ""
         self.model = SaltNet(config.model).to(self.device)
+        if config.encoder_weights:
+            path = weights.fetch(config.encoder_weights, config.model.depth)
+            self.encoder_sha256 = weights.load_file(self.model.encoder, path)
         self.model.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.optimizer = torch.optim.AdamW(
@@ -99,6 +103,7 @@ class Trainer:
             "split_seed": config.seed,
             "folds": config.folds,
             "fold": config.fold,
+            "encoder_sha256": self.encoder_sha256,
         }
 
     def resume(self, checkpoint: Checkpoint) -> None:

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import urllib.error
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from salt_train import synthetic, weights
+from salt_train.config import ModelConfig
+from salt_train.encoder import Encoder
+from salt_train.errors import CheckpointError
+from salt_train.loop import RunOptions, Trainer
+from tests.conftest import tiny_config
+from tests.train.test_checkpoint import Bomb
+
+# Parameters of torchvision's classifiers, from their documentation (without running statistics).
+PARAMETERS = {18: 11_689_512, 34: 21_797_672, 50: 25_557_032}
+
+
+def torchvision_state(depth: int) -> dict[str, Tensor]:
+    """A state dict as torchvision's file has it: three-channel stem, classifier, random values."""
+    torch.manual_seed(depth)
+    encoder = Encoder(depth, 64, stem_pool=True)
+    state = {name: torch.rand_like(value.float()) for name, value in encoder.state_dict().items()}
+    state["conv1.weight"] = torch.randn(64, 3, 7, 7)
+    features = encoder.channels[-1]
+    return state | {"fc.weight": torch.randn(1000, features), "fc.bias": torch.randn(1000)}
+
+
+@pytest.mark.parametrize("depth", [18, 34, 50])
+def test_names_and_shapes_are_torchvisions(depth: int) -> None:
+    buffers = ("running_mean", "running_var", "num_batches_tracked")
+    state = torchvision_state(depth)
+    count = sum(v.numel() for name, v in state.items() if not name.endswith(buffers))
+    assert count == PARAMETERS[depth]
+    assert {
+        "conv1.weight",
+        "bn1.weight",
+        "layer4.1.conv2.weight",
+        "layer2.0.downsample.0.weight",
+    } <= (state.keys())
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+def test_a_file_loads_and_its_stem_folds_exactly(tmp_path: Path, depth: int) -> None:
+    state = torchvision_state(depth)
+    torch.save(state, tmp_path / "resnet.pth")
+    encoder = Encoder(depth, 64, stem_pool=True)
+    weights.load_file(encoder, tmp_path / "resnet.pth")
+    grey = torch.rand(2, 1, 64, 64)
+    three = nn.functional.conv2d(grey.expand(-1, 3, -1, -1), state["conv1.weight"], None, 2, 3)
+    torch.testing.assert_close(encoder.conv1(grey), three, atol=1e-4, rtol=1e-4)
+    for name, value in encoder.state_dict().items():
+        if name != "conv1.weight":
+            assert torch.equal(value.float(), state[name].to(value.dtype).float()), name
+
+
+def test_another_network_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="same depth, and width 64"):
+        weights.load(Encoder(34, 64, True), torchvision_state(18), "resnet18.pth")
+    with pytest.raises(CheckpointError, match="same depth, and width 64"):
+        weights.load(Encoder(18, 32, True), torchvision_state(18), "resnet18.pth")
+
+
+def test_a_run_starts_from_the_weights_and_names_their_digest(tmp_path: Path) -> None:
+    state = torchvision_state(18) | {"bn1.running_var": torch.ones(64)}
+    path = tmp_path / "resnet.pth"
+    torch.save(state, path)
+    config = dataclasses.replace(
+        tiny_config(1),
+        model=ModelConfig(width=64, stem_pool=True, decoder_channels=8),
+        encoder_weights=str(path),
+    )
+    trainer = Trainer(config, RunOptions(tmp_path / "run"), synthetic.draw(12, seed=0))
+    assert torch.equal(
+        trainer.average.encoder.layer3[0].conv1.weight, state["layer3.0.conv1.weight"]
+    )
+    assert trainer.encoder_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_without_a_network_the_remedy_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*arguments: object, **options: object) -> None:
+        raise urllib.error.URLError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
+    with pytest.raises(CheckpointError, match=r"give --encoder-weights resnet34-b627a593\.pth"):
+        weights.fetch("imagenet", 34)
+    cached = tmp_path / "checkpoints" / "resnet34-b627a593.pth"
+    cached.write_bytes(b"")
+    assert weights.fetch("imagenet", 34) == cached
+    assert weights.fetch("mine.pth", 34) == Path("mine.pth")
+
+
+def test_files_that_are_no_state_dict(tmp_path: Path) -> None:
+    torch.save({"conv1.weight": Bomb()}, tmp_path / "bomb.pth")
+    with pytest.raises(CheckpointError, match="never loaded"):
+        weights.load_file(Encoder(18, 64, True), tmp_path / "bomb.pth")
+    (tmp_path / "cut.pth").write_bytes(b"PK\3\4")
+    with pytest.raises(CheckpointError, match=r"cut\.pth"):
+        weights.load_file(Encoder(18, 64, True), tmp_path / "cut.pth")
+    with pytest.raises(CheckpointError, match="does not exist"):
+        weights.load_file(Encoder(18, 64, True), tmp_path / "missing.pth")

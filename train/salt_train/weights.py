@@ -1,0 +1,87 @@
+"""Encoder weights from torchvision-format ResNet files (``resnet34-*.pth`` and the like)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from salt_train.checkpoint import read
+from salt_train.encoder import Encoder
+from salt_train.errors import CheckpointError
+
+IMAGENET = "imagenet"
+TORCHVISION_WIDTH = 64
+_SERVER = "https://download.pytorch.org/models"
+# ImageNet-1k weights (V1) by depth; the name ends in the first digits of the sha256.
+_FILES = {18: "resnet18-f37072fd.pth", 34: "resnet34-b627a593.pth", 50: "resnet50-0676ba61.pth"}
+# What a classifier has and an encoder has not.
+_HEAD = ("fc.weight", "fc.bias")
+
+
+def fetch(name: str, depth: int) -> Path:
+    """The file meant by ``--encoder-weights``: a path, or ``imagenet`` for torchvision's own.
+
+    ``imagenet`` downloads into torch.hub's cache, where later runs find it.
+
+    Raises:
+        CheckpointError: it could not be downloaded; the message says what to do without a network.
+    """
+    if name != IMAGENET:
+        return Path(name)
+    file = _FILES[depth]
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / file
+    if not cached.exists():
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(f"{_SERVER}/{file}", str(cached), progress=False)
+        except OSError as error:
+            raise CheckpointError(
+                f"{_SERVER}/{file} could not be downloaded ({error}); fetch it on a machine with "
+                f"a network, copy it here and give --encoder-weights {file}"
+            ) from error
+    return cached
+
+
+def load_file(encoder: Encoder, path: Path) -> str:
+    """Load a torchvision ResNet state dict into an encoder of the same depth and width 64.
+
+    Returns:
+        The file's sha256.
+
+    Raises:
+        CheckpointError: unreadable, holds more than tensors, or is of another network.
+    """
+    state, digest = read(path)
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path} holds a {type(state).__name__}, expected a state dict")
+    load(encoder, state, str(path))
+    return digest
+
+
+def load(encoder: Encoder, state: dict[str, Tensor], name: str) -> None:
+    """Load a state dict, its three-channel stem folded to one channel.
+
+    On a grey image, whose three channels are equal, the sum of the stem's three filters is the
+    same convolution: ``conv(w, [x, x, x]) == conv(w.sum(1), x)``.
+
+    Args:
+        encoder: of width 64.
+        state: tensors by torchvision's names; the classifier's are passed over.
+        name: for error messages.
+
+    Raises:
+        CheckpointError: tensors are missing, left over or of another shape.
+    """
+    state = {key: value for key, value in state.items() if key not in _HEAD}
+    stem = state.get("conv1.weight")
+    if stem is not None and stem.ndim == 4 and stem.shape[1] == 3:
+        state["conv1.weight"] = stem.sum(dim=1, keepdim=True)
+    try:
+        encoder.load_state_dict(state)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{name} does not fit this encoder; expected torchvision's ResNet of the same depth, "
+            f"and width {TORCHVISION_WIDTH}: {error}"
+        ) from error
