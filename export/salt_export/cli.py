@@ -14,7 +14,7 @@ import onnx
 
 from salt_export import graph, parity
 from salt_infer.contract import ModelContract
-from salt_infer.files import check_writable, write_whole
+from salt_infer.files import check_output, write_whole
 from salt_infer.tiles import open_tiles
 from salt_train import checkpoint as checkpoints
 from salt_train import dataset, evaluate, synthetic
@@ -39,7 +39,7 @@ def cli(
     checkpoint: Path, model: Path, gated: bool, verify_images: Path | None, overwrite: bool
 ) -> None:
     """Write CHECKPOINT as the ONNX file MODEL, once it is proven to compute the same."""
-    check_writable(model, overwrite)
+    check_output(model, ".onnx", [checkpoint], overwrite)
     result = export(checkpoint, model, gated, _verify_tiles(verify_images), overwrite)
     click.echo(
         f"{model}: {model.stat().st_size / 1e6:.1f} MB, {'gated' if gated else 'dense'}, "

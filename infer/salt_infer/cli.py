@@ -80,7 +80,8 @@ _SHARE = _Share(0.0, 1.0)
 def cli(context: click.Context, /, progress: bool | None, **request: Any) -> None:
     """Find salt in seismic tiles and write the masks as run-length strings."""
     # The runtime takes a while to import: --help and usage errors do not wait for it.
-    from salt_infer.job import Job, run
+    with console.importing():
+        from salt_infer.job import Job, run
 
     with Bar("salt-infer", progress) as bar:
         report = run(Job(**request), bar)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import signal
 import sys
+from collections.abc import Iterator
 from types import FrameType
 from typing import NoReturn
 
@@ -31,17 +33,36 @@ def run(command: click.Command) -> NoReturn:
     except SaltError as error:
         click.echo(f"{name}: {error}", err=True)
         code = error.exit_code
+    except OSError as error:  # standard output is full or closed
+        click.echo(f"{name}: {error}", err=True)
+        code = 1
     sys.exit(code)
 
 
 def launch(module: str, extra: str) -> NoReturn:
     """Run ``module.cli`` of a package whose dependencies are an extra and may be missing."""
     try:
-        command = importlib.import_module(module).cli
+        with importing():
+            command = importlib.import_module(module).cli
     except ModuleNotFoundError as error:
         click.echo(f"{error.name} is not installed; pip install 'salt-toolkit[{extra}]'", err=True)
         sys.exit(1)
     run(command)
+
+
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the process outright while large packages are imported: nothing is
+    to be tidied yet, and their imports turn an interruption into errors of other kinds.
+    """
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in handlers:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

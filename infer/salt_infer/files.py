@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from salt_infer.errors import InputError, OutputExistsError
+from salt_infer.errors import InputError, OutputExistsError, UsageError
+
+
+def check_output(path: Path, ending: str, inputs: Sequence[Path | None], overwrite: bool) -> None:
+    """:func:`check_writable`, and that the file is of its kind and none of the run's inputs.
+
+    Raises:
+        UsageError: another ending, or the same file as an input.
+    """
+    if path.suffix.lower() != ending:
+        raise UsageError(f"{path} would be written, expected a name that ends in {ending}")
+    if any(path.resolve() == other.resolve() for other in inputs if other):
+        raise UsageError(f"{path} is both read and written by this run; give two names")
+    check_writable(path, overwrite)
 
 
 def check_writable(path: Path, overwrite: bool) -> None:

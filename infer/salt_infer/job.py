@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer import metric, pipeline, rle
-from salt_infer.errors import BadTilesError, LabelError, UsageError
-from salt_infer.files import check_writable, write_whole
+from salt_infer.errors import BadTilesError, LabelError
+from salt_infer.files import check_output, write_whole
 from salt_infer.labels import Labels
 from salt_infer.pipeline import MaskedBatch, RunOptions, StageClock
 from salt_infer.progress import Watcher
@@ -69,9 +69,8 @@ def run(job: Job, watcher: Watcher) -> RunReport:
         LabelError: labels are missing or malformed.
     """
     started = time.perf_counter()
+    _check_outputs(job)
     submission = Submission(job.out, job.overwrite)
-    if job.report:
-        _check_report(job.report, job)
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_tiles(job.images))
         labels = stack.enter_context(Labels(job.labels)) if job.labels else None
@@ -90,10 +89,11 @@ def run(job: Job, watcher: Watcher) -> RunReport:
     return report
 
 
-def _check_report(report: Path, job: Job) -> None:
-    if report.resolve() == job.out.resolve():
-        raise UsageError(f"--report and --out are both {report}; give two names")
-    check_writable(report, job.overwrite)
+def _check_outputs(job: Job) -> None:
+    inputs = (job.images, job.labels, job.model)
+    check_output(job.out, ".csv", inputs, job.overwrite)
+    if job.report:
+        check_output(job.report, ".json", inputs, job.overwrite)
 
 
 class _Run:
@@ -106,7 +106,7 @@ class _Run:
         self.options = _options(job, model)
         self.clock = StageClock()
         self.bad: list[BadTile] = []
-        self.with_salt = 0
+        self.read = self.with_salt = 0
         self.startup_s = self.wall_s = 0.0
 
     def carry_out(self, source: TileSource) -> None:
@@ -126,6 +126,7 @@ class _Run:
 
     def _take(self, batch: MaskedBatch) -> None:
         self.submission.add(batch.ids, batch.rle)
+        self.read += len(batch.ids)
         self.with_salt += sum(1 for text in batch.rle if text)
         for bad in batch.bad:
             self.bad.append(bad)
@@ -148,6 +149,7 @@ class _Run:
         return RunReport(
             out=str(self.job.out),
             tiles=tiles,
+            read=self.read,
             rows=len(self.submission),
             with_salt=self.with_salt,
             bad=tuple(self.bad),

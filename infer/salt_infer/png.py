@@ -68,9 +68,13 @@ def decode_mask(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> npt.NDArray
     sound rule is ``> 0``.
 
     Raises:
-        TileError: as for :func:`decode`.
+        TileError: as for :func:`decode`, or it has more than two grey levels.
     """
-    return (_pixels(data, shape) > 0).astype(np.uint8)
+    pixels = _pixels(data, shape)
+    levels = len(np.unique(pixels))
+    if levels > 2:
+        raise TileError(f"has {levels} grey levels, expected a mask of at most two")
+    return (pixels > 0).astype(np.uint8)
 
 
 def encode(pixels: npt.NDArray[np.uint8]) -> bytes:

@@ -18,6 +18,7 @@ class RunReport:
     Attributes:
         out: the published file, or None where there is none.
         tiles: tiles found.
+        read: tiles that could be read, and went through the model.
         rows: rows written.
         with_salt: rows with a mask.
         bad: tiles that could not be read.
@@ -32,6 +33,7 @@ class RunReport:
 
     out: str | None
     tiles: int
+    read: int
     rows: int
     with_salt: int
     bad: tuple[BadTile, ...]
@@ -45,7 +47,7 @@ class RunReport:
 
     @property
     def tiles_per_s(self) -> float:
-        return self.rows / self.wall_s if self.wall_s else 0.0
+        return self.read / self.wall_s if self.wall_s else 0.0
 
     def to_json(self) -> str:
         """All of it, indented, with a line end."""
@@ -66,7 +68,8 @@ class RunReport:
             for share in [seconds / self.wall_s if self.wall_s else 0.0]
         )
         lines = [
-            f"{self.rows} of {self.tiles} tiles -> {self.out} ({self.with_salt} with salt)",
+            f"{self.read} of {self.tiles} tiles -> {self.out} "
+            f"({self.rows} rows, {self.with_salt} with salt)",
             f"{self.wall_s:.2f} s, {self.tiles_per_s:.1f} tiles/s, after {self.startup_s:.2f} s "
             "of start-up",
             f"busy: {busy}",

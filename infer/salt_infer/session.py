@@ -19,10 +19,7 @@ from salt_infer.rle import TILE_SHAPE
 try:
     import onnxruntime
 except ModuleNotFoundError as error:
-    raise ModelError(
-        "ONNX Runtime is not installed; pip install 'salt-toolkit[cpu]', or 'salt-toolkit[gpu]' "
-        "for NVIDIA GPUs (never both)"
-    ) from error
+    raise ModelError("ONNX Runtime is not installed; pip install 'salt-toolkit[cpu]'") from error
 
 
 @dataclasses.dataclass(frozen=True)

@@ -74,7 +74,9 @@ class TileZip(TileSource):
         try:
             self._zip = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-            raise InputError(f"{path} is not a readable zip file ({error})") from error
+            raise InputError(
+                f"{path} is neither a directory nor a readable zip file ({error})"
+            ) from error
         self.tiles = _sorted_unique(self._names(folder), path / folder)
 
     def _names(self, folder: str) -> Iterator[tuple[PurePosixPath, str]]:
@@ -180,7 +182,7 @@ def _sorted_unique(found: Iterable[tuple[PurePosixPath, str]], root: Path) -> li
         if first.id == second.id:
             raise InputError(
                 f"two tiles have the id {first.id!r}: {shown(first.path)} and "
-                f"{shown(second.path)}; ids are file names without folder and must be unique, so "
-                "give a narrower --images"
+                f"{shown(second.path)}; ids are file names without folder and must be unique: name "
+                "one folder of them, unpacked if they are in a zip"
             )
     return tiles

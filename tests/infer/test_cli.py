@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def test_examples_become_a_submission(tmp_path: Path) -> None:
     assert rows[0] == ["id", "rle_mask"]
     assert [row[0] for row in rows[1:]] == sorted(p.stem for p in (EXAMPLES / "tiles").iterdir())
     value = json.loads(report.read_text())
-    assert value["rows"] == value["tiles"] == 24
+    assert value["read"] == value["rows"] == value["tiles"] == 24
     assert value["with_salt"] == sum(1 for row in rows[1:] if row[1])
     assert value["bad"] == []
     assert value["busy_s"].keys() == {"decode", "run", "encode"}
@@ -107,6 +108,7 @@ def test_bad_tiles(mixed: Path, tmp_path: Path, gated_model: Path, on_error: str
     )  # fmt: skip
     assert done.returncode == 3
     kinds = pngs.bad_tiles()
+    assert json.loads(report.read_text())["read"] == 20
     reported = {bad["id"]: bad["reason"] for bad in json.loads(report.read_text())["bad"]}
     assert reported.keys() == {f"bad-{kind}" for kind in kinds}
     for kind, (_, says) in kinds.items():
@@ -150,8 +152,8 @@ def test_an_existing_output_is_refused_before_anything_runs(tmp_path: Path) -> N
         (("--images", EXAMPLES / "tiles", "--out", "x.csv", "--threshold", 2), 2, "0.0<=x<=1.0"),
         (("--images", EXAMPLES / "tiles", "--out", "x.csv", "-m", "no.onnx"), 1, "no.onnx does"),
         (("--images", EXAMPLES / "tiles", "--out", "x.csv", "--gate", "nan"), 2, "nan is not in"),
-        (("--images", EXAMPLES / "tiles", "--out", "x.csv", "--report", "x.csv"), 2, "both x.csv"),
-        (("--images", EXAMPLES / "tiles", "--out", "/dev/null", "--overwrite"), 2, "regular file"),
+        (("--images", EXAMPLES / "tiles", "--out", "x.csv", "--report", "x.csv"), 2, "in .json"),
+        (("--images", EXAMPLES / "tiles", "--out", "/dev/null", "--overwrite"), 2, "ends in .csv"),
         (("--images", "a" * 300, "--out", "x.csv"), 2, "File name too long"),
     ],
 )
@@ -163,6 +165,50 @@ def test_errors_are_one_line_and_leave_nothing(
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert os.listdir(tmp_path) == []
+
+
+def test_a_runs_own_inputs_are_never_overwritten(tmp_path: Path) -> None:
+    copy = tmp_path / "labels.csv"
+    shutil.copy(ROOT / "tests/golden/examples.csv", copy)
+    (tmp_path / "link.csv").symlink_to(copy)
+    done = infer(
+        "--images", EXAMPLES / "tiles", "--labels", copy, "--out", tmp_path / "link.csv",
+        "--overwrite",
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "link.csv is both read and written" in done.stderr
+    assert copy.read_bytes() == (ROOT / "tests/golden/examples.csv").read_bytes()
+
+
+def test_ctrl_c_while_packages_are_imported_gives_no_traceback() -> None:
+    code = (
+        "import sys, time\n"
+        "from salt_infer import console\n"
+        "print('up', flush=True)\n"
+        "with console.importing():\n"
+        "    time.sleep(5)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == -signal.SIGINT
+        assert process.stderr.read() == b""
+
+
+def test_a_full_standard_output_is_told_and_costs_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "x.csv"
+    command = [sys.executable, "-m", "salt_infer", "--images", EXAMPLES / "tiles", "--out", out]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(lines_of(out)) == 25
 
 
 def test_missing_labels_fail_before_anything_is_published(tmp_path: Path) -> None:

@@ -69,10 +69,15 @@ def test_sixteen_bits_are_scaled_with_rounding() -> None:
 
 def test_masks_are_whatever_is_above_zero() -> None:
     faint = np.zeros((101, 101), ">u2")
-    faint[3, 4], faint[5, 6] = 1, 65535
+    faint[3, 4] = faint[5, 6] = 1
     decoded = png.decode_mask(pngs.png(16, 0, [row.tobytes() for row in faint]))
     assert decoded.dtype == np.uint8
     assert np.argwhere(decoded).tolist() == [[3, 4], [5, 6]]
+
+
+def test_a_tile_is_no_mask() -> None:
+    with pytest.raises(TileError, match="has 256 grey levels, expected a mask"):
+        png.decode_mask(pngs.good_tile())
 
 
 def test_encode_round_trip() -> None:

@@ -80,7 +80,7 @@ def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds no \.png files"):
         open_tiles(tmp_path)
     (tmp_path / "x.zip").write_bytes(b"not a zip")
-    with pytest.raises(InputError, match="not a readable zip"):
+    with pytest.raises(InputError, match="neither a directory nor a readable zip"):
         open_tiles(tmp_path / "x.zip")
 
 

@@ -52,6 +52,7 @@ _COUNT = click.IntRange(1)
 @click.option("--validate-every", type=_COUNT, default=1, help="Epochs between validations.")
 @click.option("--resume/--no-resume", default=False, help="Go on with the run in --out.")
 @click.option("--progress/--no-progress", default=True, help="Show a progress bar.")
+@click.version_option(package_name="salt-toolkit")
 def cli(
     data: Path, out: Path, fold: int, folds: int, epochs: int, batch_size: int,
     learning_rate: float, depth: str, width: int, stem_pool: bool, encoder_weights: str,
@@ -71,8 +72,12 @@ def cli(
     if threads:
         torch.set_num_threads(threads)
     final = train(config, RunOptions(out, device, progress, validate_every), data, resume)
-    score = final.scores["score"]
-    click.echo(f"{out / LAST}: epoch {final.epoch}, score {score:.4f} on fold {fold} of {folds}")
+    scores = final.scores
+    click.echo(
+        f"{out / LAST}: epoch {final.epoch}, score {scores['score']:.4f} on fold {fold} of {folds} "
+        f"with flip TTA ({scores['score_without_tta']:.4f} without, empty masks "
+        f"{scores['score_of_empty_masks']:.4f})"
+    )
 
 
 def train(config: TrainConfig, options: RunOptions, data: Path, resume: bool) -> Checkpoint:

@@ -88,6 +88,7 @@ class Trainer:
             row = self._epoch()
             self.history.append(row)
             self._save(row)
+            tqdm.write(_line(row, self.config.epochs))
         last = checkpoints.load(self.options.out / LAST)
         measured = final_scores(self.average, self.validation_data)
         scored = dataclasses.replace(last, scores=self._origin() | measured)
@@ -225,6 +226,15 @@ class Trainer:
         write_whole(self.options.out / METRICS, lines.encode(), overwrite=True)
 
 
+def _line(row: dict[str, Any], epochs: int) -> str:
+    """An epoch in a line for people."""
+    score = f", score {row['score']:.4f} without TTA" if "score" in row else ""
+    return (
+        f"epoch {row['epoch']}/{epochs}: {row['loss_name']} loss {row['loss']:.4f}{score}, "
+        f"{row['tiles_per_s']:.1f} tiles/s, {row['seconds']:.0f} s"
+    )
+
+
 def _device(name: str) -> torch.device:
     try:
         torch.empty(0, device=name)
@@ -262,6 +272,18 @@ def _blend(average: nn.Module, model: nn.Module, decay: float) -> None:
 
 
 def _difference(old: TrainConfig, new: TrainConfig) -> str:
-    before, after = old.to_json(), new.to_json()
-    changed = [key for key in before if before[key] != after[key]]
-    return "; ".join(f"{key} was {before[key]} and is now {after[key]}" for key in changed)
+    before, after = _flat(old.to_json()), _flat(new.to_json())
+    changed = [key for key in before if before[key] != after.get(key)]
+    return "; ".join(f"{key} was {before[key]} and is now {after.get(key)}" for key in changed)
+
+
+def _flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Nested settings to ``{"model.width": 32, "stages.0.epochs": 24, ...}``."""
+    if isinstance(value, dict):
+        items = list(value.items())
+    elif isinstance(value, list):
+        items = list(enumerate(value))
+    else:
+        return {name: value}
+    prefix = f"{name}." if name else ""
+    return {k: v for key, part in items for k, v in _flat(part, f"{prefix}{key}").items()}
