@@ -33,13 +33,23 @@ def tile_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def labelled(tile_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as training data: a folder with images/ and masks/."""
+    folder = tmp_path_factory.mktemp("labelled")
+    (folder / "images").symlink_to(tile_folder / "tiles")
+    (folder / "masks").symlink_to(tile_folder / "masks")
+    return folder
+
+
 def tiny_config(epochs: int) -> TrainConfig:
     """The smallest network worth training, for 40 tiles."""
-    from salt_train.config import ModelConfig, TrainConfig, default_stages
+    from salt_train.config import ModelConfig, TrainConfig
+    from salt_train.recipes import two_stages
 
     return TrainConfig(
         model=ModelConfig(width=16, decoder_channels=8, hypercolumn_channels=8, judge_channels=8),
-        stages=default_stages(epochs, 3e-3),
+        stages=two_stages(epochs, 3e-3),
         folds=4,
         batch_size=8,
         warmup_steps=1,

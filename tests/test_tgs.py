@@ -11,8 +11,9 @@ import pytest
 from salt_infer import metric, rle
 from salt_infer.labels import read_rows
 from salt_infer.session import ModelSession, default_model
-from salt_train import dataset, folds
+from salt_train import dataset
 from salt_train.dataset import Dataset
+from salt_train.folds import Split
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +55,9 @@ def test_the_default_model_scores_what_its_contract_says(
     measured = contract.validation
     if len(data) != measured["split_tiles"]:
         pytest.skip(f"this data has {len(data)} tiles, the model's {measured['split_tiles']}")
-    classes = folds.coverage_class(data.masks)
-    fold = folds.assign(data.ids, classes, measured["folds"], measured["split_seed"])
-    assert folds.fingerprint(data.ids, fold) == measured["split_sha256"]
-    held = data.subset(fold == measured["fold"])
+    split = Split.of(data, measured["folds"], measured["split_seed"])
+    assert split.sha256 == measured["split_sha256"]
+    held = data.subset(split.fold == measured["fold"])
     images = tmp_path / "images"
     images.mkdir()
     for name, tile in zip(held.ids, held.tiles, strict=True):

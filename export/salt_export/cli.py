@@ -17,7 +17,7 @@ from salt_infer.contract import ModelContract
 from salt_infer.files import check_output, write_whole
 from salt_infer.tiles import open_tiles
 from salt_train import checkpoint as checkpoints
-from salt_train import dataset, evaluate, synthetic
+from salt_train import dataset, synthetic
 from salt_train.checkpoint import Checkpoint
 
 
@@ -74,7 +74,7 @@ def export(
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / target.name
         draft.write_bytes(graph.with_contract(proto, _contract(checkpoint, proto, gated, {})))
-        result = parity.check(network, draft, tiles, evaluate.DEFAULT_THRESHOLD)
+        result = parity.check(network, draft, tiles, checkpoint.decision.threshold)
     contract = _contract(checkpoint, proto, gated, result.to_json())
     write_whole(target, graph.with_contract(proto, contract), overwrite)
     return result
@@ -89,8 +89,8 @@ def _contract(
         gated=gated,
         precision="fp32",
         opset=graph.opset(proto),
-        threshold=evaluate.DEFAULT_THRESHOLD,
-        gate=evaluate.DEFAULT_GATE,
+        threshold=checkpoint.decision.threshold,
+        gate=checkpoint.decision.gate,
         tta="hflip",
         tile_px=config.tile_px,
         canvas_px=config.canvas_px,
@@ -108,4 +108,4 @@ def _verify_tiles(path: Path | None) -> npt.NDArray[np.uint8]:
     if path is None:
         return synthetic.draw(parity.TILES, seed=0).tiles
     with open_tiles(path) as source:
-        return dataset.read_tiles(source, limit=parity.TILES)
+        return dataset.read_tiles(source, source.tiles[: parity.TILES])

@@ -33,9 +33,10 @@ class DenseGraph(nn.Module):
         self.model = model
 
     def forward(self, tiles: Tensor) -> tuple[Tensor, Tensor]:
-        features, salt = _judge(self.model, tiles)
-        probability = torch.sigmoid(self.model.decode(features))
-        return probability.reshape(tiles.shape), salt
+        features = _encode(self.model, tiles)
+        logits = self.model.decode(features)
+        salt = self.model.salt(features, logits).reshape(tiles.shape[:2]).mean(dim=1)
+        return torch.sigmoid(logits).reshape(tiles.shape), salt
 
 
 class GatedGraph(nn.Module):
@@ -51,7 +52,8 @@ class GatedGraph(nn.Module):
 
     def forward(self, tiles: Tensor, gate: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         count, views = tiles.shape[:2]
-        features, salt = _judge(self.model, tiles)
+        features = _encode(self.model, tiles)
+        salt = self.model.salt(features).reshape(count, views).mean(dim=1)
         kept = torch.nonzero(salt > gate)[:, 0]
         # Without these the exporter specialises K, which is only known when the graph runs.
         k = kept.shape[0]
@@ -64,21 +66,24 @@ class GatedGraph(nn.Module):
         return probability.reshape(k, views, *tiles.shape[2:]), salt, kept
 
 
-def _judge(model: SaltNet, tiles: Tensor) -> tuple[list[Tensor], Tensor]:
-    """Features of all views, and the judge's probability of each tile, mean over its views."""
+def _encode(model: SaltNet, tiles: Tensor) -> list[Tensor]:
+    """Features of all views, [N * V, ...]."""
     count, views, height, width = tiles.shape
-    batch = tiles.float().reshape(count * views, 1, height, width) / 255.0
-    features = model.encode(batch)
-    salt = torch.sigmoid(model.judge(features)).reshape(count, views).mean(dim=1)
-    return features, salt
+    return model.encode(tiles.float().reshape(count * views, 1, height, width) / 255.0)
 
 
 def build(model: SaltNet, gated: bool) -> onnx.ModelProto:
     """Trace the network into a checked ONNX model, without a contract yet.
 
     Raises:
-        ExportError: torch cannot export it, or the result is not valid ONNX.
+        ExportError: torch cannot export it, the result is not valid ONNX, or a network without a
+            judge is to be gated.
     """
+    if gated and model.judge_head is None:
+        raise ExportError(
+            f"{model.config.architecture} has no judge, so nothing tells before decoding which "
+            "tiles to leave out; export it with --dense"
+        )
     edge = model.config.tile_px
     example = torch.zeros((2, 2, edge, edge), dtype=torch.uint8)
     sizes = {0: torch.export.Dim("N", min=1), 1: torch.export.Dim("V", min=1)}

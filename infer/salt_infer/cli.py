@@ -72,6 +72,11 @@ _SHARE = _Share(0.0, 1.0)
 )  # fmt: skip
 @click.option("--report", type=_PATH, metavar="FILE.json", help="Write what the run did as JSON.")
 @click.option(
+    "--details", is_flag=True,
+    help="Add the columns salt and confidence: the judge's probability, and the score that the "
+    "model itself expects for the tile.",
+)  # fmt: skip
+@click.option(
     "--labels", type=_PATH, metavar="PATH",
     help="True masks to score against: CSV of id,rle_mask, or directory or .zip of PNGs.",
 )  # fmt: skip

@@ -43,6 +43,7 @@ class Job:
         overwrite: replace files that exist.
         report: where to write the report as JSON.
         labels: true masks to score against: CSV, directory or zip.
+        details: write each tile's salt probability and confidence into the CSV.
     """
 
     images: Path
@@ -57,6 +58,7 @@ class Job:
     overwrite: bool = False
     report: Path | None = None
     labels: Path | None = None
+    details: bool = False
 
 
 def run(job: Job, watcher: Watcher) -> RunReport:
@@ -79,8 +81,8 @@ def run(job: Job, watcher: Watcher) -> RunReport:
         run = _Run(job, ModelSession(job.model or default_model()), submission, watcher)
         run.startup_s = time.perf_counter() - started
         run.carry_out(source)
-        submission.publish()
-        report = run.report(len(source.tiles))
+        digest = submission.publish(job.details)
+        report = dataclasses.replace(run.report(len(source.tiles)), out_sha256=digest)
         _write(report, job)
         if labels and report.rows:
             score, empty = _score(labels, submission)
@@ -126,6 +128,8 @@ class _Run:
 
     def _take(self, batch: MaskedBatch) -> None:
         self.submission.add(batch.ids, batch.rle)
+        if batch.confidence is not None:
+            self.submission.add_details(batch.ids, batch.salt, batch.confidence)
         self.read += len(batch.ids)
         self.with_salt += sum(1 for text in batch.rle if text)
         for bad in batch.bad:
@@ -194,4 +198,5 @@ def _options(job: Job, model: ModelSession) -> RunOptions:
         tta=job.tta or contract.tta,
         batch_size=job.batch_size,
         decode_workers=job.decode_workers or available_cpus(),
+        details=job.details,
     )

@@ -82,27 +82,56 @@ class Labels(AbstractContextManager["Labels"]):
 def read_rows(path: Path) -> dict[str, str]:
     """Run-length string of each id in a submission or label CSV; nothing is decoded.
 
+    Columns after ``id,rle_mask`` are passed over.
+
     Raises:
         LabelError: unreadable, another header, a malformed row, or one id twice.
     """
+    return {name: row[0] for name, row in _read(path)[1].items()}
+
+
+def read_column(path: Path, column: str) -> dict[str, float]:
+    """Number of each id in one of the columns that ``salt-infer --details`` adds: ``salt``, NaN
+    for a tile that could not be read, or ``confidence``; both are 0..1.
+
+    Raises:
+        LabelError: as :func:`read_rows`, or there is no such column or no number in it.
+    """
+    header, rows = _read(path)
+    if column not in header[len(COLUMNS) :]:
+        raise LabelError(f"{path} has no column {column}; write it with salt-infer --details")
+    index = header.index(column, len(COLUMNS)) - 1
+    return {name: _number(row[index], f"{path}: {column} of {name}") for name, row in rows.items()}
+
+
+def _number(text: str, what: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise LabelError(f"{what} is {text[:20]!r}, expected a number") from error
+
+
+def _read(path: Path) -> tuple[list[str], dict[str, list[str]]]:
+    """Header, and by id what follows it in its row."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             lines = csv.reader(file)
             header = next(lines, [])
-            if tuple(header) != COLUMNS:
+            if tuple(header[: len(COLUMNS)]) != COLUMNS:
                 raise LabelError(f"{path} starts with {header}, expected {','.join(COLUMNS)}")
-            return _unique(path, lines)
+            return header, _unique(path, header, lines)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise LabelError(f"{path} cannot be read as CSV ({error})") from error
 
 
-def _unique(path: Path, lines: CsvReader) -> dict[str, str]:
-    rows: dict[str, str] = {}
+def _unique(path: Path, header: list[str], lines: CsvReader) -> dict[str, list[str]]:
+    rows: dict[str, list[str]] = {}
     for line in lines:
         where = f"{path}, line {lines.line_num}"
-        if len(line) != len(COLUMNS):
-            raise LabelError(f"{where}: {len(line)} columns, expected {','.join(COLUMNS)}")
-        if line[0] in rows:
-            raise LabelError(f"{where}: id {line[0]!r} appears a second time")
-        rows[line[0]] = line[1]
+        if len(line) != len(header):
+            raise LabelError(f"{where}: {len(line)} columns, expected {','.join(header)}")
+        name, *rest = line
+        if name in rows:
+            raise LabelError(f"{where}: id {name!r} appears a second time")
+        rows[name] = rest
     return rows

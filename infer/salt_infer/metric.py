@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from salt_infer.errors import LabelError
 
+_BLOCK = 500  # bootstrap resamples drawn at once
 TWENTIETHS = np.arange(10, 20, dtype=np.int64)  # thresholds in units of 1/20: 0.50 .. 0.95
 
 
@@ -61,3 +62,35 @@ def precision(
     """Mean precision of each tile from pixel counts; int64 [N] each -> float64 [N] in 0..1."""
     hits = 20 * intersection[:, None] > TWENTIETHS * union[:, None]
     return np.where(union == 0, 1.0, hits.mean(axis=1))
+
+
+def interval(
+    per_tile: npt.NDArray[np.float64], confidence: float = 0.95, resamples: int = 10_000
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of a mean over tiles (Efron, 1979).
+
+    Args:
+        per_tile: float64 [N]: scores, or paired differences of scores.
+        confidence: share of resampled means within the interval, 0..1.
+        resamples: how often N tiles are drawn with replacement; always the same draws.
+
+    Raises:
+        LabelError: there are no tiles.
+    """
+    if not len(per_tile):
+        raise LabelError("there are no tiles, so their mean has no interval; expected one or more")
+    random = np.random.default_rng(0)
+    count = len(per_tile)
+    chances = np.full(count, 1 / count)
+    # How often each tile is drawn says the same as N indices; in blocks, for the memory's sake.
+    means = np.concatenate(
+        [
+            random.multinomial(count, chances, size=min(_BLOCK, resamples - start))
+            @ per_tile
+            / count
+            for start in range(0, resamples, _BLOCK)
+        ]
+    )
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(low), float(high)

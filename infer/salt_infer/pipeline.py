@@ -24,7 +24,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import png, rle, views
+from salt_infer import confidence, png, rle, views
 from salt_infer.errors import TileError
 from salt_infer.session import BatchResult, Cancel, ModelSession
 from salt_infer.tiles import BadTile, Tile, TileSource
@@ -46,6 +46,7 @@ class RunOptions:
         tta: test-time augmentation.
         batch_size: tiles a batch.
         decode_workers: threads that read and decode.
+        details: work out each tile's confidence.
     """
 
     threshold: float
@@ -53,6 +54,7 @@ class RunOptions:
     tta: Tta
     batch_size: int = 32
     decode_workers: int = 2
+    details: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,12 +65,15 @@ class MaskedBatch:
         ids: of the tiles that could be read.
         rle: their run-length strings.
         salt: float32 [N], the judge's probability of each.
+        confidence: float32 [N], see :mod:`salt_infer.confidence`; None where it was not asked for
+            or no tile could be read.
         bad: tiles of the same group that could not be read.
     """
 
     ids: list[str]
     rle: list[str]
     salt: npt.NDArray[np.float32]
+    confidence: npt.NDArray[np.float32] | None
     bad: list[BadTile]
 
 
@@ -177,16 +182,15 @@ def _decode(source: TileSource, group: Sequence[Tile]) -> _Decoded:
 def _encode(ran: _Ran, options: RunOptions) -> MaskedBatch:
     ids, _, bad = ran.decoded
     if ran.result is None:
-        return MaskedBatch([], [], np.empty(0, dtype=np.float32), bad)
+        return MaskedBatch([], [], np.empty(0, dtype=np.float32), None, bad)
+    salt, kept = ran.result.salt, ran.result.kept
     probability = views.merge(ran.result.probability, options.tta)
+    masks = probability > np.float32(options.threshold)
     texts = [""] * len(ids)
-    for index, text in zip(
-        ran.result.kept.tolist(),
-        rle.encode(probability > np.float32(options.threshold)),
-        strict=True,
-    ):
+    for index, text in zip(kept.tolist(), rle.encode(masks), strict=True):
         texts[index] = text
-    return MaskedBatch(ids, texts, ran.result.salt, bad)
+    sure = confidence.of_tiles(salt, kept, probability, masks) if options.details else None
+    return MaskedBatch(ids, texts, salt, sure, bad)
 
 
 @contextlib.contextmanager

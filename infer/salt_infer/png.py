@@ -33,7 +33,7 @@ _ADAM7 = [
     (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4),
     (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2),
 ]  # fmt: skip
-_COLOUR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
+COLOUR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
 # (bit depth, colour type), PNG specification 3rd edition, table 8
 _ACCEPTED = {(8, 0), (8, 2), (8, 6), (1, 3), (2, 3), (4, 3), (8, 3), (1, 0), (16, 0)}
 _ACCEPTED_TEXT = "8-bit grey, RGB, RGBA, palette, 1-bit grey or 16-bit grey"
@@ -188,7 +188,7 @@ def _check_header(header: bytes, shape: tuple[int, int]) -> None:
     if (height, width) != shape:
         raise TileError(f"is {width}x{height} pixels, expected {shape[1]}x{shape[0]}")
     if (depth, colour) not in _ACCEPTED:
-        kind = _COLOUR_TYPES.get(colour, f"colour type {colour}")
+        kind = COLOUR_TYPES.get(colour, f"colour type {colour}")
         raise TileError(f"is {depth}-bit {kind}, expected {_ACCEPTED_TEXT}")
     if (compression, filters) != (0, 0) or interlaced > 1:
         raise TileError("damaged PNG: unknown compression, filter or interlace method")

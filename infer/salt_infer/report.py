@@ -27,6 +27,7 @@ class RunReport:
         busy_s: seconds of work by stage, summed over its threads.
         model: path, sha256, provider and contract of the model.
         options: threshold, gate and the other settings of the run.
+        out_sha256: of the published file; empty where there is none.
         score: mean precision against the labels given, or None.
         empty_score: what all-empty masks would score on them, or None.
     """
@@ -42,6 +43,7 @@ class RunReport:
     busy_s: dict[str, float]
     model: dict[str, Any]
     options: dict[str, Any]
+    out_sha256: str = ""
     score: float | None = None
     empty_score: float | None = None
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -123,6 +124,98 @@ def test_bad_tiles(mixed: Path, tmp_path: Path, gated_model: Path, on_error: str
     assert good == {f"good-{index:02d}" for index in range(20)}
     empty = {name for name, text in rows.items() if not text}
     assert empty == (reported.keys() if on_error == "empty" else set())
+
+
+def detailed(out: Path, *arguments: object) -> list[list[str]]:
+    """Rows of a run with --details, the header first; its report lies beside."""
+    done = infer("--details", "--out", out, "--report", out.with_suffix(".json"), *arguments)
+    assert done.returncode in (0, 3), done.stderr
+    return lines_of(out)
+
+
+def test_details_add_columns_and_change_no_mask(
+    tile_folder: Path, tmp_path: Path, gated_model: Path, dense_model: Path
+) -> None:
+    # The tiny model's salt of these tiles is 0.44 to 0.49: some pass this gate.
+    request = ("--images", tile_folder / "tiles", "--gate", 0.46)
+    plain, out = tmp_path / "plain.csv", tmp_path / "detailed.csv"
+    assert infer("--out", plain, "--model", gated_model, *request).returncode == 0
+    rows = detailed(out, "--model", gated_model, *request)
+    assert rows[0] == ["id", "rle_mask", "salt", "confidence"]
+    assert [row[:2] for row in rows] == lines_of(plain)
+    drawn = [row for row in rows[1:] if row[1]]
+    assert 0 < len(drawn) < 40
+    for _, mask, salt, sure in rows[1:]:
+        assert (float(salt) > 0.46) == bool(mask)
+        if mask:
+            assert 0 < float(sure) < float(salt)
+        else:
+            assert float(sure) == pytest.approx(1 - float(salt), abs=1.01e-4)
+    dense = detailed(tmp_path / "dense.csv", "--model", dense_model, *request)
+    assert [row[0] for row in dense] == [row[0] for row in rows]
+    for mine, other in zip(rows[1:], dense[1:], strict=True):
+        assert list(map(float, mine[2:])) == pytest.approx(list(map(float, other[2:])), abs=2e-4)
+
+
+@pytest.mark.parametrize("details", [(), ("--details",)])
+def test_the_report_names_the_file_it_speaks_of(
+    tmp_path: Path, gated_model: Path, details: tuple[str, ...]
+) -> None:
+    out, report = tmp_path / "out.csv", tmp_path / "out.json"
+    done = infer(
+        "--images", EXAMPLES / "tiles", "--out", out, "--model", gated_model, "--report", report,
+        "--labels", EXAMPLES / "masks", *details,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    value = json.loads(report.read_text())
+    assert value["out_sha256"] == hashlib.sha256(out.read_bytes()).hexdigest()
+    assert value["options"]["details"] == bool(details)
+    assert value["score"] is not None
+
+
+def test_a_detailed_submission_serves_as_labels(tmp_path: Path, gated_model: Path) -> None:
+    request = ("--images", EXAMPLES / "tiles", "--model", gated_model, "--gate", 0)
+    detailed(tmp_path / "a.csv", *request)
+    done = infer("--out", tmp_path / "b.csv", "--labels", tmp_path / "a.csv", *request)
+    assert "score 1.0000" in done.stdout
+
+
+@pytest.mark.parametrize("on_error", ["skip", "empty"])
+def test_details_of_bad_tiles(
+    mixed: Path, tmp_path: Path, gated_model: Path, on_error: str
+) -> None:
+    (mixed / "odd \n name.png").write_bytes(pngs.good_tile())
+    (mixed / 'a,"b.png').write_bytes(pngs.good_tile())
+    header, *rows = detailed(
+        tmp_path / "out.csv", "--images", mixed, "--model", gated_model, "--on-error", on_error,
+        "--gate", 1, "--batch-size", 4,
+    )  # fmt: skip
+    assert header[2:] == ["salt", "confidence"]
+    of_bad = {row[0]: row[1:] for row in rows if row[0].startswith("bad-")}
+    kinds = pngs.bad_tiles() if on_error == "empty" else {}
+    assert of_bad == {f"bad-{kind}": ["", "nan", "0.0000"] for kind in kinds}
+    good = [row for row in rows if row[0] not in of_bad]
+    assert [row[0] for row in good] == ['a,"b', *(f"good-{index:02d}" for index in range(20))]
+    assert len({tuple(row[1:]) for row in good}) == 1
+    assert 0 < float(good[0][3]) < 1
+
+
+def test_details_where_no_tile_could_be_read(tmp_path: Path, gated_model: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+    request = ("--images", tmp_path, "--model", gated_model, "--on-error", "empty")
+    rows = detailed(tmp_path / "out.csv", *request)
+    assert rows == [["id", "rle_mask", "salt", "confidence"], ["a", "", "nan", "0.0000"]]
+
+
+def test_a_run_that_stops_has_no_file_to_name(mixed: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    done = infer(
+        "--images", mixed, "--out", tmp_path / "out.csv", "--report", report, "--details",
+        "--on-error", "stop",
+    )  # fmt: skip
+    assert done.returncode == 3
+    value = json.loads(report.read_text())
+    assert (value["out"], value["out_sha256"]) == (None, "")
 
 
 def test_nothing_but_bad_tiles(tmp_path: Path, gated_model: Path) -> None:

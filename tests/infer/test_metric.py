@@ -56,3 +56,59 @@ def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
 def test_no_tiles_is_refused() -> None:
     with pytest.raises(LabelError, match="N >= 1"):
         metric.score(np.zeros((0, 5, 5)), np.zeros((0, 5, 5)))
+
+
+def scores(count: int, seed: int = 0) -> np.ndarray:
+    """Scores as tiles have them: tenths, mostly 0 or 1."""
+    random = np.random.default_rng(seed)
+    return random.choice(np.arange(11) / 10, count, p=[0.2, *[0.03] * 9, 0.53])
+
+
+@given(st.lists(st.integers(0, 10), min_size=1, max_size=30))
+def test_an_interval_lies_about_the_mean(tenths: list[int]) -> None:
+    per_tile = np.array(tenths) / 10
+    low, high = metric.interval(per_tile, resamples=1000)
+    assert min(per_tile) - 1e-12 <= low <= per_tile.mean() + 1e-12
+    assert per_tile.mean() - 1e-12 <= high <= max(per_tile) + 1e-12
+    assert (high - low > 1e-9) == (len(set(tenths)) > 1)
+
+
+def test_an_interval_agrees_with_drawing_tiles_one_by_one() -> None:
+    per_tile = scores(60)
+    random = np.random.default_rng(7)
+    means = [per_tile[random.integers(0, 60, 60)].mean() for _ in range(10_000)]
+    for confidence in (0.95, 0.5):
+        tail = 50 * (1 - confidence)
+        expected = np.percentile(means, [tail, 100 - tail])
+        # The quantiles of 10 000 draws are known to about 0.001 here, the interval is 0.2 wide.
+        assert metric.interval(per_tile, confidence) == pytest.approx(expected, abs=0.006)
+
+
+def test_an_interval_is_always_the_same() -> None:
+    assert metric.interval(scores(40)) == metric.interval(scores(40))
+
+
+def test_an_interval_shrinks_with_the_root_of_the_tiles() -> None:
+    widths = []
+    for count in (100, 400, 1600):
+        low, high = metric.interval(np.resize(scores(100), count), resamples=2000)
+        widths.append(high - low)
+    assert widths[0] / widths[1] == pytest.approx(2, rel=0.1)
+    assert widths[1] / widths[2] == pytest.approx(2, rel=0.1)
+
+
+def test_an_interval_holds_the_true_mean_as_often_as_it_says() -> None:
+    truth = float(np.arange(11) @ np.array([0.2, *[0.03] * 9, 0.53])) / 10
+    held = [
+        low <= truth <= high
+        for seed in range(200)
+        for low, high in [metric.interval(scores(100, seed), 0.8, resamples=500)]
+    ]
+    assert 0.7 < np.mean(held) < 0.9
+
+
+def test_an_interval_takes_differences_of_scores() -> None:
+    difference = scores(200, 1) - scores(200, 2)
+    low, high = metric.interval(difference)
+    assert low < difference.mean() < high
+    assert metric.interval(-difference) == pytest.approx((-high, -low))

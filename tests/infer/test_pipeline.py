@@ -37,7 +37,7 @@ def test_the_rows_are_those_of_the_network_in_torch(
     data = synthetic.draw(40, seed=1)
     prediction = evaluate.predict(build_model(load(tiny_checkpoint)), data.tiles, "hflip")
     gate = float(np.median(prediction.salt)) + 1e-5
-    masks = evaluate.masks(prediction, OPTIONS.threshold, gate)
+    masks = prediction.masks(evaluate.Decision(OPTIONS.threshold, gate))
     expected = dict(zip(data.ids, rle.encode(masks), strict=True))
     options = RunOptions(OPTIONS.threshold, gate, "hflip", 7, 2)
     rows = rows_of(tile_folder / "tiles", ModelSession(gated_model), options)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
+
 import torch
+from torch import Tensor
 
 from salt_train import synthetic
-from salt_train.augment import augment
+from salt_train.augment import apply, draw
 from salt_train.config import AugmentConfig
 
 STILL = AugmentConfig(
@@ -18,6 +21,12 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def augment(
+    tiles: Tensor, masks: Tensor, config: AugmentConfig, random: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    return apply(tiles, masks, draw(len(tiles), config, random))
+
+
 def test_without_bounds_nothing_changes() -> None:
     tiles, masks = augment(TILES, MASKS, STILL, generator())
     torch.testing.assert_close(tiles, TILES, atol=1e-4, rtol=0)
@@ -25,8 +34,6 @@ def test_without_bounds_nothing_changes() -> None:
 
 
 def test_a_certain_flip_flips_both() -> None:
-    import dataclasses
-
     tiles, masks = augment(TILES, MASKS, dataclasses.replace(STILL, hflip=1.0), generator())
     torch.testing.assert_close(tiles, TILES.flip(-1), atol=1e-4, rtol=0)
     assert torch.equal(masks, MASKS.flip(-1))
@@ -53,3 +60,10 @@ def test_the_same_generator_gives_the_same_tiles() -> None:
     first = augment(TILES, MASKS, AugmentConfig(), generator(3))[0]
     assert torch.equal(first, augment(TILES, MASKS, AugmentConfig(), generator(3))[0])
     assert not torch.equal(first, augment(TILES, MASKS, AugmentConfig(), generator(4))[0])
+
+
+def test_parts_of_a_batch_change_as_the_whole_does() -> None:
+    changes = draw(8, AugmentConfig(), generator())
+    whole = apply(TILES, MASKS, changes)[0]
+    parts = [apply(TILES[p], MASKS[p], changes.part(p))[0] for p in (slice(0, 4), slice(4, 8))]
+    torch.testing.assert_close(torch.cat(parts), whole)

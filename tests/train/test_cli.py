@@ -1,46 +1,201 @@
 from __future__ import annotations
 
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from salt_infer import console, png
 from salt_train import checkpoint as checkpoints
+from salt_train import job, recipes, synthetic
 from salt_train.cli import cli
+from salt_train.config import TrainConfig
 from salt_train.errors import CheckpointError, ConfigError, DataError
+from salt_train.job import Job
+from salt_train.recipes import RECIPES, override
+
+Main = Callable[..., int]
+SMALL = ("--set", "model.width=16", "--set", "model.depth=18", "--set", "model.decoder_channels=8")
 
 
 @pytest.fixture
-def data(tile_folder: Path, tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    (folder / "images").symlink_to(tile_folder / "tiles")
-    (folder / "masks").symlink_to(tile_folder / "masks")
-    return folder
+def main(monkeypatch: pytest.MonkeyPatch) -> Iterator[Main]:
+    """Calls the command as a shell would; returns the exit code."""
+
+    def call(*arguments: object) -> int:
+        monkeypatch.setattr(sys, "argv", ["salt-train", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            console.run(cli)
+        return int(ended.value.code or 0)
+
+    handler = signal.getsignal(signal.SIGTERM)
+    yield call
+    signal.signal(signal.SIGTERM, handler)
 
 
 def train(data: Path, out: Path, *more: str) -> str:
     arguments = [
         "--data", str(data), "--out", str(out), "--folds", "4", "--batch-size", "8",
-        "--width", "16", "--decoder-channels", "8", "--no-progress", *more,
+        "--no-progress", *SMALL, *more,
     ]  # fmt: skip
     result = CliRunner().invoke(cli, arguments, catch_exceptions=False, standalone_mode=False)
     return result.output
 
 
-def test_train_then_refuse_then_resume(data: Path, tmp_path: Path) -> None:
+def test_train_then_refuse_then_resume(labelled: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    said = train(data, out, "--epochs", "2")
-    assert "30 tiles to train on, 10 to validate on" in said
+    said = train(labelled, out, "--epochs", "2")
+    assert "fold 0 of 4: 30 tiles to train on, 10 to validate on" in said
     assert "epoch 2, score" in said
     with pytest.raises(ConfigError, match="--resume"):
-        train(data, out, "--epochs", "2")
-    assert "resuming after epoch 2" in train(data, out, "--epochs", "2", "--resume")
+        train(labelled, out, "--epochs", "2")
+    assert "resuming after epoch 2" in train(labelled, out, "--epochs", "2", "--resume")
     with pytest.raises(CheckpointError, match=r"stages\.1\.epochs was 1 and is now 2"):
-        train(data, out, "--epochs", "3", "--resume")
+        train(labelled, out, "--epochs", "3", "--resume")
     assert checkpoints.load(out / "last.pth").epoch == 2
 
 
 def test_no_data(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no training data"):
         train(tmp_path, tmp_path / "run")
+
+
+def test_the_recipes_are_listed_without_any_data(
+    main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main("--list-recipes") == 0
+    parts = capsys.readouterr().out.strip().split("\n\n")
+    assert parts == [recipes.describe(recipe) for recipe in RECIPES.values()]
+
+
+def shown(text: str, start: TrainConfig) -> TrainConfig:
+    """The settings that a dry run printed."""
+    lines, empty, picture = text.partition("\n\n")
+    assert empty
+    assert picture.startswith("learning rate over ")
+    return override(start, lines.splitlines())
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_dry_run_shows_a_recipe_and_writes_nothing(
+    main: Main, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "run"
+    assert main("--data", tmp_path, "--out", out, "--recipe", name, "--dry-run") == 0
+    config = RECIPES[name].config
+    text = capsys.readouterr().out
+    assert text == "\n".join([*recipes.settings(config), "", recipes.picture(config), ""])
+    assert shown(text, config) == config
+    assert not out.exists()
+
+
+def test_options_change_a_recipe_and_set_has_the_last_word(
+    main: Main, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    arguments = [
+        "--data", tmp_path, "--dry-run", "--recipe", "binary-judge", "--epochs", "20",
+        "--fold", "2", "--folds", "5", "--split-seed", "6", "--batch-size", "24", "--precision",
+        "bf16", "--seed", "7", "--encoder-weights", "imagenet", "--set", "stages.0.epochs=9",
+        "--set", "seed=8", "--set", "model.judge=false",
+    ]  # fmt: skip
+    assert main(*arguments) == 0
+    start = recipes.rescaled(RECIPES["binary-judge"].config, 20)
+    config = shown(capsys.readouterr().out, start)
+    assert [stage.epochs for stage in config.stages] == [9, 9, 8]
+    assert (config.fold, config.folds, config.split_seed) == (2, 5, 6)
+    assert (config.batch_size, config.precision, config.seed) == (24, "bf16", 8)
+    assert (config.encoder_weights, config.model.judge) == ("imagenet", False)
+    assert config.recipe == "binary-judge"
+
+
+def test_what_is_not_given_stays_the_recipes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The default recipe, on the CPU, alone, and progress bars where there is a terminal."""
+    asked: list[Job] = []
+    monkeypatch.setattr(job, "run", lambda wanted: asked.append(wanted) or "done")
+    arguments = ["--data", str(tmp_path), "--out", str(tmp_path / "run")]
+    more = ["--fold", "all", "--resume", "--progress", "--validate-every", "3"]
+    pseudo = ["--pseudo-labels", "x.csv", "--pseudo-images", "test.zip"]
+    for extra in ([], more, pseudo):
+        result = CliRunner().invoke(cli, arguments + extra, catch_exceptions=False)
+        assert result.output == "done\n"
+    plain, changed, labelled = asked
+    assert plain.config == RECIPES[recipes.DEFAULT].config
+    assert plain.options.out == tmp_path / "run"
+    assert (plain.options.device, plain.options.validate_every) == ("cpu", 1)
+    assert plain.options.progress is None
+    assert plain.options.world.size == 1
+    assert (plain.every_fold, plain.resume, plain.pseudo) == (False, False, None)
+    assert (changed.every_fold, changed.resume) == (True, True)
+    assert (changed.options.progress, changed.options.validate_every) == (True, 3)
+    assert labelled.pseudo is not None
+    assert (labelled.pseudo.labels, labelled.pseudo.images) == (Path("x.csv"), Path("test.zip"))
+    assert labelled.pseudo.fraction == 0.7
+
+
+def test_sound_data(main: Main, capsys: pytest.CaptureFixture[str], labelled: Path) -> None:
+    assert main("--data", labelled, "--check-data") == 0
+    said = capsys.readouterr()
+    assert "40 tiles" in said.out
+    assert "WRONG" not in said.out
+    assert said.err == ""
+
+
+def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    data = synthetic.draw(6, seed=5)
+    synthetic.write(data, tmp_path)
+    (tmp_path / "tiles").rename(tmp_path / "images")
+    (tmp_path / "masks" / f"{data.ids[2]}.png").unlink()
+    (tmp_path / "images" / f"{data.ids[4]}.png").write_bytes(png.encode(data.tiles[4])[:200])
+    assert main("--data", tmp_path, "--check-data") == 1
+    said = capsys.readouterr().out
+    assert said.count("WRONG") == 2
+    assert data.ids[2] in said
+    assert data.ids[4] in said
+    assert main("--data", tmp_path / "nothing", "--check-data") == 1
+    assert "no training data in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "Missing option '--out'"),
+        (["--fold", "first"], "fold is 'first', expected a number or all"),
+        (["--fold", "-1"], "fold is '-1', expected a number or all"),
+        (["--fold", "10"], "fold is 10 of 10, expected 0 <= fold < folds"),
+        (["--fold", "all", "--folds", "1"], "expected 0 <= fold < folds, folds >= 2"),
+        (["--set", "model.width"], "'model.width' sets nothing; expected a form like"),
+        (["--set", "model.colour=3"], "there is no 'colour', expected one of depth, width"),
+        (["--set", "model.width=wide"], "model.width is 'wide', expected a value of type int"),
+        (["--set", "model.depth=20"], "depth is 20, expected 18, 34 or 50"),
+        (["--recipe", "best"], "'best' is not one of 'cpu', 'baseline'"),
+        (["--recipe", "swa", "--epochs", "3"], "3 epochs for 4 stages, expected one each"),
+        (["--epochs", "0"], "0 is not in the range x>=1"),
+        (["--batch-size", "1"], "batch size is 1, expected at least 2"),
+        (["--precision", "fp8"], "'fp8' is not one of 'fp32', 'bf16', 'fp16'"),
+        (["--pseudo-fraction", "0"], "0.0 is not in the range 0.0<x<=1.0"),
+        (["--out", "run", "--pseudo-labels", "x.csv"], "--pseudo-labels and --pseudo-images go"),
+        (["--depth", "34"], "No such option"),
+        (["--out", "run", "--device", "abacus"], "device 'abacus' cannot be used here"),
+    ],
+)
+def test_bad_usage(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert main("--data", labelled, *arguments) == 2
+    said = capsys.readouterr()
+    assert says in re.sub(r"\s+", " ", said.err)
+    assert said.out == ""
+    assert not list(tmp_path.rglob("*.pth"))
+
+
+def test_data_is_asked_for(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("--out", "run") == 2
+    assert "Missing option '--data'" in capsys.readouterr().err

@@ -1,22 +1,60 @@
 from __future__ import annotations
 
+import dataclasses
 import json
+from typing import Any
 
 import pytest
 
-from salt_train.config import ModelConfig, Stage, TrainConfig, default_stages
+from salt_train.config import AugmentConfig, ModelConfig, Stage, TrainConfig, difference, flat
 from salt_train.errors import ConfigError
+from salt_train.recipes import RECIPES, two_stages
 
-CONFIG = TrainConfig(model=ModelConfig(depth=34, width=64), stages=default_stages(7, 2e-3), fold=3)
-
-
-def test_json_round_trip() -> None:
-    assert TrainConfig.from_json(json.loads(json.dumps(CONFIG.to_json()))) == CONFIG
+CONFIG = TrainConfig(model=ModelConfig(depth=34, width=64), stages=two_stages(7, 2e-3), fold=3)
+NAN = float("nan")
 
 
-def test_unknown_settings_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"another version.*use that one|use that one"):
+@pytest.mark.parametrize("config", [CONFIG, *(recipe.config for recipe in RECIPES.values())])
+def test_json_round_trip(config: TrainConfig) -> None:
+    assert TrainConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+def test_unknown_and_missing_settings_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"another version, use that one or train anew"):
         TrainConfig.from_json(CONFIG.to_json() | {"colour": "red"})
+    stage = {"loss": "bce", "epochs": 1, "speed": 3}
+    with pytest.raises(ConfigError, match="speed"):
+        TrainConfig.from_json(CONFIG.to_json() | {"stages": [stage]})
+    with pytest.raises(ConfigError, match="'model'"):
+        TrainConfig.from_json({"stages": [], "augment": {}})
+
+
+def test_settings_of_an_older_file_have_their_defaults() -> None:
+    """Files from before a setting was there keep their meaning."""
+    value = CONFIG.to_json()
+    for name in ("coord_conv", "deep_supervision", "upsampling", "judge"):
+        del value["model"][name]
+    for stage in value["stages"]:
+        for name in ("optimizer", "cycle_epochs", "snapshots", "average"):
+            del stage[name]
+    assert TrainConfig.from_json(value) == CONFIG
+
+
+def test_flat_names_every_setting_by_its_path() -> None:
+    value = flat(CONFIG.to_json())
+    assert value["model.width"] == 64
+    assert value["stages.1.epochs"] == 5
+    assert value["augment.hflip"] == 0.5
+    assert value["fold"] == 3
+    assert not any(isinstance(each, dict | list) for each in value.values())
+
+
+def test_a_difference_is_told_in_full() -> None:
+    other = dataclasses.replace(CONFIG, stages=CONFIG.stages[:1], seed=4)
+    said = difference(CONFIG, other)
+    assert "seed was 0 and is now 4" in said
+    assert "stages.1.loss was lovasz and is now None" in said
+    assert difference(CONFIG, CONFIG) == ""
 
 
 @pytest.mark.parametrize(
@@ -25,17 +63,64 @@ def test_unknown_settings_are_refused() -> None:
         ({"fold": 10}, "fold is 10 of 10"),
         ({"folds": 1, "fold": 0}, "folds >= 2"),
         ({"seed": -1}, "seed is -1"),
+        ({"split_seed": 2**32}, "split_seed is 4294967296"),
         ({"stages": ()}, "no epochs"),
+        ({"stages": (Stage("bce", 0),)}, "no epochs"),
         ({"batch_size": 1}, "batch size is 1, expected at least 2"),
+        ({"precision": "fp8"}, "precision is 'fp8', expected one of fp32, bf16, fp16"),
+        ({"weight_decay": NAN}, "weight_decay is nan, expected 0 or more"),
+        ({"judge_weight": -1.0}, "judge_weight is -1.0, expected 0 or more"),
+        ({"ema_decay": 1.5}, "ema_decay is 1.5, expected 0 to 1"),
+        ({"warmup_steps": -1}, "warmup_steps is -1, expected 0 or more"),
+        ({"pseudo_fraction": 2.0}, "pseudo_fraction is 2.0, expected 0 to 1"),
     ],
 )
-def test_impossible_runs(changes: dict[str, int], says: str) -> None:
+def test_impossible_runs(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        TrainConfig(**({"model": ModelConfig(), "stages": default_stages(1, 1e-3)} | changes))  # type: ignore[arg-type]
+        dataclasses.replace(CONFIG, **changes)
 
 
-def test_impossible_stages() -> None:
-    with pytest.raises(ConfigError, match="-1 epochs"):
-        Stage("bce", -1)
-    with pytest.raises(ConfigError, match="learning rate is 3"):
-        Stage("bce", 1, learning_rate=3)
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"epochs": -1}, "-1 epochs"),
+        ({"learning_rate": 3}, "learning rate is 3"),
+        ({"learning_rate": 0}, "learning rate is 0"),
+        ({"floor_rate": -1e-4}, "floor_rate is -0.0001, expected 0 to 1"),
+        ({"bce_weight": NAN}, "bce_weight is nan"),
+        ({"loss": "dice"}, "loss is 'dice', expected one of bce, focal, lovasz, symmetric-lovasz"),
+        ({"schedule": "step"}, "schedule is 'step'"),
+        ({"optimizer": "lamb"}, "optimizer is 'lamb', expected one of adamw, adam, sgd"),
+        ({"average": "mean"}, "average is 'mean', expected one of ema, swa"),
+        ({"schedule": "triangular2"}, "triangular2 stage has cycles of 0 epochs, expected 1"),
+        ({"snapshots": True}, "snapshots need a schedule with cycles, this one is constant"),
+        ({"schedule": "cosine", "snapshots": True}, "this one is cosine"),
+    ],
+)
+def test_impossible_stages(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        dataclasses.replace(Stage("bce", 1), **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"hflip": 1.5}, "hflip is 1.5, expected 0 to 1"),
+        ({"scale_low": 0.0}, "scale_low is 0.0, expected 0.001 to 1.1"),
+        ({"scale_low": 2.0}, "scale_low is 2.0, expected 0.001 to 1.1"),
+        ({"rotate_deg": -1.0}, "rotate_deg is -1.0"),
+        ({"gamma": float("inf")}, "gamma is inf, expected 0 or more"),
+    ],
+)
+def test_impossible_augmentation(changes: dict[str, float], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        AugmentConfig(**changes)
+
+
+def test_the_architecture_names_what_the_network_has() -> None:
+    assert ModelConfig().architecture == (
+        "U-Net, ResNet18 encoder (width 32), 32-channel decoder, SCSE r=16, hypercolumn, "
+        "binary judge"
+    )
+    plain = ModelConfig(scse_reduction=0, hypercolumn_channels=0, judge=False, coord_conv=True)
+    assert plain.architecture == "U-Net, ResNet18 encoder (width 32), CoordConv, 32-channel decoder"

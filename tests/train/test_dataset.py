@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from salt_infer import rle
+from salt_infer.tiles import open_tiles
 from salt_train import dataset, synthetic
 from salt_train.errors import DataError
 
@@ -59,7 +60,7 @@ def test_the_competitions_layouts(folder: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(images_only, "w") as file:
         for path in (folder / "images").iterdir():
             file.write(path, f"images/{path.name}")
-    with pytest.raises(DataError, match=r"holds no \.png files"):
+    with pytest.raises(DataError, match=r"images\.zip has neither masks/ nor train\.csv"):
         dataset.load(images_only)
     write_csv(images_only.parent / "train.csv")
     check(images_only)
@@ -89,3 +90,63 @@ def test_a_bad_tile_is_named(folder: Path) -> None:
     (folder / "images" / f"{DATA.ids[1]}.png").write_bytes(b"")
     with pytest.raises(DataError, match=rf"{DATA.ids[1]}\.png: empty file"):
         dataset.load(folder)
+
+
+def as_zip(folder: Path) -> Path:
+    """The folder in a zip, with a train.csv beside that has every label."""
+    archive = folder.parent / "zipped" / "train.zip"
+    archive.parent.mkdir()
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in sorted(folder.rglob("*")):
+            file.write(path, path.relative_to(folder))
+    write_csv(archive.parent / "train.csv")
+    return archive
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        dataset.load(path)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_masks_that_cannot_be_listed_are_not_passed_over(folder: Path, zipped: bool) -> None:
+    write_csv(folder.parent / "train.csv")
+    (folder / "masks" / "again").mkdir()
+    shutil.copy(folder / "masks" / f"{DATA.ids[0]}.png", folder / "masks" / "again")
+    place = as_zip(folder) if zipped else folder
+    assert f"two tiles have the id '{DATA.ids[0]}'" in refused(place)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_masks_folder_without_masks_is_not_passed_over(folder: Path, zipped: bool) -> None:
+    write_csv(folder.parent / "train.csv")
+    for path in (folder / "masks").iterdir():
+        path.unlink()
+    place = as_zip(folder) if zipped else folder
+    assert "masks holds no .png files" in refused(place)
+
+
+def test_a_broken_mask_in_a_zip_is_named(folder: Path) -> None:
+    (folder / "masks" / f"{DATA.ids[3]}.png").write_bytes(b"")
+    assert f"train.zip/masks: label of {DATA.ids[3]}: empty file" in refused(as_zip(folder))
+
+
+def test_masks_come_before_a_table(folder: Path) -> None:
+    rows = "".join(f"{name},\n" for name in DATA.ids)
+    (folder / "train.csv").write_text("id,rle_mask\n" + rows)
+    check(folder)
+
+
+def test_a_file_that_is_no_zip(tmp_path: Path) -> None:
+    path = tmp_path / "train.zip"
+    path.write_bytes(b"PK")
+    for place in (path, tmp_path):
+        assert "train.zip is neither a directory nor a readable zip file" in refused(place)
+
+
+def test_some_tiles_of_a_source_or_none(folder: Path) -> None:
+    with open_tiles(folder / "images") as source:
+        some = dataset.read_tiles(source, [source.tiles[4], source.tiles[1]])
+        np.testing.assert_array_equal(some, DATA.tiles[[4, 1]])
+        assert dataset.read_tiles(source, []).shape == (0, 101, 101)

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salt_train import folds
+from salt_train import folds, synthetic
 from salt_train.errors import DataError
+from salt_train.folds import Split
 
 
 @pytest.mark.parametrize(
@@ -37,8 +41,21 @@ def test_the_split_depends_on_ids_and_not_on_their_order() -> None:
     order = np.random.default_rng(0).permutation(100)
     shuffled = folds.assign([ids[i] for i in order], classes[order], 5, seed=0)
     np.testing.assert_array_equal(shuffled, fold[order])
-    assert folds.fingerprint(ids, fold) == folds.fingerprint([ids[i] for i in order], shuffled)
-    assert folds.fingerprint(ids, fold) != folds.fingerprint(ids, folds.assign(ids, classes, 5, 1))
+    again = Split(tuple(ids[i] for i in order), shuffled, classes[order])
+    assert Split(tuple(ids), fold, classes).sha256 == again.sha256
+    other = folds.assign(ids, classes, 5, seed=1)
+    assert Split(tuple(ids), other, classes).sha256 != again.sha256
+
+
+def test_the_split_is_written_as_it_is(tmp_path: Path) -> None:
+    data = synthetic.draw(12, seed=3)
+    split = Split.of(data, 3, seed=0)
+    split.write(tmp_path)
+    with open(tmp_path / folds.FILE, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == list(data.ids)
+    assert [int(row["fold"]) for row in rows] == split.fold.tolist()
+    assert [int(row["coverage_class"]) for row in rows] == split.classes.tolist()
 
 
 def test_too_few_tiles() -> None:

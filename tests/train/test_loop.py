@@ -2,19 +2,32 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
+from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.optim.swa_utils import update_bn
 
 from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
 from salt_train.checkpoint import Checkpoint
-from salt_train.config import PrecisionName, default_stages
+from salt_train.config import PrecisionName, Stage
+from salt_train.distributed import World
 from salt_train.errors import CheckpointError, ConfigError, TrainError
-from salt_train.loop import BEST, LAST, METRICS, RunOptions, Trainer
+from salt_train.evaluate import Decision, Prediction, predict, to_input
+from salt_train.history import METRICS
+from salt_train.loop import BEST, LAST, PREDICTIONS, RunOptions, Trainer
+from salt_train.model import SaltNet
+from salt_train.recipes import two_stages
+from salt_train.schedule import learning_rate
 from tests.conftest import tiny_config
+from tests.train.test_recipes import shrunk
 
 DATA = synthetic.draw(40, seed=2)
 CONFIG = tiny_config(3)
@@ -53,7 +66,7 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path) -> None:
 
 
 def test_training_learns_and_leaves_its_traces(tmp_path: Path) -> None:
-    config = dataclasses.replace(CONFIG, stages=default_stages(8, 3e-3))
+    config = dataclasses.replace(CONFIG, stages=two_stages(8, 3e-3))
     final = Trainer(config, options(tmp_path), DATA).run()
     rows = [json.loads(line) for line in (tmp_path / METRICS).read_text().splitlines()]
     assert [row["epoch"] for row in rows] == list(range(1, 9))
@@ -95,7 +108,7 @@ def test_a_run_killed_between_its_two_checkpoints_loses_neither(
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_lower_precision_trains(tmp_path: Path, precision: PrecisionName) -> None:
-    config = dataclasses.replace(CONFIG, precision=precision, stages=default_stages(1, 1e-3))
+    config = dataclasses.replace(CONFIG, precision=precision, stages=two_stages(1, 1e-3))
     final = Trainer(config, options(tmp_path), DATA).run()
     assert np.isfinite(final.history[-1]["loss"])
     assert all(tensor.dtype != torch.bfloat16 for tensor in final.weights.values())
@@ -113,7 +126,7 @@ def test_the_folds_are_apart(tmp_path: Path) -> None:
 
 
 def test_another_run_is_not_resumed(tmp_path: Path) -> None:
-    config = dataclasses.replace(CONFIG, stages=default_stages(1, 3e-3))
+    config = dataclasses.replace(CONFIG, stages=two_stages(1, 3e-3))
     done = Trainer(config, options(tmp_path), DATA).run()
     other = Trainer(dataclasses.replace(config, seed=5), options(tmp_path), DATA)
     with pytest.raises(CheckpointError, match="seed was 0 and is now 5"):
@@ -138,3 +151,181 @@ def test_a_loss_that_is_not_finite_stops_with_the_tiles_named(tmp_path: Path) ->
     with pytest.raises(TrainError, match=r"loss is nan at epoch 1, step 1, tiles synthetic-"):
         trainer.run()
     assert not (tmp_path / LAST).exists()
+
+
+Weights = dict[str, Tensor]
+FEW = synthetic.draw(12, seed=2)
+
+
+def copied(model: SaltNet) -> Weights:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+class Watched(Trainer):
+    """Keeps the trained weights of every epoch's end, and stops where it is told to."""
+
+    stop = 0
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)  # type: ignore[arg-type]
+        self.ends: list[Weights] = []
+
+    def _epoch(self) -> dict[str, object]:
+        if self.epoch == self.stop > 0:
+            raise KeyboardInterrupt
+        row = super()._epoch()
+        self.ends.append(copied(self.model))
+        return row
+
+
+def test_a_snapshot_is_kept_of_every_cycles_end(tmp_path: Path) -> None:
+    lengths = ("stages.0.epochs=1", "stages.1.epochs=0", "stages.2.epochs=5")
+    config = shrunk("snapshot", *lengths, "stages.2.cycle_epochs=2")
+    assert config.ema_decay == 0
+    trainer = Watched(config, options(tmp_path), FEW)
+    final = trainer.run()
+    assert sorted(path.name for path in tmp_path.glob("snapshot-*")) == [
+        f"snapshot-{number}.pth" for number in (1, 2, 3)
+    ]
+    rates = [row["learning_rate"] for row in final.history]
+    for number, epoch in ((1, 3), (2, 5), (3, 6)):
+        snapshot = checkpoints.load(tmp_path / f"snapshot-{number}.pth")
+        assert snapshot.epoch == epoch
+        assert snapshot.run is None
+        # Without an average the weights are deployed as they are.
+        for name, value in snapshot.weights.items():
+            assert torch.equal(value, trainer.ends[epoch - 1][name]), name
+        assert snapshot.scores["score_without_tta"] == final.history[epoch - 1]["score"]
+        assert "score" not in snapshot.scores
+    assert rates[1] > rates[2] < rates[3] > rates[4] < rates[5]
+
+
+def test_swa_deploys_the_mean_of_the_stages_epochs(tmp_path: Path) -> None:
+    lengths = [f"stages.{number}.epochs={epochs}" for number, epochs in enumerate((1, 0, 0, 3))]
+    config = shrunk("swa", *lengths, "stages.3.learning_rate=1e-2")
+    trainer = Watched(config, options(tmp_path / "whole"), FEW)
+    final = trainer.run()
+    members = trainer.ends[1:]
+    assert len(members) == 3
+    mean = SaltNet(config.model)
+    mean.load_state_dict(members[0])
+    with torch.no_grad():
+        for name, weight in mean.named_parameters():
+            weight.copy_(torch.stack([member[name] for member in members]).mean(0))
+    tiles = trainer.train_data.tiles
+    starts = range(0, len(tiles), config.batch_size)
+    batches = (tiles[start : start + config.batch_size] for start in starts)
+    update_bn([to_input(batch, torch.device("cpu")) for batch in batches], mean)
+    expected = mean.state_dict()
+    for name, value in final.weights.items():
+        torch.testing.assert_close(value, expected[name], atol=1e-5, rtol=1e-5, msg=name)
+    apart = (final.weights["head.last.weight"] - members[-1]["head.last.weight"]).abs().max()
+    assert float(apart) > 1e-3
+    # The stage started with a fresh optimiser.
+    state = final.run["optimizer"]["state"]  # type: ignore[index]
+    assert {int(each["step"]) for each in state.values()} == {3 * trainer.steps_per_epoch}
+    # Interrupted within the stage, the mean goes on from the members before.
+    broken = Watched(config, options(tmp_path / "broken"), FEW)
+    broken.stop = 3
+    with pytest.raises(KeyboardInterrupt):
+        broken.run()
+    resumed = Trainer(config, options(tmp_path / "broken"), FEW)
+    resumed.resume(checkpoints.load(tmp_path / "broken" / LAST))
+    same_weights(resumed.run(), final)
+
+
+def test_ema_follows_every_step(tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIG, stages=two_stages(1, 1e-2), ema_decay=0.15, batch_size=3)
+
+    class Stepped(Trainer):
+        def _update(self, loss: Tensor, stage: Stage, step: int) -> None:
+            super()._update(loss, stage, step)
+            decay = min(0.15, (1 + step) / (10 + step))  # 0.1 at first, then the setting's
+            for name, value in self.model.state_dict().items():
+                if value.is_floating_point():
+                    expected[name] = decay * expected[name] + (1 - decay) * value
+
+    trainer = Stepped(config, options(tmp_path), FEW)
+    assert trainer.steps_per_epoch == 3
+    expected = copied(trainer.model)
+    final = trainer.run()
+    for name, value in final.weights.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, expected[name], atol=1e-5, rtol=1e-5, msg=name)
+    assert not torch.equal(final.weights["head.last.weight"], trainer.model.head.last.weight)
+
+
+def test_epochs_between_validations(tmp_path: Path) -> None:
+    final = Trainer(CONFIG, dataclasses.replace(options(tmp_path), validate_every=2), FEW).run()
+    assert ["score" in row for row in final.history] == [False, True, True]
+    best = checkpoints.load(tmp_path / BEST)
+    assert best.epoch in (2, 3)
+    assert best.scores["selected_on_its_own_fold"] is True
+    assert "selected_on_its_own_fold" not in final.scores
+
+
+def test_the_rate_of_a_row_is_the_last_steps(tmp_path: Path) -> None:
+    trainer = Trainer(CONFIG, options(tmp_path), FEW)
+    final, last = trainer.run(), trainer.steps_per_epoch - 1
+    expected = [learning_rate(CONFIG, epoch, last, last + 1) for epoch in range(3)]
+    assert [row["learning_rate"] for row in final.history] == expected
+
+
+def test_a_run_keeps_its_predictions_and_the_decision_they_lead_to(tmp_path: Path) -> None:
+    trainer = Trainer(CONFIG, options(tmp_path), FEW)
+    final = trainer.run()
+    ids, prediction = Prediction.load(tmp_path / PREDICTIONS)
+    assert ids == trainer.validation_data.ids
+    again = predict(checkpoints.build_model(final), trainer.validation_data.tiles, "hflip")
+    np.testing.assert_allclose(prediction.probability, again.probability, atol=2**-11)
+    np.testing.assert_array_equal(prediction.salt, again.salt)
+    grid = Decision(round(final.decision.threshold, 2), round(final.decision.gate, 2))
+    assert grid == final.decision
+    assert (tmp_path / "split.csv").read_text().startswith("id,fold,coverage_class\n")
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("progress", "terminal", "shown"),
+    [
+        (None, True, True), (None, False, False), (True, False, True), (False, True, False),
+    ],
+)  # fmt: skip
+def test_bars_are_shown_on_terminals_or_as_asked(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    progress: bool | None,
+    terminal: bool,
+    shown: bool,
+) -> None:
+    trainer = Trainer(CONFIG, RunOptions(tmp_path, progress=progress), FEW)
+    screen = Terminal() if terminal else StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    batches = list(trainer._batches())
+    assert ("epoch 1/3" in screen.getvalue()) == shown
+    flat = np.concatenate(batches)
+    assert len(set(flat.tolist())) == len(flat) == trainer.steps_per_epoch * len(batches[0])
+
+
+@pytest.fixture
+def group() -> Iterator[None]:
+    """A group of processes of which this is the only one."""
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+def test_a_shared_part_without_salt_still_reaches_every_weight(tmp_path: Path, group: None) -> None:
+    """The other processes wait for each weight's gradient, those of decoder levels too."""
+    trainer = Trainer(shrunk("deep-supervision"), options(tmp_path), FEW)
+    trainer.world = World(rank=0, size=2)
+    masks = torch.zeros(4, 101, 101)
+    logits = trainer.model(to_input(FEW.tiles[:4], torch.device("cpu")))
+    trainer._loss(logits, masks, trainer.config.stages[0]).backward()  # type: ignore[no-untyped-call]
+    assert [name for name, w in trainer.model.named_parameters() if w.grad is None] == []
+    heads = [trainer.model.head.last, *trainer.model.level_heads]
+    assert not any(head.weight.grad.any() for head in heads)

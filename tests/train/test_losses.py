@@ -10,7 +10,16 @@ import torch
 from torch import Tensor
 
 from salt_train.config import LossName, Stage
-from salt_train.losses import bce, focal, lovasz_hinge, mask_loss, symmetric_lovasz, total_loss
+from salt_train.losses import (
+    LEVEL_WEIGHT,
+    bce,
+    focal,
+    lovasz_hinge,
+    mask_loss,
+    salt_tiles,
+    symmetric_lovasz,
+    total_loss,
+)
 from salt_train.model import Logits
 
 BCE = Stage("bce", 1)
@@ -129,3 +138,48 @@ def test_a_batch_without_salt_trains_the_judge_alone() -> None:
     assert logits.grad is None
     assert judge.grad is not None
     assert bool((judge.grad > 0).all())
+
+
+@pytest.mark.parametrize("name", get_args(LossName))
+def test_without_a_judge_every_tile_counts_for_the_mask(name: LossName) -> None:
+    logits, masks = random((3, 6, 6))
+    masks[2] = 0
+    stage = Stage(name, 1)
+    loss = total_loss(Logits(logits, None), masks, stage, judge_weight=0.5)
+    tiles = zip(logits.float(), masks, strict=True)
+    each = [float(mask_loss(tile[None], mask[None], stage)) for tile, mask in tiles]
+    assert float(loss) == pytest.approx(np.mean(each), rel=1e-5)
+    empty = Logits(torch.full((2, 6, 6), -4.0, requires_grad=True), None)
+    total_loss(empty, masks[:2] * 0, stage, judge_weight=0.5).backward()
+    assert empty.mask.grad is not None
+    assert bool(torch.isfinite(empty.mask.grad).all())
+    assert float(empty.mask.grad.sum()) > 0  # towards no salt
+
+
+def test_levels_count_a_tenth_each_and_on_salt_tiles_only() -> None:
+    logits, masks = random((4, 6, 6))
+    masks[2:] = 0
+    levels = tuple(random((4, 6, 6), seed)[0] for seed in (1, 2, 3))
+    judge = torch.tensor([2.0, -1.0, 0.5, 3.0])
+    plain = total_loss(Logits(logits, judge), masks, BCE, judge_weight=0.5)
+    deep = total_loss(Logits(logits, judge, levels), masks, BCE, judge_weight=0.5)
+    more = sum(float(bce(level[:2].float(), masks[:2])) for level in levels)
+    assert float(deep - plain) == pytest.approx(LEVEL_WEIGHT * more, rel=1e-5)
+    alone = total_loss(Logits(logits, None, levels), masks, BCE, 0.5)
+    everywhere = [float(bce(level.float(), masks)) for level in (logits, *levels)]
+    expected = everywhere[0] + LEVEL_WEIGHT * sum(everywhere[1:])
+    assert float(alone) == pytest.approx(expected, rel=1e-5)
+
+
+def test_parts_of_a_batch_weighed_by_their_salt_average_to_the_whole() -> None:
+    """As processes share it: three salt tiles in one half, one in the other."""
+    logits, masks = random((6, 6, 6))
+    masks[4:] = 0
+    judge = torch.linspace(-1, 1, 6)
+    whole = total_loss(Logits(logits, judge), masks, BCE, judge_weight=0.5)
+    parts = []
+    for part in (slice(0, 3), slice(3, 6)):
+        share = float(salt_tiles(masks[part])) / (float(salt_tiles(masks)) / 2)
+        parts.append(total_loss(Logits(logits[part], judge[part]), masks[part], BCE, 0.5, share))
+    assert float(sum(parts) / 2) == pytest.approx(float(whole), rel=1e-5)
+    assert [float(salt_tiles(masks[part])) for part in (slice(0, 3), slice(3, 6))] == [3, 1]

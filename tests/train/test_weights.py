@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from salt_train import checkpoint as checkpoints
 from salt_train import synthetic, weights
-from salt_train.config import ModelConfig
+from salt_train.config import ModelConfig, TrainConfig
 from salt_train.encoder import Encoder
 from salt_train.errors import CheckpointError
-from salt_train.loop import RunOptions, Trainer
+from salt_train.loop import LAST, RunOptions, Trainer
 from tests.conftest import tiny_config
 from tests.train.test_checkpoint import Bomb
 
@@ -66,20 +67,76 @@ def test_another_network_is_refused(tmp_path: Path) -> None:
         weights.load(Encoder(18, 32, True), torchvision_state(18), "resnet18.pth")
 
 
-def test_a_run_starts_from_the_weights_and_names_their_digest(tmp_path: Path) -> None:
-    state = torchvision_state(18) | {"bn1.running_var": torch.ones(64)}
-    path = tmp_path / "resnet.pth"
-    torch.save(state, path)
-    config = dataclasses.replace(
-        tiny_config(1),
-        model=ModelConfig(width=64, stem_pool=True, decoder_channels=8),
+@pytest.mark.parametrize("depth", [18, 34, 50])
+def test_coordinate_channels_start_at_zero_so_that_the_function_is_the_same(depth: int) -> None:
+    state = torchvision_state(depth)
+    plain, coord = Encoder(depth, 64, True), Encoder(depth, 64, True, inputs=3)
+    weights.load(plain, dict(state), "resnet.pth")
+    weights.load(coord, dict(state), "resnet.pth")
+    assert coord.conv1.weight.shape == (64, 3, 7, 7)
+    assert torch.equal(coord.conv1.weight[:, :1], plain.conv1.weight)
+    assert not coord.conv1.weight[:, 1:].any()
+    canvas = torch.rand(1, 3, 64, 64)
+    torch.testing.assert_close(coord.conv1(canvas), plain.conv1(canvas[:, :1]))
+
+
+class Held(Trainer):
+    """Stops before the first step: the weights are those that it starts from."""
+
+    def _epoch(self) -> dict[str, object]:
+        raise KeyboardInterrupt
+
+
+def pretrained(path: Path, **model: object) -> TrainConfig:
+    """A run that starts from ``path``: weights as torchvision names them, of a narrow network."""
+    torch.manual_seed(0)
+    encoder = Encoder(18, 16, stem_pool=True)
+    state = encoder.state_dict() | {"conv1.weight": torch.randn(16, 3, 7, 7) / 50}
+    torch.save(state | {"fc.weight": torch.randn(9, 128), "fc.bias": torch.randn(9)}, path)
+    return dataclasses.replace(
+        tiny_config(2),
+        model=ModelConfig(width=16, stem_pool=True, decoder_channels=8, **model),  # type: ignore[arg-type]
         encoder_weights=str(path),
     )
-    trainer = Trainer(config, RunOptions(tmp_path / "run"), synthetic.draw(12, seed=0))
-    assert torch.equal(
-        trainer.average.encoder.layer3[0].conv1.weight, state["layer3.0.conv1.weight"]
-    )
+
+
+def test_a_run_starts_from_the_weights_and_names_their_digest(tmp_path: Path) -> None:
+    path = tmp_path / "resnet.pth"
+    config = pretrained(path, coord_conv=True)
+    state = torch.load(path, weights_only=True)
+    trainer = Held(config, RunOptions(tmp_path / "run"), synthetic.draw(12, seed=0))
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run()
+    for model in (trainer.model, trainer.average):
+        for name, value in model.encoder.state_dict().items():
+            if name != "conv1.weight":
+                assert torch.equal(value, state[name]), name
+        grey = state["conv1.weight"].sum(dim=1)
+        torch.testing.assert_close(model.encoder.conv1.weight[:, 0], grey)
     assert trainer.encoder_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_resumed_run_does_not_need_the_file(tmp_path: Path) -> None:
+    path, run = tmp_path / "resnet.pth", tmp_path / "run"
+    config, data = pretrained(path), synthetic.draw(8, seed=0)
+
+    class Killed(Trainer):
+        def _epoch(self) -> dict[str, object]:
+            if self.epoch == 1:
+                raise KeyboardInterrupt
+            return super()._epoch()
+
+    with pytest.raises(KeyboardInterrupt):
+        Killed(config, RunOptions(run, progress=False), data).run()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.unlink()
+    resumed = Trainer(config, RunOptions(run, progress=False), data)
+    resumed.resume(checkpoints.load(run / LAST))
+    final = resumed.run()
+    assert final.epoch == 2
+    assert final.scores["encoder_sha256"] == digest
+    with pytest.raises(CheckpointError, match=r"resnet\.pth does not exist"):
+        Trainer(config, RunOptions(tmp_path / "new", progress=False), data).run()
 
 
 def test_without_a_network_the_remedy_is_named(

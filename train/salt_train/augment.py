@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,22 +12,56 @@ from torch import Tensor
 from salt_train.config import AugmentConfig
 
 
-def augment(
-    tiles: Tensor, masks: Tensor, config: AugmentConfig, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+class Changes(NamedTuple):
+    """What happens to each tile of a batch.
+
+    Attributes:
+        matrices: float [B, 2, 3], affine maps from output to input, in units of half the tile's
+            edge.
+        contrast, brightness, gamma: float [B]: relative change about the tile's mean, offset of
+            grey values in 0..1, change of log2(gamma).
+    """
+
+    matrices: Tensor
+    contrast: Tensor
+    brightness: Tensor
+    gamma: Tensor
+
+    def part(self, which: slice) -> Changes:
+        """Those of some of the tiles."""
+        return Changes(*(value[which] for value in self))
+
+
+def draw(count: int, config: AugmentConfig, generator: torch.Generator) -> Changes:
+    """Draw changes for a batch of ``count`` tiles.
+
+    Args:
+        count: tiles.
+        config: bounds of the changes.
+        generator: CPU generator; the same state gives the same changes on any device.
+    """
+    return Changes(
+        _matrices(count, config, generator),
+        *(
+            _uniform(count, -bound, bound, generator)
+            for bound in (config.contrast, config.brightness, config.gamma)
+        ),
+    )
+
+
+def apply(tiles: Tensor, masks: Tensor, changes: Changes) -> tuple[Tensor, Tensor]:
     """Change tiles and their masks alike in shape, and the tiles in brightness.
 
     Args:
         tiles: float [B, 1, H, W] in 0..1.
         masks: float [B, H, W], 0 or 1.
-        config: bounds of the changes.
-        generator: CPU generator; the same state gives the same changes on any device.
+        changes: of B tiles.
 
     Returns:
         Tiles and masks of the same shapes, tiles still in 0..1, masks still 0 or 1.
     """
-    warped, warped_masks = _warp(tiles, masks, _matrices(len(tiles), config, generator))
-    return _relight(warped, config, generator), warped_masks
+    warped, warped_masks = _warp(tiles, masks, changes.matrices)
+    return _relight(warped, changes), warped_masks
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
@@ -34,7 +69,6 @@ def _uniform(count: int, low: float, high: float, generator: torch.Generator) ->
 
 
 def _matrices(count: int, config: AugmentConfig, generator: torch.Generator) -> Tensor:
-    """Affine maps [B, 2, 3] from output to input, in units of half the tile's edge."""
     turn = math.radians(config.rotate_deg)
     angle = _uniform(count, -turn, turn, generator)
     zoom = 1.0 / _uniform(count, config.scale_low, config.scale_high, generator)
@@ -55,10 +89,10 @@ def _warp(tiles: Tensor, masks: Tensor, matrices: Tensor) -> tuple[Tensor, Tenso
     return warped[:, :1], (warped[:, 1] > 0.5).to(masks.dtype)
 
 
-def _relight(tiles: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
-    def draw(bound: float) -> Tensor:
-        return _uniform(len(tiles), -bound, bound, generator).to(tiles.device)[:, None, None, None]
-
+def _relight(tiles: Tensor, changes: Changes) -> Tensor:
+    contrast, brightness, gamma = (
+        value.to(tiles.device)[:, None, None, None] for value in changes[1:]
+    )
     mean = tiles.mean(dim=(1, 2, 3), keepdim=True)
-    lit = (tiles - mean) * (1.0 + draw(config.contrast)) + mean + draw(config.brightness)
-    return lit.clamp(0.0, 1.0) ** torch.exp2(draw(config.gamma))
+    lit = (tiles - mean) * (1.0 + contrast) + mean + brightness
+    return lit.clamp(0.0, 1.0) ** torch.exp2(gamma)

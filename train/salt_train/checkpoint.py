@@ -21,6 +21,7 @@ from torch import Tensor
 from salt_infer.files import write_whole
 from salt_train.config import TrainConfig
 from salt_train.errors import CheckpointError, ConfigError
+from salt_train.evaluate import Decision
 from salt_train.model import SaltNet
 
 FORMAT = "salt-checkpoint"
@@ -38,6 +39,7 @@ class Checkpoint:
         weights: averaged weights, the ones to deploy.
         run: tensors needed to resume, or None.
         history: one dict an epoch.
+        decision: threshold and gate to deploy with.
         sha256: of the file it was loaded from; empty for one that was not.
     """
 
@@ -47,6 +49,7 @@ class Checkpoint:
     weights: dict[str, Tensor]
     run: dict[str, Any] | None = None
     history: tuple[dict[str, Any], ...] = ()
+    decision: Decision = dataclasses.field(default_factory=Decision)
     sha256: str = ""
 
 
@@ -61,6 +64,7 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         "epoch": checkpoint.epoch,
         "scores": checkpoint.scores,
         "history": list(checkpoint.history),
+        "decision": dataclasses.asdict(checkpoint.decision),
     }
     content = {
         "format": FORMAT,
@@ -98,6 +102,7 @@ def load(path: Path) -> Checkpoint:
             weights=content["weights"],
             run=content["run"],
             history=tuple(meta["history"]),
+            decision=Decision(**meta.get("decision", {})),
             sha256=digest,
         )
     except (KeyError, TypeError, json.JSONDecodeError) as error:

@@ -2,103 +2,158 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Any, get_args
 
 import click
 import torch
 
-from salt_train import checkpoint as checkpoints
-from salt_train import dataset
-from salt_train.checkpoint import Checkpoint
-from salt_train.config import ModelConfig, PrecisionName, TrainConfig, default_stages
+from salt_train import checks, job, recipes
+from salt_train.config import PrecisionName, TrainConfig
+from salt_train.distributed import World
 from salt_train.errors import ConfigError
-from salt_train.loop import LAST, RunOptions, Trainer
+from salt_train.job import Job
+from salt_train.loop import RunOptions
+from salt_train.pseudo import Pseudo
 
 _COUNT = click.IntRange(1)
+_PATH = click.Path(path_type=Path)
+# Options that stand for a setting of the same name; what is not given stays the recipe's.
+_SETTINGS = ("folds", "split_seed", "batch_size", "precision", "seed", "encoder_weights")
 
 
-@click.command("salt-train", context_settings={"show_default": True})
+def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo("\n\n".join(recipes.describe(recipe) for recipe in recipes.RECIPES.values()))
+        context.exit()
+
+
+@click.command("salt-train")
 @click.option(
-    "--data", type=click.Path(path_type=Path), required=True,
+    "--data", type=_PATH, required=True, metavar="PATH",
     help="Folder or zip with images/ and masks/, or images/ and a train.csv beside it.",
 )  # fmt: skip
+@click.option("--out", type=_PATH, metavar="DIR", help="Folder for checkpoints and metrics.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True,
-    help="Folder for checkpoints and metrics.",
-)  # fmt: skip
-@click.option("--fold", default=0, help="Fold that is held out for validation.")
-@click.option("--folds", default=10, help="Number of folds, stratified by salt coverage.")
-@click.option("--epochs", type=_COUNT, default=60, help="Passes over the training tiles.")
-@click.option("--batch-size", "-b", default=32, help="Tiles a step.")
-@click.option("--learning-rate", default=1e-3, help="AdamW's highest learning rate.")
-@click.option("--depth", type=click.Choice(["18", "34", "50"]), default="18", help="ResNet depth.")
-@click.option("--width", default=32, help="Channels of the first encoder level.")
-@click.option(
-    "--stem-pool/--no-stem-pool", default=False,
-    help="Halve every feature map after the stem, as torchvision's ResNets do.",
+    "--recipe", type=click.Choice(list(recipes.RECIPES)), default=recipes.DEFAULT,
+    show_default=True, metavar="NAME", help="Network, stages and augmentation; --list-recipes.",
 )  # fmt: skip
 @click.option(
-    "--encoder-weights", default="", metavar="FILE|imagenet",
-    help="Start the encoder from a torchvision-format ResNet file (width 64), or download it.",
+    "--list-recipes", is_flag=True, is_eager=True, expose_value=False, callback=_list_recipes,
+    help="Show all recipes with their stages and stop.",
 )  # fmt: skip
-@click.option("--decoder-channels", default=32, help="Channels of every decoder level.")
 @click.option(
-    "--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32",
+    "--set", "assignments", multiple=True, metavar="KEY=VALUE",
+    help="Change a setting of the recipe, such as model.width=16 or stages.1.learning_rate=3e-4; "
+    "--dry-run shows them all.",
+)  # fmt: skip
+@click.option("--epochs", type=_COUNT, metavar="N", help="Stretch or shorten all stages to this.")
+@click.option(
+    "--fold", default="0", show_default=True, metavar="N|all",
+    help="Fold that is held out for validation; all trains each in turn.",
+)  # fmt: skip
+@click.option("--folds", type=int, metavar="N", help="Number of folds, stratified by coverage.")
+@click.option("--split-seed", type=int, metavar="N", help="Seed that deals tiles to the folds.")
+@click.option("--batch-size", "-b", type=int, metavar="N", help="Tiles a step, all processes.")
+@click.option(
+    "--precision", type=click.Choice(get_args(PrecisionName)),
     help="Arithmetic of the forward pass; weights and losses stay fp32.",
 )  # fmt: skip
-@click.option("--device", default="cpu", help="torch device, such as cpu or cuda:0.")
-@click.option("--threads", type=_COUNT, help="CPU threads; torch's own choice if not given.")
-@click.option("--seed", default=0, help="Seed of the split, the weights and the augmentation.")
-@click.option("--validate-every", type=_COUNT, default=1, help="Epochs between validations.")
-@click.option("--resume/--no-resume", default=False, help="Go on with the run in --out.")
-@click.option("--progress/--no-progress", default=True, help="Show a progress bar.")
+@click.option("--seed", type=int, metavar="N", help="Seed of first weights, order, augmentation.")
+@click.option(
+    "--encoder-weights", metavar="FILE|imagenet",
+    help="Start the encoder from a torchvision-format ResNet file (width 64), or download it.",
+)  # fmt: skip
+@click.option(
+    "--pseudo-labels", type=_PATH, metavar="FILE.csv",
+    help="Train on these labels too: a submission by salt-infer --details, its report beside it "
+    "as FILE.json; {fold} in the name stands for the fold.",
+)  # fmt: skip
+@click.option(
+    "--pseudo-images", type=_PATH, metavar="PATH", help="The tiles of --pseudo-labels: dir or zip.",
+)  # fmt: skip
+@click.option(
+    "--pseudo-fraction", type=click.FloatRange(0.0, 1.0, min_open=True), default=0.7,
+    show_default=True, metavar="F", help="Share of each coverage class to use, surest first.",
+)  # fmt: skip
+@click.option("--device", default="cpu", show_default=True, help="torch device: cpu, cuda, cuda:0.")
+@click.option("--threads", type=_COUNT, metavar="N", help="CPU threads; default: torch's choice.")
+@click.option(
+    "--validate-every", type=_COUNT, default=1, show_default=True, metavar="N",
+    help="Epochs between validations.",
+)  # fmt: skip
+@click.option("--resume", is_flag=True, help="Go on with the run in --out, if there is one.")
+@click.option(
+    "--progress/--no-progress", default=None,
+    help="Show a progress bar; default: where stderr is a terminal.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Show settings and learning rates and stop.")
+@click.option("--check-data", is_flag=True, help="Examine --data and stop; exit 1 if it is faulty.")
 @click.version_option(package_name="salt-toolkit")
+@click.pass_context
 def cli(
-    data: Path, out: Path, fold: int, folds: int, epochs: int, batch_size: int,
-    learning_rate: float, depth: str, width: int, stem_pool: bool, encoder_weights: str,
-    decoder_channels: int,
-    precision: PrecisionName, device: str, threads: int | None, seed: int,
-    validate_every: int, resume: bool, progress: bool,
+    context: click.Context, /, data: Path, out: Path | None, fold: str, device: str,
+    threads: int | None, validate_every: int, resume: bool, progress: bool | None, dry_run: bool,
+    check_data: bool, pseudo_labels: Path | None, pseudo_images: Path | None,
+    pseudo_fraction: float, **request: Any,
 ) -> None:  # fmt: skip
     """Train a network on labelled 101x101 tiles and write checkpoints to --out."""
-    config = TrainConfig(
-        model=ModelConfig(
-            depth=int(depth), width=width, stem_pool=stem_pool, decoder_channels=decoder_channels
-        ),
-        encoder_weights=encoder_weights,
-        stages=default_stages(epochs, learning_rate),
-        fold=fold, folds=folds, batch_size=batch_size, precision=precision, seed=seed,
-    )  # fmt: skip
+    if check_data:
+        context.exit(_check(data))
+    config = _config(fold, **request)
+    if dry_run:
+        click.echo(_shown(config))
+        return
+    if out is None:
+        raise click.UsageError("Missing option '--out'.")
     if threads:
         torch.set_num_threads(threads)
-    final = train(config, RunOptions(out, device, progress, validate_every), data, resume)
-    scores = final.scores
-    click.echo(
-        f"{out / LAST}: epoch {final.epoch}, score {scores['score']:.4f} on fold {fold} of {folds} "
-        f"with flip TTA ({scores['score_without_tta']:.4f} without, empty masks "
-        f"{scores['score_of_empty_masks']:.4f})"
-    )
-
-
-def train(config: TrainConfig, options: RunOptions, data: Path, resume: bool) -> Checkpoint:
-    """Load the data, start or resume the run, train to the end.
-
-    Raises:
-        ConfigError: ``options.out`` holds a run and ``resume`` was not asked for.
-    """
+    world = World.join(device)
     try:
-        options.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"folder {options.out} cannot be made ({error.strerror})") from error
-    last = options.out / LAST
-    if last.exists() and not resume:
-        raise ConfigError(f"{last} exists; use --resume to go on with it, or another --out")
-    trainer = Trainer(config, options, dataset.load(data))
-    click.echo(
-        f"{config.model.architecture}; {len(trainer.train_data)} tiles to train on, "
-        f"{len(trainer.validation_data)} to validate on"
-    )
-    if last.exists():
-        trainer.resume(checkpoints.load(last))
-        click.echo(f"resuming after epoch {trainer.epoch}")
-    return trainer.run()
+        result = job.run(
+            Job(
+                data=data,
+                config=config,
+                options=RunOptions(out, device, progress, validate_every, world),
+                every_fold=fold == "all",
+                resume=resume,
+                pseudo=_pseudo(pseudo_labels, pseudo_images, pseudo_fraction),
+                say=click.echo,
+            )
+        )
+    finally:
+        world.leave()
+    if world.first:
+        click.echo(result)
+
+
+def _check(data: Path) -> int:
+    report = checks.check(data)
+    click.echo(report.to_text())
+    return 0 if report.ok else 1
+
+
+def _config(
+    fold: str, recipe: str, assignments: tuple[str, ...], epochs: int | None, **settings: Any
+) -> TrainConfig:
+    """The recipe with what was asked for; ``--set`` comes last."""
+    if fold != "all" and not fold.isdecimal():
+        raise ConfigError(f"fold is {fold!r}, expected a number or all")
+    config = recipes.RECIPES[recipe].config
+    if epochs:
+        config = recipes.rescaled(config, epochs)
+    given = {name: settings[name] for name in _SETTINGS if settings[name] is not None}
+    config = dataclasses.replace(config, fold=0 if fold == "all" else int(fold), **given)
+    return recipes.override(config, assignments)
+
+
+def _shown(config: TrainConfig) -> str:
+    settings = recipes.settings(config)
+    return "\n".join([*settings, "", recipes.picture(config)])
+
+
+def _pseudo(labels: Path | None, images: Path | None, fraction: float) -> Pseudo | None:
+    if (labels is None) != (images is None):
+        raise click.UsageError("--pseudo-labels and --pseudo-images go together.")
+    return Pseudo(labels, images, fraction) if labels and images else None

@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import typing
 from typing import Any, Literal, Self
 
 from salt_train.errors import ConfigError
 
 LossName = Literal["bce", "focal", "lovasz", "symmetric-lovasz"]
-ScheduleName = Literal["constant", "cosine"]
+ScheduleName = Literal["constant", "cosine", "triangular2", "cyclic-cosine"]
+OptimizerName = Literal["adamw", "adam", "sgd"]
+AverageName = Literal["ema", "swa"]
+UpsamplingName = Literal["bilinear", "transposed"]
 PrecisionName = Literal["fp32", "bf16", "fp16"]
+
+_NOT_NEGATIVE = (0.0, math.inf)
+_SMALLEST = 1e-3  # of what is divided by
+
+
+def _check_names(settings: object, **allowed: Any) -> None:
+    """Raise ConfigError where a setting is not one of its Literal type's names."""
+    for field, literal in allowed.items():
+        value, names = getattr(settings, field), typing.get_args(literal)
+        if value not in names:
+            raise ConfigError(f"{field} is {value!r}, expected one of {', '.join(names)}")
+
+
+def _check_ranges(settings: object, **ranges: tuple[float, float]) -> None:
+    """Raise ConfigError where a setting is not within its range, both ends included."""
+    for field, (low, high) in ranges.items():
+        value = getattr(settings, field)
+        if not (low <= value <= high and math.isfinite(value)):  # nor is NaN
+            until = f"to {high:g}" if math.isfinite(high) else "or more"
+            raise ConfigError(f"{field} is {value}, expected {low:g} {until}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +52,13 @@ class ModelConfig:
             (Shi et al., 2016) instead of adding a decoder level at canvas size; the stem has
             halved the canvas already, so that level has no skip to learn from and costs most.
         scse_reduction: channel reduction of the SCSE blocks; 0 leaves them out.
+        upsampling: between decoder levels, ``bilinear`` or ``transposed`` convolution.
+        coord_conv: give the stem two more channels, each pixel's column and row (Liu et al., "An
+            intriguing failing of convolutional neural networks and the CoordConv solution", 2018).
+        deep_supervision: while training, every decoder level predicts the mask too (Lee et al.,
+            "Deeply-Supervised Nets", 2015); the deployed network is the same without.
+        judge: a classifier on the encoder says whether a tile has salt. Without one the tile's
+            largest pixel probability stands in for it.
         judge_channels: hidden channels of the binary judge.
         judge_dropout: dropout before the judge's last layer, 0..1.
         tile_px, canvas_px: tile edge, and the edge it is replicate-padded to (before: the
@@ -41,6 +73,10 @@ class ModelConfig:
     hypercolumn_channels: int = 32
     subpixel_head: bool = True
     scse_reduction: int = 16
+    upsampling: UpsamplingName = "bilinear"
+    coord_conv: bool = False
+    deep_supervision: bool = False
+    judge: bool = True
     judge_channels: int = 64
     judge_dropout: float = 0.2
     tile_px: int = 101
@@ -49,6 +85,7 @@ class ModelConfig:
     std: float = 0.16
 
     def __post_init__(self) -> None:
+        _check_names(self, upsampling=UpsamplingName)
         if self.depth not in (18, 34, 50):
             raise ConfigError(f"depth is {self.depth}, expected 18, 34 or 50")
         stride = 32 if self.stem_pool else 16
@@ -59,29 +96,44 @@ class ModelConfig:
             )
         if min(self.width, self.decoder_channels, self.judge_channels) < 1:
             raise ConfigError("width, decoder and judge channels must be at least 1")
+        _check_ranges(
+            self, hypercolumn_channels=_NOT_NEGATIVE, scse_reduction=_NOT_NEGATIVE,
+            judge_dropout=(0, 1), mean=(-1, 1), std=(_SMALLEST, math.inf),
+        )  # fmt: skip
 
     @property
     def architecture(self) -> str:
         """One line for people: which network this is."""
         scse = f", SCSE r={self.scse_reduction}" if self.scse_reduction else ""
         columns = ", hypercolumn" if self.hypercolumn_channels else ""
+        coord = ", CoordConv" if self.coord_conv else ""
+        judge = ", binary judge" if self.judge else ""
         return (
-            f"U-Net, ResNet{self.depth} encoder (width {self.width}), "
-            f"{self.decoder_channels}-channel decoder{scse}{columns}, binary judge"
+            f"U-Net, ResNet{self.depth} encoder (width {self.width}){coord}, "
+            f"{self.decoder_channels}-channel decoder{scse}{columns}{judge}"
         )
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """A stretch of training with one loss and one learning-rate schedule.
+    """A stretch of training with one loss, one optimiser and one learning-rate schedule.
 
     Attributes:
         loss: the mask's loss: ``bce``, ``focal``, ``lovasz`` (hinge, each tile by itself) or
             ``symmetric-lovasz``.
         epochs: length of the stage.
-        schedule: ``constant``, or ``cosine`` from ``learning_rate`` down to ``floor_rate``.
-        learning_rate, floor_rate: AdamW's learning rate.
+        schedule: ``constant``; ``cosine`` from ``learning_rate`` down to ``floor_rate``;
+            ``cyclic-cosine``, the same in each cycle; ``triangular2``, up from ``floor_rate`` and
+            back in each cycle, half as high every time (Smith, 2017).
+        learning_rate, floor_rate: the highest and the lowest rate.
         bce_weight: BCE added to a Lovasz loss, which alone is slow to start.
+        optimizer: a stage starts with a fresh one.
+        cycle_epochs: length of a cycle, for the schedules that have them.
+        snapshots: keep a checkpoint of every cycle's end (Huang et al., "Snapshot Ensembles",
+            2017).
+        average: which weights are validated and deployed: ``ema``, the exponential moving average
+            over steps, or ``swa``, the plain mean over the stage's epochs (Izmailov et al.,
+            "Averaging Weights Leads to Wider Optima and Better Generalization", 2018).
     """
 
     loss: LossName
@@ -90,21 +142,32 @@ class Stage:
     learning_rate: float = 1e-3
     floor_rate: float = 1e-6
     bce_weight: float = 0.1
+    optimizer: OptimizerName = "adamw"
+    cycle_epochs: int = 0
+    snapshots: bool = False
+    average: AverageName = "ema"
 
     def __post_init__(self) -> None:
+        _check_names(
+            self, loss=LossName, schedule=ScheduleName, optimizer=OptimizerName, average=AverageName
+        )
         if self.epochs < 0:
             raise ConfigError(f"a stage has {self.epochs} epochs, expected 0 or more")
         if not 0 < self.learning_rate < 1:
             raise ConfigError(f"learning rate is {self.learning_rate}, expected within 0..1")
+        if self.cyclic and self.cycle_epochs < 1:
+            raise ConfigError(
+                f"a {self.schedule} stage has cycles of {self.cycle_epochs} epochs, expected 1 or "
+                "more"
+            )
+        if self.snapshots and not self.cyclic:
+            raise ConfigError(f"snapshots need a schedule with cycles, this one is {self.schedule}")
+        _check_ranges(self, floor_rate=(0, 1), bce_weight=_NOT_NEGATIVE)
 
-
-def default_stages(epochs: int, learning_rate: float) -> tuple[Stage, ...]:
-    """BCE for the first 40 % of the epochs, then Lovasz while the rate falls to nothing."""
-    warm = max(1, round(0.4 * epochs)) if epochs > 1 else 0
-    return (
-        Stage("bce", warm, "constant", learning_rate),
-        Stage("lovasz", epochs - warm, "cosine", learning_rate),
-    )
+    @property
+    def cyclic(self) -> bool:
+        """Whether the schedule repeats every ``cycle_epochs``."""
+        return self.schedule in ("triangular2", "cyclic-cosine")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,13 +193,33 @@ class AugmentConfig:
     contrast: float = 0.15
     gamma: float = 0.25
 
+    def __post_init__(self) -> None:
+        _check_ranges(
+            self, hflip=(0, 1), shift=(0, 1), scale_low=(_SMALLEST, self.scale_high),
+            scale_high=_NOT_NEGATIVE, rotate_deg=(0, 180), brightness=(0, 1), contrast=(0, 1),
+            gamma=_NOT_NEGATIVE,
+        )  # fmt: skip
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """One run: the network, the stages, the split, and how it is computed.
 
-    ``encoder_weights`` is ``imagenet`` or the path of a torchvision-format file that the encoder
-    starts from; empty for random weights.
+    Attributes:
+        model, stages, augment: see their classes.
+        fold, folds, split_seed: which fold is held out, of how many, dealt by which seed.
+        batch_size: tiles a step, over all processes.
+        weight_decay: of convolutions; biases and normalisation have none.
+        judge_weight: factor of the judge's loss beside the mask's.
+        ema_decay: of the averaged weights, a step; 0 deploys the weights as they are.
+        warmup_steps: steps over which each stage's rate rises from nothing.
+        precision: arithmetic of the forward pass; weights and losses stay float32.
+        seed: of the first weights, the order of tiles and their augmentation.
+        encoder_weights: ``imagenet`` or the path of a torchvision-format file that the encoder
+            starts from; empty for random weights.
+        recipe: name of the recipe that this was made from.
+        pseudo_sha256: of the tiles with pseudo-labels that are trained on too; empty for none.
+        pseudo_fraction: share of each coverage class's pseudo-labels used, surest first.
     """
 
     model: ModelConfig
@@ -152,16 +235,26 @@ class TrainConfig:
     precision: PrecisionName = "fp32"
     seed: int = 0
     encoder_weights: str = ""
+    split_seed: int = 0
+    recipe: str = ""
+    pseudo_sha256: str = ""
+    pseudo_fraction: float = 0.0
 
     def __post_init__(self) -> None:
+        _check_names(self, precision=PrecisionName)
         if not 0 <= self.fold < self.folds or self.folds < 2:
             raise ConfigError(
                 f"fold is {self.fold} of {self.folds}, expected 0 <= fold < folds, folds >= 2"
             )
         if not self.epochs:
             raise ConfigError("the stages have no epochs, expected at least 1")
-        if not 0 <= self.seed < 2**32:
-            raise ConfigError(f"seed is {self.seed}, expected 0 to {2**32 - 1}")
+        for name in ("seed", "split_seed"):
+            if not 0 <= getattr(self, name) < 2**32:
+                raise ConfigError(f"{name} is {getattr(self, name)}, expected 0 to {2**32 - 1}")
+        _check_ranges(
+            self, weight_decay=_NOT_NEGATIVE, judge_weight=_NOT_NEGATIVE, ema_decay=(0, 1),
+            warmup_steps=_NOT_NEGATIVE, pseudo_fraction=(0, 1),
+        )  # fmt: skip
         if self.batch_size < 2:
             raise ConfigError(
                 f"batch size is {self.batch_size}, expected at least 2: batch normalisation needs "
@@ -193,3 +286,25 @@ class TrainConfig:
                 f"settings do not fit this version of salt-train ({error}); they were written by "
                 "another version, use that one or train anew"
             ) from error
+
+
+def difference(old: TrainConfig, new: TrainConfig) -> str:
+    """Settings that are not the same, for people."""
+    before, after = flat(old.to_json()), flat(new.to_json())
+    names = dict.fromkeys([*before, *after])
+    changed = [name for name in names if before.get(name) != after.get(name)]
+    return "; ".join(
+        f"{name} was {before.get(name)} and is now {after.get(name)}" for name in changed
+    )
+
+
+def flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Nested settings to ``{"model.width": 32, "stages.0.epochs": 24, ...}``."""
+    if isinstance(value, dict):
+        items = list(value.items())
+    elif isinstance(value, list):
+        items = list(enumerate(value))
+    else:
+        return {name: value}
+    prefix = f"{name}." if name else ""
+    return {k: v for key, part in items for k, v in flat(part, f"{prefix}{key}").items()}

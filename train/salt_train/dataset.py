@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer import png
-from salt_infer.errors import InputError, SaltError, TileError
-from salt_infer.labels import Labels
-from salt_infer.tiles import TileFolder, TileSource, TileZip
+from salt_infer.errors import SaltError, TileError
+from salt_infer.rle import TILE_SHAPE
+from salt_infer.tiles import Tile, TileSource
+from salt_train import layout
 from salt_train.errors import DataError
 
 
@@ -33,89 +35,65 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def sha256(self) -> str:
+        """Digest of ids, pixels and masks."""
+        digest = hashlib.sha256("\n".join(self.ids).encode())
+        digest.update(np.ascontiguousarray(self.tiles).tobytes())
+        digest.update(np.ascontiguousarray(self.masks).tobytes())
+        return digest.hexdigest()
+
+    @property
+    def has_salt(self) -> npt.NDArray[np.bool_]:
+        """Which masks are not empty: bool [N]."""
+        return np.asarray(self.masks.reshape(len(self), -1).any(axis=1))
+
     def subset(self, chosen: npt.NDArray[np.bool_]) -> Dataset:
         """The tiles where ``chosen`` (bool [N]) is true."""
         ids = tuple(name for name, keep in zip(self.ids, chosen, strict=True) if keep)
         return Dataset(ids, self.tiles[chosen], self.masks[chosen])
+
+    def joined(self, other: Dataset) -> Dataset:
+        """These tiles and then the other's."""
+        return Dataset(
+            self.ids + other.ids,
+            np.concatenate([self.tiles, other.tiles]),
+            np.concatenate([self.masks, other.masks]),
+        )
 
 
 def load(path: Path) -> Dataset:
     """Read a labelled data set.
 
     Args:
-        path: a directory or zip that holds ``images/`` and ``masks/``, or ``images/`` with a
-            ``train.csv`` beside; or a directory that has one of these as ``train/`` or
-            ``train.zip``, as the competition's download has.
+        path: what :func:`salt_train.layout.find` takes.
 
     Raises:
-        DataError: nothing of that kind is there, a tile is unreadable, or a label is missing.
+        DataError: nothing of that kind is there, a tile is unreadable, two have one id, or a label
+            is missing.
     """
     try:
-        return _load(path)
+        place = layout.find(path)
+        with place.open("images") as source, place.labels() as labels:
+            ids = tuple(tile.id for tile in source.tiles)
+            return Dataset(ids, read_tiles(source), labels.masks(ids))
     except DataError:
         raise
     except SaltError as error:
         raise DataError(str(error)) from error
 
 
-def _load(path: Path) -> Dataset:
-    if path.is_file():
-        return _load_zip(path)
-    if (path / "images").is_dir():
-        return _load_folder(path)
-    if (path / "train" / "images").is_dir():
-        return _load_folder(path / "train")
-    if (path / "train.zip").is_file():
-        return _load_zip(path / "train.zip")
-    raise DataError(
-        f"no training data in {path}: expected images/ and masks/ (or train.csv), or train/ or "
-        "train.zip with these inside"
-    )
-
-
-def _load_zip(path: Path) -> Dataset:
-    with TileZip(path, "images/") as source, _zip_labels(path) as labels:
-        return _decoded(source, labels)
-
-
-def _zip_labels(path: Path) -> Labels:
-    beside = path.parent / "train.csv"
-    try:
-        return Labels(path, TileZip(path, "masks/"))
-    except InputError:
-        if beside.exists():
-            return Labels(beside)
-        raise
-
-
-def _load_folder(path: Path) -> Dataset:
-    with TileFolder(path / "images") as source, Labels(_label_path(path)) as labels:
-        return _decoded(source, labels)
-
-
-def _decoded(source: TileSource, labels: Labels) -> Dataset:
-    ids = tuple(tile.id for tile in source.tiles)
-    return Dataset(ids, read_tiles(source), labels.masks(ids))
-
-
-def _label_path(path: Path) -> Path:
-    candidates: Sequence[Path] = (path / "masks", path / "train.csv", path.parent / "train.csv")
-    for candidate in candidates:
-        if candidate.exists():
-            return candidate
-    raise DataError(f"{path} has images/ but neither masks/ nor train.csv beside it")
-
-
-def read_tiles(source: TileSource, limit: int | None = None) -> npt.NDArray[np.uint8]:
-    """Decode the tiles of a source, at most ``limit``: uint8 [N, 101, 101].
+def read_tiles(source: TileSource, tiles: Sequence[Tile] | None = None) -> npt.NDArray[np.uint8]:
+    """Decode the tiles of a source, or some of them: uint8 [N, 101, 101].
 
     Raises:
         DataError: a tile is bad.
     """
-    tiles = []
-    for tile in source.tiles[:limit]:
+    chosen = source.tiles if tiles is None else tiles
+    decoded = np.empty((len(chosen), *TILE_SHAPE), dtype=np.uint8)
+    for index, tile in enumerate(chosen):
         try:
-            tiles.append(png.decode(source.read(tile)))
+            decoded[index] = png.decode(source.read(tile))
         except TileError as error:
             raise DataError(f"{tile.path}: {error}; mend or remove this tile") from error
-    return np.stack(tiles)
+    return decoded

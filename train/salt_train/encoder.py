@@ -1,4 +1,4 @@
-"""ResNet encoder with torchvision's parameter names, of any width, for one grey channel.
+"""ResNet encoder with torchvision's parameter names, of any width, for grey tiles.
 
 He et al., "Deep Residual Learning for Image Recognition", 2015. Parameters
 are named as torchvision names them (``conv1``, ``layer1.0.bn1``, ...).
@@ -71,10 +71,10 @@ class Encoder(nn.Module):
         strides: canvas pixels a feature pixel, for each map.
     """
 
-    def __init__(self, depth: int, width: int, stem_pool: bool) -> None:
+    def __init__(self, depth: int, width: int, stem_pool: bool, inputs: int = 1) -> None:
         super().__init__()
         widths = [width, width * 2, width * 4, width * 8]
-        self.conv1 = nn.Conv2d(1, width, 7, stride=2, padding=3, bias=False)
+        self.conv1 = nn.Conv2d(inputs, width, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if stem_pool else None
@@ -90,7 +90,7 @@ class Encoder(nn.Module):
         self.apply(_initialise)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """[B, 1, S, S] -> [[B, C_i, S / stride_i, S / stride_i], ...], finest first.
+        """[B, inputs, S, S] -> [[B, C_i, S / stride_i, S / stride_i], ...], finest first.
 
         The maps are those before each downsampling, and the last.
         """

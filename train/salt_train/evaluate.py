@@ -1,8 +1,12 @@
-"""The real score of a network on held-out tiles."""
+"""What a network predicts for held-out tiles, and the real score of that."""
 
 from __future__ import annotations
 
 import dataclasses
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -10,14 +14,30 @@ import torch
 from torch import Tensor
 
 from salt_infer import metric, views
+from salt_infer.files import write_whole
 from salt_infer.views import Tta
 from salt_train.dataset import Dataset
+from salt_train.folds import coverage_class
 from salt_train.model import SaltNet
 
-# A mask scores s on average when there is salt and 0 when there is none; no mask scores 1 when
-# there is none. Emitting pays iff p * s > 1 - p, that is p > 1 / (1 + s); s is about 0.8.
-DEFAULT_GATE = 1 / 1.8
-DEFAULT_THRESHOLD = 0.5
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """How probabilities become a mask.
+
+    Attributes:
+        threshold: a pixel is salt above this, 0..1.
+        gate: a tile may have salt where its salt probability is above this, 0..1. A mask scores s
+            on average when there is salt and 0 when there is none; no mask scores 1 when there is
+            none. So a mask pays iff p * s > 1 - p, that is p > 1 / (1 + s), and s is about 0.8.
+    """
+
+    threshold: float = 0.5
+    gate: float = 1 / 1.8
+
+
+# Without a judge a tile's salt is its largest pixel's, and the threshold says it all.
+NO_JUDGE = Decision(gate=0.5)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +46,25 @@ class Prediction:
 
     probability: npt.NDArray[np.float32]
     salt: npt.NDArray[np.float32]
+
+    def masks(self, decision: Decision) -> npt.NDArray[np.bool_]:
+        """bool [N, 101, 101]: pixels above the threshold, in tiles above the gate."""
+        open_tiles = self.salt > decision.gate
+        return (self.probability > decision.threshold) & open_tiles[:, None, None]
+
+    def save(self, path: Path, ids: Sequence[str]) -> None:
+        """Write as ``.npz``: ids, probability (float16, to save half the space) and salt."""
+        content = io.BytesIO()
+        half = self.probability.astype(np.float16)
+        np.savez_compressed(content, ids=np.array(ids), probability=half, salt=self.salt)
+        write_whole(path, content.getvalue(), overwrite=True)
+
+    @classmethod
+    def load(cls, path: Path) -> tuple[tuple[str, ...], Self]:
+        """Read what :meth:`save` wrote: ids and prediction."""
+        with np.load(path) as content:  # without pickles, numpy's default
+            ids = tuple(str(name) for name in content["ids"])
+            return ids, cls(content["probability"].astype(np.float32), content["salt"])
 
 
 @torch.inference_mode()
@@ -39,10 +78,10 @@ def predict(
     for start in range(0, len(tiles), batch_size):
         stacked = views.make(tiles[start : start + batch_size], tta)
         count, ways = stacked.shape[:2]
-        batch = to_input(stacked.reshape(count * ways, *stacked.shape[2:]), device)
-        logits = model(batch)
-        mask = torch.sigmoid(logits.mask.float()).cpu().numpy()
-        judge = torch.sigmoid(logits.judge.float()).cpu().numpy()
+        features = model.encode(to_input(stacked.reshape(-1, *stacked.shape[2:]), device))
+        logits = model.decode(features).float()
+        mask = torch.sigmoid(logits).cpu().numpy()
+        judge = model.salt(features, logits).float().cpu().numpy()
         probability.append(views.merge(mask.reshape(stacked.shape), tta))
         salt.append(judge.reshape(count, ways).mean(axis=1))
     return Prediction(np.concatenate(probability), np.concatenate(salt))
@@ -53,40 +92,33 @@ def to_input(tiles: npt.NDArray[np.uint8], device: torch.device) -> Tensor:
     return torch.from_numpy(tiles).to(device)[:, None].float() / 255.0
 
 
-def masks(
-    prediction: Prediction, threshold: float = DEFAULT_THRESHOLD, gate: float = DEFAULT_GATE
-) -> npt.NDArray[np.bool_]:
-    """bool [N, 101, 101]: pixels above the threshold, in tiles that the judge lets pass."""
-    return (prediction.probability > threshold) & (prediction.salt > gate)[:, None, None]
+def default_decision(model: SaltNet) -> Decision:
+    """What to decide by before anything is known of a network."""
+    return NO_JUDGE if model.judge_head is None else Decision()
 
 
-def scores(model: SaltNet, data: Dataset, tta: Tta) -> dict[str, float]:
-    """Score and judge accuracy on labelled tiles, with the default threshold and gate."""
-    return _summary(predict(model, data.tiles, tta), data)
-
-
-def _summary(prediction: Prediction, data: Dataset) -> dict[str, float]:
-    has_salt = data.masks.any(axis=(1, 2))
-    judged = prediction.salt > DEFAULT_GATE
+def brief(prediction: Prediction, data: Dataset, decision: Decision) -> dict[str, Any]:
+    """Score and presence errors, as a line of a run's history has them."""
     return {
-        "score": metric.score(data.masks, masks(prediction)).mean,
-        "score_ungated": metric.score(data.masks, masks(prediction, gate=0.0)).mean,
-        "judge_accuracy": float((judged == has_salt).mean()),
-        "false_salt": int(np.count_nonzero(judged & ~has_salt)),
-        "missed_salt": int(np.count_nonzero(~judged & has_salt)),
+        "score": metric.score(data.masks, prediction.masks(decision)).mean,
+        **presence(prediction.salt > decision.gate, data),
     }
 
 
-def final_scores(model: SaltNet, data: Dataset) -> dict[str, float]:
-    """:func:`scores` as deployed, with the flip, and beside it what puts them in proportion:
-    the score without the flip, of empty masks, the number of tiles, the standard error.
-    """
-    prediction = predict(model, data.tiles, "hflip")
-    per_tile = metric.score(data.masks, masks(prediction)).per_tile
+def presence(said: npt.NDArray[np.bool_], data: Dataset) -> dict[str, Any]:
+    """How well tiles with salt were told from those without; ``said``: bool [N]."""
+    has_salt = data.has_salt
     return {
-        **_summary(prediction, data),
-        "score_standard_error": float(per_tile.std() / np.sqrt(len(per_tile))),
-        "score_without_tta": scores(model, data, "none")["score"],
-        "score_of_empty_masks": float(1.0 - data.masks.any(axis=(1, 2)).mean()),
-        "tiles": len(data),
+        "judge_accuracy": float((said == has_salt).mean()),
+        "false_salt": int(np.count_nonzero(said & ~has_salt)),
+        "missed_salt": int(np.count_nonzero(~said & has_salt)),
     }
+
+
+def by_class(per_tile: npt.NDArray[np.float64], data: Dataset) -> list[float | None]:
+    """Mean score of the tiles of each coverage class 0..10; None for a class without tiles."""
+    classes = coverage_class(data.masks)
+    return [
+        float(per_tile[classes == number].mean()) if (classes == number).any() else None
+        for number in range(11)
+    ]

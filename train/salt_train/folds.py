@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from salt_infer.files import write_whole
+from salt_train.dataset import Dataset
 from salt_train.errors import DataError
+
+FILE = "split.csv"
 
 
 def coverage_class(masks: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
@@ -46,7 +52,36 @@ def assign(
     return fold
 
 
-def fingerprint(ids: Sequence[str], fold: npt.NDArray[np.int64]) -> str:
-    """sha256 of the split: which tile is in which fold."""
-    rows = sorted(f"{name},{number}\n" for name, number in zip(ids, fold.tolist(), strict=True))
-    return hashlib.sha256("".join(rows).encode()).hexdigest()
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Which tile is in which fold.
+
+    Attributes:
+        ids: N ids.
+        fold: int64 [N], 0..folds-1.
+        classes: int64 [N], coverage class 0..10.
+    """
+
+    ids: tuple[str, ...]
+    fold: npt.NDArray[np.int64]
+    classes: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, data: Dataset, folds: int, seed: int) -> Self:
+        """Split a data set; raises as :func:`assign`."""
+        classes = coverage_class(data.masks)
+        return cls(data.ids, assign(data.ids, classes, folds, seed), classes)
+
+    @property
+    def sha256(self) -> str:
+        """Digest of which tile is in which fold."""
+        pairs = zip(self.ids, self.fold.tolist(), strict=True)
+        rows = sorted(f"{name},{number}\n" for name, number in pairs)
+        return hashlib.sha256("".join(rows).encode()).hexdigest()
+
+    def write(self, folder: Path) -> None:
+        """Write ``split.csv``: id, fold, coverage class."""
+        columns = (self.ids, self.fold.tolist(), self.classes.tolist())
+        rows = ["id,fold,coverage_class\n"]
+        rows += [f"{name},{fold},{number}\n" for name, fold, number in zip(*columns, strict=True)]
+        write_whole(folder / FILE, "".join(rows).encode(), overwrite=True)

@@ -12,25 +12,55 @@ from salt_train.config import LossName, Stage
 from salt_train.model import Logits
 
 FOCAL_GAMMA = 2.0  # the paper's choice
+LEVEL_WEIGHT = 0.1  # of each decoder level beside the output's 1, under deep supervision
 
 
-def total_loss(logits: Logits, masks: Tensor, stage: Stage, judge_weight: float) -> Tensor:
-    """Segmentation loss over the tiles with salt plus the judge's BCE over every tile.
+def total_loss(
+    logits: Logits,
+    masks: Tensor,
+    stage: Stage,
+    judge_weight: float,
+    salt_share: Tensor | float = 1.0,
+) -> Tensor:
+    """Mask loss plus the judge's BCE over every tile.
+
+    With a judge the mask's loss is the mean over tiles with salt: whether there is any is the
+    judge's to learn, and zeroed logits would give Lovasz no gradient and only dilute the others.
+    Without one it is the mean over all tiles.
 
     Args:
         logits: of B tiles.
         masks: float [B, H, W], 0 or 1.
-        stage: which segmentation loss.
+        stage: which mask loss.
         judge_weight: factor of the judge's part.
+        salt_share: factor of the mask's part: where several processes share a batch, this one's
+            tiles with salt relative to the mean over processes.
 
     Returns:
-        Scalar. A batch without salt has the judge's part alone: the mean is over salt tiles, since
-        zeroed logits would give Lovasz no gradient and only dilute the others.
+        Scalar. A batch without salt has the judge's part alone.
     """
+    if logits.judge is None:
+        return _all_levels(logits, masks, stage)
     has_salt = masks.flatten(1).any(dim=1)
     loss = judge_weight * F.binary_cross_entropy_with_logits(logits.judge.float(), has_salt.float())
     if bool(has_salt.any()):
-        loss = loss + mask_loss(logits.mask[has_salt].float(), masks[has_salt], stage)
+        chosen = Logits(
+            logits.mask[has_salt], None, tuple(level[has_salt] for level in logits.levels)
+        )
+        loss = loss + salt_share * _all_levels(chosen, masks[has_salt], stage)
+    return loss
+
+
+def salt_tiles(masks: Tensor) -> Tensor:
+    """Number of masks [B, H, W] with any salt, as a float scalar."""
+    return masks.flatten(1).any(dim=1).sum().float()
+
+
+def _all_levels(logits: Logits, masks: Tensor, stage: Stage) -> Tensor:
+    """Mask loss of the output, and of the decoder levels under deep supervision."""
+    loss = mask_loss(logits.mask.float(), masks, stage)
+    for level in logits.levels:
+        loss = loss + LEVEL_WEIGHT * mask_loss(level.float(), masks, stage)
     return loss
 
 

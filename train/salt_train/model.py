@@ -21,10 +21,14 @@ from salt_train.encoder import Encoder
 
 
 class Logits(NamedTuple):
-    """``mask``: float [B, tile, tile]; ``judge``: float [B]. Both before the sigmoid."""
+    """All before the sigmoid. ``mask``: float [B, tile, tile]; ``judge``: float [B], or None
+    without a judge; ``levels``: with deep supervision while training, each decoder level's own
+    mask logits [B, tile, tile].
+    """
 
     mask: Tensor
-    judge: Tensor
+    judge: Tensor | None
+    levels: tuple[Tensor, ...] = ()
 
 
 class SaltNet(nn.Module):
@@ -35,35 +39,68 @@ class SaltNet(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config.depth, config.width, config.stem_pool)
+        inputs = 3 if config.coord_conv else 1
+        self.encoder = Encoder(config.depth, config.width, config.stem_pool, inputs)
         self.decoder = Decoder(self.encoder.channels, config)
         self.head = Head(len(self.decoder.blocks), config)
-        self.judge_head = Judge(self.encoder.channels[-1], config)
+        self.judge_head = Judge(self.encoder.channels[-1], config) if config.judge else None
+        self.level_heads = nn.ModuleList(
+            nn.Conv2d(config.decoder_channels, 1, 1)
+            for _ in (self.decoder.blocks if config.deep_supervision else ())
+        )
 
     def forward(self, tiles: Tensor) -> Logits:
         """float [B, 1, tile, tile] in 0..1 -> Logits."""
         features = self.encode(tiles)
-        return Logits(self.decode(features), self.judge(features))
+        levels = self.decoder(features)
+        mask = self._crop(self.head(levels))
+        judge = None if self.judge_head is None else self.judge_head(features[-1])
+        return Logits(mask, judge, self._level_logits(levels) if self.training else ())
 
     def encode(self, tiles: Tensor) -> list[Tensor]:
         """float [B, 1, tile, tile] in 0..1 -> feature maps, finest first."""
         before, after = padding(self.config)
         normal = (tiles - self.config.mean) / self.config.std
         canvas = F.pad(normal, (before, after, before, after), mode="replicate")
+        if self.config.coord_conv:
+            canvas = torch.cat([canvas, _coordinates(canvas)], dim=1)
         maps: list[Tensor] = self.encoder(canvas)
         return maps
 
-    def judge(self, features: list[Tensor]) -> Tensor:
-        """Feature maps -> float [B], logit of "this tile has salt"."""
-        logit: Tensor = self.judge_head(features[-1])
-        return logit
-
     def decode(self, features: list[Tensor]) -> Tensor:
         """Feature maps -> float [B, tile, tile], logit of "this pixel is salt"."""
-        logits: Tensor = self.head(self.decoder(features))
+        return self._crop(self.head(self.decoder(features)))
+
+    def salt(self, features: list[Tensor], mask: Tensor | None = None) -> Tensor:
+        """Feature maps -> float [B], probability of "this tile has salt".
+
+        Without a judge that is the largest pixel's, so the mask's logits are needed.
+        """
+        if self.judge_head is not None:
+            return torch.sigmoid(self.judge_head(features[-1]))
+        assert mask is not None
+        return torch.sigmoid(mask.amax(dim=(1, 2)))
+
+    def _crop(self, canvas: Tensor) -> Tensor:
+        """Logits [B, 1, canvas, canvas] -> [B, tile, tile]."""
         before, _ = padding(self.config)
         inside = slice(before, before + self.config.tile_px)
-        return logits[:, 0, inside, inside]
+        return canvas[:, 0, inside, inside]
+
+    def _level_logits(self, levels: list[Tensor]) -> tuple[Tensor, ...]:
+        edge = self.config.canvas_px
+        return tuple(
+            self._crop(F.interpolate(head(level), size=(edge, edge), mode="bilinear"))
+            for head, level in zip(self.level_heads, levels, strict=False)
+        )
+
+
+def _coordinates(canvas: Tensor) -> Tensor:
+    """Column and row of each pixel, -1 to 1: [B, 2, S, S]."""
+    line = torch.linspace(-1.0, 1.0, canvas.shape[-1], dtype=canvas.dtype, device=canvas.device)
+    rows, columns = torch.meshgrid(line, line, indexing="ij")
+    # Not len(): an exporter takes that for a constant.
+    return torch.stack([columns, rows]).expand(canvas.shape[0], -1, -1, -1)
 
 
 def padding(config: ModelConfig) -> tuple[int, int]:
@@ -85,8 +122,7 @@ class Decoder(nn.Module):
         skips = [*reversed(channels[:-1]), *([] if config.subpixel_head else [0])]
         below = [channels[-1], *[width] * (len(skips) - 1)]
         self.blocks = nn.ModuleList(
-            DecoderBlock(inputs + skip, width, config.scse_reduction)
-            for inputs, skip in zip(below, skips, strict=True)
+            DecoderBlock(inputs, skip, config) for inputs, skip in zip(below, skips, strict=True)
         )
 
     def forward(self, features: list[Tensor]) -> list[Tensor]:
@@ -100,22 +136,28 @@ class Decoder(nn.Module):
 
 
 class DecoderBlock(nn.Module):
-    """Bilinear upsampling by 2, the skip beside it, two 3x3 convolutions, SCSE."""
+    """Upsampling by 2, the skip beside it, two 3x3 convolutions, SCSE."""
 
-    def __init__(self, inputs: int, outputs: int, scse_reduction: int) -> None:
+    def __init__(self, inputs: int, skip: int, config: ModelConfig) -> None:
         super().__init__()
+        outputs = config.decoder_channels
+        transposed = config.upsampling == "transposed"
+        self.up = nn.ConvTranspose2d(inputs, inputs, 2, stride=2) if transposed else None
         self.body = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+            nn.Conv2d(inputs + skip, outputs, 3, padding=1, bias=False),
             nn.BatchNorm2d(outputs),
             nn.ReLU(inplace=True),
             nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
             nn.BatchNorm2d(outputs),
             nn.ReLU(inplace=True),
         )
-        self.scse = Scse(outputs, scse_reduction) if scse_reduction else nn.Identity()
+        self.scse = Scse(outputs, config.scse_reduction) if config.scse_reduction else nn.Identity()
 
     def forward(self, x: Tensor, skip: Tensor | None) -> Tensor:
-        x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+        if self.up is None:
+            x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+        else:
+            x = self.up(x)
         if skip is not None:
             x = torch.cat([x, skip], dim=1)
         result: Tensor = self.scse(self.body(x))

@@ -26,10 +26,34 @@ def learning_rate(config: TrainConfig, epoch: int, step: int, steps: int) -> flo
         steps: steps an epoch.
     """
     stage, within = stage_at(config, epoch)
-    rate = stage.learning_rate
+    done = within * steps + step
+    height = _height(stage, done / steps)
+    rate = stage.floor_rate + (stage.learning_rate - stage.floor_rate) * height
+    return rate * min(1.0, (done + 1) / max(1, config.warmup_steps))
+
+
+def cycle_ends(stage: Stage, within: int) -> bool:
+    """Whether epoch ``within`` (from 0) of a stage is the last of a cycle."""
+    return stage.cyclic and ((within + 1) % stage.cycle_epochs == 0 or within + 1 == stage.epochs)
+
+
+def snapshots(config: TrainConfig, epoch: int) -> int:
+    """How many snapshots a run has taken when an epoch (from 0) is done."""
+    places = (stage_at(config, number) for number in range(epoch + 1))
+    return sum(stage.snapshots and cycle_ends(stage, within) for stage, within in places)
+
+
+def _height(stage: Stage, epochs: float) -> float:
+    """Where between the lowest rate (0) and the highest (1) a stage is after so many epochs."""
+    if stage.schedule == "constant":
+        return 1.0
     if stage.schedule == "cosine":
-        done = (within * steps + step) / (stage.epochs * steps)
-        span = stage.learning_rate - stage.floor_rate
-        rate = stage.floor_rate + span * 0.5 * (1.0 + math.cos(math.pi * done))
-    since_start = epoch * steps + step
-    return rate * min(1.0, (since_start + 1) / max(1, config.warmup_steps))
+        return _cosine(epochs / stage.epochs)
+    cycle, within = divmod(epochs / stage.cycle_epochs, 1.0)
+    if stage.schedule == "cyclic-cosine":
+        return _cosine(within)
+    return float((1.0 - abs(2.0 * within - 1.0)) / 2.0**cycle)
+
+
+def _cosine(done: float) -> float:
+    return 0.5 * (1.0 + math.cos(math.pi * done))

@@ -64,7 +64,8 @@ def load(encoder: Encoder, state: dict[str, Tensor], name: str) -> None:
     """Load a state dict, its three-channel stem folded to one channel.
 
     On a grey image, whose three channels are equal, the sum of the stem's three filters is the
-    same convolution: ``conv(w, [x, x, x]) == conv(w.sum(1), x)``.
+    same convolution: ``conv(w, [x, x, x]) == conv(w.sum(1), x)``. Coordinate channels start at
+    zero, which is the same function again.
 
     Args:
         encoder: of width 64.
@@ -77,7 +78,9 @@ def load(encoder: Encoder, state: dict[str, Tensor], name: str) -> None:
     state = {key: value for key, value in state.items() if key not in _HEAD}
     stem = state.get("conv1.weight")
     if stem is not None and stem.ndim == 4 and stem.shape[1] == 3:
-        state["conv1.weight"] = stem.sum(dim=1, keepdim=True)
+        grey = stem.sum(dim=1, keepdim=True)
+        more = encoder.conv1.in_channels - 1
+        state["conv1.weight"] = torch.cat([grey, *[torch.zeros_like(grey)] * more], dim=1)
     try:
         encoder.load_state_dict(state)
     except RuntimeError as error:

@@ -1,0 +1,154 @@
+"""Every recipe, from tiles to a file that runs, with a small network that has all its parts."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from salt_export import parity
+from salt_export.cli import export
+from salt_export.errors import ExportError
+from salt_infer.session import ModelSession
+from salt_train import checkpoint as checkpoints
+from salt_train import evaluate, optimizer, synthetic
+from salt_train.checkpoint import Checkpoint
+from salt_train.loop import LAST, RunOptions, Trainer
+from salt_train.recipes import RECIPES
+from tests.train.test_recipes import shrunk
+
+DATA = synthetic.draw(12, seed=2)
+OTHERS = synthetic.draw(6, seed=9).tiles  # not those that the file is verified on
+VERIFY = synthetic.draw(parity.TILES, seed=0).tiles
+# The graph follows from the network's shape alone, and takes seconds to trace: recipes that differ
+# in how they train share one. The first with each shape stands for the others.
+NETWORKS = {recipe.config.model: name for name, recipe in reversed(RECIPES.items())}
+ORDER = [name for name in RECIPES if name in NETWORKS.values()]
+JUDGED = [name for name in ORDER if RECIPES[name].config.model.judge]
+
+Trained = Callable[[str], Path]
+
+
+class Copied(Trainer):
+    """Keeps the folder as it is after the first epoch: what a run killed then leaves behind."""
+
+    def _epoch(self) -> dict[str, object]:
+        if self.epoch == 1:
+            shutil.copytree(self.options.out, self.options.out.parent / "broken")
+        return super()._epoch()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Trains a recipe once: folders ``whole`` and ``broken`` of a run."""
+    done: dict[str, Path] = {}
+
+    def train(name: str) -> Path:
+        if name not in done:
+            done[name] = tmp_path_factory.mktemp(name)
+            Copied(shrunk(name), RunOptions(done[name] / "whole", progress=False), DATA).run()
+        return done[name]
+
+    return train
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_trains_and_resumes_to_the_same_bits(trained: Trained, name: str) -> None:
+    folder = trained(name)
+    whole = checkpoints.load(folder / "whole" / LAST)
+    options = RunOptions(folder / "broken", progress=False)
+    resumed = Trainer(shrunk(name), options, DATA)
+    resumed.resume(checkpoints.load(folder / "broken" / LAST))
+    assert resumed.epoch == 1
+    final = resumed.run()
+    assert final.config.recipe == name
+    assert final.epoch == whole.epoch == final.config.epochs >= 2
+    same(final.weights, whole.weights)
+    assert (final.scores, final.decision) == (whole.scores, whole.decision)
+    assert [row["loss"] for row in final.history] == [row["loss"] for row in whole.history]
+    losses = [stage.loss for stage in final.config.stages for _ in range(stage.epochs)]
+    assert [row["loss_name"] for row in final.history] == losses
+    start = Trainer(shrunk(name), options, DATA).model.state_dict()
+    still = {key for key in start if torch.equal(start[key], final.weights[key])}
+    # So few channels leave one hidden unit there, which may never fire.
+    assert not {key for key in still if "scse.channel" not in key}
+    checkpoints.build_model(final)  # which is what export begins with
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
+    assert a.keys() == b.keys()
+    for key, tensor in a.items():
+        assert torch.equal(tensor, b[key]), key
+
+
+def settled(folder: Path) -> Path:
+    """The run's checkpoint with new statistics of batch normalisation: those of so few steps lag
+    behind the weights, and the network says nearly the same of every pixel, so that a wrong graph
+    could pass.
+    """
+    checkpoint = checkpoints.load(folder / "whole" / LAST)
+    model = checkpoints.build_model(checkpoint)
+    optimizer.refresh_statistics(model, DATA.tiles, batch_size=12)
+    path = folder / "settled.pth"
+    checkpoints.save(dataclasses.replace(checkpoint, weights=model.state_dict()), path)
+    return path
+
+
+def expected(checkpoint: Checkpoint) -> evaluate.Prediction:
+    prediction = evaluate.predict(checkpoints.build_model(checkpoint), OTHERS, "none")
+    assert prediction.probability.std() > 100 * parity.TOLERANCE
+    assert prediction.salt.std() > 50 * parity.TOLERANCE
+    return prediction
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_every_network_exports_to_a_file_that_runs(
+    trained: Trained, tmp_path: Path, name: str
+) -> None:
+    source, path = settled(trained(name)), tmp_path / "dense.onnx"
+    export(source, path, False, VERIFY, overwrite=False)
+    checkpoint = checkpoints.load(source)
+    session = ModelSession(path)
+    result = session.run(OTHERS[:, None], gate=-1.0)
+    prediction = expected(checkpoint)
+    np.testing.assert_allclose(result.probability[:, 0], prediction.probability, atol=1e-4)
+    np.testing.assert_allclose(result.salt, prediction.salt, atol=1e-4)
+    assert session.contract.architecture == checkpoint.config.model.architecture
+    decision = evaluate.Decision(session.contract.threshold, session.contract.gate)
+    assert decision == checkpoint.decision
+    assert session.contract.validation["score"] == checkpoint.scores["score"]
+    if not checkpoint.config.model.judge:
+        largest = result.probability.max(axis=(1, 2, 3))
+        np.testing.assert_allclose(result.salt, largest, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", JUDGED)
+def test_a_network_with_a_judge_exports_gated(trained: Trained, tmp_path: Path, name: str) -> None:
+    source, path = settled(trained(name)), tmp_path / "gated.onnx"
+    export(source, path, True, VERIFY, overwrite=False)
+    prediction = expected(checkpoints.load(source))
+    ordered = np.sort(prediction.salt)
+    widest = int(np.diff(ordered).argmax())
+    gate = float(ordered[widest : widest + 2].mean())
+    result = ModelSession(path).run(OTHERS[:, None], gate)
+    kept = np.flatnonzero(prediction.salt > gate)
+    assert 0 < len(kept) < len(OTHERS)
+    assert result.kept.tolist() == kept.tolist()
+    np.testing.assert_allclose(result.probability[:, 0], prediction.probability[kept], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", [name for name in ORDER if name not in JUDGED])
+def test_without_a_judge_gated_is_refused(trained: Trained, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ExportError, match=r"no judge, .* which tiles to leave out; .* --dense"):
+        export(trained(name) / "whole" / LAST, tmp_path / "x.onnx", True, VERIFY, overwrite=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_networks_stand_for_all_recipes() -> None:
+    assert {recipe.config.model for recipe in RECIPES.values()} == NETWORKS.keys()
+    assert {"cpu", "baseline", "scse-hypercolumn", "binary-judge", "coordconv"} <= set(ORDER)

@@ -1,0 +1,322 @@
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from salt_infer import png, rle
+from salt_train import checks, dataset, synthetic
+from salt_train.checks import FAULTS, NOTES, Finding, Report, check
+from salt_train.errors import DataError
+from tests import pngs
+
+DATA = synthetic.draw(12, seed=5)
+IDS = DATA.ids
+SALT = [i for i in IDS if DATA.masks[IDS.index(i)].any()]
+EMPTY = [i for i in IDS if i not in SALT]
+BLANK = png.encode(np.zeros((101, 101), dtype=np.uint8))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """images/, masks/ and a train.csv that all agree."""
+    root = tmp_path / "data"
+    synthetic.write(DATA, root)
+    (root / "tiles").rename(root / "images")
+    write_rows(root, dict(zip(IDS, rle.encode(DATA.masks), strict=True)))
+    return root
+
+
+def write_rows(root: Path, rows: dict[str, str]) -> None:
+    lines = "".join(f"{name},{text}\n" for name, text in rows.items())
+    (root / "train.csv").write_text("id,rle_mask\n" + lines)
+
+
+def change_row(root: Path, name: str, text: str) -> None:
+    rows = dict(zip(IDS, rle.encode(DATA.masks), strict=True))
+    write_rows(root, rows | {name: text})
+
+
+def packed(folder: Path, *names: str) -> Path:
+    """The same as a zip, in a folder of its own with the train.csv beside it."""
+    archive = folder.parent / "packed" / "train.zip"
+    archive.parent.mkdir()
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in names or ("images", "masks"):
+            for path in sorted((folder / name).iterdir()):
+                file.write(path, path.relative_to(folder))
+    shutil.copy(folder / "train.csv", archive.parent)
+    return archive
+
+
+def write_mask(root: Path, name: str, mask: np.ndarray) -> None:
+    """Change a mask and its row alike."""
+    pixels = mask.astype(np.uint8)
+    (root / "masks" / f"{name}.png").write_bytes(png.encode(pixels * 255))
+    change_row(root, name, rle.encode(pixels[None])[0])
+
+
+def by_kind(report: Report) -> dict[str, Finding]:
+    return {finding.kind: finding for finding in report.findings}
+
+
+def everything_but_places(report: Report) -> object:
+    return report.tiles, report.masks, report.facts, list(report.sources.values()), report.findings
+
+
+def test_a_sound_set(folder: Path) -> None:
+    report = check(folder)
+    assert report.ok
+    assert (report.tiles, report.masks) == (12, 12)
+    assert list(report.sources) == [f"{folder}/images", f"{folder}/masks", f"{folder}/train.csv"]
+    assert report.facts["tile_modes"] == report.facts["mask_modes"] == {"8-bit grey": 12}
+    assert report.facts["tile_sizes"] == report.facts["mask_sizes"] == {"101x101": 12}
+    assert list(report.facts["coverage"]) == [str(number) for number in range(11)]
+    assert report.facts["coverage"]["0"] == len(EMPTY) > 0
+    assert sum(report.facts["coverage"].values()) == 12
+    assert set(by_kind(report)) <= set(NOTES)
+    assert "\nsound (kinds of faults: 0, of notes: " in report.to_text()
+    assert "WRONG" not in report.to_text()
+
+
+def test_every_layout_that_training_takes_gives_the_same_report(folder: Path) -> None:
+    expected = everything_but_places(check(folder))
+    archive = packed(folder)
+    assert everything_but_places(check(archive)) == expected
+    assert everything_but_places(check(archive.parent)) == expected
+    download = folder.parent / "download"
+    download.mkdir()
+    (folder / "train.csv").rename(download / "train.csv")
+    folder.rename(download / "train")
+    assert everything_but_places(check(download)) == expected
+
+
+def test_a_zip_with_faults_is_told_of_like_the_folder(folder: Path) -> None:
+    (folder / "images" / f"{IDS[0]}.png").write_bytes(b"")
+    (folder / "masks" / f"{IDS[1]}.png").write_bytes(pngs.good_tile())
+    (folder / "masks" / f"{IDS[2]}.png").unlink()
+    change_row(folder, IDS[3], "1")
+    report = check(folder)
+    assert set(by_kind(report)) >= {"bad-tile", "bad-mask", "no-label", "bad-row"}
+    assert everything_but_places(check(packed(folder))) == everything_but_places(report)
+
+
+def test_rows_alone(folder: Path) -> None:
+    shutil.rmtree(folder / "masks")
+    change_row(folder, IDS[0], "0 1")
+    for path in (folder, packed(folder, "images")):
+        report = check(path)
+        assert (report.masks, report.facts["mask_modes"]) == (12, {})
+        assert sum(report.facts["coverage"].values()) == 11
+        bad = by_kind(report)["bad-row"]
+        assert (bad.ids, report.ok) == ((IDS[0],), False)
+        assert "out of range" in bad.details[0]
+
+
+Change = Callable[[Path], object]
+
+
+def image(name: str, data: bytes) -> Change:
+    return lambda root: (root / "images" / f"{name}.png").write_bytes(data)
+
+
+def mask(name: str, data: bytes) -> Change:
+    return lambda root: (root / "masks" / f"{name}.png").write_bytes(data)
+
+
+def copy_tile(root: Path) -> None:
+    shutil.copy(root / "images" / f"{SALT[0]}.png", root / "images" / f"{EMPTY[0]}.png")
+
+
+FAULTY: dict[str, tuple[str, Change, tuple[str, ...], str]] = {
+    name: ("bad-tile", image(IDS[1], data), (IDS[1],), reason)
+    for name, (data, reason) in pngs.bad_tiles().items()
+} | {
+    "mask truncated": ("bad-mask", mask(IDS[2], BLANK[:40]), (IDS[2],), "truncated"),
+    "mask grey": ("bad-mask", mask(IDS[2], pngs.good_tile()), (IDS[2],), "grey levels"),
+    "mask small": (
+        "bad-mask", mask(IDS[2], pngs.grey([[0] * 9] * 9, 9, 9)), (IDS[2],), "9x9 pixels",
+    ),
+    "mask missing": (
+        "no-label", lambda root: (root / "masks" / f"{IDS[4]}.png").unlink(), (IDS[4],),
+        "not in masks",
+    ),
+    "row missing": (
+        "no-label", lambda root: write_rows(root, dict.fromkeys(EMPTY, "")), tuple(SALT),
+        "not in train.csv",
+    ),
+    "tile missing": (
+        "no-tile", lambda root: (root / "images" / f"{IDS[4]}.png").unlink(), (IDS[4],),
+        "in masks and train.csv only",
+    ),
+    "row of no tile": (
+        "no-tile", lambda root: change_row(root, "other", ""), ("other",), "in train.csv only",
+    ),
+    "row broken": (
+        "bad-row", lambda root: change_row(root, IDS[5], "1 2 3"), (IDS[5],), "even count",
+    ),
+    "row differs": (
+        "row-differs", lambda root: change_row(root, EMPTY[0], "7 3"), (EMPTY[0],),
+        "3 pixels differ",
+    ),
+    "twins differ": (
+        "conflict", copy_tile, tuple(sorted([SALT[0], EMPTY[0]])),
+        f"same as {max(SALT[0], EMPTY[0])}",
+    ),
+    "blank with salt": ("blank-salt", image(SALT[0], BLANK), (SALT[0],), "pixels of salt"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAULTY)
+def test_a_fault_is_found_and_told(folder: Path, name: str) -> None:
+    kind, change, ids, detail = FAULTY[name]
+    change(folder)
+    report = check(folder)
+    found = by_kind(report)
+    assert {kind for kind in found if kind in FAULTS} == {kind}
+    assert found[kind].wrong
+    assert not report.ok
+    assert found[kind].ids == ids
+    assert detail in found[kind].details[0]
+    text = report.to_text()
+    assert f"WRONG: {FAULTS[kind]} ({len(ids)})" in text
+    assert f"    {ids[0]}: {found[kind].details[0]}" in text
+    assert "\nNOT sound (kinds of faults: 1, of notes: " in text
+
+
+def test_every_fault_is_provoked_here() -> None:
+    assert {kind for kind, *_ in FAULTY.values()} == set(FAULTS) - {"bad-labels"}
+
+
+@pytest.mark.parametrize("name", ["masks", "train.csv"])
+def test_labels_that_cannot_be_listed_hide_nothing_else(folder: Path, name: str) -> None:
+    (folder / "images" / f"{IDS[0]}.png").write_bytes(b"")
+    if name == "masks":
+        for path in (folder / "masks").iterdir():
+            path.unlink()
+    else:
+        (folder / "train.csv").write_text("tile,mask\n")
+    report = check(folder)
+    faults = [finding.kind for finding in report.findings if finding.wrong]
+    assert faults == ["bad-labels", "bad-tile"]
+    assert by_kind(report)["bad-labels"].ids == (str(folder / name),)
+    assert report.masks == 12
+
+
+def test_masks_of_a_zip_that_cannot_be_listed_are_told(folder: Path) -> None:
+    with zipfile.ZipFile(packed(folder), "a") as file:
+        file.write(folder / "masks" / f"{IDS[0]}.png", f"masks/again/{IDS[0]}.png")
+    report = check(folder.parent / "packed")
+    bad = by_kind(report)["bad-labels"]
+    assert not report.ok
+    assert bad.ids == (str(folder.parent / "packed/train.zip/masks"),)
+    assert "two tiles have the id" in bad.details[0]
+    assert report.masks == 12
+
+
+def test_no_label_is_missed_where_none_can_be_listed(folder: Path) -> None:
+    shutil.rmtree(folder / "masks")
+    (folder / "train.csv").write_text("")
+    report = check(folder)
+    assert [finding.kind for finding in report.findings if finding.wrong] == ["bad-labels"]
+    assert report.masks == 0
+
+
+def test_all_faults_are_collected(folder: Path) -> None:
+    for number, (data, _) in enumerate(pngs.bad_tiles().values()):
+        (folder / "images" / f"bad-{number:02d}.png").write_bytes(data)
+    mask(SALT[1], b"")(folder)
+    copy_tile(folder)
+    report = check(folder)
+    found = by_kind(report)
+    assert {"bad-tile", "bad-mask", "no-label", "conflict"} <= set(found)
+    assert [finding.wrong for finding in report.findings] == sorted(
+        (finding.wrong for finding in report.findings), reverse=True
+    )
+    count = len(pngs.bad_tiles())
+    assert len(found["bad-tile"].ids) == len(found["no-label"].ids) == count > checks.SHOWN
+    assert f"and {count - checks.SHOWN} more" in report.to_text()
+    assert f"bad-{count - 1:02d}" not in report.to_text()
+    assert report.facts["tile_sizes"]["50000x50000"] == 1
+
+
+def test_what_is_odd_is_noted_and_nothing_is_wrong(folder: Path) -> None:
+    names = SALT[:3]
+    for name, change in zip(names, [np.s_[:, 40:60], np.s_[3:8, 5:10], np.s_[:, :]], strict=True):
+        pixels = np.zeros((101, 101), dtype=np.uint8)
+        pixels[change] = 1
+        write_mask(folder, name, pixels)
+    write_rows(folder, {n: rle.encode(m[None])[0] for n, m in masks_in(folder).items()})
+    (folder / "images" / f"{EMPTY[0]}.png").write_bytes(BLANK)
+    (folder / "images" / f"{EMPTY[1]}.png").write_bytes(BLANK)
+    shutil.copy(folder / "images" / f"{EMPTY[2]}.png", folder / "images" / f"{EMPTY[3]}.png")
+    report = check(folder)
+    found = by_kind(report)
+    assert report.ok
+    assert set(found) == set(NOTES)
+    assert [found[kind].ids for kind in ("vertical", "tiny", "full")] == [(n,) for n in names]
+    assert set(found["blank"].ids) >= set(EMPTY[:2])
+    assert found["duplicate"].ids == tuple(EMPTY[2:4])
+    assert found["duplicate"].details == (f"same as {EMPTY[3]}", f"same as {EMPTY[2]}")
+    text = report.to_text()
+    assert f"note: {NOTES['vertical']} (1)\n    {names[0]}\n" in text
+    assert text.endswith("\n\nsound (kinds of faults: 0, of notes: 5)")
+
+
+def masks_in(folder: Path) -> dict[str, np.ndarray]:
+    return {
+        path.stem: png.decode_mask(path.read_bytes())
+        for path in sorted((folder / "masks").iterdir())
+    }
+
+
+def test_the_report_as_json(folder: Path) -> None:
+    mask(IDS[2], b"")(folder)
+    report = check(folder)
+    value = json.loads(report.to_json())
+    assert value["ok"] is False
+    assert value["path"] == str(folder)
+    assert value["facts"] == report.facts
+    assert value["findings"][0] == {
+        "kind": "bad-mask", "what": FAULTS["bad-mask"], "wrong": True,
+        "ids": [IDS[2]], "details": ["empty file (0 bytes)"],
+    }  # fmt: skip
+
+
+def test_what_cannot_be_looked_at_at_all(folder: Path, tmp_path: Path) -> None:
+    def refused(path: Path) -> str:
+        with pytest.raises(DataError) as by_training:
+            dataset.load(path)
+        with pytest.raises(DataError) as here:
+            check(path)
+        assert str(here.value) == str(by_training.value)
+        return str(here.value)
+
+    assert "no training data" in refused(tmp_path)
+    assert "no training data" in refused(tmp_path / "missing")
+    assert "readable zip" in refused(folder / "train.csv")
+    (folder / "images" / "again").mkdir()
+    shutil.copy(folder / "images" / f"{IDS[0]}.png", folder / "images" / "again")
+    assert "two tiles have the id" in refused(folder)
+    (folder / "train.csv").unlink()
+    shutil.rmtree(folder / "masks")
+    assert "neither masks/ nor train.csv" in refused(folder)
+
+
+def test_the_competitions_data_is_sound(tgs: Path) -> None:
+    report = check(tgs)
+    found = by_kind(report)
+    assert report.ok, report.to_text()
+    assert report.tiles == report.masks > 3000
+    assert report.facts["tile_modes"] == {"8-bit RGB": report.tiles}
+    assert set(report.facts["mask_modes"]) == {"16-bit grey", "8-bit grey"}
+    assert report.facts["mask_modes"]["8-bit grey"] == report.facts["coverage"]["0"]
+    assert len(report.sources) == 3
+    assert 70 <= len(found["blank"].ids) <= 80
+    assert 100 <= len(found["vertical"].ids) <= 113
+    assert "duplicate" not in found

@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from salt_train import augment, recipes
+from salt_train.config import ModelConfig, Stage, TrainConfig, difference, flat
+from salt_train.errors import ConfigError
+from salt_train.recipes import RECIPES, override, rescaled, two_stages
+
+JUDGE = RECIPES["binary-judge"].config
+BCE = Stage("bce", 30, "constant", 3e-4, optimizer="adam")
+LOVASZ = Stage("lovasz", 90, "constant", 1e-4, bce_weight=0.0, optimizer="adam")
+CYCLES = Stage(
+    "lovasz", 80, "triangular2", 1e-3, 1e-4, bce_weight=0.0, optimizer="adam", cycle_epochs=10
+)
+SETTINGS = TrainConfig(model=ModelConfig(), stages=two_stages(6, 1e-3))
+
+
+def shrunk(name: str, *assignments: str) -> TrainConfig:
+    """A recipe with a small network, few epochs and a fold of a few tiles."""
+    config = RECIPES[name].config
+    sizes = ["depth=18", "width=16", "decoder_channels=8", "judge_channels=8"]
+    if config.model.hypercolumn_channels:
+        sizes.append("hypercolumn_channels=8")
+    small = [f"model.{size}" for size in sizes] + ["folds=3", "batch_size=4", "warmup_steps=1"]
+    return override(rescaled(config, max(2, len(config.stages))), [*small, *assignments])
+
+
+def changed(name: str, start: str) -> set[str]:
+    """Settings, without the stages', in which a recipe differs from another."""
+    old, new = (flat(RECIPES[key].config.to_json()) for key in (start, name))
+    names = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
+    return {key for key in names if not key.startswith("stages.")} - {"recipe"}
+
+
+def stages(name: str) -> list[Stage]:
+    return list(RECIPES[name].config.stages)
+
+
+def test_each_recipe_has_its_own_name() -> None:
+    assert recipes.DEFAULT in RECIPES
+    for name, recipe in RECIPES.items():
+        assert name == recipe.name == recipe.config.recipe
+
+
+def test_the_baseline_is_the_study_s() -> None:
+    config = RECIPES["baseline"].config
+    model = config.model
+    assert (model.depth, model.width, model.stem_pool) == (34, 64, True)
+    assert (model.decoder_channels, model.upsampling) == (64, "transposed")
+    assert (model.canvas_px, model.mean, model.std) == (128, 0.0, 1.0)
+    absent = (model.scse_reduction, model.hypercolumn_channels, model.subpixel_head, model.judge)
+    assert not any((*absent, model.coord_conv, model.deep_supervision))
+    assert config.stages == (dataclasses.replace(BCE, epochs=50),)
+    assert (config.ema_decay, config.weight_decay, config.warmup_steps) == (0, 0, 0)
+
+
+def test_the_baseline_does_not_augment() -> None:
+    random = torch.Generator().manual_seed(0)
+    tiles = torch.rand((64, 1, 101, 101), generator=random)
+    masks = (torch.rand((64, 101, 101), generator=random) > 0.5).float()
+    for name, same in (("baseline", True), ("baseline-augmented", False)):
+        changes = augment.draw(64, RECIPES[name].config.augment, random)
+        after, masks_after = augment.apply(tiles, masks, changes)
+        assert torch.equal(masks_after, masks) == same
+        assert torch.allclose(after, tiles, atol=1e-4) == same
+
+
+def test_each_step_of_the_study_adds_what_it_says() -> None:
+    pretrained = [dataclasses.replace(BCE, epochs=50), dataclasses.replace(LOVASZ, epochs=45)]
+    assert stages("baseline-augmented") == [*pretrained, dataclasses.replace(CYCLES, epochs=40)]
+    assert all(key.startswith("augment.") for key in changed("baseline-augmented", "baseline"))
+    assert stages("scse-hypercolumn") == stages("baseline-augmented")
+    assert changed("scse-hypercolumn", "baseline-augmented") == {
+        "model.scse_reduction", "model.hypercolumn_channels", "model.upsampling",
+    }  # fmt: skip
+    assert RECIPES["scse-hypercolumn"].config.model.scse_reduction == 16
+    assert RECIPES["scse-hypercolumn"].config.model.upsampling == "bilinear"
+    assert stages("binary-judge") == [BCE, LOVASZ, CYCLES]
+    assert changed("binary-judge", "scse-hypercolumn") == {"model.judge", "model.judge_dropout"}
+    assert JUDGE.model.judge
+    assert JUDGE.epochs == 200
+
+
+def test_the_other_approaches_differ_from_the_judge_only_where_they_say() -> None:
+    assert changed("focal-lovasz", "binary-judge") == set()
+    assert stages("focal-lovasz") == [dataclasses.replace(BCE, loss="focal"), LOVASZ, CYCLES]
+    assert changed("deep-supervision", "binary-judge") == {"model.deep_supervision"}
+    lengths = [
+        (stage.loss, stage.epochs, stage.cycle_epochs) for stage in stages("deep-supervision")
+    ]
+    assert lengths == [("bce", 9, 0), ("lovasz", 27, 0), ("lovasz", 24, 3)]
+    assert changed("coordconv", "binary-judge") == {"model.coord_conv"}
+    assert stages("coordconv") == stages("binary-judge")
+    assert changed("snapshot", "binary-judge") == set()
+    assert stages("snapshot")[:2] == [BCE, LOVASZ]
+    last = stages("snapshot")[2]
+    assert (last.schedule, last.cycle_epochs, last.snapshots) == ("cyclic-cosine", 20, True)
+    assert (last.loss, last.epochs, last.optimizer) == ("lovasz", 80, "adam")
+    assert changed("swa", "binary-judge") == set()
+    assert stages("swa")[:3] == stages("binary-judge")
+    assert [stage.average for stage in stages("swa")] == ["ema", "ema", "ema", "swa"]
+    assert stages("swa")[3].schedule == "constant"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@given(epochs=st.integers(4, 1000))
+def test_rescaled_stages_add_up(name: str, epochs: int) -> None:
+    config = RECIPES[name].config
+    scaled = rescaled(config, epochs)
+    assert scaled.epochs == epochs
+    assert all(stage.epochs > 0 for stage in scaled.stages)
+    assert len(scaled.stages) == len(config.stages)
+    for old, new in zip(config.stages, scaled.stages, strict=True):
+        # An end is rounded to the next epoch, or makes room for a stage of one epoch.
+        assert abs(new.epochs - old.epochs * epochs / config.epochs) <= len(config.stages)
+        same = dataclasses.replace(new, epochs=old.epochs, cycle_epochs=old.cycle_epochs)
+        assert same == old
+        assert bool(new.cycle_epochs) == new.cyclic
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=8), st.integers(1, 300))
+def test_any_stages_are_rescaled_or_refused(lengths: list[int], epochs: int) -> None:
+    if not any(lengths):
+        lengths = [1]
+    config = dataclasses.replace(SETTINGS, stages=tuple(Stage("bce", each) for each in lengths))
+    wanted = sum(1 for each in lengths if each)
+    if epochs < wanted:
+        with pytest.raises(ConfigError, match=f"{epochs} epochs for {wanted} stages"):
+            rescaled(config, epochs)
+    else:
+        scaled = rescaled(config, epochs)
+        assert scaled.epochs == epochs
+        assert len(scaled.stages) == wanted  # a stage without epochs is left out
+
+
+def test_rescaled_to_its_own_length_is_unchanged() -> None:
+    for recipe in RECIPES.values():
+        assert rescaled(recipe.config, recipe.config.epochs) == recipe.config
+    halved = rescaled(JUDGE, 100)
+    assert [stage.epochs for stage in halved.stages] == [15, 45, 40]
+    assert halved.stages[2].cycle_epochs == 5
+
+
+@pytest.mark.parametrize(
+    ("assignment", "path", "value"),
+    [
+        ("model.width=16", "model.width", 16),
+        ("model.judge=false", "model.judge", False),
+        ("model.upsampling=transposed", "model.upsampling", "transposed"),
+        ("stages.1.learning_rate=3e-4", "stages.1.learning_rate", 3e-4),
+        ("stages.0.bce_weight=1", "stages.0.bce_weight", 1.0),
+        ("augment.hflip=0", "augment.hflip", 0.0),
+        ("seed=7", "seed", 7),
+        ("encoder_weights=a=b.pth", "encoder_weights", "a=b.pth"),
+        ("encoder_weights=", "encoder_weights", ""),
+        ("encoder_weights=34", "encoder_weights", "34"),
+    ],
+)
+def test_a_setting_is_changed_and_nothing_else(assignment: str, path: str, value: object) -> None:
+    start = override(SETTINGS, ["encoder_weights=x.pth"])
+    config = override(start, [assignment])
+    before, after = flat(start.to_json()), flat(config.to_json())
+    assert after.pop(path) == value
+    assert type(value) is type(flat(config.to_json())[path])
+    before.pop(path)
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("assignment", "says"),
+    [
+        ("model.width", r"'model\.width' sets nothing; expected a form like model\.width=16"),
+        ("", "sets nothing"),
+        ("=3", r"there is no '', expected one of model, stages"),
+        ("colour=red", r"colour: there is no 'colour', expected one of model, stages, augment"),
+        ("model.colour=1", r"model\.colour: there is no 'colour', expected one of depth, width"),
+        ("stages.2.epochs=1", r"stages\.2\.epochs: there is no '2', expected 0 to 1"),
+        ("stages.-1.epochs=1", r"there is no '-1', expected 0 to 1"),
+        ("stages.first.epochs=1", r"there is no 'first', expected 0 to 1"),
+        ("model.width.x=1", r"model\.width\.x: a setting has nothing below it, leave out 'x'"),
+        ("model=3", "model is a group of settings; name one in it"),
+        ("stages=[]", "stages is a group of settings"),
+        ("stages.0=3", r"stages\.0 is a group of settings"),
+        ("model.width=wide", r"model\.width is 'wide', expected a value of type int"),
+        ("model.width=16.0", r"model\.width is '16\.0', expected a value of type int"),
+        ("model.width=true", "expected a value of type int"),
+        ("model.width=", r"model\.width is '', expected a value of type int"),
+        ("model.judge=1", r"model\.judge is '1', expected a value of type bool"),
+        ("model.judge=False", "expected a value of type bool"),
+        ("weight_decay=none", r"weight_decay is 'none', expected a value of type float"),
+        ("weight_decay=null", "expected a value of type float"),
+        ("weight_decay=1" + "0" * 400, "expected a value of type float"),
+        ("seed=1" + "0" * 5000, "expected a value of type int"),
+        ("weight_decay=NaN", "weight_decay is nan, expected 0 or more"),
+        ("weight_decay=1e999", "weight_decay is inf, expected 0 or more"),
+        ("model.upsampling=nearest", "upsampling is 'nearest', expected one of bilinear"),
+        ("stages.0.loss=dice", "loss is 'dice', expected one of bce, focal"),
+        ("stages.0.learning_rate=2", r"learning rate is 2\.0, expected within 0\.\.1"),
+        ("fold=10", "fold is 10 of 10"),
+    ],
+)  # fmt: skip
+def test_assignments_that_cannot_be_made(assignment: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        override(SETTINGS, [assignment])
+
+
+def test_assignments_are_made_one_after_the_other() -> None:
+    config = override(SETTINGS, ["seed=1", "model.depth=34", "seed=2"])
+    assert (
+        difference(SETTINGS, config) == "model.depth was 18 and is now 34; seed was 0 and is now 2"
+    )
+    assert override(SETTINGS, []) == SETTINGS
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_all_settings_go_back_through_override(name: str) -> None:
+    config = RECIPES[name].config
+    lines = recipes.settings(config)
+    blank = dataclasses.replace(
+        SETTINGS, stages=tuple(Stage("bce", 1) for _ in config.stages), encoder_weights="x", seed=9
+    )
+    assert override(blank, lines) == config
+    assert "stages.0.optimizer=adam" in lines or name == "cpu"
+    assert f"recipe={name}" in lines
+
+
+def test_a_recipe_is_described_with_its_network_and_stages() -> None:
+    assert recipes.describe(RECIPES["snapshot"]).splitlines() == [
+        "snapshot: binary-judge with cosine cycles, a checkpoint each",
+        "    U-Net, ResNet34 encoder (width 64), 64-channel decoder, SCSE r=16, hypercolumn, "
+        "binary judge",
+        "    30 epochs bce, adam 0.0003",
+        "    90 epochs lovasz, adam 0.0001",
+        "    80 epochs lovasz, adam cyclic-cosine 0.001 to 1e-05, 20 epochs a cycle, snapshots",
+    ]
+    assert recipes.describe(RECIPES["swa"]).endswith("30 epochs lovasz, adam 0.0003, SWA")
+    for recipe in RECIPES.values():
+        assert len(recipes.describe(recipe).splitlines()) == 2 + len(recipe.config.stages)
+
+
+def heights(config: TrainConfig) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Filled eighths of each column of the picture."""
+    rows = [line.partition("│")[2] for line in recipes.picture(config).splitlines()[1:-1]]
+    columns = zip(*(row.ljust(config.epochs) for row in rows), strict=True)
+    return np.array([sum(" ▁▂▃▄▅▆▇█".index(cell) for cell in column) for column in columns])
+
+
+def test_the_picture_shows_the_rate_of_each_epoch() -> None:
+    config = dataclasses.replace(
+        JUDGE, stages=(Stage("bce", 6, "constant", 5e-4), Stage("bce", 4, "cosine", 1e-3))
+    )
+    assert recipes.picture(config).startswith("learning rate over 10 epochs\n")
+    drawn = heights(config)
+    top = 12 * 8  # the cosine's middle of its first epoch
+    assert drawn.max() == drawn[6] == top
+    assert drawn[:6].tolist() == [round(top * 5e-4 / 9.62e-4)] * 6
+    assert all(np.diff(drawn[6:]) < 0)
+
+
+def test_the_picture_leaves_out_the_warm_up() -> None:
+    """A warm-up of 100 steps is less than an epoch of real data; drawn over two steps an epoch it
+    would fill the picture.
+    """
+    config = RECIPES["cpu"].config
+    assert config.warmup_steps > 0
+    assert recipes.picture(config) == recipes.picture(dataclasses.replace(config, warmup_steps=0))
+    assert heights(config)[0] == heights(config).max()

@@ -1,0 +1,303 @@
+"""Is a labelled data set sound? Everything that can be said before a network sees it.
+
+:func:`salt_train.dataset.load` stops at the first tile it cannot use. The survey here goes through
+all of them, and looks for what training would swallow without a word: masks that contradict each
+other, tiles without any signal, labels that no tile belongs to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import textwrap
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer import png, rle
+from salt_infer.errors import InputError, LabelError, RleError, TileError
+from salt_infer.labels import read_rows
+from salt_infer.tiles import TileSource, shown
+from salt_train import folds, layout
+from salt_train.errors import DataError
+from salt_train.layout import Layout
+
+TINY = 50  # px; half a column of a tile
+SHOWN = 10  # ids of a finding, and kinds of file, that the text names
+
+Image = npt.NDArray[np.uint8]  # [101, 101]
+
+
+# Kinds of findings, in the order of the report.
+FAULTS = {
+    "bad-labels": "labels that cannot be listed",
+    "bad-tile": "tiles that cannot be used",
+    "bad-mask": "masks that cannot be used",
+    "bad-row": "run-length strings that cannot be decoded",
+    "row-differs": "run-length strings that say something else than the mask",
+    "no-label": "tiles without a label",
+    "no-tile": "labels without a tile",
+    "conflict": "tiles of the same pixels but with different masks",
+    # Nothing in such a tile can tell where the salt is: the mask is most likely another tile's. It
+    # also contradicts every other blank tile. In the TGS data each blank tile has an empty mask.
+    "blank-salt": "tiles of one grey value, yet with salt in the mask",
+}
+NOTES = {
+    "duplicate": "tiles of the same pixels and mask; a split may part them",
+    "blank": "tiles of one grey value",
+    "vertical": "masks of whole columns, neither empty nor full",
+    "tiny": f"masks of 1 to {TINY} pixels",
+    "full": "masks of nothing but salt",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """Something noticed of one or more tiles.
+
+    Attributes:
+        kind: a key of FAULTS or NOTES.
+        what: the same in words, without a count.
+        ids: the tiles; the file or folder where the kind is ``bad-labels``.
+        details: what there is to say of each of ``ids``, in their order; may be empty strings.
+        wrong: the data set should not be trained on before this is mended.
+    """
+
+    kind: str
+    what: str
+    ids: tuple[str, ...]
+    details: tuple[str, ...]
+    wrong: bool
+
+    def lines(self) -> list[str]:
+        """The finding for people, with at most SHOWN of its ids."""
+        head = f"{'WRONG' if self.wrong else 'note'}: {self.what} ({len(self.ids)})"
+        names = [shown(name) for name in self.ids[:SHOWN]]
+        more = [f"and {len(self.ids) - SHOWN} more"] if len(self.ids) > SHOWN else []
+        if any(self.details):
+            body = [f"{name}: {said}" for name, said in zip(names, self.details, strict=False)]
+            body += more
+        else:
+            body = textwrap.wrap(", ".join(names + more), 92, break_on_hyphens=False)
+        return [head, *("    " + line for line in body)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What is in a data set, and what was noticed of it.
+
+    Attributes:
+        path: where the data set was looked for.
+        tiles: tiles found, readable or not.
+        masks: labels found: files in ``masks/``, or rows of ``train.csv`` where there are none.
+        sources: what was read, with the number of tiles or labels in it: first the tiles, then the
+            labels that training takes, then others.
+        facts: counts. ``tile_modes``, ``mask_modes`` (bit depth and colour type) and
+            ``tile_sizes``, ``mask_sizes`` (width x height in px), as the PNG headers claim, of bad
+            files too; ``coverage``: readable masks by coverage class, ``"0"`` (the
+            empty masks alone) to ``"10"``.
+        findings: all of one kind together; what is wrong first.
+    """
+
+    path: Path
+    tiles: int
+    masks: int
+    sources: dict[str, int]
+    facts: dict[str, dict[str, int]]
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Nothing is wrong; there may be notes."""
+        return not any(finding.wrong for finding in self.findings)
+
+    def to_json(self) -> str:
+        """All of it, indented, with a line end."""
+        more = {"path": str(self.path), "ok": self.ok}
+        return json.dumps(dataclasses.asdict(self) | more, indent=2) + "\n"
+
+    def to_text(self) -> str:
+        """Counts, findings and a verdict for the terminal, without a last line end."""
+        found = [line for finding in self.findings for line in ("", *finding.lines())]
+        wrong = sum(finding.wrong for finding in self.findings)
+        kinds = f"(kinds of faults: {wrong}, of notes: {len(self.findings) - wrong})"
+        verdict = f"{'sound' if self.ok else 'NOT sound'} {kinds}"
+        return "\n".join([*self._counts(), *found, "", verdict])
+
+    def _counts(self) -> Iterator[str]:
+        for index, (place, count) in enumerate(self.sources.items()):
+            yield f"{count} {'labels' if index else 'tiles'} in {shown(place)}"
+        for what in ("tile", "mask"):
+            if self.facts[f"{what}_modes"]:
+                modes, sizes = self.facts[f"{what}_modes"], self.facts[f"{what}_sizes"]
+                yield f"{what}s are {_listed(modes)}; {_listed(sizes)}"
+        coverage = self.facts["coverage"]
+        yield f"{coverage['0']} masks are empty"
+        yield "tenths of salt" + "".join(f"{name:>6}" for name in coverage)
+        yield "masks         " + "".join(f"{count:6}" for count in coverage.values())
+
+
+def check(path: Path) -> Report:
+    """Read a whole labelled data set and tell all that is wrong or odd about it.
+
+    Where there are both ``masks/`` and a ``train.csv``, the masks are the labels, as they are in
+    training, and the rows are compared with them. Takes 20 kB of memory for each tile.
+
+    Args:
+        path: what :func:`salt_train.dataset.load` takes.
+
+    Raises:
+        DataError: no labelled data there, or its tiles cannot be listed (two with one id, say).
+    """
+    place, survey = layout.find(path), _Survey()
+    try:
+        survey.read(place)
+    except InputError as error:
+        raise DataError(str(error)) from error
+    survey.match()
+    survey.look()
+    return survey.report(path)
+
+
+class _Survey:
+    """What was read and noticed so far."""
+
+    def __init__(self) -> None:
+        self.listed: dict[str, Collection[str]] = {}  # ids by place, in the order of sources
+        self.tiles: dict[str, Image] = {}  # those that can be read
+        self.masks: dict[str, Image] = {}
+        self.facts: dict[str, Counter[str]] = {
+            f"{what}_{fact}": Counter() for what in ("tile", "mask") for fact in ("modes", "sizes")
+        }
+        self.noted: defaultdict[str, dict[str, str]] = defaultdict(dict)  # kind: {id: detail}
+
+    def read(self, place: Layout) -> None:
+        """Tiles and labels; only tiles that cannot be listed stop this."""
+        with place.open("images") as source:
+            self.listed[f"{place.root}/images"] = [tile.id for tile in source.tiles]
+            self.tiles = dict(self._images("tile", source, png.decode))
+        if place.masks is not None:
+            with self._labels(place.masks), place.open("masks") as source:
+                self.listed[str(place.masks)] = [tile.id for tile in source.tiles]
+                self.masks = dict(self._images("mask", source, png.decode_mask))
+        if place.table is not None:
+            with self._labels(place.table):
+                self._rows(place.table)
+
+    @contextlib.contextmanager
+    def _labels(self, place: Path) -> Iterator[None]:
+        """Labels that cannot be listed are a finding: the tiles can be looked at all the same."""
+        try:
+            yield
+        except (InputError, LabelError) as error:
+            self.noted["bad-labels"][str(place)] = str(error)
+
+    def _images(
+        self, what: str, source: TileSource, decode: Callable[[bytes], Image]
+    ) -> Iterator[tuple[str, Image]]:
+        for tile in source.tiles:
+            try:
+                data = source.read(tile)
+                self._count(what, data)
+                yield tile.id, decode(data)
+            except TileError as error:
+                self.noted[f"bad-{what}"][tile.id] = str(error)
+
+    def _count(self, what: str, data: bytes) -> None:
+        """Mode and size by the header, which stands at the same place in every PNG."""
+        if not data.startswith(png.SIGNATURE) or len(data) < 16 + png.HEADER.size:
+            return
+        width, height, depth, colour, *_ = png.HEADER.unpack_from(data, 16)
+        name = png.COLOUR_TYPES.get(colour, f"colour type {colour}")
+        self.facts[f"{what}_modes"][f"{depth}-bit {name}"] += 1
+        self.facts[f"{what}_sizes"][f"{width}x{height}"] += 1
+
+    def _rows(self, file: Path) -> None:
+        """Run-length strings: the labels where nothing else is, else compared with the masks."""
+        rows = read_rows(file)
+        alone = len(self.listed) == 1
+        self.listed[str(file)] = rows.keys()
+        for name, text in sorted(rows.items()):
+            try:
+                decoded = rle.decode(text)
+            except RleError as error:
+                self.noted["bad-row"][name] = str(error)
+                continue
+            if alone:
+                self.masks[name] = decoded
+            elif differing := np.count_nonzero(decoded != self.masks.get(name, decoded)):
+                self.noted["row-differs"][name] = f"{differing} pixels differ"
+
+    def match(self) -> None:
+        """Every tile should be in every place with labels, and nothing else should be."""
+        (_, tiles), *labels = ((Path(place).name, set(ids)) for place, ids in self.listed.items())
+        for name in sorted(tiles):
+            if lacking := [place for place, ids in labels if name not in ids]:
+                self.noted["no-label"][name] = f"not in {' or '.join(lacking)}"
+        for name in sorted(set().union(*(ids for _, ids in labels)) - tiles):
+            places = " and ".join(place for place, ids in labels if name in ids)
+            self.noted["no-tile"][name] = f"in {places} only"
+
+    def look(self) -> None:
+        """What the pixels say of tiles and masks, alone and together."""
+        for name, mask in self.masks.items():
+            for kind in _mask_kinds(mask):
+                self.noted[kind][name] = ""
+        twins: defaultdict[bytes, list[str]] = defaultdict(list)
+        for name, tile in self.tiles.items():
+            if tile.min() == tile.max():
+                self._blank(name)  # all of them are twins: told of as such, not pair by pair
+            elif name in self.masks:
+                twins[hashlib.sha256(tile.tobytes()).digest()].append(name)
+        for names in twins.values():
+            self._compare(names)
+
+    def _blank(self, name: str) -> None:
+        self.noted["blank"][name] = ""
+        if name in self.masks and (salt := np.count_nonzero(self.masks[name])):
+            self.noted["blank-salt"][name] = f"{salt} pixels of salt"
+
+    def _compare(self, twins: list[str]) -> None:
+        agree = all(np.array_equal(self.masks[twins[0]], self.masks[name]) for name in twins[1:])
+        for name in twins if len(twins) > 1 else ():
+            other = twins[1] if name == twins[0] else twins[0]
+            self.noted["duplicate" if agree else "conflict"][name] = f"same as {shown(other)}"
+
+    def report(self, path: Path) -> Report:
+        sources = {place: len(ids) for place, ids in self.listed.items()}
+        findings = (
+            Finding(kind, what, tuple(noted), tuple(noted.values()), kind in FAULTS)
+            for kind, what in (FAULTS | NOTES).items()
+            if (noted := self.noted[kind])
+        )
+        tiles, masks, *_ = (*sources.values(), 0)
+        facts = {name: dict(counts.most_common()) for name, counts in self.facts.items()}
+        facts["coverage"] = _coverage(self.masks)
+        return Report(path, tiles, masks, sources, facts, tuple(findings))
+
+
+def _mask_kinds(mask: Image) -> Iterator[str]:
+    salt = np.count_nonzero(mask)
+    if 0 < salt < mask.size and (mask == mask[0]).all():
+        yield "vertical"
+    if 1 <= salt <= TINY:
+        yield "tiny"
+    if salt == mask.size:
+        yield "full"
+
+
+def _coverage(masks: Mapping[str, Image]) -> dict[str, int]:
+    """Masks of each coverage class, those of none too."""
+    found = Counter(int(folds.coverage_class(mask[None])[0]) for mask in masks.values())
+    return {str(number): found[number] for number in range(11)}
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    """The commonest, each with its count."""
+    commonest = [f"{name} ({count})" for name, count in list(counts.items())[:SHOWN]]
+    return ", ".join(commonest + ["..."] * (len(counts) > SHOWN))

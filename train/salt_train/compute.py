@@ -1,0 +1,47 @@
+"""Where and in which arithmetic a run is computed."""
+
+from __future__ import annotations
+
+import torch
+
+from salt_train.config import TrainConfig
+from salt_train.errors import ConfigError
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Compute:
+    """Device, memory layout, autocast and loss scaling of one run.
+
+    Attributes:
+        device: torch device.
+        layout: memory format of tiles and weights. Channels last, which is faster, except where
+            oneDNN corrupts memory: in the backward pass of strided 1x1 convolutions of fewer than
+            16 channels (uxlfoundation/oneDNN#6035).
+        scaler: of the loss, for float16 on a GPU; elsewhere it does nothing.
+    """
+
+    def __init__(self, config: TrainConfig, device: str) -> None:
+        """Raise ConfigError if the device cannot be used here."""
+        self.device = _device(device)
+        wide = config.model.width >= 16
+        self.layout = torch.channels_last if wide else torch.contiguous_format
+        self._dtype = _DTYPES[config.precision]
+        self.scaler = torch.amp.GradScaler(
+            self.device.type, enabled=config.precision == "fp16" and self.device.type == "cuda"
+        )
+
+    def autocast(self) -> torch.autocast:
+        """Context in which the forward pass runs in the run's precision."""
+        return torch.autocast(
+            self.device.type, self._dtype, enabled=self._dtype is not torch.float32
+        )
+
+
+def _device(name: str) -> torch.device:
+    try:
+        torch.empty(0, device=name)
+        return torch.device(name)
+    except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(f"device {name!r} cannot be used here ({reason})") from error

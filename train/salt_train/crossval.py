@@ -1,0 +1,91 @@
+"""All folds together: every labelled tile predicted by the network that did not train on it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from salt_infer import metric
+from salt_infer.files import write_whole
+from salt_train import calibrate
+from salt_train import checkpoint as checkpoints
+from salt_train.dataset import Dataset
+from salt_train.evaluate import NO_JUDGE, Decision, Prediction, presence
+from salt_train.folds import FILE, Split
+from salt_train.loop import LAST, PREDICTIONS
+
+PREDICTIONS_OF_ALL, SCORES = "out-of-fold.npz", "scores.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Fold:
+    """One fold's run, and which tiles of the whole set it held out."""
+
+    path: Path
+    checkpoint: checkpoints.Checkpoint
+    rows: list[int]
+
+
+def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
+    """Gather the folds' predictions; choose each fold's threshold and gate on the other folds, and
+    put them and the score they give into its checkpoint.
+
+    Writes ``out-of-fold.npz``, ``scores.json`` and ``split.csv`` into ``out``.
+
+    Returns:
+        What came out, for people.
+    """
+    position = {name: index for index, name in enumerate(data.ids)}
+    probability = np.zeros(data.masks.shape, dtype=np.float32)
+    salt = np.zeros(len(data), dtype=np.float32)
+    folds = []
+    for folder in folders:
+        ids, part = Prediction.load(folder / PREDICTIONS)
+        rows = [position[name] for name in ids]
+        probability[rows], salt[rows] = part.probability, part.salt
+        folds.append(_Fold(folder / LAST, checkpoints.load(folder / LAST), rows))
+    everything = Prediction(probability, salt)
+    per_tile, passed = np.zeros(len(data)), np.zeros(len(data), dtype=bool)
+    for fold in folds:
+        per_tile[fold.rows], passed[fold.rows] = _rescore(fold, everything, data)
+    everything.save(out / PREDICTIONS_OF_ALL, data.ids)
+    config = folds[0].checkpoint.config
+    Split.of(data, config.folds, config.split_seed).write(out)
+    low, high = metric.interval(per_tile)
+    result = {
+        "score": float(per_tile.mean()),
+        "score_interval": [low, high],
+        "score_by_fold": [float(per_tile[fold.rows].mean()) for fold in folds],
+        "tiles": len(data),
+        **presence(passed, data),
+    }
+    write_whole(out / SCORES, (json.dumps(result, indent=2) + "\n").encode(), overwrite=True)
+    return (
+        f"{out}: score {result['score']:.4f} ({low:.3f} to {high:.3f}) out of fold on "
+        f"{len(data)} tiles with flip TTA; {PREDICTIONS_OF_ALL}, {SCORES}, {FILE}"
+    )
+
+
+def _rescore(fold: _Fold, everything: Prediction, data: Dataset) -> tuple[Any, Any]:
+    """Score a fold by the decision that suits all others, and keep both in its checkpoint."""
+    mine = np.zeros(len(data), dtype=bool)
+    mine[fold.rows] = True
+    default = Decision() if fold.checkpoint.config.model.judge else NO_JUDGE
+    others = Prediction(everything.probability[~mine], everything.salt[~mine])
+    decision = calibrate.choose(others, data.masks[~mine], default)
+    own = Prediction(everything.probability[fold.rows], everything.salt[fold.rows])
+    held_out = Dataset(
+        tuple(data.ids[row] for row in fold.rows), data.tiles[fold.rows], data.masks[fold.rows]
+    )
+    per_tile = metric.score(held_out.masks, own.masks(decision)).per_tile
+    passed = own.salt > decision.gate
+    scores = fold.checkpoint.scores | calibrate.headline(per_tile, passed, held_out)
+    checkpoints.save(
+        dataclasses.replace(fold.checkpoint, scores=scores, decision=decision), fold.path
+    )
+    return per_tile, passed

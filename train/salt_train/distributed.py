@@ -1,0 +1,151 @@
+"""Several processes that train one network, each on its part of every batch (``torchrun``).
+
+The parts add up to what one process computes on the whole batch: every process draws the whole
+batch's order and augmentation, batch normalisation takes its statistics over all parts, and the
+loss weighs each part by the tiles that it counts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any, Self
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from salt_train.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """Which of the processes this is.
+
+    Attributes:
+        rank: from 0; the first one validates and writes.
+        size: number of processes.
+        local_rank: from 0 on this machine; the GPU that is this process's.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+
+    @classmethod
+    def join(cls, device: str) -> Self:
+        """Join the processes that ``torchrun`` has started, or be alone without it."""
+        size = int(os.environ.get("WORLD_SIZE", "1"))
+        if size == 1:
+            return cls()
+        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+        return cls(dist.get_rank(), size, int(os.environ["LOCAL_RANK"]))
+
+    def leave(self) -> None:
+        """End the group, where there is one."""
+        if self.size > 1:
+            dist.destroy_process_group()
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one that validates and writes."""
+        return self.rank == 0
+
+    def device(self, name: str) -> str:
+        """Device of this process: ``cuda`` becomes a GPU of its own."""
+        return f"cuda:{self.local_rank}" if name == "cuda" and self.size > 1 else name
+
+    def part(self, count: int) -> slice:
+        """The part of ``count`` things that is this process's.
+
+        Raises:
+            ConfigError: they cannot be shared out evenly.
+        """
+        if count % self.size:
+            raise ConfigError(
+                f"a batch of {count} tiles cannot be shared out evenly to {self.size} processes; "
+                "give another --batch-size"
+            )
+        each = count // self.size
+        return slice(self.rank * each, (self.rank + 1) * each)
+
+    def sum(self, value: Tensor) -> Tensor:
+        """Sum over all processes, without gradients."""
+        if self.size > 1:
+            value = value.detach().clone()
+            dist.all_reduce(value)
+        return value
+
+    def wait(self) -> None:
+        """Until all processes have come here."""
+        if self.size > 1:
+            dist.barrier()
+
+    def synchronised(self, model: nn.Module) -> nn.Module:
+        """Let batch normalisation of a network see all parts of a batch."""
+        if self.size == 1:
+            return model
+        if next(model.parameters()).is_cuda:
+            nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+            return model
+        for part in model.modules():
+            if type(part) is nn.BatchNorm2d:
+                part.__class__ = _SharedBatchNorm
+        return model
+
+    def parallel(self, model: nn.Module) -> nn.Module:
+        """A network whose gradients are averaged over the processes."""
+        return model if self.size == 1 else DistributedDataParallel(model)
+
+
+class _SharedBatchNorm(nn.BatchNorm2d):
+    """Batch normalisation over all processes' parts, for CPUs: torch's own is for GPUs alone."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        x32 = x.float()
+        count = x.numel() / x.shape[1] * dist.get_world_size()
+        mean = _total(x32.sum((0, 2, 3))) / count
+        centred = x32 - mean[:, None, None]
+        variance = _total(centred.square().sum((0, 2, 3))) / count
+        self._remember(mean.detach(), variance.detach() * count / (count - 1))
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        normal: Tensor = centred * scale[:, None, None] + self.bias[:, None, None]
+        return normal.to(x.dtype)
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+        """Update the running statistics as the base class does."""
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(1)
+        share: Any = self.momentum
+        if share is None:
+            share = 1.0 / float(self.num_batches_tracked)
+        self.running_mean.lerp_(mean, share)
+        self.running_var.lerp_(variance, share)
+
+
+class _Sum(torch.autograd.Function):
+    """Sum over all processes; each one's gradient is the sum of theirs."""
+
+    @staticmethod
+    def forward(_: Any, value: Tensor) -> Tensor:
+        total = value.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_: Any, *gradients: Tensor) -> Tensor:
+        (total,) = (gradient.clone() for gradient in gradients)
+        dist.all_reduce(total)
+        return total
+
+
+def _total(value: Tensor) -> Tensor:
+    """Sum over all processes, through which gradients flow."""
+    total: Tensor = _Sum.apply(value)  # type: ignore[no-untyped-call]
+    return total

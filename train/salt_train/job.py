@@ -1,0 +1,125 @@
+"""One call of ``salt-train``: a fold, or all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from salt_train import checkpoint as checkpoints
+from salt_train import crossval, dataset
+from salt_train.checkpoint import Checkpoint
+from salt_train.config import TrainConfig
+from salt_train.dataset import Dataset
+from salt_train.errors import ConfigError
+from salt_train.folds import Split
+from salt_train.loop import LAST, RunOptions, Trainer
+from salt_train.pseudo import Pseudo
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What was asked for.
+
+    Attributes:
+        data: labelled tiles, as :func:`salt_train.dataset.load` takes them.
+        config: the run; its fold is not looked at with ``every_fold``.
+        options: how it is carried out; ``out`` is the folder of the run, or of the folds' folders.
+        every_fold: train each fold in turn and score all tiles out of fold.
+        resume: go on with what is in ``out``.
+        pseudo: more tiles, labelled by a model.
+        say: takes lines about the progress.
+    """
+
+    data: Path
+    config: TrainConfig
+    options: RunOptions
+    every_fold: bool = False
+    resume: bool = False
+    pseudo: Pseudo | None = None
+    say: Callable[[str], None] = print
+
+
+def run(job: Job) -> str:
+    """Train; returns what came out, for people.
+
+    Raises:
+        ConfigError: ``out`` holds a run and ``resume`` was not asked for.
+        DataError: the data cannot be used.
+        CheckpointError: what is in ``out`` belongs to another run.
+        TrainError: the loss is not finite.
+    """
+    folders = _folders(job)
+    for folder in folders.values():
+        _check_folder(folder, job.resume)
+    data = dataset.load(job.data)
+    _check_pseudo_labels(job, data, folders)
+    for fold, folder in folders.items():
+        checkpoint = _train(job, data, fold, folder)
+    if not job.every_fold:
+        return _summary(checkpoint, job.options.out / LAST)
+    result = ""
+    if job.options.world.first:
+        result = crossval.combine(job.options.out, list(folders.values()), data)
+    job.options.world.wait()
+    return result
+
+
+def _folders(job: Job) -> dict[int, Path]:
+    if not job.every_fold:
+        return {job.config.fold: job.options.out}
+    return {fold: job.options.out / f"fold-{fold}" for fold in range(job.config.folds)}
+
+
+def _check_folder(folder: Path, resume: bool) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"folder {folder} cannot be made ({error.strerror})") from error
+    last = folder / LAST
+    if last.exists() and not resume:
+        raise ConfigError(f"{last} exists; use --resume to go on with it, or another --out")
+
+
+def _check_pseudo_labels(job: Job, data: Dataset, folds: Iterable[int]) -> None:
+    """Those of the last of many folds should not turn out wrong after days."""
+    if job.pseudo and job.every_fold:
+        split = Split.of(data, job.config.folds, job.config.split_seed)
+        for fold in folds:
+            job.pseudo.load(data, split, fold)
+
+
+def _train(job: Job, data: Dataset, fold: int, folder: Path) -> Checkpoint:
+    config = dataclasses.replace(job.config, fold=fold)
+    options = dataclasses.replace(job.options, out=folder)
+    trainer = Trainer(config, options, data, job.pseudo)
+    last = folder / LAST
+    if last.exists():
+        trainer.resume(checkpoints.load(last))
+    if options.world.first:
+        job.say(_opening(trainer))
+    return trainer.run()
+
+
+def _opening(trainer: Trainer) -> str:
+    config, labelled = trainer.config, len(trainer.split.ids) - len(trainer.validation_data)
+    pseudo = len(trainer.train_data) - labelled
+    more = f" and {pseudo} with pseudo-labels" if pseudo else ""
+    after = f"; resuming after epoch {trainer.epoch}" if trainer.epoch else ""
+    return (
+        f"{config.recipe}: {config.model.architecture}\n"
+        f"fold {config.fold} of {config.folds}: {labelled} tiles{more} to train on, "
+        f"{len(trainer.validation_data)} to validate on{after}"
+    )
+
+
+def _summary(checkpoint: Checkpoint, path: Path) -> str:
+    scores, config = checkpoint.scores, checkpoint.config
+    low, high = scores["score_interval"]
+    return (
+        f"{path}: epoch {checkpoint.epoch}, score {scores['score']:.4f} ({low:.3f} to {high:.3f}) "
+        f"on fold {config.fold} of {config.folds} with flip TTA\n"
+        f"{scores['score_without_tta']:.4f} without TTA, {scores['score_ungated']:.4f} without the "
+        f"gate, {scores['score_of_empty_masks']:.4f} for empty masks; threshold "
+        f"{checkpoint.decision.threshold:g}, gate {checkpoint.decision.gate:.3g}"
+    )

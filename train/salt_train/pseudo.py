@@ -1,0 +1,179 @@
+"""Pseudo-labels: tiles that a model has labelled, to train on beside the true ones.
+
+Lee, "Pseudo-Label", 2013. What the labelling model has learnt reaches the new one through its
+labels. So a model that was trained on the tiles that a run validates on must not label for it: the
+report that ``salt-infer`` writes says where a submission comes from, and is asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.errors import SaltError
+from salt_infer.labels import Labels, read_column
+from salt_infer.tiles import open_tiles
+from salt_train.dataset import Dataset, read_tiles
+from salt_train.errors import ConfigError, DataError
+from salt_train.folds import Split, coverage_class
+
+
+@dataclasses.dataclass(frozen=True)
+class Pseudo:
+    """Where pseudo-labels come from.
+
+    Attributes:
+        labels: a submission that ``salt-infer --details`` wrote, its name ending in ``.csv``; the
+            run's report lies beside it with the ending ``.json``. ``{fold}`` in the path stands
+            for the fold's number.
+        images: the tiles it speaks of: directory or zip.
+        fraction: share of each coverage class that is used, surest first, above 0 to 1.
+    """
+
+    labels: Path
+    images: Path
+    fraction: float
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError where a setting is out of range."""
+        if not 0 < self.fraction <= 1:
+            raise ConfigError(f"fraction is {self.fraction}, expected above 0 and at most 1")
+        if self.labels.suffix.lower() != ".csv":
+            raise ConfigError(
+                f"pseudo-labels are {self.labels}, expected a submission that ends in .csv, its "
+                "report beside it"
+            )
+
+    def for_fold(self, fold: int) -> Path:
+        """The submission for a run that holds out this fold."""
+        return Path(str(self.labels).replace("{fold}", str(fold)))
+
+    def sha256(self, fold: int) -> str:
+        """Digest of the submission.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        path = self.for_fold(fold)
+        try:
+            return hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise DataError(f"{path} cannot be read ({error.strerror})") from error
+
+    def load(self, data: Dataset, split: Split, fold: int) -> Dataset:
+        """Tiles and masks to train on beside those of ``data``.
+
+        Left out are tiles that ``data`` has, by name or by pixels: they have true labels, and
+        those of the held-out fold must not be trained on.
+
+        Raises:
+            DataError: the files do not fit together, the labels' model may have been trained on
+                tiles that this run holds out, or no tile is left to train on.
+        """
+        path = self.for_fold(fold)
+        _check_origin(path, self.sha256(fold), split, fold)
+        labelled, confidence = self._labelled(path)
+        new = _is_new(labelled, data)
+        chosen = _surest(confidence, coverage_class(labelled.masks), new, self.fraction)
+        if not chosen.any():
+            raise DataError(
+                f"{path} adds no tile to train on: {len(labelled)} of {self.images} have a label "
+                f"in it, {np.count_nonzero(new)} of these are not among the labelled tiles, and "
+                f"{self.fraction:g} of each coverage class of those is less than one"
+            )
+        return labelled.subset(chosen)
+
+    def _labelled(self, path: Path) -> tuple[Dataset, npt.NDArray[np.float64]]:
+        """All tiles that the model has labelled, and how sure it is of each: above 0, which is
+        for tiles that it could not read; they may have a row all the same.
+        """
+        try:
+            sure = read_column(path, "confidence")
+            with open_tiles(self.images) as source, Labels(path) as labels:
+                tiles = [tile for tile in source.tiles if sure.get(tile.id, 0.0) > 0]
+                if not tiles:
+                    raise DataError(f"no tile in {self.images} has a label in {path} to be sure of")
+                ids = tuple(tile.id for tile in tiles)
+                data = Dataset(ids, read_tiles(source, tiles), labels.masks(ids))
+        except SaltError as error:
+            raise DataError(str(error)) from error
+        return data, np.array([sure[name] for name in ids])
+
+
+def _surest(
+    confidence: npt.NDArray[np.float64],
+    classes: npt.NDArray[np.int64],
+    among: npt.NDArray[np.bool_],
+    fraction: float,
+) -> npt.NDArray[np.bool_]:
+    """The surest share of each class among some tiles, rounded down: bool [N]. Classes differ in
+    how sure a model can be of them; the surest of all would be the empty ones.
+    """
+    chosen = np.zeros(len(confidence), dtype=bool)
+    for number in np.unique(classes):
+        members = np.flatnonzero(among & (classes == number))
+        order = members[np.argsort(-confidence[members], kind="stable")]
+        chosen[order[: int(fraction * len(members))]] = True
+    return chosen
+
+
+def _is_new(pseudo: Dataset, data: Dataset) -> npt.NDArray[np.bool_]:
+    """Which tiles ``data`` does not have: bool [N]."""
+    names, pixels = set(data.ids), {tile.tobytes() for tile in data.tiles}
+    pairs = zip(pseudo.ids, pseudo.tiles, strict=True)
+    new = [name not in names and tile.tobytes() not in pixels for name, tile in pairs]
+    return np.array(new, dtype=bool)
+
+
+def _check_origin(path: Path, sha256: str, split: Split, fold: int) -> None:
+    """Raise DataError unless the report beside says that the labels' model never saw the fold."""
+    report = _report(path)
+    if report.get("out_sha256") != sha256:
+        raise DataError(f"{path} is not the file that its report describes; run salt-infer again")
+    for origin in _origins(path, report):
+        seen = (origin.get("split_sha256"), origin.get("fold"))
+        if seen != (split.sha256, fold):
+            raise DataError(
+                f"{path} was labelled by a model that held out fold {seen[1]!r} of split "
+                f"{str(seen[0])[:12]!r}, this run holds out fold {fold} of split "
+                f"{split.sha256[:12]!r}: tiles that it validates on may have been trained on; "
+                "label with a model of the same fold"
+            )
+
+
+def _origins(path: Path, report: dict[str, Any]) -> list[dict[str, Any]]:
+    """What each network in the labels' model held out; never empty."""
+    value: Any = report
+    for key in ("model", "contract", "validation"):
+        value = value.get(key) if isinstance(value, dict) else None
+    origins = value.get("members", [value]) if isinstance(value, dict) else None
+    if not isinstance(origins, list) or not origins or not all(map(_is_origin, origins)):
+        raise DataError(
+            f"the report beside {path} does not say which fold the labels' model held out; label "
+            "with a model that salt-export wrote"
+        )
+    return origins
+
+
+def _is_origin(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() >= {"split_sha256", "fold"}
+
+
+def _report(path: Path) -> dict[str, Any]:
+    beside = path.with_suffix(".json")
+    try:
+        value = json.loads(beside.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(
+            f"{beside}, which says which model labelled {path.name}, cannot be read ({error}); "
+            f"write both: salt-infer --details --out {path.name} --report {beside.name}"
+        ) from error
+    if not isinstance(value, dict):
+        raise DataError(f"{beside} is not a report of salt-infer")
+    return value

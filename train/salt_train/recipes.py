@@ -1,0 +1,258 @@
+"""Training recipes by name, and how to change one from the command line.
+
+Those named after the case study follow "CaseStudy-TGS Salt Identification Challenge" (M.
+Guthikonda): what it trained, step by step, and what it names as other approaches and as
+next steps. Each is a small variation of the one before it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from salt_train import chart
+from salt_train.config import AugmentConfig, ModelConfig, Stage, TrainConfig, flat
+from salt_train.errors import ConfigError
+from salt_train.schedule import learning_rate
+
+DEFAULT = "cpu"
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Settings with a name and a line about them."""
+
+    name: str
+    summary: str
+    config: TrainConfig
+
+
+def two_stages(epochs: int, learning_rate: float) -> tuple[Stage, ...]:
+    """BCE for the first third of the epochs, then Lovasz while the rate falls to nothing."""
+    first = max(1, round(epochs / 3)) if epochs > 1 else 0
+    return (
+        Stage("bce", first, "constant", learning_rate),
+        Stage("lovasz", epochs - first, "cosine", learning_rate),
+    )
+
+
+_UNCHANGED = AugmentConfig(
+    hflip=0.0, shift=0.0, scale_low=1.0, scale_high=1.0, rotate_deg=0.0, brightness=0.0,
+    contrast=0.0, gamma=0.0,
+)  # fmt: skip
+_BCE = Stage("bce", 30, "constant", 3e-4, optimizer="adam")
+_LOVASZ = Stage("lovasz", 90, "constant", 1e-4, bce_weight=0.0, optimizer="adam")
+_CYCLES = replace(
+    _LOVASZ, epochs=80, schedule="triangular2", learning_rate=1e-3, floor_rate=1e-4, cycle_epochs=10
+)
+
+_BASELINE = TrainConfig(
+    model=ModelConfig(
+        depth=34, width=64, stem_pool=True, decoder_channels=64, hypercolumn_channels=0,
+        subpixel_head=False, scse_reduction=0, upsampling="transposed", judge=False,
+        mean=0.0, std=1.0,
+    ),
+    stages=(replace(_BCE, epochs=50),),
+    augment=_UNCHANGED,
+    weight_decay=0.0,
+    ema_decay=0.0,
+    warmup_steps=0,
+)  # fmt: skip
+# The study gives no length for these two Lovasz stages; theirs are the binary judge's, halved.
+_AUGMENTED = replace(
+    _BASELINE,
+    augment=AugmentConfig(),
+    stages=(*_BASELINE.stages, replace(_LOVASZ, epochs=45), replace(_CYCLES, epochs=40)),
+)
+_SCSE_HYPERCOLUMN = replace(
+    _AUGMENTED,
+    model=replace(
+        _BASELINE.model, scse_reduction=16, hypercolumn_channels=64, upsampling="bilinear"
+    ),
+)
+_JUDGE = replace(
+    _SCSE_HYPERCOLUMN,
+    model=replace(_SCSE_HYPERCOLUMN.model, judge=True, judge_dropout=0.0),
+    stages=(_BCE, _LOVASZ, _CYCLES),
+)
+_SNAPSHOTS = replace(
+    _CYCLES, schedule="cyclic-cosine", floor_rate=1e-5, cycle_epochs=20, snapshots=True
+)
+_SWA = replace(_LOVASZ, epochs=30, learning_rate=3e-4, average="swa")
+
+
+def rescaled(config: TrainConfig, epochs: int) -> TrainConfig:
+    """The same stages in another number of epochs altogether, cycles in proportion.
+
+    Raises:
+        ConfigError: fewer epochs than stages.
+    """
+    stages = [stage for stage in config.stages if stage.epochs]
+    if epochs < len(stages):
+        raise ConfigError(f"{epochs} epochs for {len(stages)} stages, expected one each at least")
+    factor = epochs / config.epochs
+    # Ends are rounded, not lengths, so that the lengths add up; each stage keeps an epoch.
+    ends, total = [0], 0
+    for index, stage in enumerate(stages):
+        total += stage.epochs
+        later = len(stages) - 1 - index
+        ends.append(min(max(round(total * factor), ends[-1] + 1), epochs - later))
+    lengths = [end - start for start, end in itertools.pairwise(ends)]
+    return replace(
+        config,
+        stages=tuple(
+            replace(
+                stage,
+                epochs=length,
+                cycle_epochs=max(1, round(stage.cycle_epochs * factor)) if stage.cyclic else 0,
+            )
+            for stage, length in zip(stages, lengths, strict=True)
+        ),
+    )
+
+
+def _judged(stage: Stage, *others: Stage) -> TrainConfig:
+    return replace(_JUDGE, stages=(stage, *others))
+
+
+_ALL = (
+    Recipe(
+        "cpu",
+        "the shipped model's: the most score for a few hours of two CPU cores, from scratch",
+        TrainConfig(
+            model=ModelConfig(depth=34, width=32, canvas_px=112),
+            stages=two_stages(60, 1e-3),
+            weight_decay=0.01,
+            ema_decay=0.999,
+            precision="bf16",
+        ),
+    ),
+    Recipe("baseline", "U-Net on ResNet34, BCE, no augmentation", _BASELINE),
+    Recipe("baseline-augmented", "baseline with augmentation, then Lovasz", _AUGMENTED),
+    Recipe("scse-hypercolumn", "and SCSE blocks and hypercolumns", _SCSE_HYPERCOLUMN),
+    Recipe("binary-judge", "and the judge: the case study's best", _JUDGE),
+    Recipe(
+        "focal-lovasz",
+        "binary-judge with focal loss before Lovasz",
+        _judged(replace(_BCE, loss="focal"), _LOVASZ, _CYCLES),
+    ),
+    Recipe(
+        "deep-supervision",
+        "binary-judge in 60 epochs, every decoder level learning the mask",
+        rescaled(replace(_JUDGE, model=replace(_JUDGE.model, deep_supervision=True)), 60),
+    ),
+    Recipe(
+        "coordconv",
+        "binary-judge with pixel coordinates as input channels",
+        replace(_JUDGE, model=replace(_JUDGE.model, coord_conv=True)),
+    ),
+    Recipe(
+        "snapshot",
+        "binary-judge with cosine cycles, a checkpoint each",
+        _judged(_BCE, _LOVASZ, _SNAPSHOTS),
+    ),
+    Recipe(
+        "swa",
+        "binary-judge, then the mean of the weights of 30 epochs",
+        _judged(_BCE, _LOVASZ, _CYCLES, _SWA),
+    ),
+)
+RECIPES = {
+    recipe.name: replace(recipe, config=replace(recipe.config, recipe=recipe.name))
+    for recipe in _ALL
+}
+
+
+def describe(recipe: Recipe) -> str:
+    """Name, network and stages, a line each."""
+    config = recipe.config
+    head = [f"{recipe.name}: {recipe.summary}", f"    {config.model.architecture}"]
+    return "\n".join(head + [f"    {_stage_line(stage)}" for stage in config.stages])
+
+
+def _stage_line(stage: Stage) -> str:
+    rate = f"{stage.learning_rate:g}"
+    if stage.schedule != "constant":
+        rate = f"{stage.schedule} {stage.learning_rate:g} to {stage.floor_rate:g}"
+    cycles = f", {stage.cycle_epochs} epochs a cycle" if stage.cyclic else ""
+    more = (", snapshots" if stage.snapshots else "") + (", SWA" if stage.average == "swa" else "")
+    return f"{stage.epochs} epochs {stage.loss}, {stage.optimizer} {rate}{cycles}{more}"
+
+
+def settings(config: TrainConfig) -> list[str]:
+    """All settings in the form that :func:`override` takes, a line each."""
+    return [
+        f"{name}={value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in flat(config.to_json()).items()
+    ]
+
+
+def picture(config: TrainConfig) -> str:
+    """The learning rate over a run's epochs, drawn for a terminal.
+
+    Without the warm-up: that takes steps, and how many make an epoch is the data's to say.
+    """
+    steady = replace(config, warmup_steps=0)
+    rates = [learning_rate(steady, epoch, 1, 2) for epoch in range(config.epochs)]
+    title = f"learning rate over {config.epochs} epochs"
+    return "\n".join([title, *chart.columns(rates)])
+
+
+def override(config: TrainConfig, assignments: Sequence[str]) -> TrainConfig:
+    """Change settings by their path in the stored JSON.
+
+    Args:
+        config: what to start from.
+        assignments: such as ``model.width=16``, ``stages.1.learning_rate=3e-4``, ``seed=7``.
+
+    Raises:
+        ConfigError: no such setting, or a value of another kind.
+    """
+    value = config.to_json()
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        if not equals:
+            raise ConfigError(f"{assignment!r} sets nothing; expected a form like model.width=16")
+        _set(value, path.split("."), text, path)
+    return TrainConfig.from_json(value)
+
+
+def _set(value: Any, keys: list[str], text: str, path: str) -> None:
+    *above, last = keys
+    for key in above:
+        value = _child(value, key, path)
+    old = _child(value, last, path)
+    if isinstance(old, dict | list):
+        raise ConfigError(f"{path} is a group of settings; name one in it")
+    value[int(last) if isinstance(value, list) else last] = _parsed(text, type(old), path)
+
+
+def _child(value: Any, key: str, path: str) -> Any:
+    if isinstance(value, list):
+        if not key.isdecimal() or int(key) >= len(value):
+            raise ConfigError(f"{path}: there is no {key!r}, expected 0 to {len(value) - 1}")
+        return value[int(key)]
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: a setting has nothing below it, leave out {key!r}")
+    if key not in value:
+        raise ConfigError(f"{path}: there is no {key!r}, expected one of {', '.join(value)}")
+    return value[key]
+
+
+def _parsed(text: str, kind: type, path: str) -> Any:
+    """The text as a value of the kind that the setting has."""
+    if kind is str:
+        return text
+    try:
+        value = json.loads(text)
+        if kind is float and type(value) is int:
+            value = float(value)
+    except (ValueError, OverflowError):  # no JSON, or a number of hundreds of digits
+        value = text
+    if type(value) is not kind:
+        raise ConfigError(f"{path} is {text!r}, expected a value of type {kind.__name__}")
+    return value
