@@ -56,7 +56,7 @@ def train(name: str, config: TrainConfig, data: Path, out: Path) -> dict[str, ob
     checkpoint = checkpoints.load(folder / LAST)
     held_out = _held_out(data, folder)
     prediction = Prediction.load(folder / PREDICTIONS)[1]
-    default = default_decision(checkpoints.build_model(checkpoint))
+    default = default_decision(checkpoint.config.model)
     per_tile, _ = cross_fitted(prediction, held_out, default)
     seconds = [row["seconds"] for row in checkpoint.history]
     return {

@@ -86,8 +86,8 @@ def test_predictions_are_kept(tmp_path: Path) -> None:
 
 
 def test_the_default_decision_is_the_network_s() -> None:
-    assert evaluate.default_decision(network()) == Decision(0.5, 1 / 1.8)
-    assert evaluate.default_decision(network(judge=False)) == Decision(0.5, 0.5)
+    assert evaluate.default_decision(network().config) == Decision(0.5, 1 / 1.8)
+    assert evaluate.default_decision(network(judge=False).config) == Decision(0.5, 0.5)
 
 
 def test_scores_by_class() -> None:

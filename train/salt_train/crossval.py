@@ -15,7 +15,7 @@ from salt_infer.files import write_whole
 from salt_train import calibrate
 from salt_train import checkpoint as checkpoints
 from salt_train.dataset import Dataset
-from salt_train.evaluate import NO_JUDGE, Decision, Prediction, presence
+from salt_train.evaluate import Prediction, default_decision, presence
 from salt_train.folds import FILE, Split
 from salt_train.loop import LAST, PREDICTIONS
 
@@ -75,7 +75,7 @@ def _rescore(fold: _Fold, everything: Prediction, data: Dataset) -> tuple[Any, A
     """Score a fold by the decision that suits all others, and keep both in its checkpoint."""
     mine = np.zeros(len(data), dtype=bool)
     mine[fold.rows] = True
-    default = Decision() if fold.checkpoint.config.model.judge else NO_JUDGE
+    default = default_decision(fold.checkpoint.config.model)
     others = Prediction(everything.probability[~mine], everything.salt[~mine])
     decision = calibrate.choose(others, data.masks[~mine], default)
     own = Prediction(everything.probability[fold.rows], everything.salt[fold.rows])

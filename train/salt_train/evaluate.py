@@ -16,6 +16,7 @@ from torch import Tensor
 from salt_infer import metric, views
 from salt_infer.files import write_whole
 from salt_infer.views import Tta
+from salt_train.config import ModelConfig
 from salt_train.dataset import Dataset
 from salt_train.folds import coverage_class
 from salt_train.model import SaltNet
@@ -92,9 +93,9 @@ def to_input(tiles: npt.NDArray[np.uint8], device: torch.device) -> Tensor:
     return torch.from_numpy(tiles).to(device)[:, None].float() / 255.0
 
 
-def default_decision(model: SaltNet) -> Decision:
+def default_decision(config: ModelConfig) -> Decision:
     """What to decide by before anything is known of a network."""
-    return NO_JUDGE if model.judge_head is None else Decision()
+    return Decision() if config.judge else NO_JUDGE
 
 
 def brief(prediction: Prediction, data: Dataset, decision: Decision) -> dict[str, Any]:

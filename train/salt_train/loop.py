@@ -88,6 +88,7 @@ class Trainer:
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.parallel = self.world.parallel(self.world.synchronised(self.model))
         self.epoch = 0
+        self.scored = False
         self.optimizer = self._fresh_optimizer(config.stages[0])
         self.best = float("-inf")
         self.history = History(options.out)
@@ -107,7 +108,7 @@ class Trainer:
                 self._save(row)
                 tqdm.write(line(row, self.config.epochs))
             self.world.wait()
-        if self.world.first:
+        if self.world.first and not self.scored:
             self._finish()
         self.world.wait()
         return checkpoints.load(self.options.out / LAST)
@@ -128,6 +129,7 @@ class Trainer:
         if checkpoint.run is None:
             raise CheckpointError("this checkpoint was stripped of what resuming needs")
         self.epoch = checkpoint.epoch
+        self.scored = "score" in checkpoint.scores
         self.encoder_sha256 = checkpoint.scores["encoder_sha256"]
         self.model.load_state_dict(checkpoint.run["model"])
         self.average.load_state_dict(checkpoint.weights)
@@ -290,7 +292,7 @@ class Trainer:
 
     @property
     def _default_decision(self) -> evaluate.Decision:
-        return evaluate.default_decision(self.model)
+        return evaluate.default_decision(self.config.model)
 
     def _origin(self) -> dict[str, Any]:
         """What a score was measured on."""
