@@ -48,7 +48,7 @@ def tiny_config(epochs: int) -> TrainConfig:
     from salt_train.recipes import two_stages
 
     return TrainConfig(
-        model=ModelConfig(width=16, decoder_channels=8, hypercolumn_channels=8, judge_channels=8),
+        model=ModelConfig(width=8, decoder_channels=8, hypercolumn_channels=8, judge_channels=8),
         stages=two_stages(epochs, 3e-3),
         folds=4,
         batch_size=8,
@@ -67,12 +67,26 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out / LAST
 
 
-def _export(checkpoint: Path, out: Path, gated: bool) -> Path:
-    from salt_export.cli import export
-    from salt_export.parity import TILES
-    from salt_train import synthetic
+@pytest.fixture(scope="session")
+def two_checkpoints(
+    tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """The tiny one and another that held out another fold."""
+    import dataclasses
 
-    export(checkpoint, out, gated, synthetic.draw(TILES, seed=0).tiles, overwrite=False)
+    from salt_train import synthetic
+    from salt_train.loop import LAST, RunOptions, Trainer
+
+    out = tmp_path_factory.mktemp("tiny-fold-1")
+    config = dataclasses.replace(tiny_config(2), fold=1, seed=1)
+    Trainer(config, RunOptions(out, progress=False), synthetic.draw(40, seed=2)).run()
+    return tiny_checkpoint, out / LAST
+
+
+def _export(checkpoint: Path, out: Path, gated: bool) -> Path:
+    from salt_export.job import Job, export
+
+    export(Job((checkpoint,), out, gated=gated))
     return out
 
 

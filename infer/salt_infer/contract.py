@@ -22,7 +22,7 @@ _KINDS: dict[str, Any] = {
     "architecture": str, "gated": bool, "precision": str, "opset": int, "threshold": int | float,
     "gate": int | float, "tta": str, "tile_px": int, "canvas_px": int, "padding": str,
     "mean": int | float, "std": int | float, "checkpoints": tuple, "versions": Mapping,
-    "validation": Mapping, "verification": Mapping,
+    "validation": Mapping, "provenance": Mapping, "verification": Mapping,
 }  # fmt: skip
 
 
@@ -45,6 +45,7 @@ class ModelContract:
         checkpoints: sha256 of each checkpoint in the file; more than one is an ensemble.
         versions: of the packages that wrote it.
         validation: the score and what it was measured on.
+        provenance: what it was made for, the source's commit, what it costs.
         verification: what comparing the file with the network measured.
         contract_version: of this format.
     """
@@ -64,6 +65,7 @@ class ModelContract:
     checkpoints: tuple[str, ...]
     versions: Mapping[str, str]
     validation: Mapping[str, Any]
+    provenance: Mapping[str, Any]
     verification: Mapping[str, Any]
     contract_version: int = VERSION
 

@@ -23,6 +23,7 @@ CONTRACT = ModelContract(
     checkpoints=("ab" * 32,),
     versions={"torch": "2.13.0"},
     validation={"score": 0.8},
+    provenance={},
     verification={},
 )
 

@@ -64,7 +64,8 @@ class SaltNet(nn.Module):
         canvas = F.pad(normal, (before, after, before, after), mode="replicate")
         if self.config.coord_conv:
             canvas = torch.cat([canvas, _coordinates(canvas)], dim=1)
-        maps: list[Tensor] = self.encoder(canvas)
+        # The weights may be float16; the arithmetic up to here is too coarse for that.
+        maps: list[Tensor] = self.encoder(canvas.to(self.encoder.conv1.weight.dtype))
         return maps
 
     def decode(self, features: list[Tensor]) -> Tensor:
@@ -77,9 +78,9 @@ class SaltNet(nn.Module):
         Without a judge that is the largest pixel's, so the mask's logits are needed.
         """
         if self.judge_head is not None:
-            return torch.sigmoid(self.judge_head(features[-1]))
+            return torch.sigmoid(self.judge_head(features[-1]).float())
         assert mask is not None
-        return torch.sigmoid(mask.amax(dim=(1, 2)))
+        return torch.sigmoid(mask.amax(dim=(1, 2)).float())
 
     def _crop(self, canvas: Tensor) -> Tensor:
         """Logits [B, 1, canvas, canvas] -> [B, tile, tile]."""

@@ -1,0 +1,64 @@
+"""Where a file comes from: checkpoints, versions, source, command line."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from salt_train.checkpoint import Checkpoint
+
+PACKAGES = ("salt-toolkit", "torch", "onnx", "onnxscript", "onnxruntime", "numpy")
+
+
+def versions() -> dict[str, str]:
+    """Packages that had a part in the file; those that are not installed are left out."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:  # ONNX Runtime has several names
+            continue
+    return found
+
+
+def validation(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
+    """What was measured in training, and on what. For an ensemble the members' own figures: none
+    was measured for the whole, and together they may have seen every tile.
+    """
+    own = [{"epoch": each.epoch, **each.scores} for each in checkpoints]
+    return own[0] if len(own) == 1 else {"members": own}
+
+
+def command_line() -> str:
+    """The command as it was given, without the folders of the program itself."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def git_commit() -> str:
+    """Commit of the working copy that this package runs from, with ``-dirty`` where it has been
+    changed since; empty where it runs from elsewhere.
+    """
+    here = Path(__file__)
+    try:
+        # An installed package may lie inside somebody else's working copy.
+        _git(here.parent, "ls-files", "--error-unmatch", here.name)
+        return _git(here.parent, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(  # noqa: S603  # fixed words, no input of anybody's
+        ["git", "-C", str(folder), *arguments],  # noqa: S607  # where git is differs
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
+    )
+    return done.stdout.strip()

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from salt_export import parity
+from salt_export.errors import ExportError, ParityError
+from salt_export.graph import DenseGraph
+from salt_infer import metric, rle, views
+from salt_infer.session import BatchResult, ModelSession
+from salt_train import checkpoint as checkpoints
+from salt_train import synthetic
+from salt_train.evaluate import Decision
+
+DATA = synthetic.draw(parity.TILES, seed=0)
+DECISION = Decision(0.5, 0.0)
+
+
+@pytest.fixture(scope="module")
+def network(tiny_checkpoint: Path) -> DenseGraph:
+    return DenseGraph([checkpoints.build_model(checkpoints.load(tiny_checkpoint))]).eval()
+
+
+def tampered(source: Path, target: Path, factor: float) -> Path:
+    """The file with the last layer's weights changed."""
+    model = onnx.load(source)
+    named = {tensor.name: tensor for tensor in model.graph.initializer}
+    weights = named["models.0.head.last.weight"]
+    changed = onnx.numpy_helper.to_array(weights) * factor
+    weights.CopyFrom(onnx.numpy_helper.from_array(changed.astype(np.float32), weights.name))
+    onnx.save(model, target)
+    return target
+
+
+def test_task_units_are_those_of_a_plain_count(
+    network: DenseGraph, dense_model: Path, tmp_path: Path
+) -> None:
+    """A file that is off on purpose, counted with other code."""
+    path = tampered(dense_model, tmp_path / "x.onnx", 1.5)
+    found = parity.compare(network, path, DATA.tiles, DECISION, DATA.masks)
+    stacked = views.make(DATA.tiles, "hflip")
+    seen = ModelSession(path).run(stacked, -1.0)
+    with torch.inference_mode():
+        probability = network(torch.from_numpy(stacked))[0].numpy()
+    apart = np.abs(seen.probability - probability)
+    mine, theirs = ((p[:, 0] + p[:, 1, :, ::-1]) / 2 > 0.5 for p in (seen.probability, probability))
+    assert found.pixels == 64 * 101 * 101
+    assert found.pixels_flipped == np.count_nonzero(mine != theirs) > 0
+    rows = [rle.encode(masks) for masks in (mine, theirs)]
+    assert found.rows_changed == sum(a != b for a, b in zip(*rows, strict=True)) > 0
+    assert found.probability_max == pytest.approx(apart.max(), rel=0.1)
+    assert 0 < found.probability_mean < found.probability_max
+    assert found.salt_max < 1e-5  # the judge is as it was
+    merged = views.merge(probability, "hflip")
+    within = np.abs(merged - 0.5) <= np.abs(views.merge(seen.probability, "hflip") - merged).max()
+    assert found.knife_edge >= np.count_nonzero(within)
+    scores = [metric.score(DATA.masks, masks).mean for masks in (mine, theirs)]
+    assert [found.score, found.score_of_network] == scores
+
+
+def test_an_honest_file_passes_with_nothing_changed(network: DenseGraph, gated_model: Path) -> None:
+    found = parity.compare(network, gated_model, DATA.tiles, DECISION)
+    found.check(parity.FP32)
+    assert found.probability_max < 1e-5
+    assert found.pixels_flipped <= found.knife_edge
+    assert found.score is None
+
+
+def test_tampered_weights_are_found(network: DenseGraph, dense_model: Path, tmp_path: Path) -> None:
+    path = tampered(dense_model, tmp_path / "x.onnx", 1.05)
+    found = parity.compare(network, path, DATA.tiles, DECISION)
+    with pytest.raises(ParityError, match=r"differs from the network by 0\.\d+ in probability"):
+        found.check(parity.FP32)
+
+
+class Falsified:
+    """A session whose answers are changed on the way."""
+
+    def __init__(self, path: Path) -> None:
+        self.session = ModelSession(path)
+        self.contract = self.session.contract
+
+    def run(self, tiles: np.ndarray, gate: float) -> BatchResult:
+        return self.change(self.session.run(tiles, gate))
+
+    def change(self, result: BatchResult) -> BatchResult:
+        raise NotImplementedError
+
+
+class Nan(Falsified):
+    def change(self, result: BatchResult) -> BatchResult:
+        return dataclasses.replace(result, probability=result.probability * np.float32("nan"))
+
+
+class SwappedViews(Falsified):
+    def change(self, result: BatchResult) -> BatchResult:
+        return dataclasses.replace(result, probability=result.probability[:, ::-1])
+
+
+class KeepsAll(Falsified):
+    def change(self, result: BatchResult) -> BatchResult:
+        return dataclasses.replace(result, kept=np.arange(len(result.salt)))
+
+
+@pytest.mark.parametrize(
+    ("falsified", "says"),
+    [(Nan, "not finite"), (SwappedViews, "differs"), (KeepsAll, "the file keeps tiles")],
+)
+def test_it_finds(
+    network: DenseGraph, gated_model: Path, monkeypatch: pytest.MonkeyPatch,
+    falsified: type[Falsified], says: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(parity, "ModelSession", falsified)
+    with pytest.raises(ParityError, match=says):
+        parity.compare(network, gated_model, DATA.tiles, DECISION).check(parity.FP32)
+
+
+def test_too_few_tiles_prove_nothing(network: DenseGraph, dense_model: Path) -> None:
+    with pytest.raises(ExportError, match="1 tiles to verify on, expected at least 64"):
+        parity.compare(network, dense_model, DATA.tiles[:1], DECISION)
