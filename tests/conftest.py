@@ -48,7 +48,7 @@ def tiny_config(epochs: int) -> TrainConfig:
     from salt_train.recipes import two_stages
 
     return TrainConfig(
-        model=ModelConfig(width=8, decoder_channels=8, hypercolumn_channels=8, judge_channels=8),
+        model=ModelConfig(width=16, decoder_channels=8, hypercolumn_channels=8, judge_channels=8),
         stages=two_stages(epochs, 3e-3),
         folds=4,
         batch_size=8,

@@ -18,7 +18,7 @@ class Compute:
         layout: memory format of tiles and weights. Channels last, which is faster, except where
             oneDNN corrupts memory: in the backward pass of strided 1x1 convolutions of fewer than
             16 channels (uxlfoundation/oneDNN#6035).
-        scaler: of the loss, for float16 on a GPU; elsewhere it does nothing.
+        scaler: of the loss, for float16: most gradients are too small for it unscaled.
     """
 
     def __init__(self, config: TrainConfig, device: str) -> None:
@@ -27,9 +27,7 @@ class Compute:
         wide = config.model.width >= 16
         self.layout = torch.channels_last if wide else torch.contiguous_format
         self._dtype = _DTYPES[config.precision]
-        self.scaler = torch.amp.GradScaler(
-            self.device.type, enabled=config.precision == "fp16" and self.device.type == "cuda"
-        )
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.precision == "fp16")
 
     def autocast(self) -> torch.autocast:
         """Context in which the forward pass runs in the run's precision."""
