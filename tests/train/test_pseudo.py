@@ -266,6 +266,11 @@ def test_a_report_of_a_run_without_output(labelled: Labelled) -> None:
     assert "is not the file that its report describes" in labelled.refused()
 
 
+def test_an_epoch_chosen_on_the_held_out_tiles(labelled: Labelled) -> None:
+    labelled.sign(selected_on_its_own_fold=True)
+    assert "whose epoch was chosen by its score on the tiles" in labelled.refused()
+
+
 def test_no_report(labelled: Labelled) -> None:
     labelled.report.unlink()
     says = labelled.refused()

@@ -145,6 +145,11 @@ def _check_origin(path: Path, sha256: str, split: Split, fold: int) -> None:
                 f"{split.sha256[:12]!r}: tiles that it validates on may have been trained on; "
                 "label with a model of the same fold"
             )
+        if origin.get("selected_on_its_own_fold"):
+            raise DataError(
+                f"{path} was labelled by a model whose epoch was chosen by its score on the tiles "
+                "that this run validates on; label with that run's last.pth"
+            )
 
 
 def _origins(path: Path, report: dict[str, Any]) -> list[dict[str, Any]]:

@@ -122,7 +122,7 @@ def _judged(stage: Stage, *others: Stage) -> TrainConfig:
 _ALL = (
     Recipe(
         "cpu",
-        "the shipped model's: the most score for a few hours of two CPU cores, from scratch",
+        "the most score for a few hours of two CPU cores, from scratch",
         TrainConfig(
             model=ModelConfig(depth=34, width=32, canvas_px=112),
             stages=two_stages(60, 1e-3),
