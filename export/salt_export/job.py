@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 
 from salt_export import cost, graph, parity, provenance
 from salt_export.cost import Cost
@@ -56,7 +55,7 @@ TARGETS: dict[TargetName, Target] = {
 }
 # How far a file of each precision may be from the network in float32. In float16 a weight is off by
 # up to 2^-11 of itself; over some forty layers a pixel near the threshold moves by about 0.01.
-TOLERANCES: dict[Precision, Tolerance] = {
+TOLERANCES: dict[str, Tolerance] = {
     "fp32": parity.FP32,
     "fp16": Tolerance(probability=0.05, flipped=1e-3),
 }
@@ -126,7 +125,8 @@ def export(job: Job) -> Done:
     wanted = _resolved(job)
     networks = graph.halved(models) if wanted.precision == "fp16" else models
     proto = graph.build(networks, wanted.gated, job.opset)
-    contract = _contract(job, loaded, models, wanted, proto)
+    spent = _cost(models)
+    contract = _contract(job, loaded, wanted, graph.opset(proto), spent)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / job.model.name
         draft.write_bytes(graph.with_contract(proto, contract))
@@ -134,7 +134,7 @@ def export(job: Job) -> Done:
     contract = dataclasses.replace(contract, verification=found.to_json())
     data = graph.with_contract(proto, contract)
     write_whole(job.model, data, job.overwrite)
-    done = Done(contract, found, _cost(models), len(data))
+    done = Done(contract, found, spent, len(data))
     _write_report(job, done)
     return done
 
@@ -186,8 +186,7 @@ def _verified(job: Job, models: list[SaltNet], path: Path, contract: ModelContra
     tiles, masks = _tiles(job)
     decision = Decision(contract.threshold, contract.gate)
     found = parity.compare(graph.DenseGraph(models).eval(), path, tiles, decision, masks)
-    precision = contract.precision
-    found.check(TOLERANCES["fp16" if precision == "fp16" else "fp32"])
+    found.check(TOLERANCES.get(contract.precision, parity.FP32))
     return found
 
 
@@ -215,21 +214,17 @@ def _cost(models: list[SaltNet]) -> Cost:
 
 
 def _contract(
-    job: Job,
-    loaded: list[Checkpoint],
-    models: list[SaltNet],
-    wanted: Target,
-    proto: onnx.ModelProto,
+    job: Job, loaded: list[Checkpoint], wanted: Target, opset: int, spent: Cost
 ) -> ModelContract:
     """Without its verification."""
-    first = models[0].config
+    networks = [each.config.model for each in loaded]
+    first = networks[0]
     decisions = [each.decision for each in loaded]
-    spent = _cost(models)
     return ModelContract(
-        architecture=" + ".join(model.config.architecture for model in models),
+        architecture=" + ".join(network.architecture for network in networks),
         gated=wanted.gated,
         precision=wanted.precision,
-        opset=graph.opset(proto),
+        opset=opset,
         threshold=float(np.mean([decision.threshold for decision in decisions])),
         gate=float(np.mean([decision.gate for decision in decisions])),
         tta="hflip",

@@ -66,10 +66,7 @@ _SHARE = _Share(0.0, 1.0)
     help="A bad tile ends the run, is left out, or gets an empty mask.",
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
-@click.option(
-    "--progress/--no-progress", default=None,
-    help="Show a progress bar; default: where stderr is a terminal.",
-)  # fmt: skip
+@console.progress_option
 @click.option("--report", type=_PATH, metavar="FILE.json", help="Write what the run did as JSON.")
 @click.option(
     "--details", is_flag=True,

@@ -17,6 +17,12 @@ from salt_infer.errors import SaltError
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 TERMINATED = 143  # 128 + SIGTERM
 
+progress_option = click.option(
+    "--progress/--no-progress",
+    default=None,
+    help="Show a progress bar; default: where stderr is a terminal.",
+)
+
 
 def run(command: click.Command) -> NoReturn:
     """Run a click command and exit: 0 done, 1 failed, 2 bad usage, 3 bad tiles, 130 Ctrl-C."""

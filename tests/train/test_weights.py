@@ -13,7 +13,7 @@ from salt_train import checkpoint as checkpoints
 from salt_train import synthetic, weights
 from salt_train.config import ModelConfig, TrainConfig
 from salt_train.encoder import Encoder
-from salt_train.errors import CheckpointError
+from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.loop import LAST, RunOptions, Trainer
 from tests.conftest import tiny_config
 from tests.train.test_checkpoint import Bomb
@@ -113,7 +113,7 @@ def test_a_run_starts_from_the_weights_and_names_their_digest(tmp_path: Path) ->
                 assert torch.equal(value, state[name]), name
         grey = state["conv1.weight"].sum(dim=1)
         torch.testing.assert_close(model.encoder.conv1.weight[:, 0], grey)
-    assert trainer.encoder_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert trainer.start_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_a_resumed_run_does_not_need_the_file(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_resumed_run_does_not_need_the_file(tmp_path: Path) -> None:
     resumed.resume(checkpoints.load(run / LAST))
     final = resumed.run()
     assert final.epoch == 2
-    assert final.scores["encoder_sha256"] == digest
+    assert final.scores["start_sha256"] == digest
     with pytest.raises(CheckpointError, match=r"resnet\.pth does not exist"):
         Trainer(config, RunOptions(tmp_path / "new", progress=False), data).run()
 
@@ -164,3 +164,48 @@ def test_files_that_are_no_state_dict(tmp_path: Path) -> None:
         weights.load_file(Encoder(18, 64, True), tmp_path / "cut.pth")
     with pytest.raises(CheckpointError, match="does not exist"):
         weights.load_file(Encoder(18, 64, True), tmp_path / "missing.pth")
+
+
+def started_from(path: Path, out: Path, **changes: object) -> Held:
+    """The synthetic run of ``tiny_checkpoint`` again, from its weights."""
+    config = dataclasses.replace(tiny_config(2), init_weights=str(path), **changes)  # type: ignore[arg-type]
+    trainer = Held(config, RunOptions(out), synthetic.draw(40, seed=2))
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run()
+    return trainer
+
+
+def test_a_run_starts_from_a_checkpoint(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    first = checkpoints.load(tiny_checkpoint)
+    dropout = dataclasses.replace(first.config.model, judge_dropout=0.5)
+    trainer = started_from(tiny_checkpoint, tmp_path, model=dropout, seed=9)
+    for model in (trainer.model, trainer.average):
+        state = model.state_dict()
+        assert all(torch.equal(value, state[name]) for name, value in first.weights.items())
+    assert trainer.start_sha256 == first.sha256
+
+
+def test_a_checkpoint_of_another_network_is_refused(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    other = dataclasses.replace(tiny_config(2).model, canvas_px=112, mean=0.4)
+    with pytest.raises(CheckpointError, match=r"they differ in canvas_px, mean$"):
+        started_from(tiny_checkpoint, tmp_path, model=other)
+
+
+@pytest.mark.parametrize("change", [{"fold": 1}, {"split_seed": 1}])
+def test_a_checkpoint_that_has_seen_the_held_out_tiles_is_refused(
+    tiny_checkpoint: Path, tmp_path: Path, change: dict[str, object]
+) -> None:
+    with pytest.raises(DataError, match="may have been trained on; start from a model of the same"):
+        started_from(tiny_checkpoint, tmp_path, **change)
+
+
+def test_an_epoch_chosen_on_the_held_out_tiles_is_refused(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=r"start from that run's last\.pth"):
+        started_from(tiny_checkpoint.with_name("best.pth"), tmp_path)
+
+
+def test_weights_come_from_one_place() -> None:
+    with pytest.raises(ConfigError, match="not from both"):
+        dataclasses.replace(tiny_config(2), encoder_weights="a", init_weights="b")

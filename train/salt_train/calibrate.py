@@ -72,10 +72,9 @@ def cross_fitted(
     half = _halves(data.ids)
     per_tile, passed = np.zeros(len(data)), np.zeros(len(data), dtype=bool)
     for mine in (half, ~half):
-        others = Prediction(prediction.probability[~mine], prediction.salt[~mine])
-        decision = choose(others, data.masks[~mine], default)
+        decision = choose(prediction.subset(~mine), data.masks[~mine], default)
         if mine.any():
-            own = Prediction(prediction.probability[mine], prediction.salt[mine])
+            own = prediction.subset(mine)
             per_tile[mine] = metric.score(data.masks[mine], own.masks(decision)).per_tile
             passed[mine] = own.salt > decision.gate
     return per_tile, passed

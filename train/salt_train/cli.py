@@ -9,6 +9,7 @@ from typing import Any, get_args
 import click
 import torch
 
+from salt_infer import console
 from salt_train import checks, job, recipes
 from salt_train.config import PrecisionName, TrainConfig
 from salt_train.distributed import World
@@ -20,7 +21,15 @@ from salt_train.pseudo import Pseudo
 _COUNT = click.IntRange(1)
 _PATH = click.Path(path_type=Path)
 # Options that stand for a setting of the same name; what is not given stays the recipe's.
-_SETTINGS = ("folds", "split_seed", "batch_size", "precision", "seed", "encoder_weights")
+_SETTINGS = (
+    "folds",
+    "split_seed",
+    "batch_size",
+    "precision",
+    "seed",
+    "encoder_weights",
+    "init_weights",
+)
 
 
 def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -66,6 +75,10 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
     help="Start the encoder from a torchvision-format ResNet file (width 64), or download it.",
 )  # fmt: skip
 @click.option(
+    "--init-weights", metavar="FILE.pth",
+    help="Start from the weights of a checkpoint of the same network, split and fold.",
+)  # fmt: skip
+@click.option(
     "--pseudo-labels", type=_PATH, metavar="FILE.csv",
     help="Train on these labels too: a submission by salt-infer --details, its report beside it "
     "as FILE.json; {fold} in the name stands for the fold.",
@@ -84,10 +97,7 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
     help="Epochs between validations.",
 )  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on with the run in --out, if there is one.")
-@click.option(
-    "--progress/--no-progress", default=None,
-    help="Show a progress bar; default: where stderr is a terminal.",
-)  # fmt: skip
+@console.progress_option
 @click.option("--dry-run", is_flag=True, help="Show settings and learning rates and stop.")
 @click.option("--check-data", is_flag=True, help="Examine --data and stop; exit 1 if it is faulty.")
 @click.version_option(package_name="salt-toolkit")

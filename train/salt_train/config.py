@@ -217,6 +217,8 @@ class TrainConfig:
         seed: of the first weights, the order of tiles and their augmentation.
         encoder_weights: ``imagenet`` or the path of a torchvision-format file that the encoder
             starts from; empty for random weights.
+        init_weights: path of a checkpoint of the same network that all weights start from; empty
+            for none.
         recipe: name of the recipe that this was made from.
         pseudo_sha256: of the tiles with pseudo-labels that are trained on too; empty for none.
         pseudo_fraction: share of each coverage class's pseudo-labels used, surest first.
@@ -235,6 +237,7 @@ class TrainConfig:
     precision: PrecisionName = "fp32"
     seed: int = 0
     encoder_weights: str = ""
+    init_weights: str = ""
     split_seed: int = 0
     recipe: str = ""
     pseudo_sha256: str = ""
@@ -255,6 +258,8 @@ class TrainConfig:
             self, weight_decay=_NOT_NEGATIVE, judge_weight=_NOT_NEGATIVE, ema_decay=(0, 1),
             warmup_steps=_NOT_NEGATIVE, pseudo_fraction=(0, 1),
         )  # fmt: skip
+        if self.encoder_weights and self.init_weights:
+            raise ConfigError("weights start from encoder_weights or init_weights, not from both")
         if self.batch_size < 2:
             raise ConfigError(
                 f"batch size is {self.batch_size}, expected at least 2: batch normalisation needs "

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from salt_infer import metric
 from salt_infer.files import write_whole
 from salt_train import calibrate
 from salt_train import checkpoint as checkpoints
 from salt_train.dataset import Dataset
-from salt_train.evaluate import Prediction, default_decision, presence
+from salt_train.evaluate import Prediction, default_decision
 from salt_train.folds import FILE, Split
 from salt_train.loop import LAST, PREDICTIONS
 
@@ -24,11 +25,11 @@ PREDICTIONS_OF_ALL, SCORES = "out-of-fold.npz", "scores.json"
 
 @dataclasses.dataclass(frozen=True)
 class _Fold:
-    """One fold's run, and which tiles of the whole set it held out."""
+    """One fold's run, and which tiles of the whole set it held out: bool [N]."""
 
     path: Path
     checkpoint: checkpoints.Checkpoint
-    rows: list[int]
+    mine: npt.NDArray[np.bool_]
 
 
 def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
@@ -48,22 +49,22 @@ def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
         ids, part = Prediction.load(folder / PREDICTIONS)
         rows = [position[name] for name in ids]
         probability[rows], salt[rows] = part.probability, part.salt
-        folds.append(_Fold(folder / LAST, checkpoints.load(folder / LAST), rows))
+        mine = np.zeros(len(data), dtype=bool)
+        mine[rows] = True
+        folds.append(_Fold(folder / LAST, checkpoints.load(folder / LAST), mine))
     everything = Prediction(probability, salt)
     per_tile, passed = np.zeros(len(data)), np.zeros(len(data), dtype=bool)
     for fold in folds:
-        per_tile[fold.rows], passed[fold.rows] = _rescore(fold, everything, data)
+        per_tile[fold.mine], passed[fold.mine] = _rescore(fold, everything, data)
     everything.save(out / PREDICTIONS_OF_ALL, data.ids)
     config = folds[0].checkpoint.config
     Split.of(data, config.folds, config.split_seed).write(out)
-    low, high = metric.interval(per_tile)
     result = {
-        "score": float(per_tile.mean()),
-        "score_interval": [low, high],
-        "score_by_fold": [float(per_tile[fold.rows].mean()) for fold in folds],
+        **calibrate.headline(per_tile, passed, data),
+        "score_by_fold": [float(per_tile[fold.mine].mean()) for fold in folds],
         "tiles": len(data),
-        **presence(passed, data),
     }
+    low, high = result["score_interval"]
     write_whole(out / SCORES, (json.dumps(result, indent=2) + "\n").encode(), overwrite=True)
     return (
         f"{out}: score {result['score']:.4f} ({low:.3f} to {high:.3f}) out of fold on "
@@ -73,15 +74,10 @@ def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
 
 def _rescore(fold: _Fold, everything: Prediction, data: Dataset) -> tuple[Any, Any]:
     """Score a fold by the decision that suits all others, and keep both in its checkpoint."""
-    mine = np.zeros(len(data), dtype=bool)
-    mine[fold.rows] = True
+    mine = fold.mine
     default = default_decision(fold.checkpoint.config.model)
-    others = Prediction(everything.probability[~mine], everything.salt[~mine])
-    decision = calibrate.choose(others, data.masks[~mine], default)
-    own = Prediction(everything.probability[fold.rows], everything.salt[fold.rows])
-    held_out = Dataset(
-        tuple(data.ids[row] for row in fold.rows), data.tiles[fold.rows], data.masks[fold.rows]
-    )
+    decision = calibrate.choose(everything.subset(~mine), data.masks[~mine], default)
+    own, held_out = everything.subset(mine), data.subset(mine)
     per_tile = metric.score(held_out.masks, own.masks(decision)).per_tile
     passed = own.salt > decision.gate
     scores = fold.checkpoint.scores | calibrate.headline(per_tile, passed, held_out)

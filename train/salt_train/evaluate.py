@@ -53,6 +53,10 @@ class Prediction:
         open_tiles = self.salt > decision.gate
         return (self.probability > decision.threshold) & open_tiles[:, None, None]
 
+    def subset(self, chosen: npt.NDArray[np.bool_]) -> Prediction:
+        """Of the tiles where ``chosen`` (bool [N]) is true."""
+        return Prediction(self.probability[chosen], self.salt[chosen])
+
     def save(self, path: Path, ids: Sequence[str]) -> None:
         """Write as ``.npz``: ids, probability (float16, to save half the space) and salt."""
         content = io.BytesIO()
@@ -82,7 +86,7 @@ def predict(
         features = model.encode(to_input(stacked.reshape(-1, *stacked.shape[2:]), device))
         logits = model.decode(features).float()
         mask = torch.sigmoid(logits).cpu().numpy()
-        judge = model.salt(features, logits).float().cpu().numpy()
+        judge = model.salt(features, logits).cpu().numpy()
         probability.append(views.merge(mask.reshape(stacked.shape), tta))
         salt.append(judge.reshape(count, ways).mean(axis=1))
     return Prediction(np.concatenate(probability), np.concatenate(salt))

@@ -79,6 +79,31 @@ class Split:
         rows = sorted(f"{name},{number}\n" for name, number in pairs)
         return hashlib.sha256("".join(rows).encode()).hexdigest()
 
+    def check_unseen(self, origin: dict[str, Any], fold: int, what: str, instead: str) -> None:
+        """Refuse a model that has learnt of a fold's tiles, by training or by being chosen.
+
+        Args:
+            origin: a checkpoint's scores, or what a contract says of its validation.
+            fold: the fold that is held out now.
+            what: the thing made by the model, to begin the message with.
+            instead: what to use, to end the message with.
+
+        Raises:
+            DataError: the model held out other tiles, or was selected by its score on these.
+        """
+        seen = (origin.get("split_sha256"), origin.get("fold"))
+        if seen != (self.sha256, fold):
+            raise DataError(
+                f"{what} a model that held out fold {seen[1]!r} of split {str(seen[0])[:12]!r}, "
+                f"this run holds out fold {fold} of split {self.sha256[:12]!r}: tiles that it "
+                f"validates on may have been trained on; {instead} a model of the same fold"
+            )
+        if origin.get("selected_on_its_own_fold"):
+            raise DataError(
+                f"{what} a model whose epoch was chosen by its score on the tiles that this run "
+                f"validates on; {instead} that run's last.pth"
+            )
+
     def write(self, folder: Path) -> None:
         """Write ``split.csv``: id, fold, coverage class."""
         columns = (self.ids, self.fold.tolist(), self.classes.tolist())

@@ -82,7 +82,7 @@ class Trainer:
         self.config = config
         self.compute = Compute(config, self.world.device(options.device))
         torch.manual_seed(config.seed)
-        self.encoder_sha256 = ""
+        self.start_sha256 = ""
         self.model = SaltNet(config.model).to(self.compute.device)
         self.model.to(memory_format=self.compute.layout)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
@@ -130,7 +130,7 @@ class Trainer:
             raise CheckpointError("this checkpoint was stripped of what resuming needs")
         self.epoch = checkpoint.epoch
         self.scored = "score" in checkpoint.scores
-        self.encoder_sha256 = checkpoint.scores["encoder_sha256"]
+        self.start_sha256 = checkpoint.scores["start_sha256"]
         self.model.load_state_dict(checkpoint.run["model"])
         self.average.load_state_dict(checkpoint.weights)
         self.optimizer = self._fresh_optimizer(stage_at(self.config, self.epoch - 1)[0])
@@ -145,8 +145,13 @@ class Trainer:
             self.split.write(self.options.out)
         if self.config.encoder_weights:
             path = weights.fetch(self.config.encoder_weights, self.config.model.depth)
-            self.encoder_sha256 = weights.load_file(self.model.encoder, path)
-            self.average.load_state_dict(self.model.state_dict())
+            self.start_sha256 = weights.load_file(self.model.encoder, path)
+        if self.config.init_weights:
+            first = checkpoints.load(Path(self.config.init_weights))
+            name = self.config.init_weights
+            self.split.check_unseen(first.scores, self.config.fold, f"{name} is", "start from")
+            self.start_sha256 = weights.load_checkpoint(self.model, first, name)
+        self.average.load_state_dict(self.model.state_dict())
 
     def _fresh_optimizer(self, stage: Stage) -> torch.optim.Optimizer:
         return optimizer.build(self.model, stage, self.config.weight_decay)
@@ -302,5 +307,5 @@ class Trainer:
             "split_seed": self.config.split_seed,
             "folds": self.config.folds,
             "fold": self.config.fold,
-            "encoder_sha256": self.encoder_sha256,
+            "start_sha256": self.start_sha256,
         }

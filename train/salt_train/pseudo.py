@@ -137,19 +137,7 @@ def _check_origin(path: Path, sha256: str, split: Split, fold: int) -> None:
     if report.get("out_sha256") != sha256:
         raise DataError(f"{path} is not the file that its report describes; run salt-infer again")
     for origin in _origins(path, report):
-        seen = (origin.get("split_sha256"), origin.get("fold"))
-        if seen != (split.sha256, fold):
-            raise DataError(
-                f"{path} was labelled by a model that held out fold {seen[1]!r} of split "
-                f"{str(seen[0])[:12]!r}, this run holds out fold {fold} of split "
-                f"{split.sha256[:12]!r}: tiles that it validates on may have been trained on; "
-                "label with a model of the same fold"
-            )
-        if origin.get("selected_on_its_own_fold"):
-            raise DataError(
-                f"{path} was labelled by a model whose epoch was chosen by its score on the tiles "
-                "that this run validates on; label with that run's last.pth"
-            )
+        split.check_unseen(origin, fold, f"{path} was labelled by", "label with")
 
 
 def _origins(path: Path, report: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,15 +1,18 @@
-"""Encoder weights from torchvision-format ResNet files (``resnet34-*.pth`` and the like)."""
+"""Weights to start from: torchvision-format ResNet files for the encoder, or a checkpoint."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from salt_train.checkpoint import read
+from salt_train.checkpoint import Checkpoint, build_model, read
+from salt_train.config import ModelConfig
 from salt_train.encoder import Encoder
 from salt_train.errors import CheckpointError
+from salt_train.model import SaltNet
 
 IMAGENET = "imagenet"
 TORCHVISION_WIDTH = 64
@@ -88,3 +91,30 @@ def load(encoder: Encoder, state: dict[str, Tensor], name: str) -> None:
             f"{name} does not fit this encoder; expected torchvision's ResNet of the same depth, "
             f"and width {TORCHVISION_WIDTH}: {error}"
         ) from error
+
+
+def load_checkpoint(model: SaltNet, checkpoint: Checkpoint, name: str) -> str:
+    """Load all weights of a checkpoint into a network of the same shape.
+
+    Returns:
+        The checkpoint's sha256.
+
+    Raises:
+        CheckpointError: it is of another network, or not finite.
+    """
+    theirs, ours = (
+        dataclasses.replace(config, judge_dropout=0.0)
+        for config in (checkpoint.config.model, model.config)
+    )
+    if theirs != ours:
+        raise CheckpointError(
+            f"{name} is of {theirs.architecture}, this run trains {ours.architecture}; they differ "
+            f"in {', '.join(_differing(theirs, ours))}"
+        )
+    model.load_state_dict(build_model(checkpoint).state_dict())
+    return checkpoint.sha256
+
+
+def _differing(one: ModelConfig, other: ModelConfig) -> list[str]:
+    names = [field.name for field in dataclasses.fields(one)]
+    return [name for name in names if getattr(one, name) != getattr(other, name)]
