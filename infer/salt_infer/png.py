@@ -68,13 +68,24 @@ def decode_mask(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> npt.NDArray
     sound rule is ``> 0``.
 
     Raises:
-        TileError: as for :func:`decode`, or it has more than two grey levels.
+        TileError: as for :func:`decode`, or it has two grey levels of which none is 0, or more.
     """
     pixels = _pixels(data, shape)
-    levels = len(np.unique(pixels))
-    if levels > 2:
-        raise TileError(f"has {levels} grey levels, expected a mask of at most two")
+    found = np.unique(pixels)
+    if len(found) > 2:
+        raise TileError(f"has {len(found)} grey levels, expected a mask of at most two")
+    if len(found) == 2 and found[0] > 0:
+        raise TileError(f"has the values {found[0]} and {found[1]}, expected 0 and another")
     return (pixels > 0).astype(np.uint8)
+
+
+def values(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> tuple[int, ...]:
+    """The grey values that occur in an image, ascending.
+
+    Raises:
+        TileError: as for :func:`decode`.
+    """
+    return tuple(np.unique(_pixels(data, shape)).tolist())
 
 
 def encode(pixels: npt.NDArray[np.uint8]) -> bytes:

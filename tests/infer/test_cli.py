@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -360,10 +361,16 @@ def test_help_is_quick_and_imports_little() -> None:
     assert not {"torch", "onnx", "onnxruntime", "pandas"} & set(done.stdout.split())
     seconds = []
     for _ in range(3):
-        started = time.perf_counter()
+        started = _spent_by_children()
         assert infer("--help").returncode == 0
-        seconds.append(time.perf_counter() - started)
+        seconds.append(_spent_by_children() - started)
     assert min(seconds) < 0.5
+
+
+def _spent_by_children() -> float:
+    """CPU seconds of processes that have ended: other tests run at the same time."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_a_run_needs_neither_torch_nor_onnx(tmp_path: Path) -> None:

@@ -80,6 +80,18 @@ def test_a_tile_is_no_mask() -> None:
         png.decode_mask(pngs.good_tile())
 
 
+def test_two_greys_without_black_are_no_mask() -> None:
+    pixels = np.full((101, 101), 10, np.uint8)
+    pixels[0] = 20
+    with pytest.raises(TileError, match="has the values 10 and 20, expected 0 and another"):
+        png.decode_mask(png.encode(pixels))
+    assert png.decode_mask(png.encode(np.full_like(pixels, 20))).all()  # nothing but salt
+
+
+def test_the_values_of_an_image() -> None:
+    assert png.values(png.encode(np.eye(101, dtype=np.uint8) * 7)) == (0, 7)
+
+
 def test_encode_round_trip() -> None:
     np.testing.assert_array_equal(png.decode(png.encode(RAMP)), RAMP)
 

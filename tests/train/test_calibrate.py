@@ -157,7 +157,7 @@ def test_what_a_run_reports() -> None:
     # A square of 900 pixels is the first class; no other has tiles.
     assert scores["score_by_class"] == [17 / 20, 18 / 20] + [None] * 9
     assert (scores["false_salt"], scores["missed_salt"]) == (3, 2)
-    assert scores["judge_accuracy"] == pytest.approx(35 / 40)
+    assert scores["judge_accuracy"] == scores["presence_accuracy"] == pytest.approx(35 / 40)
     assert scores["score_without_tta"] == 0.5
     assert scores["score_ungated"] == 0.5  # every tile gets its square
     assert scores["score_with_perfect_gate"] == 1.0

@@ -76,6 +76,9 @@ def test_a_sound_set(folder: Path) -> None:
     assert list(report.sources) == [f"{folder}/images", f"{folder}/masks", f"{folder}/train.csv"]
     assert report.facts["tile_modes"] == report.facts["mask_modes"] == {"8-bit grey": 12}
     assert report.facts["tile_sizes"] == report.facts["mask_sizes"] == {"101x101": 12}
+    values = {"0": len(EMPTY), "0 and 255": len(SALT)}
+    assert report.facts["mask_values"] == values
+    assert f"masks are made of 0 ({len(EMPTY)}), 0 and 255 ({len(SALT)})" in report.to_text()
     assert list(report.facts["coverage"]) == [str(number) for number in range(11)]
     assert report.facts["coverage"]["0"] == len(EMPTY) > 0
     assert sum(report.facts["coverage"].values()) == 12
@@ -139,6 +142,12 @@ FAULTY: dict[str, tuple[str, Change, tuple[str, ...], str]] = {
 } | {
     "mask truncated": ("bad-mask", mask(IDS[2], BLANK[:40]), (IDS[2],), "truncated"),
     "mask grey": ("bad-mask", mask(IDS[2], pngs.good_tile()), (IDS[2],), "grey levels"),
+    "mask of two greys": (
+        "bad-mask",
+        mask(IDS[2], pngs.grey([[10] * 101, *[[20] * 101] * 100])),
+        (IDS[2],),
+        "has the values 10 and 20, expected 0 and another",
+    ),
     "mask small": (
         "bad-mask", mask(IDS[2], pngs.grey([[0] * 9] * 9, 9, 9)), (IDS[2],), "9x9 pixels",
     ),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import re
 import signal
 import sys
@@ -85,7 +86,7 @@ def test_a_dry_run_shows_a_recipe_and_writes_nothing(
     main: Main, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
 ) -> None:
     out = tmp_path / "run"
-    assert main("--data", tmp_path, "--out", out, "--recipe", name, "--dry-run") == 0
+    assert main("--out", out, "--recipe", name, "--dry-run") == 0
     config = RECIPES[name].config
     text = capsys.readouterr().out
     assert text == "\n".join([*recipes.settings(config), "", recipes.picture(config), ""])
@@ -104,7 +105,7 @@ def test_options_change_a_recipe_and_set_has_the_last_word(
     ]  # fmt: skip
     assert main(*arguments) == 0
     start = recipes.rescaled(RECIPES["binary-judge"].config, 20)
-    config = shown(capsys.readouterr().out, start)
+    config = shown(capsys.readouterr().out, dataclasses.replace(start, fold=2))
     assert [stage.epochs for stage in config.stages] == [9, 9, 8]
     assert (config.fold, config.folds, config.split_seed) == (2, 5, 6)
     assert (config.batch_size, config.precision, config.seed) == (24, "bf16", 8)
@@ -135,7 +136,7 @@ def test_what_is_not_given_stays_the_recipes(
     assert (changed.options.progress, changed.options.validate_every) == (True, 3)
     assert labelled.pseudo is not None
     assert (labelled.pseudo.labels, labelled.pseudo.images) == (Path("x.csv"), Path("test.zip"))
-    assert labelled.pseudo.fraction == 0.7
+    assert labelled.pseudo.fraction == labelled.config.pseudo_fraction == 0.7
 
 
 def test_sound_data(main: Main, capsys: pytest.CaptureFixture[str], labelled: Path) -> None:
@@ -180,6 +181,9 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
         (["--precision", "fp8"], "'fp8' is not one of 'fp32', 'bf16', 'fp16'"),
         (["--pseudo-fraction", "0"], "0.0 is not in the range 0.0<x<=1.0"),
         (["--out", "run", "--pseudo-labels", "x.csv"], "--pseudo-labels and --pseudo-images go"),
+        (["--pseudo-fraction", "0.5"], "--pseudo-fraction is of --pseudo-labels; give these too"),
+        (["--fold", "all", "--set", "fold=2"], "fold is changed by --fold, not by --set"),
+        (["--encoder-weights", "imagenet"], "are for a width of 64, model.width is 32"),
         (["--depth", "34"], "No such option"),
         (["--out", "run", "--device", "abacus"], "device 'abacus' cannot be used here"),
     ],

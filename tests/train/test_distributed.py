@@ -82,3 +82,23 @@ def test_alone_nothing_is_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     assert world.device("cuda") == "cuda"
     assert World(3, 4, local_rank=1).device("cuda") == "cuda:1"
     assert World(3, 4, local_rank=1).device("cpu") == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("environment", "device", "says"),
+    [
+        ({"WORLD_SIZE": "2"}, "cpu", "LOCAL_RANK is not; start with torchrun"),
+        ({"WORLD_SIZE": "two"}, "cpu", "WORLD_SIZE is 'two', expected a number"),
+        ({"WORLD_SIZE": "2", "LOCAL_RANK": "0"}, "cuda:0", "expected cuda: each takes its own GPU"),
+        ({"WORLD_SIZE": "2", "LOCAL_RANK": "0"}, "cpu", "2 processes cannot be joined"),
+    ],
+)
+def test_an_environment_that_is_not_torchruns(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], device: str, says: str
+) -> None:
+    for name in ("WORLD_SIZE", "LOCAL_RANK", "RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=says):
+        World.join(device)

@@ -100,7 +100,7 @@ def test_presence_counts_both_errors() -> None:
     data = with_coverage([0, 0, 0, 50, 50])
     said = np.array([True, True, False, False, True])
     assert presence(said, data) == {
-        "judge_accuracy": pytest.approx(0.4), "false_salt": 2, "missed_salt": 1,
+        "presence_accuracy": pytest.approx(0.4), "false_salt": 2, "missed_salt": 1,
     }  # fmt: skip
 
 
@@ -114,4 +114,7 @@ def test_a_line_of_history_is_scored_by_the_decision() -> None:
         assert row["score"] == metric.score(data.masks, prediction.masks(decision)).mean
         assert row["score"] == pytest.approx(1 - missed / 3)
         assert row["missed_salt"] == missed
-    assert row["false_salt"] == 1
+        assert row["false_salt"] == 0
+    # The second gate lets the empty tile pass, and no pixel of it is above the threshold: its mask
+    # is right all the same.
+    assert brief(prediction, data, Decision(0.05, 0.2))["false_salt"] == 1

@@ -219,7 +219,7 @@ def test_tiles_that_could_not_be_read_are_not_taken(tmp_path: Path, gated_model:
     images = tmp_path / "tiles"
     for kind, (data, _) in pngs.bad_tiles().items():
         (images / f"bad-{kind}.png").write_bytes(data)
-    more = ("--details", "--on-error", "empty")
+    more = ("--details", "--on-error", "empty", "--threshold", 0.5, "--gate", 0.46)
     labels = label(images, tmp_path / "sub.csv", gated_model, *more)
     assert len(read_rows(labels)) > len(NEW)
     assert Labelled(images, labels).load().ids == NEW.ids
@@ -269,6 +269,18 @@ def test_a_report_of_a_run_without_output(labelled: Labelled) -> None:
 def test_an_epoch_chosen_on_the_held_out_tiles(labelled: Labelled) -> None:
     labelled.sign(selected_on_its_own_fold=True)
     assert "whose epoch was chosen by its score on the tiles" in labelled.refused()
+
+
+@pytest.mark.parametrize("name", ["threshold", "gate"])
+def test_a_decision_chosen_on_the_held_out_tiles(labelled: Labelled, name: str) -> None:
+    value = json.loads(labelled.report.read_text())
+    value["options"][name] = value["model"]["contract"][name] = 0.35
+    labelled.report.write_text(json.dumps(value))
+    says = labelled.refused()
+    assert f"labelled with a {name} of 0.35, which was chosen on the tiles that this run" in says
+    assert says.endswith("label with --threshold 0.5 --gate 0.556")
+    labelled.sign(decision_chosen_on="other folds")
+    assert len(labelled.load()) == len(NEW)
 
 
 def test_no_report(labelled: Labelled) -> None:
@@ -333,7 +345,7 @@ def test_every_network_of_an_ensemble_must_have_held_out_the_fold(labelled: Labe
 
 def test_a_submission_without_details(tmp_path: Path, gated_model: Path) -> None:
     synthetic.write(NEW, tmp_path)
-    labels = label(tmp_path / "tiles", tmp_path / "sub.csv", gated_model)
+    labels = label(tmp_path / "tiles", tmp_path / "sub.csv", gated_model, "--gate", 0.46)
     says = Labelled(tmp_path / "tiles", labels).refused()
     assert "sub.csv has no column confidence; write it with salt-infer --details" in says
 

@@ -119,8 +119,16 @@ def test_rescaled_stages_add_up(name: str, epochs: int) -> None:
     assert all(stage.epochs > 0 for stage in scaled.stages)
     assert len(scaled.stages) == len(config.stages)
     for old, new in zip(config.stages, scaled.stages, strict=True):
-        # An end is rounded to the next epoch, or makes room for a stage of one epoch.
-        assert abs(new.epochs - old.epochs * epochs / config.epochs) <= len(config.stages)
+        # An end is rounded to the next epoch, or makes room for a stage of one epoch; epochs that
+        # whole cycles leave over are the stage before's.
+        over = max(stage.epochs // (stage.cycle_epochs or 1) for stage in config.stages)
+        apart = abs(new.epochs - old.epochs * epochs / config.epochs)
+        assert apart <= len(config.stages) + over
+        if old.cyclic:
+            assert new.epochs % new.cycle_epochs == 0
+            cycles = new.epochs // new.cycle_epochs
+            assert cycles <= old.epochs // old.cycle_epochs
+            assert cycles == old.epochs // old.cycle_epochs or new.cycle_epochs == 1
         same = dataclasses.replace(new, epochs=old.epochs, cycle_epochs=old.cycle_epochs)
         assert same == old
         assert bool(new.cycle_epochs) == new.cyclic
@@ -205,6 +213,10 @@ def test_a_setting_is_changed_and_nothing_else(assignment: str, path: str, value
         ("stages.0.loss=dice", "loss is 'dice', expected one of bce, focal"),
         ("stages.0.learning_rate=2", r"learning rate is 2\.0, expected within 0\.\.1"),
         ("fold=10", "fold is 10 of 10"),
+        ("fold=1", "fold is changed by --fold, not by --set"),
+        ("recipe=mine", "recipe is changed by --recipe, not by --set"),
+        ("pseudo_fraction=0.5", "pseudo_fraction is changed by --pseudo-fraction, not by --set"),
+        ("pseudo_sha256=0", "pseudo_sha256 is changed by --pseudo-labels, not by --set"),
     ],
 )  # fmt: skip
 def test_assignments_that_cannot_be_made(assignment: str, says: str) -> None:
@@ -224,9 +236,8 @@ def test_assignments_are_made_one_after_the_other() -> None:
 def test_all_settings_go_back_through_override(name: str) -> None:
     config = RECIPES[name].config
     lines = recipes.settings(config)
-    blank = dataclasses.replace(
-        SETTINGS, stages=tuple(Stage("bce", 1) for _ in config.stages), encoder_weights="x", seed=9
-    )
+    stages = tuple(Stage("bce", 1) for _ in config.stages)
+    blank = dataclasses.replace(SETTINGS, recipe=name, stages=stages, encoder_weights="x", seed=9)
     assert override(blank, lines) == config
     assert "stages.0.optimizer=adam" in lines or name == "cpu"
     assert f"recipe={name}" in lines

@@ -107,7 +107,7 @@ def test_a_run_starts_from_the_weights_and_names_their_digest(tmp_path: Path) ->
     trainer = Held(config, RunOptions(tmp_path / "run"), synthetic.draw(12, seed=0))
     with pytest.raises(KeyboardInterrupt):
         trainer.run()
-    for model in (trainer.model, trainer.average):
+    for model in (trainer.learner.model, trainer.learner.average):
         for name, value in model.encoder.state_dict().items():
             if name != "conv1.weight":
                 assert torch.equal(value, state[name]), name
@@ -155,6 +155,32 @@ def test_without_a_network_the_remedy_is_named(
     assert weights.fetch("mine.pth", 34) == Path("mine.pth")
 
 
+def test_a_download_is_checked_against_the_digest_in_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def download(url: str, dst: str, hash_prefix: str, progress: bool) -> None:
+        asked.append(hash_prefix)
+        raise RuntimeError(f'invalid hash value (expected "{hash_prefix}", got "0")')
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", download)
+    with pytest.raises(CheckpointError, match="invalid hash value"):
+        weights.fetch("imagenet", 18)
+    assert asked == ["f37072fd"]
+
+
+def test_weights_of_another_width_are_told_in_a_few_words(tmp_path: Path) -> None:
+    torch.save(torchvision_state(18), tmp_path / "r18.pth")
+    with pytest.raises(CheckpointError) as refused:
+        weights.load_file(Encoder(18, 32, True), tmp_path / "r18.pth")
+    said = str(refused.value)
+    assert "width 64; size mismatch for conv1.weight" in said
+    assert said.endswith(" more")
+    assert len(said) < 1000
+
+
 def test_files_that_are_no_state_dict(tmp_path: Path) -> None:
     torch.save({"conv1.weight": Bomb()}, tmp_path / "bomb.pth")
     with pytest.raises(CheckpointError, match="never loaded"):
@@ -179,7 +205,7 @@ def test_a_run_starts_from_a_checkpoint(tiny_checkpoint: Path, tmp_path: Path) -
     first = checkpoints.load(tiny_checkpoint)
     dropout = dataclasses.replace(first.config.model, judge_dropout=0.5)
     trainer = started_from(tiny_checkpoint, tmp_path, model=dropout, seed=9)
-    for model in (trainer.model, trainer.average):
+    for model in (trainer.learner.model, trainer.learner.average):
         state = model.state_dict()
         assert all(torch.equal(value, state[name]) for name, value in first.weights.items())
     assert trainer.start_sha256 == first.sha256

@@ -10,11 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer import metric
-from salt_train.dataset import Dataset
+from salt_train.dataset import Dataset, has_salt
 from salt_train.evaluate import Decision, Prediction, by_class, presence
 
 THRESHOLDS = np.round(np.arange(0.30, 0.71, 0.05), 2)
 GATES = np.round(np.arange(0.05, 0.96, 0.05), 2)
+
+# What a checkpoint says of the labels that its threshold and gate were chosen by.
+CHOSEN_ON, OWN_FOLD, OTHER_FOLDS = "decision_chosen_on", "own fold", "other folds"
 
 Scores = npt.NDArray[np.float64]  # [N]
 
@@ -67,17 +70,17 @@ def cross_fitted(
     So no tile has a say in the decision that it is scored by, and none is lost for scoring.
 
     Returns:
-        Score of each tile, and whether it passed its gate: float64 [N], bool [N].
+        Score of each tile, and whether it was given a mask: float64 [N], bool [N].
     """
     half = _halves(data.ids)
-    per_tile, passed = np.zeros(len(data)), np.zeros(len(data), dtype=bool)
+    per_tile, said = np.zeros(len(data)), np.zeros(len(data), dtype=bool)
     for mine in (half, ~half):
         decision = choose(prediction.subset(~mine), data.masks[~mine], default)
         if mine.any():
-            own = prediction.subset(mine)
-            per_tile[mine] = metric.score(data.masks[mine], own.masks(decision)).per_tile
-            passed[mine] = own.salt > decision.gate
-    return per_tile, passed
+            masks = prediction.subset(mine).masks(decision)
+            per_tile[mine] = metric.score(data.masks[mine], masks).per_tile
+            said[mine] = has_salt(masks)
+    return per_tile, said
 
 
 def _halves(ids: Sequence[str]) -> npt.NDArray[np.bool_]:
@@ -96,28 +99,29 @@ def final_scores(
         data: the held-out tiles.
         default: the decision to start from.
     """
-    per_tile, passed = cross_fitted(prediction, data, default)
+    per_tile, said = cross_fitted(prediction, data, default)
     without_tta, _ = cross_fitted(plain, data, default)
-    has_salt = data.has_salt
+    truth = data.has_salt
     ungated = prediction.masks(Decision(default.threshold, 0.0))
-    perfect = ungated & has_salt[:, None, None]
+    perfect = ungated & truth[:, None, None]
     return {
-        **headline(per_tile, passed, data),
+        **headline(per_tile, said, data),
+        "judge_accuracy": float(((prediction.salt > 0.5) == truth).mean()),
         "score_without_tta": float(without_tta.mean()),
         "score_ungated": metric.score(data.masks, ungated).mean,
         "score_with_perfect_gate": metric.score(data.masks, perfect).mean,
-        "score_of_empty_masks": float(1.0 - has_salt.mean()),
+        "score_of_empty_masks": float(1.0 - truth.mean()),
         "tiles": len(data),
     }
 
 
-def headline(per_tile: Scores, passed: npt.NDArray[np.bool_], data: Dataset) -> dict[str, Any]:
-    """Mean of the tiles' scores, how sure it is, and how presence was told."""
+def headline(per_tile: Scores, said: npt.NDArray[np.bool_], data: Dataset) -> dict[str, Any]:
+    """Mean of the tiles' scores, how sure it is, and how presence was told (``said``: bool [N])."""
     low, high = metric.interval(per_tile)
     return {
         "score": float(per_tile.mean()),
         "score_interval": [low, high],
         "score_standard_error": float(per_tile.std() / np.sqrt(len(per_tile))),
         "score_by_class": by_class(per_tile, data),
-        **presence(passed, data),
+        **presence(said, data),
     }

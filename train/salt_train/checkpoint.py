@@ -12,6 +12,7 @@ import io
 import json
 import pickle
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,11 @@ def build_model(checkpoint: Checkpoint) -> SaltNet:
         raise CheckpointError(
             f"weights do not fit {checkpoint.config.model.architecture}: {error}"
         ) from error
-    for name, tensor in model.state_dict().items():
-        if not bool(torch.isfinite(tensor).all()):
-            raise CheckpointError(f"weight {name} has values that are not finite")
+    if name := not_finite(model.state_dict()):
+        raise CheckpointError(f"weight {name} has values that are not finite")
     return model.eval()
+
+
+def not_finite(weights: Mapping[str, Tensor]) -> str:
+    """Name of the first tensor with an infinity or NaN in it; empty where all are finite."""
+    return next((name for name, value in weights.items() if not value.isfinite().all()), "")

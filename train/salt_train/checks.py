@@ -99,8 +99,8 @@ class Report:
             labels that training takes, then others.
         facts: counts. ``tile_modes``, ``mask_modes`` (bit depth and colour type) and
             ``tile_sizes``, ``mask_sizes`` (width x height in px), as the PNG headers claim, of bad
-            files too; ``coverage``: readable masks by coverage class, ``"0"`` (the
-            empty masks alone) to ``"10"``.
+            files too; ``mask_values``: the grey values that mask files are made of; ``coverage``:
+            readable masks by coverage class, ``"0"`` (the empty masks alone) to ``"10"``.
         findings: all of one kind together; what is wrong first.
     """
 
@@ -136,6 +136,8 @@ class Report:
             if self.facts[f"{what}_modes"]:
                 modes, sizes = self.facts[f"{what}_modes"], self.facts[f"{what}_sizes"]
                 yield f"{what}s are {_listed(modes)}; {_listed(sizes)}"
+        if self.facts["mask_values"]:
+            yield f"masks are made of {_listed(self.facts['mask_values'])}"
         coverage = self.facts["coverage"]
         yield f"{coverage['0']} masks are empty"
         yield "tenths of salt" + "".join(f"{name:>6}" for name in coverage)
@@ -171,9 +173,8 @@ class _Survey:
         self.listed: dict[str, Collection[str]] = {}  # ids by place, in the order of sources
         self.tiles: dict[str, Image] = {}  # those that can be read
         self.masks: dict[str, Image] = {}
-        self.facts: dict[str, Counter[str]] = {
-            f"{what}_{fact}": Counter() for what in ("tile", "mask") for fact in ("modes", "sizes")
-        }
+        kinds = ("tile_modes", "tile_sizes", "mask_modes", "mask_sizes", "mask_values")
+        self.facts: dict[str, Counter[str]] = {kind: Counter() for kind in kinds}
         self.noted: defaultdict[str, dict[str, str]] = defaultdict(dict)  # kind: {id: detail}
 
     def read(self, place: Layout) -> None:
@@ -204,6 +205,8 @@ class _Survey:
             try:
                 data = source.read(tile)
                 self._count(what, data)
+                if what == "mask":
+                    self._count_values(data)
                 yield tile.id, decode(data)
             except TileError as error:
                 self.noted[f"bad-{what}"][tile.id] = str(error)
@@ -216,6 +219,11 @@ class _Survey:
         name = png.COLOUR_TYPES.get(colour, f"colour type {colour}")
         self.facts[f"{what}_modes"][f"{depth}-bit {name}"] += 1
         self.facts[f"{what}_sizes"][f"{width}x{height}"] += 1
+
+    def _count_values(self, data: bytes) -> None:
+        found = png.values(data)
+        name = " and ".join(map(str, found)) if len(found) <= 2 else f"{len(found)} values"
+        self.facts["mask_values"][name] += 1
 
     def _rows(self, file: Path) -> None:
         """Run-length strings: the labels where nothing else is, else compared with the masks."""

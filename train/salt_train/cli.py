@@ -18,6 +18,7 @@ from salt_train.job import Job
 from salt_train.loop import RunOptions
 from salt_train.pseudo import Pseudo
 
+_FRACTION = 0.7
 _COUNT = click.IntRange(1)
 _PATH = click.Path(path_type=Path)
 # Options that stand for a setting of the same name; what is not given stays the recipe's.
@@ -40,7 +41,7 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
 
 @click.command("salt-train")
 @click.option(
-    "--data", type=_PATH, required=True, metavar="PATH",
+    "--data", type=_PATH, metavar="PATH",
     help="Folder or zip with images/ and masks/, or images/ and a train.csv beside it.",
 )  # fmt: skip
 @click.option("--out", type=_PATH, metavar="DIR", help="Folder for checkpoints and metrics.")
@@ -87,8 +88,8 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
     "--pseudo-images", type=_PATH, metavar="PATH", help="The tiles of --pseudo-labels: dir or zip.",
 )  # fmt: skip
 @click.option(
-    "--pseudo-fraction", type=click.FloatRange(0.0, 1.0, min_open=True), default=0.7,
-    show_default=True, metavar="F", help="Share of each coverage class to use, surest first.",
+    "--pseudo-fraction", type=click.FloatRange(0.0, 1.0, min_open=True), metavar="F",
+    help="Share of each coverage class to use, surest first; default 0.7.",
 )  # fmt: skip
 @click.option("--device", default="cpu", show_default=True, help="torch device: cpu, cuda, cuda:0.")
 @click.option("--threads", type=_COUNT, metavar="N", help="CPU threads; default: torch's choice.")
@@ -103,20 +104,20 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
 @click.version_option(package_name="salt-toolkit")
 @click.pass_context
 def cli(
-    context: click.Context, /, data: Path, out: Path | None, fold: str, device: str,
+    context: click.Context, /, data: Path | None, out: Path | None, fold: str, device: str,
     threads: int | None, validate_every: int, resume: bool, progress: bool | None, dry_run: bool,
     check_data: bool, pseudo_labels: Path | None, pseudo_images: Path | None,
-    pseudo_fraction: float, **request: Any,
+    pseudo_fraction: float | None, **request: Any,
 ) -> None:  # fmt: skip
     """Train a network on labelled 101x101 tiles and write checkpoints to --out."""
     if check_data:
-        context.exit(_check(data))
-    config = _config(fold, **request)
+        context.exit(_check(_given("--data", data)))
+    pseudo = _pseudo(pseudo_labels, pseudo_images, pseudo_fraction)
+    config = _config(fold, pseudo, **request)
     if dry_run:
         click.echo(_shown(config))
         return
-    if out is None:
-        raise click.UsageError("Missing option '--out'.")
+    data, out = _given("--data", data), _given("--out", out)
     if threads:
         torch.set_num_threads(threads)
     world = World.join(device)
@@ -128,7 +129,7 @@ def cli(
                 options=RunOptions(out, device, progress, validate_every, world),
                 every_fold=fold == "all",
                 resume=resume,
-                pseudo=_pseudo(pseudo_labels, pseudo_images, pseudo_fraction),
+                pseudo=pseudo,
                 say=click.echo,
             )
         )
@@ -138,6 +139,12 @@ def cli(
         click.echo(result)
 
 
+def _given(option: str, value: Path | None) -> Path:
+    if value is None:
+        raise click.UsageError(f"Missing option '{option}'.")
+    return value
+
+
 def _check(data: Path) -> int:
     report = checks.check(data)
     click.echo(report.to_text())
@@ -145,7 +152,12 @@ def _check(data: Path) -> int:
 
 
 def _config(
-    fold: str, recipe: str, assignments: tuple[str, ...], epochs: int | None, **settings: Any
+    fold: str,
+    pseudo: Pseudo | None,
+    recipe: str,
+    assignments: tuple[str, ...],
+    epochs: int | None,
+    **settings: Any,
 ) -> TrainConfig:
     """The recipe with what was asked for; ``--set`` comes last."""
     if fold != "all" and not fold.isdecimal():
@@ -154,8 +166,9 @@ def _config(
     if epochs:
         config = recipes.rescaled(config, epochs)
     given = {name: settings[name] for name in _SETTINGS if settings[name] is not None}
-    config = dataclasses.replace(config, fold=0 if fold == "all" else int(fold), **given)
-    return recipes.override(config, assignments)
+    given |= {"fold": 0 if fold == "all" else int(fold)}
+    given |= {"pseudo_fraction": pseudo.fraction} if pseudo else {}
+    return recipes.override(dataclasses.replace(config, **given), assignments)
 
 
 def _shown(config: TrainConfig) -> str:
@@ -163,7 +176,11 @@ def _shown(config: TrainConfig) -> str:
     return "\n".join([*settings, "", recipes.picture(config)])
 
 
-def _pseudo(labels: Path | None, images: Path | None, fraction: float) -> Pseudo | None:
+def _pseudo(labels: Path | None, images: Path | None, fraction: float | None) -> Pseudo | None:
     if (labels is None) != (images is None):
         raise click.UsageError("--pseudo-labels and --pseudo-images go together.")
-    return Pseudo(labels, images, fraction) if labels and images else None
+    if labels and images:
+        return Pseudo(labels, images, _FRACTION if fraction is None else fraction)
+    if fraction is not None:
+        raise click.UsageError("--pseudo-fraction is of --pseudo-labels; give these too.")
+    return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+
 import torch
 
 from salt_train.config import TrainConfig
@@ -29,11 +31,26 @@ class Compute:
         self._dtype = _DTYPES[config.precision]
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.precision == "fp16")
 
+    @property
+    def scaling(self) -> bool:
+        """Whether a gradient that is not finite may be the loss scale's fault: it can be halved."""
+        return self.scaler.is_enabled() and self.scaler.get_scale() >= 1.0
+
     def autocast(self) -> torch.autocast:
         """Context in which the forward pass runs in the run's precision."""
         return torch.autocast(
             self.device.type, self._dtype, enabled=self._dtype is not torch.float32
         )
+
+
+def slow_precision(config: TrainConfig, device: str) -> bool:
+    """Whether this CPU lacks instructions for bfloat16 and emulates it, slower than float32."""
+    if config.precision != "bf16" or not device.startswith("cpu"):
+        return False
+    if platform.machine() not in ("x86_64", "AMD64") or not hasattr(torch.cpu, "get_capabilities"):
+        return False  # nothing known of other machines, or to older releases of torch
+    able = torch.cpu.get_capabilities()
+    return not any(able.get(name) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def _device(name: str) -> torch.device:

@@ -16,6 +16,8 @@ AverageName = Literal["ema", "swa"]
 UpsamplingName = Literal["bilinear", "transposed"]
 PrecisionName = Literal["fp32", "bf16", "fp16"]
 
+IMAGENET = "imagenet"  # instead of a file: torchvision's own encoder weights
+
 _NOT_NEGATIVE = (0.0, math.inf)
 _SMALLEST = 1e-3  # of what is divided by
 
@@ -258,6 +260,11 @@ class TrainConfig:
             self, weight_decay=_NOT_NEGATIVE, judge_weight=_NOT_NEGATIVE, ema_decay=(0, 1),
             warmup_steps=_NOT_NEGATIVE, pseudo_fraction=(0, 1),
         )  # fmt: skip
+        if self.encoder_weights == IMAGENET and self.model.width != 64:
+            raise ConfigError(
+                "ImageNet's encoder weights are for a width of 64, model.width is "
+                f"{self.model.width}; choose another recipe or --set model.width=64"
+            )
         if self.encoder_weights and self.init_weights:
             raise ConfigError("weights start from encoder_weights or init_weights, not from both")
         if self.batch_size < 2:

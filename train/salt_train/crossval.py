@@ -15,7 +15,7 @@ from salt_infer import metric
 from salt_infer.files import write_whole
 from salt_train import calibrate
 from salt_train import checkpoint as checkpoints
-from salt_train.dataset import Dataset
+from salt_train.dataset import Dataset, has_salt
 from salt_train.evaluate import Prediction, default_decision
 from salt_train.folds import FILE, Split
 from salt_train.loop import LAST, PREDICTIONS
@@ -53,14 +53,14 @@ def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
         mine[rows] = True
         folds.append(_Fold(folder / LAST, checkpoints.load(folder / LAST), mine))
     everything = Prediction(probability, salt)
-    per_tile, passed = np.zeros(len(data)), np.zeros(len(data), dtype=bool)
+    per_tile, said = np.zeros(len(data)), np.zeros(len(data), dtype=bool)
     for fold in folds:
-        per_tile[fold.mine], passed[fold.mine] = _rescore(fold, everything, data)
+        per_tile[fold.mine], said[fold.mine] = _rescore(fold, everything, data)
     everything.save(out / PREDICTIONS_OF_ALL, data.ids)
     config = folds[0].checkpoint.config
     Split.of(data, config.folds, config.split_seed).write(out)
     result = {
-        **calibrate.headline(per_tile, passed, data),
+        **calibrate.headline(per_tile, said, data),
         "score_by_fold": [float(per_tile[fold.mine].mean()) for fold in folds],
         "tiles": len(data),
     }
@@ -77,11 +77,13 @@ def _rescore(fold: _Fold, everything: Prediction, data: Dataset) -> tuple[Any, A
     mine = fold.mine
     default = default_decision(fold.checkpoint.config.model)
     decision = calibrate.choose(everything.subset(~mine), data.masks[~mine], default)
-    own, held_out = everything.subset(mine), data.subset(mine)
-    per_tile = metric.score(held_out.masks, own.masks(decision)).per_tile
-    passed = own.salt > decision.gate
-    scores = fold.checkpoint.scores | calibrate.headline(per_tile, passed, held_out)
+    masks, held_out = everything.subset(mine).masks(decision), data.subset(mine)
+    per_tile, said = metric.score(held_out.masks, masks).per_tile, has_salt(masks)
+    scores = fold.checkpoint.scores | calibrate.headline(per_tile, said, held_out)
+    scores[calibrate.CHOSEN_ON] = calibrate.OTHER_FOLDS
+    # That one's decisions were chosen within the fold: nothing to compare with what is there now.
+    scores.pop("score_without_tta", None)
     checkpoints.save(
         dataclasses.replace(fold.checkpoint, scores=scores, decision=decision), fold.path
     )
-    return per_tile, passed
+    return per_tile, said

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,9 @@ from salt_infer.rle import TILE_SHAPE
 from salt_infer.tiles import Tile, TileSource
 from salt_train import layout
 from salt_train.errors import DataError
+
+Images = npt.NDArray[np.uint8]  # [N, 101, 101]
+Indices = npt.NDArray[np.int64]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,8 +33,8 @@ class Dataset:
     """
 
     ids: tuple[str, ...]
-    tiles: npt.NDArray[np.uint8]
-    masks: npt.NDArray[np.uint8]
+    tiles: Images
+    masks: Images
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -46,7 +50,7 @@ class Dataset:
     @property
     def has_salt(self) -> npt.NDArray[np.bool_]:
         """Which masks are not empty: bool [N]."""
-        return np.asarray(self.masks.reshape(len(self), -1).any(axis=1))
+        return has_salt(self.masks)
 
     def subset(self, chosen: npt.NDArray[np.bool_]) -> Dataset:
         """The tiles where ``chosen`` (bool [N]) is true."""
@@ -60,6 +64,11 @@ class Dataset:
             np.concatenate([self.tiles, other.tiles]),
             np.concatenate([self.masks, other.masks]),
         )
+
+
+def has_salt(masks: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which masks [N, H, W] are not empty: bool [N]."""
+    return np.asarray(masks.any(axis=(1, 2)))
 
 
 def load(path: Path) -> Dataset:
@@ -83,7 +92,7 @@ def load(path: Path) -> Dataset:
         raise DataError(str(error)) from error
 
 
-def read_tiles(source: TileSource, tiles: Sequence[Tile] | None = None) -> npt.NDArray[np.uint8]:
+def read_tiles(source: TileSource, tiles: Sequence[Tile] | None = None) -> Images:
     """Decode the tiles of a source, or some of them: uint8 [N, 101, 101].
 
     Raises:

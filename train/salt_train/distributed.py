@@ -35,12 +35,28 @@ class World:
 
     @classmethod
     def join(cls, device: str) -> Self:
-        """Join the processes that ``torchrun`` has started, or be alone without it."""
-        size = int(os.environ.get("WORLD_SIZE", "1"))
-        if size == 1:
+        """Join the processes that ``torchrun`` has started, or be alone without it.
+
+        Raises:
+            ConfigError: the environment is not torchrun's, or the device not for several.
+        """
+        size, local_rank = (_number(name) for name in ("WORLD_SIZE", "LOCAL_RANK"))
+        if size is None or size == 1:
             return cls()
-        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-        return cls(dist.get_rank(), size, int(os.environ["LOCAL_RANK"]))
+        if local_rank is None:
+            raise ConfigError("WORLD_SIZE is set and LOCAL_RANK is not; start with torchrun")
+        if device.startswith("cuda:"):
+            raise ConfigError(
+                f"device is {device} for {size} processes, expected cuda: each takes its own GPU"
+            )
+        try:
+            if device == "cuda":
+                torch.cuda.set_device(local_rank)
+            dist.init_process_group("nccl" if device == "cuda" else "gloo")
+        except (RuntimeError, ValueError, AssertionError) as error:
+            reason = str(error).partition("\n")[0]
+            raise ConfigError(f"{size} processes cannot be joined ({reason})") from error
+        return cls(dist.get_rank(), size, local_rank)
 
     def leave(self) -> None:
         """End the group, where there is one."""
@@ -97,6 +113,14 @@ class World:
     def parallel(self, model: nn.Module) -> nn.Module:
         """A network whose gradients are averaged over the processes."""
         return model if self.size == 1 else DistributedDataParallel(model)
+
+
+def _number(variable: str) -> int | None:
+    """What torchrun says in the environment; None where it says nothing."""
+    text = os.environ.get(variable, "")
+    if text and not text.isdecimal():
+        raise ConfigError(f"{variable} is {text!r}, expected a number; start with torchrun")
+    return int(text) if text else None
 
 
 class _SharedBatchNorm(nn.BatchNorm2d):

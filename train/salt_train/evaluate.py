@@ -17,7 +17,7 @@ from salt_infer import metric, views
 from salt_infer.files import write_whole
 from salt_infer.views import Tta
 from salt_train.config import ModelConfig
-from salt_train.dataset import Dataset
+from salt_train.dataset import Dataset, has_salt
 from salt_train.folds import coverage_class
 from salt_train.model import SaltNet
 
@@ -104,19 +104,17 @@ def default_decision(config: ModelConfig) -> Decision:
 
 def brief(prediction: Prediction, data: Dataset, decision: Decision) -> dict[str, Any]:
     """Score and presence errors, as a line of a run's history has them."""
-    return {
-        "score": metric.score(data.masks, prediction.masks(decision)).mean,
-        **presence(prediction.salt > decision.gate, data),
-    }
+    masks = prediction.masks(decision)
+    return {"score": metric.score(data.masks, masks).mean, **presence(has_salt(masks), data)}
 
 
 def presence(said: npt.NDArray[np.bool_], data: Dataset) -> dict[str, Any]:
-    """How well tiles with salt were told from those without; ``said``: bool [N]."""
-    has_salt = data.has_salt
+    """How well tiles with salt were told from those without; ``said``: bool [N], see has_salt."""
+    truth = data.has_salt
     return {
-        "judge_accuracy": float((said == has_salt).mean()),
-        "false_salt": int(np.count_nonzero(said & ~has_salt)),
-        "missed_salt": int(np.count_nonzero(~said & has_salt)),
+        "presence_accuracy": float((said == truth).mean()),
+        "false_salt": int(np.count_nonzero(said & ~truth)),
+        "missed_salt": int(np.count_nonzero(~said & truth)),
     }
 
 

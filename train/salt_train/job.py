@@ -9,6 +9,7 @@ from pathlib import Path
 from salt_train import checkpoint as checkpoints
 from salt_train import crossval, dataset
 from salt_train.checkpoint import Checkpoint
+from salt_train.compute import slow_precision
 from salt_train.config import TrainConfig
 from salt_train.dataset import Dataset
 from salt_train.errors import ConfigError
@@ -105,11 +106,16 @@ def _opening(trainer: Trainer) -> str:
     config, labelled = trainer.config, len(trainer.split.ids) - len(trainer.validation_data)
     pseudo = len(trainer.train_data) - labelled
     more = f" and {pseudo} with pseudo-labels" if pseudo else ""
+    slow = (
+        "\nthis CPU emulates bf16 slowly: --precision fp32 is faster"
+        if slow_precision(config, trainer.options.device)
+        else ""
+    )
     after = f"; resuming after epoch {trainer.epoch}" if trainer.epoch else ""
     return (
         f"{config.recipe}: {config.model.architecture}\n"
         f"fold {config.fold} of {config.folds}: {labelled} tiles{more} to train on, "
-        f"{len(trainer.validation_data)} to validate on{after}"
+        f"{len(trainer.validation_data)} to validate on{after}{slow}"
     )
 
 

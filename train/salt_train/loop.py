@@ -1,38 +1,32 @@
-"""The training loop: epochs of steps, averaged weights, validation, checkpoints, resume."""
+"""The training loop: epochs of batches, validation, checkpoints, resume."""
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from salt_train import augment, calibrate, evaluate, optimizer, weights
+from salt_train import augment, calibrate, evaluate, weights
 from salt_train import checkpoint as checkpoints
 from salt_train.checkpoint import Checkpoint
-from salt_train.compute import Compute
-from salt_train.config import Stage, TrainConfig, difference
-from salt_train.dataset import Dataset
+from salt_train.config import TrainConfig, difference
+from salt_train.dataset import Dataset, Indices
 from salt_train.distributed import World
 from salt_train.errors import CheckpointError, TrainError
 from salt_train.folds import Split
 from salt_train.history import History, line
-from salt_train.losses import salt_tiles, total_loss
-from salt_train.model import Logits, SaltNet
+from salt_train.learner import Learner
 from salt_train.pseudo import Pseudo
 from salt_train.schedule import cycle_ends, learning_rate, snapshots, stage_at
 
 LAST, BEST, PREDICTIONS = "last.pth", "best.pth", "validation.npz"
-
-Indices = npt.NDArray[np.int64]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +49,7 @@ class RunOptions:
 
 
 class Trainer:
-    """State of one run: weights, averaged weights, optimiser, finished epochs."""
+    """One run: the learner, the data it learns from, and how far it has come."""
 
     def __init__(
         self, config: TrainConfig, options: RunOptions, data: Dataset, pseudo: Pseudo | None = None
@@ -80,16 +74,12 @@ class Trainer:
                 config, pseudo_sha256=more.sha256, pseudo_fraction=pseudo.fraction
             )
         self.config = config
-        self.compute = Compute(config, self.world.device(options.device))
-        torch.manual_seed(config.seed)
+        self.data_sha256 = data.sha256
+        self.learner = Learner(config, options.device, self.world)
         self.start_sha256 = ""
-        self.model = SaltNet(config.model).to(self.compute.device)
-        self.model.to(memory_format=self.compute.layout)  # type: ignore[call-overload]
-        self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
-        self.parallel = self.world.parallel(self.world.synchronised(self.model))
         self.epoch = 0
         self.scored = False
-        self.optimizer = self._fresh_optimizer(config.stages[0])
+        self.random = torch.Generator()
         self.best = float("-inf")
         self.history = History(options.out)
 
@@ -124,18 +114,18 @@ class Trainer:
                 f"the run in {self.options.out} has other settings: "
                 f"{difference(checkpoint.config, self.config)}; repeat them or give another --out"
             )
-        if checkpoint.scores.get("split_sha256") != self.split.sha256:
-            raise CheckpointError("the data or its folds have changed since this run began")
+        for what, now in (("split", self.split.sha256), ("data", self.data_sha256)):
+            if checkpoint.scores.get(f"{what}_sha256") != now:
+                raise CheckpointError(
+                    f"the {what} of the run in {self.options.out} was another: tiles, masks or "
+                    "folds have changed since it began; bring them back or give another --out"
+                )
         if checkpoint.run is None:
             raise CheckpointError("this checkpoint was stripped of what resuming needs")
         self.epoch = checkpoint.epoch
         self.scored = "score" in checkpoint.scores
         self.start_sha256 = checkpoint.scores["start_sha256"]
-        self.model.load_state_dict(checkpoint.run["model"])
-        self.average.load_state_dict(checkpoint.weights)
-        self.optimizer = self._fresh_optimizer(stage_at(self.config, self.epoch - 1)[0])
-        self.optimizer.load_state_dict(checkpoint.run["optimizer"])
-        self.compute.scaler.load_state_dict(checkpoint.run["scaler"])
+        self.learner.restore(checkpoint, stage_at(self.config, self.epoch - 1)[0])
         self.history.rows = list(checkpoint.history)
         self.best = max((r["score"] for r in checkpoint.history if "score" in r), default=self.best)
 
@@ -145,123 +135,92 @@ class Trainer:
             self.split.write(self.options.out)
         if self.config.encoder_weights:
             path = weights.fetch(self.config.encoder_weights, self.config.model.depth)
-            self.start_sha256 = weights.load_file(self.model.encoder, path)
+            self.start_sha256 = weights.load_file(self.learner.model.encoder, path)
         if self.config.init_weights:
             first = checkpoints.load(Path(self.config.init_weights))
             name = self.config.init_weights
             self.split.check_unseen(first.scores, self.config.fold, f"{name} is", "start from")
-            self.start_sha256 = weights.load_checkpoint(self.model, first, name)
-        self.average.load_state_dict(self.model.state_dict())
-
-    def _fresh_optimizer(self, stage: Stage) -> torch.optim.Optimizer:
-        return optimizer.build(self.model, stage, self.config.weight_decay)
+            self.start_sha256 = weights.load_checkpoint(self.learner.model, first, name)
+        self.learner.average.load_state_dict(self.learner.model.state_dict())
 
     def _epoch(self) -> dict[str, Any]:
         started = time.perf_counter()
         stage, within = stage_at(self.config, self.epoch)
         if within == 0:
-            self.optimizer = self._fresh_optimizer(stage)
+            self.learner.begin(stage)
         # Everything random in an epoch comes from (seed, epoch): a resumed run draws the same.
-        torch.manual_seed(self.config.seed * 100_003 + self.epoch)
-        losses = [self._step(step, batch) for step, batch in enumerate(self._batches())]
+        # Order and augmentation are drawn apart from dropout, which is each process's own.
+        seed = self.config.seed * 100_003 + self.epoch
+        self.random.manual_seed(seed)
+        torch.manual_seed(seed + self.world.rank)
+        batches = list(self._order())
+        losses = [self._step(step, batch) for step, batch in enumerate(self._shown(batches))]
         seconds = time.perf_counter() - started
-        self._average_epoch(stage, within)
+        self.learner.end_epoch(stage, within, self.train_data.tiles)
         self.epoch += 1
         row: dict[str, Any] = {
             "epoch": self.epoch,
             "loss_name": stage.loss,
             "loss": float(np.mean(losses)),
-            "tiles_per_s": len(losses) * self.config.batch_size / seconds,
-            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "tiles_per_s": sum(map(len, batches)) / seconds,
+            "learning_rate": self.learner.optimizer.param_groups[0]["lr"],
         }
         due = self.epoch % self.options.validate_every == 0 or self.epoch == self.config.epochs
         if due and self.world.first:
-            prediction = evaluate.predict(self.average, self.validation_data.tiles, "none")
+            prediction = evaluate.predict(self.learner.average, self.validation_data.tiles, "none")
             row |= evaluate.brief(prediction, self.validation_data, self._default_decision)
         return row | {"seconds": time.perf_counter() - started}
 
-    def _batches(self) -> Iterator[Indices]:
+    def _order(self) -> Iterator[Indices]:
+        """Batches of an epoch; tiles that do not fill a last one are left out of it."""
         size = min(self.config.batch_size, len(self.train_data))
-        order = torch.randperm(len(self.train_data)).numpy()
+        order = torch.randperm(len(self.train_data), generator=self.random).numpy()
+        for start in range(0, self.steps_per_epoch * size, size):
+            yield order[start : start + size]
+
+    def _shown(self, batches: list[Indices]) -> Iterable[Indices]:
+        """The batches, with a progress bar beside them."""
         hidden = None if self.options.progress is None else not self.options.progress
-        bar = tqdm(
-            range(self.steps_per_epoch),
+        return tqdm(
+            batches,
             desc=f"epoch {self.epoch + 1}/{self.config.epochs}",
             disable=hidden if self.world.first else True,
             leave=False,
         )
-        for step in bar:
-            yield order[step * size : (step + 1) * size]
 
     def _step(self, step: int, batch: Indices) -> float:
         stage, _ = stage_at(self.config, self.epoch)
         rate = learning_rate(self.config, self.epoch, step, self.steps_per_epoch)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        tiles, masks = self._drawn(batch)
-        with self.compute.autocast():
-            logits: Logits = self.parallel(tiles.contiguous(memory_format=self.compute.layout))
-        loss = self._loss(logits, masks, stage)
-        value = float(self.world.sum(loss.detach()) / self.world.size)
-        if not np.isfinite(value):
+        number = self.epoch * self.steps_per_epoch + step
+        try:
+            return self.learner.step(*self._drawn(batch), stage, rate, number)
+        except TrainError as error:
             names = ", ".join(self.train_data.ids[index] for index in batch)
             raise TrainError(
-                f"loss is {value} at epoch {self.epoch + 1}, step {step + 1}, tiles {names}; "
-                "lower the learning rate (--set stages.0.learning_rate=...) or use --precision fp32"
-            )
-        self._update(loss, stage, self.epoch * self.steps_per_epoch + step)
-        return value
+                f"{error} at epoch {self.epoch + 1}, step {step + 1}, tiles {names}; lower the "
+                f"learning rate (--set stages.{self.config.stages.index(stage)}.learning_rate=...) "
+                "or use --precision fp32"
+            ) from error
 
     def _drawn(self, batch: Indices) -> tuple[Tensor, Tensor]:
         """What this process has of a batch, augmented: tiles [b, 1, H, W], masks [b, H, W]."""
         part = self.world.part(len(batch))
-        changes = augment.draw(len(batch), self.config.augment, torch.default_generator)
-        mine, device = batch[part], self.compute.device
+        changes = augment.draw(len(batch), self.config.augment, self.random)
+        mine, device = batch[part], self.learner.compute.device
         tiles = evaluate.to_input(self.train_data.tiles[mine], device)
         masks = torch.from_numpy(self.train_data.masks[mine]).to(device).float()
         return augment.apply(tiles, masks, changes.part(part))
-
-    def _loss(self, logits: Logits, masks: Tensor, stage: Stage) -> Tensor:
-        """The part's loss, so weighted that the mean over processes is the whole batch's."""
-        mine = salt_tiles(masks)
-        share = mine * self.world.size / self.world.sum(mine).clamp(min=1.0)
-        loss = total_loss(logits, masks, stage, self.config.judge_weight, share)
-        if self.world.size == 1:
-            return loss
-        # Every weight takes part even where no tile has salt: the others wait for its gradient.
-        outputs = (logits.mask, *logits.levels)
-        return loss + 0.0 * torch.stack([output.sum() for output in outputs]).sum()
-
-    def _update(self, loss: Tensor, stage: Stage, step: int) -> None:
-        scaler = self.compute.scaler
-        self.optimizer.zero_grad()
-        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        scaler.step(self.optimizer)
-        scaler.update()
-        if stage.average == "ema" and self.config.ema_decay:
-            decay = optimizer.ema_decay(self.config.ema_decay, step)
-            optimizer.blend(self.average, self.model, decay)
-
-    def _average_epoch(self, stage: Stage, within: int) -> None:
-        """What the average takes from a finished epoch, where it does not follow the steps."""
-        if stage.average == "swa":
-            optimizer.blend(self.average, self.model, within / (within + 1))
-            optimizer.refresh_statistics(
-                self.average, self.train_data.tiles, self.config.batch_size
-            )
-        elif not self.config.ema_decay:
-            optimizer.blend(self.average, self.model, 0.0)
 
     def _save(self, row: dict[str, Any]) -> None:
         """Best first: a run killed in between repeats the epoch and saves both again."""
         self.history.add(row)
         # Until the run is scored as deployed, at its end, there is no "score".
-        measured = {"score_without_tta": row["score"]} if "score" in row else {}
+        measured = {"score_in_training": row["score"]} if "score" in row else {}
         plain = Checkpoint(
             config=self.config,
             epoch=self.epoch,
             scores=self._origin() | measured,
-            weights=dict(self.average.state_dict()),
+            weights=dict(self.learner.average.state_dict()),
             history=tuple(self.history.rows),
             decision=self._default_decision,
         )
@@ -273,22 +232,18 @@ class Trainer:
         if stage.snapshots and cycle_ends(stage, within):
             name = f"snapshot-{snapshots(self.config, self.epoch - 1)}.pth"
             checkpoints.save(plain, self.options.out / name)
-        run = {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scaler": self.compute.scaler.state_dict(),
-        }
-        checkpoints.save(dataclasses.replace(plain, run=run), self.options.out / LAST)
+        resumable = dataclasses.replace(plain, run=self.learner.state())
+        checkpoints.save(resumable, self.options.out / LAST)
 
     def _finish(self) -> None:
         """Score the last averaged weights as deployed and choose threshold and gate for them."""
         data, default = self.validation_data, self._default_decision
-        prediction = evaluate.predict(self.average, data.tiles, "hflip")
-        plain = evaluate.predict(self.average, data.tiles, "none")
+        prediction = evaluate.predict(self.learner.average, data.tiles, "hflip")
+        plain = evaluate.predict(self.learner.average, data.tiles, "none")
         scores = calibrate.final_scores(prediction, plain, data, default)
         scored = dataclasses.replace(
             checkpoints.load(self.options.out / LAST),
-            scores=self._origin() | scores,
+            scores=self._origin() | scores | {calibrate.CHOSEN_ON: calibrate.OWN_FOLD},
             decision=calibrate.choose(prediction, data.masks, default),
         )
         prediction.save(self.options.out / PREDICTIONS, data.ids)
@@ -302,6 +257,7 @@ class Trainer:
     def _origin(self) -> dict[str, Any]:
         """What a score was measured on."""
         return {
+            "data_sha256": self.data_sha256,
             "split_sha256": self.split.sha256,
             "split_tiles": len(self.split.ids),
             "split_seed": self.config.split_seed,

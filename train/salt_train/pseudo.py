@@ -19,8 +19,10 @@ import numpy.typing as npt
 from salt_infer.errors import SaltError
 from salt_infer.labels import Labels, read_column
 from salt_infer.tiles import open_tiles
+from salt_train.calibrate import CHOSEN_ON, OTHER_FOLDS
 from salt_train.dataset import Dataset, read_tiles
 from salt_train.errors import ConfigError, DataError
+from salt_train.evaluate import Decision
 from salt_train.folds import Split, coverage_class
 
 
@@ -136,8 +138,23 @@ def _check_origin(path: Path, sha256: str, split: Split, fold: int) -> None:
     report = _report(path)
     if report.get("out_sha256") != sha256:
         raise DataError(f"{path} is not the file that its report describes; run salt-infer again")
-    for origin in _origins(path, report):
+    origins = _origins(path, report)
+    for origin in origins:
         split.check_unseen(origin, fold, f"{path} was labelled by", "label with")
+    if any(origin.get(CHOSEN_ON) != OTHER_FOLDS for origin in origins):
+        _check_decision(path, report)
+
+
+def _check_decision(path: Path, report: dict[str, Any]) -> None:
+    """Refuse a threshold or gate that was chosen by the labels of the tiles held out here."""
+    contract, used = report["model"]["contract"], report.get("options", {})
+    for name, neutral in dataclasses.asdict(Decision()).items():
+        if used.get(name) == contract.get(name) != neutral:
+            raise DataError(
+                f"{path} was labelled with a {name} of {used.get(name)}, which was chosen on the "
+                "tiles that this run validates on; label with --threshold "
+                f"{Decision().threshold:g} --gate {Decision().gate:.3g}"
+            )
 
 
 def _origins(path: Path, report: dict[str, Any]) -> list[dict[str, Any]]:

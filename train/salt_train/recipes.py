@@ -88,6 +88,8 @@ _SWA = replace(_LOVASZ, epochs=30, learning_rate=3e-4, average="swa")
 def rescaled(config: TrainConfig, epochs: int) -> TrainConfig:
     """The same stages in another number of epochs altogether, cycles in proportion.
 
+    A stage keeps its number of whole cycles; epochs that they leave over go to the stage before.
+
     Raises:
         ConfigError: fewer epochs than stages.
     """
@@ -102,17 +104,26 @@ def rescaled(config: TrainConfig, epochs: int) -> TrainConfig:
         later = len(stages) - 1 - index
         ends.append(min(max(round(total * factor), ends[-1] + 1), epochs - later))
     lengths = [end - start for start, end in itertools.pairwise(ends)]
+    cycles = [_cycles(stage, length) for stage, length in zip(stages, lengths, strict=True)]
+    for index in reversed(range(1, len(stages))):
+        over = lengths[index] % (cycles[index] or 1)
+        lengths[index] -= over
+        lengths[index - 1] += over
+    while cycles[0] and lengths[0] % cycles[0]:  # nothing before it
+        cycles[0] -= 1
+    parts = zip(stages, lengths, cycles, strict=True)
     return replace(
         config,
         stages=tuple(
-            replace(
-                stage,
-                epochs=length,
-                cycle_epochs=max(1, round(stage.cycle_epochs * factor)) if stage.cyclic else 0,
-            )
-            for stage, length in zip(stages, lengths, strict=True)
+            replace(stage, epochs=length, cycle_epochs=length // count if count else 0)
+            for stage, length, count in parts
         ),
     )
+
+
+def _cycles(stage: Stage, epochs: int) -> int:
+    """Cycles of a stage when it gets another length; 0 for one without."""
+    return min(epochs, max(1, round(stage.epochs / stage.cycle_epochs))) if stage.cyclic else 0
 
 
 def _judged(stage: Stage, *others: Stage) -> TrainConfig:
@@ -202,6 +213,15 @@ def picture(config: TrainConfig) -> str:
     return "\n".join([title, *chart.columns(rates)])
 
 
+# Settings that follow from options which do more than set them.
+_ELSEWHERE = {
+    "fold": "--fold",
+    "recipe": "--recipe",
+    "pseudo_fraction": "--pseudo-fraction",
+    "pseudo_sha256": "--pseudo-labels",
+}
+
+
 def override(config: TrainConfig, assignments: Sequence[str]) -> TrainConfig:
     """Change settings by their path in the stored JSON.
 
@@ -218,7 +238,11 @@ def override(config: TrainConfig, assignments: Sequence[str]) -> TrainConfig:
         if not equals:
             raise ConfigError(f"{assignment!r} sets nothing; expected a form like model.width=16")
         _set(value, path.split("."), text, path)
-    return TrainConfig.from_json(value)
+    changed = TrainConfig.from_json(value)
+    for name, option in _ELSEWHERE.items():
+        if getattr(changed, name) != getattr(config, name):
+            raise ConfigError(f"{name} is changed by {option}, not by --set")
+    return changed
 
 
 def _set(value: Any, keys: list[str], text: str, path: str) -> None:

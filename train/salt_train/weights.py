@@ -9,12 +9,11 @@ import torch
 from torch import Tensor
 
 from salt_train.checkpoint import Checkpoint, build_model, read
-from salt_train.config import ModelConfig
+from salt_train.config import IMAGENET, ModelConfig
 from salt_train.encoder import Encoder
 from salt_train.errors import CheckpointError
 from salt_train.model import SaltNet
 
-IMAGENET = "imagenet"
 TORCHVISION_WIDTH = 64
 _SERVER = "https://download.pytorch.org/models"
 # ImageNet-1k weights (V1) by depth; the name ends in the first digits of the sha256.
@@ -34,12 +33,13 @@ def fetch(name: str, depth: int) -> Path:
     if name != IMAGENET:
         return Path(name)
     file = _FILES[depth]
+    digest = file.partition("-")[2].partition(".")[0]
     cached = Path(torch.hub.get_dir()) / "checkpoints" / file
     if not cached.exists():
         cached.parent.mkdir(parents=True, exist_ok=True)
         try:
-            torch.hub.download_url_to_file(f"{_SERVER}/{file}", str(cached), progress=False)
-        except OSError as error:
+            torch.hub.download_url_to_file(f"{_SERVER}/{file}", str(cached), digest, progress=False)
+        except (OSError, RuntimeError) as error:  # RuntimeError: the digest is another
             raise CheckpointError(
                 f"{_SERVER}/{file} could not be downloaded ({error}); fetch it on a machine with "
                 f"a network, copy it here and give --encoder-weights {file}"
@@ -89,8 +89,15 @@ def load(encoder: Encoder, state: dict[str, Tensor], name: str) -> None:
     except RuntimeError as error:
         raise CheckpointError(
             f"{name} does not fit this encoder; expected torchvision's ResNet of the same depth, "
-            f"and width {TORCHVISION_WIDTH}: {error}"
+            f"and width {TORCHVISION_WIDTH}; {_first_faults(error)}"
         ) from error
+
+
+def _first_faults(error: RuntimeError, count: int = 3) -> str:
+    """The start of torch's list, which has a line for every tensor."""
+    faults = [line.strip() for line in str(error).splitlines()[1:]]
+    more = f" and {len(faults) - count} more" if len(faults) > count else ""
+    return "; ".join(fault[:200] for fault in faults[:count]) + more
 
 
 def load_checkpoint(model: SaltNet, checkpoint: Checkpoint, name: str) -> str:
