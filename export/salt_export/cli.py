@@ -8,7 +8,8 @@ from typing import Any, get_args
 import click
 
 from salt_export import graph, job
-from salt_export.job import Job, Precision, TargetName
+from salt_export.job import Job
+from salt_export.targets import Precision, TargetName
 
 _PATH = click.Path(path_type=Path)
 
@@ -18,8 +19,8 @@ _PATH = click.Path(path_type=Path)
 @click.argument("model", type=_PATH, metavar="MODEL.onnx")
 @click.option(
     "--target", type=click.Choice(get_args(TargetName)), default="portable", show_default=True,
-    help="What the file is for: portable is dense fp32, cpu gated fp32, cuda and tensorrt dense "
-    "fp16.",
+    help="What the file is for: portable is dense fp32, cpu gated (int8 with --calibrate), cuda "
+    "and tensorrt dense fp16.",
 )  # fmt: skip
 @click.option(
     "--gated/--dense", default=None,
@@ -35,8 +36,18 @@ _PATH = click.Path(path_type=Path)
     help="ONNX operator set.",
 )  # fmt: skip
 @click.option(
+    "--calibrate", type=_PATH, metavar="PATH",
+    help="Tiles to measure int8's ranges on; 300 of them are chosen.",
+)  # fmt: skip
+@click.option(
+    "--max-drop", type=click.FloatRange(0.0, 1.0), default=job.MAX_DROP, show_default=True,
+    metavar="F",
+    help="Score that int8 may lose on --verify-images with --labels; sensitive layers stay in fp32 "
+    "until it holds. Without labels the masks in fp32 stand in, and ten times as much may differ.",
+)  # fmt: skip
+@click.option(
     "--verify-images", type=_PATH, metavar="PATH",
-    help="Tiles to verify the file on; default: synthetic ones.",
+    help="Tiles to verify the file on; default: those of --calibrate, or synthetic ones.",
 )  # fmt: skip
 @click.option(
     "--labels", type=_PATH, metavar="PATH",
@@ -53,7 +64,7 @@ def cli(checkpoints: tuple[Path, ...], verify_only: bool, **request: Any) -> Non
     """Write checkpoints as the ONNX file MODEL, once it is proven to compute the same. Several
     checkpoints become one ensemble.
     """
-    asked = Job(checkpoints=checkpoints, **request)
+    asked = Job(checkpoints=checkpoints, say=click.echo, **request)
     done = job.verify(asked) if verify_only else job.export(asked)
     for line in done.lines(asked.model):
         click.echo(line)

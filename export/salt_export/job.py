@@ -6,16 +6,19 @@ import dataclasses
 import datetime
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+import onnx
 
-from salt_export import cost, graph, parity, provenance
+from salt_export import cost, graph, guard, int8, parity, provenance, targets
 from salt_export.cost import Cost
-from salt_export.errors import ExportError
-from salt_export.parity import Parity, Tolerance
+from salt_export.errors import ExportError, ParityError
+from salt_export.guard import Found, Guard
+from salt_export.parity import Parity, Tiles
+from salt_export.targets import TOLERANCES, Precision, Target, TargetName
 from salt_infer.contract import ModelContract
 from salt_infer.files import check_output, write_whole
 from salt_infer.labels import Labels
@@ -27,38 +30,9 @@ from salt_train.checkpoint import Checkpoint
 from salt_train.evaluate import Decision
 from salt_train.model import SaltNet
 
-Precision = Literal["fp32", "fp16"]
-TargetName = Literal["portable", "cpu", "cuda", "tensorrt"]
-
-LABELLED_TILES = 400  # tiles that the score is compared on: seconds, and enough to see a loss
-
-
-@dataclasses.dataclass(frozen=True)
-class Target:
-    """What a device profits from.
-
-    Attributes:
-        gated: decode only tiles that pass the gate. TensorRT cannot: the number of tiles that pass
-            is only known when the graph runs.
-        precision: arithmetic of the networks.
-    """
-
-    gated: bool
-    precision: Precision
-
-
-TARGETS: dict[TargetName, Target] = {
-    "portable": Target(gated=False, precision="fp32"),
-    "cpu": Target(gated=True, precision="fp32"),
-    "cuda": Target(gated=False, precision="fp16"),
-    "tensorrt": Target(gated=False, precision="fp16"),
-}
-# How far a file of each precision may be from the network in float32. In float16 a weight is off by
-# up to 2^-11 of itself; over some forty layers a pixel near the threshold moves by about 0.01.
-TOLERANCES: dict[str, Tolerance] = {
-    "fp32": parity.FP32,
-    "fp16": Tolerance(probability=0.05, flipped=1e-3),
-}
+COMPARED_TILES = 400  # tiles that scores are compared on: seconds, and enough to see a loss
+CALIBRATION_POOL = 1200  # tiles that those to calibrate on are chosen from
+MAX_DROP = 0.003
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,10 +45,13 @@ class Job:
         target: device that the file is meant for.
         gated, precision: override the target's.
         opset: ONNX operator set.
-        verify_images: tiles to verify on; synthetic ones if None.
+        calibrate: tiles to measure int8's ranges on; needed for int8.
+        max_drop: of the score, that int8 may cost.
+        verify_images: tiles to verify on; synthetic ones if None, or those to calibrate on.
         labels: their true masks.
         report: where to write what was done as JSON.
         overwrite: replace files that exist.
+        say: takes lines about the progress.
     """
 
     checkpoints: tuple[Path, ...]
@@ -83,10 +60,13 @@ class Job:
     gated: bool | None = None
     precision: Precision | None = None
     opset: int = graph.OPSET
+    calibrate: Path | None = None
+    max_drop: float = MAX_DROP
     verify_images: Path | None = None
     labels: Path | None = None
     report: Path | None = None
     overwrite: bool = False
+    say: Callable[[str], None] = print
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,21 +97,29 @@ def export(job: Job) -> Done:
         CheckpointError, ExportError, ParityError: nothing is left at ``job.model``.
         UsageError: an output exists, or a path cannot be used.
     """
-    inputs = (*job.checkpoints, job.verify_images, job.labels)
+    inputs = (*job.checkpoints, job.calibrate, job.verify_images, job.labels)
     check_output(job.model, ".onnx", inputs, job.overwrite)
     if job.report:
         check_output(job.report, ".json", inputs, job.overwrite)
     loaded, models = _load(job)
-    wanted = _resolved(job)
+    wanted = targets.resolve(job.target, job.gated, job.precision, job.calibrate is not None)
     networks = graph.halved(models) if wanted.precision == "fp16" else models
     proto = graph.build(networks, wanted.gated, job.opset)
     spent = _cost(models)
     contract = _contract(job, loaded, wanted, graph.opset(proto), spent)
-    with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder) / job.model.name
+    proofs: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if wanted.precision == "int8":
+            held = _quantised(job, wanted, proto, contract, folder)
+            proto, proofs = held.proto, {"int8": held.to_json()}
+            job.say(held.line())
+        elif wanted.precision == "fp16":
+            proofs = {"half": _rounded(job, models, networks, contract)}
+        draft = folder / job.model.name
         draft.write_bytes(graph.with_contract(proto, contract))
         found = _verified(job, models, draft, contract)
-    contract = dataclasses.replace(contract, verification=found.to_json())
+    contract = dataclasses.replace(contract, verification=found.to_json() | proofs)
     data = graph.with_contract(proto, contract)
     write_whole(job.model, data, job.overwrite)
     done = Done(contract, found, spent, len(data))
@@ -167,19 +155,45 @@ def _load(job: Job) -> tuple[list[Checkpoint], list[SaltNet]]:
     return loaded, [checkpoints.build_model(each) for each in loaded]
 
 
-def _resolved(job: Job) -> Target:
-    """The target with what was asked for instead."""
-    preset = TARGETS[job.target]
-    wanted = Target(
-        gated=preset.gated if job.gated is None else job.gated,
-        precision=job.precision or preset.precision,
-    )
-    if job.target == "tensorrt" and wanted.gated:
-        raise ExportError(
-            "TensorRT takes no gated file: how many tiles pass the gate is only known when the "
-            "graph runs; leave out --gated"
+def _quantised(
+    job: Job, wanted: Target, proto: onnx.ModelProto, contract: ModelContract, folder: Path
+) -> Found:
+    """The graph in int8, its loss kept within bounds."""
+    assert job.calibrate is not None
+    pool, _ = _read(job.calibrate, None, CALIBRATION_POOL)
+    tiles, truth = _read(job.verify_images or job.calibrate, job.labels, COMPARED_TILES)
+    decision = Decision(contract.threshold, contract.gate)
+    limits = Guard(pool, tiles, truth, decision, job.max_drop, job.say)
+
+    def finish(quantised: onnx.ModelProto) -> bytes:
+        return graph.with_contract(quantised, contract)
+
+    return guard.search(proto, int8.STYLES[wanted.int8], limits, finish, folder)
+
+
+def _rounded(
+    job: Job, models: list[SaltNet], halved: list[SaltNet], contract: ModelContract
+) -> dict[str, Any]:
+    """What float16 itself does, whatever the file."""
+    tiles, _ = _tiles(job)
+    decision = Decision(contract.threshold, contract.gate)
+    reference, rounded = (graph.DenseGraph(each).eval() for each in (models, halved))
+    found = parity.rounding(reference, rounded, tiles, decision)
+    share = found["pixels_flipped"] / found["pixels"]
+    limit = TOLERANCES["fp16"]
+    if found["probability_max"] > limit.probability or share > limit.flipped:
+        raise ParityError(
+            f"in float16 the network itself differs by {found['probability_max']:.3g} in "
+            f"probability and flips a share of {share:.2g} of the pixels, expected at most "
+            f"{limit.probability:g} and {limit.flipped:g}; use --precision fp32; nothing was "
+            "written"
         )
-    return wanted
+    job.say(
+        f"float16 rounded at every step, {found['tiles']} tiles: probability within "
+        f"{found['probability_max']:.2g}, {found['pixels_flipped']} of {found['pixels']} pixels "
+        "flipped"
+    )
+    return found
 
 
 def _verified(job: Job, models: list[SaltNet], path: Path, contract: ModelContract) -> Parity:
@@ -190,20 +204,26 @@ def _verified(job: Job, models: list[SaltNet], path: Path, contract: ModelContra
     return found
 
 
-def _tiles(job: Job) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]:
+def _tiles(job: Job) -> tuple[Tiles, Tiles | None]:
     """Tiles to verify on and, where there are labels, their masks."""
-    if job.verify_images is None:
+    path = job.verify_images or job.calibrate
+    if path is None:
         if job.labels:
             raise ExportError("--labels are of tiles; give these with --verify-images")
         return synthetic.draw(parity.TILES, seed=0).tiles, None
-    count = LABELLED_TILES if job.labels else parity.TILES
-    with open_tiles(job.verify_images) as source:
-        chosen = source.tiles[:count]
+    return _read(path, job.labels, COMPARED_TILES if job.labels else parity.TILES)
+
+
+def _read(path: Path, labels: Path | None, count: int) -> tuple[Tiles, Tiles | None]:
+    """At most ``count`` tiles, evenly from among all, and their masks where there are labels."""
+    with open_tiles(path) as source:
+        step = max(1.0, len(source.tiles) / count)
+        chosen = [source.tiles[int(index)] for index in np.arange(0, len(source.tiles), step)]
         tiles = dataset.read_tiles(source, chosen)
-    if job.labels is None:
+    if labels is None:
         return tiles, None
-    with Labels(job.labels) as labels:
-        return tiles, labels.masks([tile.id for tile in chosen])
+    with Labels(labels) as masks:
+        return tiles, masks.masks([tile.id for tile in chosen])
 
 
 def _cost(models: list[SaltNet]) -> Cost:

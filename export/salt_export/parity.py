@@ -21,6 +21,7 @@ from salt_train.evaluate import Decision, Prediction
 BATCH_SIZES = (1, 2, 7, 64)
 VIEWS = (1, 2)
 TILES = max(BATCH_SIZES)  # tiles to verify on
+HALF_TILES = 32  # a CPU without float16 arithmetic takes about a second for each
 
 Tiles = npt.NDArray[np.uint8]  # [N, 101, 101]
 
@@ -128,6 +129,45 @@ def compare(
     for batch in _batches(tiles):
         _compare_shape(reference, session, batch, apart)
     return _as_deployed(reference, session, tiles, decision, masks, apart)
+
+
+def rounding(
+    reference: nn.Module, halved: nn.Module, tiles: Tiles, decision: Decision
+) -> dict[str, Any]:
+    """What float16 does to the network, with arithmetic that rounds after every operator. ONNX
+    Runtime on a CPU does not: it computes a float16 file in float32.
+
+    Args:
+        reference: the dense graph in float32.
+        halved: the same with networks in float16.
+        tiles: uint8 [M, 101, 101]; the first HALF_TILES of them are used, without the flip.
+        decision: threshold and gate.
+
+    Returns:
+        Largest and mean difference of pixels' probabilities, pixels and how many flip, tiles.
+
+    Raises:
+        ParityError: float16 overflows.
+    """
+    apart, flipped = _Difference(), 0
+    few = tiles[:HALF_TILES, None]
+    for start in range(0, len(few), BATCH_SIZES[-2]):
+        batch = few[start : start + BATCH_SIZES[-2]]
+        seen, expected = (Prediction(*_network(each, batch)) for each in (halved, reference))
+        apart.add(seen.probability, expected.probability)
+        flipped += int(np.count_nonzero(_drawn(seen, decision) != _drawn(expected, decision)))
+    return {
+        "tiles": len(few),
+        "probability_max": apart.probability,
+        "probability_mean": apart.total / apart.count,
+        "pixels": apart.count,
+        "pixels_flipped": flipped,
+    }
+
+
+def _drawn(prediction: Prediction, decision: Decision) -> npt.NDArray[np.bool_]:
+    """Masks of tiles in one view."""
+    return Prediction(prediction.probability[:, 0], prediction.salt).masks(decision)
 
 
 class _Difference:

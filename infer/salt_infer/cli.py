@@ -33,11 +33,11 @@ _SHARE = _Share(0.0, 1.0)
 
 @click.command("salt-infer", epilog="Exit codes: 0 done; 1 failed; 2 bad usage; 3 bad tiles.")
 @click.option(
-    "--images", type=_PATH, required=True, metavar="PATH",
+    "--images", type=_PATH, metavar="PATH",
     help="Directory (searched recursively) or .zip of 101x101 PNG tiles.",
 )  # fmt: skip
 @click.option(
-    "--out", type=_PATH, required=True, metavar="FILE.csv",
+    "--out", type=_PATH, metavar="FILE.csv",
     help="Submission to write: id,rle_mask, sorted by id.",
 )  # fmt: skip
 @click.option("--model", "-m", type=_PATH, metavar="FILE", help="Model; default: the shipped one.")
@@ -77,14 +77,24 @@ _SHARE = _Share(0.0, 1.0)
     "--labels", type=_PATH, metavar="PATH",
     help="True masks to score against: CSV of id,rle_mask, or directory or .zip of PNGs.",
 )  # fmt: skip
+@click.option(
+    "--describe", is_flag=True, help="Show what the model is and what proved it, and stop."
+)
 @click.version_option(package_name="salt-toolkit")
 @click.pass_context
-def cli(context: click.Context, /, progress: bool | None, **request: Any) -> None:
+def cli(context: click.Context, /, progress: bool | None, describe: bool, **request: Any) -> None:
     """Find salt in seismic tiles and write the masks as run-length strings."""
+    if not describe:
+        console.require(context, "images", "out")
     # The runtime takes a while to import: --help and usage errors do not wait for it.
     with console.importing():
+        from salt_infer.describe import describe as described
         from salt_infer.job import Job, run
+        from salt_infer.session import ModelSession, default_model
 
+    if describe:
+        click.echo(described(ModelSession(request["model"] or default_model())))
+        return
     with Bar("salt-infer", progress) as bar:
         report = run(Job(**request), bar)
     for line in report.lines():

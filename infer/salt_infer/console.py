@@ -74,3 +74,14 @@ def importing() -> Iterator[None]:
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     """SIGTERM unwinds like Ctrl-C does, so that temporary files go away."""
     sys.exit(TERMINATED)
+
+
+def require(context: click.Context, *names: str) -> None:
+    """Ask for options that only some uses of a command need.
+
+    Raises:
+        click.MissingParameter: one was not given.
+    """
+    for option in context.command.params:
+        if option.name in names and context.params[option.name] is None:
+            raise click.MissingParameter(ctx=context, param=option)

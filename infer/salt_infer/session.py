@@ -80,6 +80,16 @@ class ModelSession:
         """The execution provider in first place."""
         return str(self._session.get_providers()[0])
 
+    @property
+    def inputs(self) -> list[str]:
+        """Name, element type and shape of each input."""
+        return [_signature(node) for node in self._session.get_inputs()]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Name, element type and shape of each output."""
+        return [_signature(node) for node in self._session.get_outputs()]
+
     def run(
         self, tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None
     ) -> BatchResult:
@@ -178,6 +188,11 @@ def _check_io(session: onnxruntime.InferenceSession, contract: ModelContract, pa
         seen = {node.name: (node.type, [_fixed(size) for size in node.shape]) for node in nodes}
         if seen != expected:
             raise ContractError(f"{path} has {kind} {seen}, its contract promises {expected}")
+
+
+def _signature(node: Any) -> str:
+    kind = str(node.type).removeprefix("tensor(").removesuffix(")")
+    return f"{node.name} {kind} [{', '.join(map(str, node.shape))}]"
 
 
 def _fixed(size: int | str | None) -> int | None:

@@ -98,5 +98,8 @@ def test_half_precision_computes_in_halves_and_speaks_in_floats(
     assert path.stat().st_size < 0.6 * dense_model.stat().st_size
     session = ModelSession(path)  # which checks the types of inputs and outputs
     assert session.contract.precision == "fp16"
+    half = session.contract.verification["half"]
+    assert (half["tiles"], half["pixels"]) == (32, 32 * 101 * 101)
+    assert 1e-6 < half["probability_max"] < 0.05  # it really rounds
     whole = ModelSession(dense_model).run(TILES[:, None], 0.0)
     assert 0 < np.abs(session.run(TILES[:, None], 0.0).probability - whole.probability).max() < 0.05

@@ -111,13 +111,17 @@ def cli(
 ) -> None:  # fmt: skip
     """Train a network on labelled 101x101 tiles and write checkpoints to --out."""
     if check_data:
-        context.exit(_check(_given("--data", data)))
+        console.require(context, "data")
+        assert data is not None
+        context.exit(_check(data))
     pseudo = _pseudo(pseudo_labels, pseudo_images, pseudo_fraction)
     config = _config(fold, pseudo, **request)
     if dry_run:
         click.echo(_shown(config))
         return
-    data, out = _given("--data", data), _given("--out", out)
+    console.require(context, "data", "out")
+    assert data is not None
+    assert out is not None
     if threads:
         torch.set_num_threads(threads)
     world = World.join(device)
@@ -137,12 +141,6 @@ def cli(
         world.leave()
     if world.first:
         click.echo(result)
-
-
-def _given(option: str, value: Path | None) -> Path:
-    if value is None:
-        raise click.UsageError(f"Missing option '{option}'.")
-    return value
 
 
 def _check(data: Path) -> int:

@@ -1,0 +1,263 @@
+"""The int8 file that keeps the score: calibration compared, sensitive layers left in float32."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from salt_export import int8
+from salt_export.errors import ParityError
+from salt_export.int8 import METHODS, Method, Prepared, Style
+from salt_infer import metric, views
+from salt_infer.session import ModelSession
+from salt_train.evaluate import Decision
+from salt_train.folds import coverage_class
+
+CALIBRATION_TILES = 300
+RANKING_TILES = 64  # to tell sensitive layers from others
+MAX_FLOAT = 0.5  # share of layers left in float32 beyond which a file is not worth being int8
+# Of tiles without labels the float32 masks stand in for the truth. Most changes of a mask make it
+# better as often as worse, so that the score moves by a tenth of the disagreement or less.
+AGREEMENT_FACTOR = 10.0
+
+Tiles = npt.NDArray[np.uint8]  # [N, 101, 101]
+Masks = npt.NDArray[np.bool_]  # [N, 101, 101]
+Finish = Callable[[onnx.ModelProto], bytes]  # a graph to the bytes of a file that runs
+
+
+@dataclasses.dataclass(frozen=True)
+class Guard:
+    """What an int8 file has to stand up to.
+
+    Attributes:
+        calibration: tiles to measure ranges on.
+        tiles: tiles to compare masks on.
+        truth: their true masks, or None: the float32 file's masks then stand in.
+        decision: threshold and gate.
+        max_drop: of the score; without labels ten times as much disagreement is let pass.
+        say: takes lines about the progress.
+    """
+
+    calibration: Tiles
+    tiles: Tiles
+    truth: npt.NDArray[np.uint8] | None
+    decision: Decision
+    max_drop: float
+    say: Callable[[str], None] = lambda _: None
+
+    @property
+    def limit(self) -> float:
+        """Largest drop that is let pass, as it is measured."""
+        return self.max_drop * (AGREEMENT_FACTOR if self.truth is None else 1.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Drop:
+    """Score lost against the float32 file, tile by tile: mean with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """An int8 graph that passed, and how it came about.
+
+    Attributes:
+        proto: the graph.
+        method: calibration that lost least.
+        drops: score lost by each calibration, with every layer in int8.
+        in_float: layers left in float32, most sensitive first.
+        drop: score lost by the graph.
+        labelled: against true masks; else against the float32 file's.
+        tiles, calibration_tiles: how many.
+        limit: largest drop let pass.
+        layers: quantised convolutions, those in float included.
+    """
+
+    proto: onnx.ModelProto
+    method: Method
+    drops: dict[str, float]
+    in_float: tuple[str, ...]
+    drop: Drop
+    labelled: bool
+    tiles: int
+    calibration_tiles: int
+    limit: float
+    layers: int
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the graph, for the contract."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        del fields["proto"]
+        drop = dataclasses.asdict(self.drop)
+        return fields | {"drop": drop, "in_float": list(self.in_float)}
+
+    def line(self) -> str:
+        """The same for people."""
+        against = "labels" if self.labelled else "the float32 masks"
+        return (
+            f"int8 by {self.method}, {len(self.in_float)} of {self.layers} convolutions in float32:"
+            f" score {-self.drop.mean:+.4f} ({-self.drop.high:+.4f} to {-self.drop.low:+.4f}) "
+            f"against {against} of {self.tiles} tiles, down to {-self.limit:+.4f} allowed"
+        )
+
+
+def search(
+    proto: onnx.ModelProto, style: Style, guard: Guard, finish: Finish, folder: Path
+) -> Found:
+    """Quantise a graph so that the score holds.
+
+    Args:
+        proto: in float32.
+        style: the device's.
+        guard: what to stand up to.
+        finish: makes a file of a graph.
+        folder: for files on the way.
+
+    Raises:
+        ParityError: half of the layers in float32 do not suffice; lists them.
+    """
+    trial = _Trial(guard, finish, folder)
+    trial.reference = trial.masks(proto)
+    sample = stratified(guard.calibration, trial.run(proto, guard.calibration))
+    prepared = int8.prepare(proto, folder)
+    ranges = {method: int8.calibrate(prepared, sample, method, folder) for method in METHODS}
+    drops: dict[str, float] = {}
+    for method in METHODS:
+        graph = int8.quantize(prepared, ranges[method], method, style)
+        drops[method] = trial.drop(graph).mean
+        guard.say(f"int8 by {method}: score {-drops[method]:+.4f}")
+    best = min(METHODS, key=drops.__getitem__)
+    make = _Make(prepared, ranges[best], best, style)
+    graph, in_float, drop = _relaxed(make, trial, guard)
+    return Found(
+        proto=graph,
+        method=best,
+        drops=drops,
+        in_float=in_float,
+        drop=drop,
+        labelled=guard.truth is not None,
+        tiles=len(guard.tiles),
+        calibration_tiles=len(sample),
+        limit=guard.limit,
+        layers=len(prepared.layers),
+    )
+
+
+def stratified(tiles: Tiles, masks: Masks, count: int = CALIBRATION_TILES) -> Tiles:
+    """At most ``count`` tiles, evenly over the coverage of their masks."""
+    order = np.argsort(coverage_class(masks), kind="stable")
+    step = max(1.0, len(tiles) / count)
+    chosen = order[np.floor(np.arange(0, len(tiles), step)).astype(int)]
+    return np.ascontiguousarray(tiles[np.sort(chosen)])
+
+
+@dataclasses.dataclass(frozen=True)
+class _Make:
+    """Quantises with some layers in float32."""
+
+    prepared: Prepared
+    ranges: Path
+    method: Method
+    style: Style
+
+    def __call__(self, in_float: Collection[str] = ()) -> onnx.ModelProto:
+        return int8.quantize(self.prepared, self.ranges, self.method, self.style, in_float)
+
+
+class _Trial:
+    """Runs graphs as they would be deployed and compares their masks."""
+
+    def __init__(self, guard: Guard, finish: Finish, folder: Path) -> None:
+        self.guard, self._finish = guard, finish
+        self._path = folder / "trial.onnx"
+        self.reference: Masks = np.zeros((0, 0, 0), bool)
+
+    def masks(self, proto: onnx.ModelProto) -> Masks:
+        return self.run(proto, self.guard.tiles)
+
+    def run(self, proto: onnx.ModelProto, tiles: Tiles) -> Masks:
+        """Masks as deployed: flip, threshold, gate."""
+        probability, salt = self._predicted(proto, tiles)
+        decision = self.guard.decision
+        return (probability > decision.threshold) & (salt > decision.gate)[:, None, None]
+
+    def _predicted(
+        self, proto: onnx.ModelProto, tiles: Tiles
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        self._path.write_bytes(self._finish(proto))
+        session = ModelSession(self._path)
+        probability, salt = [], []
+        for start in range(0, len(tiles), RANKING_TILES):
+            stacked = views.make(tiles[start : start + RANKING_TILES], "hflip")
+            result = session.run(stacked, gate=-1.0)
+            probability.append(views.merge(result.probability, "hflip"))
+            salt.append(result.salt)
+        return np.concatenate(probability), np.concatenate(salt)
+
+    def drop(self, proto: onnx.ModelProto) -> Drop:
+        """Score lost against the float32 file, paired by tile."""
+        masks = self.masks(proto)
+        truth = self.reference if self.guard.truth is None else self.guard.truth
+        before, after = (metric.score(truth, each).per_tile for each in (self.reference, masks))
+        lost = before - after
+        low, high = metric.interval(lost)
+        return Drop(float(lost.mean()), low, high)
+
+    def error(self, proto: onnx.ModelProto, expected: npt.NDArray[np.float32]) -> float:
+        """Mean difference of pixels' probabilities on a few tiles."""
+        seen, _ = self._predicted(proto, self.guard.tiles[:RANKING_TILES])
+        return float(np.abs(seen - expected).mean())
+
+    def few(self, proto: onnx.ModelProto) -> npt.NDArray[np.float32]:
+        """Probabilities on the same few tiles."""
+        return self._predicted(proto, self.guard.tiles[:RANKING_TILES])[0]
+
+
+def _relaxed(
+    make: _Make, trial: _Trial, guard: Guard
+) -> tuple[onnx.ModelProto, tuple[str, ...], Drop]:
+    """Leave layers in float32, the most sensitive first, until the score holds."""
+    graph = make()
+    drop = trial.drop(graph)
+    if drop.mean <= guard.limit:
+        return graph, (), drop
+    ranking = _ranked(make, trial)
+    most = int(len(ranking) * MAX_FLOAT)
+    names = [name for name, _ in ranking]
+    for count in range(1, most + 1):
+        graph = make(names[:count])
+        drop = trial.drop(graph)
+        guard.say(f"{names[count - 1]} in float32 too: score {-drop.mean:+.4f}")
+        if drop.mean <= guard.limit:
+            return graph, tuple(names[:count]), drop
+    raise ParityError(
+        f"int8 loses {drop.mean:.4f} of the score with the {most} most sensitive of "
+        f"{len(names)} convolutions in float32, expected at most {guard.limit:g}; calibrate on "
+        f"more tiles like those to come, or give a larger --max-drop; nothing was written\n"
+        + _table(ranking)
+    )
+
+
+def _ranked(make: _Make, trial: _Trial) -> list[tuple[str, float]]:
+    """Layers with how far probabilities move when each alone is in int8, farthest first."""
+    layers = list(make.prepared.layers)
+    expected = trial.few(make(layers))
+    alone = {
+        layer: trial.error(make([other for other in layers if other != layer]), expected)
+        for layer in layers
+    }
+    return sorted(alone.items(), key=lambda item: -item[1])
+
+
+def _table(ranking: Sequence[tuple[str, float]]) -> str:
+    lines = [f"  {error:.5f}  {layer}" for layer, error in ranking]
+    return "\n".join(["mean change of a pixel's probability with one convolution in int8:", *lines])

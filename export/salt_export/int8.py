@@ -1,0 +1,212 @@
+"""A float32 graph to int8, as quantize and dequantize nodes around what runs in int8.
+
+The trunk alone is quantised: from the first convolution to the one before the last. Padding and
+normalisation before it, logits and what follows them, and the judge stay in float32. Quantisation
+itself is ONNX Runtime's (https://onnxruntime.ai/docs/performance/model-optimizations/).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import logging
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnxruntime import quantization
+from onnxruntime.quantization import calibrate as runtime
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from salt_infer.contract import GATE, TILES
+
+Method = Literal["minmax", "entropy", "percentile"]
+METHODS: tuple[Method, ...] = get_args(Method)
+
+BATCH = 8  # tiles at once: every activation of every tile of it is in memory
+# Logits near the threshold decide: 8 bits are too coarse for them.
+_KEPT_IN_FLOAT = ("judge_head.", "head.last.")
+# Of other operators the first input alone carries activations; the rest are shapes and indices.
+_JOINING = frozenset({"Add", "Concat", "Div", "Mul", "Sub"})
+
+_CALIBRATORS: dict[Method, tuple[quantization.CalibrationMethod, dict[str, Any]]] = {
+    "minmax": (quantization.CalibrationMethod.MinMax, {}),
+    # 128 steps stand for the values of 512 bins; ONNX Runtime's default of 128 bins clips nothing.
+    "entropy": (quantization.CalibrationMethod.Entropy, {"num_bins": 512}),
+    "percentile": (
+        quantization.CalibrationMethod.Percentile, {"percentile": 99.99, "symmetric": False},
+    ),
+}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Style:
+    """How a device wants its int8.
+
+    Attributes:
+        activations: type of activations; weights are int8, symmetric, with a scale a channel.
+        symmetric: activations too have no zero point.
+        bias: biases are int32, or stay in float32.
+    """
+
+    activations: quantization.QuantType
+    symmetric: bool
+    bias: bool
+
+
+# x86 multiplies unsigned by signed bytes; TensorRT wants no zero points and refuses int32 biases.
+STYLES = {
+    "cpu": Style(quantization.QuantType.QUInt8, symmetric=False, bias=True),
+    "tensorrt": Style(quantization.QuantType.QInt8, symmetric=True, bias=False),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A float32 model, ready to be quantised.
+
+    Attributes:
+        path: where it lies, constants folded and shapes inferred.
+        float_nodes: names of nodes that are never quantised.
+        layers: name of each convolution's weight -> name of its node, those that are quantised.
+    """
+
+    path: Path
+    float_nodes: tuple[str, ...]
+    layers: dict[str, str]
+
+
+def prepare(proto: onnx.ModelProto, folder: Path) -> Prepared:
+    """Fold and infer what quantisation needs; the file goes into ``folder``."""
+    source, path = folder / "float32.onnx", folder / "prepared.onnx"
+    onnx.save(proto, source)
+    quant_pre_process(source, path, skip_symbolic_shape=True)
+    nodes = list(onnx.load(path).graph.node)
+    trunk = {node.name for node in nodes if node.op_type == "Conv" and not _kept_in_float(node)}
+    inside = _between(nodes, trunk)
+    return Prepared(
+        path,
+        tuple(node.name for node in nodes if node.name not in inside),
+        {_layer(node): node.name for node in nodes if node.name in trunk},
+    )
+
+
+def calibrate(
+    prepared: Prepared, tiles: npt.NDArray[np.uint8], method: Method, folder: Path
+) -> Path:
+    """Measure the range of every activation; the file with it goes into ``folder``.
+
+    Args:
+        prepared: the model.
+        tiles: uint8 [N, 101, 101].
+        method: how the range follows from the values seen.
+        folder: for files.
+    """
+    kind, options = _CALIBRATORS[method]
+    augmented = str(folder / f"{method}.onnx")
+    with _quiet():
+        calibrator = quantization.create_calibrator(
+            prepared.path, None, augmented, kind, extra_options=options
+        )
+        gated = GATE in {each.name for each in calibrator.infer_session.get_inputs()}
+        for start in range(0, len(tiles), BATCH):
+            calibrator.collect_data(_Reader(tiles[start : start + BATCH], gated))
+        ranges = folder / f"{method}.json"
+        runtime.save_tensors_data(calibrator.compute_data(), ranges)
+    return ranges
+
+
+def quantize(
+    prepared: Prepared, ranges: Path, method: Method, style: Style, in_float: Collection[str] = ()
+) -> onnx.ModelProto:
+    """Insert the quantize and dequantize nodes.
+
+    Args:
+        prepared: the model.
+        ranges: what :func:`calibrate` gave.
+        method: the one it was made with.
+        style: the device's.
+        in_float: layers to leave in float32 as well.
+    """
+    excluded = [*prepared.float_nodes, *(prepared.layers[name] for name in in_float)]
+    output = ranges.with_suffix(".int8.onnx")
+    with _quiet():
+        quantization.quantize_static(
+            prepared.path,
+            output,
+            per_channel=True,
+            activation_type=style.activations,
+            weight_type=quantization.QuantType.QInt8,
+            nodes_to_exclude=excluded,
+            calibrate_method=_CALIBRATORS[method][0],
+            calibration_cache_path=ranges,
+            extra_options={"ActivationSymmetric": style.symmetric, "QuantizeBias": style.bias},
+        )
+    proto = onnx.load(output)
+    onnx.checker.check_model(proto, full_check=True)
+    return proto
+
+
+class _Reader(quantization.CalibrationDataReader):  # type: ignore[misc]  # untyped base
+    """One batch of tiles, a view each; a gated model decodes them all."""
+
+    def __init__(self, tiles: npt.NDArray[np.uint8], gated: bool) -> None:
+        self._feeds: dict[str, Any] | None = {TILES: tiles[:, None]}
+        if gated:
+            self._feeds[GATE] = np.array(-1, np.float32)
+
+    def get_next(self) -> dict[str, Any] | None:
+        feeds, self._feeds = self._feeds, None
+        return feeds
+
+
+def _kept_in_float(node: onnx.NodeProto) -> bool:
+    return any(part in node.input[1] for part in _KEPT_IN_FLOAT)
+
+
+def _layer(node: onnx.NodeProto) -> str:
+    """The module whose weight a convolution has, such as ``models.0.encoder.conv1``."""
+    return str(node.input[1]).removesuffix(".weight")
+
+
+def _between(nodes: list[onnx.NodeProto], marks: set[str]) -> set[str]:
+    """Names of nodes that activations reach from a marked node and that lead to one; those too."""
+    after = _reached(nodes, marks)
+    return after & _reached([_reversed(node) for node in reversed(nodes)], marks)
+
+
+def _reached(nodes: list[onnx.NodeProto], marks: set[str]) -> set[str]:
+    """Nodes, in topological order, that are marked or take activations from one that is."""
+    reached: set[str] = set()
+    values: set[str] = set()
+    for node in nodes:
+        if node.name in marks or values & set(_activations(node)):
+            reached.add(node.name)
+            values.update(node.output)
+    return reached
+
+
+def _activations(node: onnx.NodeProto) -> list[str]:
+    return list(node.input if node.op_type in _JOINING else node.input[:1])
+
+
+def _reversed(node: onnx.NodeProto) -> onnx.NodeProto:
+    """The node with its activations going the other way."""
+    return onnx.helper.make_node("Concat", list(node.output), _activations(node), node.name)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """ONNX Runtime prints its progress, and logs advice for its authors on the root logger."""
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)

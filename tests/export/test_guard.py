@@ -1,0 +1,191 @@
+"""The whole way to an int8 file, with a network that suffers from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from salt_export import guard, int8
+from salt_export.errors import ExportError, ParityError
+from salt_export.guard import stratified
+from salt_export.job import Job, export
+from salt_infer.session import ModelSession
+from salt_train import checkpoint as checkpoints
+from salt_train import optimizer, synthetic
+
+BLOCK = "decoder.blocks.2.body"  # convolution, normalisation, ReLU, convolution
+DATA = synthetic.draw(64, seed=6)
+
+
+@pytest.fixture(scope="module")
+def tiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("guard")
+    synthetic.write(DATA, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def settled(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small network with statistics that fit its weights: one that tells tiles apart."""
+    checkpoint = checkpoints.load(tiny_checkpoint)
+    model = checkpoints.build_model(checkpoint)
+    optimizer.refresh_statistics(model, DATA.tiles, batch_size=32)
+    path = tmp_path_factory.mktemp("settled") / "settled.pth"
+    checkpoints.save(dataclasses.replace(checkpoint, weights=model.state_dict()), path)
+    return path
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entropy takes by far the longest; test_int8 has it."""
+    monkeypatch.setattr(guard, "METHODS", ("minmax", "percentile"))
+
+
+def int8_job(checkpoint: Path, model: Path, tiles: Path, **changes: object) -> Job:
+    said: list[str] = []
+    job = Job(
+        (checkpoint,), model, target="cpu", calibrate=tiles / "tiles",
+        verify_images=tiles / "tiles", labels=tiles / "masks", say=said.append,
+    )  # fmt: skip
+    return dataclasses.replace(job, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick")
+def test_an_int8_file_is_published_with_its_proof(
+    settled: Path, tiles: Path, tmp_path: Path
+) -> None:
+    path, report = tmp_path / "cpu.onnx", tmp_path / "cpu.json"
+    done = export(int8_job(settled, path, tiles, max_drop=0.02, report=report))
+    contract = ModelSession(path).contract
+    assert contract == done.contract
+    assert (contract.precision, contract.gated) == ("int8", True)
+    proof = contract.verification["int8"]
+    assert proof["labelled"] is True
+    assert proof["tiles"] == proof["calibration_tiles"] == len(DATA)
+    assert set(proof["drops"]) == {"minmax", "percentile"}
+    assert proof["method"] in proof["drops"]
+    drop = proof["drop"]
+    assert drop["low"] <= drop["mean"] <= drop["high"]
+    assert drop["mean"] <= proof["limit"] == 0.02
+    lost = done.parity.score_of_network - done.parity.score  # type: ignore[operator]
+    assert lost == pytest.approx(drop["mean"], abs=1e-3)  # the network's is torch's, not a file's
+    assert json.loads(report.read_text())["contract"]["verification"]["int8"] == proof
+    portable = tmp_path / "portable.onnx"
+    export(Job((settled,), portable))
+    assert path.stat().st_size < 0.6 * portable.stat().st_size
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick")
+def test_without_labels_the_float_masks_stand_in(
+    settled: Path, tiles: Path, tmp_path: Path
+) -> None:
+    job = int8_job(
+        settled, tmp_path / "trt.onnx", tiles, target="tensorrt", precision="int8",
+        verify_images=None, labels=None, max_drop=0.05,
+    )  # fmt: skip
+    done = export(job)
+    proof = done.contract.verification["int8"]
+    assert proof["labelled"] is False
+    assert proof["limit"] == pytest.approx(0.5)
+    assert 0 <= proof["drop"]["mean"] <= 0.5
+    assert done.contract.gated is False
+
+
+def hurt(checkpoint: Path, out: Path, factor: float = 3e4) -> Path:
+    """The same function in float: one channel of a block's inside is made huge, and small again by
+    the convolution after it. In 8 bits a tensor nothing is left of its other channels.
+    """
+    old = checkpoints.load(checkpoint)
+    weights = {name: value.clone() for name, value in old.weights.items()}
+    # The channel that is least often zero behind the ReLU.
+    loudest = int(weights[f"{BLOCK}.1.bias"].argmax())
+    for part in ("weight", "bias"):
+        weights[f"{BLOCK}.1.{part}"][loudest] *= factor
+    weights[f"{BLOCK}.3.weight"][:, loudest] /= factor
+    checkpoints.save(dataclasses.replace(old, weights=weights), out)
+    return out
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick")
+def test_sensitive_layers_are_found_and_left_in_float(
+    settled: Path, tiles: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    job = int8_job(
+        hurt(settled, tmp_path / "hurt.pth"), tmp_path / "x.onnx", tiles, max_drop=0.02,
+        say=said.append,
+    )  # fmt: skip
+    proof = export(job).contract.verification["int8"]
+    assert min(proof["drops"].values()) > 0.02
+    assert {f"models.0.{BLOCK}.0", f"models.0.{BLOCK}.3"} <= set(proof["in_float"][:3])
+    assert proof["drop"]["mean"] <= 0.02
+    assert f"{proof['in_float'][0]} in float32 too: score" in "\n".join(said)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick")
+def test_what_cannot_be_held_is_not_published(
+    settled: Path, tiles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "MAX_FLOAT", 0.05)
+    job = int8_job(hurt(settled, tmp_path / "hurt.pth"), tmp_path / "x.onnx", tiles, max_drop=0.0)
+    with pytest.raises(ParityError, match="larger --max-drop; nothing was written") as refused:
+        export(job)
+    table = str(refused.value).splitlines()[2:]
+    assert f"models.0.{BLOCK}." in table[0]
+    assert len(table) == 38
+    assert os.listdir(tmp_path) == ["hurt.pth"]
+
+
+def test_a_network_that_overflows_float16_is_not_published(settled: Path, tmp_path: Path) -> None:
+    """ONNX Runtime on a CPU would not notice: it computes a float16 file in float32."""
+    loud = hurt(settled, tmp_path / "loud.pth", factor=1e7)
+    with pytest.raises(ParityError, match="not finite"):
+        export(Job((loud,), tmp_path / "x.onnx", precision="fp16"))
+    assert os.listdir(tmp_path) == ["loud.pth"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"precision": "int8", "calibrate": None}, "int8 needs tiles .* give --calibrate"),
+        ({"target": "cuda", "precision": "int8"}, "no int8 convolutions for CUDA"),
+        ({"target": "cuda"}, "--calibrate is for int8, this file is fp16"),
+        ({"precision": "fp32"}, "--calibrate is for int8, this file is fp32"),
+    ],
+)
+def test_requests_that_make_no_sense(
+    tiny_checkpoint: Path, tiles: Path, tmp_path: Path, changes: dict[str, object], says: str
+) -> None:
+    with pytest.raises(ExportError, match=says):
+        export(int8_job(tiny_checkpoint, tmp_path / "x.onnx", tiles, **changes))
+    assert os.listdir(tmp_path) == []
+
+
+@given(st.integers(1, 700), st.integers(1, 400))
+def test_a_sample_is_spread_over_the_coverage(total: int, count: int) -> None:
+    """Coverage here is the tile's grey value; every class keeps its share, to a tile."""
+    levels = np.arange(total) % 11
+    grown = np.zeros((total, 101, 101), bool)
+    for index, level in enumerate(levels):
+        grown[index].reshape(-1)[: level * 1020] = True
+    tiles = np.repeat(levels.astype(np.uint8), 101 * 101).reshape(total, 101, 101)
+    sample = stratified(tiles, grown, count)
+    assert len(sample) == min(total, count) or abs(len(sample) - count) <= 1
+    kept = np.bincount(sample[:, 0, 0], minlength=11)
+    share = np.bincount(levels, minlength=11) * len(sample) / total
+    assert np.abs(kept - share).max() <= 2
+
+
+def test_every_style_is_a_targets() -> None:
+    assert set(int8.STYLES) == {"cpu", "tensorrt"}

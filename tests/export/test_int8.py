@@ -1,0 +1,136 @@
+"""Quantisation of a small real network: what is in int8, what is not, and in which style."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, numpy_helper
+
+from salt_export import graph, int8
+from salt_export.int8 import METHODS, STYLES, Prepared
+from salt_train import checkpoint as checkpoints
+from salt_train import synthetic
+
+TILES = synthetic.draw(12, seed=4).tiles
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibrated:
+    folder: Path
+    prepared: Prepared
+    ranges: dict[str, Path]
+
+    def quantized(self, style: str, *in_float: str) -> onnx.ModelProto:
+        return int8.quantize(
+            self.prepared, self.ranges["minmax"], "minmax", STYLES[style], in_float
+        )
+
+
+@pytest.fixture(scope="module")
+def calibrated(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Calibrated:
+    folder = tmp_path_factory.mktemp("int8")
+    model = checkpoints.build_model(checkpoints.load(tiny_checkpoint))
+    prepared = int8.prepare(graph.build([model], gated=True), folder)
+    ranges = {"minmax": int8.calibrate(prepared, TILES, "minmax", folder)}
+    return Calibrated(folder, prepared, ranges)
+
+
+def weights_in_int8(proto: onnx.ModelProto) -> set[str]:
+    """Modules whose convolution takes its weight from an int8 tensor."""
+    producers = {node.output[0]: node for node in proto.graph.node}
+    kinds = {each.name: each.data_type for each in proto.graph.initializer}
+    found = set()
+    for node in proto.graph.node:
+        source = producers.get(node.input[1]) if node.op_type == "Conv" else None
+        if source is not None and kinds[source.input[0]] == TensorProto.INT8:
+            assert source.op_type == "DequantizeLinear"
+            found.add(source.input[0].removesuffix("_quantized").removesuffix(".weight"))
+    return found
+
+
+def zero_points(proto: onnx.ModelProto) -> list[np.ndarray]:
+    """Of activations."""
+    values = {each.name: each for each in proto.graph.initializer}
+    nodes = [node for node in proto.graph.node if node.op_type == "QuantizeLinear"]
+    return [numpy_helper.to_array(values[node.input[2]]) for node in nodes]
+
+
+def test_the_trunk_is_quantised_and_nothing_else(calibrated: Calibrated) -> None:
+    found = weights_in_int8(calibrated.quantized("cpu"))
+    assert found == set(calibrated.prepared.layers)
+    names = {name.removeprefix("models.0.") for name in found}
+    assert {"encoder.conv1", "encoder.layer4.1.conv2", "decoder.blocks.0.body.0"} <= names
+    assert not [name for name in names if name.startswith(("judge_head", "head.last"))]
+
+
+def test_what_comes_before_and_after_stays_in_float(calibrated: Calibrated) -> None:
+    """Nothing but the trunk's first convolution takes the padded tile, and no quantised tensor
+    comes after the last convolution, or reaches the judge's layers.
+    """
+    nodes = list(calibrated.quantized("cpu").graph.node)
+    kinds = {node.op_type for node in nodes if node.name in calibrated.prepared.float_nodes}
+    assert {"Pad", "Cast", "Div", "Sigmoid", "NonZero", "DepthToSpace"} <= kinds
+    quantised = {node.input[0] for node in nodes if node.op_type == "QuantizeLinear"}
+    floats = {
+        output
+        for node in nodes
+        if node.name in calibrated.prepared.float_nodes and node.op_type != "Pad"
+        for output in node.output
+    }
+    assert not quantised & floats
+
+
+def test_the_cpu_gets_unsigned_activations(calibrated: Calibrated) -> None:
+    points = zero_points(calibrated.quantized("cpu"))
+    assert {point.dtype for point in points} == {np.dtype(np.uint8)}
+    assert any(point for point in points)
+
+
+def test_tensorrt_gets_no_zero_points_and_no_integer_biases(calibrated: Calibrated) -> None:
+    proto = calibrated.quantized("tensorrt")
+    points = zero_points(proto)
+    assert {point.dtype for point in points} == {np.dtype(np.int8)}
+    assert not any(point for point in points)
+    assert TensorProto.INT32 not in {each.data_type for each in proto.graph.initializer}
+    assert weights_in_int8(proto) == set(calibrated.prepared.layers)
+
+
+def test_weights_have_a_scale_a_channel_and_no_zero_point(calibrated: Calibrated) -> None:
+    values = {
+        each.name: numpy_helper.to_array(each)
+        for each in calibrated.quantized("cpu").graph.initializer
+    }
+    name = "models.0.encoder.layer1.0.conv1.weight"
+    assert values[f"{name}_quantized"].dtype == np.int8
+    assert values[f"{name}_scale"].shape == (16,)
+    assert not values[f"{name}_zero_point"].any()
+
+
+def test_layers_are_left_in_float(calibrated: Calibrated) -> None:
+    left = list(calibrated.prepared.layers)[3:5]
+    found = weights_in_int8(calibrated.quantized("cpu", *left))
+    assert found == set(calibrated.prepared.layers) - set(left)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_ranges_of_every_method_quantise(
+    calibrated: Calibrated, tmp_path: Path, method: int8.Method
+) -> None:
+    ranges = int8.calibrate(calibrated.prepared, TILES[:4], method, tmp_path)
+    proto = int8.quantize(calibrated.prepared, ranges, method, STYLES["cpu"])
+    assert weights_in_int8(proto) == set(calibrated.prepared.layers)
+
+
+def test_the_same_tiles_give_the_same_graph(calibrated: Calibrated, tmp_path: Path) -> None:
+    again = int8.calibrate(calibrated.prepared, TILES, "minmax", tmp_path)
+    assert again.read_text() == calibrated.ranges["minmax"].read_text()
+    one, two = (
+        int8.quantize(calibrated.prepared, ranges, "minmax", STYLES["cpu"])
+        for ranges in (calibrated.ranges["minmax"], again)
+    )
+    assert one.SerializeToString(deterministic=True) == two.SerializeToString(deterministic=True)

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from salt_infer.cli import cli
+from salt_infer.describe import describe
+from salt_infer.session import ModelSession
+
+
+def said(*arguments: object) -> str:
+    result = CliRunner().invoke(cli, [str(each) for each in arguments], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_a_file_tells_what_it_is_and_what_proved_it(gated_model: Path) -> None:
+    text = said("--model", gated_model, "--describe")
+    session = ModelSession(gated_model)
+    contract = session.contract
+    lines = text.splitlines()
+    assert lines[0] == f"{gated_model}: {gated_model.stat().st_size / 1e6:.1f} MB, fp32 gated"
+    assert f"sha256 {session.sha256}" in lines
+    assert contract.architecture in lines
+    assert f"threshold {contract.threshold:g}, gate {contract.gate:.3g}, tta hflip" in lines
+    assert "  tiles uint8 [N, V, 101, 101]" in lines
+    assert "  gate float []" in lines
+    assert "  salt float [N]" in lines
+    assert f"  score {contract.validation['score']:.4g}" in lines
+    assert f"  pixels {contract.verification['pixels']}" in lines
+    assert f"  {contract.checkpoints[0]}" in lines
+
+
+def test_without_a_model_it_is_the_shipped_one() -> None:
+    assert said("--describe").splitlines()[0].startswith(str(Path("infer/salt_infer").absolute()))
+
+
+def test_an_ensemble_lists_its_members(dense_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = ModelSession(dense_model)
+    own = dict(session.contract.validation)
+    members = {"members": [own, own | {"fold": 3}]}
+    session.contract = dataclasses.replace(session.contract, validation=members)
+    lines = describe(session).splitlines()
+    first, second = lines.index("  members 1"), lines.index("  members 2")
+    assert lines[first:second].count("    fold 0") == lines[second:].count("    fold 3") == 1
+
+
+def test_nothing_else_is_asked_for(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, ["--images", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "Missing option '--out'" in result.output
