@@ -18,7 +18,16 @@ PACKAGES = {
 MAY_IMPORT = {
     "salt_infer": {"numpy", "PIL", "click", "tqdm", "onnxruntime"},
     "salt_train": {"numpy", "tqdm", "click", "torch", "matplotlib", "salt_infer"},
-    "salt_export": {"numpy", "click", "torch", "onnx", "onnxruntime", "salt_infer", "salt_train"},
+    "salt_export": {
+        "numpy",
+        "click",
+        "torch",
+        "onnx",
+        "onnxruntime",
+        "salt_infer",
+        "salt_train",
+        "tensorrt_rtx_bindings",
+    },
 }
 FILES = [(name, path) for name, root in PACKAGES.items() for path in (root / name).rglob("*.py")]
 

@@ -53,6 +53,11 @@ _PATH = click.Path(path_type=Path)
     "--labels", type=_PATH, metavar="PATH",
     help="True masks of --verify-images: the score is compared too.",
 )  # fmt: skip
+@click.option(
+    "--check-tensorrt", is_flag=True,
+    help="Have TensorRT for RTX build an engine of the file, which needs no GPU; refuse the file "
+    "if it does. Install 'salt-toolkit[tensorrt-check]'.",
+)  # fmt: skip
 @click.option("--report", type=_PATH, metavar="FILE.json", help="Write what was done as JSON.")
 @click.option(
     "--verify-only", is_flag=True,

@@ -12,6 +12,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import onnx
 import torch
@@ -151,6 +152,25 @@ def opset(proto: onnx.ModelProto) -> int:
     """The ONNX operator set that a model really uses."""
     (version,) = (entry.version for entry in proto.opset_import if entry.domain == "")
     return int(version)
+
+
+def check_self_contained(path: Path) -> None:
+    """Refuse a model file whose weights lie elsewhere: what was verified could be exchanged after.
+
+    Raises:
+        ExportError: they do.
+    """
+    proto = onnx.load(path, load_external_data=False)
+    outside = [
+        tensor.name
+        for tensor in proto.graph.initializer
+        if tensor.data_location == onnx.TensorProto.EXTERNAL
+    ]
+    if outside:
+        raise ExportError(
+            f"{path} keeps {outside[0]} and {len(outside) - 1} more tensors in other files; "
+            "expected one file, as salt-export writes it"
+        )
 
 
 def with_contract(proto: onnx.ModelProto, contract: ModelContract) -> bytes:

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from salt_export import int8
+from salt_export import int8, samples
 from salt_export.errors import ParityError
 from salt_export.int8 import METHODS, Method, Prepared, Style
+from salt_export.parity import Tiles
 from salt_infer import metric, views
 from salt_infer.session import ModelSession
 from salt_train.evaluate import Decision
-from salt_train.folds import coverage_class
 
 CALIBRATION_TILES = 300
 RANKING_TILES = 64  # to tell sensitive layers from others
@@ -26,7 +26,6 @@ MAX_FLOAT = 0.5  # share of layers left in float32 beyond which a file is not wo
 # better as often as worse, so that the score moves by a tenth of the disagreement or less.
 AGREEMENT_FACTOR = 10.0
 
-Tiles = npt.NDArray[np.uint8]  # [N, 101, 101]
 Masks = npt.NDArray[np.bool_]  # [N, 101, 101]
 Finish = Callable[[onnx.ModelProto], bytes]  # a graph to the bytes of a file that runs
 
@@ -127,7 +126,9 @@ def search(
     """
     trial = _Trial(guard, finish, folder)
     trial.reference = trial.masks(proto)
-    sample = stratified(guard.calibration, trial.run(proto, guard.calibration))
+    sample = samples.stratified(
+        guard.calibration, trial.run(proto, guard.calibration), CALIBRATION_TILES
+    )
     prepared = int8.prepare(proto, folder)
     ranges = {method: int8.calibrate(prepared, sample, method, folder) for method in METHODS}
     drops: dict[str, float] = {}
@@ -150,14 +151,6 @@ def search(
         limit=guard.limit,
         layers=len(prepared.layers),
     )
-
-
-def stratified(tiles: Tiles, masks: Masks, count: int = CALIBRATION_TILES) -> Tiles:
-    """At most ``count`` tiles, evenly over the coverage of their masks."""
-    order = np.argsort(coverage_class(masks), kind="stable")
-    step = max(1.0, len(tiles) / count)
-    chosen = order[np.floor(np.arange(0, len(tiles), step)).astype(int)]
-    return np.ascontiguousarray(tiles[np.sort(chosen)])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from salt_export import cost, graph, guard, int8, parity, provenance, targets
+from salt_export import cost, graph, guard, int8, parity, provenance, samples, targets, tensorrt
 from salt_export.cost import Cost
 from salt_export.errors import ExportError, ParityError
 from salt_export.guard import Found, Guard
@@ -21,11 +21,9 @@ from salt_export.parity import Parity, Tiles
 from salt_export.targets import TOLERANCES, Precision, Target, TargetName
 from salt_infer.contract import ModelContract
 from salt_infer.files import check_output, write_whole
-from salt_infer.labels import Labels
 from salt_infer.session import ModelSession
-from salt_infer.tiles import open_tiles
 from salt_train import checkpoint as checkpoints
-from salt_train import dataset, synthetic
+from salt_train import synthetic
 from salt_train.checkpoint import Checkpoint
 from salt_train.evaluate import Decision
 from salt_train.model import SaltNet
@@ -49,6 +47,7 @@ class Job:
         max_drop: of the score, that int8 may cost.
         verify_images: tiles to verify on; synthetic ones if None, or those to calibrate on.
         labels: their true masks.
+        check_tensorrt: have TensorRT for RTX build an engine of the file.
         report: where to write what was done as JSON.
         overwrite: replace files that exist.
         say: takes lines about the progress.
@@ -64,6 +63,7 @@ class Job:
     max_drop: float = MAX_DROP
     verify_images: Path | None = None
     labels: Path | None = None
+    check_tensorrt: bool = False
     report: Path | None = None
     overwrite: bool = False
     say: Callable[[str], None] = print
@@ -118,6 +118,7 @@ def export(job: Job) -> Done:
             proofs = {"half": _rounded(job, models, networks, contract)}
         draft = folder / job.model.name
         draft.write_bytes(graph.with_contract(proto, contract))
+        proofs |= _built(job, draft)
         found = _verified(job, models, draft, contract)
     contract = dataclasses.replace(contract, verification=found.to_json() | proofs)
     data = graph.with_contract(proto, contract)
@@ -131,19 +132,21 @@ def verify(job: Job) -> Done:
     """Compare a file that is there with the checkpoints that it says it was made from.
 
     Raises:
-        ExportError: it was made from other checkpoints.
+        ExportError: it was made from other checkpoints, or keeps data in other files.
         ParityError: it computes something else.
     """
     if job.report:
         check_output(job.report, ".json", (*job.checkpoints, job.model), job.overwrite)
     loaded, models = _load(job)
     contract = ModelSession(job.model).contract
+    graph.check_self_contained(job.model)
     given = tuple(each.sha256 for each in loaded)
     if contract.checkpoints != given:
         raise ExportError(
             f"{job.model} was made from checkpoints {_short(contract.checkpoints)}, these are "
             f"{_short(given)}"
         )
+    _built(job, job.model)
     found = _verified(job, models, job.model, contract)
     done = Done(contract, found, _cost(models), job.model.stat().st_size)
     _write_report(job, done)
@@ -160,8 +163,8 @@ def _quantised(
 ) -> Found:
     """The graph in int8, its loss kept within bounds."""
     assert job.calibrate is not None
-    pool, _ = _read(job.calibrate, None, CALIBRATION_POOL)
-    tiles, truth = _read(job.verify_images or job.calibrate, job.labels, COMPARED_TILES)
+    pool, _ = samples.read(job.calibrate, None, CALIBRATION_POOL)
+    tiles, truth = samples.read(job.verify_images or job.calibrate, job.labels, COMPARED_TILES)
     decision = Decision(contract.threshold, contract.gate)
     limits = Guard(pool, tiles, truth, decision, job.max_drop, job.say)
 
@@ -169,6 +172,15 @@ def _quantised(
         return graph.with_contract(quantised, contract)
 
     return guard.search(proto, int8.STYLES[wanted.int8], limits, finish, folder)
+
+
+def _built(job: Job, path: Path) -> dict[str, Any]:
+    """What TensorRT for RTX says of a file, where it was asked."""
+    if not job.check_tensorrt:
+        return {}
+    built = tensorrt.check(path.read_bytes())
+    job.say(built.line())
+    return {"tensorrt_rtx": built.to_json()}
 
 
 def _rounded(
@@ -211,19 +223,7 @@ def _tiles(job: Job) -> tuple[Tiles, Tiles | None]:
         if job.labels:
             raise ExportError("--labels are of tiles; give these with --verify-images")
         return synthetic.draw(parity.TILES, seed=0).tiles, None
-    return _read(path, job.labels, COMPARED_TILES if job.labels else parity.TILES)
-
-
-def _read(path: Path, labels: Path | None, count: int) -> tuple[Tiles, Tiles | None]:
-    """At most ``count`` tiles, evenly from among all, and their masks where there are labels."""
-    with open_tiles(path) as source:
-        step = max(1.0, len(source.tiles) / count)
-        chosen = [source.tiles[int(index)] for index in np.arange(0, len(source.tiles), step)]
-        tiles = dataset.read_tiles(source, chosen)
-    if labels is None:
-        return tiles, None
-    with Labels(labels) as masks:
-        return tiles, masks.masks([tile.id for tile in chosen])
+    return samples.read(path, job.labels, COMPARED_TILES if job.labels else parity.TILES)
 
 
 def _cost(models: list[SaltNet]) -> Cost:

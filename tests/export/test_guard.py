@@ -7,14 +7,10 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from salt_export import guard, int8
 from salt_export.errors import ExportError, ParityError
-from salt_export.guard import stratified
 from salt_export.job import Job, export
 from salt_infer.session import ModelSession
 from salt_train import checkpoint as checkpoints
@@ -170,21 +166,6 @@ def test_requests_that_make_no_sense(
     with pytest.raises(ExportError, match=says):
         export(int8_job(tiny_checkpoint, tmp_path / "x.onnx", tiles, **changes))
     assert os.listdir(tmp_path) == []
-
-
-@given(st.integers(1, 700), st.integers(1, 400))
-def test_a_sample_is_spread_over_the_coverage(total: int, count: int) -> None:
-    """Coverage here is the tile's grey value; every class keeps its share, to a tile."""
-    levels = np.arange(total) % 11
-    grown = np.zeros((total, 101, 101), bool)
-    for index, level in enumerate(levels):
-        grown[index].reshape(-1)[: level * 1020] = True
-    tiles = np.repeat(levels.astype(np.uint8), 101 * 101).reshape(total, 101, 101)
-    sample = stratified(tiles, grown, count)
-    assert len(sample) == min(total, count) or abs(len(sample) - count) <= 1
-    kept = np.bincount(sample[:, 0, 0], minlength=11)
-    share = np.bincount(levels, minlength=11) * len(sample) / total
-    assert np.abs(kept - share).max() <= 2
 
 
 def test_every_style_is_a_targets() -> None:

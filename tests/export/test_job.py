@@ -108,3 +108,13 @@ def test_on_labelled_tiles_the_score_is_compared(tiny_checkpoint: Path, tmp_path
     assert np.datetime64(report["date"].removesuffix("+00:00"))
     with pytest.raises(ExportError, match="give these with --verify-images"):
         export(dataclasses.replace(job, verify_images=None, overwrite=True))
+
+
+def test_weights_in_another_file_are_refused(
+    tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
+) -> None:
+    """What was verified could be exchanged after."""
+    proto = onnx.load(dense_model)
+    onnx.save(proto, tmp_path / "split.onnx", save_as_external_data=True, location="weights.bin")
+    with pytest.raises(ExportError, match="more tensors in other files; expected one file"):
+        verify(Job((tiny_checkpoint,), tmp_path / "split.onnx"))

@@ -1,0 +1,51 @@
+"""Some tiles out of many, the same ones every time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_export.parity import Tiles
+from salt_infer.labels import Labels
+from salt_infer.tiles import open_tiles
+from salt_train import dataset
+from salt_train.folds import coverage_class
+
+
+def evenly(total: int, count: int) -> npt.NDArray[np.int64]:
+    """At most ``count`` of ``total`` indices, ascending, as far apart as they can be."""
+    count = min(total, count)
+    return np.arange(count) * total // max(1, count)
+
+
+def read(path: Path, labels: Path | None, count: int) -> tuple[Tiles, Tiles | None]:
+    """Tiles of a folder or zip, evenly from among all, with their masks where there are labels.
+
+    Args:
+        path: directory or zip.
+        labels: what salt-infer's ``--labels`` takes, or None.
+        count: at most so many.
+
+    Returns:
+        uint8 [N, 101, 101] twice, or None instead of masks.
+
+    Raises:
+        DataError: a tile is bad.
+        LabelError: a tile has no label.
+    """
+    with open_tiles(path) as source:
+        chosen = [source.tiles[index] for index in evenly(len(source.tiles), count)]
+        tiles = dataset.read_tiles(source, chosen)
+    if labels is None:
+        return tiles, None
+    with Labels(labels) as masks:
+        return tiles, masks.masks([tile.id for tile in chosen])
+
+
+def stratified(tiles: Tiles, masks: npt.NDArray[np.bool_], count: int) -> Tiles:
+    """At most ``count`` tiles, evenly over the coverage of their masks, in their order."""
+    order = np.argsort(coverage_class(masks), kind="stable")
+    chosen = np.sort(order[evenly(len(tiles), count)])
+    return np.ascontiguousarray(tiles[chosen])
