@@ -124,8 +124,7 @@ def search(
     Raises:
         ParityError: half of the layers in float32 do not suffice; lists them.
     """
-    trial = _Trial(guard, finish, folder)
-    trial.reference = trial.masks(proto)
+    trial = _Trial(guard, finish, folder, proto)
     sample = samples.stratified(
         guard.calibration, trial.run(proto, guard.calibration), CALIBRATION_TILES
     )
@@ -169,13 +168,12 @@ class _Make:
 class _Trial:
     """Runs graphs as they would be deployed and compares their masks."""
 
-    def __init__(self, guard: Guard, finish: Finish, folder: Path) -> None:
+    def __init__(
+        self, guard: Guard, finish: Finish, folder: Path, reference: onnx.ModelProto
+    ) -> None:
         self.guard, self._finish = guard, finish
         self._path = folder / "trial.onnx"
-        self.reference: Masks = np.zeros((0, 0, 0), bool)
-
-    def masks(self, proto: onnx.ModelProto) -> Masks:
-        return self.run(proto, self.guard.tiles)
+        self._reference = self.run(reference, guard.tiles)
 
     def run(self, proto: onnx.ModelProto, tiles: Tiles) -> Masks:
         """Masks as deployed: flip, threshold, gate."""
@@ -198,20 +196,15 @@ class _Trial:
 
     def drop(self, proto: onnx.ModelProto) -> Drop:
         """Score lost against the float32 file, paired by tile."""
-        masks = self.masks(proto)
-        truth = self.reference if self.guard.truth is None else self.guard.truth
-        before, after = (metric.score(truth, each).per_tile for each in (self.reference, masks))
+        masks = self.run(proto, self.guard.tiles)
+        truth = self._reference if self.guard.truth is None else self.guard.truth
+        before, after = (metric.score(truth, each).per_tile for each in (self._reference, masks))
         lost = before - after
         low, high = metric.interval(lost)
         return Drop(float(lost.mean()), low, high)
 
-    def error(self, proto: onnx.ModelProto, expected: npt.NDArray[np.float32]) -> float:
-        """Mean difference of pixels' probabilities on a few tiles."""
-        seen, _ = self._predicted(proto, self.guard.tiles[:RANKING_TILES])
-        return float(np.abs(seen - expected).mean())
-
     def few(self, proto: onnx.ModelProto) -> npt.NDArray[np.float32]:
-        """Probabilities on the same few tiles."""
+        """Probabilities on a few tiles."""
         return self._predicted(proto, self.guard.tiles[:RANKING_TILES])[0]
 
 
@@ -244,11 +237,11 @@ def _ranked(make: _Make, trial: _Trial) -> list[tuple[str, float]]:
     """Layers with how far probabilities move when each alone is in int8, farthest first."""
     layers = list(make.prepared.layers)
     expected = trial.few(make(layers))
-    alone = {
-        layer: trial.error(make([other for other in layers if other != layer]), expected)
-        for layer in layers
-    }
-    return sorted(alone.items(), key=lambda item: -item[1])
+    moved = []
+    for layer in layers:
+        seen = trial.few(make([other for other in layers if other != layer]))
+        moved.append((layer, float(np.abs(seen - expected).mean())))
+    return sorted(moved, key=lambda item: -item[1])
 
 
 def _table(ranking: Sequence[tuple[str, float]]) -> str:

@@ -9,6 +9,7 @@ what it computes on a device and whether other releases of TensorRT agree is not
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from typing import Any
 
@@ -64,17 +65,18 @@ def check(data: bytes, gpu: str = "SM89") -> Built:
         ExportError: TensorRT for RTX is not installed, or refuses the file; says why.
     """
     rtx = _library()
-    messages = _Messages(rtx)
-    builder = rtx.Builder(messages.logger)
+    logger = _logger(rtx)
+    logger.errors.clear()
+    builder = rtx.Builder(logger)
     network = builder.create_network(1 << int(rtx.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
-    parser = rtx.OnnxParser(network, messages.logger)
+    parser = rtx.OnnxParser(network, logger)
     if not parser.parse(data):
         reasons = [parser.get_error(index).desc() for index in range(parser.num_errors)]
         raise ExportError(_refusal(reasons))
     started = time.perf_counter()
     engine = builder.build_serialized_network(network, _config(rtx, builder, gpu))
     if engine is None:
-        raise ExportError(_refusal(messages.errors))
+        raise ExportError(_refusal(logger.errors))
     seconds = time.perf_counter() - started
     return Built(rtx.__version__, gpu, network.num_layers, int(engine.nbytes), seconds)
 
@@ -99,27 +101,18 @@ def _config(rtx: Any, builder: Any, gpu: str) -> Any:
     return config
 
 
-class _Messages:
-    """Collects what the library would print. It keeps the first logger it is given for good."""
+@functools.cache
+def _logger(rtx: Any) -> Any:
+    """Collects errors in ``errors``. The library keeps the first logger it is given for good."""
 
-    _logger: Any = None
-    errors: list[str] = []  # noqa: RUF012  # of all calls: there is one logger
-
-    def __init__(self, rtx: Any) -> None:
-        if _Messages._logger is None:
-            _Messages._logger = _logger(rtx, self.errors)
-        self.logger = _Messages._logger
-        self.errors.clear()
-
-
-def _logger(rtx: Any, errors: list[str]) -> Any:
     class Logger(rtx.ILogger):  # type: ignore[misc]  # a class of the library that is there
         def __init__(self) -> None:
             rtx.ILogger.__init__(self)
+            self.errors: list[str] = []
 
         def log(self, severity: Any, message: str) -> None:
             if severity <= rtx.ILogger.Severity.ERROR:
-                errors.append(message)
+                self.errors.append(message)
 
     return Logger()
 
