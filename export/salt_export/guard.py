@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from salt_export import int8, samples
+from salt_export import int8, parity, samples
 from salt_export.errors import ParityError
 from salt_export.int8 import METHODS, Method, Prepared, Style
 from salt_export.parity import Tiles
 from salt_infer import metric, views
 from salt_infer.session import ModelSession
-from salt_train.evaluate import Decision
+from salt_train.evaluate import Decision, Prediction
 
 CALIBRATION_TILES = 300
 RANKING_TILES = 64  # to tell sensitive layers from others
@@ -177,22 +177,19 @@ class _Trial:
 
     def run(self, proto: onnx.ModelProto, tiles: Tiles) -> Masks:
         """Masks as deployed: flip, threshold, gate."""
-        probability, salt = self._predicted(proto, tiles)
-        decision = self.guard.decision
-        return (probability > decision.threshold) & (salt > decision.gate)[:, None, None]
+        return self._predicted(proto, tiles).masks(self.guard.decision)
 
-    def _predicted(
-        self, proto: onnx.ModelProto, tiles: Tiles
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    def _predicted(self, proto: onnx.ModelProto, tiles: Tiles) -> Prediction:
         self._path.write_bytes(self._finish(proto))
         session = ModelSession(self._path)
-        probability, salt = [], []
-        for start in range(0, len(tiles), RANKING_TILES):
-            stacked = views.make(tiles[start : start + RANKING_TILES], "hflip")
-            result = session.run(stacked, gate=-1.0)
-            probability.append(views.merge(result.probability, "hflip"))
-            salt.append(result.salt)
-        return np.concatenate(probability), np.concatenate(salt)
+        batches = [
+            parity.whole(session, views.make(tiles[start : start + RANKING_TILES], "hflip"))
+            for start in range(0, len(tiles), RANKING_TILES)
+        ]
+        return Prediction(
+            np.concatenate([each.probability for each in batches]),
+            np.concatenate([each.salt for each in batches]),
+        )
 
     def drop(self, proto: onnx.ModelProto) -> Drop:
         """Score lost against the float32 file, paired by tile."""
@@ -205,7 +202,7 @@ class _Trial:
 
     def few(self, proto: onnx.ModelProto) -> npt.NDArray[np.float32]:
         """Probabilities on a few tiles."""
-        return self._predicted(proto, self.guard.tiles[:RANKING_TILES])[0]
+        return self._predicted(proto, self.guard.tiles[:RANKING_TILES]).probability
 
 
 def _relaxed(

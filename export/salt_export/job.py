@@ -193,7 +193,7 @@ def _rounded(
     found = parity.rounding(reference, rounded, tiles, decision)
     share = found["pixels_flipped"] / found["pixels"]
     limit = TOLERANCES["fp16"]
-    if found["probability_max"] > limit.probability or share > limit.flipped:
+    if not limit.allows(found["probability_max"], share):
         raise ParityError(
             f"in float16 the network itself differs by {found['probability_max']:.3g} in "
             f"probability and flips a share of {share:.2g} of the pixels, expected at most "
