@@ -1,3 +1,23 @@
-"""Masks of salt bodies from seismic tiles, through ONNX Runtime."""
+"""Masks of salt bodies from seismic tiles, through ONNX Runtime.
+
+``SaltModel`` is the whole of it in Python; the command line is a run of the same over files.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from salt_infer.model import Prediction, SaltModel
 
 __version__ = "0.1.0"
+__all__ = ["Prediction", "SaltModel", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the runtime only for those who use it: RLE and score work without one."""
+    if name in ("Prediction", "SaltModel"):
+        from salt_infer import model
+
+        return getattr(model, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

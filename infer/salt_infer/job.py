@@ -15,10 +15,11 @@ from salt_infer import metric, pipeline, rle
 from salt_infer.errors import BadTilesError, LabelError
 from salt_infer.files import check_output, write_whole
 from salt_infer.labels import Labels
+from salt_infer.model import SaltModel
 from salt_infer.pipeline import MaskedBatch, RunOptions, StageClock
 from salt_infer.progress import Watcher
 from salt_infer.report import RunReport, describe_model
-from salt_infer.session import ModelSession, available_cpus, default_model
+from salt_infer.session import available_cpus
 from salt_infer.submission import Submission
 from salt_infer.tiles import BadTile, TileSource, open_tiles
 from salt_infer.views import Tta
@@ -78,7 +79,8 @@ def run(job: Job, watcher: Watcher) -> RunReport:
         labels = stack.enter_context(Labels(job.labels)) if job.labels else None
         if labels:
             labels.check([tile.id for tile in source.tiles])
-        run = _Run(job, ModelSession(job.model or default_model()), submission, watcher)
+        model = SaltModel.load(job.model, threshold=job.threshold, gate=job.gate, tta=job.tta)
+        run = _Run(job, model, submission, watcher)
         run.startup_s = time.perf_counter() - started
         run.carry_out(source)
         digest = submission.publish(job.details)
@@ -102,10 +104,10 @@ class _Run:
     """A job under way: what has been done so far."""
 
     def __init__(
-        self, job: Job, model: ModelSession, submission: Submission, watcher: Watcher
+        self, job: Job, model: SaltModel, submission: Submission, watcher: Watcher
     ) -> None:
         self.job, self.model, self.submission, self.watcher = job, model, submission, watcher
-        self.options = _options(job, model)
+        self.options = _options(job)
         self.clock = StageClock()
         self.bad: list[BadTile] = []
         self.read = self.with_salt = 0
@@ -128,8 +130,8 @@ class _Run:
 
     def _take(self, batch: MaskedBatch) -> None:
         self.submission.add(batch.ids, batch.rle)
-        if batch.confidence is not None:
-            self.submission.add_details(batch.ids, batch.salt, batch.confidence)
+        if batch.decided is not None and batch.confidence is not None:
+            self.submission.add_details(batch.ids, batch.decided.salt, batch.confidence)
         self.read += len(batch.ids)
         self.with_salt += sum(1 for text in batch.rle if text)
         for bad in batch.bad:
@@ -160,8 +162,10 @@ class _Run:
             startup_s=self.startup_s,
             wall_s=self.wall_s,
             busy_s=dict(self.clock.busy_s),
-            model=describe_model(self.model),
-            options=dataclasses.asdict(self.options) | {"on_error": self.job.on_error},
+            model=describe_model(self.model.session),
+            options=dataclasses.asdict(self.model.settings)
+            | dataclasses.asdict(self.options)
+            | {"on_error": self.job.on_error},
         )
 
 
@@ -190,13 +194,5 @@ def _write(report: RunReport, job: Job, again: bool = False) -> None:
         write_whole(job.report, report.to_json().encode(), job.overwrite or again)
 
 
-def _options(job: Job, model: ModelSession) -> RunOptions:
-    contract = model.contract
-    return RunOptions(
-        threshold=contract.threshold if job.threshold is None else job.threshold,
-        gate=contract.gate if job.gate is None else job.gate,
-        tta=job.tta or contract.tta,
-        batch_size=job.batch_size,
-        decode_workers=job.decode_workers or available_cpus(),
-        details=job.details,
-    )
+def _options(job: Job) -> RunOptions:
+    return RunOptions(job.batch_size, job.decode_workers or available_cpus(), job.details)

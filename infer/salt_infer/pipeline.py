@@ -24,11 +24,11 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import confidence, png, rle, views
+from salt_infer import confidence, png, rle
 from salt_infer.errors import TileError
-from salt_infer.session import BatchResult, Cancel, ModelSession
+from salt_infer.model import Decided, SaltModel
+from salt_infer.session import BatchResult, Cancel
 from salt_infer.tiles import BadTile, Tile, TileSource
-from salt_infer.views import Tta
 
 WAKE_S = 0.1  # how long a signal may go unseen
 
@@ -38,20 +38,14 @@ _Out = TypeVar("_Out")
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
-    """How tiles become masks.
+    """How the work is cut up.
 
     Attributes:
-        threshold: a pixel is salt where its mean probability is above this, 0..1.
-        gate: a tile may have salt where the judge's probability is above this, 0..1.
-        tta: test-time augmentation.
         batch_size: tiles a batch.
         decode_workers: threads that read and decode.
         details: work out each tile's confidence.
     """
 
-    threshold: float
-    gate: float
-    tta: Tta
     batch_size: int = 32
     decode_workers: int = 2
     details: bool = False
@@ -64,7 +58,7 @@ class MaskedBatch:
     Attributes:
         ids: of the tiles that could be read.
         rle: their run-length strings.
-        salt: float32 [N], the judge's probability of each.
+        decided: what was decided for them; None where no tile could be read.
         confidence: float32 [N], see :mod:`salt_infer.confidence`; None where it was not asked for
             or no tile could be read.
         bad: tiles of the same group that could not be read.
@@ -72,7 +66,7 @@ class MaskedBatch:
 
     ids: list[str]
     rle: list[str]
-    salt: npt.NDArray[np.float32]
+    decided: Decided | None
     confidence: npt.NDArray[np.float32] | None
     bad: list[BadTile]
 
@@ -106,7 +100,7 @@ class _Ran(NamedTuple):
 
 
 def masks_of(
-    source: TileSource, model: ModelSession, options: RunOptions, clock: StageClock
+    source: TileSource, model: SaltModel, options: RunOptions, clock: StageClock
 ) -> Generator[MaskedBatch]:
     """Yield finished batches in the order of ``source.tiles``.
 
@@ -125,12 +119,11 @@ def masks_of(
         with clock("run"):
             if not decoded.ids:
                 return _Ran(decoded, None)
-            stacked = views.make(decoded.tiles, options.tta)
-            return _Ran(decoded, model.run(stacked, options.gate, cancel))
+            return _Ran(decoded, model.run(decoded.tiles, cancel))
 
     def encode(ran: _Ran) -> MaskedBatch:
         with clock("encode"):
-            return _encode(ran, options)
+            return _encode(ran, model, options)
 
     workers = options.decode_workers
     with _pools((workers, 1, 1), cancel) as (decoders, runner, encoder):
@@ -179,18 +172,20 @@ def _decode(source: TileSource, group: Sequence[Tile]) -> _Decoded:
     return _Decoded(ids, tiles[: len(ids)], bad)
 
 
-def _encode(ran: _Ran, options: RunOptions) -> MaskedBatch:
+def _encode(ran: _Ran, model: SaltModel, options: RunOptions) -> MaskedBatch:
     ids, _, bad = ran.decoded
     if ran.result is None:
-        return MaskedBatch([], [], np.empty(0, dtype=np.float32), None, bad)
-    salt, kept = ran.result.salt, ran.result.kept
-    probability = views.merge(ran.result.probability, options.tta)
-    masks = probability > np.float32(options.threshold)
+        return MaskedBatch([], [], None, None, bad)
+    decided = model.decide(ran.result)
     texts = [""] * len(ids)
-    for index, text in zip(kept.tolist(), rle.encode(masks), strict=True):
+    for index, text in zip(decided.kept.tolist(), rle.encode(decided.masks), strict=True):
         texts[index] = text
-    sure = confidence.of_tiles(salt, kept, probability, masks) if options.details else None
-    return MaskedBatch(ids, texts, salt, sure, bad)
+    sure = _confidence(decided) if options.details else None
+    return MaskedBatch(ids, texts, decided, sure, bad)
+
+
+def _confidence(decided: Decided) -> npt.NDArray[np.float32]:
+    return confidence.of_tiles(decided.salt, decided.kept, decided.probability, decided.masks)
 
 
 @contextlib.contextmanager

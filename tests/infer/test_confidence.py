@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from salt_infer import confidence
+from salt_infer.model import SaltModel
 from salt_infer.pipeline import MaskedBatch, RunOptions, StageClock, masks_of
-from salt_infer.session import ModelSession
 from salt_infer.tiles import open_tiles
 
 Case = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # what of_tiles takes
@@ -95,29 +95,34 @@ def test_a_model_that_gives_nan_is_not_sure() -> None:
     assert result.tolist() == pytest.approx([0.0, 0.9 * 0.9, 0.0])
 
 
-OPTIONS = RunOptions(threshold=0.5, gate=0.0, tta="hflip", batch_size=7, details=True)
+OPTIONS = RunOptions(batch_size=7, details=True)
 
 
-def batches_of(tiles: Path, model: Path, options: RunOptions) -> list[MaskedBatch]:
+def batches_of(
+    tiles: Path, model: Path, gate: float = 0.0, options: RunOptions = OPTIONS
+) -> list[MaskedBatch]:
+    loaded = SaltModel.load(model, gate=gate, threads=1)
     with open_tiles(tiles) as source:
-        return list(masks_of(source, ModelSession(model, threads=1), options, StageClock()))
+        return list(masks_of(source, loaded, options, StageClock()))
 
 
-def details_of(tiles: Path, model: Path, options: RunOptions) -> tuple[np.ndarray, np.ndarray]:
-    batches = batches_of(tiles, model, options)
+def details_of(
+    tiles: Path, model: Path, gate: float = 0.0, options: RunOptions = OPTIONS
+) -> tuple[np.ndarray, np.ndarray]:
+    batches = batches_of(tiles, model, gate, options)
     sure = [batch.confidence for batch in batches if batch.confidence is not None]
-    return np.concatenate([batch.salt for batch in batches]), np.concatenate(sure)
+    salt = [batch.decided.salt for batch in batches if batch.decided is not None]
+    return np.concatenate(salt), np.concatenate(sure)
 
 
 def test_dense_and_gated_models_are_equally_sure(
     tile_folder: Path, dense_model: Path, gated_model: Path
 ) -> None:
     tiles = tile_folder / "tiles"
-    salt, _ = details_of(tiles, dense_model, OPTIONS)
+    salt, _ = details_of(tiles, dense_model)
     middle = float(np.sort(salt)[19:21].mean())
     for gate, kept in ((0.0, 40), (middle, 20), (1.0, 0)):
-        options = dataclasses.replace(OPTIONS, gate=gate)
-        by_dense, by_gated = (details_of(tiles, m, options)[1] for m in (dense_model, gated_model))
+        by_dense, by_gated = (details_of(tiles, m, gate)[1] for m in (dense_model, gated_model))
         assert by_dense.shape == by_gated.shape == (40,)
         np.testing.assert_allclose(by_gated, by_dense, atol=1e-4)
         drawn = np.abs(by_gated - (1 - salt)) > 1e-4
@@ -127,13 +132,15 @@ def test_dense_and_gated_models_are_equally_sure(
 
 def test_it_does_not_depend_on_batches(tile_folder: Path, gated_model: Path) -> None:
     tiles = tile_folder / "tiles"
-    _, expected = details_of(tiles, gated_model, OPTIONS)
+    _, expected = details_of(tiles, gated_model)
     for size in (1, 64):
         options = dataclasses.replace(OPTIONS, batch_size=size)
-        np.testing.assert_allclose(details_of(tiles, gated_model, options)[1], expected, atol=1e-6)
+        np.testing.assert_allclose(
+            details_of(tiles, gated_model, options=options)[1], expected, atol=1e-6
+        )
 
 
 def test_it_costs_nothing_unless_asked_for(tile_folder: Path, gated_model: Path) -> None:
     options = dataclasses.replace(OPTIONS, details=False)
-    batches = batches_of(tile_folder / "tiles", gated_model, options)
+    batches = batches_of(tile_folder / "tiles", gated_model, options=options)
     assert [batch.confidence for batch in batches] == [None] * 6

@@ -10,20 +10,22 @@ import pytest
 
 from salt_infer import rle
 from salt_infer.errors import ModelError
+from salt_infer.model import SaltModel, Settings
 from salt_infer.pipeline import RunOptions, StageClock, masks_of
-from salt_infer.session import BatchResult, Cancel, ModelSession
+from salt_infer.session import BatchResult, Cancel
 from salt_infer.tiles import Tile, open_tiles
 from salt_train import evaluate, synthetic
 from salt_train.checkpoint import build_model, load
 
-OPTIONS = RunOptions(threshold=0.5, gate=0.4, tta="hflip", batch_size=7, decode_workers=2)
+SETTINGS = Settings(threshold=0.5, gate=0.4, tta="hflip")
+OPTIONS = RunOptions(batch_size=7, decode_workers=2)
 
 
 def pool_threads() -> list[str]:
     return [t.name for t in threading.enumerate() if t.name.startswith("ThreadPoolExecutor")]
 
 
-def rows_of(folder: Path, model: ModelSession, options: RunOptions) -> dict[str, str]:
+def rows_of(folder: Path, model: SaltModel, options: RunOptions = OPTIONS) -> dict[str, str]:
     with open_tiles(folder) as source:
         batches = list(masks_of(source, model, options, StageClock()))
     return {
@@ -37,10 +39,10 @@ def test_the_rows_are_those_of_the_network_in_torch(
     data = synthetic.draw(40, seed=1)
     prediction = evaluate.predict(build_model(load(tiny_checkpoint)), data.tiles, "hflip")
     gate = float(np.median(prediction.salt)) + 1e-5
-    masks = prediction.masks(evaluate.Decision(OPTIONS.threshold, gate))
+    masks = prediction.masks(evaluate.Decision(SETTINGS.threshold, gate))
     expected = dict(zip(data.ids, rle.encode(masks), strict=True))
-    options = RunOptions(OPTIONS.threshold, gate, "hflip", 7, 2)
-    rows = rows_of(tile_folder / "tiles", ModelSession(gated_model), options)
+    model = SaltModel.load(gated_model, threshold=0.5, gate=gate, tta="hflip")
+    rows = rows_of(tile_folder / "tiles", model)
     assert any(expected.values())
     assert "" in expected.values()
     # A pixel on the threshold may fall on either side: torch adds in another order.
@@ -54,14 +56,13 @@ def test_the_rows_are_those_of_the_network_in_torch(
 def test_rows_do_not_depend_on_batches_or_workers(
     tile_folder: Path, gated_model: Path, batch_size: int, workers: int
 ) -> None:
-    model = ModelSession(gated_model)
-    options = RunOptions(0.5, 0.4, "hflip", batch_size, workers)
-    rows = rows_of(tile_folder / "tiles", model, options)
-    assert rows == rows_of(tile_folder / "tiles", model, OPTIONS)
+    model = SaltModel.load(gated_model, gate=0.4)
+    rows = rows_of(tile_folder / "tiles", model, RunOptions(batch_size, workers))
+    assert rows == rows_of(tile_folder / "tiles", model)
     assert list(rows) == sorted(rows)
 
 
-class FakeModel:
+class FakeSession:
     """Keeps every tile and finds no salt; counts how many batches are under way."""
 
     def __init__(self) -> None:
@@ -74,6 +75,10 @@ class FakeModel:
         count = len(tiles)
         probability = np.zeros(tiles.shape, np.float32)
         return BatchResult(probability, np.ones(count, np.float32), np.arange(count))
+
+
+def fake(session: FakeSession) -> SaltModel:
+    return SaltModel(session, SETTINGS)  # type: ignore[arg-type]
 
 
 class EndlessSource:
@@ -92,8 +97,8 @@ class EndlessSource:
 
 
 def test_queues_are_bounded() -> None:
-    source, model = EndlessSource(5000), FakeModel()
-    batches = masks_of(source, model, OPTIONS, StageClock())  # type: ignore[arg-type]
+    source, model = EndlessSource(5000), FakeSession()
+    batches = masks_of(source, fake(model), OPTIONS, StageClock())  # type: ignore[arg-type]
     next(batches)
     time.sleep(0.3)
     in_flight = (OPTIONS.decode_workers + 1) + 2 + 2 + 1
@@ -104,14 +109,14 @@ def test_queues_are_bounded() -> None:
 
 
 def test_a_failing_model_ends_the_run_and_its_threads() -> None:
-    class Broken(FakeModel):
+    class Broken(FakeSession):
         def run(self, tiles: np.ndarray, gate: float, cancel: Cancel) -> BatchResult:
             if self.batches == 3:
                 raise ModelError("out of memory")
             return super().run(tiles, gate, cancel)
 
     def consume() -> Iterator[str]:
-        for batch in masks_of(EndlessSource(5000), Broken(), OPTIONS, StageClock()):  # type: ignore[arg-type]
+        for batch in masks_of(EndlessSource(5000), fake(Broken()), OPTIONS, StageClock()):  # type: ignore[arg-type]
             yield from batch.ids
 
     with pytest.raises(ModelError, match="out of memory"):
@@ -122,14 +127,14 @@ def test_a_failing_model_ends_the_run_and_its_threads() -> None:
 def test_a_run_given_up_starts_no_further_batch() -> None:
     """One batch is in the runtime and another waits when the caller leaves."""
 
-    class Slow(FakeModel):
+    class Slow(FakeSession):
         def run(self, tiles: np.ndarray, gate: float, cancel: Cancel) -> BatchResult:
             result = super().run(tiles, gate, cancel)
             time.sleep(0.2)
             return result
 
     model = Slow()
-    batches = masks_of(EndlessSource(5000), model, OPTIONS, StageClock())  # type: ignore[arg-type]
+    batches = masks_of(EndlessSource(5000), fake(model), OPTIONS, StageClock())  # type: ignore[arg-type]
     next(batches)
     started = model.batches
     batches.close()
@@ -140,9 +145,9 @@ def test_a_run_given_up_starts_no_further_batch() -> None:
 def test_a_group_of_bad_tiles_alone(tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / f"{name}.png").write_bytes(b"")
-    model = FakeModel()
+    model = FakeSession()
     with open_tiles(tmp_path) as source:
-        (batch,) = masks_of(source, model, OPTIONS, StageClock())  # type: ignore[arg-type]
+        (batch,) = masks_of(source, fake(model), OPTIONS, StageClock())  # type: ignore[arg-type]
     assert [bad.tile.id for bad in batch.bad] == ["a", "b", "c"]
     assert batch.ids == batch.rle == []
     assert model.batches == 0
@@ -151,7 +156,7 @@ def test_a_group_of_bad_tiles_alone(tmp_path: Path) -> None:
 def test_stages_overlap() -> None:
     """Decoding, running and encoding that each sleep take little longer than one of them."""
 
-    class Slow(FakeModel):
+    class Slow(FakeSession):
         def run(self, tiles: np.ndarray, gate: float, cancel: Cancel) -> BatchResult:
             time.sleep(0.02)
             return super().run(tiles, gate, cancel)
@@ -163,7 +168,7 @@ def test_stages_overlap() -> None:
 
     clock = StageClock()
     started = time.perf_counter()
-    for _ in masks_of(SlowSource(7 * 40), Slow(), OPTIONS, clock):  # type: ignore[arg-type]
+    for _ in masks_of(SlowSource(7 * 40), fake(Slow()), OPTIONS, clock):  # type: ignore[arg-type]
         pass
     wall = time.perf_counter() - started
     assert clock.busy_s["run"] >= 40 * 0.02
@@ -172,13 +177,13 @@ def test_stages_overlap() -> None:
 
 
 def test_threshold_is_exclusive_and_views_are_averaged() -> None:
-    class Half(FakeModel):
+    class Half(FakeSession):
         def run(self, tiles: np.ndarray, gate: float, cancel: Cancel) -> BatchResult:
             result = super().run(tiles, gate, cancel)
             result.probability[:, 0, 0, :3] = (0.5, 0.9, 1.0)
             result.probability[:, 1, 0, -3:] = (0.0, 0.2, 0.5)
             return result
 
-    (batch,) = masks_of(EndlessSource(1), Half(), OPTIONS, StageClock())  # type: ignore[arg-type]
+    (batch,) = masks_of(EndlessSource(1), fake(Half()), OPTIONS, StageClock())  # type: ignore[arg-type]
     # means: (0.5 + 0.5) / 2 is not above 0.5; (0.9 + 0.2) / 2 is; (1.0 + 0.0) / 2 is not.
     assert batch.rle == ["102 1"]

@@ -1,0 +1,159 @@
+"""A model ready to answer: tiles in, masks out. ``from salt_infer import SaltModel``."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer import views
+from salt_infer.errors import InputError
+from salt_infer.rle import TILE_SHAPE
+from salt_infer.session import BatchResult, Cancel, ModelSession, default_model
+from salt_infer.views import TTA_NAMES, Tta
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How probabilities become masks.
+
+    Attributes:
+        threshold: a pixel is salt where its mean probability is above this, 0..1.
+        gate: a tile may have salt where the judge's probability is above this, 0..1.
+        tta: test-time augmentation.
+    """
+
+    threshold: float
+    gate: float
+    tta: Tta
+
+    def __post_init__(self) -> None:
+        for name in ("threshold", "gate"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise InputError(f"{name} is {getattr(self, name)!r}, expected within 0..1")
+        if self.tta not in TTA_NAMES:
+            raise InputError(f"tta is {self.tta!r}, expected one of {', '.join(TTA_NAMES)}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Decided:
+    """What was decided for the K of N tiles that passed the gate; the others' masks are empty.
+
+    Attributes:
+        kept: int64 [K], ascending: which tiles these are.
+        probability: float32 [K, 101, 101] in 0..1, mean over the views.
+        masks: bool [K, 101, 101].
+        salt: float32 [N], the judge's probability that a tile has any salt.
+    """
+
+    kept: npt.NDArray[np.int64]
+    probability: npt.NDArray[np.float32]
+    masks: npt.NDArray[np.bool_]
+    salt: npt.NDArray[np.float32]
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """What a model says of N tiles.
+
+    Attributes:
+        masks: bool [N, 101, 101], true where there is salt.
+        probability: float32 [N, 101, 101] in 0..1; all 0 where the gate found no salt: with
+            ``gate=0`` every tile has its own.
+        salt: float32 [N] in 0..1, the judge's probability that a tile has any salt.
+    """
+
+    masks: npt.NDArray[np.bool_]
+    probability: npt.NDArray[np.float32]
+    salt: npt.NDArray[np.float32]
+
+
+class SaltModel:
+    """A model file and how its answers are read; safe to use from several threads.
+
+    Attributes:
+        session: the loaded file.
+        settings: its defaults, or what was given instead.
+    """
+
+    def __init__(self, session: ModelSession, settings: Settings) -> None:
+        self.session, self.settings = session, settings
+
+    @classmethod
+    def load(
+        cls,
+        path: Path | str | None = None,
+        *,
+        threshold: float | None = None,
+        gate: float | None = None,
+        tta: Tta | None = None,
+        threads: int | None = None,
+    ) -> Self:
+        """Load a model; what is not given is as the file says.
+
+        Args:
+            path: file from ``salt-export``; the shipped one if not given.
+            threshold: 0..1, see :class:`Settings`.
+            gate: likewise.
+            tta: ``none`` or ``hflip``.
+            threads: of the runtime; as many as this process may use if not given.
+
+        Raises:
+            ModelError: the file cannot be used.
+            InputError: a setting is out of its range.
+        """
+        session = ModelSession(Path(path) if path else default_model(), threads)
+        contract = session.contract
+        return cls(
+            session,
+            Settings(
+                contract.threshold if threshold is None else threshold,
+                contract.gate if gate is None else gate,
+                contract.tta if tta is None else tta,
+            ),
+        )
+
+    def predict(self, tiles: npt.NDArray[np.uint8], batch_size: int = 32) -> Prediction:
+        """Find the salt in tiles.
+
+        Args:
+            tiles: uint8 [N, 101, 101], grey values.
+            batch_size: tiles run together; the memory grows with it.
+
+        Raises:
+            InputError: other tiles than that, or a batch size below 1.
+            ModelError: the runtime failed.
+        """
+        _check_tiles(tiles, batch_size)
+        masks = np.zeros(tiles.shape, dtype=np.bool_)
+        probability = np.zeros(tiles.shape, dtype=np.float32)
+        salt = np.empty(len(tiles), dtype=np.float32)
+        for start in range(0, len(tiles), batch_size):
+            batch = slice(start, start + batch_size)
+            found = self.decide(self.run(tiles[batch]))
+            salt[batch] = found.salt
+            masks[start + found.kept] = found.masks
+            probability[start + found.kept] = found.probability
+        return Prediction(masks, probability, salt)
+
+    def run(self, tiles: npt.NDArray[np.uint8], cancel: Cancel | None = None) -> BatchResult:
+        """Run the views of one batch, uint8 [N, 101, 101]; raises ModelError."""
+        return self.session.run(views.make(tiles, self.settings.tta), self.settings.gate, cancel)
+
+    def decide(self, result: BatchResult) -> Decided:
+        """Undo the views, average, compare with the threshold."""
+        probability = views.merge(result.probability, self.settings.tta)
+        masks = probability > np.float32(self.settings.threshold)
+        return Decided(result.kept, probability, masks, result.salt)
+
+
+def _check_tiles(tiles: npt.NDArray[np.uint8], batch_size: int) -> None:
+    if tiles.dtype != np.uint8 or tiles.ndim != 3 or tiles.shape[1:] != TILE_SHAPE:
+        raise InputError(
+            f"tiles are {tiles.dtype} {list(tiles.shape)}, expected uint8 [N, 101, 101] grey values"
+        )
+    if batch_size < 1:
+        raise InputError(f"batch_size is {batch_size}, expected at least 1")
