@@ -69,7 +69,9 @@ def test_the_default_model_scores_what_its_contract_says(
     job = Job(images=images, out=tmp_path / "sub.csv", labels=tmp_path / "labels.csv")
     report = run(job, Watcher())
     assert report.score is not None
-    assert report.score > 0.7
     assert report.empty_score is not None
     assert abs(report.empty_score - 0.39) < 0.02
-    assert report.score == pytest.approx(measured["score"], abs=0.003)
+    # As deployed; where a pixel lies on the threshold, the processor decides.
+    assert report.score == pytest.approx(contract.verification["score"], abs=0.002)
+    # Threshold and gate were chosen on these very tiles, unlike those of the cross-fitted score.
+    assert report.score == pytest.approx(measured["score"], abs=0.01)

@@ -121,8 +121,8 @@ class ModelSession:
 
 
 def default_model() -> Path:
-    """The model that ships with the package."""
-    return Path(str(resources.files("salt_infer") / "models" / "default.onnx"))
+    """The shipped file for CPUs: int8, gated. ``default.onnx`` beside it is the portable one."""
+    return Path(str(resources.files("salt_infer") / "models" / "default-cpu.onnx"))
 
 
 def available_cpus() -> int:

@@ -67,9 +67,19 @@ def test_results_do_not_depend_on_the_batch(dense_model: Path) -> None:
 def test_the_default_model_keeps_its_contract() -> None:
     session = ModelSession(default_model())
     assert session.contract.tta == "hflip"
-    assert session.contract.validation["score"] > 0.7
+    assert session.contract.validation["score"] > 0.8
+    assert (session.contract.precision, session.contract.gated) == ("int8", True)
     assert session.provider == "CPUExecutionProvider"
-    assert default_model().stat().st_size < 15e6
+
+
+def test_both_shipped_files_are_one_network_and_small() -> None:
+    paths = sorted(default_model().parent.glob("*.onnx"))
+    assert [path.name for path in paths] == ["default-cpu.onnx", "default.onnx"]
+    cpu, portable = (ModelSession(path).contract for path in paths)
+    assert (portable.precision, portable.gated) == ("fp16", False)
+    for name in ("checkpoints", "validation", "threshold", "gate", "tta"):
+        assert getattr(cpu, name) == getattr(portable, name)
+    assert sum(path.stat().st_size for path in paths) < 20e6
 
 
 def test_no_such_file(tmp_path: Path) -> None:
