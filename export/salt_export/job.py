@@ -8,12 +8,23 @@ import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
 
-from salt_export import cost, graph, guard, int8, parity, provenance, samples, targets, tensorrt
+from salt_export import (
+    cost,
+    graph,
+    guard,
+    int8,
+    parity,
+    provenance,
+    samples,
+    targets,
+    tensorrt,
+    tensors,
+)
 from salt_export.cost import Cost
 from salt_export.errors import ExportError, ParityError
 from salt_export.guard import Found, Guard
@@ -107,6 +118,7 @@ def export(job: Job) -> Done:
     proto = graph.build(networks, wanted.gated, job.opset)
     spent = _cost(models)
     contract = _contract(job, loaded, wanted, graph.opset(proto), spent)
+    seen = _tiles(job)
     proofs: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -115,11 +127,11 @@ def export(job: Job) -> Done:
             proto, proofs = held.proto, {"int8": held.to_json()}
             job.say(held.line())
         elif wanted.precision == "fp16":
-            proofs = {"half": _rounded(job, models, networks, contract)}
+            proofs = {"half": _rounded(job, models, networks, contract, seen.tiles)}
         draft = folder / job.model.name
         draft.write_bytes(graph.with_contract(proto, contract))
         proofs |= _built(job, draft)
-        found = _verified(job, models, draft, contract)
+        found = _verified(models, draft, contract, seen)
     contract = dataclasses.replace(contract, verification=found.to_json() | proofs)
     data = graph.with_contract(proto, contract)
     write_whole(job.model, data, job.overwrite)
@@ -133,7 +145,7 @@ def verify(job: Job) -> Done:
 
     Raises:
         ExportError: it was made from other checkpoints, or keeps data in other files.
-        ParityError: it computes something else.
+        ParityError: it computes something else, or has other weights.
     """
     if job.report:
         check_output(job.report, ".json", (*job.checkpoints, job.model), job.overwrite)
@@ -146,11 +158,25 @@ def verify(job: Job) -> Done:
             f"{job.model} was made from checkpoints {_short(contract.checkpoints)}, these are "
             f"{_short(given)}"
         )
+    _check_weights(job, models, contract)
     _built(job, job.model)
-    found = _verified(job, models, job.model, contract)
+    found = _verified(models, job.model, contract, _tiles(job))
     done = Done(contract, found, _cost(models), job.model.stat().st_size)
     _write_report(job, done)
     return done
+
+
+def _check_weights(job: Job, models: list[SaltNet], contract: ModelContract) -> None:
+    """A file of low precision may compute much else and be honest: its weights may not differ."""
+    if contract.precision == "fp32":
+        return  # every weight that matters shows in what it computes
+    networks = graph.halved(models) if contract.precision == "fp16" else models
+    proto = graph.build(networks, contract.gated, contract.opset)
+    if contract.precision == "int8":
+        with tempfile.TemporaryDirectory() as name:
+            proto = onnx.load(int8.prepare(proto, Path(name)).path)
+    count = tensors.check(proto, onnx.load(job.model, load_external_data=False))
+    job.say(f"{count} tensors are those of the network")
 
 
 def _load(job: Job) -> tuple[list[Checkpoint], list[SaltNet]]:
@@ -184,10 +210,13 @@ def _built(job: Job, path: Path) -> dict[str, Any]:
 
 
 def _rounded(
-    job: Job, models: list[SaltNet], halved: list[SaltNet], contract: ModelContract
+    job: Job,
+    models: list[SaltNet],
+    halved: list[SaltNet],
+    contract: ModelContract,
+    tiles: Tiles,
 ) -> dict[str, Any]:
     """What float16 itself does, whatever the file."""
-    tiles, _ = _tiles(job)
     decision = Decision(contract.threshold, contract.gate)
     reference, rounded = (graph.DenseGraph(each).eval() for each in (models, halved))
     found = parity.rounding(reference, rounded, tiles, decision)
@@ -208,22 +237,28 @@ def _rounded(
     return found
 
 
-def _verified(job: Job, models: list[SaltNet], path: Path, contract: ModelContract) -> Parity:
-    tiles, masks = _tiles(job)
+def _verified(models: list[SaltNet], path: Path, contract: ModelContract, seen: _Seen) -> Parity:
     decision = Decision(contract.threshold, contract.gate)
-    found = parity.compare(graph.DenseGraph(models).eval(), path, tiles, decision, masks)
+    reference = graph.DenseGraph(models).eval()
+    found = parity.compare(reference, path, seen.tiles, decision, seen.masks)
     found.check(TOLERANCES.get(contract.precision, parity.FP32))
     return found
 
 
-def _tiles(job: Job) -> tuple[Tiles, Tiles | None]:
+class _Seen(NamedTuple):
     """Tiles to verify on and, where there are labels, their masks."""
+
+    tiles: Tiles
+    masks: Tiles | None
+
+
+def _tiles(job: Job) -> _Seen:
     path = job.verify_images or job.calibrate
     if path is None:
         if job.labels:
             raise ExportError("--labels are of tiles; give these with --verify-images")
-        return synthetic.draw(parity.TILES, seed=0).tiles, None
-    return samples.read(path, job.labels, COMPARED_TILES if job.labels else parity.TILES)
+        return _Seen(synthetic.draw(parity.TILES, seed=0).tiles, None)
+    return _Seen(*samples.read(path, job.labels, COMPARED_TILES if job.labels else parity.TILES))
 
 
 def _cost(models: list[SaltNet]) -> Cost:

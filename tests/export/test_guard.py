@@ -11,10 +11,11 @@ import pytest
 
 from salt_export import guard, int8
 from salt_export.errors import ExportError, ParityError
-from salt_export.job import Job, export
+from salt_export.job import Job, export, verify
 from salt_infer.session import ModelSession
 from salt_train import checkpoint as checkpoints
 from salt_train import optimizer, synthetic
+from tests.export.test_parity import tampered
 
 BLOCK = "decoder.blocks.2.body"  # convolution, normalisation, ReLU, convolution
 DATA = synthetic.draw(64, seed=6)
@@ -74,6 +75,12 @@ def test_an_int8_file_is_published_with_its_proof(
     lost = done.parity.score_of_network - done.parity.score  # type: ignore[operator]
     assert lost == pytest.approx(drop["mean"], abs=1e-3)  # the network's is torch's, not a file's
     assert json.loads(report.read_text())["contract"]["verification"]["int8"] == proof
+    export(int8_job(settled, tmp_path / "again.onnx", tiles, max_drop=0.02))
+    assert (tmp_path / "again.onnx").read_bytes() == path.read_bytes()
+    verified = int8_job(settled, path, tiles)
+    assert verify(verified).parity == done.parity
+    with pytest.raises(ParityError, match=r"weight models\.0\..* differs from the network's by"):
+        verify(dataclasses.replace(verified, model=tampered(path, tmp_path / "bad.onnx", 1.01)))
     portable = tmp_path / "portable.onnx"
     export(Job((settled,), portable))
     assert path.stat().st_size < 0.6 * portable.stat().st_size

@@ -90,6 +90,18 @@ def test_verify_only(
         verify(Job((tiny_checkpoint,), bad))
 
 
+def test_verify_only_compares_the_weights_of_float16(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    job = Job((tiny_checkpoint,), tmp_path / "half.onnx", precision="fp16", say=lambda line: None)
+    export(job)
+    said: list[str] = []
+    verify(dataclasses.replace(job, say=said.append))
+    assert any("tensors are those of the network" in line for line in said)
+    # Far too little to flip a pixel.
+    bad = tampered(job.model, tmp_path / "bad.onnx", 1.002)
+    with pytest.raises(ParityError, match=r"weight models\.0\..* differs from the network's by"):
+        verify(dataclasses.replace(job, model=bad))
+
+
 def test_on_labelled_tiles_the_score_is_compared(tiny_checkpoint: Path, tmp_path: Path) -> None:
     from salt_train import synthetic
 

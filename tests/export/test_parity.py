@@ -31,8 +31,9 @@ def tampered(source: Path, target: Path, factor: float) -> Path:
     model = onnx.load(source)
     named = {tensor.name: tensor for tensor in model.graph.initializer}
     weights = named["models.0.head.last.weight"]
-    changed = onnx.numpy_helper.to_array(weights) * factor
-    weights.CopyFrom(onnx.numpy_helper.from_array(changed.astype(np.float32), weights.name))
+    values = onnx.numpy_helper.to_array(weights)
+    changed = values * factor
+    weights.CopyFrom(onnx.numpy_helper.from_array(changed.astype(values.dtype), weights.name))
     onnx.save(model, target)
     return target
 

@@ -1,0 +1,84 @@
+"""The weights in a file against those of its network, number by number.
+
+What a file of low precision computes may differ from its network by a lot; its weights may not. An
+8-bit weight lies within half a step of the one it stands for, all others are the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import numpy_helper
+
+from salt_export.errors import ParityError
+
+HALF_A_STEP = 0.5001  # steps; float32 scales round a little
+
+Tensors = Mapping[str, npt.NDArray[np.generic]]
+
+
+def check(network: onnx.ModelProto, file: onnx.ModelProto) -> int:
+    """Compare all weights.
+
+    Args:
+        network: the graph in the file's precision, or in float32 where the file is quantised.
+        file: the file.
+
+    Returns:
+        How many tensors were compared.
+
+    Raises:
+        ParityError: one is missing or differs; names the one that differs most.
+    """
+    wanted, found = _tensors(network), _tensors(file)
+    apart = {name: _apart(name, value, found) for name, value in wanted.items()}
+    worst = max(apart, key=lambda name: apart[name], default="")
+    if worst and apart[worst] > 0:
+        raise ParityError(
+            f"weight {worst} differs from the network's by {apart[worst]:.3g}; the file was "
+            "changed after its export, or written by another version: export it anew"
+        )
+    return len(apart)
+
+
+def _tensors(proto: onnx.ModelProto) -> dict[str, npt.NDArray[np.generic]]:
+    return {each.name: numpy_helper.to_array(each) for each in proto.graph.initializer}
+
+
+def _apart(name: str, wanted: npt.NDArray[np.generic], found: Tensors) -> float:
+    """Largest difference beyond what rounding explains; infinite for another shape."""
+    value: npt.NDArray[np.generic]
+    if name in found:
+        value, allowed = found[name], np.zeros(())
+    elif f"{name}_quantized" in found:
+        value, allowed = _dequantized(name, found)
+    else:
+        return float("inf")
+    if value.shape != wanted.shape:
+        return float("inf")
+    difference = np.abs(value.astype(np.float64) - wanted.astype(np.float64))
+    beyond = np.where(difference <= allowed, 0.0, difference)
+    return float(np.nan_to_num(beyond, nan=np.inf).max(initial=0.0))
+
+
+def _dequantized(
+    name: str, found: Tensors
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The values that 8 bits stand for, and half a step of each channel."""
+    # A bias is named differently: its scale is the product of two others.
+    scale, zero = (
+        _either(found, f"{name}_{what}", f"{name}_quantized_{what}")
+        for what in ("scale", "zero_point")
+    )
+    steps = found[f"{name}_quantized"].astype(np.float64)
+    channels = (-1,) + (1,) * (steps.ndim - 1) if scale.ndim else ()
+    scale, zero = scale.reshape(channels), zero.reshape(channels)
+    return (steps - zero) * scale, np.abs(scale) * HALF_A_STEP
+
+
+def _either(found: Tensors, *names: str) -> npt.NDArray[np.float64]:
+    given = (found[name] for name in names if name in found)
+    return next(given, np.zeros(())).astype(np.float64)
