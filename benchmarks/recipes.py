@@ -16,7 +16,7 @@ import numpy as np
 
 from salt_infer import metric
 from salt_train import checkpoint as checkpoints
-from salt_train import dataset, job, recipes
+from salt_train import dataset, job, recipes, settings
 from salt_train.calibrate import cross_fitted
 from salt_train.config import TrainConfig
 from salt_train.dataset import Dataset
@@ -39,7 +39,7 @@ def steps(epochs: int, assignments: tuple[str, ...]) -> dict[str, TrainConfig]:
         "+ judge": known["binary-judge"],
     }
     return {
-        name: recipes.override(recipes.rescaled(config, epochs), assignments)
+        name: settings.override(recipes.rescaled(config, epochs), assignments)
         for name, config in configs.items()
     }
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import torch
 
 from salt_train import checkpoint as checkpoints
 from salt_train.errors import CheckpointError
+from tests.train.test_config import NEWER, NEWER_IN_STAGES
 
 
 def rewritten(source: Path, out: Path, **changes: object) -> Path:
@@ -52,6 +55,38 @@ def test_a_pickle_bomb_does_not_run(
     with pytest.raises(CheckpointError):
         checkpoints.load(tmp_path / "raw.pth")
     assert not (tmp_path / "exploded").exists()
+
+
+def test_a_checkpoint_from_before_a_setting_was_there_loads(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    def without_newer(settings: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in settings.items() if name not in newer}
+
+    newer = {*NEWER, *NEWER_IN_STAGES}
+    meta = json.loads(torch.load(tiny_checkpoint, weights_only=True)["meta"])
+    stages = [without_newer(stage) for stage in meta["config"]["stages"]]
+    config = without_newer(meta["config"]) | {"stages": stages}
+    assert len(config) == len(meta["config"]) - len(NEWER)
+    old = rewritten(
+        tiny_checkpoint, tmp_path / "old.pth", meta=json.dumps(meta | {"config": config})
+    )
+    loaded = checkpoints.load(old)
+    assert loaded.config == checkpoints.load(tiny_checkpoint).config
+    checkpoints.build_model(loaded)
+    unknown = json.dumps(meta | {"config": config | {"colour": "red"}})
+    with pytest.raises(CheckpointError, match="colour"):
+        checkpoints.load(rewritten(tiny_checkpoint, tmp_path / "unknown.pth", meta=unknown))
+
+
+def test_a_network_for_tiles_of_another_size_is_refused(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    meta = json.loads(torch.load(tiny_checkpoint, weights_only=True)["meta"])
+    meta["config"]["model"]["tile_px"] = 128
+    other = rewritten(tiny_checkpoint, tmp_path / "other.pth", meta=json.dumps(meta))
+    with pytest.raises(CheckpointError, match=r"other\.pth: tile_px is 128, expected 101"):
+        checkpoints.load(other)
 
 
 def test_damaged_files(tiny_checkpoint: Path, tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from salt_train.cli import cli
 from salt_train.config import TrainConfig
 from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.job import Job
-from salt_train.recipes import RECIPES, override
+from salt_train.recipes import RECIPES
+from salt_train.settings import listed, override
 
 Main = Callable[..., int]
 SMALL = ("--set", "model.width=16", "--set", "model.depth=18", "--set", "model.decoder_channels=8")
@@ -89,7 +90,7 @@ def test_a_dry_run_shows_a_recipe_and_writes_nothing(
     assert main("--out", out, "--recipe", name, "--dry-run") == 0
     config = RECIPES[name].config
     text = capsys.readouterr().out
-    assert text == "\n".join([*recipes.settings(config), "", recipes.picture(config), ""])
+    assert text == "\n".join([*listed(config), "", recipes.picture(config), ""])
     assert shown(text, config) == config
     assert not out.exists()
 

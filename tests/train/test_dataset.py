@@ -10,6 +10,7 @@ import pytest
 from salt_infer import rle
 from salt_infer.tiles import open_tiles
 from salt_train import dataset, synthetic
+from salt_train.dataset import Dataset
 from salt_train.errors import DataError
 
 DATA = synthetic.draw(5, seed=0)
@@ -143,6 +144,20 @@ def test_a_file_that_is_no_zip(tmp_path: Path) -> None:
     path.write_bytes(b"PK")
     for place in (path, tmp_path):
         assert "train.zip is neither a directory nor a readable zip file" in refused(place)
+
+
+def test_tiles_are_told_by_their_pixels_alone() -> None:
+    tiles = DATA.tiles.copy()
+    tiles[1], tiles[3] = 7, 0
+    tiles[2, 50, 50] ^= 1
+    other = Dataset(tuple("abcde"), tiles[::-1], DATA.masks)
+    assert DATA.pixels_in(other).tolist() == [True, False, False, False, True]
+    assert other.pixels_in(DATA).tolist() == [True, False, False, False, True]
+    assert other.pixels_in(other.subset(other.blank)).tolist() == other.blank.tolist()
+    assert other.blank.tolist() == [False, True, False, True, False]
+    nothing = other.subset(np.zeros(5, dtype=bool))
+    assert nothing.blank.shape == nothing.pixels_in(other).shape == (0,)
+    assert not other.pixels_in(nothing).any()
 
 
 def test_some_tiles_of_a_source_or_none(folder: Path) -> None:

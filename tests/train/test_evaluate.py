@@ -10,7 +10,15 @@ from salt_infer import metric
 from salt_train import evaluate, synthetic
 from salt_train.config import ModelConfig
 from salt_train.dataset import Dataset
-from salt_train.evaluate import Decision, Prediction, brief, by_class, predict, presence
+from salt_train.evaluate import (
+    Decision,
+    Prediction,
+    brief,
+    by_class,
+    predict,
+    predict_views,
+    presence,
+)
 from salt_train.model import SaltNet
 
 TILES = synthetic.draw(5, seed=4).tiles
@@ -57,6 +65,18 @@ def test_flip_tta_is_the_mean_of_both_ways(judge: bool) -> None:
     expected = (straight.probability + mirrored.probability[:, :, ::-1]) / 2
     np.testing.assert_allclose(both.probability, expected, atol=1e-5)
     np.testing.assert_allclose(both.salt, (straight.salt + mirrored.salt) / 2, atol=1e-5)
+
+
+def test_views_predicted_once_give_both_ways() -> None:
+    model = network()
+    views = predict_views(model, TILES, "hflip", batch_size=2)
+    assert views.probability.shape == (5, 2, 101, 101)
+    assert views.salt.shape == (5, 2)
+    for tta in ("none", "hflip"):
+        merged, alone = views.merged(tta), predict(model, TILES, tta)
+        np.testing.assert_allclose(merged.probability, alone.probability, atol=1e-5)
+        np.testing.assert_allclose(merged.salt, alone.salt, atol=1e-5)
+        assert merged.probability.dtype == merged.salt.dtype == np.float32
 
 
 def test_masks_are_above_the_threshold_in_tiles_above_the_gate() -> None:

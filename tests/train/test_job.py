@@ -3,11 +3,13 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from salt_train import checkpoint as checkpoints
 from salt_train import job, synthetic
 from salt_train.errors import CheckpointError, ConfigError, DataError
+from salt_train.folds import Split
 from salt_train.job import Job
 from salt_train.loop import LAST, RunOptions
 from tests.conftest import tiny_config
@@ -49,6 +51,27 @@ def test_one_fold(data: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="fold was 1 and is now 2"):
         job.run(other)
     assert checkpoints.load(last).sha256 == checkpoint.sha256
+
+
+def test_validation_tiles_that_are_trained_on_are_told_of(tmp_path: Path) -> None:
+    """Twins of tiles on both sides of the split, with a picture or without."""
+    drawn = synthetic.draw(15, seed=3)
+    held_out = np.flatnonzero(Split.of(drawn, 3, 0).fold == 1)
+    trained = np.flatnonzero(Split.of(drawn, 3, 0).fold != 1)
+    assert len(held_out) == 5
+    drawn.tiles[held_out[:4]] = drawn.tiles[trained[0]]
+    drawn.tiles[held_out[:2]] = drawn.tiles[trained[1:3]] = 0
+    synthetic.write(drawn, tmp_path)
+    (tmp_path / "tiles").rename(tmp_path / "images")
+    wanted, said = asked(tmp_path, tmp_path / "run")
+    job.run(wanted)
+    pictures, blank = (
+        [drawn.ids[index] for index in some] for some in (held_out[2:4], held_out[:2])
+    )
+    assert said[0].splitlines()[2:] == [
+        "warning: validation tiles with the pixels of a training tile: 4 of 5, of one grey value: "
+        f"2 ({', '.join(pictures)}, {blank[0]} and 1 more); the score takes them for unseen"
+    ]
 
 
 def test_with_nothing_to_resume_a_run_begins(data: Path, tmp_path: Path) -> None:

@@ -3,9 +3,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,15 +15,17 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.optim.swa_utils import update_bn
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from salt_infer.views import Tta
 from salt_train import checkpoint as checkpoints
-from salt_train import synthetic
+from salt_train import evaluate, synthetic
 from salt_train.checkpoint import Checkpoint
 from salt_train.config import PrecisionName
-from salt_train.dataset import Indices
+from salt_train.dataset import Images, Indices
 from salt_train.distributed import World
 from salt_train.errors import CheckpointError, ConfigError, TrainError
-from salt_train.evaluate import Decision, Prediction, predict, to_input
+from salt_train.evaluate import Decision, Prediction, Views, predict, to_input
 from salt_train.history import METRICS
 from salt_train.loop import BEST, LAST, PREDICTIONS, RunOptions, Trainer
 from salt_train.model import SaltNet
@@ -152,9 +156,45 @@ def test_a_loss_that_is_not_finite_stops_with_the_tiles_named(tmp_path: Path) ->
     trainer = Trainer(CONFIG, options(tmp_path), DATA)
     with torch.no_grad():
         trainer.learner.model.judge_head.last.bias.fill_(float("nan"))
+    weights = dict(trainer.learner.model.named_parameters())
+    before = {name: weight.detach().clone() for name, weight in weights.items()}
     with pytest.raises(TrainError, match=r"loss is nan at epoch 1, step 1, tiles synthetic-"):
         trainer.run()
+    for name, weight in weights.items():
+        assert torch.equal(weight, before[name]) or name == "judge_head.last.bias"
     assert not (tmp_path / LAST).exists()
+
+
+class Reads(TorchDispatchMode):
+    """Counts the operations that make a host wait for its device, but for copies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: Counter[str] = Counter()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> object:
+        name = func.overloadpacket.__name__
+        masks = args[1] if name == "index" else ()
+        by_mask = any(mask is not None and mask.dtype == torch.bool for mask in masks)
+        if by_mask or name in ("_local_scalar_dense", "nonzero", "masked_select", "equal"):
+            self.seen[name] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_step_waits_for_its_device_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For which tiles have salt, and for loss and gradient together: Tensor.tolist."""
+    plain = dataclasses.replace(CONFIG.stages[0], optimizer="sgd")  # Adam's count is on the host
+    config = dataclasses.replace(CONFIG, stages=(plain,))
+    trainer = Trainer(config, options(tmp_path), DATA)
+    honest, lists = Tensor.tolist, []
+    monkeypatch.setattr(Tensor, "tolist", lambda it: lists.append(it.shape) or honest(it))
+    tiles, masks = trainer._drawn(next(trainer._order()))
+    with Reads() as reads:
+        trainer.learner.step(tiles, masks, plain, 1e-3, 0)
+    assert reads.seen == {"nonzero": 1}
+    assert lists == [(2,)]
 
 
 def test_a_gradient_that_is_not_finite_stops_before_it_spoils_the_weights(tmp_path: Path) -> None:
@@ -242,7 +282,7 @@ def test_a_snapshot_is_kept_of_every_cycles_end(tmp_path: Path) -> None:
 
 def test_swa_deploys_the_mean_of_the_stages_epochs(tmp_path: Path) -> None:
     lengths = [f"stages.{number}.epochs={epochs}" for number, epochs in enumerate((1, 0, 0, 3))]
-    config = shrunk("swa", *lengths, "stages.3.learning_rate=1e-2")
+    config = shrunk("swa", *lengths, "stages.3.learning_rate=1e-2", "statistics_tiles=4")
     trainer = Watched(config, options(tmp_path / "whole"), FEW)
     final = trainer.run()
     members = trainer.ends[1:]
@@ -252,13 +292,14 @@ def test_swa_deploys_the_mean_of_the_stages_epochs(tmp_path: Path) -> None:
     with torch.no_grad():
         for name, weight in mean.named_parameters():
             weight.copy_(torch.stack([member[name] for member in members]).mean(0))
-    tiles = trainer.train_data.tiles
+    tiles = trainer.train_data.tiles[::2]
+    assert len(tiles) == 4
     starts = range(0, len(tiles), config.batch_size)
     batches = (tiles[start : start + config.batch_size] for start in starts)
     update_bn([to_input(batch, torch.device("cpu")) for batch in batches], mean)
     expected = mean.state_dict()
     for name, value in final.weights.items():
-        torch.testing.assert_close(value, expected[name], atol=1e-5, rtol=1e-5, msg=name)
+        torch.testing.assert_close(value, expected[name], atol=1e-4, rtol=1e-4, msg=name)
     apart = (final.weights["head.last.weight"] - members[-1]["head.last.weight"]).abs().max()
     assert float(apart) > 1e-3
     # The stage started with a fresh optimiser.
@@ -275,12 +316,14 @@ def test_swa_deploys_the_mean_of_the_stages_epochs(tmp_path: Path) -> None:
 
 
 def test_ema_follows_every_step(tmp_path: Path) -> None:
-    config = dataclasses.replace(CONFIG, stages=two_stages(1, 1e-2), ema_decay=0.15, batch_size=3)
+    config = dataclasses.replace(
+        CONFIG, stages=two_stages(1, 1e-2), ema_decay=0.15, ema_warmup=8.0, batch_size=3
+    )
 
     class Stepped(Trainer):
         def _step(self, step: int, batch: Indices) -> float:
             loss = super()._step(step, batch)
-            decay = min(0.15, (1 + step) / (10 + step))  # 0.1 at first, then the setting's
+            decay = min(0.15, (1 + step) / (8 + step))  # 0.125 at first, then the setting's
             for name, value in self.learner.model.state_dict().items():
                 if value.is_floating_point():
                     expected[name] = decay * expected[name] + (1 - decay) * value
@@ -314,11 +357,21 @@ def test_the_rate_of_a_row_is_the_last_steps(tmp_path: Path) -> None:
     assert [row["learning_rate"] for row in final.history] == expected
 
 
-def test_a_run_keeps_its_predictions_and_the_decision_they_lead_to(tmp_path: Path) -> None:
+def test_a_run_keeps_its_predictions_and_the_decision_they_lead_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trainer = Trainer(CONFIG, options(tmp_path), FEW)
+    honest, predicted = evaluate.predict_views, []
+
+    def predict_views(model: SaltNet, tiles: Images, tta: Tta, *more: int) -> Views:
+        predicted.append(tta)
+        return honest(model, tiles, tta, *more)
+
+    monkeypatch.setattr(evaluate, "predict_views", predict_views)
     final = trainer.run()
     ids, prediction = Prediction.load(tmp_path / PREDICTIONS)
     assert ids == trainer.validation_data.ids
+    assert predicted == [*["none"] * CONFIG.epochs, "hflip"]  # each view once
     again = predict(checkpoints.build_model(final), trainer.validation_data.tiles, "hflip")
     np.testing.assert_allclose(prediction.probability, again.probability, atol=2**-11)
     np.testing.assert_allclose(prediction.salt, again.salt, atol=1e-6)

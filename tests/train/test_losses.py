@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import get_args
 
 import numpy as np
@@ -11,7 +12,6 @@ from torch import Tensor
 
 from salt_train.config import LossName, Stage
 from salt_train.losses import (
-    LEVEL_WEIGHT,
     bce,
     focal,
     lovasz_hinge,
@@ -81,7 +81,21 @@ def slow_pixels(logits: Tensor, masks: Tensor, gamma: float) -> float:
 def test_pixel_losses_agree_with_their_definitions() -> None:
     logits, masks = random((2, 5, 7))
     assert float(bce(logits, masks)) == pytest.approx(slow_pixels(logits, masks, 0))
-    assert float(focal(logits, masks)) == pytest.approx(slow_pixels(logits, masks, 2))
+    for gamma in (0.5, 2.0):
+        assert float(focal(logits, masks, gamma)) == pytest.approx(
+            slow_pixels(logits, masks, gamma)
+        )
+        stage = Stage("focal", 1, focal_gamma=gamma)
+        assert mask_loss(logits, masks, stage) == focal(logits, masks, gamma)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+def test_sure_pixels_have_a_finite_focal_gradient(gamma: float) -> None:
+    logits = torch.tensor([-200.0, -30.0, 0.0, 30.0, 200.0]).requires_grad_()
+    for salt in (0.0, 1.0):
+        focal(logits, torch.full((5,), salt), gamma).backward()  # type: ignore[no-untyped-call]
+        assert logits.grad is not None
+        assert bool(torch.isfinite(logits.grad).all())
 
 
 def test_symmetric_lovasz_treats_salt_and_rest_alike() -> None:
@@ -96,7 +110,7 @@ def test_symmetric_lovasz_treats_salt_and_rest_alike() -> None:
     assert both == pytest.approx(np.mean(parts))
 
 
-@pytest.mark.parametrize("loss", [bce, focal, symmetric_lovasz])
+@pytest.mark.parametrize("loss", [bce, partial(focal, gamma=1.5), symmetric_lovasz])
 def test_gradients(loss: Callable[[Tensor, Tensor], Tensor]) -> None:
     logits, masks = random((2, 3, 4))
     assert torch.autograd.gradcheck(lambda x: loss(x, masks), logits.requires_grad_())
@@ -156,18 +170,19 @@ def test_without_a_judge_every_tile_counts_for_the_mask(name: LossName) -> None:
     assert float(empty.mask.grad.sum()) > 0  # towards no salt
 
 
-def test_levels_count_a_tenth_each_and_on_salt_tiles_only() -> None:
+def test_levels_count_as_the_stage_says_and_on_salt_tiles_only() -> None:
+    stage = Stage("bce", 1, level_weight=0.3)
     logits, masks = random((4, 6, 6))
     masks[2:] = 0
     levels = tuple(random((4, 6, 6), seed)[0] for seed in (1, 2, 3))
     judge = torch.tensor([2.0, -1.0, 0.5, 3.0])
-    plain = total_loss(Logits(logits, judge), masks, BCE, judge_weight=0.5)
-    deep = total_loss(Logits(logits, judge, levels), masks, BCE, judge_weight=0.5)
+    plain = total_loss(Logits(logits, judge), masks, stage, judge_weight=0.5)
+    deep = total_loss(Logits(logits, judge, levels), masks, stage, judge_weight=0.5)
     more = sum(float(bce(level[:2].float(), masks[:2])) for level in levels)
-    assert float(deep - plain) == pytest.approx(LEVEL_WEIGHT * more, rel=1e-5)
-    alone = total_loss(Logits(logits, None, levels), masks, BCE, 0.5)
+    assert float(deep - plain) == pytest.approx(0.3 * more, rel=1e-5)
+    alone = total_loss(Logits(logits, None, levels), masks, stage, 0.5)
     everywhere = [float(bce(level.float(), masks)) for level in (logits, *levels)]
-    expected = everywhere[0] + LEVEL_WEIGHT * sum(everywhere[1:])
+    expected = everywhere[0] + 0.3 * sum(everywhere[1:])
     assert float(alone) == pytest.approx(expected, rel=1e-5)
 
 

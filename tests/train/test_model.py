@@ -85,6 +85,7 @@ def test_the_hypercolumn_is_a_convolution_over_concatenated_levels() -> None:
     ("changes", "says"),
     [
         ({"depth": 20}, "depth is 20, expected 18, 34 or 50"),
+        ({"tile_px": 128}, "tile_px is 128, expected 101: tiles of another size can be neither"),
         ({"canvas_px": 120}, "multiple of 16"),
         ({"canvas_px": 96}, "at least the tile's 101 px"),
         ({"canvas_px": 112, "stem_pool": True}, "multiple of 32"),

@@ -30,19 +30,30 @@ def test_a_stage_has_the_optimiser_it_names(
     name: OptimizerName, kind: type[torch.optim.Optimizer]
 ) -> None:
     model = network(upsampling="transposed", stem_pool=True)
-    built = optimizer.build(model, Stage("bce", 1, learning_rate=0.02, optimizer=name), 0.3)
+    stage = Stage(
+        "bce", 1, learning_rate=0.02, optimizer=name, momentum=0.8, beta1=0.7, beta2=0.99,
+        epsilon=1e-6,
+    )  # fmt: skip
+    built = optimizer.build(model, stage, 0.3)
     assert type(built) is kind
     decayed, plain = built.param_groups
     assert decayed["lr"] == plain["lr"] == 0.02
     assert (decayed["weight_decay"], plain["weight_decay"]) == (0.3, 0.0)
     if name == "sgd":
-        assert (decayed["momentum"], decayed["nesterov"]) == (0.9, True)
+        assert (decayed["momentum"], decayed["nesterov"]) == (0.8, True)
+    else:
+        assert (decayed["betas"], decayed["eps"]) == ((0.7, 0.99), 1e-6)
     where = {id(weight): group for group in built.param_groups for weight in group["params"]}
     assert len(where) == sum(len(group["params"]) for group in built.param_groups)
     for module in model.modules():
         for weight in module.parameters(recurse=False):
             convolution = isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
             assert (where[id(weight)] is decayed) == (convolution and weight is module.weight)
+
+
+def test_plain_sgd_has_no_momentum_at_all() -> None:
+    built = optimizer.build(network(), Stage("bce", 1, optimizer="sgd", momentum=0.0), 0.0)
+    assert (built.param_groups[0]["momentum"], built.param_groups[0]["nesterov"]) == (0.0, False)
 
 
 def test_the_average_moves_towards_the_model() -> None:
@@ -64,11 +75,12 @@ def test_the_average_moves_towards_the_model() -> None:
 
 
 def test_a_young_average_forgets_faster() -> None:
-    decays = [optimizer.ema_decay(0.99, step) for step in range(2000)]
+    decays = [optimizer.ema_decay(0.99, 10.0, step) for step in range(2000)]
     assert decays[0] == pytest.approx(0.1)
     assert decays == sorted(decays)
     assert decays[100] == pytest.approx(101 / 110)
     assert decays[-1] == 0.99
+    assert {optimizer.ema_decay(0.99, 1.0, step) for step in range(2000)} == {0.99}
 
 
 def test_statistics_are_those_that_torch_measures() -> None:
@@ -94,9 +106,7 @@ def test_statistics_are_those_that_torch_measures() -> None:
 
 
 @pytest.mark.parametrize(("count", "used"), [(5, 5), (8, 8), (9, 5), (15, 8), (100, 8)])
-def test_no_more_tiles_than_needed_are_looked_at(
-    count: int, used: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_more_tiles_than_asked_for_are_looked_at(count: int, used: int) -> None:
     seen: list[Tensor] = []
 
     class Small(nn.Module):
@@ -109,9 +119,8 @@ def test_no_more_tiles_than_needed_are_looked_at(
             result: Tensor = self.norm(tiles)
             return result
 
-    monkeypatch.setattr(optimizer, "STATISTICS_TILES", 8)
     numbered = np.arange(count, dtype=np.uint8)[:, None, None] * np.ones((1, 4, 4), np.uint8)
-    optimizer.refresh_statistics(Small(), numbered, batch_size=3)
+    optimizer.refresh_statistics(Small(), numbered, batch_size=3, most=8)
     which = (torch.cat(seen) * 255).round().int().tolist()
     assert len(which) == len(set(which)) == used
     assert max(which) - min(which) >= 0.8 * (count - 1)  # from all over the set

@@ -17,6 +17,7 @@ from salt_train.errors import ConfigError
 from salt_train.job import Job
 from salt_train.loop import RunOptions
 from salt_train.pseudo import Pseudo
+from salt_train.settings import listed, override
 
 _FRACTION = 0.7
 _COUNT = click.IntRange(1)
@@ -166,12 +167,11 @@ def _config(
     given = {name: settings[name] for name in _SETTINGS if settings[name] is not None}
     given |= {"fold": 0 if fold == "all" else int(fold)}
     given |= {"pseudo_fraction": pseudo.fraction} if pseudo else {}
-    return recipes.override(dataclasses.replace(config, **given), assignments)
+    return override(dataclasses.replace(config, **given), assignments)
 
 
 def _shown(config: TrainConfig) -> str:
-    settings = recipes.settings(config)
-    return "\n".join([*settings, "", recipes.picture(config)])
+    return "\n".join([*listed(config), "", recipes.picture(config)])
 
 
 def _pseudo(labels: Path | None, images: Path | None, fraction: float | None) -> Pseudo | None:

@@ -7,6 +7,7 @@ import math
 import typing
 from typing import Any, Literal, Self
 
+from salt_infer.rle import TILE_SHAPE
 from salt_train.errors import ConfigError
 
 LossName = Literal["bce", "focal", "lovasz", "symmetric-lovasz"]
@@ -19,6 +20,8 @@ PrecisionName = Literal["fp32", "bf16", "fp16"]
 IMAGENET = "imagenet"  # instead of a file: torchvision's own encoder weights
 
 _NOT_NEGATIVE = (0.0, math.inf)
+_AT_LEAST_ONE = (1.0, math.inf)
+_MEMORY = (0.0, 0.999999)  # share that a moving average keeps each step: all of it stands still
 _SMALLEST = 1e-3  # of what is divided by
 
 
@@ -63,8 +66,10 @@ class ModelConfig:
             largest pixel probability stands in for it.
         judge_channels: hidden channels of the binary judge.
         judge_dropout: dropout before the judge's last layer, 0..1.
-        tile_px, canvas_px: tile edge, and the edge it is replicate-padded to (before: the
-            smaller half of the difference).
+        tile_px: tile edge, 101: files say what they are for, and nothing else can be read,
+            scored or encoded.
+        canvas_px: edge that tiles are replicate-padded to (before: the smaller half of the
+            difference).
         mean, std: normalisation of grey values in 0..1 (mean and spread of the TGS train tiles).
     """
 
@@ -90,6 +95,11 @@ class ModelConfig:
         _check_names(self, upsampling=UpsamplingName)
         if self.depth not in (18, 34, 50):
             raise ConfigError(f"depth is {self.depth}, expected 18, 34 or 50")
+        if self.tile_px != TILE_SHAPE[0]:
+            raise ConfigError(
+                f"tile_px is {self.tile_px}, expected {TILE_SHAPE[0]}: tiles of another size can "
+                "be neither read nor scored; for a larger network input change canvas_px"
+            )
         stride = 32 if self.stem_pool else 16
         if self.canvas_px % stride or self.canvas_px < self.tile_px:
             raise ConfigError(
@@ -129,7 +139,13 @@ class Stage:
             back in each cycle, half as high every time (Smith, 2017).
         learning_rate, floor_rate: the highest and the lowest rate.
         bce_weight: BCE added to a Lovasz loss, which alone is slow to start.
+        focal_gamma: exponent of the focal loss: how little pixels count that are right already.
+        level_weight: of each decoder level's mask loss beside the output's 1, under deep
+            supervision.
         optimizer: a stage starts with a fresh one.
+        momentum: of SGD, by Nesterov's rule.
+        beta1, beta2: of Adam and AdamW: what its averages of gradients and of their squares keep.
+        epsilon: of Adam and AdamW, added to the root that a step is divided by.
         cycle_epochs: length of a cycle, for the schedules that have them.
         snapshots: keep a checkpoint of every cycle's end (Huang et al., "Snapshot Ensembles",
             2017).
@@ -144,7 +160,13 @@ class Stage:
     learning_rate: float = 1e-3
     floor_rate: float = 1e-6
     bce_weight: float = 0.1
+    focal_gamma: float = 2.0
+    level_weight: float = 0.1
     optimizer: OptimizerName = "adamw"
+    momentum: float = 0.9
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
     cycle_epochs: int = 0
     snapshots: bool = False
     average: AverageName = "ema"
@@ -164,7 +186,11 @@ class Stage:
             )
         if self.snapshots and not self.cyclic:
             raise ConfigError(f"snapshots need a schedule with cycles, this one is {self.schedule}")
-        _check_ranges(self, floor_rate=(0, 1), bce_weight=_NOT_NEGATIVE)
+        _check_ranges(
+            self, floor_rate=(0, 1), bce_weight=_NOT_NEGATIVE, focal_gamma=_NOT_NEGATIVE,
+            level_weight=_NOT_NEGATIVE, momentum=_MEMORY, beta1=_MEMORY, beta2=_MEMORY,
+            epsilon=(1e-16, 1),
+        )  # fmt: skip
 
     @property
     def cyclic(self) -> bool:
@@ -214,6 +240,10 @@ class TrainConfig:
         weight_decay: of convolutions; biases and normalisation have none.
         judge_weight: factor of the judge's loss beside the mask's.
         ema_decay: of the averaged weights, a step; 0 deploys the weights as they are.
+        ema_warmup: how slowly a young average's decay grows: step s has at most
+            (1 + s) / (ema_warmup + s); 1 has the whole decay from the start.
+        statistics_tiles: training tiles, at most, that SWA's weights measure their
+            batch-normalisation statistics on.
         warmup_steps: steps over which each stage's rate rises from nothing.
         precision: arithmetic of the forward pass; weights and losses stay float32.
         seed: of the first weights, the order of tiles and their augmentation.
@@ -235,6 +265,8 @@ class TrainConfig:
     weight_decay: float = 1e-4
     judge_weight: float = 0.5
     ema_decay: float = 0.998
+    ema_warmup: float = 10.0
+    statistics_tiles: int = 1024
     warmup_steps: int = 100
     precision: PrecisionName = "fp32"
     seed: int = 0
@@ -258,7 +290,8 @@ class TrainConfig:
                 raise ConfigError(f"{name} is {getattr(self, name)}, expected 0 to {2**32 - 1}")
         _check_ranges(
             self, weight_decay=_NOT_NEGATIVE, judge_weight=_NOT_NEGATIVE, ema_decay=(0, 1),
-            warmup_steps=_NOT_NEGATIVE, pseudo_fraction=(0, 1),
+            ema_warmup=_AT_LEAST_ONE, statistics_tiles=_AT_LEAST_ONE, warmup_steps=_NOT_NEGATIVE,
+            pseudo_fraction=(0, 1),
         )  # fmt: skip
         if self.encoder_weights == IMAGENET and self.model.width != 64:
             raise ConfigError(
@@ -285,7 +318,14 @@ class TrainConfig:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild a config; unknown or missing fields raise ConfigError."""
+        """Rebuild a config.
+
+        A setting that is missing, as one newer than the file is, has its default; so a default has
+        to mean what the program did before the setting was there.
+
+        Raises:
+            ConfigError: a setting is unknown or out of range, or one without a default is missing.
+        """
         try:
             parts = {
                 "model": ModelConfig(**value["model"]),
@@ -298,25 +338,3 @@ class TrainConfig:
                 f"settings do not fit this version of salt-train ({error}); they were written by "
                 "another version, use that one or train anew"
             ) from error
-
-
-def difference(old: TrainConfig, new: TrainConfig) -> str:
-    """Settings that are not the same, for people."""
-    before, after = flat(old.to_json()), flat(new.to_json())
-    names = dict.fromkeys([*before, *after])
-    changed = [name for name in names if before.get(name) != after.get(name)]
-    return "; ".join(
-        f"{name} was {before.get(name)} and is now {after.get(name)}" for name in changed
-    )
-
-
-def flat(value: Any, name: str = "") -> dict[str, Any]:
-    """Nested settings to ``{"model.width": 32, "stages.0.epochs": 24, ...}``."""
-    if isinstance(value, dict):
-        items = list(value.items())
-    elif isinstance(value, list):
-        items = list(enumerate(value))
-    else:
-        return {name: value}
-    prefix = f"{name}." if name else ""
-    return {k: v for key, part in items for k, v in flat(part, f"{prefix}{key}").items()}

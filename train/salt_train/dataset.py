@@ -52,6 +52,16 @@ class Dataset:
         """Which masks are not empty: bool [N]."""
         return has_salt(self.masks)
 
+    @property
+    def blank(self) -> npt.NDArray[np.bool_]:
+        """Which tiles are of one grey value: bool [N]."""
+        return np.asarray(self.tiles.min(axis=(1, 2)) == self.tiles.max(axis=(1, 2)))
+
+    def pixels_in(self, other: Dataset) -> npt.NDArray[np.bool_]:
+        """Which tiles have the pixels of a tile of the other, whatever its name: bool [N]."""
+        known = {tile.tobytes() for tile in other.tiles}
+        return np.array([tile.tobytes() in known for tile in self.tiles], dtype=bool)
+
     def subset(self, chosen: npt.NDArray[np.bool_]) -> Dataset:
         """The tiles where ``chosen`` (bool [N]) is true."""
         ids = tuple(name for name, keep in zip(self.ids, chosen, strict=True) if keep)

@@ -72,24 +72,45 @@ class Prediction:
             return ids, cls(content["probability"].astype(np.float32), content["salt"])
 
 
-@torch.inference_mode()
+@dataclasses.dataclass(frozen=True)
+class Views:
+    """``probability``: float32 [N, V, 101, 101], each view in its own orientation; ``salt``:
+    float32 [N, V]. View 0 is the tile itself.
+    """
+
+    probability: npt.NDArray[np.float32]
+    salt: npt.NDArray[np.float32]
+
+    def merged(self, tta: Tta) -> Prediction:
+        """The mean over the views of ``tta``, which are all or the first of those here."""
+        chosen = slice(views.count(tta))
+        return Prediction(
+            views.merge(self.probability[:, chosen], tta), self.salt[:, chosen].mean(axis=1)
+        )
+
+
 def predict(
     model: SaltNet, tiles: npt.NDArray[np.uint8], tta: Tta, batch_size: int = 64
 ) -> Prediction:
     """Probabilities of uint8 tiles [N, 101, 101]; the model is left in evaluation mode."""
+    return predict_views(model, tiles, tta, batch_size).merged(tta)
+
+
+@torch.inference_mode()
+def predict_views(
+    model: SaltNet, tiles: npt.NDArray[np.uint8], tta: Tta, batch_size: int = 64
+) -> Views:
+    """The same before the views of ``tta`` are averaged."""
     model.eval()
     device = next(model.parameters()).device
     probability, salt = [], []
     for start in range(0, len(tiles), batch_size):
         stacked = views.make(tiles[start : start + batch_size], tta)
-        count, ways = stacked.shape[:2]
         features = model.encode(to_input(stacked.reshape(-1, *stacked.shape[2:]), device))
         logits = model.decode(features).float()
-        mask = torch.sigmoid(logits).cpu().numpy()
-        judge = model.salt(features, logits).cpu().numpy()
-        probability.append(views.merge(mask.reshape(stacked.shape), tta))
-        salt.append(judge.reshape(count, ways).mean(axis=1))
-    return Prediction(np.concatenate(probability), np.concatenate(salt))
+        probability.append(torch.sigmoid(logits).cpu().numpy().reshape(stacked.shape))
+        salt.append(model.salt(features, logits).cpu().numpy().reshape(stacked.shape[:2]))
+    return Views(np.concatenate(probability), np.concatenate(salt))
 
 
 def to_input(tiles: npt.NDArray[np.uint8], device: torch.device) -> Tensor:

@@ -6,6 +6,9 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
+
+from salt_infer.tiles import shown
 from salt_train import checkpoint as checkpoints
 from salt_train import crossval, dataset
 from salt_train.checkpoint import Checkpoint
@@ -16,6 +19,8 @@ from salt_train.errors import ConfigError
 from salt_train.folds import Split
 from salt_train.loop import LAST, RunOptions, Trainer
 from salt_train.pseudo import Pseudo
+
+SHOWN = 3  # ids that a warning names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +121,24 @@ def _opening(trainer: Trainer) -> str:
         f"{config.recipe}: {config.model.architecture}\n"
         f"fold {config.fold} of {config.folds}: {labelled} tiles{more} to train on, "
         f"{len(trainer.validation_data)} to validate on{after}{slow}"
+        f"{_twins(trainer.train_data, trainer.validation_data)}"
+    )
+
+
+def _twins(train: Dataset, held_out: Dataset) -> str:
+    """A line of its own about held-out tiles that are trained on under other names; empty where
+    there are none.
+    """
+    twins = held_out.subset(held_out.pixels_in(train))
+    if not len(twins):
+        return ""
+    order = np.argsort(twins.blank, kind="stable")  # tiles with a picture tell more
+    names = ", ".join(shown(twins.ids[index]) for index in order[:SHOWN])
+    more = f" and {len(twins) - SHOWN} more" if len(twins) > SHOWN else ""
+    return (
+        f"\nwarning: validation tiles with the pixels of a training tile: {len(twins)} of "
+        f"{len(held_out)}, of one grey value: {np.count_nonzero(twins.blank)} ({names}{more}); the "
+        "score takes them for unseen"
     )
 
 

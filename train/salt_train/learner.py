@@ -79,12 +79,11 @@ class Learner:
         with self.compute.autocast():
             logits: Logits = self._parallel(tiles.contiguous(memory_format=self.compute.layout))
         loss = self._loss(logits, masks, stage)
-        value = float(self.world.sum(loss.detach()) / self.world.size)
-        if not math.isfinite(value):
-            raise TrainError(f"loss is {value}")
-        self._update(loss, rate)
+        whole = self.world.sum(loss.detach()) / self.world.size
+        value = self._checked(whole, self._backward(loss))
+        self._update(rate)
         if stage.average == "ema" and self.config.ema_decay:
-            decay = optimizer.ema_decay(self.config.ema_decay, number)
+            decay = optimizer.ema_decay(self.config.ema_decay, self.config.ema_warmup, number)
             optimizer.blend(self.average, self.model, decay)
         return value
 
@@ -101,7 +100,9 @@ class Learner:
         """
         if stage.average == "swa":
             optimizer.blend(self.average, self.model, within / (within + 1))
-            optimizer.refresh_statistics(self.average, tiles, self.config.batch_size)
+            optimizer.refresh_statistics(
+                self.average, tiles, self.config.batch_size, self.config.statistics_tiles
+            )
         elif not self.config.ema_decay:
             optimizer.blend(self.average, self.model, 0.0)
         if name := not_finite(self.average.state_dict()):
@@ -118,21 +119,29 @@ class Learner:
         outputs = (logits.mask, *logits.levels)
         return loss + 0.0 * torch.stack([output.sum() for output in outputs]).sum()
 
-    def _update(self, loss: Tensor, rate: float) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+    def _backward(self, loss: Tensor) -> Tensor:
+        """Leave each weight its gradient; the norm of all of them together."""
         scaler = self.compute.scaler
         self.optimizer.zero_grad()
         scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         scaler.unscale_(self.optimizer)
-        self._check_gradient()
-        scaler.step(self.optimizer)
-        scaler.update()
-
-    def _check_gradient(self) -> None:
-        """Of a finite loss too it can be infinite, and would spoil every weight."""
         gradients = [weight.grad for weight in self.model.parameters() if weight.grad is not None]
-        norm = float(nn.utils.get_total_norm(gradients))
+        return nn.utils.get_total_norm(gradients)
+
+    def _checked(self, loss: Tensor, gradient: Tensor) -> float:
+        """The loss, unless that or the gradient's norm is not finite, which would spoil every
+        weight. Both are read at once: the host waits for the device wherever it reads.
+        """
+        value, norm = torch.stack([loss, gradient]).tolist()
+        if not math.isfinite(value):
+            raise TrainError(f"loss is {value}")
         # Under loss scaling too large a gradient is common: the step is left out, the scale halved.
         if not math.isfinite(norm) and not self.compute.scaling:
             raise TrainError(f"gradient is {norm}")
+        return float(value)
+
+    def _update(self, rate: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.compute.scaler.step(self.optimizer)
+        self.compute.scaler.update()

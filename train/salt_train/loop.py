@@ -16,7 +16,7 @@ from tqdm import tqdm
 from salt_train import augment, calibrate, evaluate, weights
 from salt_train import checkpoint as checkpoints
 from salt_train.checkpoint import Checkpoint
-from salt_train.config import TrainConfig, difference
+from salt_train.config import TrainConfig
 from salt_train.dataset import Dataset, Indices
 from salt_train.distributed import World
 from salt_train.errors import CheckpointError, TrainError
@@ -25,6 +25,7 @@ from salt_train.history import History, line
 from salt_train.learner import Learner
 from salt_train.pseudo import Pseudo
 from salt_train.schedule import cycle_ends, learning_rate, snapshots, stage_at
+from salt_train.settings import difference
 
 LAST, BEST, PREDICTIONS = "last.pth", "best.pth", "validation.npz"
 
@@ -238,8 +239,8 @@ class Trainer:
     def _finish(self) -> None:
         """Score the last averaged weights as deployed and choose threshold and gate for them."""
         data, default = self.validation_data, self._default_decision
-        prediction = evaluate.predict(self.learner.average, data.tiles, "hflip")
-        plain = evaluate.predict(self.learner.average, data.tiles, "none")
+        views = evaluate.predict_views(self.learner.average, data.tiles, "hflip")
+        prediction, plain = views.merged("hflip"), views.merged("none")
         scores = calibrate.final_scores(prediction, plain, data, default)
         scored = dataclasses.replace(
             checkpoints.load(self.options.out / LAST),

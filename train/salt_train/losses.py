@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from salt_train.config import LossName, Stage
+from salt_train.config import Stage
 from salt_train.model import Logits
 
-FOCAL_GAMMA = 2.0  # the paper's choice
-LEVEL_WEIGHT = 0.1  # of each decoder level beside the output's 1, under deep supervision
+_SMALLEST_SHARE = 1e-8  # below what 1 - p can be in float32, but for 0
 
 
 def total_loss(
@@ -43,11 +40,11 @@ def total_loss(
         return _all_levels(logits, masks, stage)
     has_salt = masks.flatten(1).any(dim=1)
     loss = judge_weight * F.binary_cross_entropy_with_logits(logits.judge.float(), has_salt.float())
-    if bool(has_salt.any()):
-        chosen = Logits(
-            logits.mask[has_salt], None, tuple(level[has_salt] for level in logits.levels)
-        )
-        loss = loss + salt_share * _all_levels(chosen, masks[has_salt], stage)
+    # Which they are is read from the device once; each use of a bool mask would read it again.
+    salty = has_salt.nonzero().flatten()
+    if len(salty):
+        chosen = Logits(logits.mask[salty], None, tuple(level[salty] for level in logits.levels))
+        loss = loss + salt_share * _all_levels(chosen, masks[salty], stage)
     return loss
 
 
@@ -60,16 +57,19 @@ def _all_levels(logits: Logits, masks: Tensor, stage: Stage) -> Tensor:
     """Mask loss of the output, and of the decoder levels under deep supervision."""
     loss = mask_loss(logits.mask.float(), masks, stage)
     for level in logits.levels:
-        loss = loss + LEVEL_WEIGHT * mask_loss(level.float(), masks, stage)
+        loss = loss + stage.level_weight * mask_loss(level.float(), masks, stage)
     return loss
 
 
 def mask_loss(logits: Tensor, masks: Tensor, stage: Stage) -> Tensor:
     """Mean loss of float32 logits [B, H, W] against masks of the same shape."""
-    loss = _LOSSES[stage.loss](logits, masks)
-    if stage.loss.endswith("lovasz") and stage.bce_weight:
-        loss = loss + stage.bce_weight * bce(logits, masks)
-    return loss
+    if stage.loss == "bce":
+        return bce(logits, masks)
+    if stage.loss == "focal":
+        return focal(logits, masks, stage.focal_gamma)
+    lovasz = symmetric_lovasz if stage.loss == "symmetric-lovasz" else lovasz_hinge
+    loss = lovasz(logits, masks)
+    return loss + stage.bce_weight * bce(logits, masks) if stage.bce_weight else loss
 
 
 def bce(logits: Tensor, masks: Tensor) -> Tensor:
@@ -77,12 +77,15 @@ def bce(logits: Tensor, masks: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, masks)
 
 
-def focal(logits: Tensor, masks: Tensor) -> Tensor:
-    """BCE with each pixel weighted by (1 - p)^2, p the probability given to the truth: pixels that
-    are right already count little (Lin et al., "Focal Loss for Dense Object Detection", 2017).
+def focal(logits: Tensor, masks: Tensor, gamma: float) -> Tensor:
+    """BCE with each pixel weighted by (1 - p)^gamma, p the probability given to the truth: pixels
+    that are right already count little (Lin et al., "Focal Loss for Dense Object Detection", 2017,
+    who chose a gamma of 2).
     """
     each = F.binary_cross_entropy_with_logits(logits, masks, reduction="none")
-    return ((1.0 - torch.exp(-each)) ** FOCAL_GAMMA * each).mean()
+    # Below a gamma of 1 the power's slope at 0 is infinite, and a sure pixel's gradient NaN.
+    wrong = (1.0 - torch.exp(-each)).clamp(min=_SMALLEST_SHARE)
+    return (wrong**gamma * each).mean()
 
 
 def symmetric_lovasz(logits: Tensor, masks: Tensor) -> Tensor:
@@ -114,11 +117,3 @@ def _lovasz_gradient(labels: Tensor) -> Tensor:
     union = salt + (1.0 - labels).cumsum(dim=1)
     jaccard = 1.0 - intersection / union
     return torch.cat([jaccard[:, :1], jaccard[:, 1:] - jaccard[:, :-1]], dim=1)
-
-
-_LOSSES: dict[LossName, Callable[[Tensor, Tensor], Tensor]] = {
-    "bce": bce,
-    "focal": focal,
-    "lovasz": lovasz_hinge,
-    "symmetric-lovasz": symmetric_lovasz,
-}

@@ -13,10 +13,6 @@ from torch import nn
 from salt_train.config import Stage
 from salt_train.evaluate import to_input
 
-SGD_MOMENTUM = 0.9
-# Tiles for new batch-normalisation statistics: enough for means and variances over their pixels.
-STATISTICS_TILES = 1024
-
 
 def build(model: nn.Module, stage: Stage, weight_decay: float) -> torch.optim.Optimizer:
     """A fresh optimiser for a stage; biases and normalisation weights are not decayed."""
@@ -26,9 +22,11 @@ def build(model: nn.Module, stage: Stage, weight_decay: float) -> torch.optim.Op
         {"params": [w for w in weights if w.ndim <= 1], "weight_decay": 0.0},
     ]
     if stage.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=stage.learning_rate, momentum=SGD_MOMENTUM, nesterov=True)
+        # Without momentum there is nothing for Nesterov's rule, and torch refuses it.
+        nesterov = stage.momentum > 0
+        return torch.optim.SGD(groups, stage.learning_rate, stage.momentum, nesterov=nesterov)
     kind = torch.optim.Adam if stage.optimizer == "adam" else torch.optim.AdamW
-    return kind(groups, lr=stage.learning_rate)
+    return kind(groups, stage.learning_rate, (stage.beta1, stage.beta2), stage.epsilon)
 
 
 @torch.no_grad()
@@ -44,20 +42,23 @@ def blend(average: nn.Module, model: nn.Module, decay: float) -> None:
             value.copy_(current[name])
 
 
-def ema_decay(decay: float, step: int) -> float:
+def ema_decay(decay: float, warmup: float, step: int) -> float:
     """A young average would remember the random start for long: its memory grows with the run."""
-    return min(decay, (1 + step) / (10 + step))
+    return min(decay, (1 + step) / (warmup + step))
 
 
 @torch.no_grad()
-def refresh_statistics(model: nn.Module, tiles: npt.NDArray[np.uint8], batch_size: int) -> None:
+def refresh_statistics(
+    model: nn.Module, tiles: npt.NDArray[np.uint8], batch_size: int, most: int | None = None
+) -> None:
     """Measure batch-normalisation statistics anew: those of averaged weights are not the average
     of the members' (Izmailov et al., 2018, section 3.2).
 
     Args:
         model: left in evaluation mode.
-        tiles: uint8 [N, 101, 101], training tiles; at most STATISTICS_TILES of them are used.
+        tiles: uint8 [N, 101, 101], training tiles.
         batch_size: tiles at once.
+        most: use at most so many of the tiles, from all over them; None uses all.
     """
     norms = [part for part in model.modules() if isinstance(part, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
@@ -66,7 +67,7 @@ def refresh_statistics(model: nn.Module, tiles: npt.NDArray[np.uint8], batch_siz
         norm.momentum = None  # the plain mean over batches
     model.train()
     device = next(model.parameters()).device
-    chosen = tiles[:: math.ceil(len(tiles) / STATISTICS_TILES)]
+    chosen = tiles[:: math.ceil(len(tiles) / most) if most else 1]
     for start in range(0, len(chosen), batch_size):
         model(to_input(chosen[start : start + batch_size], device))
     for norm, momentum in zip(norms, momenta, strict=True):

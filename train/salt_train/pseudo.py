@@ -127,10 +127,9 @@ def _surest(
 
 def _is_new(pseudo: Dataset, data: Dataset) -> npt.NDArray[np.bool_]:
     """Which tiles ``data`` does not have: bool [N]."""
-    names, pixels = set(data.ids), {tile.tobytes() for tile in data.tiles}
-    pairs = zip(pseudo.ids, pseudo.tiles, strict=True)
-    new = [name not in names and tile.tobytes() not in pixels for name, tile in pairs]
-    return np.array(new, dtype=bool)
+    names = set(data.ids)
+    new = np.array([name not in names for name in pseudo.ids], dtype=bool)
+    return np.asarray(new & ~pseudo.pixels_in(data))
 
 
 def _check_origin(path: Path, sha256: str, split: Split, fold: int) -> None:

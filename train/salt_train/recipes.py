@@ -1,4 +1,4 @@
-"""Training recipes by name, and how to change one from the command line.
+"""Training recipes by name.
 
 Those named after the case study follow "CaseStudy-TGS Salt Identification Challenge" (M.
 Guthikonda): what it trained, step by step, and what it names as other approaches and as
@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from salt_train import chart
-from salt_train.config import AugmentConfig, ModelConfig, Stage, TrainConfig, flat
+from salt_train.config import AugmentConfig, ModelConfig, Stage, TrainConfig
 from salt_train.errors import ConfigError
 from salt_train.schedule import learning_rate
 
@@ -194,14 +191,6 @@ def _stage_line(stage: Stage) -> str:
     return f"{stage.epochs} epochs {stage.loss}, {stage.optimizer} {rate}{cycles}{more}"
 
 
-def settings(config: TrainConfig) -> list[str]:
-    """All settings in the form that :func:`override` takes, a line each."""
-    return [
-        f"{name}={value if isinstance(value, str) else json.dumps(value)}"
-        for name, value in flat(config.to_json()).items()
-    ]
-
-
 def picture(config: TrainConfig) -> str:
     """The learning rate over a run's epochs, drawn for a terminal.
 
@@ -211,72 +200,3 @@ def picture(config: TrainConfig) -> str:
     rates = [learning_rate(steady, epoch, 1, 2) for epoch in range(config.epochs)]
     title = f"learning rate over {config.epochs} epochs"
     return "\n".join([title, *chart.columns(rates)])
-
-
-# Settings that follow from options which do more than set them.
-_ELSEWHERE = {
-    "fold": "--fold",
-    "recipe": "--recipe",
-    "pseudo_fraction": "--pseudo-fraction",
-    "pseudo_sha256": "--pseudo-labels",
-}
-
-
-def override(config: TrainConfig, assignments: Sequence[str]) -> TrainConfig:
-    """Change settings by their path in the stored JSON.
-
-    Args:
-        config: what to start from.
-        assignments: such as ``model.width=16``, ``stages.1.learning_rate=3e-4``, ``seed=7``.
-
-    Raises:
-        ConfigError: no such setting, or a value of another kind.
-    """
-    value = config.to_json()
-    for assignment in assignments:
-        path, equals, text = assignment.partition("=")
-        if not equals:
-            raise ConfigError(f"{assignment!r} sets nothing; expected a form like model.width=16")
-        _set(value, path.split("."), text, path)
-    changed = TrainConfig.from_json(value)
-    for name, option in _ELSEWHERE.items():
-        if getattr(changed, name) != getattr(config, name):
-            raise ConfigError(f"{name} is changed by {option}, not by --set")
-    return changed
-
-
-def _set(value: Any, keys: list[str], text: str, path: str) -> None:
-    *above, last = keys
-    for key in above:
-        value = _child(value, key, path)
-    old = _child(value, last, path)
-    if isinstance(old, dict | list):
-        raise ConfigError(f"{path} is a group of settings; name one in it")
-    value[int(last) if isinstance(value, list) else last] = _parsed(text, type(old), path)
-
-
-def _child(value: Any, key: str, path: str) -> Any:
-    if isinstance(value, list):
-        if not key.isdecimal() or int(key) >= len(value):
-            raise ConfigError(f"{path}: there is no {key!r}, expected 0 to {len(value) - 1}")
-        return value[int(key)]
-    if not isinstance(value, dict):
-        raise ConfigError(f"{path}: a setting has nothing below it, leave out {key!r}")
-    if key not in value:
-        raise ConfigError(f"{path}: there is no {key!r}, expected one of {', '.join(value)}")
-    return value[key]
-
-
-def _parsed(text: str, kind: type, path: str) -> Any:
-    """The text as a value of the kind that the setting has."""
-    if kind is str:
-        return text
-    try:
-        value = json.loads(text)
-        if kind is float and type(value) is int:
-            value = float(value)
-    except (ValueError, OverflowError):  # no JSON, or a number of hundreds of digits
-        value = text
-    if type(value) is not kind:
-        raise ConfigError(f"{path} is {text!r}, expected a value of type {kind.__name__}")
-    return value

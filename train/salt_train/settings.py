@@ -1,0 +1,108 @@
+"""Settings by their path, such as ``stages.1.learning_rate``: listed, compared, changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from salt_train.config import TrainConfig
+from salt_train.errors import ConfigError
+
+# Settings that follow from options which do more than set them.
+_ELSEWHERE = {
+    "fold": "--fold",
+    "recipe": "--recipe",
+    "pseudo_fraction": "--pseudo-fraction",
+    "pseudo_sha256": "--pseudo-labels",
+}
+
+
+def flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Nested settings to ``{"model.width": 32, "stages.0.epochs": 24, ...}``."""
+    if isinstance(value, dict):
+        items = list(value.items())
+    elif isinstance(value, list):
+        items = list(enumerate(value))
+    else:
+        return {name: value}
+    prefix = f"{name}." if name else ""
+    return {k: v for key, part in items for k, v in flat(part, f"{prefix}{key}").items()}
+
+
+def listed(config: TrainConfig) -> list[str]:
+    """All settings in the form that :func:`override` takes, a line each."""
+    return [
+        f"{name}={value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in flat(config.to_json()).items()
+    ]
+
+
+def difference(old: TrainConfig, new: TrainConfig) -> str:
+    """Settings that are not the same, for people."""
+    before, after = flat(old.to_json()), flat(new.to_json())
+    names = dict.fromkeys([*before, *after])
+    changed = [name for name in names if before.get(name) != after.get(name)]
+    return "; ".join(
+        f"{name} was {before.get(name)} and is now {after.get(name)}" for name in changed
+    )
+
+
+def override(config: TrainConfig, assignments: Sequence[str]) -> TrainConfig:
+    """Change settings by their path in the stored JSON.
+
+    Args:
+        config: what to start from.
+        assignments: such as ``model.width=16``, ``stages.1.learning_rate=3e-4``, ``seed=7``.
+
+    Raises:
+        ConfigError: no such setting, or a value of another kind.
+    """
+    value = config.to_json()
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        if not equals:
+            raise ConfigError(f"{assignment!r} sets nothing; expected a form like model.width=16")
+        _set(value, path.split("."), text, path)
+    changed = TrainConfig.from_json(value)
+    for name, option in _ELSEWHERE.items():
+        if getattr(changed, name) != getattr(config, name):
+            raise ConfigError(f"{name} is changed by {option}, not by --set")
+    return changed
+
+
+def _set(value: Any, keys: list[str], text: str, path: str) -> None:
+    *above, last = keys
+    for key in above:
+        value = _child(value, key, path)
+    old = _child(value, last, path)
+    if isinstance(old, dict | list):
+        raise ConfigError(f"{path} is a group of settings; name one in it")
+    value[int(last) if isinstance(value, list) else last] = _parsed(text, type(old), path)
+
+
+def _child(value: Any, key: str, path: str) -> Any:
+    if isinstance(value, list):
+        if not key.isdecimal() or int(key) >= len(value):
+            raise ConfigError(f"{path}: there is no {key!r}, expected 0 to {len(value) - 1}")
+        return value[int(key)]
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: a setting has nothing below it, leave out {key!r}")
+    if key not in value:
+        raise ConfigError(f"{path}: there is no {key!r}, expected one of {', '.join(value)}")
+    return value[key]
+
+
+def _parsed(text: str, kind: type, path: str) -> Any:
+    """The text as a value of the kind that the setting has."""
+    if kind is str:
+        return text
+    try:
+        value = json.loads(text)
+        if kind is float and type(value) is int:
+            value = float(value)
+    except (ValueError, OverflowError):  # no JSON, or a number of hundreds of digits
+        value = text
+    if type(value) is not kind:
+        raise ConfigError(f"{path} is {text!r}, expected a value of type {kind.__name__}")
+    return value
