@@ -232,24 +232,29 @@ class Trainer:
         stage, within = stage_at(self.config, self.epoch - 1)
         if stage.snapshots and cycle_ends(stage, within):
             name = f"snapshot-{snapshots(self.config, self.epoch - 1)}.pth"
-            checkpoints.save(plain, self.options.out / name)
+            checkpoints.save(self._scored(plain)[0], self.options.out / name)
         resumable = dataclasses.replace(plain, run=self.learner.state())
         checkpoints.save(resumable, self.options.out / LAST)
 
     def _finish(self) -> None:
-        """Score the last averaged weights as deployed and choose threshold and gate for them."""
+        """Make the last checkpoint one to deploy, and keep what it says of the held-out tiles."""
+        scored, prediction = self._scored(checkpoints.load(self.options.out / LAST))
+        prediction.save(self.options.out / PREDICTIONS, self.validation_data.ids)
+        self.history.close()
+        checkpoints.save(scored, self.options.out / LAST)
+
+    def _scored(self, checkpoint: Checkpoint) -> tuple[Checkpoint, evaluate.Prediction]:
+        """Score the averaged weights as deployed and choose threshold and gate for them."""
         data, default = self.validation_data, self._default_decision
         views = evaluate.predict_views(self.learner.average, data.tiles, "hflip")
         prediction, plain = views.merged("hflip"), views.merged("none")
         scores = calibrate.final_scores(prediction, plain, data, default)
         scored = dataclasses.replace(
-            checkpoints.load(self.options.out / LAST),
+            checkpoint,
             scores=self._origin() | scores | {calibrate.CHOSEN_ON: calibrate.OWN_FOLD},
             decision=calibrate.choose(prediction, data.masks, default),
         )
-        prediction.save(self.options.out / PREDICTIONS, data.ids)
-        self.history.close()
-        checkpoints.save(scored, self.options.out / LAST)
+        return scored, prediction
 
     @property
     def _default_decision(self) -> evaluate.Decision:
