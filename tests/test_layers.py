@@ -1,4 +1,6 @@
-"""Imports run one way: export -> train -> infer, and infer knows nothing of PyTorch."""
+"""Imports run one way: export -> train -> infer, report -> infer; infer and report know nothing of
+PyTorch.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ PACKAGES = {
     "salt_infer": ROOT / "infer",
     "salt_train": ROOT / "train",
     "salt_export": ROOT / "export",
+    "salt_report": ROOT / "report",
 }
 MAY_IMPORT = {
     "salt_infer": {"numpy", "PIL", "click", "tqdm", "onnxruntime"},
@@ -27,6 +30,16 @@ MAY_IMPORT = {
         "salt_infer",
         "salt_train",
         "tensorrt_rtx_bindings",
+    },
+    "salt_report": {
+        "numpy",
+        "PIL",
+        "click",
+        "pandas",
+        "matplotlib",
+        "jinja2",
+        "markupsafe",
+        "salt_infer",
     },
 }
 FILES = [(name, path) for name, root in PACKAGES.items() for path in (root / name).rglob("*.py")]

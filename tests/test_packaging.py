@@ -37,7 +37,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 @pytest.mark.slow
 def test_site_packages_gets_our_names_only(wheel: zipfile.ZipFile) -> None:
     top = {name.partition("/")[0] for name in wheel.namelist()}
-    packages = {"salt_infer", "salt_train", "salt_export"}
+    packages = {"salt_infer", "salt_train", "salt_export", "salt_report"}
     assert {name for name in top if not name.endswith(".dist-info")} == packages
 
 
@@ -51,12 +51,20 @@ def test_the_wheel_carries_the_model_and_its_card(wheel: zipfile.ZipFile) -> Non
     assert modules <= names
 
 
+@pytest.mark.slow
+def test_the_wheel_carries_what_pages_are_made_of(wheel: zipfile.ZipFile) -> None:
+    folder = ROOT / "report"
+    templates = {str(p.relative_to(folder)) for p in folder.rglob("templates/*")}
+    assert len(templates) >= 4
+    assert templates | {"salt_report/py.typed"} <= set(wheel.namelist())
+
+
 def test_core_requirements_hold_neither_runtime_nor_torch() -> None:
     requirements = metadata.requires("salt-toolkit") or []
     core = {line for line in requirements if "extra ==" not in line}
     assert not [line for line in core if line.startswith(("onnx", "torch"))]
     extras = set(metadata.metadata("salt-toolkit").get_all("Provides-Extra") or [])
-    assert {"cpu", "gpu", "tensorrt", "train", "export", "dev"} <= extras
+    assert {"cpu", "gpu", "tensorrt", "train", "export", "report", "dev"} <= extras
 
 
 def test_one_version() -> None:
@@ -64,7 +72,7 @@ def test_one_version() -> None:
     assert f"## {salt_infer.__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
-@pytest.mark.parametrize("command", ["salt-infer", "salt-train", "salt-export"])
+@pytest.mark.parametrize("command", ["salt-infer", "salt-train", "salt-export", "salt-report"])
 def test_every_command_answers(command: str) -> None:
     path = Path(sys.executable).with_name(command)
     done = subprocess.run([path, "--help"], capture_output=True, text=True, check=True)

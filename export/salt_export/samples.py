@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_export.parity import Tiles
+from salt_infer.kinds import coverage_class
 from salt_infer.labels import Labels
 from salt_infer.tiles import open_tiles
 from salt_train import dataset
-from salt_train.folds import coverage_class
 
 
 def evenly(total: int, count: int) -> npt.NDArray[np.int64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,21 +13,6 @@ from salt_infer.progress import Bar
 from salt_infer.views import TTA_NAMES
 
 _PATH = click.Path(path_type=Path)
-
-
-class _Share(click.FloatRange):
-    """0 to 1; click's own range lets NaN pass, which no comparison is true of."""
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, context: click.Context | None
-    ) -> Any:
-        number = super().convert(value, param, context)
-        if math.isnan(number):
-            self.fail("nan is not in the range 0<=x<=1.", param, context)
-        return number
-
-
-_SHARE = _Share(0.0, 1.0)
 
 
 @click.command("salt-infer", epilog="Exit codes: 0 done; 1 failed; 2 bad usage; 3 bad tiles.")
@@ -54,11 +38,11 @@ _SHARE = _Share(0.0, 1.0)
     help="Test-time augmentation; default: the model's.",
 )  # fmt: skip
 @click.option(
-    "--threshold", type=_SHARE, metavar="F",
+    "--threshold", type=console.SHARE, metavar="F",
     help="A pixel is salt above this, 0 to 1; default: the model's.",
 )  # fmt: skip
 @click.option(
-    "--gate", type=_SHARE, metavar="F",
+    "--gate", type=console.SHARE, metavar="F",
     help="A tile may have salt where the judge says more than this, 0 to 1; default: the model's.",
 )  # fmt: skip
 @click.option(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import math
 import signal
 import sys
 from collections.abc import Iterator
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -16,6 +17,21 @@ from salt_infer.errors import SaltError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 TERMINATED = 143  # 128 + SIGTERM
+
+
+class _Share(click.FloatRange):
+    """0 to 1; click's own range lets NaN pass, which no comparison is true of."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, context: click.Context | None
+    ) -> Any:
+        number = super().convert(value, param, context)
+        if math.isnan(number):
+            self.fail("nan is not in the range 0<=x<=1.", param, context)
+        return number
+
+
+SHARE = _Share(0.0, 1.0)
 
 progress_option = click.option(
     "--progress/--no-progress",

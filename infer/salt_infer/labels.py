@@ -45,6 +45,11 @@ class Labels(AbstractContextManager["Labels"]):
             self._source = source or open_tiles(path)
         self._tiles = {tile.id: tile for tile in self._source.tiles} if self._source else {}
 
+    @property
+    def ids(self) -> list[str]:
+        """The ids that have a label; nothing is decoded."""
+        return [*self._tiles, *self._rows]
+
     def check(self, ids: Sequence[str]) -> None:
         """Raise LabelError unless every one of these tiles has a label."""
         missing = [name for name in ids if name not in self._tiles and name not in self._rows]

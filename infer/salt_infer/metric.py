@@ -48,20 +48,38 @@ def score(truth: npt.NDArray[Any], predicted: npt.NDArray[Any]) -> Score:
             f"truth has shape {truth.shape} and prediction {predicted.shape}, expected the same "
             "[N, H, W] with N >= 1; score masks at tile size, not on the padded canvas"
         )
+    per_tile = precision(*overlap(truth, predicted))
+    return Score(per_tile=per_tile, mean=float(per_tile.mean()))
+
+
+def overlap(
+    truth: npt.NDArray[Any], predicted: npt.NDArray[Any]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Pixels in the intersection and in the union of masks [N, H, W]: int64 [N] each."""
     truth_flat = truth.reshape(len(truth), -1) != 0
     predicted_flat = predicted.reshape(len(truth), -1) != 0
     intersection = np.count_nonzero(truth_flat & predicted_flat, axis=1)
     union = np.count_nonzero(truth_flat | predicted_flat, axis=1)
-    per_tile = precision(intersection, union)
-    return Score(per_tile=per_tile, mean=float(per_tile.mean()))
+    return intersection, union
+
+
+def hits(
+    intersection: npt.NDArray[np.int64], union: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Whether each tile's IoU is above each threshold; two empty masks are above all of them.
+
+    Returns:
+        bool [N, 10], in the order of TWENTIETHS.
+    """
+    above = 20 * intersection[:, None] > TWENTIETHS * union[:, None]
+    return np.asarray(above | (union == 0)[:, None])
 
 
 def precision(
     intersection: npt.NDArray[np.int64], union: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
     """Mean precision of each tile from pixel counts; int64 [N] each -> float64 [N] in 0..1."""
-    hits = 20 * intersection[:, None] > TWENTIETHS * union[:, None]
-    return np.where(union == 0, 1.0, hits.mean(axis=1))
+    return np.asarray(hits(intersection, union).mean(axis=1), dtype=np.float64)
 
 
 def interval(

@@ -39,6 +39,8 @@ def test_each_kind_gives_the_same_masks(
     order = [4, 0, 2]
     labels = read(folder / name, [ids[index] for index in order])
     np.testing.assert_array_equal(labels, masks[order])
+    with Labels(folder / name) as opened:
+        assert opened.ids == list(ids)
 
 
 @pytest.mark.parametrize("name", ["labels.csv", "masks"])

@@ -42,6 +42,14 @@ def test_empty_masks() -> None:
     assert score.mean == pytest.approx(1 / 3)
 
 
+def test_hits_are_by_threshold() -> None:
+    overlap = metric.overlap(rows_of([10, 0, 0, 8]), rows_of([10, 0, 5, 10]))
+    assert [counts.tolist() for counts in overlap] == [[10, 0, 0, 8], [10, 0, 5, 10]]
+    hits = metric.hits(*overlap)
+    assert hits.sum(axis=1).tolist() == [10, 10, 0, 6]  # 0.8 is above 0.50 .. 0.75
+    assert hits[3].tolist() == [True] * 6 + [False] * 4
+
+
 def test_any_non_zero_value_counts() -> None:
     truth = rows_of([10]).astype(np.uint16) * 65535
     assert metric.score(truth, rows_of([10]).astype(bool)).mean == 1.0

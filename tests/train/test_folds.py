@@ -13,16 +13,6 @@ from salt_train.errors import DataError
 from salt_train.folds import Split
 
 
-@pytest.mark.parametrize(
-    ("pixels", "expected"),
-    [(0, 0), (1, 1), (1020, 1), (1021, 2), (9180, 9), (9181, 10), (10201, 10)],
-)
-def test_coverage_is_rounded_up(pixels: int, expected: int) -> None:
-    mask = np.zeros(101 * 101, np.uint8)
-    mask[:pixels] = 1
-    assert folds.coverage_class(mask.reshape(1, 101, 101)).tolist() == [expected]
-
-
 @given(
     st.lists(st.integers(0, 10), min_size=10, max_size=200), st.integers(2, 10), st.integers(0, 9)
 )

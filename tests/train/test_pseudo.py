@@ -18,12 +18,13 @@ import numpy as np
 import pytest
 
 from salt_infer import rle
+from salt_infer.kinds import coverage_class
 from salt_infer.labels import read_column, read_rows
 from salt_train import checkpoint as checkpoints
 from salt_train import job, synthetic
 from salt_train.dataset import Dataset
 from salt_train.errors import CheckpointError, ConfigError, DataError
-from salt_train.folds import Split, coverage_class
+from salt_train.folds import Split
 from salt_train.job import Job
 from salt_train.loop import LAST, RunOptions, Trainer
 from salt_train.pseudo import Pseudo

@@ -19,15 +19,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import png, rle
+from salt_infer import kinds, layout, png, rle
 from salt_infer.errors import InputError, LabelError, RleError, TileError
+from salt_infer.kinds import TINY
 from salt_infer.labels import read_rows
+from salt_infer.layout import Layout
 from salt_infer.tiles import TileSource, shown
-from salt_train import folds, layout
 from salt_train.errors import DataError
-from salt_train.layout import Layout
 
-TINY = 50  # px; half a column of a tile
 SHOWN = 10  # ids of a finding, and kinds of file, that the text names
 
 Image = npt.NDArray[np.uint8]  # [101, 101]
@@ -156,9 +155,9 @@ def check(path: Path) -> Report:
     Raises:
         DataError: no labelled data there, or its tiles cannot be listed (two with one id, say).
     """
-    place, survey = layout.find(path), _Survey()
+    survey = _Survey()
     try:
-        survey.read(place)
+        survey.read(layout.find(path))
     except InputError as error:
         raise DataError(str(error)) from error
     survey.match()
@@ -173,8 +172,8 @@ class _Survey:
         self.listed: dict[str, Collection[str]] = {}  # ids by place, in the order of sources
         self.tiles: dict[str, Image] = {}  # those that can be read
         self.masks: dict[str, Image] = {}
-        kinds = ("tile_modes", "tile_sizes", "mask_modes", "mask_sizes", "mask_values")
-        self.facts: dict[str, Counter[str]] = {kind: Counter() for kind in kinds}
+        counted = ("tile_modes", "tile_sizes", "mask_modes", "mask_sizes", "mask_values")
+        self.facts: dict[str, Counter[str]] = {kind: Counter() for kind in counted}
         self.noted: defaultdict[str, dict[str, str]] = defaultdict(dict)  # kind: {id: detail}
 
     def read(self, place: Layout) -> None:
@@ -291,7 +290,7 @@ class _Survey:
 
 def _mask_kinds(mask: Image) -> Iterator[str]:
     salt = np.count_nonzero(mask)
-    if 0 < salt < mask.size and (mask == mask[0]).all():
+    if kinds.vertical(mask[None])[0]:
         yield "vertical"
     if 1 <= salt <= TINY:
         yield "tiny"
@@ -301,7 +300,7 @@ def _mask_kinds(mask: Image) -> Iterator[str]:
 
 def _coverage(masks: Mapping[str, Image]) -> dict[str, int]:
     """Masks of each coverage class, those of none too."""
-    found = Counter(int(folds.coverage_class(mask[None])[0]) for mask in masks.values())
+    found = Counter(int(kinds.coverage_class(mask[None])[0]) for mask in masks.values())
     return {str(number): found[number] for number in range(11)}
 
 

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import png
+from salt_infer import layout, png
 from salt_infer.errors import SaltError, TileError
 from salt_infer.rle import TILE_SHAPE
 from salt_infer.tiles import Tile, TileSource
-from salt_train import layout
 from salt_train.errors import DataError
 
 Images = npt.NDArray[np.uint8]  # [N, 101, 101]
@@ -85,7 +84,7 @@ def load(path: Path) -> Dataset:
     """Read a labelled data set.
 
     Args:
-        path: what :func:`salt_train.layout.find` takes.
+        path: what :func:`salt_infer.layout.find` takes.
 
     Raises:
         DataError: nothing of that kind is there, a tile is unreadable, two have one id, or a label

@@ -12,24 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.files import write_whole
+from salt_infer.kinds import coverage_class
 from salt_train.dataset import Dataset
 from salt_train.errors import DataError
 
 FILE = "split.csv"
-
-
-def coverage_class(masks: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Coverage class 0..10 of each mask: tenths of the tile that are salt, rounded up.
-
-    Rounding up keeps empty tiles (0) apart from those with a little salt (1); rounding to nearest,
-    as the case study did, mixes them.
-
-    Args:
-        masks: [N, H, W], non-zero is salt.
-    """
-    pixels = masks[0].size if len(masks) else 1
-    salt = np.count_nonzero(masks.reshape(len(masks), -1), axis=1)
-    return np.asarray(-(-10 * salt // pixels), dtype=np.int64)
 
 
 def assign(

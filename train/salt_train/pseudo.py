@@ -17,13 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.errors import SaltError
+from salt_infer.kinds import coverage_class
 from salt_infer.labels import Labels, read_column
 from salt_infer.tiles import open_tiles
 from salt_train.calibrate import CHOSEN_ON, OTHER_FOLDS
 from salt_train.dataset import Dataset, read_tiles
 from salt_train.errors import ConfigError, DataError
 from salt_train.evaluate import Decision
-from salt_train.folds import Split, coverage_class
+from salt_train.folds import Split
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Where the tiles and labels of a data set lie: in folders or in a zip."""
+"""Where the tiles and labels of a labelled data set lie: in folders or in a zip."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import zipfile
 from pathlib import Path
 from typing import Literal
 
+from salt_infer.errors import InputError
 from salt_infer.labels import Labels
 from salt_infer.tiles import TileSource, TileZip, open_tiles
-from salt_train.errors import DataError
+
+Part = Literal["images", "masks"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,15 +29,13 @@ class Layout:
     masks: Path | None
     table: Path | None
 
-    def open(self, name: Literal["images", "masks"]) -> TileSource:
+    def open(self, name: Part) -> TileSource:
         """List tiles or masks.
 
         Raises:
             InputError: there are none, or two with one id.
         """
-        if self.root.is_dir():
-            return open_tiles(self.root / name)
-        return TileZip(self.root, f"{name}/")
+        return _open(self.root, name)
 
     def labels(self) -> Labels:
         """The labels that training takes.
@@ -59,15 +59,30 @@ def find(path: Path) -> Layout:
             ``train.zip``, as the competition's download has.
 
     Raises:
-        DataError: nothing of that kind is there.
+        InputError: nothing of that kind is there.
     """
     root = _root(path)
-    masks = root / "masks" if _has_masks(root) else None
+    masks = root / "masks" if _has(root, "masks") else None
     tables = (root / "train.csv", root.parent / "train.csv")
     table = next((file for file in tables if file.exists()), None)
     if masks is None and table is None:
-        raise DataError(f"{root} has neither masks/ nor train.csv beside it")
+        raise InputError(f"{root} has neither masks/ nor train.csv beside it")
     return Layout(root, masks, table)
+
+
+def open_within(path: Path, name: Part) -> TileSource:
+    """List what is in that folder of a directory or zip, or in all of it if it has no such folder.
+
+    Raises:
+        InputError: no such path, nothing in it, or two tiles with one id.
+    """
+    return _open(path, name) if path.exists() and _has(path, name) else open_tiles(path)
+
+
+def _open(root: Path, name: Part) -> TileSource:
+    if root.is_dir():
+        return open_tiles(root / name)
+    return TileZip(root, f"{name}/")
 
 
 def _root(path: Path) -> Path:
@@ -78,20 +93,20 @@ def _root(path: Path) -> Path:
             return folder
     if (path / "train.zip").is_file():
         return path / "train.zip"
-    raise DataError(
+    raise InputError(
         f"no training data in {path}: expected images/ and masks/ (or train.csv), or train/ or "
         "train.zip with these inside"
     )
 
 
-def _has_masks(root: Path) -> bool:
-    """Whether there is ``masks/``; it may be empty, which is for :meth:`Layout.open` to say."""
+def _has(root: Path, name: Part) -> bool:
+    """Whether there is such a folder; it may be empty, which is for :meth:`Layout.open` to say."""
     if root.is_dir():
-        return (root / "masks").exists()
+        return (root / name).exists()
     try:
         with zipfile.ZipFile(root) as archive:
-            return any(name.startswith("masks/") for name in archive.namelist())
+            return any(entry.startswith(f"{name}/") for entry in archive.namelist())
     except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise DataError(
+        raise InputError(
             f"{root} is neither a directory nor a readable zip file ({error})"
         ) from error

@@ -1,0 +1,31 @@
+"""What kind of mask a tile has: how much salt, and which shapes stand out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+CLASSES = 11  # coverage classes, 0 to 10
+TINY = 50  # px; half a column of a tile
+
+
+def coverage_class(masks: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Coverage class 0..10 of each mask: tenths of the tile that are salt, rounded up.
+
+    Rounding up keeps empty tiles (0) apart from those with a little salt (1); rounding to nearest,
+    as the case study did, mixes them.
+
+    Args:
+        masks: [N, H, W], non-zero is salt.
+    """
+    salt = np.count_nonzero(masks, axis=(1, 2))
+    return np.asarray(-(-10 * salt // (masks.shape[1] * masks.shape[2])), dtype=np.int64)
+
+
+def vertical(masks: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which masks [N, H, W] are of whole columns, neither empty nor full: bool [N]."""
+    salt = masks != 0
+    columns = (salt == salt[:, :1]).all(axis=(1, 2))
+    return np.asarray(columns & salt.any(axis=(1, 2)) & ~salt.all(axis=(1, 2)))

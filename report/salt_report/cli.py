@@ -1,0 +1,99 @@
+"""``salt-report``: a data set explored, a submission examined."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from salt_infer import console
+from salt_report import job
+from salt_report.job import DataJob, EvaluateJob
+
+_PATH = click.Path(path_type=Path)
+_OUT = click.option(
+    "--out", type=_PATH, required=True, metavar="FILE.html",
+    help="Page to write: one file that needs no network.",
+)  # fmt: skip
+_OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
+
+
+@click.group("salt-report")
+@click.version_option(package_name="salt-toolkit")
+def cli() -> None:
+    """Explore a labelled data set, or examine a submission, as one page of HTML.
+
+    Exit codes: 0 done; 1 failed; 2 bad usage; 3 bad tiles.
+    """
+
+
+@cli.command(short_help="Explore a labelled data set.")
+@click.argument("data", type=_PATH, metavar="DIR")
+@_OUT
+@click.option(
+    "--depths", type=_PATH, metavar="FILE.csv",
+    help="Depths of the tiles, id,z in metres; default: depths.csv in DIR or beside it.",
+)  # fmt: skip
+@click.option(
+    "--split", type=_PATH, metavar="FILE.csv",
+    help="Folds to examine: a split.csv that salt-train wrote.",
+)  # fmt: skip
+@_OVERWRITE
+def data(**request: Any) -> None:
+    """Explore the data set DIR, a folder or zip as salt-train takes it: coverage, depth, odd masks,
+    duplicates, brightness, folds.
+    """
+    _say(job.data(DataJob(**request)))
+
+
+@cli.command(short_help="Examine a submission against true masks.")
+@click.option(
+    "--submission", type=_PATH, required=True, metavar="FILE.csv",
+    help="What to examine: id,rle_mask; of salt-infer --details, the judge too.",
+)  # fmt: skip
+@click.option(
+    "--labels", type=_PATH, required=True, metavar="PATH",
+    help="True masks: CSV of id,rle_mask, or directory or .zip of PNGs.",
+)  # fmt: skip
+@_OUT
+@click.option(
+    "--images", type=_PATH, metavar="PATH",
+    help="The tiles, to be shown and to tell black ones: directory or .zip.",
+)  # fmt: skip
+@click.option(
+    "--against",
+    type=_PATH,
+    metavar="FILE.csv",
+    help="Another submission to compare with, in pairs.",
+)
+@click.option(
+    "--probabilities", type=_PATH, metavar="FILE.npz",
+    help="Probabilities of the tiles, such as salt-train's validation.npz: other thresholds and "
+    "gates are tried.",
+)  # fmt: skip
+@click.option(
+    "--threshold", type=console.SHARE, default=0.5, show_default=True, metavar="F",
+    help="Threshold at which gates are tried.",
+)  # fmt: skip
+@click.option(
+    "--gate", type=console.SHARE, default=round(1 / 1.8, 3), show_default=True, metavar="F",
+    help="Gate at which thresholds are tried.",
+)  # fmt: skip
+@click.option("--json", type=_PATH, metavar="FILE.json", help="Write the numbers as JSON too.")
+@click.option(
+    "--partial", is_flag=True, help="Score the submission's tiles only, though others have labels."
+)
+@click.option(
+    "--worst", type=click.IntRange(0, 200), default=12, show_default=True, metavar="N",
+    help="Tiles to show of each kind of error.",
+)  # fmt: skip
+@_OVERWRITE
+def evaluate(**request: Any) -> None:
+    """Examine a submission against true masks: the score, where its points went, on which tiles."""
+    _say(job.evaluate(EvaluateJob(**request)))
+
+
+def _say(lines: list[str]) -> None:
+    for line in lines:
+        click.echo(line)

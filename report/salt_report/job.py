@@ -1,0 +1,138 @@
+"""One run of ``salt-report``, from paths to a published page."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from pathlib import Path
+
+from salt_infer.files import check_output, write_whole
+from salt_report import data_page, evaluation, evaluation_page, reading, tables
+from salt_report.evaluation import Case
+from salt_report.page import Source, sources
+from salt_report.probabilities import Probabilities
+
+
+@dataclasses.dataclass(frozen=True)
+class DataJob:
+    """A data set to explore.
+
+    Attributes:
+        data: what ``salt-train --data`` takes.
+        out: page to write.
+        depths: CSV of ``id,z``; one in or beside ``data`` if None.
+        split: CSV of ``id,fold``.
+        overwrite: replace a file that exists.
+    """
+
+    data: Path
+    out: Path
+    depths: Path | None = None
+    split: Path | None = None
+    overwrite: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateJob:
+    """A submission to examine.
+
+    Attributes:
+        submission: CSV of ``id,rle_mask``.
+        labels: true masks: CSV, directory or zip.
+        out: page to write.
+        images: the tiles: directory or zip.
+        against: another submission.
+        probabilities: ``.npz`` of ids, probability and salt.
+        threshold, gate: the pair that sweeps vary one of, 0..1.
+        json: where to write the numbers.
+        partial: score the submission's tiles only.
+        worst: pictures a gallery.
+        overwrite: replace files that exist.
+    """
+
+    submission: Path
+    labels: Path
+    out: Path
+    images: Path | None = None
+    against: Path | None = None
+    probabilities: Path | None = None
+    threshold: float = 0.5
+    gate: float = 1 / 1.8
+    json: Path | None = None
+    partial: bool = False
+    worst: int = 12
+    overwrite: bool = False
+
+
+def data(job: DataJob) -> list[str]:
+    """Explore a data set; returns the answers for the terminal.
+
+    Raises:
+        UsageError: an input or output cannot be used.
+        BadTilesError, LabelError, ReportError: the data is faulty; nothing is written.
+    """
+    check_output(job.out, ".html", (job.data, job.depths, job.split), job.overwrite)
+    known = reading.data_set(job.data)
+    place = job.depths or tables.find_depths(job.data)
+    depth = tables.depths(place, known.ids) if place else None
+    fold = tables.folds(job.split, known.ids, known.classes) if job.split else None
+    found = data_page.explore(known, depth, fold)
+    made_from = sources(data=job.data, depths=place, split=job.split)
+    write_whole(job.out, data_page.render(found, job.data.resolve().name, made_from), job.overwrite)
+    return [*data_page.summary(found), f"-> {job.out}"]
+
+
+def evaluate(job: EvaluateJob) -> list[str]:
+    """Examine a submission; returns the answers for the terminal.
+
+    Raises:
+        UsageError: an input or output cannot be used.
+        BadTilesError, LabelError, ReportError: an input is faulty, or they do not belong together;
+            nothing is written.
+    """
+    inputs = (job.submission, job.labels, job.images, job.against, job.probabilities)
+    check_output(job.out, ".html", inputs, job.overwrite)
+    if job.json:
+        check_output(job.json, ".json", inputs, job.overwrite)
+    case = _case(job)
+    found = evaluation.evaluate(case)
+    made_from = _sources(job)
+    html = evaluation_page.render(case, found, made_from, job.worst)
+    if job.json:
+        numbers = found.to_json([source.to_json() for source in made_from])
+        write_whole(job.json, numbers.encode(), job.overwrite)
+    write_whole(job.out, html, job.overwrite)
+    return [*evaluation.summary(found), f"-> {job.out}"]
+
+
+def _case(job: EvaluateJob) -> Case:
+    """Read everything and see that it belongs together."""
+    with contextlib.ExitStack() as stack:
+        labels = stack.enter_context(reading.labels(job.labels))
+        rows = stack.enter_context(reading.rows(job.submission))
+        ids = reading.scored_ids(rows, labels, job.partial)
+        other = stack.enter_context(reading.rows(job.against)) if job.against else None
+        if other:
+            reading.check_labelled(other, labels)
+            reading.check_rows(other, ids)
+        return Case(
+            ids=ids,
+            truth=reading.masks(labels, ids),
+            submission=reading.submission(rows, ids),
+            tiles=reading.tiles(job.images, ids) if job.images else None,
+            other=reading.submission(other, ids) if other else None,
+            probabilities=Probabilities.load(job.probabilities, ids) if job.probabilities else None,
+            threshold=job.threshold,
+            gate=job.gate,
+            unscored=len(labels.ids) - len(ids),
+        )
+
+
+def _sources(job: EvaluateJob) -> list[Source]:
+    return sources(
+        submission=job.submission,
+        labels=job.labels,
+        images=job.images,
+        against=job.against,
+        probabilities=job.probabilities,
+    )

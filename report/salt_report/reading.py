@@ -1,0 +1,221 @@
+"""What the reports are made from: tiles, true masks, submissions.
+
+Nothing is passed over: what cannot be read or does not belong together ends the run with a message
+that names it, since a report on the rest would look sound.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer import layout, png
+from salt_infer.errors import BadTilesError, LabelError, TileError
+from salt_infer.kinds import coverage_class
+from salt_infer.labels import Labels, read_column
+from salt_infer.rle import TILE_SHAPE
+from salt_infer.tiles import TileSource
+from salt_report.errors import ReportError, listed, named
+from salt_report.kinds import Images
+
+SALT = "salt"  # column of salt-infer --details
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSet:
+    """Labelled tiles.
+
+    Attributes:
+        ids: N ids, sorted.
+        tiles: uint8 [N, 101, 101].
+        masks: uint8 [N, 101, 101], 0 or 1.
+    """
+
+    ids: tuple[str, ...]
+    tiles: Images
+    masks: Images
+
+    @property
+    def classes(self) -> npt.NDArray[np.int64]:
+        """Coverage classes 0..10 of the masks: int64 [N]."""
+        return coverage_class(self.masks)
+
+
+@dataclasses.dataclass(frozen=True)
+class Submission:
+    """A submission's masks of some tiles.
+
+    Attributes:
+        path: the CSV.
+        masks: uint8 [N, 101, 101], 0 or 1.
+        salt: float64 [N], the judge's probability, NaN for a tile that the model has not seen; or
+            None where the file does not have it.
+    """
+
+    path: Path
+    masks: Images
+    salt: npt.NDArray[np.float64] | None
+
+
+def data_set(path: Path) -> DataSet:
+    """Read all tiles and masks of what ``salt-train --data`` takes.
+
+    Raises:
+        InputError: no labelled data there, or two tiles with one id.
+        BadTilesError: tiles cannot be read; they are named.
+        LabelError: labels are missing, or cannot be read.
+    """
+    place = layout.find(path)
+    with place.open("images") as source, place.labels() as labels:
+        ids = tuple(tile.id for tile in source.tiles)
+        labels.check(ids)
+        return DataSet(ids, _tiles(path, source, ids), masks(labels, ids))
+
+
+def tiles(path: Path, ids: Sequence[str]) -> Images:
+    """Tiles of those ids: uint8 [N, 101, 101].
+
+    Args:
+        path: directory or zip of tiles, or one with ``images/`` inside.
+        ids: in which order.
+
+    Raises:
+        InputError: no such path, or no tiles in it.
+        ReportError: a tile is missing.
+        BadTilesError: tiles cannot be read.
+    """
+    with layout.open_within(path, "images") as source:
+        found = {tile.id for tile in source.tiles}
+        if missing := [name for name in ids if name not in found]:
+            raise ReportError(
+                f"{path} does not have {len(missing)} of the {len(ids)} tiles: {named(missing)}"
+            )
+        return _tiles(path, source, ids)
+
+
+def labels(path: Path) -> Labels:
+    """Open true masks: a CSV of ``id,rle_mask``, a directory or zip of PNGs, or one with ``masks/``
+    inside.
+
+    Raises:
+        LabelError: the CSV cannot be read.
+        InputError: no such directory or zip, or no masks in it.
+    """
+    if path.suffix.lower() == ".csv":
+        return Labels(path)
+    return Labels(path, layout.open_within(path, "masks"))
+
+
+def masks(given: Labels, ids: Sequence[str]) -> Images:
+    """Masks of those ids: uint8 [N, 101, 101], 0 or 1; raises LabelError, naming what is broken."""
+    decoded, faults = _each(ids, lambda name: given.masks([name])[0])
+    if faults:
+        raise LabelError(
+            f"{given.path}: {len(faults)} of {len(ids)} masks cannot be read:{listed(faults)}"
+        )
+    return decoded
+
+
+def rows(path: Path) -> Labels:
+    """Open a submission: a CSV that starts with the columns ``id,rle_mask``.
+
+    Raises:
+        ReportError: it is not called ``.csv``.
+        LabelError: it cannot be read.
+    """
+    if path.suffix.lower() != ".csv":
+        raise ReportError(f"submission {path} is not called .csv, expected a CSV of id,rle_mask")
+    return Labels(path)
+
+
+def scored_ids(submission: Labels, truth: Labels, partial: bool) -> tuple[str, ...]:
+    """The tiles to score, sorted: all that have a label or, if ``partial``, those of the rows.
+
+    Raises:
+        ReportError: the submission has rows without a label, or, unless ``partial``, lacks rows.
+    """
+    check_labelled(submission, truth)
+    if not submission.ids:
+        raise ReportError(f"{submission.path} has no rows, expected one for each tile")
+    if partial:
+        return tuple(sorted(submission.ids))
+    check_rows(submission, sorted(truth.ids), "; --partial scores only the tiles it has")
+    return tuple(sorted(truth.ids))
+
+
+def check_labelled(submission: Labels, truth: Labels) -> None:
+    """Raise ReportError unless each row is of a tile that has a label."""
+    if strangers := sorted(set(submission.ids) - set(truth.ids)):
+        raise ReportError(
+            f"{submission.path} has {len(strangers)} of {len(submission.ids)} rows that "
+            f"{truth.path} has no label for: {named(strangers)}; is it of other tiles?"
+        )
+
+
+def check_rows(submission: Labels, ids: Sequence[str], advice: str = "") -> None:
+    """Raise ReportError unless there is a row for each of these tiles."""
+    rows = set(submission.ids)
+    if missing := [name for name in ids if name not in rows]:
+        raise ReportError(
+            f"{submission.path} has no row for {len(missing)} of {len(ids)} tiles: "
+            f"{named(missing)}{advice}"
+        )
+
+
+def submission(rows: Labels, ids: Sequence[str]) -> Submission:
+    """A submission's masks, and the judge's probabilities where the file has them.
+
+    Raises:
+        LabelError: run-length strings or numbers are malformed; they are named.
+        ReportError: a probability is not within 0..1.
+    """
+    return Submission(rows.path, masks(rows, ids), _salt(rows.path, ids))
+
+
+def _tiles(path: Path, source: TileSource, ids: Sequence[str]) -> Images:
+    places = {tile.id: tile for tile in source.tiles}
+    decoded, faults = _each(ids, lambda name: png.decode(source.read(places[name])))
+    if faults:
+        raise BadTilesError(
+            f"{path}: {len(faults)} of {len(ids)} tiles cannot be read:{listed(faults)}"
+        )
+    return decoded
+
+
+def _each(
+    ids: Iterable[str], read: Callable[[str], npt.NDArray[np.uint8]]
+) -> tuple[Images, list[tuple[str, str]]]:
+    """All images that can be read, and what is wrong with the others."""
+    decoded, faults = [], []
+    for name in ids:
+        try:
+            decoded.append(read(name))
+        except TileError as error:
+            faults.append((name, str(error)))
+        except LabelError as error:  # says again of which file and tile it speaks; its cause not
+            faults.append((name, str(error.__cause__ or error)))
+    return np.stack(decoded) if decoded else np.zeros((0, *TILE_SHAPE), np.uint8), faults
+
+
+def _salt(path: Path, ids: Sequence[str]) -> npt.NDArray[np.float64] | None:
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        if SALT not in next(csv.reader(file), []):
+            return None
+    salt = read_column(path, SALT)
+    faults = [
+        (name, f"{salt[name]:g}")
+        for name in ids
+        if not (math.isnan(salt[name]) or 0 <= salt[name] <= 1)
+    ]
+    if faults:
+        raise ReportError(
+            f"{path}: {len(faults)} of {len(ids)} numbers in the column {SALT} are no "
+            f"probabilities, expected 0 to 1:{listed(faults)}"
+        )
+    return np.array([salt[name] for name in ids])

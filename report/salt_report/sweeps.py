@@ -1,0 +1,81 @@
+"""What other thresholds and gates would have scored."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from salt_infer import metric
+from salt_report.kinds import Images
+from salt_report.probabilities import Probabilities
+
+THRESHOLDS = tuple(step / 20 for step in range(1, 20))  # .05 .. .95
+GATES = tuple(step / 20 for step in range(20))  # 0 .. .95
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """Scores of masks made from probabilities.
+
+    Attributes:
+        threshold, gate: what the masks are compared with: a pixel is salt above the one, a tile may
+            have salt above the other; 0..1.
+        score: what these give.
+        by_threshold: score by threshold, at ``gate``.
+        by_gate: score by gate, at ``threshold``.
+        grid: score of each pair; a row a threshold, a column a gate.
+    """
+
+    threshold: float
+    gate: float
+    score: float
+    by_threshold: pd.Series
+    by_gate: pd.Series
+    grid: pd.DataFrame
+
+    @property
+    def best(self) -> tuple[float, float, float]:
+        """Threshold, gate and score of the best pair of the grid; of equals the first."""
+        row, column = np.unravel_index(np.argmax(self.grid.to_numpy()), self.grid.shape)
+        return THRESHOLDS[row], GATES[column], float(self.grid.iloc[row, column])
+
+
+def sweep(truth: Images, given: Probabilities, threshold: float, gate: float) -> Sweep:
+    """Score every threshold and gate.
+
+    Args:
+        truth: uint8 [N, 101, 101], non-zero is salt.
+        given: probabilities of the same N tiles.
+        threshold: what to vary gates at, 0..1.
+        gate: what to vary thresholds at, 0..1.
+    """
+    emitted = ungated(truth, given, (*THRESHOLDS, threshold))
+    empty = ~truth.any(axis=(1, 2))
+    # NaN is above no gate: a tile that the model has not seen gets an empty mask.
+    passed = given.salt > np.array([*GATES, gate])[:, None]
+    grid = np.stack([np.where(passed, row, empty).mean(axis=1) for row in emitted])
+    gates = pd.Index(GATES, name="gate")
+    thresholds = pd.Index(THRESHOLDS, name="threshold")
+    return Sweep(
+        threshold=threshold,
+        gate=gate,
+        score=float(grid[-1, -1]),
+        by_threshold=pd.Series(grid[:-1, -1], thresholds),
+        by_gate=pd.Series(grid[-1, :-1], gates),
+        grid=pd.DataFrame(grid[:-1, :-1], thresholds, gates),
+    )
+
+
+def ungated(
+    truth: Images, given: Probabilities, thresholds: tuple[float, ...]
+) -> npt.NDArray[np.float64]:
+    """Score of each tile at each threshold, whatever its judge says: float64 [T, N]."""
+    scores = np.empty((len(thresholds), len(truth)))
+    for part, probability in given.blocks():
+        for row, threshold in enumerate(thresholds):
+            masks = probability > np.float32(threshold)
+            scores[row, part] = metric.score(truth[part], masks).per_tile
+    return scores

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from salt_infer import kinds
+
+
+@pytest.mark.parametrize(
+    ("pixels", "expected"),
+    [(0, 0), (1, 1), (1020, 1), (1021, 2), (9180, 9), (9181, 10), (10201, 10)],
+)
+def test_coverage_is_rounded_up(pixels: int, expected: int) -> None:
+    mask = np.zeros(101 * 101, np.uint8)
+    mask[:pixels] = 1
+    assert kinds.coverage_class(mask.reshape(1, 101, 101)).tolist() == [expected]
+
+
+def test_no_masks_have_no_classes() -> None:
+    assert kinds.coverage_class(np.zeros((0, 101, 101))).shape == (0,)
+
+
+def test_vertical_masks_are_of_whole_columns() -> None:
+    masks = np.zeros((5, 101, 101), np.uint16)
+    masks[1] = 65535  # full
+    masks[2, :, 40:60] = 65535
+    masks[3, 1:, 40:60] = 65535
+    masks[4, :, 0], masks[4, :, 100] = 1, 2
+    assert kinds.vertical(masks).tolist() == [False, False, True, False, True]

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from salt_infer import layout, rle
+from salt_infer.errors import InputError
+from salt_train import synthetic
+
+DATA = synthetic.draw(3, seed=4)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    synthetic.write(DATA, tmp_path)
+    (tmp_path / "tiles").rename(tmp_path / "images")
+    return tmp_path
+
+
+def packed(root: Path, path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in root.rglob("*.png"):
+            archive.write(file, file.relative_to(root))
+    return path
+
+
+def read(path: Path) -> bool:
+    """Whether what is found there is what was drawn."""
+    place = layout.find(path)
+    with place.open("images") as source, place.labels() as labels:
+        ids = [tile.id for tile in source.tiles]
+        return ids == list(DATA.ids) and (labels.masks(ids) == DATA.masks).all()
+
+
+def test_a_folder_and_a_zip_hold_the_same(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    download = tmp_path_factory.mktemp("download")
+    archive = packed(root, download / "train.zip")
+    assert read(root)
+    assert read(archive)
+    assert read(download)
+
+
+def test_a_table_beside_the_tiles(root: Path) -> None:
+    for mask in (root / "masks").iterdir():
+        mask.unlink()
+    (root / "masks").rmdir()
+    with pytest.raises(InputError, match="neither masks/ nor"):
+        layout.find(root)
+    rows = zip(DATA.ids, rle.encode(DATA.masks), strict=True)
+    text = "".join(f"{name},{text}\n" for name, text in rows)
+    (root / "train.csv").write_text("id,rle_mask\n" + text)
+    assert read(root)
+
+
+def test_one_folder_of_several_or_all(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    archive = packed(root, tmp_path_factory.mktemp("zip") / "x.zip")
+    for path in (root, archive, root / "images"):
+        with layout.open_within(path, "images") as source:
+            assert [tile.id for tile in source.tiles] == list(DATA.ids)
+    with pytest.raises(InputError, match="two tiles have the id"):
+        (root / "masks").rename(root / "other")
+        layout.open_within(root, "masks")
+    with pytest.raises(InputError, match="does not exist"):
+        layout.open_within(root / "nowhere", "images")
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no training data"):
+        layout.find(tmp_path)
+    (tmp_path / "x.zip").write_bytes(b"no zip")
+    with pytest.raises(InputError, match="neither a directory nor a readable zip"):
+        layout.find(tmp_path / "x.zip")

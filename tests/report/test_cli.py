@@ -1,0 +1,338 @@
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from salt_infer import console, metric
+from salt_infer.job import Job
+from salt_infer.job import run as infer
+from salt_infer.progress import Watcher
+from salt_report.cli import cli
+from salt_report.reading import DataSet
+from tests import pngs
+from tests.conftest import ROOT
+from tests.report.conftest import write_rows
+
+Main = Callable[..., tuple[int, str]]
+EMPTY_TAGS = {"meta", "img", "br", "link", "hr", "input"}
+
+
+@pytest.fixture
+def main(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Main]:
+    """Calls the command as a shell would; gives the exit code and what is on stderr."""
+
+    def call(*arguments: object) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["salt-report", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            console.run(cli)
+        return int(ended.value.code or 0), capsys.readouterr().err
+
+    handler = signal.getsignal(signal.SIGTERM)
+    yield call
+    signal.signal(signal.SIGTERM, handler)
+
+
+def run(*arguments: object) -> list[str]:
+    """The command in this process, which is faster; what it says."""
+    result = CliRunner().invoke(
+        cli, list(map(str, arguments)), catch_exceptions=False, standalone_mode=False
+    )
+    return result.output.splitlines()
+
+
+class Page(HTMLParser):
+    """What a browser and its reader need to be right about a page."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.text = path.read_text()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(self.text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in EMPTY_TAGS:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def check(page: Page) -> None:
+    """Self-contained, well-formed, accessible."""
+    assert page.open == []
+    assert page.all("html") == [{"lang": "en"}]
+    for tag, attributes in page.tags:
+        assert tag not in ("script", "link", "iframe", "object")
+        assert not [name for name in attributes if name.startswith("on")]
+        for name in ("src", "href", "xlink:href"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:image/png;base64,"))
+    assert "url(http" not in page.text
+    assert all(image.get("alt") for image in page.all("img"))
+    assert all(svg.get("aria-label") for svg in page.all("svg"))
+    assert all(cell.get("scope") for cell in page.all("th"))
+    assert len(page.all("caption")) == len(page.all("table")) > 1
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
+    ids = [str(attributes["id"]) for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    targets = {link["href"] for link in page.all("a")}
+    assert targets == {f"#{section['id']}" for section in page.all("section")}
+
+
+@pytest.fixture(scope="module")
+def evaluated(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A page of everything, and what was said."""
+    out = tmp_path_factory.mktemp("evaluated")
+    said = run(
+        "evaluate", "--submission", folder / "sub.csv", "--labels", folder / "labels.csv",
+        "--images", folder / "images", "--against", folder / "other.csv",
+        "--probabilities", folder / "p.npz", "--out", out / "x.html", "--json", out / "x.json",
+    )  # fmt: skip
+    return out, said
+
+
+def test_a_data_set_explored(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "eda.html"
+    said = run("data", folder, "--split", folder / "split.csv", "--out", out)
+    page = Page(out)
+    check(page)
+    assert said[0].startswith("60 tiles: ")
+    assert "duplicates: 4 tiles in 2 groups, 1 of these with differing masks" in said
+    assert said[-2].startswith("4 folds of 15 to 15 tiles")
+    assert said[-1] == f"-> {out}"
+    assert {str(it["id"]) for it in page.all("section")} == {
+        "coverage",
+        "place",
+        "kinds",
+        "pixels",
+        "split",
+    }
+    assert len(page.all("svg")) == 8
+    again = tmp_path / "again.html"
+    run("data", folder, "--split", folder / "split.csv", "--out", again)
+    assert again.read_bytes() == out.read_bytes()
+
+
+def test_a_data_set_without_depths_or_split(folder: Path, tmp_path: Path) -> None:
+    for name in ("images", "masks"):
+        (tmp_path / name).symlink_to(folder / name)
+    run("data", tmp_path, "--out", tmp_path / "x.html")
+    page = Page(tmp_path / "x.html")
+    check(page)
+    assert "split" not in {it["id"] for it in page.all("section")}
+    assert "with salt there" in page.text
+    assert "depth (m)" not in page.text
+
+
+def test_tiles_without_anything(tmp_path: Path) -> None:
+    """Black tiles with empty masks: no salt, no brightness, nothing to draw but axes."""
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+        for tile in "ab":
+            (tmp_path / name / f"{tile}.png").write_bytes(pngs.grey([[0] * 101] * 101))
+    run("data", tmp_path, "--out", tmp_path / "x.html")
+    check(Page(tmp_path / "x.html"))
+
+
+def test_a_submission_examined(
+    evaluated: tuple[Path, list[str]], drawn: DataSet, predicted: np.ndarray
+) -> None:
+    out, said = evaluated
+    page = Page(out / "x.html")
+    check(page)
+    score = metric.score(drawn.masks, predicted)
+    assert said[0].startswith(f"score {score.mean:.4f} (")
+    assert f"{score.mean:.4f}" in page.text
+    assert len(page.all("section")) == 8
+    assert len(page.all("svg")) == 12
+    value = json.loads((out / "x.json").read_text())
+    assert value["headline"]["score"] == pytest.approx(score.mean)
+    assert [row["score"] for row in value["outcome"]] == pytest.approx(score.per_tile.tolist())
+    assert [row["id"] for row in value["outcome"]] == list(drawn.ids)
+    assert [it["role"] for it in value["inputs"]] == [
+        "submission", "labels", "images", "against", "probabilities",
+    ]  # fmt: skip
+    assert value["pairs"]["wins"] + value["pairs"]["losses"] + value["pairs"]["ties"] == 60
+    assert len(value["sweep"]["grid"]) == 19
+
+
+def test_the_worst_tiles_are_shown_worst_first(evaluated: tuple[Path, list[str]]) -> None:
+    text = (evaluated[0] / "x.html").read_text()
+    worst = text[text.index('id="worst"') :]
+    missed = worst[worst.index("Missed salt") : worst.index("False salt")]
+    sizes = [int(size) for size in re.findall(r"score 0\.0, (\d+) px of salt, 0 px", missed)]
+    assert len(sizes) >= 4
+    assert sizes[::2] == sorted(sizes[::2], reverse=True)  # in the alt text and below the picture
+    assert [meaning in worst for meaning in ("TP: salt, found", "FN: salt, missed")] == [True, True]
+
+
+def test_a_submission_by_itself(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.html"
+    run(
+        "evaluate", "--submission", folder / "other.csv", "--labels", folder / "masks", "--out", out
+    )
+    page = Page(out)
+    check(page)
+    names = {it["id"] for it in page.all("section")}
+    assert names == {"score", "lost", "parts", "border", "worst"}
+    assert "Black tiles are counted where the tiles are given" in page.text
+
+
+@pytest.mark.parametrize("kind", ["perfect", "all empty", "one tile"])
+def test_submissions_at_the_ends(drawn: DataSet, folder: Path, tmp_path: Path, kind: str) -> None:
+    masks = np.zeros_like(drawn.masks) if kind == "all empty" else drawn.masks
+    count = 1 if kind == "one tile" else 60
+    sub = write_rows(tmp_path / "s.csv", drawn.ids[:count], masks[:count], [0.5] * count)
+    run(
+        "evaluate", "--submission", sub, "--labels", folder, "--out", tmp_path / "x.html",
+        "--against", sub, "--json", tmp_path / "x.json", "--partial", "--worst", 2,
+    )  # fmt: skip
+    page = Page(tmp_path / "x.html")
+    check(page)
+    value = json.loads((tmp_path / "x.json").read_text())
+    assert value["pairs"]["difference"] == 0
+    if kind != "all empty":
+        assert value["headline"]["score"] == 1
+        assert "Every tile scores 1" in page.text
+    if kind == "one tile":
+        assert "59 labelled tiles have no row" in page.text
+
+
+def test_ids_are_text(tmp_path: Path) -> None:
+    """Whatever they look like, to a browser or to a terminal."""
+    hostile = [
+        '<script>alert("1")</script>',
+        "'><img src=x onerror=y>",
+        "{{ 7 * 7 }}",
+        "a\nb\x1b[2J",
+    ]
+    masks = np.zeros((4, 101, 101), np.uint8)
+    masks[:, :50] = 1
+    write_rows(tmp_path / "labels.csv", hostile, masks)
+    sub = write_rows(tmp_path / "<b>.csv", hostile, np.zeros_like(masks))
+    said = run(
+        "evaluate", "--submission", sub, "--labels", tmp_path / "labels.csv",
+        "--out", tmp_path / "x.html", "--against", tmp_path / "labels.csv",
+    )  # fmt: skip
+    page = Page(tmp_path / "x.html")
+    check(page)
+    assert "&lt;script&gt;alert" in page.text
+    assert "{{ 7 * 7 }}" in page.text
+    assert r"a\nb\x1b[2J" in page.text
+    assert "\x1b" not in page.text + "".join(said)
+
+
+@pytest.mark.slow
+def test_two_runs_give_the_same_bytes(
+    evaluated: tuple[Path, list[str]], folder: Path, tmp_path: Path
+) -> None:
+    """In another process, with another seed of Python's hashes."""
+    command = [
+        sys.executable, "-m", "salt_report", "evaluate", "--submission", folder / "sub.csv",
+        "--labels", folder / "labels.csv", "--images", folder / "images",
+        "--against", folder / "other.csv", "--probabilities", folder / "p.npz",
+        "--out", tmp_path / "x.html", "--json", tmp_path / "x.json",
+    ]  # fmt: skip
+    environment = os.environ | {"PYTHONHASHSEED": "77", "MPLBACKEND": "svg", "TZ": "Asia/Tokyo"}
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+    for name in ("x.html", "x.json"):
+        assert (tmp_path / name).read_bytes() == (evaluated[0] / name).read_bytes()
+
+
+def test_outputs_are_not_replaced_unasked(folder: Path, tmp_path: Path, main: Main) -> None:
+    out = tmp_path / "x.html"
+    out.write_text("mine")
+    arguments = ["evaluate", "--submission", folder / "other.csv", "--labels", folder, "--out", out]
+    code, said = main(*arguments)
+    assert code == 2
+    assert "--overwrite" in said
+    assert out.read_text() == "mine"
+    assert main(*arguments, "--overwrite") == (0, "")
+    assert out.read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "says"),
+    [
+        ({"--out": "x.pdf"}, 2, "ends in .html"),
+        ({"--out": None}, 2, "Missing option '--out'"),
+        ({"--json": "x.html"}, 2, "ends in .json"),
+        ({"--gate": "nan"}, 2, "nan is not in the range"),
+        ({"--labels": "nowhere"}, 2, "nowhere does not exist"),
+        ({"--images": "bad"}, 3, "1 of 60 tiles cannot be read"),
+        ({"--submission": "broken.csv"}, 1, "synthetic-00000: run-length string has 3 numbers"),
+        ({"--against": "short.csv"}, 1, "short.csv has no row for 59 of 60 tiles"),
+        ({"--probabilities": "sub.csv"}, 1, "cannot be read as .npz"),
+    ],
+)  # fmt: skip
+def test_wrong_inputs(
+    folder: Path, tmp_path: Path, main: Main, changed: dict[str, str | None], code: int, says: str
+) -> None:
+    for name in ("sub.csv", "labels.csv"):
+        shutil.copy(folder / name, tmp_path)
+    shutil.copytree(folder / "images", tmp_path / "bad")
+    (tmp_path / "bad" / "synthetic-00004.png").write_bytes(b"no picture")
+    with open(folder / "other.csv", newline="") as file:
+        rows = list(csv.reader(file))
+    (tmp_path / "broken.csv").write_text("id,rle_mask\n" + "".join(
+        f"{name},{'1 2 3' if place == 0 else text}\n" for place, (name, text) in enumerate(rows[1:])
+    ))  # fmt: skip
+    (tmp_path / "short.csv").write_text("id,rle_mask\nsynthetic-00000,\n")
+    options = {"--submission": "sub.csv", "--labels": "labels.csv", "--out": "x.html"} | changed
+    arguments = [
+        part
+        for name, value in options.items()
+        if value
+        for part in (name, value if name == "--gate" else tmp_path / value)
+    ]
+    before = sorted(tmp_path.rglob("*"))
+    ended, said = main("evaluate", *arguments)
+    assert ended == code
+    assert says in said
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_data_set_that_is_none(tmp_path: Path, main: Main) -> None:
+    code, said = main("data", tmp_path, "--out", tmp_path / "x.html")
+    assert code == 2
+    assert "no training data" in said
+
+
+def test_what_salt_infer_writes(tmp_path: Path) -> None:
+    """From the examples' tiles to both of its files, and the score that it says itself."""
+    examples, sub = ROOT / "examples", tmp_path / "sub.csv"
+    job = Job(
+        images=examples / "tiles", out=sub, labels=examples / "masks", details=True,
+        report=tmp_path / "run.json",
+    )  # fmt: skip
+    score = infer(job, Watcher()).score
+    said = run(
+        "evaluate", "--submission", sub, "--labels", examples / "masks",
+        "--images", examples / "tiles", "--out", tmp_path / "x.html",
+    )  # fmt: skip
+    assert said[0].startswith(f"score {score:.4f} ")
+    assert [line for line in said if line.startswith("judge: ROC area ")]

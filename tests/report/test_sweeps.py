@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from salt_infer import metric
+from salt_report import sweeps
+from salt_report.probabilities import Probabilities
+from salt_report.reading import DataSet
+
+
+@pytest.fixture(scope="module", params=["u1", "f2", "f4"])
+def given(request: pytest.FixtureRequest, predicted: np.ndarray) -> Probabilities:
+    random = np.random.default_rng(3)
+    values = np.clip(predicted * 0.6 + random.uniform(0, 0.5, predicted.shape), 0, 1)
+    scaled = np.rint(values * 255) if request.param == "u1" else values
+    salt = random.uniform(size=len(predicted)).round(2)
+    salt[10] = math.nan
+    return Probabilities(scaled.astype(request.param), salt)
+
+
+def slow_score(truth: np.ndarray, given: Probabilities, threshold: float, gate: float) -> float:
+    """A mask for each tile, one by one."""
+    scale = 255 if given.probability.dtype == np.uint8 else 1
+    masks = np.zeros_like(truth)
+    for place, (probability, salt) in enumerate(zip(given.probability, given.salt, strict=True)):
+        if salt > gate:
+            masks[place] = probability.astype(np.float32) / np.float32(scale) > np.float32(
+                threshold
+            )
+    return metric.score(truth, masks).mean
+
+
+def test_each_point_is_the_score_of_its_masks(drawn: DataSet, given: Probabilities) -> None:
+    found = sweeps.sweep(drawn.masks, given, threshold=0.5, gate=0.37)
+    assert found.score == pytest.approx(slow_score(drawn.masks, given, 0.5, 0.37))
+    for threshold, gate in ((0.05, 0.0), (0.5, 0.5), (0.95, 0.95), (0.3, 0.65)):
+        expected = slow_score(drawn.masks, given, threshold, gate)
+        assert found.grid.at[threshold, gate] == pytest.approx(expected)
+    for threshold in (0.05, 0.6):
+        expected = slow_score(drawn.masks, given, threshold, 0.37)
+        assert found.by_threshold[threshold] == pytest.approx(expected)
+    for gate in (0.0, 0.8):
+        assert found.by_gate[gate] == pytest.approx(slow_score(drawn.masks, given, 0.5, gate))
+
+
+def test_the_best_pair(drawn: DataSet, given: Probabilities) -> None:
+    found = sweeps.sweep(drawn.masks, given, 0.5, 0.5)
+    threshold, gate, best = found.best
+    assert best == found.grid.to_numpy().max() == found.grid.at[threshold, gate]
+    assert len(set(found.grid.to_numpy().ravel())) > 10
+
+
+def test_blocks_do_not_show(
+    drawn: DataSet, given: Probabilities, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = sweeps.sweep(drawn.masks, given, 0.5, 0.5)
+    monkeypatch.setattr("salt_report.probabilities.BLOCK", 7)
+    assert sweeps.sweep(drawn.masks, given, 0.5, 0.5).grid.equals(whole.grid)
+
+
+def test_no_more_than_255_thirds_is_one() -> None:
+    """255 means 1.0: half of it, 127.5, is between 127 and 128."""
+    values = np.zeros((1, 101, 101), np.uint8)
+    values[0, 0, :3] = 127, 128, 255
+    (_, block), *_ = Probabilities(values, np.ones(1)).blocks()
+    assert (block > np.float32(0.5))[0, 0, :3].tolist() == [False, True, True]
+    assert block.max() == 1
