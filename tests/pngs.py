@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+import zipfile
 import zlib
+from pathlib import Path
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 EDGE = 101
@@ -82,3 +84,20 @@ def bad_tiles() -> dict[str, tuple[bytes, str]]:
             "no image data",
         ),
     }
+
+
+def put(folder: Path, *names: str) -> Path:
+    """A folder with good tiles of these names."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(good_tile())
+    return folder
+
+
+def pack(path: Path, *names: str) -> Path:
+    """A zip of good tiles of these names."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, good_tile())
+    return path

@@ -9,6 +9,7 @@ import click
 
 from salt_infer import console
 from salt_infer.errors import BAD_TILES
+from salt_infer.place import parse
 from salt_infer.progress import Bar
 from salt_infer.views import TTA_NAMES
 
@@ -17,8 +18,9 @@ _PATH = click.Path(path_type=Path)
 
 @click.command("salt-infer", epilog="Exit codes: 0 done; 1 failed; 2 bad usage; 3 bad tiles.")
 @click.option(
-    "--images", type=_PATH, metavar="PATH",
-    help="Directory (searched recursively) or .zip of 101x101 PNG tiles.",
+    "--images", type=parse, metavar="PATH|URL",
+    help="101x101 PNG tiles: a directory (searched recursively), a .zip, or the URL of one, such "
+    "as s3://bucket/tiles; or a .txt or .csv that names them.",
 )  # fmt: skip
 @click.option(
     "--out", type=_PATH, metavar="FILE.csv",

@@ -66,3 +66,9 @@ class ModelError(SaltError):
 
 class ContractError(ModelError):
     """A model's contract is missing, too new, or contradicts its graph."""
+
+
+def one_line(error: BaseException) -> str:
+    """What another library says of an error, in one line that is safe to print."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if text.isprintable() else ascii(text)

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from salt_infer.errors import InputError, OutputExistsError, UsageError
+from salt_infer.place import Place
 
 
-def check_output(path: Path, ending: str, inputs: Sequence[Path | None], overwrite: bool) -> None:
+def check_output(path: Path, ending: str, inputs: Sequence[Place | None], overwrite: bool) -> None:
     """:func:`check_writable`, and that the file is of its kind and none of the run's inputs.
 
     Raises:
@@ -18,7 +19,9 @@ def check_output(path: Path, ending: str, inputs: Sequence[Path | None], overwri
     """
     if path.suffix.lower() != ending:
         raise UsageError(f"{path} would be written, expected a name that ends in {ending}")
-    if any(path.resolve() == other.resolve() for other in inputs if other):
+    # Not Path.resolve, which raises RuntimeError at a link to itself.
+    read = {os.path.realpath(other) for other in inputs if isinstance(other, Path)}
+    if os.path.realpath(path) in read:
         raise UsageError(f"{path} is both read and written by this run; give two names")
     check_writable(path, overwrite)
 
@@ -30,7 +33,7 @@ def check_writable(path: Path, overwrite: bool) -> None:
         OutputExistsError: ``path`` exists and ``overwrite`` is false.
         InputError: it is a directory, device or pipe, or its folder is missing or read-only.
     """
-    target = path.resolve()  # a link stays, what it leads to is replaced
+    target = Path(os.path.realpath(path))  # a link stays, what it leads to is replaced
     if target.is_dir():
         raise InputError(f"{path} is a directory, expected the name of a file to write")
     if target.exists() and not target.is_file():
@@ -51,7 +54,7 @@ def write_whole(path: Path, data: bytes, overwrite: bool) -> None:
         OutputExistsError, InputError: as :func:`check_writable`, or the disk is full; what was
             there is still there, and nothing else is left behind.
     """
-    target = path.resolve()
+    target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:

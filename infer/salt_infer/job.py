@@ -17,6 +17,7 @@ from salt_infer.files import check_output, write_whole
 from salt_infer.labels import Labels
 from salt_infer.model import SaltModel
 from salt_infer.pipeline import MaskedBatch, RunOptions, StageClock
+from salt_infer.place import Place
 from salt_infer.progress import Watcher
 from salt_infer.report import RunReport, describe_model
 from salt_infer.session import available_cpus
@@ -34,7 +35,7 @@ class Job:
     """What was asked for; None means the model's own default.
 
     Attributes:
-        images: directory or zip of tiles.
+        images: directory, zip or list of tiles, or a URL of the first two.
         out: the CSV to write.
         model: model file; the shipped one if None.
         batch_size: tiles a batch.
@@ -47,7 +48,7 @@ class Job:
         details: write each tile's salt probability and confidence into the CSV.
     """
 
-    images: Path
+    images: Place
     out: Path
     model: Path | None = None
     batch_size: int = 32

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from salt_infer.errors import TileError
+from salt_infer.errors import TileError, one_line
 from salt_infer.rle import TILE_SHAPE
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -26,6 +26,9 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_FILE_BYTES = 4 * 1024 * 1024
 
 HEADER = struct.Struct(">IIBBBBB")  # width, height, depth, colour, compression, filter, interlace
+
+ANCILLARY = 0x20  # this bit of a chunk's name: pixels can be had without it
+PALETTE = 3  # colour type
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 6: 4}  # by colour type
 # First column, first row and steps of each pass of an interlaced image.
@@ -107,14 +110,17 @@ def _pixels(data: bytes, shape: tuple[int, int]) -> npt.NDArray[Any]:
     """Pixels as stored: uint8, or uint16 for 16-bit grey; [H, W]."""
     parts = _parts(data)
     _check_header(parts.header, shape)
+    colours = _palette_size(parts)
     _check_size(parts)
     try:
         with Image.open(io.BytesIO(_plain(parts)), formats=["PNG"]) as image:
             if image.mode.startswith("I;16"):
                 return np.array(image, dtype=np.uint16)
+            if image.mode == "P" and (last := int(np.asarray(image).max())) >= colours:
+                raise TileError(f"damaged PNG: colour {last} of a palette of {colours}")
             return np.array(image.convert("L"), dtype=np.uint8)
     except (OSError, SyntaxError, ValueError) as error:
-        raise TileError(f"image data cannot be decoded ({_one_line(error)})") from error
+        raise TileError(f"image data cannot be decoded ({one_line(error)})") from error
 
 
 def _parts(data: bytes) -> _Parts:
@@ -130,8 +136,12 @@ def _parts(data: bytes) -> _Parts:
             raise TileError("damaged PNG: the first chunk is not IHDR")
         if name in bodies:
             bodies[name].append(body)
+        elif not name[0] & ANCILLARY:
+            raise TileError(f"damaged PNG: chunk {_name(name)}, which no decoder may pass over")
     if len(bodies[b"IHDR"]) != 1 or len(bodies[b"IHDR"][0]) != HEADER.size:
         raise TileError(f"damaged PNG: expected one IHDR of {HEADER.size} bytes")
+    if len(bodies[b"PLTE"]) > 1:
+        raise TileError(f"damaged PNG: {len(bodies[b'PLTE'])} palettes")
     if not bodies[b"IDAT"]:
         raise TileError("damaged PNG: no image data (IDAT)")
     return _Parts(bodies[b"IHDR"][0], b"".join(bodies[b"PLTE"]), b"".join(bodies[b"IDAT"]))
@@ -160,12 +170,28 @@ def _plain(parts: _Parts) -> bytes:
     """A PNG of nothing but pixels. What else a file may hold (text, profiles, animation) is where
     decoders have bombs and warnings.
     """
-    palette = [(b"PLTE", parts.palette)] if parts.palette else []
+    palette = [(b"PLTE", parts.palette)] if _palette_size(parts) else []
     chunks = [(b"IHDR", parts.header), *palette, (b"IDAT", parts.data), (b"IEND", b"")]
     return SIGNATURE + b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
         for name, body in chunks
     )
+
+
+def _palette_size(parts: _Parts) -> int:
+    """Colours in the palette that the pixels are of; 0 where they are none. Decoders make colours
+    up that a palette lacks.
+    """
+    _, _, depth, colour, *_ = HEADER.unpack(parts.header)
+    if colour != PALETTE:
+        return 0
+    colours, rest = divmod(len(parts.palette), 3)
+    if rest or not 1 <= colours <= 2**depth:
+        raise TileError(
+            f"damaged PNG: a palette of {len(parts.palette)} bytes, expected 3 each for 1 to "
+            f"{2**depth} colours"
+        )
+    return colours
 
 
 def _check_size(parts: _Parts) -> None:
@@ -174,7 +200,7 @@ def _check_size(parts: _Parts) -> None:
     try:
         found = len(zlib.decompressobj().decompress(parts.data, expected))
     except zlib.error as error:
-        raise TileError(f"image data cannot be decoded ({_one_line(error)})") from error
+        raise TileError(f"image data cannot be decoded ({one_line(error)})") from error
     if found < expected:
         raise TileError(f"damaged PNG: image data ends at byte {found} of {expected}")
 
@@ -207,7 +233,3 @@ def _check_header(header: bytes, shape: tuple[int, int]) -> None:
 
 def _name(name: bytes) -> str:
     return name.decode("ascii") if name.isalpha() else name.hex()
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

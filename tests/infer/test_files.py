@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from salt_infer.errors import InputError
-from salt_infer.files import write_whole
+from salt_infer.errors import InputError, UsageError
+from salt_infer.files import check_output, write_whole
+from salt_infer.place import Url
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,3 +38,14 @@ def test_pipes_and_devices_are_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a regular file"):
         write_whole(tmp_path / "pipe", b"new", overwrite=True)
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_link_to_itself_is_replaced_or_told(tmp_path: Path) -> None:
+    """Path.resolve raises RuntimeError for one."""
+    loop = tmp_path / "loop.csv"
+    loop.symlink_to("loop.csv")
+    with pytest.raises(UsageError, match="both read and written"):
+        check_output(loop, ".csv", (loop, None), overwrite=True)
+    check_output(loop, ".csv", (Url("s3://bucket/loop.csv"),), overwrite=True)
+    write_whole(loop, b"new", overwrite=True)
+    assert loop.read_text() == "new"

@@ -53,6 +53,30 @@ def test_palette(depth: int) -> None:
     np.testing.assert_array_equal(decoded, 255 - index)
 
 
+@pytest.mark.parametrize(
+    ("palettes", "says"),
+    [
+        ([], "a palette of 0 bytes"),
+        ([bytes(10)], "a palette of 10 bytes"),
+        ([bytes(3 * 257)], "expected 3 each for 1 to 256 colours"),
+        ([bytes(3)] * 2, "2 palettes"),
+        ([bytes(3 * 255)], "colour 255 of a palette of 255"),
+    ],
+)
+def test_colours_that_a_palette_lacks_are_not_made_up(palettes: list[bytes], says: str) -> None:
+    before = tuple(pngs.chunk(b"PLTE", palette) for palette in palettes)
+    tile = pngs.png(8, 3, [bytes(row) for row in pngs.ramp()], before=before)
+    with pytest.raises(TileError, match=says):
+        png.decode(tile)
+
+
+def test_what_no_decoder_may_pass_over() -> None:
+    rows = [bytes(row) for row in pngs.ramp()]
+    for name, shown in [(b"ABCD", "ABCD"), (b"\n[2J", "0a5b324a")]:
+        with pytest.raises(TileError, match=f"chunk {shown}, which no decoder may pass over"):
+            png.decode(pngs.png(8, 0, rows, before=(pngs.chunk(name, b""),)))
+
+
 def test_one_bit() -> None:
     bits = RAMP % 2
     decoded = png.decode(pngs.png(1, 0, [np.packbits(row).tobytes() for row in bits]))

@@ -1,0 +1,70 @@
+"""Where something is: a path, or the URL of a bucket or server."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path, PurePosixPath
+from typing import TypeAlias
+
+from salt_infer.errors import InputError
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]*://")
+_HTTP = {"http", "https"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Url:
+    """A URL as it was given; a Path would make ``s3:/a`` of ``s3://a``.
+
+    Attributes:
+        text: all of it.
+    """
+
+    text: str
+
+    @property
+    def scheme(self) -> str:
+        return self.text.partition("://")[0].lower()
+
+    @property
+    def is_http(self) -> bool:
+        return self.scheme in _HTTP
+
+    @property
+    def suffix(self) -> str:
+        """Ending of the last name, with its dot, in lower case."""
+        return PurePosixPath(str(self)).suffix.lower()
+
+    def __str__(self) -> str:
+        """The URL without what follows ``?`` on a web server: signatures of download links."""
+        return self.text.partition("?")[0] if self.is_http else self.text
+
+
+Place: TypeAlias = Path | Url
+
+
+def parse(text: str) -> Place:
+    """Understand what stands on a command line. What begins with ``name://`` is a URL; a folder
+    of that name can be given as ``./name:/``.
+
+    Raises:
+        InputError: it is empty, or a URL that holds a password, names a local file, or chains
+            several systems by ``::``.
+    """
+    if not text:
+        raise InputError("an empty path was given, expected a directory, zip, list or URL")
+    if not _SCHEME.match(text):
+        return Path(text)
+    url = Url(text)
+    if url.scheme in ("file", "local"):
+        raise InputError(f"{url} is a local path; give it without {url.scheme}://")
+    if "::" in text:
+        raise InputError(f"{url} chains several systems by '::'; give a plain URL")
+    user, _, _ = text.partition("://")[2].partition("/")[0].rpartition("@")
+    if ":" in user:
+        raise InputError(
+            f"a {url.scheme} URL holds a password, which logs and process lists would show; give "
+            "it in fsspec's configuration or the environment"
+        )
+    return url

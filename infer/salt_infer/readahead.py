@@ -1,0 +1,48 @@
+"""Tiles of a slow source, fetched before they are asked for."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from salt_infer.source import Tile, TileSource
+
+THREADS = 32  # that wait for a bucket or server at a time
+AHEAD = 32  # tiles fetched beyond one that was asked for
+MAX_WAITING = 256  # fetched and not asked for: 1 GB if each were as large as a file may be
+
+
+class ReadAhead(TileSource):
+    """Another source, read by many threads: a bucket answers slowly, but many at a time.
+
+    With each tile those that follow it are fetched too, so every thread that reads its own stretch
+    of the tiles in order, as the pipeline's do, finds them there.
+    """
+
+    def __init__(self, source: TileSource) -> None:
+        """Read ``source``, which is closed with this one."""
+        self._source, self.tiles = source, source.tiles
+        self._position = {tile.id: position for position, tile in enumerate(source.tiles)}
+        self._asked = bytearray(len(source.tiles))
+        self._waiting: dict[int, Future[bytes]] = {}
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="read-ahead")
+
+    def read(self, tile: Tile) -> bytes:
+        first = self._position[tile.id]
+        with self._lock:
+            for position in range(first, min(first + 1 + AHEAD, len(self.tiles))):
+                self._fetch(position)
+            future = self._waiting.pop(first, None)
+        return future.result() if future else self._source.read(tile)
+
+    def _fetch(self, position: int) -> None:
+        """Begin, once for each tile: a second reading is the caller's own."""
+        if not self._asked[position] and len(self._waiting) < MAX_WAITING:
+            self._asked[position] = True
+            tile = self.tiles[position]
+            self._waiting[position] = self._pool.submit(self._source.read, tile)
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        self._source.close()

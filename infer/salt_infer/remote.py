@@ -1,0 +1,154 @@
+"""Tiles in a bucket or on a server, through fsspec (extra ``cloud``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import PurePosixPath
+from typing import Literal, Protocol, cast
+from urllib.parse import unquote
+
+from salt_infer.archive import BinaryFile, TileZip
+from salt_infer.errors import InputError, TileError, one_line
+from salt_infer.folder import MAX_FOLDERS
+from salt_infer.listing import LIST_SUFFIXES
+from salt_infer.place import Url
+from salt_infer.png import MAX_FILE_BYTES
+from salt_infer.readahead import ReadAhead
+from salt_infer.source import Tile, TileSource, check_id, is_hidden, is_tile_name, sorted_unique
+
+_INSTALL = "pip install 'salt-toolkit[cloud]'"
+
+
+class _Opened(BinaryFile, AbstractContextManager["_Opened"], Protocol): ...
+
+
+class _FileSystem(Protocol):
+    """What is used of fsspec's AbstractFileSystem; it is safe to use from many threads."""
+
+    def ls(self, path: str, detail: Literal[True]) -> list[dict[str, object]]: ...
+    def open(self, path: str, mode: str, **options: object) -> _Opened: ...
+    def invalidate_cache(self) -> None: ...
+    def unstrip_protocol(self, name: str) -> str: ...
+
+
+def open_remote(url: Url) -> TileSource:
+    """List the tiles below a URL (recursively), or in the ``.zip`` that it names.
+
+    Raises:
+        InputError: fsspec or the package for this kind of URL is not installed; the place cannot
+            be listed; no tiles, or two with one id; a zip that cannot be read in place.
+    """
+    if url.suffix in LIST_SUFFIXES:
+        raise InputError(f"{url} cannot be a list of tiles; lists have to be local files")
+    system, path = _file_system(url)
+    if url.suffix == ".zip":
+        return TileZip(url, file=_RemoteZip(url, system, path))
+    return ReadAhead(TileBucket(url, system, path))
+
+
+class TileBucket(TileSource):
+    """Tiles below a URL."""
+
+    def __init__(self, url: Url, system: _FileSystem, root: str) -> None:
+        """List them; raises InputError as :func:`open_remote`."""
+        self._url, self._system = url, system
+        # A web server need not keep to the range it was asked for: only a stream can be left
+        # where a tile ends.
+        self._options = {"block_size": 0} if url.is_http else {}
+        system.invalidate_cache()
+        self.tiles = sorted_unique(self._listed(root), url)
+
+    def _listed(self, root: str) -> Iterator[Tile]:
+        """Folder by folder: fsspec's own recursion leaves out a folder that cannot be listed."""
+        waiting, seen = [root], {root.rstrip("/")}
+        while waiting:
+            for name, is_folder in self._entries(waiting.pop()):
+                place = PurePosixPath(unquote(name) if self._url.is_http else name)
+                if is_folder and not is_hidden(place.name) and name.rstrip("/") not in seen:
+                    seen.add(name.rstrip("/"))
+                    waiting.append(name)
+                elif not is_folder and is_tile_name(PurePosixPath(place.name)):
+                    yield Tile(place.stem, self._system.unstrip_protocol(name))
+            if len(seen) > MAX_FOLDERS:
+                raise InputError(f"{self._url} holds more than {MAX_FOLDERS} folders")
+
+    def _entries(self, folder: str) -> Iterator[tuple[str, bool]]:
+        """Full name of what is in a folder, and whether it is one."""
+        try:
+            found = self._system.ls(folder, detail=True)
+        except Exception as error:  # each kind of storage has its own
+            raise InputError(f"{self._url} cannot be listed ({_told(error)})") from error
+        for entry in found:
+            name = str(entry["name"])
+            if not (self._url.is_http and "/../" in name):  # a page may link anywhere
+                yield name, entry["type"] == "directory"
+
+    def read(self, tile: Tile) -> bytes:
+        check_id(tile)
+        try:
+            with self._system.open(tile.path, "rb", **self._options) as file:
+                return _read(file, MAX_FILE_BYTES + 1)
+        except Exception as error:  # each kind of storage has its own
+            raise TileError(f"cannot be read ({_told(error)})") from error
+
+
+class _RemoteZip:
+    """A zip's file in a bucket: what goes wrong is an OSError, which readers of zips expect."""
+
+    def __init__(self, url: Url, system: _FileSystem, path: str) -> None:
+        try:
+            # At most 32 blocks of the storage's size (5 MB) stay in memory.
+            self._file = system.open(path, "rb", cache_type="blockcache")
+        except Exception as error:  # each kind of storage has its own
+            raise InputError(f"{url} cannot be opened ({_told(error)})") from error
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return self._file.read(size)
+        except Exception as error:
+            raise OSError(_told(error)) from error
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except Exception as error:
+            raise OSError(_told(error)) from error
+
+    def seekable(self) -> bool:
+        return self._file.seekable()
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _file_system(url: Url) -> tuple[_FileSystem, str]:
+    """The storage, and what the place is called in it."""
+    try:
+        from fsspec.core import url_to_fs
+    except ModuleNotFoundError as error:
+        raise InputError(f"{url} needs fsspec; {_INSTALL}") from error
+    try:
+        return cast("tuple[_FileSystem, str]", url_to_fs(url.text))
+    except ImportError as error:
+        raise InputError(
+            f"{url}: {one_line(error)}; {_INSTALL} has what http, https and s3 need"
+        ) from error
+    except Exception as error:  # each kind of storage has its own
+        raise InputError(f"{url} cannot be opened ({_told(error)})") from error
+
+
+def _read(file: BinaryFile, size: int) -> bytes:
+    """Up to ``size`` bytes; a stream gives what has arrived."""
+    parts = []
+    while size > 0 and (part := file.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {one_line(error)}"

@@ -1,0 +1,102 @@
+"""Something that holds tiles, listed as ids and read as bytes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from salt_infer.errors import InputError, TileError
+
+SUFFIX = ".png"
+MAX_TILES = 1_000_000  # a run keeps the row of each in memory
+
+
+class Tile(NamedTuple):
+    """One tile: ``id`` is what its row is called, the file's name without ``.png`` unless a list
+    says otherwise; ``path`` is where it was found.
+    """
+
+    id: str
+    path: str
+
+
+class BadTile(NamedTuple):
+    """A tile that could not be read, and why, in one line."""
+
+    tile: Tile
+    reason: str
+
+
+class TileSource(AbstractContextManager["TileSource"]):
+    """Something that holds tiles, safe to read from many threads; close it, or use ``with``.
+
+    Attributes:
+        tiles: sorted by id, at least one, no id twice.
+    """
+
+    tiles: list[Tile]
+
+    def read(self, tile: Tile) -> bytes:
+        """The tile's file, at most MAX_FILE_BYTES + 1 bytes; raises TileError if unreadable."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Give back what is open."""
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def is_tile_name(path: PurePosixPath) -> bool:
+    """Whether a file of that name, below the folder that was asked for, is taken for a tile."""
+    return path.suffix.lower() == SUFFIX and not any(map(is_hidden, path.parts))
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of that name is passed over."""
+    # "._x.png" and "__MACOSX/" are what macOS adds to archives; they hold no pixels.
+    return (name.startswith(".") and name != "..") or name == "__MACOSX"
+
+
+def check_id(tile: Tile) -> None:
+    """An id is a cell of a CSV that others must read: no line breaks, no undecodable bytes.
+
+    Raises:
+        TileError: it has such characters.
+    """
+    if not tile.id.isprintable():
+        raise TileError("its name has characters that cannot be printed; rename it")
+
+
+def shown(text: str) -> str:
+    """A file's name, safe to print: escaped where it holds more than printable characters."""
+    return text if text.isprintable() else ascii(text)
+
+
+def sorted_unique(found: Iterable[Tile], where: object) -> list[Tile]:
+    """Tiles sorted by id.
+
+    Args:
+        found: in any order.
+        where: they were looked for, to name in an error.
+
+    Raises:
+        InputError: there are none, more than MAX_TILES, or two with one id (both are named).
+    """
+    name = shown(str(where))
+    tiles = sorted(itertools.islice(found, MAX_TILES + 1))
+    if len(tiles) > MAX_TILES:
+        raise InputError(f"{name} holds more than {MAX_TILES} tiles; make several runs")
+    if not tiles:
+        raise InputError(f"{name} holds no {SUFFIX} files; expected 101x101 PNG tiles")
+    for first, second in itertools.pairwise(tiles):
+        if first.id == second.id:
+            raise InputError(
+                f"two tiles have the id {first.id!r}: {shown(first.path)} and "
+                f"{shown(second.path)}; ids are file names without folder and must be unique: name "
+                "one folder of them, unpacked if they are in a zip, or a list with an id for each"
+            )
+    return tiles

@@ -1,0 +1,5 @@
+"""``python -m tests.infer.hostile > docs/hostile-inputs.md``."""
+
+from tests.infer.hostile.table import document
+
+print(document(), end="")
