@@ -19,7 +19,7 @@ PACKAGES = {
     "salt_report": ROOT / "report",
 }
 MAY_IMPORT = {
-    "salt_infer": {"numpy", "PIL", "click", "tqdm", "onnxruntime", "fsspec"},
+    "salt_infer": {"numpy", "PIL", "click", "tqdm", "onnxruntime", "openvino", "fsspec"},
     "salt_train": {"numpy", "tqdm", "click", "torch", "matplotlib", "salt_infer"},
     "salt_export": {
         "numpy",

@@ -44,7 +44,7 @@ def test_site_packages_gets_our_names_only(wheel: zipfile.ZipFile) -> None:
 @pytest.mark.slow
 def test_the_wheel_carries_the_model_and_its_card(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
-    shipped = {"default.onnx", "default-cpu.onnx", "CARD.md"}
+    shipped = {"default.onnx", "default-cpu.onnx", "golden.json", "CARD.md"}
     assert {f"salt_infer/models/{name}" for name in shipped} <= names
     assert {f"{name}/py.typed" for name in ("salt_infer", "salt_train", "salt_export")} <= names
     modules = {str(p.relative_to(ROOT / "infer")) for p in (ROOT / "infer").rglob("*.py")}
@@ -64,7 +64,7 @@ def test_core_requirements_hold_neither_runtime_nor_torch() -> None:
     core = {line for line in requirements if "extra ==" not in line}
     assert not [line for line in core if line.startswith(("onnx", "torch"))]
     extras = set(metadata.metadata("salt-toolkit").get_all("Provides-Extra") or [])
-    assert {"cpu", "gpu", "tensorrt", "train", "export", "report", "dev"} <= extras
+    assert {"cpu", "gpu", "tensorrt", "openvino", "train", "export", "report", "dev"} <= extras
 
 
 def test_one_version() -> None:
@@ -72,7 +72,9 @@ def test_one_version() -> None:
     assert f"## {salt_infer.__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
-@pytest.mark.parametrize("command", ["salt-infer", "salt-train", "salt-export", "salt-report"])
+@pytest.mark.parametrize(
+    "command", ["salt-infer", "salt-doctor", "salt-train", "salt-export", "salt-report"]
+)
 def test_every_command_answers(command: str) -> None:
     path = Path(sys.executable).with_name(command)
     done = subprocess.run([path, "--help"], capture_output=True, text=True, check=True)

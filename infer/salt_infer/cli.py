@@ -11,6 +11,7 @@ from salt_infer import console
 from salt_infer.errors import BAD_TILES
 from salt_infer.place import parse
 from salt_infer.progress import Bar
+from salt_infer.provider_cli import provider_options
 from salt_infer.views import TTA_NAMES
 
 _PATH = click.Path(path_type=Path)
@@ -26,7 +27,11 @@ _PATH = click.Path(path_type=Path)
     "--out", type=_PATH, metavar="FILE.csv",
     help="Submission to write: id,rle_mask, sorted by id.",
 )  # fmt: skip
-@click.option("--model", "-m", type=_PATH, metavar="FILE", help="Model; default: the shipped one.")
+@click.option(
+    "--model", "-m", type=_PATH, metavar="FILE",
+    help="Model; default: the one that ships for the provider.",
+)  # fmt: skip
+@provider_options
 @click.option(
     "--batch-size", "-b", type=click.IntRange(1, 4096), default=32, show_default=True,
     metavar="N", help="Tiles a batch.",
@@ -66,25 +71,39 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--describe", is_flag=True, help="Show what the model is and what proved it, and stop."
 )
+@click.option(
+    "--build-only",
+    is_flag=True,
+    help="Load the model, which builds TensorRT's engine for such batches, and stop.",
+)
 @click.version_option(package_name="salt-toolkit")
 @click.pass_context
-def cli(context: click.Context, /, progress: bool | None, describe: bool, **request: Any) -> None:
+def cli(
+    context: click.Context, /, progress: bool | None, describe: bool, build_only: bool,
+    **request: Any,
+) -> None:  # fmt: skip
     """Find salt in seismic tiles and write the masks as run-length strings."""
-    if not describe:
+    if not (describe or build_only):
         console.require(context, "images", "out")
     # The runtime takes a while to import: --help and usage errors do not wait for it.
     with console.importing():
         from salt_infer.describe import describe as described
-        from salt_infer.job import Job, run
-        from salt_infer.session import ModelSession, default_model
+        from salt_infer.job import Job, build, run
+        from salt_infer.opening import default_for
+        from salt_infer.session import ModelSession
 
     if describe:
-        click.echo(described(ModelSession(request["model"] or default_model())))
+        click.echo(described(ModelSession(request["model"] or default_for(request["provider"]))))
         return
     with Bar("salt-infer", progress) as bar:
+        if build_only:
+            click.echo(build(Job(**request), bar))
+            return
         report = run(Job(**request), bar)
     for line in report.lines():
         click.echo(line)
+    if line := report.fallback():
+        click.echo(f"salt-infer: {line}", err=True)
     if report.bad:
         click.echo(f"salt-infer: {len(report.bad)} bad tile(s), named above", err=True)
         context.exit(BAD_TILES)

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from salt_infer.session import ModelSession
+from salt_infer.session import Session
 
 _INDENT = "  "
 
 
-def describe(model: ModelSession) -> str:
+def describe(model: Session) -> str:
     """All that a file says of itself, without a last line end."""
     contract = model.contract
     kind = "gated" if contract.gated else "dense"

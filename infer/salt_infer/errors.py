@@ -11,7 +11,8 @@
     ├── RleError            a run-length string is malformed
     ├── LabelError          labels are missing, malformed, or do not fit the tiles
     └── ModelError          the model file cannot be used
-        └── ContractError     its contract is missing, newer, or says something else than its graph
+        ├── ContractError     its contract is missing, newer, or says something else than its graph
+        └── ProviderError     what was asked to run it cannot, or did not
 
 Each message gives what was seen, what was expected, and how to fix it. Command lines turn a
 ``SaltError`` into one line on stderr and an exit code; nothing else is caught there.
@@ -66,6 +67,10 @@ class ModelError(SaltError):
 
 class ContractError(ModelError):
     """A model's contract is missing, too new, or contradicts its graph."""
+
+
+class ProviderError(ModelError):
+    """An execution provider cannot run here, or something else ran in its place."""
 
 
 def one_line(error: BaseException) -> str:

@@ -15,12 +15,13 @@ from salt_infer import metric, pipeline, rle
 from salt_infer.errors import BadTilesError, LabelError
 from salt_infer.files import check_output, write_whole
 from salt_infer.labels import Labels
+from salt_infer.machine import available_cpus
 from salt_infer.model import SaltModel
 from salt_infer.pipeline import MaskedBatch, RunOptions, StageClock
 from salt_infer.place import Place
 from salt_infer.progress import Watcher
+from salt_infer.providers import ProviderRequest
 from salt_infer.report import RunReport, describe_model
-from salt_infer.session import available_cpus
 from salt_infer.submission import Submission
 from salt_infer.tiles import BadTile, TileSource, open_tiles
 from salt_infer.views import Tta
@@ -37,7 +38,7 @@ class Job:
     Attributes:
         images: directory, zip or list of tiles, or a URL of the first two.
         out: the CSV to write.
-        model: model file; the shipped one if None.
+        model: model file; the one that ships for the provider if None.
         batch_size: tiles a batch.
         decode_workers: threads that decode; one for each CPU if None.
         tta, threshold, gate: override the model's contract.
@@ -46,6 +47,7 @@ class Job:
         report: where to write the report as JSON.
         labels: true masks to score against: CSV, directory or zip.
         details: write each tile's salt probability and confidence into the CSV.
+        provider: what is to run the model.
     """
 
     images: Place
@@ -61,6 +63,7 @@ class Job:
     report: Path | None = None
     labels: Path | None = None
     details: bool = False
+    provider: ProviderRequest = dataclasses.field(default_factory=ProviderRequest)
 
 
 def run(job: Job, watcher: Watcher) -> RunReport:
@@ -80,7 +83,7 @@ def run(job: Job, watcher: Watcher) -> RunReport:
         labels = stack.enter_context(Labels(job.labels)) if job.labels else None
         if labels:
             labels.check([tile.id for tile in source.tiles])
-        model = SaltModel.load(job.model, threshold=job.threshold, gate=job.gate, tta=job.tta)
+        model = _load(job, watcher)
         run = _Run(job, model, submission, watcher)
         run.startup_s = time.perf_counter() - started
         run.carry_out(source)
@@ -92,6 +95,21 @@ def run(job: Job, watcher: Watcher) -> RunReport:
             report = dataclasses.replace(report, score=score, empty_score=empty)
             _write(report, job, again=True)
     return report
+
+
+def build(job: Job, watcher: Watcher) -> str:
+    """Load the model as a run would, with the engine that TensorRT needs for it, and tell in a
+    line what is ready; raises ModelError.
+    """
+    session = _load(job, watcher).session
+    return f"{session.path.name} is ready on {session.provider} ({session.placement.line()} nodes)"
+
+
+def _load(job: Job, watcher: Watcher) -> SaltModel:
+    return SaltModel.load(
+        job.model, threshold=job.threshold, gate=job.gate, tta=job.tta,
+        provider=job.provider, batch_size=job.batch_size, tell=watcher.note,
+    )  # fmt: skip
 
 
 def _check_outputs(job: Job) -> None:
@@ -163,7 +181,7 @@ class _Run:
             startup_s=self.startup_s,
             wall_s=self.wall_s,
             busy_s=dict(self.clock.busy_s),
-            model=describe_model(self.model.session),
+            model=describe_model(self.model),
             options=dataclasses.asdict(self.model.settings)
             | dataclasses.asdict(self.options)
             | {"on_error": self.job.on_error},

@@ -10,9 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer import views
+from salt_infer.contract import ModelContract
 from salt_infer.errors import InputError
+from salt_infer.opening import Choice, Tell, open_session
+from salt_infer.providers import Asked, ProviderRequest
 from salt_infer.rle import TILE_SHAPE
-from salt_infer.session import BatchResult, Cancel, ModelSession, default_model
+from salt_infer.session import BatchResult, Cancel, Session
 from salt_infer.views import TTA_NAMES, Tta
 
 
@@ -77,10 +80,11 @@ class SaltModel:
     Attributes:
         session: the loaded file.
         settings: its defaults, or what was given instead.
+        choice: what runs it and why; None where the caller chose.
     """
 
-    def __init__(self, session: ModelSession, settings: Settings) -> None:
-        self.session, self.settings = session, settings
+    def __init__(self, session: Session, settings: Settings, choice: Choice | None = None) -> None:
+        self.session, self.settings, self.choice = session, settings, choice
 
     @classmethod
     def load(
@@ -91,30 +95,43 @@ class SaltModel:
         gate: float | None = None,
         tta: Tta | None = None,
         threads: int | None = None,
+        provider: ProviderRequest | Asked = "auto",
+        batch_size: int = 32,
+        tell: Tell = lambda line: None,
     ) -> Self:
         """Load a model; what is not given is as the file says.
 
         Args:
-            path: file from ``salt-export``; the shipped one if not given.
+            path: file from ``salt-export``; the one that ships for the provider if not given.
             threshold: 0..1, see :class:`Settings`.
             gate: likewise.
             tta: ``none`` or ``hflip``.
-            threads: of the runtime; as many as this process may use if not given.
+            threads: of the runtime; as many as suit the machine if not given.
+            provider: what is to run it, by name or with options; ``auto``: the best that is usable.
+            batch_size: tiles that will be run together; a GPU runs no other number.
+            tell: is given a line where an engine is built, or another provider taken than asked.
 
         Raises:
             ModelError: the file cannot be used.
+            ProviderError: the provider cannot run it here.
             InputError: a setting is out of its range.
         """
-        session = ModelSession(Path(path) if path else default_model(), threads)
-        contract = session.contract
-        return cls(
-            session,
-            Settings(
+
+        def decided(contract: ModelContract) -> Settings:
+            return Settings(
                 contract.threshold if threshold is None else threshold,
                 contract.gate if gate is None else gate,
                 contract.tta if tta is None else tta,
-            ),
+            )
+
+        session, choice = open_session(
+            Path(path) if path else None,
+            provider if isinstance(provider, ProviderRequest) else ProviderRequest(provider),
+            lambda contract: (batch_size, views.count(decided(contract).tta)),
+            threads,
+            tell,
         )
+        return cls(session, decided(session.contract), choice)
 
     def predict(self, tiles: npt.NDArray[np.uint8], batch_size: int = 32) -> Prediction:
         """Find the salt in tiles.

@@ -23,6 +23,9 @@ class Watcher:
     def bad(self, bad: BadTile) -> None:
         """A tile could not be read."""
 
+    def note(self, line: str) -> None:
+        """Something to know before the run goes on."""
+
 
 class Bar(Watcher, AbstractContextManager["Bar"]):
     """A bar with tiles done, tiles/s and the time left; bad tiles are named above it."""
@@ -43,6 +46,9 @@ class Bar(Watcher, AbstractContextManager["Bar"]):
     def bad(self, bad: BadTile) -> None:
         with tqdm.external_write_mode():
             click.echo(f"{self._program}: bad tile {shown(bad.tile.path)}: {bad.reason}", err=True)
+
+    def note(self, line: str) -> None:
+        click.echo(f"{self._program}: {line}", err=True)
 
     def __exit__(self, *exception: object) -> None:
         if self._bar is not None:

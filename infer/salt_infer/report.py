@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from salt_infer.session import ModelSession
+from salt_infer.model import SaltModel
 from salt_infer.tiles import BadTile, shown
 
 
@@ -86,16 +86,37 @@ class RunReport:
         kind = "gated" if contract["gated"] else "dense"
         return (
             f"model: {Path(self.model['path']).name}, {contract['precision']} {kind}, "
-            f"{self.model['provider']}; tta {options['tta']}, threshold "
+            f"{self._provider()}; tta {options['tta']}, threshold "
             f"{options['threshold']:.3g}, gate {options['gate']:.3g}"
         )
 
+    def _provider(self) -> str:
+        """What ran it and why; where nodes ran elsewhere, how many and where."""
+        remark, nodes = self.model["remark"], self.model["nodes"]
+        said = [f"{self.model['provider']}{f' ({remark})' if remark else ''}"]
+        if len(nodes) > 1:
+            said += [f"{count} nodes on {name}" for name, count in nodes.items()]
+        return ", ".join(said)
 
-def describe_model(model: ModelSession) -> dict[str, Any]:
+    def fallback(self) -> str:
+        """How what ran differs from what was asked for, in a line; empty where it does not."""
+        asked = self.model["asked"]
+        if not self.model["fallback"]:
+            return ""
+        return f"ran on {self._provider()}, and {asked} was asked for; the report has the reasons"
+
+
+def describe_model(model: SaltModel) -> dict[str, Any]:
     """The model's part of a report."""
+    session, choice = model.session, model.choice
     return {
-        "path": str(model.path),
-        "sha256": model.sha256,
-        "provider": model.provider,
-        "contract": dataclasses.asdict(model.contract),
+        "path": str(session.path),
+        "sha256": session.sha256,
+        "provider": session.provider,
+        "asked": choice.asked if choice else None,
+        "remark": choice.remark() if choice else "",
+        "passed_over": dict(choice.passed_over) if choice else {},
+        "fallback": list(choice.fell_back) if choice else [],
+        "nodes": session.placement.nodes,
+        "contract": dataclasses.asdict(session.contract),
     }

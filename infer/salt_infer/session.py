@@ -1,94 +1,63 @@
-"""Opens a model file, checks it against its contract, runs one batch."""
+"""Opens a model file with ONNX Runtime, checks it against its contract, runs one batch."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import os
-from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from salt_infer import placement, usable
+from salt_infer.batch import BatchResult, Cancel, from_outputs, in_parts
 from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES, ModelContract
-from salt_infer.errors import ContractError, ModelError
-from salt_infer.rle import TILE_SHAPE
+from salt_infer.errors import ModelError, ProviderError
+from salt_infer.machine import available_cpus, threads_here
+from salt_infer.modelfile import Edge, check_edges, default_model, read_contract, sha256_of
+from salt_infer.placement import Placement
+from salt_infer.providers import CPU, Plan
 
-try:
+if TYPE_CHECKING:
     import onnxruntime
-except ModuleNotFoundError as error:
-    raise ModelError("ONNX Runtime is not installed; pip install 'salt-toolkit[cpu]'") from error
+
+__all__ = [
+    "BatchResult",
+    "Cancel",
+    "ModelSession",
+    "Session",
+    "available_cpus",
+    "default_model",
+]
 
 
-@dataclasses.dataclass(frozen=True)
-class BatchResult:
-    """What the model says of N tiles in V views.
-
-    Attributes:
-        probability: float32 [K, V, 101, 101] in 0..1, each view in its own orientation; one
-            entry for each kept tile.
-        salt: float32 [N], the judge's probability that a tile has salt, mean over its views.
-        kept: int64 [K], ascending: the tiles that the gate lets pass.
-    """
-
-    probability: npt.NDArray[np.float32]
-    salt: npt.NDArray[np.float32]
-    kept: npt.NDArray[np.int64]
-
-
-class Cancel:
-    """Ends every batch that was or will be started with it, from any thread, for good."""
-
-    def __init__(self) -> None:
-        self.options = onnxruntime.RunOptions()
-
-    def __call__(self) -> None:
-        self.options.terminate = True
-
-
-class ModelSession:
-    """A model file loaded into ONNX Runtime; gated and dense files behave alike.
+class Session(Protocol):
+    """A loaded model, whatever runs it; safe to use from several threads.
 
     Attributes:
         path: the model file.
         sha256: hex digest of it.
         contract: what it promises.
+        placement: which nodes run where.
+        notes: what is to be told of how it runs; empty where all is as asked.
     """
 
-    def __init__(self, path: Path, threads: int | None = None) -> None:
-        """Load and check a model.
-
-        Args:
-            path: the ``.onnx`` file.
-            threads: threads of the runtime; as many as this process may use if not given.
-
-        Raises:
-            ModelError: not there, not a model that ONNX Runtime loads.
-            ContractError: no contract, or one that contradicts the graph.
-        """
-        self.path = path
-        self.sha256 = _sha256(path)
-        self._session = _load(path, threads or available_cpus())
-        self.contract = _contract(self._session, path)
-        _check_io(self._session, self.contract, path)
-        self._outputs = [output.name for output in self._session.get_outputs()]
+    path: Path
+    sha256: str
+    contract: ModelContract
+    placement: Placement
+    notes: tuple[str, ...]
 
     @property
     def provider(self) -> str:
-        """The execution provider in first place."""
-        return str(self._session.get_providers()[0])
+        """What runs it, by its own name."""
 
     @property
     def inputs(self) -> list[str]:
         """Name, element type and shape of each input."""
-        return [_signature(node) for node in self._session.get_inputs()]
 
     @property
     def outputs(self) -> list[str]:
         """Name, element type and shape of each output."""
-        return [_signature(node) for node in self._session.get_outputs()]
 
     def run(
         self, tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None
@@ -103,97 +72,169 @@ class ModelSession:
         Raises:
             ModelError: the runtime failed, or the batch was cancelled.
         """
-        options = (cancel or Cancel()).options
+
+
+class ModelSession:
+    """A model file loaded into ONNX Runtime; gated and dense files behave alike. See
+    :class:`Session` for its attributes.
+    """
+
+    def __init__(self, path: Path, threads: int | None = None, plan: Plan | None = None) -> None:
+        """Load and check a model.
+
+        Args:
+            path: the ``.onnx`` file.
+            threads: threads of the runtime; as many as suit the machine if not given.
+            plan: what is to run it; the CPU provider if not given.
+
+        Raises:
+            ModelError: not there, not a model that ONNX Runtime loads.
+            ContractError: no contract, or one that contradicts the graph.
+            ProviderError: it runs elsewhere than planned.
+        """
+        self.path, self.plan = path, plan or Plan()
+        self.sha256 = sha256_of(path)
+        threads = threads or threads_here()
+        # A file is judged as it is, before a fixed batch or a device changes how it looks.
+        plain = self.plan.provider == "cpu" and self.plan.shape is None
+        self._session = _load(path, threads, self.plan if plain else None)
+        self.contract = contract_of(self._session, path)
+        check_edges(_edges(self._session.get_inputs()), _edges(self._session.get_outputs()),
+                    self.contract, path)  # fmt: skip
+        self._inputs = list(map(str, _edges(self._session.get_inputs())))
+        self._outputs = list(map(str, _edges(self._session.get_outputs())))
+        if not plain:
+            self._session = _load_on(path, threads, self.plan)
+        self.placement, self.notes = _placed(self._session, self.plan, self.contract)
+        self._names = [output.name for output in self._session.get_outputs()]
+
+    @property
+    def provider(self) -> str:
+        """The execution provider in first place."""
+        return str(self._session.get_providers()[0])
+
+    @property
+    def inputs(self) -> list[str]:
+        """Name, element type and shape of each input of the file."""
+        return list(self._inputs)
+
+    @property
+    def outputs(self) -> list[str]:
+        """Name, element type and shape of each output of the file."""
+        return list(self._outputs)
+
+    def run(
+        self, tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None
+    ) -> BatchResult:
+        """Run one batch, see :meth:`Session.run`. With a fixed batch the tiles are run in parts
+        of its size, the last one padded.
+        """
+        cancel = cancel or Cancel()
         limit = np.float32(gate)
+        if self.plan.shape is None:
+            return self._run(tiles, limit, cancel)
+        count, views = self.plan.shape
+        if tiles.shape[1] != views:
+            raise ModelError(f"{self.path} is loaded for {views} views, got {tiles.shape[1]}")
+        return in_parts(lambda part: self._run(part, limit, cancel), tiles, count)
+
+    def _run(self, tiles: npt.NDArray[np.uint8], gate: np.float32, cancel: Cancel) -> BatchResult:
+        options = usable.onnxruntime().RunOptions()
+
+        def stop() -> None:
+            options.terminate = True
+
         feeds: dict[str, Any] = {TILES: tiles}
         if self.contract.gated:
-            feeds[GATE] = np.asarray(limit)
+            feeds[GATE] = np.asarray(gate)
         try:
-            values = self._session.run(self._outputs, feeds, options)
+            with cancel.ends(stop):
+                values = self._session.run(self._names, feeds, options)
         except Exception as error:  # the runtime's own exceptions share no narrower base
             raise ModelError(f"{self.path} failed on a batch of {tiles.shape}: {error}") from error
-        named = dict(zip(self._outputs, values, strict=True))
-        probability, salt = np.asarray(named[PROBABILITY]), np.asarray(named[SALT])
-        if self.contract.gated:
-            return BatchResult(probability, salt, np.asarray(named[KEPT]))
-        kept = np.flatnonzero(salt > limit)
-        return BatchResult(probability if len(kept) == len(salt) else probability[kept], salt, kept)
+        named = dict(zip(self._names, map(np.asarray, values), strict=True))
+        return from_outputs(named[PROBABILITY], named[SALT], named.get(KEPT), gate)
 
 
-def default_model() -> Path:
-    """The shipped file for CPUs: int8, gated. ``default.onnx`` beside it is the portable one."""
-    return Path(str(resources.files("salt_infer") / "models" / "default-cpu.onnx"))
+def contract_of(session: onnxruntime.InferenceSession, path: Path) -> ModelContract:
+    """What a loaded file promises; raises ContractError."""
+    return read_contract(session.get_modelmeta().custom_metadata_map.get(METADATA_KEY), path)
 
 
-def available_cpus() -> int:
-    """CPUs that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def peek(path: Path) -> ModelContract:
+    """The contract of a file, for what has to be known before it is loaded for good.
+
+    Raises:
+        ModelError: not there, not a model, or no contract.
+    """
+    sha256_of(path)  # tells what is wrong with a file that cannot be read
+    return contract_of(_load(path, 1, None), path)
 
 
-def _sha256(path: Path) -> str:
+def _load(path: Path, threads: int, plan: Plan | None) -> onnxruntime.InferenceSession:
+    """Load a file on the CPU: to run it, or without a plan only to look at it."""
+    options = _options(threads, plan or Plan())
+    if plan is None:
+        level = usable.onnxruntime().GraphOptimizationLevel
+        options.graph_optimization_level = level.ORT_DISABLE_ALL
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError as error:
-        raise ModelError(f"{path} does not exist; expected a file from salt-export") from error
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror or error})") from error
-
-
-def _load(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    # Idle threads that spin would take the cores from those that decode and encode.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3  # errors arrive as exceptions
-    try:
-        # Loaded by path, not from bytes: the runtime then refuses external data outside the
-        # model's folder.
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return _session(path, options, [(CPU, {})])
     except Exception as error:  # the runtime's own exceptions share no narrower base
-        reason = " ".join(str(error).split())
-        raise ModelError(f"{path} cannot be loaded by ONNX Runtime ({reason})") from error
+        raise ModelError(f"{path} cannot be loaded by ONNX Runtime ({_squeezed(error)})") from error
 
 
-def _contract(session: onnxruntime.InferenceSession, path: Path) -> ModelContract:
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-    if text is None:
-        raise ContractError(
-            f"{path} has no {METADATA_KEY!r} in its metadata; expected a file that salt-export "
-            "wrote: export the checkpoint again"
-        )
+def _load_on(path: Path, threads: int, plan: Plan) -> onnxruntime.InferenceSession:
+    """Load a file, known to be sound, as planned."""
     try:
-        return ModelContract.from_json(text)
-    except ContractError as error:
-        raise ContractError(f"{path}: {error}") from error
+        session = _session(path, _options(threads, plan), list(plan.providers))
+    except Exception as error:  # the runtime's own exceptions share no narrower base
+        raise ProviderError(f"{plan.provider} cannot load {path} ({_squeezed(error)})") from error
+    seen = tuple(session.get_inputs()[0].shape[:2])
+    if plan.shape is not None and seen != plan.shape:
+        raise ModelError(f"{path} has batch axes {seen}, expected N and V; export it again")
+    return session
 
 
-def _check_io(session: onnxruntime.InferenceSession, contract: ModelContract, path: Path) -> None:
-    """The graph must have the inputs and outputs that the contract stands for."""
-    edge = contract.tile_px
-    if (edge, edge) != TILE_SHAPE:
-        raise ContractError(f"{path} takes {edge}x{edge} tiles, this program reads {TILE_SHAPE}")
-    inputs = {TILES: ("tensor(uint8)", [None, None, edge, edge])}
-    outputs = {
-        PROBABILITY: ("tensor(float)", [None, None, edge, edge]),
-        SALT: ("tensor(float)", [None]),
-    }
-    if contract.gated:
-        inputs[GATE] = ("tensor(float)", [])
-        outputs[KEPT] = ("tensor(int64)", [None])
-    for kind, expected, nodes in (
-        ("inputs", inputs, session.get_inputs()),
-        ("outputs", outputs, session.get_outputs()),
-    ):
-        seen = {node.name: (node.type, [_fixed(size) for size in node.shape]) for node in nodes}
-        if seen != expected:
-            raise ContractError(f"{path} has {kind} {seen}, its contract promises {expected}")
+def _options(threads: int, plan: Plan) -> onnxruntime.SessionOptions:
+    options = usable.onnxruntime().SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors arrive as exceptions
+    for name, value in plan.entries.items():
+        options.add_session_config_entry(name, value)
+    if plan.shape is not None:
+        for name, size in zip("NV", plan.shape, strict=True):
+            options.add_free_dimension_override_by_name(name, size)
+    return options
 
 
-def _signature(node: Any) -> str:
-    kind = str(node.type).removeprefix("tensor(").removesuffix(")")
-    return f"{node.name} {kind} [{', '.join(map(str, node.shape))}]"
+def _session(
+    path: Path, options: onnxruntime.SessionOptions, providers: list[tuple[str, dict[str, str]]]
+) -> onnxruntime.InferenceSession:
+    # Loaded by path, not from bytes: the runtime then refuses external data outside the model's
+    # folder. Its own fallback would change the provider in the middle of a run.
+    return usable.onnxruntime().InferenceSession(path, options, providers, enable_fallback=0)
 
 
-def _fixed(size: int | str | None) -> int | None:
-    return size if isinstance(size, int) else None
+def _placed(
+    session: onnxruntime.InferenceSession, plan: Plan, contract: ModelContract
+) -> tuple[Placement, tuple[str, ...]]:
+    placed = Placement.of(
+        (part.ep_name, node.op_type)
+        for part in session.get_provider_graph_assignment_info()
+        for node in part.get_nodes()
+    )
+    # How many tiles a gated file decodes is only known when it runs, whatever the batch.
+    fixed = plan.shape is not None and not contract.gated
+    first = session.get_providers()[0]
+    return placed, placement.check(placed, first, plan.provider, fixed, plan.elsewhere)
+
+
+def _edges(nodes: Any) -> list[Edge]:
+    return [
+        Edge(node.name, node.type.removeprefix("tensor(").removesuffix(")"), tuple(node.shape))
+        for node in nodes
+    ]
+
+
+def _squeezed(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -391,7 +391,7 @@ def test_a_run_needs_neither_torch_nor_onnx(tmp_path: Path) -> None:
 def test_without_a_runtime_the_remedy_is_named(tmp_path: Path) -> None:
     code = (
         "import sys\n"
-        "sys.modules['onnxruntime'] = None\n"
+        "sys.modules['onnxruntime'] = sys.modules['openvino'] = None\n"
         f"sys.argv = ['salt-infer', '--images', {str(EXAMPLES / 'tiles')!r}, '--out', 'x.csv']\n"
         "from salt_infer.cli import main\n"
         "main()\n"

@@ -8,8 +8,9 @@ import pytest
 
 import salt_infer
 from salt_infer import SaltModel, rle
-from salt_infer.errors import InputError
+from salt_infer.errors import InputError, UsageError
 from salt_infer.pipeline import RunOptions, StageClock, masks_of
+from salt_infer.providers import ProviderRequest
 from salt_infer.tiles import open_tiles
 from salt_train import synthetic
 
@@ -98,3 +99,11 @@ def test_a_batch_has_a_tile_at_least(gated_model: Path) -> None:
 def test_the_package_has_no_other_names() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'SaltModels'"):
         salt_infer.SaltModels  # noqa: B018
+
+
+def test_a_provider_is_named_or_described(gated_model: Path) -> None:
+    by_name = SaltModel.load(gated_model, provider="cpu")
+    described = SaltModel.load(gated_model, provider=ProviderRequest("cpu"))
+    assert by_name.session.provider == described.session.provider
+    with pytest.raises(UsageError, match="provider is 'gpu', expected one of auto, "):
+        SaltModel.load(gated_model, provider="gpu")  # type: ignore[arg-type]

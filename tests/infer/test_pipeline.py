@@ -104,7 +104,7 @@ def test_queues_are_bounded() -> None:
     in_flight = (OPTIONS.decode_workers + 1) + 2 + 2 + 1
     assert source.reads <= in_flight * OPTIONS.batch_size
     batches.close()
-    assert model.cancel.options.terminate
+    assert model.cancel.cancelled
     assert not pool_threads()
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from salt_infer.contract import METADATA_KEY
 from salt_infer.errors import ContractError, ModelError
-from salt_infer.session import Cancel, ModelSession, default_model
+from salt_infer.providers import Plan
+from salt_infer.session import Cancel, ModelSession, default_model, peek
 from salt_train import synthetic
 
 TILES = synthetic.draw(9, seed=5).tiles
@@ -80,6 +81,50 @@ def test_both_shipped_files_are_one_network_and_small() -> None:
     for name in ("checkpoints", "validation", "threshold", "gate", "tta"):
         assert getattr(cpu, name) == getattr(portable, name)
     assert sum(path.stat().st_size for path in paths) < 20e6
+
+
+@pytest.mark.parametrize("kind", ["gated_model", "dense_model"])
+@pytest.mark.parametrize("count", [1, 4, 9])
+def test_a_fixed_batch_gives_the_same_bits(
+    request: pytest.FixtureRequest, kind: str, count: int
+) -> None:
+    """The CPU provider with the batch that a GPU would have: the last one is padded."""
+    path = request.getfixturevalue(kind)
+    free, fixed = ModelSession(path), ModelSession(path, plan=Plan(shape=(4, 2)))
+    batch = np.repeat(TILES[:count, None], 2, axis=1)
+    salt = free.run(batch, 0.0).salt
+    for gate in (0.0, float(np.median(salt)), 1.0):
+        a, b = free.run(batch, gate), fixed.run(batch, gate)
+        np.testing.assert_array_equal(a.kept, b.kept)
+        np.testing.assert_array_equal(a.salt, b.salt)
+        np.testing.assert_array_equal(a.probability, b.probability)
+
+
+def test_a_fixed_batch_leaves_no_arithmetic_on_shapes(dense_model: Path) -> None:
+    free, fixed = ModelSession(dense_model), ModelSession(dense_model, plan=Plan(shape=(4, 2)))
+    counts = [each.placement.ops["CPUExecutionProvider"].get("Shape", 0) for each in (free, fixed)]
+    assert counts[0] > 0 == counts[1]
+    assert fixed.inputs == free.inputs == ["tiles uint8 [N, V, 101, 101]"]
+    with pytest.raises(ModelError, match="is loaded for 2 views, got 1"):
+        fixed.run(TILES[:, None], 0.0)
+
+
+def test_axes_of_other_names_are_told(dense_model: Path, tmp_path: Path) -> None:
+    """A fixed batch would silently stay dynamic."""
+    model = onnx.load(dense_model)
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+        for size in value.type.tensor_type.shape.dim:
+            if size.dim_param == "N":
+                size.dim_param = "batch"
+    onnx.save(model, tmp_path / "x.onnx")
+    with pytest.raises(ModelError, match=r"has batch axes .*, expected N and V; export it again"):
+        ModelSession(tmp_path / "x.onnx", plan=Plan(shape=(4, 2)))
+
+
+def test_peeking_gives_the_contract(gated_model: Path, tmp_path: Path) -> None:
+    assert peek(gated_model) == ModelSession(gated_model).contract
+    with pytest.raises(ModelError, match="does not exist"):
+        peek(tmp_path / "missing.onnx")
 
 
 def test_no_such_file(tmp_path: Path) -> None:

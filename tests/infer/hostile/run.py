@@ -14,7 +14,7 @@ import time
 import traceback
 from pathlib import Path
 
-from salt_infer import job, labels, model
+from salt_infer import job, labels, opening
 from salt_infer.errors import SaltError
 from salt_infer.job import Job
 from salt_infer.place import parse
@@ -128,7 +128,7 @@ def _memory_mb(reset: bool = False) -> float:
 
 def main() -> None:
     """Run them all in one process, the model loaded once."""
-    model.ModelSession = functools.cache(model.ModelSession)
+    opening.ModelSession = functools.cache(opening.ModelSession)
     root = Path(tempfile.mkdtemp())
     try:
         run(Case("warm up", "tile", "", with_good), root / "0")

@@ -1,0 +1,58 @@
+"""``salt-doctor``: does it work here, and on what?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from salt_infer import console
+from salt_infer.files import check_output, write_whole
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("salt-doctor", epilog="Exit codes: 0 salt-infer works; 1 it does not; 2 bad usage.")
+@click.option("--json", "report", type=_PATH, metavar="FILE.json", help="Write the same as JSON.")
+@click.option("--overwrite", is_flag=True, help="Replace the JSON file if it exists.")
+@click.option(
+    "--device-id", type=click.IntRange(0, 63), default=0, metavar="N",
+    help="Number of the GPU; default: 0.",
+)  # fmt: skip
+@click.option(
+    "--engine-cache", type=_PATH, metavar="DIR",
+    help="TensorRT's engines; default: in the user's cache directory.",
+)  # fmt: skip
+@click.option("--prune-cache", is_flag=True, help="Remove all of TensorRT's engines, and stop.")
+@click.version_option(package_name="salt-toolkit")
+@click.pass_context
+def cli(
+    context: click.Context, /, report: Path | None, overwrite: bool, device_id: int,
+    engine_cache: Path | None, prune_cache: bool,
+) -> None:  # fmt: skip
+    """Say what salt-infer can run on here, what the rest lacks, and whether the masks are right."""
+    with console.importing():
+        from salt_infer.doctor import diagnose
+        from salt_infer.engines import EngineCache
+
+    cache = EngineCache(engine_cache)
+    if prune_cache:
+        gone = cache.prune()
+        freed = sum(entry.size for entry in gone) / 1e6
+        click.echo(f"removed {len(gone)} engines, {freed:.1f} MB, from {cache.root}")
+        return
+    if report:
+        check_output(report, ".json", (), overwrite)
+    found = diagnose(cache, device_id)
+    for line in found.lines():
+        click.echo(line)
+    if report:
+        write_whole(report, found.to_json().encode(), overwrite)
+    if not found.works:
+        context.exit(1)
+
+
+def main() -> NoReturn:
+    """Entry point of the ``salt-doctor`` command."""
+    console.run(cli)

@@ -1,0 +1,186 @@
+"""TensorRT engines kept on disk, each in a folder named by all that it depends on.
+
+TensorRT's own file names carry no versions and cannot tell two models of one architecture apart:
+in a shared folder a retrained model would run yesterday's engine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from salt_infer.errors import ProviderError
+from salt_infer.files import write_whole
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_ABOUT = "engine.json"  # written last: a folder without it holds no finished engine
+_LOCK = ".lock"
+
+
+@dataclasses.dataclass(frozen=True)
+class EngineKey:
+    """All that an engine depends on; another value of any part is another engine.
+
+    Attributes:
+        model: sha256 of the file.
+        onnxruntime, tensorrt: versions.
+        gpu: name of the device.
+        capability: its compute capability.
+        shape: tiles and views of a batch; None with the user's profiles, which are options.
+        options: of the provider, without paths and the device's number.
+    """
+
+    model: str
+    onnxruntime: str
+    tensorrt: str
+    gpu: str
+    capability: str
+    shape: tuple[int, int] | None
+    options: tuple[tuple[str, str], ...]
+
+    def to_json(self) -> str:
+        """Canonical: the order of the options does not matter."""
+        value = dataclasses.asdict(self) | {"options": sorted(self.options)}
+        return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+    @property
+    def digest(self) -> str:
+        """Hex sha256 of it: the name of the folder."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A folder of the cache.
+
+    Attributes:
+        folder: where it is.
+        about: the key it was built for; None where a build was not finished.
+        size: bytes.
+    """
+
+    folder: Path
+    about: Mapping[str, Any] | None
+    size: int
+
+    def line(self) -> str:
+        """For people."""
+        start = f"{self.folder.name[:12]}: {self.size / 1e6:.1f} MB"
+        if self.about is None:
+            return f"{start}, not finished"
+        shape = self.about.get("shape")
+        batch = f"batches of {shape[0]} in {shape[1]} views" if shape else "the user's profiles"
+        return (
+            f"{start}, model {str(self.about.get('model'))[:12]}, {batch}, "
+            f"{self.about.get('gpu')}, TensorRT {self.about.get('tensorrt')}, "
+            f"ONNX Runtime {self.about.get('onnxruntime')}"
+        )
+
+
+def default_root() -> Path:
+    """``engines`` in the user's cache directory."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "salt-toolkit" / "engines"
+
+
+class EngineCache:
+    """A folder of engines.
+
+    Attributes:
+        root: the folder; made when the first engine is built.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = root or default_root()
+
+    def folder(self, key: EngineKey) -> Path:
+        """Where the engine for ``key`` is or would be."""
+        return self.root / key.digest
+
+    def holds(self, key: EngineKey) -> bool:
+        """Whether the engine is built."""
+        return (self.folder(key) / _ABOUT).is_file()
+
+    @contextlib.contextmanager
+    def building(self, key: EngineKey, what: str, tell: Callable[[str], None]) -> Iterator[Path]:
+        """The engine's folder, to load a session with; tells of a build before it starts, and
+        lets no two processes build the same one.
+
+        Args:
+            key: of the engine.
+            what: for people, such as the file's name.
+            tell: is given one line.
+
+        Raises:
+            ProviderError: the folder cannot be used.
+        """
+        folder = self.folder(key)
+        with _locked(folder, tell):
+            built = self.holds(key)
+            if not built:
+                for half in folder.glob("*.engine"):  # of a build that was killed
+                    half.unlink()
+                tell(f"building a TensorRT engine for {what}: takes minutes, once ({folder})")
+            yield folder
+            if not built and any(folder.glob("*.engine")):
+                write_whole(folder / _ABOUT, key.to_json().encode(), overwrite=True)
+
+    def entries(self) -> list[Entry]:
+        """What is there, by name; other files and folders are none of ours."""
+        if not self.root.is_dir():
+            return []
+        ours = [each for each in self.root.iterdir() if _DIGEST.fullmatch(each.name)]
+        return [_entry(folder) for folder in sorted(ours) if folder.is_dir()]
+
+    def prune(self) -> list[Entry]:
+        """Remove all engines; returns what was there."""
+        gone = self.entries()
+        for entry in gone:
+            shutil.rmtree(entry.folder)
+        return gone
+
+
+def _entry(folder: Path) -> Entry:
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    try:
+        about = json.loads((folder / _ABOUT).read_text())
+    except (OSError, ValueError):
+        about = None
+    return Entry(folder, about if isinstance(about, dict) else None, size)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
+    """Make the folder, for its owner alone, and hold it. Engines are programs: a folder that
+    others may write to is refused.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        state = folder.stat()
+        if state.st_uid != os.geteuid() or state.st_mode & 0o022:
+            raise ProviderError(
+                f"{folder} may be written by others, and an engine is a program; give another "
+                "--engine-cache"
+            )
+        file = open(folder / _LOCK, "wb")  # noqa: SIM115 (closed below, once it is there)
+    except OSError as error:
+        raise ProviderError(
+            f"the engine cache {folder} cannot be used ({error.strerror or error}); give another "
+            "--engine-cache"
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tell("another process is building this TensorRT engine; waiting for it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,101 @@
+"""A model file before any runtime runs it: which one ships, its digest, its contract, its edges."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES, ModelContract
+from salt_infer.errors import ContractError, ModelError
+from salt_infer.rle import TILE_SHAPE
+
+DEFAULTS = {"cpu": "default-cpu.onnx", "openvino": "default-cpu.onnx"}
+DENSE_DEFAULT = "default.onnx"
+
+Edges = dict[str, tuple[str, tuple[int | None, ...]]]  # kind and shape by name
+
+
+class Edge(NamedTuple):
+    """An input or output of a graph.
+
+    Attributes:
+        name: in the graph.
+        kind: element type as the ONNX Runtime spells it, ``uint8`` or ``float``.
+        shape: sizes; None or a name where any size will do.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int | str | None, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.kind} [{', '.join(map(str, self.shape))}]"
+
+
+def default_model(provider: str = "cpu") -> Path:
+    """The model that ships for a provider: gated int8 for ``cpu`` and ``openvino``, dense fp16 for
+    all others, where early exit and 8-bit activations with zero points cost more than they save.
+    """
+    name = DEFAULTS.get(provider, DENSE_DEFAULT)
+    return Path(str(resources.files("salt_infer") / "models" / name))
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a model file.
+
+    Raises:
+        ModelError: it is not there, or cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise ModelError(f"{path} does not exist; expected a file from salt-export") from error
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror or error})") from error
+
+
+def read_contract(text: str | None, path: Path) -> ModelContract:
+    """The contract in a file's metadata entry.
+
+    Raises:
+        ContractError: there is none, or it is broken; names the file.
+    """
+    if text is None:
+        raise ContractError(
+            f"{path} has no {METADATA_KEY!r} in its metadata; expected a file that salt-export "
+            "wrote: export the checkpoint again"
+        )
+    try:
+        return ModelContract.from_json(text)
+    except ContractError as error:
+        raise ContractError(f"{path}: {error}") from error
+
+
+def check_edges(
+    inputs: Iterable[Edge], outputs: Iterable[Edge], contract: ModelContract, path: Path
+) -> None:
+    """The graph must have the inputs and outputs that the contract stands for.
+
+    Raises:
+        ContractError: it has others, or takes tiles of another size.
+    """
+    edge = contract.tile_px
+    if (edge, edge) != TILE_SHAPE:
+        raise ContractError(f"{path} takes {edge}x{edge} tiles, this program reads {TILE_SHAPE}")
+    takes: Edges = {TILES: ("uint8", (None, None, edge, edge))}
+    gives: Edges = {PROBABILITY: ("float", (None, None, edge, edge)), SALT: ("float", (None,))}
+    if contract.gated:
+        takes |= {GATE: ("float", ())}
+        gives |= {KEPT: ("int64", (None,))}
+    for what, expected, edges in (("inputs", takes, inputs), ("outputs", gives, outputs)):
+        seen = {each.name: (each.kind, tuple(map(_fixed, each.shape))) for each in edges}
+        if seen != expected:
+            raise ContractError(f"{path} has {what} {seen}, its contract promises {expected}")
+
+
+def _fixed(size: int | str | None) -> int | None:
+    return size if isinstance(size, int) else None

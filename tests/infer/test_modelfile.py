@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from salt_infer.errors import ContractError, ModelError
+from salt_infer.modelfile import Edge, default_model, read_contract, sha256_of
+
+
+@pytest.mark.parametrize(
+    ("provider", "name"),
+    [
+        ("cpu", "default-cpu.onnx"),
+        ("openvino", "default-cpu.onnx"),
+        ("cuda", "default.onnx"),
+        ("tensorrt", "default.onnx"),
+        ("anything else", "default.onnx"),
+    ],
+)
+def test_each_provider_has_its_file(provider: str, name: str) -> None:
+    path = default_model(provider)
+    assert path.name == name
+    assert path.parent == default_model().parent
+
+
+def test_an_edge_in_words() -> None:
+    assert str(Edge("tiles", "uint8", ("N", None, 101))) == "tiles uint8 [N, None, 101]"
+
+
+def test_a_folder_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"cannot be read \(Is a directory\)"):
+        sha256_of(tmp_path)
+
+
+def test_a_contract_names_its_file(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match="x has no"):
+        read_contract(None, Path("x"))
+    with pytest.raises(ContractError, match="x: the contract is not JSON"):
+        read_contract("", Path("x"))
