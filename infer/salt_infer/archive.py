@@ -82,6 +82,10 @@ class TileZip(TileSource):
         except RuntimeError as error:  # encrypted
             raise TileError(f"cannot be unpacked from the zip ({one_line(error)})") from error
 
+    def stamp(self, tile: Tile) -> str:
+        info = self._zip.getinfo(tile.path)
+        return f"{info.file_size} {info.CRC:08x}"
+
     def close(self) -> None:
         self._file.close()
 

@@ -24,8 +24,8 @@ _PATH = click.Path(path_type=Path)
     "as s3://bucket/tiles; or a .txt or .csv that names them.",
 )  # fmt: skip
 @click.option(
-    "--out", type=_PATH, metavar="FILE.csv",
-    help="Submission to write: id,rle_mask, sorted by id.",
+    "--out", type=_PATH, metavar="FILE",
+    help="Submission to write: id,rle_mask, sorted by id; .csv, .csv.gz or .parquet.",
 )  # fmt: skip
 @click.option(
     "--model", "-m", type=_PATH, metavar="FILE",
@@ -53,16 +53,34 @@ _PATH = click.Path(path_type=Path)
     help="A tile may have salt where the judge says more than this, 0 to 1; default: the model's.",
 )  # fmt: skip
 @click.option(
+    "--min-area", type=click.IntRange(0, 101 * 101), default=0, show_default=True, metavar="PX",
+    help="A mask with fewer pixels becomes empty.",
+)  # fmt: skip
+@click.option(
     "--on-error", type=click.Choice(["stop", "skip", "empty"]), default="skip", show_default=True,
     help="A bad tile ends the run, is left out, or gets an empty mask.",
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
+@click.option(
+    "--restart", is_flag=True, help="Discard what an interrupted run of this output has done."
+)
+@click.option(
+    "--retry-bad", is_flag=True,
+    help="Going on from an interrupted run, try the tiles again that it could not read.",
+)  # fmt: skip
 @console.progress_option
 @click.option("--report", type=_PATH, metavar="FILE.json", help="Write what the run did as JSON.")
 @click.option(
     "--details", is_flag=True,
     help="Add the columns salt and confidence: the judge's probability, and the score that the "
     "model itself expects for the tile.",
+)  # fmt: skip
+@click.option(
+    "--masks", type=_PATH, metavar="DIR", help="Write each mask as DIR/id.png, 0 and 255."
+)
+@click.option(
+    "--probabilities", type=_PATH, metavar="PATH",
+    help="Write each pixel's probability, 255 for 1: all into one .npz, or DIR/id.npy.",
 )  # fmt: skip
 @click.option(
     "--labels", type=_PATH, metavar="PATH",

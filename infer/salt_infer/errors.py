@@ -5,7 +5,10 @@
     SaltError
     ├── UsageError          the request cannot be carried out as asked
     │   ├── InputError        no such folder or zip, no tiles in it, two tiles with one id
-    │   └── OutputExistsError the output is there already and --overwrite was not given
+    │   ├── OutputExistsError the output is there already and --overwrite was not given
+    │   └── JournalError      the journal beside the output is another run's, or in use
+    ├── OutputError         a file cannot be written: the disk is full, the folder read-only
+    ├── PackageError        a package that the request needs is not installed
     ├── TileError           one tile cannot be read (a run goes on past it)
     ├── BadTilesError       tiles could not be read and the run was told to stop there
     ├── RleError            a run-length string is malformed
@@ -41,6 +44,18 @@ class InputError(UsageError):
 
 class OutputExistsError(UsageError):
     """The output exists and overwriting was not asked for."""
+
+
+class JournalError(UsageError):
+    """The journal beside the output belongs to another run, is in use, or is damaged."""
+
+
+class OutputError(SaltError):
+    """A file cannot be written: the disk is full, or its folder cannot be written to."""
+
+
+class PackageError(SaltError):
+    """A package that the request needs is not installed."""
 
 
 class TileError(SaltError):

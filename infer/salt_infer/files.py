@@ -1,27 +1,37 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from salt_infer.errors import InputError, OutputExistsError, UsageError
+from salt_infer.errors import InputError, OutputError, OutputExistsError, UsageError
 from salt_infer.place import Place
 
 
-def check_output(path: Path, ending: str, inputs: Sequence[Place | None], overwrite: bool) -> None:
+def real(path: Path) -> Path:
+    """Absolute, links followed. Not Path.resolve, which raises RuntimeError at a link to itself."""
+    return Path(os.path.realpath(path))
+
+
+def check_output(
+    path: Path, endings: str | Sequence[str], inputs: Sequence[Place | None], overwrite: bool
+) -> None:
     """:func:`check_writable`, and that the file is of its kind and none of the run's inputs.
 
     Raises:
         UsageError: another ending, or the same file as an input.
     """
-    if path.suffix.lower() != ending:
-        raise UsageError(f"{path} would be written, expected a name that ends in {ending}")
-    # Not Path.resolve, which raises RuntimeError at a link to itself.
-    read = {os.path.realpath(other) for other in inputs if isinstance(other, Path)}
-    if os.path.realpath(path) in read:
+    kinds = (endings,) if isinstance(endings, str) else tuple(endings)
+    if not any(path.name.lower().endswith(kind) and path.name != kind for kind in kinds):
+        raise UsageError(
+            f"{path} would be written, expected a name that ends in {' or '.join(kinds)}"
+        )
+    if real(path) in {real(other) for other in inputs if isinstance(other, Path)}:
         raise UsageError(f"{path} is both read and written by this run; give two names")
     check_writable(path, overwrite)
 
@@ -33,17 +43,48 @@ def check_writable(path: Path, overwrite: bool) -> None:
         OutputExistsError: ``path`` exists and ``overwrite`` is false.
         InputError: it is a directory, device or pipe, or its folder is missing or read-only.
     """
-    target = Path(os.path.realpath(path))  # a link stays, what it leads to is replaced
+    target = real(path)  # a link stays, what it leads to is replaced
     if target.is_dir():
         raise InputError(f"{path} is a directory, expected the name of a file to write")
     if target.exists() and not target.is_file():
         raise InputError(f"{path} is not a regular file and will not be replaced")
+    _check_parent(path, target)
+    if target.exists() and not overwrite:
+        raise OutputExistsError(f"{path} exists; give --overwrite to replace it")
+
+
+def check_folder(path: Path, ending: str, overwrite: bool) -> None:
+    """Fail where a folder of files with one ending cannot be put; an empty one may be there.
+
+    Raises:
+        OutputExistsError: it holds such files and ``overwrite`` is false.
+        InputError: it is no directory, or holds anything else: it would be replaced as a whole. Or
+            its own folder is missing or read-only.
+    """
+    target = real(path)
+    _check_parent(path, target)
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise InputError(f"{path} is not a directory, expected the name of one to write into")
+    full = False
+    with os.scandir(target) as entries:
+        for entry in entries:
+            full = True
+            if not entry.name.endswith(ending) or not entry.is_file(follow_symlinks=False):
+                raise InputError(
+                    f"{path} holds {entry.name!r}, expected nothing but {ending} files: it is "
+                    "replaced as a whole; name a folder of its own"
+                )
+    if full and not overwrite:
+        raise OutputExistsError(f"{path} is not empty; give --overwrite to replace all of it")
+
+
+def _check_parent(path: Path, target: Path) -> None:
     if not target.parent.is_dir():
         raise InputError(f"folder {path.parent} does not exist; create it first")
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise InputError(f"folder {path.parent} is not writable")
-    if target.exists() and not overwrite:
-        raise OutputExistsError(f"{path} exists; give --overwrite to replace it")
 
 
 def write_whole(path: Path, data: bytes, overwrite: bool) -> None:
@@ -51,10 +92,11 @@ def write_whole(path: Path, data: bytes, overwrite: bool) -> None:
     temporary file in the same folder, flushed to the disk, then renamed.
 
     Raises:
-        OutputExistsError, InputError: as :func:`check_writable`, or the disk is full; what was
-            there is still there, and nothing else is left behind.
+        OutputExistsError, InputError: as :func:`check_writable`; what was there is still there,
+            and nothing else is left behind.
+        OutputError: likewise, of a full disk.
     """
-    target = Path(os.path.realpath(path))
+    target = real(path)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
@@ -63,8 +105,49 @@ def write_whole(path: Path, data: bytes, overwrite: bool) -> None:
             os.fsync(file.fileno())
         check_writable(path, overwrite)
         os.replace(temporary, target)
+        sync_folder(target.parent)
     except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror or error})") from error
+        raise OutputError(f"{path} cannot be written ({error.strerror or error})") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush names that were made or changed in a folder to the disk; raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some network file systems know no such thing
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def partial_of(path: Path, run: str) -> Path:
+    """Hidden name beside a file or folder that is being written by a run."""
+    target = real(path)
+    return target.with_name(f".{target.name}.{run}.partial")
+
+
+def replace_folder(partial: Path, target: Path) -> None:
+    """Put a folder under its final name; one that is there goes away, and for the blink of an eye
+    there is none. Raises OSError.
+    """
+    if not target.exists():
+        partial.rename(target)
+        return
+    old = partial.with_suffix(".old")
+    discard(old)
+    target.rename(old)
+    partial.rename(target)
+    discard(old)
+
+
+def discard(path: Path) -> None:
+    """Remove a file or a folder with all that is in it, if it is there; raises OSError."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

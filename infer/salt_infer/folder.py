@@ -39,6 +39,9 @@ class TileFolder(TileSource):
         check_id(tile)
         return read_file(tile.path)
 
+    def stamp(self, tile: Tile) -> str:
+        return stamp_file(tile.path)
+
 
 def read_file(path: str) -> bytes:
     """The first MAX_FILE_BYTES + 1 bytes of a regular file.
@@ -57,6 +60,15 @@ def read_file(path: str) -> bytes:
         raise TileError(f"cannot be read ({error.strerror or error})") from error
     except ValueError as error:  # a NUL in the name, from a list
         raise TileError(f"cannot be read ({error})") from error
+
+
+def stamp_file(path: str) -> str:
+    """Size and time of a file's last change; see :meth:`salt_infer.source.TileSource.stamp`."""
+    try:
+        info = os.stat(path)
+    except (OSError, ValueError):
+        return "gone"
+    return f"{info.st_size} {info.st_mtime_ns}"
 
 
 def _check_regular(info: os.stat_result) -> None:

@@ -1,4 +1,4 @@
-"""One run of ``salt-infer``, from paths to a published file."""
+"""One run of ``salt-infer``, from paths to published files."""
 
 from __future__ import annotations
 
@@ -6,29 +6,24 @@ import contextlib
 import dataclasses
 import time
 from pathlib import Path
-from typing import Literal, NoReturn
 
-import numpy as np
-import numpy.typing as npt
-
-from salt_infer import metric, pipeline, rle
-from salt_infer.errors import BadTilesError, LabelError
-from salt_infer.files import check_output, write_whole
+from salt_infer import place, scoring
+from salt_infer.errors import BadTilesError
+from salt_infer.files import real, write_whole
+from salt_infer.fingerprint import Fingerprint
+from salt_infer.journal import Journal, path_beside
 from salt_infer.labels import Labels
 from salt_infer.machine import available_cpus
 from salt_infer.model import SaltModel
-from salt_infer.pipeline import MaskedBatch, RunOptions, StageClock
+from salt_infer.outputs import Outputs
+from salt_infer.pipeline import RunOptions, group_count
 from salt_infer.place import Place
 from salt_infer.progress import Watcher
 from salt_infer.providers import ProviderRequest
-from salt_infer.report import RunReport, describe_model
-from salt_infer.submission import Submission
-from salt_infer.tiles import BadTile, TileSource, open_tiles
+from salt_infer.report import RunReport
+from salt_infer.run import OnError, Plan, Run
+from salt_infer.tiles import TileSource, open_tiles
 from salt_infer.views import Tta
-
-OnError = Literal["stop", "skip", "empty"]
-
-SCORED_AT_ONCE = 1024  # tiles; true and predicted masks of these are in memory together
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,16 +32,21 @@ class Job:
 
     Attributes:
         images: directory, zip or list of tiles, or a URL of the first two.
-        out: the CSV to write.
+        out: the submission to write: ``.csv``, ``.csv.gz`` or ``.parquet``.
         model: model file; the one that ships for the provider if None.
         batch_size: tiles a batch.
         decode_workers: threads that decode; one for each CPU if None.
         tta, threshold, gate: override the model's contract.
+        min_area: pixels; a mask with fewer becomes empty.
         on_error: what a bad tile does: end the run, be left out, or get an empty mask.
         overwrite: replace files that exist.
+        restart: discard what an interrupted run has left.
+        retry_bad: try the bad tiles of an interrupted run again.
         report: where to write the report as JSON.
         labels: true masks to score against: CSV, directory or zip.
-        details: write each tile's salt probability and confidence into the CSV.
+        details: write each tile's salt probability and confidence into the submission.
+        masks: folder to write masks into.
+        probabilities: ``.npz`` or folder to write probabilities into.
         provider: what is to run the model.
     """
 
@@ -58,43 +58,53 @@ class Job:
     tta: Tta | None = None
     threshold: float | None = None
     gate: float | None = None
+    min_area: int = 0
     on_error: OnError = "skip"
     overwrite: bool = False
+    restart: bool = False
+    retry_bad: bool = False
     report: Path | None = None
     labels: Path | None = None
     details: bool = False
+    masks: Path | None = None
+    probabilities: Path | None = None
     provider: ProviderRequest = dataclasses.field(default_factory=ProviderRequest)
 
 
 def run(job: Job, watcher: Watcher) -> RunReport:
-    """Carry out a job; the output is published whole or not at all.
+    """Carry out a job; its outputs are published whole or not at all.
+
+    What is finished is in the journal beside the output, see :mod:`salt_infer.journal`: the same
+    job goes on from there if it is ended before its time, by whatever it is.
 
     Raises:
-        UsageError: the input or output cannot be used.
+        UsageError: the input or output cannot be used, or the journal is another run's.
+        OutputError: the disk is full, or a folder cannot be written to.
         ModelError: the model cannot be loaded or fails.
         BadTilesError: a tile is bad and ``on_error`` is ``stop``; no output is written.
         LabelError: labels are missing or malformed.
     """
     started = time.perf_counter()
-    _check_outputs(job)
-    submission = Submission(job.out, job.overwrite)
+    outputs = _outputs(job)
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_tiles(job.images))
+        outputs.check_names(source.tiles)
         labels = stack.enter_context(Labels(job.labels)) if job.labels else None
         if labels:
             labels.check([tile.id for tile in source.tiles])
         model = _load(job, watcher)
-        run = _Run(job, model, submission, watcher)
-        run.startup_s = time.perf_counter() - started
-        run.carry_out(source)
-        digest = submission.publish(job.details)
-        report = dataclasses.replace(run.report(len(source.tiles)), out_sha256=digest)
-        _write(report, job)
-        if labels and report.rows:
-            score, empty = _score(labels, submission)
-            report = dataclasses.replace(report, score=score, empty_score=empty)
-            _write(report, job, again=True)
-    return report
+        done = stack.enter_context(_journal(job, model, source))
+        outputs.check(done.published)
+        run = Run(source, model, done, _plan(job), watcher)
+        with run.telling_what_is_kept():
+            run.resume(job.retry_bad)
+            run.startup_s = time.perf_counter() - started
+            _carry_out(run, job)
+            digest = _publish(run, outputs)
+        try:
+            return _report(run, job, labels, digest)
+        finally:
+            done.remove()
 
 
 def build(job: Job, watcher: Watcher) -> str:
@@ -107,111 +117,65 @@ def build(job: Job, watcher: Watcher) -> str:
 
 def _load(job: Job, watcher: Watcher) -> SaltModel:
     return SaltModel.load(
-        job.model, threshold=job.threshold, gate=job.gate, tta=job.tta,
+        job.model, threshold=job.threshold, gate=job.gate, tta=job.tta, min_area=job.min_area,
         provider=job.provider, batch_size=job.batch_size, tell=watcher.note,
     )  # fmt: skip
 
 
-def _check_outputs(job: Job) -> None:
-    inputs = (job.images, job.labels, job.model)
-    check_output(job.out, ".csv", inputs, job.overwrite)
-    if job.report:
-        check_output(job.report, ".json", inputs, job.overwrite)
+def _outputs(job: Job) -> Outputs:
+    outputs = Outputs(
+        job.out, job.masks, job.probabilities, job.report, (job.images, job.labels, job.model),
+        details=job.details, overwrite=job.overwrite,
+    )  # fmt: skip
+    # What is there may be ours, if the last run was ended as it put its outputs in place: the
+    # journal will tell.
+    outputs.check(outputs.paths if path_beside(job.out).exists() else frozenset())
+    return outputs
 
 
-class _Run:
-    """A job under way: what has been done so far."""
-
-    def __init__(
-        self, job: Job, model: SaltModel, submission: Submission, watcher: Watcher
-    ) -> None:
-        self.job, self.model, self.submission, self.watcher = job, model, submission, watcher
-        self.options = _options(job)
-        self.clock = StageClock()
-        self.bad: list[BadTile] = []
-        self.read = self.with_salt = 0
-        self.startup_s = self.wall_s = 0.0
-
-    def carry_out(self, source: TileSource) -> None:
-        """Run all batches."""
-        self.watcher.started(len(source.tiles))
-        started = time.perf_counter()
-        # Closed at once where a signal arrives in this loop: what is in flight is dropped.
-        with contextlib.closing(
-            pipeline.masks_of(source, self.model, self.options, self.clock)
-        ) as batches:
-            for batch in batches:
-                self._take(batch)
-                if batch.bad and self.job.on_error == "stop":
-                    self.wall_s = time.perf_counter() - started
-                    self._stop(len(source.tiles))
-        self.wall_s = time.perf_counter() - started
-
-    def _take(self, batch: MaskedBatch) -> None:
-        self.submission.add(batch.ids, batch.rle)
-        if batch.decided is not None and batch.confidence is not None:
-            self.submission.add_details(batch.ids, batch.decided.salt, batch.confidence)
-        self.read += len(batch.ids)
-        self.with_salt += sum(1 for text in batch.rle if text)
-        for bad in batch.bad:
-            self.bad.append(bad)
-            self.watcher.bad(bad)
-        if self.job.on_error == "empty":
-            # A name that no CSV can hold cannot get a row either; the report still names it.
-            writable = [bad.tile.id for bad in batch.bad if bad.tile.id.isprintable()]
-            self.submission.add(writable, [""] * len(writable))
-        self.watcher.advanced(len(batch.ids) + len(batch.bad))
-
-    def _stop(self, tiles: int) -> NoReturn:
-        _write(dataclasses.replace(self.report(tiles), out=None, rows=0), self.job)
-        raise BadTilesError(
-            f"stopped at {len(self.bad)} bad tile(s), no output written; mend them, or use "
-            "--on-error skip or empty"
-        )
-
-    def report(self, tiles: int) -> RunReport:
-        """What was done, of so many tiles; not scored."""
-        return RunReport(
-            out=str(self.job.out),
-            tiles=tiles,
-            read=self.read,
-            rows=len(self.submission),
-            with_salt=self.with_salt,
-            bad=tuple(self.bad),
-            startup_s=self.startup_s,
-            wall_s=self.wall_s,
-            busy_s=dict(self.clock.busy_s),
-            model=describe_model(self.model),
-            options=dataclasses.asdict(self.model.settings)
-            | dataclasses.asdict(self.options)
-            | {"on_error": self.job.on_error},
-        )
+def _journal(job: Job, model: SaltModel, source: TileSource) -> Journal:
+    plan = _plan(job)
+    images = place.absolute(job.images)
+    mine = Fingerprint.of(model, plan.options, images, source.tiles, plan.probabilities)
+    groups = group_count(len(source.tiles), job.batch_size)
+    return Journal(path_beside(job.out), mine, groups, job.restart)
 
 
-def _score(labels: Labels, submission: Submission) -> tuple[float, float]:
-    """Score of the rows as written, and of all-empty masks, in bounded memory."""
-    rows = list(submission.rows.items())
-    mine, empty = [], []
-    for start in range(0, len(rows), SCORED_AT_ONCE):
-        part = rows[start : start + SCORED_AT_ONCE]
-        truth = _truth(labels, [name for name, _ in part], submission)
-        predicted = np.stack([rle.decode(text) for _, text in part])
-        mine.append(metric.score(truth, predicted).per_tile)
-        empty.append(metric.score(truth, np.zeros_like(truth)).per_tile)
-    return float(np.concatenate(mine).mean()), float(np.concatenate(empty).mean())
+def _plan(job: Job) -> Plan:
+    options = RunOptions(job.batch_size, job.decode_workers or available_cpus(), job.details)
+    return Plan(options, job.probabilities is not None, job.on_error)
 
 
-def _truth(labels: Labels, ids: list[str], submission: Submission) -> npt.NDArray[np.uint8]:
+def _carry_out(run: Run, job: Job) -> None:
     try:
-        return labels.masks(ids)
-    except LabelError as error:
-        raise LabelError(f"{submission.path} is written but has no score: {error}") from error
+        run.carry_out()
+    except BadTilesError:
+        _write(run.report(), run.journal, job)
+        raise
 
 
-def _write(report: RunReport, job: Job, again: bool = False) -> None:
-    if job.report:
-        write_whole(job.report, report.to_json().encode(), job.overwrite or again)
+def _publish(run: Run, outputs: Outputs) -> str:
+    started = time.perf_counter()
+    digest = outputs.publish(run.rows, run.journal.publishing)
+    run.publish_s = time.perf_counter() - started
+    return digest
 
 
-def _options(job: Job) -> RunOptions:
-    return RunOptions(job.batch_size, job.decode_workers or available_cpus(), job.details)
+def _report(run: Run, job: Job, labels: Labels | None, digest: str) -> RunReport:
+    """What was done, as the report says it; scored if there are labels."""
+    report = run.report(job.out, digest)
+    _write(report, run.journal, job)
+    if labels and report.rows:
+        score, empty = scoring.score(labels, run.rows(), job.out)
+        report = dataclasses.replace(report, score=score, empty_score=empty)
+        _write(report, run.journal, job)
+    return report
+
+
+def _write(report: RunReport, done: Journal, job: Job) -> None:
+    if job.report is None:
+        return
+    path = str(real(job.report))
+    allowed = job.overwrite or path in done.published
+    done.publishing([path])  # a resumed run, or the same with its score, may replace it
+    write_whole(job.report, report.to_json().encode(), allowed)

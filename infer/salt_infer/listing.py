@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from salt_infer.errors import InputError, one_line
-from salt_infer.folder import read_file
+from salt_infer.folder import read_file, stamp_file
 from salt_infer.source import SUFFIX, Tile, TileSource, check_id, shown, sorted_unique
 
 LIST_SUFFIXES = (".txt", ".csv")
@@ -49,6 +49,9 @@ class TileList(TileSource):
     def read(self, tile: Tile) -> bytes:
         check_id(tile)
         return read_file(tile.path)
+
+    def stamp(self, tile: Tile) -> str:
+        return stamp_file(tile.path)
 
 
 def _tile(folder: Path, entry: _Entry) -> Tile:

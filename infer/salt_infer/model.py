@@ -27,13 +27,17 @@ class Settings:
         threshold: a pixel is salt where its mean probability is above this, 0..1.
         gate: a tile may have salt where the judge's probability is above this, 0..1.
         tta: test-time augmentation.
+        min_area: pixels; a mask with fewer becomes empty.
     """
 
     threshold: float
     gate: float
     tta: Tta
+    min_area: int = 0
 
     def __post_init__(self) -> None:
+        if self.min_area < 0:
+            raise InputError(f"min_area is {self.min_area}, expected 0 or more pixels")
         for name in ("threshold", "gate"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise InputError(f"{name} is {getattr(self, name)!r}, expected within 0..1")
@@ -94,6 +98,7 @@ class SaltModel:
         threshold: float | None = None,
         gate: float | None = None,
         tta: Tta | None = None,
+        min_area: int = 0,
         threads: int | None = None,
         provider: ProviderRequest | Asked = "auto",
         batch_size: int = 32,
@@ -106,6 +111,7 @@ class SaltModel:
             threshold: 0..1, see :class:`Settings`.
             gate: likewise.
             tta: ``none`` or ``hflip``.
+            min_area: masks with fewer pixels than this become empty.
             threads: of the runtime; as many as suit the machine if not given.
             provider: what is to run it, by name or with options; ``auto``: the best that is usable.
             batch_size: tiles that will be run together; a GPU runs no other number.
@@ -122,6 +128,7 @@ class SaltModel:
                 contract.threshold if threshold is None else threshold,
                 contract.gate if gate is None else gate,
                 contract.tta if tta is None else tta,
+                min_area,
             )
 
         session, choice = open_session(
@@ -161,9 +168,11 @@ class SaltModel:
         return self.session.run(views.make(tiles, self.settings.tta), self.settings.gate, cancel)
 
     def decide(self, result: BatchResult) -> Decided:
-        """Undo the views, average, compare with the threshold."""
+        """Undo the views, average, compare with the threshold, drop masks that are too small."""
         probability = views.merge(result.probability, self.settings.tta)
         masks = probability > np.float32(self.settings.threshold)
+        if self.settings.min_area > 1:
+            masks[np.count_nonzero(masks, axis=(1, 2)) < self.settings.min_area] = False
         return Decided(result.kept, probability, masks, result.salt)
 
 

@@ -31,12 +31,14 @@ class Choice:
         used: the one that runs it.
         passed_over: better ones and why each was not taken, in order.
         notes: of nodes that run elsewhere, where that was allowed.
+        options: of the provider, as asked for.
     """
 
     asked: str
     used: Provider
     passed_over: tuple[tuple[Provider, str], ...] = ()
     notes: tuple[str, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
 
     @property
     def fell_back(self) -> tuple[str, ...]:
@@ -83,7 +85,7 @@ def open_session(
         except ProviderError as error:
             passed.append((provider, str(error)))
             continue
-        choice = Choice(request.provider, provider, tuple(passed), session.notes)
+        choice = Choice(request.provider, provider, tuple(passed), session.notes, request.options)
         for line in choice.fell_back:
             tell(line)
         return session, choice

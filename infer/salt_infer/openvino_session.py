@@ -90,6 +90,13 @@ class OpenVinoSession:
         return f"OpenVINO {self.precision}"
 
     @property
+    def runtime(self) -> str:
+        """OpenVINO and its version."""
+        import openvino
+
+        return f"openvino {openvino.__version__}"
+
+    @property
     def inputs(self) -> list[str]:
         """Name, element type and shape of each input."""
         return list(self._inputs)

@@ -5,8 +5,9 @@
     tiles -> groups -> [decode, a pool] -> [run, one thread] -> [encode, one thread] -> rows
 
 Each arrow is :func:`_staged`: results come out in the order the groups went in, with a fixed
-number in flight. Group boundaries depend on the list of tiles alone, so nothing in the output
-depends on timing. The calling thread only waits, which is why Ctrl-C is answered at once.
+number in flight. Group boundaries depend on the list of tiles and the batch size alone, so nothing
+in the output depends on timing, or on which groups an earlier run has done. The calling thread only
+waits, and looks every WAKE_S whether a signal has come.
 """
 
 from __future__ import annotations
@@ -15,22 +16,24 @@ import collections
 import concurrent.futures as futures
 import contextlib
 import dataclasses
-import threading
+import hashlib
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from salt_infer import confidence, png, rle
+from salt_infer.clock import StageClock
 from salt_infer.errors import TileError
+from salt_infer.interruption import Check, never
 from salt_infer.model import Decided, SaltModel
 from salt_infer.session import BatchResult, Cancel
 from salt_infer.tiles import BadTile, Tile, TileSource
 
-WAKE_S = 0.1  # how long a signal may go unseen
+WAKE_S = 0.1  # seconds that a signal may go unseen
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -56,6 +59,8 @@ class MaskedBatch:
     """Finished tiles, in the order of the source.
 
     Attributes:
+        group: number of the batch among all of the source.
+        stamp: :func:`stamp_of` the group as it was read.
         ids: of the tiles that could be read.
         rle: their run-length strings.
         decided: what was decided for them; None where no tile could be read.
@@ -64,6 +69,8 @@ class MaskedBatch:
         bad: tiles of the same group that could not be read.
     """
 
+    group: int
+    stamp: str
     ids: list[str]
     rle: list[str]
     decided: Decided | None
@@ -71,24 +78,21 @@ class MaskedBatch:
     bad: list[BadTile]
 
 
-class StageClock:
-    """Busy seconds of each stage, summed over its threads."""
+class _Timed(NamedTuple, Generic[_In]):
+    """What goes from stage to stage, and since when it lies ready."""
 
-    def __init__(self) -> None:
-        self.busy_s: dict[str, float] = {"decode": 0.0, "run": 0.0, "encode": 0.0}
-        self._lock = threading.Lock()
+    value: _In
+    ready: float
 
-    @contextlib.contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self.busy_s[stage] += time.perf_counter() - started
+
+class _Group(NamedTuple):
+    number: int
+    tiles: Sequence[Tile]
 
 
 class _Decoded(NamedTuple):
+    group: int
+    stamp: str
     ids: list[str]
     tiles: npt.NDArray[np.uint8]  # [N, 101, 101]
     bad: list[BadTile]
@@ -100,88 +104,151 @@ class _Ran(NamedTuple):
 
 
 def masks_of(
-    source: TileSource, model: SaltModel, options: RunOptions, clock: StageClock
+    source: TileSource,
+    model: SaltModel,
+    options: RunOptions,
+    clock: StageClock,
+    groups: Iterable[int] | None = None,
+    check: Check = never,
 ) -> Generator[MaskedBatch]:
     """Yield finished batches in the order of ``source.tiles``.
 
     Closing the generator early, or an exception in the caller, cancels what is in flight.
+
+    Args:
+        source: the tiles.
+        model: what runs them.
+        options: how the work is cut up.
+        clock: told of the work.
+        groups: numbers of the groups to run, see :func:`group_count`; all of them if None.
+        check: called while there is nothing to do; may raise.
 
     Raises:
         ModelError: the model failed; bad tiles do not raise, they are in ``MaskedBatch.bad``.
     """
     cancel = Cancel()
 
-    def decode(group: Sequence[Tile]) -> _Decoded:
-        with clock("decode"):
-            return _decode(source, group)
+    def decode(group: _Group) -> _Decoded:
+        return _decode(source, group)
 
     def run(decoded: _Decoded) -> _Ran:
-        with clock("run"):
-            if not decoded.ids:
-                return _Ran(decoded, None)
-            return _Ran(decoded, model.run(decoded.tiles, cancel))
+        if not decoded.ids:
+            return _Ran(decoded, None)
+        started = time.perf_counter()
+        result = model.run(decoded.tiles, cancel)
+        clock.ran(time.perf_counter() - started)
+        return _Ran(decoded, result)
 
     def encode(ran: _Ran) -> MaskedBatch:
-        with clock("encode"):
-            return _encode(ran, model, options)
+        return _encode(ran, model, options)
 
-    workers = options.decode_workers
+    workers = clock.threads["decode"] = options.decode_workers
     with _pools((workers, 1, 1), cancel) as (decoders, runner, encoder):
-        decoded = _staged(decoders, decode, _groups(source.tiles, options.batch_size), workers + 1)
-        ran = _staged(runner, run, decoded, in_flight=2)
-        yield from _staged(encoder, encode, ran, in_flight=1)
+        cut = _groups(source.tiles, options.batch_size, groups)
+        decoded = _staged(decoders, _timed(clock, "decode", decode), cut, workers + 1, check)
+        ran = _staged(runner, _timed(clock, "run", run), decoded, 2, check)
+        for batch in _staged(encoder, _timed(clock, "encode", encode), ran, 1, check):
+            yield batch.value
+
+
+def group_count(tiles: int, size: int) -> int:
+    """How many groups of so many tiles there are; they are numbered from 0 in the tiles' order."""
+    return -(-tiles // size)
+
+
+def stamps_of(
+    source: TileSource, groups: Iterable[int], options: RunOptions, check: Check = never
+) -> Iterator[tuple[int, str]]:
+    """Number and :func:`stamp_of` of groups as they are now; nothing is read of them."""
+
+    def stamp(group: _Group) -> tuple[int, str]:
+        return group.number, stamp_of([source.stamp(tile) for tile in group.tiles])
+
+    with ThreadPoolExecutor(options.decode_workers) as pool:
+        cut = (timed.value for timed in _groups(source.tiles, options.batch_size, groups))
+        yield from _staged(pool, stamp, cut, 2 * options.decode_workers, check)
+
+
+def stamp_of(stamps: Iterable[str]) -> str:
+    """One short text for the stamps of a group's tiles: it differs where one of them does."""
+    return hashlib.blake2b("\n".join(stamps).encode(), digest_size=8).hexdigest()
+
+
+def _timed(
+    clock: StageClock, stage: str, work: Callable[[_In], _Out]
+) -> Callable[[_Timed[_In]], _Timed[_Out]]:
+    def timed(item: _Timed[_In]) -> _Timed[_Out]:
+        started = time.perf_counter()
+        value = work(item.value)
+        ended = time.perf_counter()
+        clock.worked(stage, started - item.ready, ended - started)
+        return _Timed(value, ended)
+
+    return timed
 
 
 def _staged(
-    pool: ThreadPoolExecutor, work: Callable[[_In], _Out], items: Iterable[_In], in_flight: int
+    pool: ThreadPoolExecutor,
+    work: Callable[[_In], _Out],
+    items: Iterable[_In],
+    in_flight: int,
+    check: Check,
 ) -> Iterator[_Out]:
     """``map(work, items)`` on a pool: results in order, at most ``in_flight`` unfinished."""
     waiting: collections.deque[Future[_Out]] = collections.deque()
     for item in items:
         waiting.append(pool.submit(work, item))
         if len(waiting) >= in_flight:
-            yield _result(waiting.popleft())
+            yield _result(waiting.popleft(), check)
     while waiting:
-        yield _result(waiting.popleft())
+        yield _result(waiting.popleft(), check)
 
 
-def _result(future: Future[_Out]) -> _Out:
+def _result(future: Future[_Out], check: Check) -> _Out:
     """Wait in short steps: Python sees a signal that arrives just before an endless wait only when
     the wait is over, which here may be a batch later.
     """
+    check()
     while not future.done():
         futures.wait([future], timeout=WAKE_S)
+        check()
     return future.result()
 
 
-def _groups(tiles: Sequence[Tile], size: int) -> Iterator[Sequence[Tile]]:
-    for start in range(0, len(tiles), size):
-        yield tiles[start : start + size]
+def _groups(
+    tiles: Sequence[Tile], size: int, wanted: Iterable[int] | None
+) -> Iterator[_Timed[_Group]]:
+    for number in range(group_count(len(tiles), size)) if wanted is None else wanted:
+        group = _Group(number, tiles[number * size : (number + 1) * size])
+        yield _Timed(group, time.perf_counter())
 
 
-def _decode(source: TileSource, group: Sequence[Tile]) -> _Decoded:
+def _decode(source: TileSource, group: _Group) -> _Decoded:
     ids: list[str] = []
     bad: list[BadTile] = []
-    tiles = np.empty((len(group), *rle.TILE_SHAPE), dtype=np.uint8)
-    for tile in group:
+    stamps: list[str] = []
+    tiles = np.empty((len(group.tiles), *rle.TILE_SHAPE), dtype=np.uint8)
+    for tile in group.tiles:
+        # Before it is read: of a tile that changes meanwhile, the stamp is then the old one.
+        stamps.append(source.stamp(tile))
         try:
             tiles[len(ids)] = png.decode(source.read(tile))
             ids.append(tile.id)
         except TileError as error:
             bad.append(BadTile(tile, str(error)))
-    return _Decoded(ids, tiles[: len(ids)], bad)
+    return _Decoded(group.number, stamp_of(stamps), ids, tiles[: len(ids)], bad)
 
 
 def _encode(ran: _Ran, model: SaltModel, options: RunOptions) -> MaskedBatch:
-    ids, _, bad = ran.decoded
+    group, stamp, ids, _, bad = ran.decoded
     if ran.result is None:
-        return MaskedBatch([], [], None, None, bad)
+        return MaskedBatch(group, stamp, [], [], None, None, bad)
     decided = model.decide(ran.result)
     texts = [""] * len(ids)
     for index, text in zip(decided.kept.tolist(), rle.encode(decided.masks), strict=True):
         texts[index] = text
     sure = _confidence(decided) if options.details else None
-    return MaskedBatch(ids, texts, decided, sure, bad)
+    return MaskedBatch(group, stamp, ids, texts, decided, sure, bad)
 
 
 def _confidence(decided: Decided) -> npt.NDArray[np.float32]:
@@ -191,7 +258,7 @@ def _confidence(decided: Decided) -> npt.NDArray[np.float32]:
 @contextlib.contextmanager
 def _pools(workers: Sequence[int], cancel: Cancel) -> Iterator[list[ThreadPoolExecutor]]:
     """Pools of so many threads; given up early, they drop what waits and cancel what runs."""
-    pools = [ThreadPoolExecutor(count) for count in workers]
+    pools = [ThreadPoolExecutor(count, "salt-infer") for count in workers]
     try:
         yield pools
     except BaseException:

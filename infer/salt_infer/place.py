@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
@@ -42,6 +43,11 @@ class Url:
 
 
 Place: TypeAlias = Path | Url
+
+
+def absolute(place: Place) -> str:
+    """What names the same place from every folder."""
+    return str(place) if isinstance(place, Url) else os.path.realpath(place)
 
 
 def parse(text: str) -> Place:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,8 +15,14 @@ from salt_infer.tiles import BadTile, shown
 class Watcher:
     """Told of a run's progress; this one does nothing."""
 
-    def started(self, tiles: int) -> None:
-        """The tiles are listed and the model is loaded."""
+    def started(self, tiles: int, done: int = 0) -> None:
+        """The tiles are listed and the model is loaded; so many an earlier run has done."""
+
+    def resumed(self, journal: Path, done: int, tiles: int, again: int) -> None:
+        """So many of all tiles are in the journal; others were, and are to be run again."""
+
+    def kept(self, journal: Path, done: int, tiles: int) -> None:
+        """The run ends before its time; so many of all tiles are in the journal."""
 
     def advanced(self, tiles: int) -> None:
         """So many more tiles are done, good or bad."""
@@ -36,16 +43,31 @@ class Bar(Watcher, AbstractContextManager["Bar"]):
         self._disable = None if show is None else not show
         self._bar: tqdm[Any] | None = None
 
-    def started(self, tiles: int) -> None:
-        self._bar = tqdm(total=tiles, unit=" tiles", disable=self._disable, smoothing=0.1)
+    def started(self, tiles: int, done: int = 0) -> None:
+        self._bar = tqdm(
+            total=tiles, initial=done, unit=" tiles", disable=self._disable, smoothing=0.1
+        )
+
+    def resumed(self, journal: Path, done: int, tiles: int, again: int) -> None:
+        more = f"; {again} that were are run again" if again else ""
+        self._say(f"going on from {journal}: {done} of {tiles} tiles are done{more}")
+
+    def kept(self, journal: Path, done: int, tiles: int) -> None:
+        self._say(
+            f"{done} of {tiles} tiles are done and kept in {journal}; the same command goes on "
+            "from there"
+        )
 
     def advanced(self, tiles: int) -> None:
         if self._bar is not None:
             self._bar.update(tiles)
 
     def bad(self, bad: BadTile) -> None:
+        self._say(f"bad tile {shown(bad.tile.path)}: {bad.reason}")
+
+    def _say(self, text: str) -> None:
         with tqdm.external_write_mode():
-            click.echo(f"{self._program}: bad tile {shown(bad.tile.path)}: {bad.reason}", err=True)
+            click.echo(f"{self._program}: {text}", err=True)
 
     def note(self, line: str) -> None:
         click.echo(f"{self._program}: {line}", err=True)

@@ -36,6 +36,9 @@ class ReadAhead(TileSource):
             future = self._waiting.pop(first, None)
         return future.result() if future else self._source.read(tile)
 
+    def stamp(self, tile: Tile) -> str:
+        return self._source.stamp(tile)
+
     def _fetch(self, position: int) -> None:
         """Begin, once for each tile: a second reading is the caller's own."""
         if not self._asked[position] and len(self._waiting) < MAX_WAITING:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from salt_infer.clock import Timing, shares
 from salt_infer.model import SaltModel
 from salt_infer.tiles import BadTile, shown
 
@@ -19,12 +20,11 @@ class RunReport:
         out: the published file, or None where there is none.
         tiles: tiles found.
         read: tiles that could be read, and went through the model.
+        resumed: those of them that an earlier run had done.
         rows: rows written.
         with_salt: rows with a mask.
         bad: tiles that could not be read.
-        startup_s: seconds to list the tiles and load the model.
-        wall_s: seconds from the first read to the last row.
-        busy_s: seconds of work by stage, summed over its threads.
+        timing: where the time went.
         model: path, sha256, provider and contract of the model.
         options: threshold, gate and the other settings of the run.
         out_sha256: of the published file; empty where there is none.
@@ -35,12 +35,11 @@ class RunReport:
     out: str | None
     tiles: int
     read: int
+    resumed: int
     rows: int
     with_salt: int
     bad: tuple[BadTile, ...]
-    startup_s: float
-    wall_s: float
-    busy_s: dict[str, float]
+    timing: Timing
     model: dict[str, Any]
     options: dict[str, Any]
     out_sha256: str = ""
@@ -49,12 +48,16 @@ class RunReport:
 
     @property
     def tiles_per_s(self) -> float:
-        return self.read / self.wall_s if self.wall_s else 0.0
+        """Of this run, without what an earlier one had done."""
+        seconds = self.timing.wall_s
+        return (self.read - self.resumed) / seconds if seconds else 0.0
 
     def to_json(self) -> str:
         """All of it, indented, with a line end."""
-        value = dataclasses.asdict(self) | {
+        value = dataclasses.asdict(self)
+        value |= value.pop("timing") | {
             "tiles_per_s": self.tiles_per_s,
+            "verdict": self.timing.verdict,
             "bad": [
                 {"id": shown(bad.tile.id), "path": shown(bad.tile.path), "reason": bad.reason}
                 for bad in self.bad
@@ -64,17 +67,16 @@ class RunReport:
 
     def lines(self) -> list[str]:
         """The same in a few lines for people."""
-        busy = ", ".join(
-            f"{stage} {seconds:.2f} s ({share:.0%})"
-            for stage, seconds in self.busy_s.items()
-            for share in [seconds / self.wall_s if self.wall_s else 0.0]
-        )
+        timing = self.timing
+        share = shares(timing.wall_s, timing.busy_s, timing.threads)
+        busy = ", ".join(f"{k} {v:.2f} s ({share[k]:.0%})" for k, v in timing.busy_s.items())
+        before = f", {self.resumed} of them before" if self.resumed else ""
         lines = [
             f"{self.read} of {self.tiles} tiles -> {self.out} "
-            f"({self.rows} rows, {self.with_salt} with salt)",
-            f"{self.wall_s:.2f} s, {self.tiles_per_s:.1f} tiles/s, after {self.startup_s:.2f} s "
-            "of start-up",
-            f"busy: {busy}",
+            f"({self.rows} rows, {self.with_salt} with salt){before}",
+            f"{timing.wall_s:.2f} s, {self.tiles_per_s:.1f} tiles/s, after "
+            f"{timing.startup_s:.2f} s of start-up",
+            f"busy: {busy}; {timing.verdict}",
             self._settings(),
         ]
         if self.score is not None:

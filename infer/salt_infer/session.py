@@ -52,6 +52,10 @@ class Session(Protocol):
         """What runs it, by its own name."""
 
     @property
+    def runtime(self) -> str:
+        """Name and version of what the provider belongs to: another may round differently."""
+
+    @property
     def inputs(self) -> list[str]:
         """Name, element type and shape of each input."""
 
@@ -112,6 +116,11 @@ class ModelSession:
     def provider(self) -> str:
         """The execution provider in first place."""
         return str(self._session.get_providers()[0])
+
+    @property
+    def runtime(self) -> str:
+        """ONNX Runtime and its version."""
+        return f"onnxruntime {usable.onnxruntime().__version__}"
 
     @property
     def inputs(self) -> list[str]:

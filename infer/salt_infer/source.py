@@ -11,7 +11,7 @@ from typing import NamedTuple
 from salt_infer.errors import InputError, TileError
 
 SUFFIX = ".png"
-MAX_TILES = 1_000_000  # a run keeps the row of each in memory
+MAX_TILES = 20_000_000  # name and path of each are in memory: some 300 bytes
 
 
 class Tile(NamedTuple):
@@ -42,6 +42,13 @@ class TileSource(AbstractContextManager["TileSource"]):
     def read(self, tile: Tile) -> bytes:
         """The tile's file, at most MAX_FILE_BYTES + 1 bytes; raises TileError if unreadable."""
         raise NotImplementedError
+
+    def stamp(self, tile: Tile) -> str:
+        """What differs once the tile's file was changed, found without reading it; never raises.
+
+        A source that cannot tell gives the empty string: its tiles count as never changed.
+        """
+        return ""
 
     def close(self) -> None:
         """Give back what is open."""

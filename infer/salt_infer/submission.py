@@ -1,75 +1,94 @@
-"""The finished CSV: whole or not at all."""
+"""The rows of a run as a file: CSV, compressed CSV or Parquet; row by row, in bounded memory."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
+import gzip
+import importlib
 import io
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import IO, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from salt_infer.files import check_writable, write_whole
+from salt_infer.errors import PackageError
 from salt_infer.labels import COLUMNS
+from salt_infer.record import Entry
 
+ENDINGS = (".csv", ".csv.gz", ".parquet")
 DETAILS = ("salt", "confidence")
-UNREAD = ("nan", "0.0000")  # of a tile that the model has not seen
+
+_ROW_GROUP = 1 << 16  # rows of a Parquet file that are in memory together
 
 
-class Submission:
-    """Collects rows in any order and publishes them sorted by id.
+def check_kind(out: Path) -> None:
+    """Fail now, not after hours, where a package is missing.
 
-    Attributes:
-        path: the file to write.
-        rows: run-length string by id.
-        details: what stands in the columns DETAILS, by id; empty unless they were asked for.
+    Raises:
+        PackageError: ``out`` is to be Parquet, and pyarrow is not installed.
     """
+    if _kind(out) == ".parquet":
+        _pyarrow("pyarrow")
 
-    def __init__(self, path: Path, overwrite: bool) -> None:
-        """Prepare; raises as :func:`salt_infer.files.check_writable`."""
-        check_writable(path, overwrite)
-        self.path, self._overwrite = path, overwrite
-        self.rows: dict[str, str] = {}
-        self.details: dict[str, tuple[str, ...]] = {}
 
-    def add(self, ids: Sequence[str], rle: Sequence[str]) -> None:
-        """Add finished tiles."""
-        self.rows.update(zip(ids, rle, strict=True))
+def write(file: IO[bytes], out: Path, rows: Iterable[Entry], details: bool) -> None:
+    """Write rows in the format that a name asks for.
 
-    def add_details(
-        self,
-        ids: Sequence[str],
-        salt: npt.NDArray[np.float32],
-        confidence: npt.NDArray[np.float32],
-    ) -> None:
-        """Add what is known of finished tiles: float32 [N] each, 0..1."""
-        for name, *numbers in zip(ids, salt.tolist(), confidence.tolist(), strict=True):
-            self.details[name] = tuple(f"{number:.4f}" for number in numbers)
+    The same rows give the same bytes; of Parquet, with the same version of pyarrow.
 
-    def __len__(self) -> int:
-        return len(self.rows)
+    Args:
+        file: to write to.
+        out: the name that ends in one of ENDINGS.
+        rows: sorted by id.
+        details: write the columns DETAILS too: in a CSV with four decimals, in Parquet as float32.
+    """
+    kind = _kind(out)
+    if kind == ".parquet":
+        _write_parquet(file, rows, details)
+    elif kind == ".csv.gz":
+        # Neither a name nor a time in the header: they would differ from run to run.
+        with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed:
+            _write_csv(packed, rows, details)
+    else:
+        _write_csv(file, rows, details)
 
-    def publish(self, details: bool = False) -> str:
-        """Write ``id,rle_mask`` rows sorted by id, ``\\n`` line ends, under the final name.
 
-        Args:
-            details: write the columns DETAILS too.
+def _kind(out: Path) -> str:
+    return next(ending for ending in ENDINGS if out.name.lower().endswith(ending))
 
-        Returns:
-            The file's sha256.
 
-        Raises:
-            OutputExistsError: someone else has written ``path`` during the run.
-            InputError: the disk is full, or the folder has become read-only.
-        """
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS + DETAILS if details else COLUMNS)
-        for name, rle in sorted(self.rows.items()):
-            more = self.details.get(name, UNREAD) if details else ()
-            writer.writerow((name, rle, *more))
-        content = text.getvalue().encode()
-        write_whole(self.path, content, self._overwrite)
-        return hashlib.sha256(content).hexdigest()
+def _write_csv(file: Any, rows: Iterable[Entry], details: bool) -> None:
+    """``id,rle_mask`` and ``\\n`` line ends."""
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS + DETAILS if details else COLUMNS)
+    writer.writerows(_cells(row, details) for row in rows)
+    text.detach()  # flushes, and leaves the file open
+
+
+def _cells(row: Entry, details: bool) -> Sequence[str]:
+    if not details:
+        return row.id, row.rle
+    return row.id, row.rle, f"{row.salt:.4f}", f"{row.confidence:.4f}"
+
+
+def _write_parquet(file: IO[bytes], rows: Iterable[Entry], details: bool) -> None:
+    arrow, parquet = _pyarrow("pyarrow"), _pyarrow("pyarrow.parquet")
+    kinds = [arrow.string(), arrow.string(), arrow.float32(), arrow.float32()]
+    names = COLUMNS + DETAILS if details else COLUMNS
+    schema = arrow.schema(list(zip(names, kinds[: len(names)], strict=True)))
+    waiting = iter(rows)
+    with parquet.ParquetWriter(file, schema) as writer:
+        while part := list(itertools.islice(waiting, _ROW_GROUP)):
+            columns = list(zip(*(row[: len(names)] for row in part), strict=True))
+            writer.write_table(arrow.table(columns, schema=schema))
+
+
+def _pyarrow(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise PackageError(
+            "pyarrow is not installed, and Parquet needs it; pip install 'salt-toolkit[parquet]', "
+            "or write .csv"
+        ) from error

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import json
 import os
@@ -13,9 +14,10 @@ import time
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from salt_infer import labels
+from salt_infer import labels, rle
 from tests import pngs
 from tests.conftest import ROOT
 
@@ -46,7 +48,8 @@ def test_examples_become_a_submission(tmp_path: Path) -> None:
     assert value["read"] == value["rows"] == value["tiles"] == 24
     assert value["with_salt"] == sum(1 for row in rows[1:] if row[1])
     assert value["bad"] == []
-    assert value["busy_s"].keys() == {"decode", "run", "encode"}
+    assert value["busy_s"].keys() == {"decode", "run", "encode", "journal"}
+    assert value["verdict"] in done.stdout
     assert value["model"]["contract"]["contract_version"] == 1
     assert f"score {value['score']:.4f}" in done.stdout
     assert "24 of 24 tiles" in done.stdout
@@ -87,6 +90,29 @@ def test_options_change_the_masks(tmp_path: Path, gated_model: Path, tile_folder
     assert set(everything.values()) == {"1 10201"}
     assert set(rows("--gate", 1).values()) == {""}
     assert rows("--gate", 0, "--tta", "none") != rows("--gate", 0, "--tta", "hflip")
+
+
+def test_all_kinds_of_output_say_the_same(tmp_path: Path) -> None:
+    out = tmp_path / "x.csv.gz"
+    done = infer(
+        "--images", EXAMPLES / "tiles", "--out", out, "--masks", tmp_path / "masks",
+        "--probabilities", tmp_path / "x.npz", "--min-area", 500, "--threshold", 0.5,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "x.csv").write_bytes(gzip.decompress(out.read_bytes()))
+    rows = labels.read_rows(tmp_path / "x.csv")
+    with labels.Labels(tmp_path / "masks") as drawn:
+        masks = drawn.masks(list(rows))
+    assert rle.encode(masks) == list(rows.values())
+    with np.load(tmp_path / "x.npz", allow_pickle=False) as found:
+        assert found["ids"].tolist() == list(rows)
+        sure = found["probability"] >= 128
+    area = masks.sum(axis=(1, 2))
+    assert 0 < np.count_nonzero(area) < 24
+    assert ((area == 0) | (area >= 500)).all()
+    np.testing.assert_array_equal(sure[area > 0], masks[area > 0] == 1)
+    # The probabilities are what the model said, whatever became of the mask.
+    assert sure[area == 0].any()
 
 
 @pytest.fixture
@@ -248,6 +274,8 @@ def test_an_existing_output_is_refused_before_anything_runs(tmp_path: Path) -> N
         (("--images", EXAMPLES / "tiles", "--out", "x.csv", "--gate", "nan"), 2, "nan is not in"),
         (("--images", EXAMPLES / "tiles", "--out", "x.csv", "--report", "x.csv"), 2, "in .json"),
         (("--images", EXAMPLES / "tiles", "--out", "/dev/null", "--overwrite"), 2, "ends in .csv"),
+        (("--images", EXAMPLES / "tiles", "--out", "x.csv", "--masks", "no/m"), 2, "no does not"),
+        (("--images", EXAMPLES / "tiles", "--out", "x.csv", "--min-area", "-1"), 2, "0<=x<=10201"),
         (("--images", "a" * 300, "--out", "x.csv"), 2, "File name too long"),
     ],
 )
@@ -328,7 +356,7 @@ def test_a_broken_label_costs_the_score_and_not_the_submission(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"]
 )
-def test_an_interrupted_run_ends_at_once_and_leaves_nothing(
+def test_an_interrupted_run_ends_at_once_and_says_how_to_go_on(
     tmp_path: Path, number: int, code: int
 ) -> None:
     tiles, outs = tmp_path / "tiles", tmp_path / "outs"
@@ -338,20 +366,21 @@ def test_an_interrupted_run_ends_at_once_and_leaves_nothing(
         (tiles / f"{index}.png").symlink_to(EXAMPLES / "tiles" / "synthetic-00001.png")
     command = [
         sys.executable, "-m", "salt_infer", "--images", str(tiles), "--out", str(outs / "x.csv"),
-        "--progress", "--batch-size", "256",
+        "--progress", "--batch-size", "64",
     ]  # fmt: skip
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         seen = b""
-        while b"256/20000" not in seen:
+        while b"64/20000" not in seen:
             assert process.poll() is None, seen
             seen += process.stderr.read1()
         process.send_signal(number)
         started = time.perf_counter()
-        process.stderr.read()
+        seen += process.stderr.read()
         assert process.wait(timeout=30) == code
         seconds = time.perf_counter() - started
-    assert os.listdir(outs) == []
+    assert b"tiles are done and kept in" in seen
+    assert os.listdir(outs) == ["x.csv.journal"]
     assert seconds < 2.0
 
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from salt_infer import confidence
+from salt_infer.clock import StageClock
 from salt_infer.model import SaltModel
-from salt_infer.pipeline import MaskedBatch, RunOptions, StageClock, masks_of
+from salt_infer.pipeline import MaskedBatch, RunOptions, masks_of
 from salt_infer.tiles import open_tiles
 
 Case = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # what of_tiles takes

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from salt_infer.errors import InputError, UsageError
+from salt_infer import files
+from salt_infer.errors import InputError, OutputError, UsageError
 from salt_infer.files import check_output, write_whole
 from salt_infer.place import Url
 
@@ -19,7 +20,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(InputError, match="No space left on device"):
+    with pytest.raises(OutputError, match="No space left on device"):
         write_whole(out, b"new", overwrite=True)
     assert out.read_text() == "precious"
     assert os.listdir(tmp_path) == ["sub.csv"]
@@ -49,3 +50,27 @@ def test_a_link_to_itself_is_replaced_or_told(tmp_path: Path) -> None:
     check_output(loop, ".csv", (Url("s3://bucket/loop.csv"),), overwrite=True)
     write_whole(loop, b"new", overwrite=True)
     assert loop.read_text() == "new"
+
+
+def test_a_file_system_that_cannot_flush_folders_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = errno.EINVAL
+
+    def refuse(descriptor: int) -> None:
+        raise OSError(number, "refused")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    files.sync_folder(tmp_path)
+    number = errno.EIO
+    with pytest.raises(OSError, match="refused"):
+        files.sync_folder(tmp_path)
+
+
+def test_a_folder_takes_the_place_of_another(tmp_path: Path) -> None:
+    for name in ("old", ".new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"in {name}").touch()
+    files.replace_folder(tmp_path / ".new", tmp_path / "old")
+    assert os.listdir(tmp_path) == ["old"]
+    assert os.listdir(tmp_path / "old") == ["in .new"]

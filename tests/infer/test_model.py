@@ -8,8 +8,9 @@ import pytest
 
 import salt_infer
 from salt_infer import SaltModel, rle
+from salt_infer.clock import StageClock
 from salt_infer.errors import InputError, UsageError
-from salt_infer.pipeline import RunOptions, StageClock, masks_of
+from salt_infer.pipeline import RunOptions, masks_of
 from salt_infer.providers import ProviderRequest
 from salt_infer.tiles import open_tiles
 from salt_train import synthetic
@@ -43,6 +44,16 @@ def test_tiles_that_the_gate_stops_have_no_probability(
     np.testing.assert_allclose(gated.salt, free.salt, atol=1e-6)
 
 
+def test_masks_that_are_too_small_become_empty(gated_model: Path) -> None:
+    every = SaltModel.load(gated_model, gate=0.0, threshold=0.5).predict(TILES)
+    area = every.masks.sum(axis=(1, 2))
+    limit = int(np.sort(area)[20])
+    few = SaltModel.load(gated_model, gate=0.0, threshold=0.5, min_area=limit).predict(TILES)
+    np.testing.assert_array_equal(few.masks.any(axis=(1, 2)), (area >= limit) & (area > 0))
+    np.testing.assert_array_equal(few.masks[area >= limit], every.masks[area >= limit])
+    np.testing.assert_array_equal(few.probability, every.probability)
+
+
 def test_batches_do_not_matter_and_there_may_be_none(gated_model: Path) -> None:
     model = SaltModel.load(str(gated_model), threads=1)
     whole = model.predict(TILES, batch_size=64)
@@ -67,6 +78,7 @@ def test_what_is_not_given_is_as_the_file_says(gated_model: Path) -> None:
     [
         ({"threshold": 1.5}, "threshold is 1.5, expected within 0..1"),
         ({"gate": float("nan")}, "gate is nan"),
+        ({"min_area": -1}, "min_area is -1, expected 0 or more pixels"),
         ({"tta": "vflip"}, "tta is 'vflip', expected one of none, hflip"),
     ],
 )

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from salt_infer import rle
+from salt_infer.clock import StageClock
 from salt_infer.errors import ModelError
 from salt_infer.model import SaltModel, Settings
-from salt_infer.pipeline import RunOptions, StageClock, masks_of
+from salt_infer.pipeline import RunOptions, masks_of, stamps_of
 from salt_infer.session import BatchResult, Cancel
-from salt_infer.tiles import Tile, open_tiles
+from salt_infer.tiles import Tile, TileSource, open_tiles
 from salt_train import evaluate, synthetic
 from salt_train.checkpoint import build_model, load
 
@@ -22,7 +23,7 @@ OPTIONS = RunOptions(batch_size=7, decode_workers=2)
 
 
 def pool_threads() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name.startswith("ThreadPoolExecutor")]
+    return [t.name for t in threading.enumerate() if t.name.startswith("salt-infer")]
 
 
 def rows_of(folder: Path, model: SaltModel, options: RunOptions = OPTIONS) -> dict[str, str]:
@@ -81,7 +82,7 @@ def fake(session: FakeSession) -> SaltModel:
     return SaltModel(session, SETTINGS)  # type: ignore[arg-type]
 
 
-class EndlessSource:
+class EndlessSource(TileSource):
     """More tiles than fit in memory, all the same; counts reads."""
 
     def __init__(self, count: int) -> None:
@@ -98,7 +99,7 @@ class EndlessSource:
 
 def test_queues_are_bounded() -> None:
     source, model = EndlessSource(5000), FakeSession()
-    batches = masks_of(source, fake(model), OPTIONS, StageClock())  # type: ignore[arg-type]
+    batches = masks_of(source, fake(model), OPTIONS, StageClock())
     next(batches)
     time.sleep(0.3)
     in_flight = (OPTIONS.decode_workers + 1) + 2 + 2 + 1
@@ -116,7 +117,7 @@ def test_a_failing_model_ends_the_run_and_its_threads() -> None:
             return super().run(tiles, gate, cancel)
 
     def consume() -> Iterator[str]:
-        for batch in masks_of(EndlessSource(5000), fake(Broken()), OPTIONS, StageClock()):  # type: ignore[arg-type]
+        for batch in masks_of(EndlessSource(5000), fake(Broken()), OPTIONS, StageClock()):
             yield from batch.ids
 
     with pytest.raises(ModelError, match="out of memory"):
@@ -134,7 +135,7 @@ def test_a_run_given_up_starts_no_further_batch() -> None:
             return result
 
     model = Slow()
-    batches = masks_of(EndlessSource(5000), fake(model), OPTIONS, StageClock())  # type: ignore[arg-type]
+    batches = masks_of(EndlessSource(5000), fake(model), OPTIONS, StageClock())
     next(batches)
     started = model.batches
     batches.close()
@@ -147,7 +148,7 @@ def test_a_group_of_bad_tiles_alone(tmp_path: Path) -> None:
         (tmp_path / f"{name}.png").write_bytes(b"")
     model = FakeSession()
     with open_tiles(tmp_path) as source:
-        (batch,) = masks_of(source, fake(model), OPTIONS, StageClock())  # type: ignore[arg-type]
+        (batch,) = masks_of(source, fake(model), OPTIONS, StageClock())
     assert [bad.tile.id for bad in batch.bad] == ["a", "b", "c"]
     assert batch.ids == batch.rle == []
     assert model.batches == 0
@@ -168,7 +169,7 @@ def test_stages_overlap() -> None:
 
     clock = StageClock()
     started = time.perf_counter()
-    for _ in masks_of(SlowSource(7 * 40), fake(Slow()), OPTIONS, clock):  # type: ignore[arg-type]
+    for _ in masks_of(SlowSource(7 * 40), fake(Slow()), OPTIONS, clock):
         pass
     wall = time.perf_counter() - started
     assert clock.busy_s["run"] >= 40 * 0.02
@@ -184,6 +185,56 @@ def test_threshold_is_exclusive_and_views_are_averaged() -> None:
             result.probability[:, 1, 0, -3:] = (0.0, 0.2, 0.5)
             return result
 
-    (batch,) = masks_of(EndlessSource(1), fake(Half()), OPTIONS, StageClock())  # type: ignore[arg-type]
+    (batch,) = masks_of(EndlessSource(1), fake(Half()), OPTIONS, StageClock())
     # means: (0.5 + 0.5) / 2 is not above 0.5; (0.9 + 0.2) / 2 is; (1.0 + 0.0) / 2 is not.
     assert batch.rle == ["102 1"]
+
+
+def test_only_the_groups_asked_for_are_run(tile_folder: Path) -> None:
+    model = FakeSession()
+    with open_tiles(tile_folder / "tiles") as source:
+        batches = list(masks_of(source, fake(model), OPTIONS, StageClock(), groups=[5, 1]))
+        everything = list(masks_of(source, fake(model), OPTIONS, StageClock()))
+        stamps = list(stamps_of(source, range(6), OPTIONS))
+    assert [batch.group for batch in batches] == [5, 1]
+    assert batches[0].ids == everything[5].ids
+    assert len(batches[0].ids) == 40 - 5 * OPTIONS.batch_size
+    assert [(batch.group, batch.stamp) for batch in everything] == stamps
+    assert len({stamp for _, stamp in stamps}) == 6
+
+
+def test_the_clock_sees_each_stage_and_each_batch() -> None:
+    class Slow(FakeSession):
+        def run(self, tiles: np.ndarray, gate: float, cancel: Cancel) -> BatchResult:
+            time.sleep(0.02)
+            return super().run(tiles, gate, cancel)
+
+    clock = StageClock()
+    with clock.running():
+        for batch in masks_of(EndlessSource(7 * 10), fake(Slow()), OPTIONS, clock):
+            clock.finished(len(batch.ids))
+    timing = clock.timing(0.0)
+    assert timing.threads == {"decode": 2, "run": 1, "encode": 1, "journal": 1}
+    assert timing.busy_s["run"] >= 10 * 0.02
+    assert timing.batch_s["p50"] >= 0.02
+    # Decoded batches wait for the model, and the model's hardly for anyone.
+    assert timing.waited_s["run"] > 0.02
+    assert timing.wall_s >= 10 * 0.02
+
+
+def test_a_check_that_raises_ends_the_run_and_its_threads() -> None:
+    class Stop(Exception):
+        pass
+
+    looks: list[int] = []
+
+    def check() -> None:
+        looks.append(1)
+        if len(looks) == 20:
+            raise Stop
+
+    model = FakeSession()
+    with pytest.raises(Stop):
+        list(masks_of(EndlessSource(5000), fake(model), OPTIONS, StageClock(), check=check))
+    assert model.cancel.cancelled
+    assert not pool_threads()

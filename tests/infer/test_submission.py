@@ -1,91 +1,93 @@
 from __future__ import annotations
 
-import hashlib
-import os
+import csv
+import gzip
+import io
+import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from salt_infer.errors import InputError, OutputExistsError
+from salt_infer import submission
+from salt_infer.errors import PackageError
 from salt_infer.labels import read_column, read_rows
-from salt_infer.submission import Submission
+from salt_infer.record import Entry
+from tests.infer.finished import finished
+
+GROUPS = [finished(0, ['a,"1', "b"], ["", "1 2"]), finished(1, ["d"], ["3 4"], bad=["c"])]
+ROWS = [row for group in GROUPS for row in group.entries(empty=True)]
 
 
-def test_rows_are_sorted_and_lines_end_in_newline(tmp_path: Path) -> None:
-    out = tmp_path / "sub.csv"
-    submission = Submission(out, overwrite=False)
-    submission.add(["b", "a,1"], ["1 2", ""])
-    submission.add(["a"], ["3 4 9 1"])
-    assert not out.exists()
-    submission.publish()
-    assert out.read_bytes() == b'id,rle_mask\na,3 4 9 1\n"a,1",\nb,1 2\n'
-    assert os.listdir(tmp_path) == ["sub.csv"]
+def content(name: str, rows: list[Entry] = ROWS, details: bool = False) -> bytes:
+    file = io.BytesIO()
+    submission.write(file, Path(name), rows, details)
+    return file.getvalue()
 
 
-def test_an_existing_file_is_refused_at_once(tmp_path: Path) -> None:
-    out = tmp_path / "sub.csv"
-    out.write_text("precious")
-    with pytest.raises(OutputExistsError, match="--overwrite"):
-        Submission(out, overwrite=False)
-    Submission(out, overwrite=True).publish()
-    assert out.read_text() == "id,rle_mask\n"
-
-
-def test_a_file_that_appears_during_the_run_is_kept(tmp_path: Path) -> None:
-    out = tmp_path / "sub.csv"
-    submission = Submission(out, overwrite=False)
-    out.write_text("precious")
-    with pytest.raises(OutputExistsError):
-        submission.publish()
-    assert os.listdir(tmp_path) == ["sub.csv"]
-    assert out.read_text() == "precious"
-
-
-def test_folders_that_cannot_hold_it(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="does not exist; create it first"):
-        Submission(tmp_path / "missing/sub.csv", overwrite=False)
-    with pytest.raises(InputError, match="is a directory"):
-        Submission(tmp_path, overwrite=True)
-
-
-def detailed(out: Path) -> Submission:
-    """Two tiles that the model has seen, and one that could not be read."""
-    submission = Submission(out, overwrite=True)
-    submission.add(["b", 'a,"1'], ["1 2", ""])
-    salt, confidence = np.array([0.96, 1e-9], np.float32), np.array([0.5, 1.0], np.float32)
-    submission.add_details(["b", 'a,"1'], salt, confidence)
-    submission.add(["broken"], [""])
-    return submission
+def test_rows_are_quoted_where_need_be_and_lines_end_in_newline() -> None:
+    assert content("x.csv") == b'id,rle_mask\n"a,""1",\nb,1 2\nc,\nd,3 4\n'
+    assert content("x.CSV", []) == b"id,rle_mask\n"
 
 
 def test_details_are_further_columns(tmp_path: Path) -> None:
-    out = tmp_path / "sub.csv"
-    detailed(out).publish(details=True)
+    out = tmp_path / "x.csv"
+    out.write_bytes(content("x.csv", details=True))
     assert out.read_text().splitlines() == [
         "id,rle_mask,salt,confidence",
-        '"a,""1",,0.0000,1.0000',
-        "b,1 2,0.9600,0.5000",
-        "broken,,nan,0.0000",
+        '"a,""1",,0.1000,0.9000',
+        "b,1 2,0.9000,0.1000",
+        "c,,nan,0.0000",
+        "d,3 4,0.1000,0.9000",
     ]
-    assert read_rows(out) == {'a,"1': "", "b": "1 2", "broken": ""}
-    assert read_column(out, "confidence") == {'a,"1': 1.0, "b": 0.5, "broken": 0.0}
+    assert read_rows(out) == {'a,"1': "", "b": "1 2", "c": "", "d": "3 4"}
+    assert read_column(out, "confidence")["c"] == 0.0
 
 
-def test_details_are_written_only_if_asked_for(tmp_path: Path) -> None:
-    out = tmp_path / "sub.csv"
-    detailed(out).publish()
-    assert out.read_bytes() == b'id,rle_mask\n"a,""1",\nb,1 2\nbroken,\n'
+@given(st.lists(st.tuples(st.text().filter(str.isprintable), st.text("0123 ")), max_size=5))
+def test_a_csv_gives_back_what_was_written(pairs: list[tuple[str, str]]) -> None:
+    rows = [Entry(name, text, 0.0, 0.0, GROUPS[0], 0) for name, text in pairs]
+    text = content("x.csv", rows).decode()
+    assert [tuple(row) for row in csv.reader(io.StringIO(text, newline=""))][1:] == pairs
 
 
 @pytest.mark.parametrize("details", [False, True])
-def test_the_digest_is_the_files(tmp_path: Path, details: bool) -> None:
-    out = tmp_path / "sub.csv"
-    digest = detailed(out).publish(details)
-    assert digest == hashlib.sha256(out.read_bytes()).hexdigest()
+def test_compressed_it_is_the_same_and_always_the_same_bytes(
+    details: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = content("x.csv.gz", details=details)
+    assert gzip.decompress(packed) == content("x.csv", details=details)
+    monkeypatch.setattr(gzip.time, "time", lambda: 2e9)
+    assert content("somewhere/y.csv.GZ", details=details) == packed
 
 
-def test_details_must_fit_the_tiles(tmp_path: Path) -> None:
-    submission = Submission(tmp_path / "sub.csv", overwrite=False)
-    with pytest.raises(ValueError, match="shorter"):
-        submission.add_details(["a", "b"], np.zeros(2, np.float32), np.zeros(1, np.float32))
+@pytest.mark.parametrize("details", [False, True])
+def test_parquet_has_the_same_rows(details: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed: extra parquet")
+    from pyarrow import parquet
+
+    monkeypatch.setattr(submission, "_ROW_GROUP", 3)
+    data = content("x.parquet", details=details)
+    assert data == content("y.parquet", details=details)
+    table = parquet.read_table(io.BytesIO(data))
+    names = ["id", "rle_mask", "salt", "confidence"][: 4 if details else 2]
+    assert table.column_names == names
+    assert parquet.ParquetFile(io.BytesIO(data)).num_row_groups == 2
+    for name, values in zip(names, zip(*ROWS, strict=True), strict=False):
+        assert table[name].to_pylist() == pytest.approx(list(values), nan_ok=True)
+
+
+def test_parquet_without_rows() -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed: extra parquet")
+    from pyarrow import parquet
+
+    table = parquet.read_table(io.BytesIO(content("x.parquet", [])))
+    assert (table.column_names, table.num_rows) == (["id", "rle_mask"], 0)
+
+
+def test_a_missing_package_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    submission.check_kind(Path("x.csv.gz"))
+    with pytest.raises(PackageError, match=r"pip install 'salt-toolkit\[parquet\]', or write .csv"):
+        submission.check_kind(Path("x.parquet"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,26 @@ def test_tiles_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     for path in (put(tmp_path / "t", *names), pack(tmp_path / "t.zip", *names), tmp_path / "t.txt"):
         with pytest.raises(InputError, match="holds more than 2 tiles; make several runs"):
             open_tiles(path)
+
+
+def test_a_stamp_differs_when_the_file_does(tmp_path: Path) -> None:
+    with open_tiles(put(tmp_path / "t", "a.png", "b.png")) as source:
+        before = [source.stamp(tile) for tile in source.tiles]
+        assert [source.stamp(tile) for tile in source.tiles] == before
+        os.utime(tmp_path / "t/a.png", ns=(0, 10**18))
+        (tmp_path / "t/b.png").unlink()
+        after = [source.stamp(tile) for tile in source.tiles]
+    assert after[0] != before[0]
+    assert after[1] == "gone"
+
+
+def test_a_stamp_in_a_zip_is_of_what_the_file_holds(tmp_path: Path) -> None:
+    with open_tiles(pack(tmp_path / "t.zip", "a.png")) as source:
+        before = source.stamp(source.tiles[0])
+    os.utime(tmp_path / "t.zip", ns=(0, 10**18))
+    with open_tiles(tmp_path / "t.zip") as source:
+        assert source.stamp(source.tiles[0]) == before
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.writestr("a.png", good_tile()[:-1] + b"?")
+    with open_tiles(tmp_path / "t.zip") as source:
+        assert source.stamp(source.tiles[0]) != before

@@ -58,7 +58,8 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     """Write a checkpoint whole or not at all; one that is there is replaced.
 
     Raises:
-        InputError: the disk is full or the folder cannot be written to.
+        OutputError: the disk is full.
+        InputError: the folder cannot be written to.
     """
     meta = {
         "config": checkpoint.config.to_json(),

@@ -58,7 +58,7 @@ class _Meddler(Watcher):
         self.case, self.folder = case, folder
         self.before = state(folder.parent)
 
-    def started(self, tiles: int) -> None:
+    def started(self, tiles: int, done: int = 0) -> None:
         if self.case.meddle:
             self.case.meddle(self.folder)
             self.before = state(self.folder.parent)

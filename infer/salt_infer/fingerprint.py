@@ -1,0 +1,118 @@
+"""What a journal was written with: a resumed run must give what an unbroken one would."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Mapping
+
+from salt_infer.model import SaltModel
+from salt_infer.pipeline import RunOptions
+from salt_infer.tiles import Tile
+
+Field = str | int | float | bool
+
+_SHOWN = 12  # characters of a digest
+_DIGEST = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Fingerprint:
+    """All that a finished group depends on.
+
+    Attributes:
+        model: sha256 of the file.
+        contract_version: of the file's contract.
+        precision: arithmetic of the network.
+        provider: what ran it.
+        provider_options: those that were asked for.
+        runtime: name and version of what the provider belongs to.
+        threshold, gate, tta, min_area: see :class:`salt_infer.model.Settings`.
+        batch_size: groups are cut by it, and a tile's probability may differ in the last bit with
+            the batch that it is in.
+        details, probabilities: whether these are kept.
+        images: absolute path of where the tiles are.
+        tiles: how many there are.
+        ids: sha256 of their ids. Whether a tile changed is asked tile by tile: that costs its
+            group, and not the run.
+    """
+
+    model: str
+    contract_version: int
+    precision: str
+    provider: str
+    provider_options: str
+    runtime: str
+    threshold: float
+    gate: float
+    tta: str
+    min_area: int
+    batch_size: int
+    details: bool
+    probabilities: bool
+    images: str
+    tiles: int
+    ids: str
+
+    @classmethod
+    def of(
+        cls,
+        model: SaltModel,
+        options: RunOptions,
+        images: str,
+        tiles: list[Tile],
+        probabilities: bool,
+    ) -> Fingerprint:
+        """That of a run; ``images`` and ``tiles`` are where the tiles are, and all of them."""
+        contract, settings = model.session.contract, model.settings
+        return cls(
+            model=model.session.sha256,
+            contract_version=contract.contract_version,
+            precision=contract.precision,
+            provider=model.session.provider,
+            provider_options=_options(model),
+            runtime=model.session.runtime,
+            threshold=settings.threshold,
+            gate=settings.gate,
+            tta=settings.tta,
+            min_area=settings.min_area,
+            batch_size=options.batch_size,
+            details=options.details,
+            probabilities=probabilities,
+            images=images,
+            tiles=len(tiles),
+            ids=_digest(tile.id for tile in tiles),
+        )
+
+    def fields(self) -> dict[str, Field]:
+        """By name."""
+        return dataclasses.asdict(self)
+
+    def differences(self, before: Mapping[str, Field]) -> list[str]:
+        """``name then, name now`` for each field that another run has otherwise."""
+        mine = self.fields()
+        return [
+            f"{name} {_shown(before.get(name))} then, {_shown(mine.get(name))} now"
+            for name in [*mine, *(name for name in before if name not in mine)]
+            if mine.get(name) != before.get(name)
+        ]
+
+
+def _options(model: SaltModel) -> str:
+    options = model.choice.options if model.choice else ()
+    return " ".join(f"{name}={value}" for name, value in sorted(options))
+
+
+def _digest(ids: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for name in ids:
+        # A file's name cannot hold a slash, so no two lists give the same bytes.
+        digest.update(f"{name}/".encode(errors="surrogatepass"))
+    return digest.hexdigest()
+
+
+def _shown(value: Field | None) -> str:
+    if value is None:
+        return "unknown"
+    text = str(value)
+    return text[:_SHOWN] if len(text) == _DIGEST and text.isalnum() else text

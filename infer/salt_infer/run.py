@@ -1,0 +1,166 @@
+"""A run under way: what is done goes into the journal and is counted."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from salt_infer import interruption, pipeline
+from salt_infer.clock import StageClock
+from salt_infer.errors import BadTilesError
+from salt_infer.journal import Journal
+from salt_infer.model import SaltModel
+from salt_infer.pipeline import MaskedBatch, RunOptions
+from salt_infer.progress import Watcher
+from salt_infer.record import Entry, Finished
+from salt_infer.report import RunReport, describe_model
+from salt_infer.tiles import BadTile, TileSource
+
+OnError = Literal["stop", "skip", "empty"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a run does with its tiles.
+
+    Attributes:
+        options: how the work is cut up.
+        probabilities: keep each pixel's probability.
+        on_error: what a bad tile does: end the run, be left out, or get an empty mask.
+    """
+
+    options: RunOptions
+    probabilities: bool
+    on_error: OnError
+
+
+class Run:
+    """Takes tiles from a source to the journal.
+
+    What it keeps in memory is 8 bytes a batch, and the bad tiles.
+
+    Attributes:
+        journal: what is done.
+        startup_s, publish_s: told by the caller, for the report.
+    """
+
+    def __init__(
+        self, source: TileSource, model: SaltModel, journal: Journal, plan: Plan, watcher: Watcher
+    ) -> None:
+        """Nothing is run yet.
+
+        Raises:
+            ValueError: the source's tiles are not sorted by id, as rows have to be.
+        """
+        if any(later.id <= tile.id for tile, later in itertools.pairwise(source.tiles)):
+            raise ValueError("a source's tiles must be sorted by id, and each id be there once")
+        self._source, self._model, self._plan, self._watcher = source, model, plan, watcher
+        self.journal, self.clock = journal, StageClock()
+        self.startup_s = self.publish_s = 0.0
+        self._written = self._read = self._resumed = self._with_salt = 0
+        self._bad: list[BadTile] = []
+
+    def resume(self, retry_bad: bool) -> None:
+        """Count what the journal has.
+
+        A group is run again if one of its tiles was changed since, since an unbroken run would
+        give the rows of the file as it is now; and, if asked for, if one could not be read.
+        """
+        tiles = changed = 0
+        done, options = self.journal.done(), self._plan.options
+        with interruption.put_off() as check:
+            for number, stamp in pipeline.stamps_of(self._source, done, options, check):
+                group = self.journal[number]
+                if group.stamp != stamp or (retry_bad and group.bad):
+                    self.journal.forget(number)
+                    changed += group.tiles
+                else:
+                    self._count(group)
+                    tiles += group.tiles
+        self._resumed = self._read
+        if tiles or changed:
+            self._watcher.resumed(self.journal.path, tiles, len(self._source.tiles), changed)
+        self._watcher.started(len(self._source.tiles), tiles)
+
+    def carry_out(self) -> None:
+        """Run all that is missing.
+
+        Raises:
+            BadTilesError: a tile is bad and the run is to stop there.
+            ModelError: the model failed.
+            OutputError: the journal cannot be written.
+        """
+        self._stop_if_bad()
+        with interruption.put_off() as check, self.clock.running():
+            batches = pipeline.masks_of(
+                self._source, self._model, self._plan.options, self.clock, self.journal.missing(),
+                check,
+            )  # fmt: skip
+            # Closed at once where a signal ends this loop: what is in flight is dropped.
+            with contextlib.closing(batches):
+                for batch in batches:
+                    self._take(batch)
+
+    def _take(self, batch: MaskedBatch) -> None:
+        with self.clock("journal"):
+            group = Finished.of(batch, self._plan.probabilities)
+            self.journal.append(group)
+        self.clock.finished(len(group.ids))
+        self._count(group)
+        self._watcher.advanced(group.tiles)
+        self._stop_if_bad()
+
+    def rows(self) -> Iterator[Entry]:
+        """All rows, sorted by id: groups are cut from a sorted list."""
+        for group in self.journal:
+            yield from group.entries(self._plan.on_error == "empty")
+
+    @contextlib.contextmanager
+    def telling_what_is_kept(self) -> Iterator[None]:
+        """Where the run ends before its time, say that it can go on."""
+        try:
+            yield
+        except BaseException:
+            if len(self.journal):
+                done = self._read + len(self._bad)
+                self._watcher.kept(self.journal.path, done, len(self._source.tiles))
+            raise
+
+    def report(self, out: Path | None = None, sha256: str = "") -> RunReport:
+        """What was done, and published if it was; not scored."""
+        return RunReport(
+            out=str(out) if out else None,
+            tiles=len(self._source.tiles),
+            read=self._read,
+            resumed=self._resumed,
+            rows=self._written if out else 0,
+            with_salt=self._with_salt,
+            bad=tuple(self._bad),
+            timing=self.clock.timing(self.startup_s, self.publish_s),
+            model=describe_model(self._model),
+            options=dataclasses.asdict(self._model.settings)
+            | dataclasses.asdict(self._plan.options)
+            | {"on_error": self._plan.on_error},
+            out_sha256=sha256,
+        )
+
+    def _count(self, group: Finished) -> None:
+        self._read += len(group.ids)
+        self._with_salt += sum(1 for text in group.rle if text)
+        self._written += len(group.ids)
+        if self._plan.on_error == "empty":
+            self._written += sum(1 for bad in group.bad if bad.tile.id.isprintable())
+        for bad in group.bad:
+            self._bad.append(bad)
+            self._watcher.bad(bad)
+
+    def _stop_if_bad(self) -> None:
+        if self._bad and self._plan.on_error == "stop":
+            raise BadTilesError(
+                f"stopped at {len(self._bad)} bad tile(s), no output written; mend them, or use "
+                "--on-error skip or empty"
+            )

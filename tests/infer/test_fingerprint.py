@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from salt_infer.fingerprint import Fingerprint
+from salt_infer.model import SaltModel
+from salt_infer.pipeline import RunOptions
+from salt_infer.session import default_model
+from salt_infer.tiles import Tile
+from tests.infer.finished import FINGERPRINT
+
+
+def test_each_field_that_differs_is_shown() -> None:
+    now = dataclasses.replace(FINGERPRINT, threshold=0.6, tta="none", model="ef" * 32)
+    assert now.differences(FINGERPRINT.fields()) == [
+        "model abababababab then, efefefefefef now",
+        "threshold 0.5 then, 0.6 now",
+        "tta hflip then, none now",
+    ]
+    assert now.differences(now.fields()) == []
+
+
+def test_fields_of_other_versions_differ() -> None:
+    before = FINGERPRINT.fields()
+    del before["min_area"]
+    before["colour"] = "red"
+    assert FINGERPRINT.differences(before) == [
+        "min_area unknown then, 0 now",
+        "colour red then, unknown now",
+    ]
+
+
+@pytest.fixture(scope="module")
+def model() -> SaltModel:
+    return SaltModel.load(default_model(), threshold=0.3, gate=0.1, tta="none", min_area=7)
+
+
+def of(model: SaltModel, ids: list[str], images: str = "tiles", **given: object) -> Fingerprint:
+    options = RunOptions(**({"batch_size": 8} | given))  # type: ignore[arg-type]
+    return Fingerprint.of(model, options, images, [Tile(name, "") for name in ids], False)
+
+
+def test_it_says_what_the_run_was_asked_for(model: SaltModel, tmp_path: Path) -> None:
+    fields = of(model, ["a", "b"], str(tmp_path)).fields()
+    assert fields["model"] == model.session.sha256
+    assert (fields["threshold"], fields["gate"], fields["tta"]) == (0.3, 0.1, "none")
+    assert (fields["min_area"], fields["batch_size"], fields["tiles"]) == (7, 8, 2)
+    assert fields["images"] == str(tmp_path)
+    assert str(fields["runtime"]).startswith("onnxruntime 1.")
+
+
+def test_the_tiles_are_known_by_their_ids(model: SaltModel) -> None:
+    one = of(model, ["a", "b"])
+    assert one == of(model, ["a", "b"])
+    for other in (["a", "c"], ["ab"], ["a"], ["a", "b", "\udcff"], ["a\nb"]):
+        assert one.ids != of(model, other).ids
+
+
+def test_threads_that_decode_do_not_matter(model: SaltModel) -> None:
+    assert of(model, ["a"], decode_workers=1) == of(model, ["a"], decode_workers=9)
+    assert of(model, ["a"], batch_size=1) != of(model, ["a"], batch_size=2)

@@ -1,0 +1,505 @@
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from salt_infer import files, png
+from salt_infer.errors import BadTilesError, JournalError, OutputError, OutputExistsError
+from salt_infer.job import Job, run
+from salt_infer.labels import read_column, read_rows
+from salt_infer.progress import Watcher
+from salt_infer.tiles import BadTile
+from tests.infer import steady
+
+COUNT, BATCH = 22, 4
+
+
+class Listener(Watcher):
+    """Keeps what it is told; calls back when so many tiles are done."""
+
+    def __init__(self, at: int = -1, then: Callable[[], None] | None = None) -> None:
+        self.done = self.kept_tiles = 0
+        self.bads: list[str] = []
+        self.resumed_with: tuple[int, int, int] | None = None
+        self._at, self._then = at, then
+
+    def started(self, tiles: int, done: int = 0) -> None:
+        self.done = done
+
+    def advanced(self, tiles: int) -> None:
+        self.done += tiles
+        if self.done == self._at and self._then:
+            self._then()
+
+    def bad(self, bad: BadTile) -> None:
+        self.bads.append(bad.tile.id)
+
+    def resumed(self, journal: Path, done: int, tiles: int, again: int) -> None:
+        self.resumed_with = (done, tiles, again)
+
+    def kept(self, journal: Path, done: int, tiles: int) -> None:
+        assert journal.exists()
+        self.kept_tiles = done
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    return steady.patch(monkeypatch)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    """22 tiles, in batches of 4, 4, 4, 4, 4 and 2."""
+    tiles = steady.draw(tmp_path / "tiles", COUNT)
+    (tmp_path / "out").mkdir()
+    return Job(tiles, tmp_path / "out/x.csv", batch_size=BATCH, threshold=0.2, gate=0.2)
+
+
+def everything(job: Job) -> Job:
+    """With all outputs there are, but for the report."""
+    folder = job.out.parent
+    return dataclasses.replace(
+        job, details=True, masks=folder / "masks", probabilities=folder / "x.npz"
+    )
+
+
+def broken(job: Job, at: int, listener: Listener | None = None) -> Listener:
+    """Interrupt a run when so many tiles are done."""
+    listener = listener or Listener(at, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(job, listener)
+    assert listener.kept_tiles == at
+    return listener
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def unbroken(job: Job) -> dict[str, bytes]:
+    """What a run in one go writes, in a folder of its own."""
+    folder = job.out.parent.with_name("unbroken")
+    folder.mkdir()
+    moved = {
+        name: folder / path.name
+        for name in ("out", "masks", "probabilities", "report")
+        if (path := getattr(job, name))
+    }
+    run(dataclasses.replace(job, **moved), Watcher())
+    return contents(folder)
+
+
+def test_a_run_leaves_its_outputs_alone(job: Job, batches: list[int]) -> None:
+    report = run(everything(job), Watcher())
+    assert sorted(os.listdir(job.out.parent)) == ["masks", "x.csv", "x.npz"]
+    assert (report.read, report.rows, report.resumed) == (COUNT, COUNT, 0)
+    assert batches == [4, 4, 4, 4, 4, 2]
+    masks = read_rows(job.out)
+    assert 5 < sum(1 for text in masks.values() if text) < COUNT
+    with np.load(job.out.with_suffix(".npz"), allow_pickle=False) as found:
+        assert found["ids"].tolist() == sorted(masks)
+        drawn = (found["probability"] > 255 * 0.2).any(axis=(1, 2))
+        assert drawn.tolist() == [bool(masks[name]) for name in sorted(masks)]
+
+
+@pytest.mark.parametrize("done", [4, 8, 12, 16, 20, 22])
+def test_resumed_it_gives_the_same_bytes_and_runs_nothing_twice(
+    job: Job, batches: list[int], done: int
+) -> None:
+    job = everything(job)
+    broken(job, done)
+    assert os.listdir(job.out.parent) == ["x.csv.journal"]
+    batches.clear()
+    listener = Listener()
+    report = run(job, listener)
+    assert listener.resumed_with == (done, COUNT, 0)
+    assert sum(batches) == COUNT - done
+    assert (report.read, report.resumed, report.rows) == (COUNT, done, COUNT)
+    assert contents(job.out.parent) == unbroken(job)
+
+
+def test_what_a_batch_says_depends_on_the_batch(job: Job, batches: list[int]) -> None:
+    """Or else the test above would not see that other batches were cut."""
+    run(job, Watcher())
+    other = dataclasses.replace(job, out=job.out.with_name("y.csv"), batch_size=5)
+    run(other, Watcher())
+    assert job.out.read_bytes() != other.out.read_bytes()
+
+
+def test_interrupted_again_and_again(job: Job, batches: list[int]) -> None:
+    for done in range(BATCH, COUNT, BATCH):
+        broken(job, done)
+    run(job, Watcher())
+    assert contents(job.out.parent) == unbroken(job)
+
+
+def test_a_torn_journal_costs_what_was_torn(job: Job, batches: list[int]) -> None:
+    broken(job, 16)
+    log = job.out.with_name("x.csv.journal")
+    log.write_bytes(log.read_bytes()[:-5])
+    batches.clear()
+    listener = Listener()
+    run(job, listener)
+    assert listener.resumed_with == (12, COUNT, 0)
+    assert batches == [4, 4, 2]
+    assert contents(job.out.parent) == unbroken(job)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"threshold": 0.3}, "threshold 0.2 then, 0.3 now"),
+        ({"gate": 0.1}, "gate 0.2 then, 0.1 now"),
+        ({"tta": "none"}, "tta hflip then, none now"),
+        ({"min_area": 5}, "min_area 0 then, 5 now"),
+        ({"batch_size": 8}, "batch_size 4 then, 8 now"),
+        ({"details": True}, "details False then, True now"),
+        ({"probabilities": "x.npz"}, "probabilities False then, True now"),
+        ({"images": "others"}, "/tiles then, "),
+    ],
+)
+def test_another_run_is_refused_until_it_is_to_restart(
+    job: Job, batches: list[int], change: dict[str, Any], says: str
+) -> None:
+    broken(job, 8)
+    if "images" in change:
+        change = {"images": steady.draw(job.images.with_name("others"), COUNT)}
+    if "probabilities" in change:
+        change = {"probabilities": job.out.with_name("x.npz")}
+    other = dataclasses.replace(job, **change)
+    before = contents(job.out.parent)
+    with pytest.raises(JournalError, match=says):
+        run(other, Watcher())
+    assert contents(job.out.parent) == before
+    batches.clear()
+    run(dataclasses.replace(other, restart=True), Watcher())
+    assert sum(batches) == COUNT
+    assert contents(job.out.parent) == unbroken(other)
+
+
+def test_what_rows_do_not_depend_on_may_change(job: Job, batches: list[int]) -> None:
+    broken(job, 8)
+    other = dataclasses.replace(
+        job, decode_workers=1, on_error="empty", masks=job.out.with_name("masks"),
+        report=job.out.with_name("x.json"),
+    )  # fmt: skip
+    assert run(other, Watcher()).resumed == 8
+    assert sorted(os.listdir(job.out.parent)) == ["masks", "x.csv", "x.json"]
+
+
+def test_a_second_run_at_once_is_refused(job: Job, batches: list[int]) -> None:
+    def second() -> None:
+        with pytest.raises(JournalError, match=r"x\.csv\.journal is in use: another run"):
+            run(dataclasses.replace(job, restart=True), Watcher())
+
+    assert run(job, Listener(8, second)).rows == COUNT
+    assert os.listdir(job.out.parent) == ["x.csv"]
+
+
+def alter(path: Path) -> None:
+    tile = png.decode(path.read_bytes())
+    path.write_bytes(png.encode(255 - tile))
+
+
+def test_a_tile_that_changed_since_is_run_again_with_its_batch(
+    job: Job, batches: list[int]
+) -> None:
+    broken(job, 12)
+    alter(job.images / "tile-0005.png")
+    batches.clear()
+    listener = Listener()
+    run(job, listener)
+    assert listener.resumed_with == (8, COUNT, 4)
+    assert batches == [4, 4, 4, 2]
+    assert contents(job.out.parent) == unbroken(job)
+
+
+def test_a_tile_that_changes_after_it_was_read_counts_as_it_was(
+    job: Job, batches: list[int]
+) -> None:
+    expected = unbroken(job)["x.csv"]
+    run(job, Listener(4, lambda: alter(job.images / "tile-0000.png")))
+    assert job.out.read_bytes() == expected
+
+
+def test_a_tile_that_vanishes_is_a_bad_tile(job: Job, batches: list[int]) -> None:
+    last = job.images / "tile-0021.png"
+    report = run(job, Listener(4, last.unlink))
+    assert [bad.reason for bad in report.bad] == ["cannot be read (No such file or directory)"]
+    assert (report.read, report.rows) == (COUNT - 1, COUNT - 1)
+
+
+def test_a_tile_that_vanished_and_came_back_is_run(job: Job, batches: list[int]) -> None:
+    last, data = job.images / "tile-0019.png", (job.images / "tile-0019.png").read_bytes()
+    listener = Listener(4, last.unlink)
+    listener.advanced = lambda tiles: _vanish(listener, last, tiles)  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        run(job, listener)
+    assert listener.bads == ["tile-0019"]
+    with pytest.raises(JournalError, match="tiles 22 then, 21 now"):
+        run(job, Watcher())
+    last.write_bytes(data)
+    assert run(job, Watcher()).bad == ()
+    assert contents(job.out.parent) == unbroken(job)
+
+
+def _vanish(listener: Listener, path: Path, tiles: int) -> None:
+    """The tile goes away after the first batch; the run ends after the tile's."""
+    listener.done += tiles
+    path.unlink(missing_ok=True)
+    if listener.done == 20:
+        interrupt()
+
+
+@pytest.fixture
+def spoilt(job: Job) -> Job:
+    """The sixth tile is no PNG."""
+    (job.images / "tile-0005.png").write_bytes(b"")
+    return job
+
+
+def test_bad_tiles_are_remembered_and_named_again(spoilt: Job, batches: list[int]) -> None:
+    assert broken(spoilt, 12).bads == ["tile-0005"]
+    batches.clear()
+    listener = Listener()
+    report = run(spoilt, listener)
+    assert listener.bads == ["tile-0005"]
+    assert [(bad.tile.id, bad.reason) for bad in report.bad] == [
+        ("tile-0005", "empty file (0 bytes)")
+    ]
+    assert (report.read, report.resumed) == (21, 11)
+    assert batches == [4, 4, 2]
+    assert contents(spoilt.out.parent) == unbroken(spoilt)
+
+
+def test_bad_tiles_are_tried_again_if_asked_for(spoilt: Job, batches: list[int]) -> None:
+    broken(spoilt, 12)
+    batches.clear()
+    listener = Listener()
+    run(dataclasses.replace(spoilt, retry_bad=True), listener)
+    assert listener.resumed_with == (8, COUNT, 4)
+    assert batches == [3, 4, 4, 2]
+
+
+def test_a_bad_tile_that_was_mended_is_run(spoilt: Job, batches: list[int]) -> None:
+    broken(spoilt, 12)
+    (spoilt.images / "tile-0005.png").write_bytes((spoilt.images / "tile-0000.png").read_bytes())
+    assert run(spoilt, Watcher()).bad == ()
+    assert contents(spoilt.out.parent) == unbroken(spoilt)
+
+
+def test_stopped_at_a_bad_tile_it_goes_on_once_that_is_mended(
+    spoilt: Job, batches: list[int]
+) -> None:
+    job = dataclasses.replace(spoilt, on_error="stop", report=spoilt.out.with_name("x.json"))
+    for _ in range(2):  # the second time without running anything
+        with pytest.raises(BadTilesError, match=r"stopped at 1 bad tile\(s\), no output written"):
+            run(job, Watcher())
+        assert sorted(os.listdir(job.out.parent)) == ["x.csv.journal", "x.json"]
+        assert job.report is not None
+        assert json.loads(job.report.read_text())["bad"][0]["id"] == "tile-0005"
+    (job.images / "tile-0005.png").write_bytes((job.images / "tile-0000.png").read_bytes())
+    batches.clear()
+    assert run(job, Watcher()).rows == COUNT
+    assert sum(batches) == COUNT - 4
+    assert sorted(os.listdir(job.out.parent)) == ["x.csv", "x.json"]
+
+
+def test_stopped_at_a_bad_tile_it_goes_on_if_it_may_skip_it(
+    spoilt: Job, batches: list[int]
+) -> None:
+    with pytest.raises(BadTilesError):
+        run(dataclasses.replace(spoilt, on_error="stop"), Watcher())
+    assert run(dataclasses.replace(spoilt, on_error="empty"), Watcher()).resumed == 7
+    assert read_rows(spoilt.out)["tile-0005"] == ""
+
+
+def test_details_and_scores_are_those_of_an_unbroken_run(
+    spoilt: Job, batches: list[int], tmp_path: Path
+) -> None:
+    with open(tmp_path / "labels.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("id", "rle_mask"))
+        writer.writerows((f"tile-{n:04d}", "1 5000" if n % 2 else "") for n in range(COUNT))
+    job = dataclasses.replace(
+        spoilt, details=True, on_error="empty", labels=tmp_path / "labels.csv",
+        report=spoilt.out.with_name("x.json"),
+    )  # fmt: skip
+    broken(job, 12)
+    resumed = json.loads(_reported(job))
+    assert contents(job.out.parent)["x.csv"] == unbroken(job)["x.csv"]
+    direct = json.loads((tmp_path / "unbroken/x.json").read_text())
+    for name in ("score", "empty_score", "rows", "read", "with_salt", "bad", "out_sha256"):
+        assert resumed[name] == direct[name]
+    assert 0 < resumed["score"] < 1
+    assert (resumed["resumed"], direct["resumed"]) == (11, 0)
+    assert len(read_column(job.out, "salt")) == COUNT
+
+
+def _reported(job: Job) -> str:
+    run(job, Watcher())
+    assert job.report is not None
+    return job.report.read_text()
+
+
+def test_the_report_tells_where_the_time_went(job: Job, batches: list[int]) -> None:
+    value = json.loads(_reported(dataclasses.replace(job, report=job.out.with_name("x.json"))))
+    stages = {"decode", "run", "encode", "journal"}
+    assert value["busy_s"].keys() == value["waited_s"].keys() == value["threads"].keys() == stages
+    assert value["batch_s"].keys() == {"p50", "p95", "p99"}
+    assert value["cold_tiles_per_s"] > 0
+    assert value["warm_tiles_per_s"] > 0
+    assert value["publish_s"] > 0
+    assert value["verdict"].startswith("bound by ")
+
+
+def test_done_but_for_publishing_nothing_is_run(job: Job, batches: list[int]) -> None:
+    job = dataclasses.replace(job, report=job.out.with_name("x.json"))
+    broken(job, COUNT)
+    batches.clear()
+    report = run(job, Watcher())
+    assert batches == []
+    assert (report.resumed, report.tiles_per_s) == (COUNT, 0.0)
+    assert report.timing.verdict == "nothing was run"
+    assert report.lines()[0].endswith(f", {COUNT} of them before")
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("renames", [0, 1, 2])
+def test_ended_between_two_renames_the_same_command_finishes(
+    job: Job, batches: list[int], monkeypatch: pytest.MonkeyPatch, renames: int
+) -> None:
+    job = everything(job)
+    sync, calls = files.sync_folder, []
+
+    def end(folder: Path) -> None:
+        sync(folder)
+        calls.append(folder)
+        if len(calls) == renames + 2:  # the first is of the journal
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "sync_folder", end)
+        patched.setattr("salt_infer.journal.sync_folder", end)
+        with pytest.raises(Killed):
+            run(job, Watcher())
+    there = ["masks", "x.npz", "x.csv"][: renames + 1]
+    assert sorted(os.listdir(job.out.parent)) == sorted([*there, "x.csv.journal"])
+    batches.clear()
+    run(job, Watcher())
+    assert batches == []
+    assert contents(job.out.parent) == unbroken(job)
+
+
+def test_what_others_wrote_is_never_taken_for_ours(job: Job, batches: list[int]) -> None:
+    broken(job, 8)
+    job.out.write_text("precious")
+    with pytest.raises(OutputExistsError):
+        run(job, Watcher())
+    assert job.out.read_text() == "precious"
+    assert run(dataclasses.replace(job, overwrite=True), Watcher()).resumed == 8
+
+
+def test_an_existing_output_is_refused_before_anything_is_made(
+    job: Job, batches: list[int]
+) -> None:
+    job.out.write_text("precious")
+    with pytest.raises(OutputExistsError):
+        run(job, Watcher())
+    assert os.listdir(job.out.parent) == ["x.csv"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 128 KiB; unmounted at the end."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if not _mount(folder, "size=128k"):
+        pytest.skip("a small file system cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def _mount(folder: Path, options: str) -> bool:
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_a_disk_that_runs_full_costs_nothing_that_was_done(
+    job: Job, batches: list[int], small_disk: Path
+) -> None:
+    expected = unbroken(job)["x.csv"]
+    full = dataclasses.replace(job, out=small_disk / "x.csv")
+    listener = Listener()
+    with pytest.raises(OutputError, match="No space left on device"):
+        run(full, listener)
+    assert 0 < listener.kept_tiles < COUNT
+    assert os.listdir(small_disk) == ["x.csv.journal"]
+    assert _mount(small_disk, "remount,size=4m")
+    assert run(full, Watcher()).resumed == listener.kept_tiles
+    assert full.out.read_bytes() == expected
+    assert os.listdir(small_disk) == ["x.csv"]
+
+
+def test_a_disk_too_full_to_publish_costs_no_tile(
+    job: Job, batches: list[int], small_disk: Path
+) -> None:
+    full = dataclasses.replace(job, out=small_disk / "x.csv", masks=small_disk / "masks")
+    assert _mount(small_disk, "remount,size=4m")
+
+    def fill() -> None:
+        used = sum(path.stat().st_size for path in small_disk.iterdir())
+        assert _mount(small_disk, f"remount,size={used // 1024 + 12}k")
+
+    listener = Listener(COUNT, fill)
+    with pytest.raises(OutputError, match=r"(masks|x.csv) cannot be written \(No space left"):
+        run(full, listener)
+    assert listener.kept_tiles == COUNT
+    assert os.listdir(small_disk) == ["x.csv.journal"]
+    assert _mount(small_disk, "remount,size=4m")
+    batches.clear()
+    assert run(full, Watcher()).rows == COUNT
+    assert batches == []
+
+
+def test_a_folder_that_becomes_read_only_costs_no_tile(job: Job, batches: list[int]) -> None:
+    folder = job.out.parent
+
+    def immutable(on: str) -> int:
+        return subprocess.run(
+            ["chattr", f"{on}i", folder], capture_output=True, check=False
+        ).returncode  # fmt: skip
+
+    if immutable("+") or immutable("-"):
+        pytest.skip("a folder cannot be made immutable here")
+    try:
+        with pytest.raises(OutputError, match=r"x.csv cannot be written \(Operation not permitt"):
+            run(job, Listener(COUNT, lambda: assert_done(immutable("+"))))
+    finally:
+        immutable("-")
+    assert os.listdir(folder) == ["x.csv.journal"]
+    assert run(job, Watcher()).resumed == COUNT
+
+
+def assert_done(code: int) -> None:
+    assert code == 0

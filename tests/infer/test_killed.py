@@ -1,0 +1,211 @@
+"""Runs that are really killed, in processes of their own, and the same command after them."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.infer import steady
+
+BATCH = 4
+RUN = "from tests.infer.steady import main; main()"
+AHEAD = 2  # batches that are run and not yet in the journal: one encoded while one is run
+
+
+class Command:
+    """``salt-infer`` on some tiles, with a model that notes each batch before it is run."""
+
+    def __init__(self, folder: Path, tiles: int, seconds: float) -> None:
+        self.tiles = steady.draw(folder / "tiles", tiles)
+        self.out, self.log = folder / "out", folder / "log"
+        self.out.mkdir()
+        self.seconds = seconds
+
+    def start(
+        self, *more: object, seconds: float | None = None, code: str = RUN
+    ) -> subprocess.Popen[str]:
+        pause = self.seconds if seconds is None else seconds
+        return subprocess.Popen(
+            [
+                sys.executable, "-c", code, self.log, str(pause),
+                "--images", self.tiles, "--out", self.out / "x.csv", "--batch-size", str(BATCH),
+                "--threshold", "0.2", "--gate", "0.2", *map(str, more),
+            ],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def finish(self, *more: object, seconds: float | None = None) -> tuple[int, str]:
+        """Exit code and standard error of a run that is left alone."""
+        process = self.start(*more, seconds=seconds)
+        _, errors = process.communicate(timeout=120)
+        return process.returncode, errors
+
+    def batches(self) -> list[tuple[int, str]]:
+        """Process and tiles of each batch that was begun."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        return [(int(line.split(maxsplit=1)[0]), line.split(maxsplit=1)[1]) for line in lines]
+
+    def wait_for(self, process: subprocess.Popen[str], batches: int) -> None:
+        """Until a process has begun so many."""
+        while sum(1 for pid, _ in self.batches() if pid == process.pid) < batches:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.005)
+
+    def expected(self) -> dict[str, bytes]:
+        """What a run in one go writes; the outputs of others must be gone, and are gone after."""
+        code, errors = self.finish(*all_of(self), "--restart", "--overwrite", seconds=0)
+        assert code == 0, errors
+        return self.contents()
+
+    def contents(self) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(self.out)): path.read_bytes()
+            for path in sorted(self.out.rglob("*"))
+            if path.is_file()
+        }
+
+
+def all_of(command: Command) -> list[object]:
+    """Options for every kind of output."""
+    return ["--details", "--masks", command.out / "masks", "--probabilities", command.out / "x.npz"]
+
+
+def kill_often(command: Command, times: int, seed: int) -> None:
+    """SIGKILL at random moments within the run, then the same command to its end."""
+    moments = random.Random(seed)
+    for _ in range(times):
+        process = command.start(*all_of(command))
+        command.wait_for(process, 1)
+        time.sleep(moments.uniform(0, 4 * command.seconds))
+        assert process.poll() is None, "the run was over before it was killed"
+        process.kill()
+        process.communicate()
+        assert os.listdir(command.out) == ["x.csv.journal"]
+    code, errors = command.finish(*all_of(command))
+    assert code == 0, errors
+    assert "going on from" in errors
+    resumed, batches = command.contents(), command.batches()
+    processes = list(dict.fromkeys(pid for pid, _ in batches))
+    order = {pid: place for place, pid in enumerate(processes)}
+    assert len(processes) == times + 1
+    # Begun a second time is only what was not in the journal when its process was killed.
+    for process_id in processes[:-1]:
+        mine = [tiles for pid, tiles in batches if pid == process_id]
+        later = {tiles for pid, tiles in batches if order[pid] > order[process_id]}
+        assert later.isdisjoint(mine[:-AHEAD])
+    extra = sum(count - 1 for count in Counter(tiles for _, tiles in batches).values())
+    assert extra <= AHEAD * times
+    assert resumed == command.expected()
+
+
+def test_killed_and_resumed_it_gives_the_same_bytes(tmp_path: Path) -> None:
+    kill_often(Command(tmp_path, 60, 0.05), 2, seed=1)
+
+
+@pytest.mark.slow
+def test_killed_twenty_times(tmp_path: Path) -> None:
+    kill_often(Command(tmp_path, 400, 0.03), 20, seed=int.from_bytes(os.urandom(4)))
+
+
+KILLED_IN = """
+import os, signal
+from salt_infer import files
+original, calls = {where}, []
+def ending(*arguments):
+    calls.append(arguments)
+    if len(calls) == {call}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(*arguments)
+{where} = ending
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "call", "there"),
+    [
+        ("os.sync", 1, [".masks"]),
+        ("files.replace_folder", 1, [".masks", ".x.csv", ".x.npz"]),
+        ("files.sync_folder", 2, [".x.csv", ".x.npz", "masks"]),
+        ("files.sync_folder", 3, [".x.csv", "masks", "x.npz"]),
+        ("files.sync_folder", 4, ["masks", "x.csv", "x.npz"]),
+    ],
+)
+def test_killed_while_it_publishes(tmp_path: Path, where: str, call: int, there: list[str]) -> None:
+    """The journal and hidden files stay; the same command runs no tile and tidies up. The first
+    folder that is flushed is the journal's."""
+    command = Command(tmp_path, 10, 0.0)
+    process = command.start(*all_of(command), code=KILLED_IN.format(where=where, call=call) + RUN)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, errors
+    names = sorted(os.listdir(command.out))
+    assert names.pop(names.index("x.csv.journal"))
+    hidden = [re.sub(r"\.[0-9a-f]{8}\.partial$", "", name) for name in names]
+    assert hidden == there
+    begun = command.batches()
+    code, errors = command.finish(*all_of(command))
+    assert code == 0, errors
+    assert command.batches() == begun
+    assert sorted(os.listdir(command.out)) == ["masks", "x.csv", "x.npz"]
+    assert command.contents() == command.expected()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"]
+)
+def test_interrupted_it_says_how_to_go_on(tmp_path: Path, number: int, code: int) -> None:
+    command = Command(tmp_path, 80, 0.05)
+    process = command.start()
+    command.wait_for(process, 5)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "of 80 tiles are done and kept in" in errors
+    assert "x.csv.journal; the same command goes on from there" in errors
+    assert os.listdir(command.out) == ["x.csv.journal"]
+    begun = len(command.batches())
+    code, errors = command.finish()
+    assert code == 0
+    assert "going on from" in errors
+    assert len(command.batches()) <= 20 + AHEAD
+    assert len(command.batches()) > begun
+    assert os.listdir(command.out) == ["x.csv"]
+
+
+def test_two_runs_at_once(tmp_path: Path) -> None:
+    """The second is refused while the first lives, and may go on at once when that is killed."""
+    command = Command(tmp_path, 60, 1.0)
+    first = command.start()
+    command.wait_for(first, 3)
+    for more in ((), ("--restart",)):
+        code, errors = command.finish(*more)
+        assert code == 2
+        assert "x.csv.journal is in use: another run writes this output" in errors
+    assert first.poll() is None, "the first run was over too soon"
+    first.kill()
+    first.communicate()
+    code, errors = command.finish(seconds=0)
+    assert code == 0
+    assert "going on from" in errors
+
+
+def test_interrupted_twice_it_still_ends(tmp_path: Path) -> None:
+    """A signal that arrives while threads are started or ended must not leave a lock taken."""
+    command = Command(tmp_path, 200, 0.002)
+    process = command.start()
+    command.wait_for(process, 2)
+    for _ in range(20):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.002)
+    process.communicate(timeout=60)
+    # By the signal itself where one arrives when Python is all but gone.
+    assert process.returncode in (130, -signal.SIGINT)
