@@ -2,6 +2,7 @@
 # test   lint, types and tests
 # check  lint and types alone
 # bench  the short benchmarks
+# test-browser  the web page in Chromium, which it installs on Debian
 # clean  forget what the others installed and wrote
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ WORKERS := --numprocesses auto --dist loadfile
 PYTEST ?= -m "slow or not slow"
 PACKAGE := setup.cfg pyproject.toml constraints.txt $(wildcard infer/salt_infer/*.py infer/salt_infer/models/*)
 
-.PHONY: demo test check bench clean
+.PHONY: demo test test-browser check bench clean
 
 demo: $(DEMO)/.installed
 	$(DEMO)/bin/salt-infer --images examples/tiles --out submission.csv \
@@ -25,6 +26,11 @@ check: $(DEV)/.installed
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/mypy
+
+test-browser: $(DEV)/.installed
+	command -v chromium || { apt-get update && apt-get install --yes --no-install-recommends chromium; } \
+		|| echo "no Chromium and none to be had: the browser's tests are skipped"
+	$(DEV)/bin/python -m pytest -rs tests/serve/test_browser.py
 
 bench: $(DEV)/.installed
 	$(DEV)/bin/python benchmarks/rle.py

@@ -1,5 +1,5 @@
-"""Imports run one way: export -> train -> infer, report -> infer; infer and report know nothing of
-PyTorch.
+"""Imports run one way: export -> train -> infer, report -> infer, serve -> infer; PyTorch is known
+to train and export alone.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ PACKAGES = {
     "salt_train": ROOT / "train",
     "salt_export": ROOT / "export",
     "salt_report": ROOT / "report",
+    "salt_serve": ROOT / "serve",
 }
 MAY_IMPORT = {
     "salt_infer": {"numpy", "PIL", "click", "tqdm", "onnxruntime", "openvino", "fsspec"},
@@ -39,6 +40,17 @@ MAY_IMPORT = {
         "matplotlib",
         "jinja2",
         "markupsafe",
+        "salt_infer",
+    },
+    "salt_serve": {
+        "numpy",
+        "click",
+        "fastapi",
+        "prometheus_client",
+        "pydantic",
+        "python_multipart",
+        "starlette",
+        "uvicorn",
         "salt_infer",
     },
 }

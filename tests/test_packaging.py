@@ -37,7 +37,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 @pytest.mark.slow
 def test_site_packages_gets_our_names_only(wheel: zipfile.ZipFile) -> None:
     top = {name.partition("/")[0] for name in wheel.namelist()}
-    packages = {"salt_infer", "salt_train", "salt_export", "salt_report"}
+    packages = {"salt_infer", "salt_train", "salt_export", "salt_report", "salt_serve"}
     assert {name for name in top if not name.endswith(".dist-info")} == packages
 
 
@@ -59,12 +59,21 @@ def test_the_wheel_carries_what_pages_are_made_of(wheel: zipfile.ZipFile) -> Non
     assert templates | {"salt_report/py.typed"} <= set(wheel.namelist())
 
 
+@pytest.mark.slow
+def test_the_wheel_carries_the_page(wheel: zipfile.ZipFile) -> None:
+    static = ROOT / "serve" / "salt_serve" / "static"
+    files = {str(p.relative_to(ROOT / "serve")) for p in static.rglob("*") if p.is_file()}
+    assert "salt_serve/static/index.html" in files
+    assert files | {"salt_serve/py.typed"} <= set(wheel.namelist())
+
+
 def test_core_requirements_hold_neither_runtime_nor_torch() -> None:
     requirements = metadata.requires("salt-toolkit") or []
     core = {line for line in requirements if "extra ==" not in line}
     assert not [line for line in core if line.startswith(("onnx", "torch"))]
     extras = set(metadata.metadata("salt-toolkit").get_all("Provides-Extra") or [])
-    assert {"cpu", "gpu", "tensorrt", "openvino", "train", "export", "report", "dev"} <= extras
+    assert {"cpu", "gpu", "tensorrt", "openvino", "train", "export", "report", "serve"} <= extras
+    assert "dev" in extras
 
 
 def test_one_version() -> None:
@@ -73,7 +82,8 @@ def test_one_version() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["salt-infer", "salt-doctor", "salt-train", "salt-export", "salt-report"]
+    "command",
+    ["salt-infer", "salt-doctor", "salt-train", "salt-export", "salt-report", "salt-serve"],
 )
 def test_every_command_answers(command: str) -> None:
     path = Path(sys.executable).with_name(command)

@@ -1,0 +1,99 @@
+"""From an upload to a tile, and from what the model found to an answer; pure functions."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer import png, rle
+from salt_infer.errors import TileError
+from salt_infer.model import Settings
+from salt_serve import levels
+from salt_serve.errors import RequestError, TooLargeError, UnreadableError, WrongTypeError
+from salt_serve.limits import Limits
+from salt_serve.predictor import Found
+from salt_serve.schemas import Predictions, Problem, TileAnswer, TileRefusal
+from salt_serve.uploads import Upload
+
+Tile = npt.NDArray[np.uint8]
+FAILED = 500
+
+
+def decode(upload: Upload, limits: Limits) -> Tile | RequestError:
+    """The pixels of an upload, uint8 [101, 101], or why there are none."""
+    if upload.data is None:
+        return TooLargeError(f"has more than {limits.file_bytes} bytes, too large for a tile")
+    try:
+        return png.decode(upload.data)
+    except TileError as error:
+        is_png = upload.data.startswith(png.SIGNATURE)
+        return (UnreadableError if is_png else WrongTypeError)(str(error))
+
+
+def decode_all(uploads: Sequence[Upload], limits: Limits) -> list[Tile | RequestError]:
+    """:func:`decode` of each."""
+    return [decode(upload, limits) for upload in uploads]
+
+
+def answer(name: str, found: Found, settings: Settings, steps: list[float] | None) -> TileAnswer:
+    """Draw the mask by the full probabilities and the model's own threshold and gate.
+
+    Args:
+        name: of the upload.
+        found: what the model says.
+        settings: threshold and gate.
+        steps: levels to tell the probabilities by, None to leave them out.
+    """
+    probability = found.probability
+    if probability is None:
+        probability = np.zeros(rle.TILE_SHAPE, dtype=np.float32)
+    passes = np.float32(found.salt) > np.float32(settings.gate)
+    mask = (probability > np.float32(settings.threshold)) & passes
+    return TileAnswer(
+        name=name,
+        salt=found.salt,
+        coverage=float(mask.mean()),
+        rle=rle.encode(mask[None])[0],
+        above=None if steps is None else _base64(levels.above(probability, steps)),
+    )
+
+
+def refuse(name: str, error: BaseException) -> TileRefusal:
+    """Say why a file has no answer; what went wrong inside the model is for the log alone."""
+    if isinstance(error, RequestError):
+        status, reason = error.status, str(error)
+    else:
+        status, reason = FAILED, "the model failed on this tile"
+    return TileRefusal.model_validate({"name": name, "status": status, "error": reason})
+
+
+def summarise(
+    results: Sequence[TileAnswer | TileRefusal],
+    settings: Settings,
+    steps: list[float] | None,
+    each: bool,
+) -> tuple[int, Predictions | Problem]:
+    """The answer to a request and its HTTP status: 200 if there is an answer for any file, or if
+    ``each`` result is wanted in any case.
+    """
+    refused = [result for result in results if isinstance(result, TileRefusal)]
+    if each or len(refused) < len(results):
+        return 200, Predictions(
+            threshold=settings.threshold,
+            gate=settings.gate,
+            levels=steps,
+            results=list(results),
+        )
+    reasons = {result.status for result in refused}
+    status = reasons.pop() if len(reasons) == 1 else UnreadableError.status
+    detail = refused[0].error
+    if len(refused) > 1:
+        detail = f"none of the {len(refused)} files has an answer; the first: {detail}"
+    return status, Problem(detail=detail, results=refused)
+
+
+def _base64(values: npt.NDArray[np.uint8]) -> str:
+    return base64.b64encode(values.tobytes()).decode("ascii")

@@ -1,0 +1,217 @@
+"""The server's addresses."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse
+from starlette.types import ASGIApp
+
+from salt_infer import __version__
+from salt_serve import metrics, uploads
+from salt_serve.body import Body
+from salt_serve.errors import BusyError, RequestError, TooSlowError
+from salt_serve.metrics import Counted
+from salt_serve.schemas import Health, Predictions, Problem, ServedModel
+from salt_serve.security import Secured
+from salt_serve.service import Service, Wanted
+
+STATIC = Path(__file__).parent / "static"
+PAGES = {"/": "index.html", "/docs": "docs.html"}
+
+_DESCRIPTION = """\
+Finds salt in 101x101 seismic tiles.
+
+Answers are JSON; what is refused has a `detail` that says why. Tiles that arrive together, from
+whomever, are run together; when too many wait, the answer is 503 with Retry-After. The limits are
+in `/v1/model`."""
+
+_FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": [uploads.FIELD],
+                    "additionalProperties": False,
+                    "properties": {
+                        uploads.FIELD: {
+                            "type": "array",
+                            "minItems": 1,
+                            "items": {"type": "string", "format": "binary"},
+                        }
+                    },
+                }
+            }
+        },
+    }
+}
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A result for each file; at least one has an answer."},
+    408: {"model": Problem, "description": "The body did not arrive in time."},
+    413: {"model": Problem, "description": "Too many bytes or files."},
+    415: {"model": Problem, "description": "Not a multipart form, or no file is a PNG."},
+    422: {"model": Problem, "description": "A damaged form, or no file is a sound 101x101 tile."},
+    500: {"model": Problem, "description": "The model failed."},
+    503: {
+        "model": Problem,
+        "description": "No room; Retry-After says when to come back.",
+        "headers": {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}},
+    },
+}
+
+router = APIRouter()
+
+
+@router.post(
+    "/v1/predict",
+    summary="Find salt in tiles",
+    response_model=Predictions,
+    responses=_PROBLEMS,
+    openapi_extra=_FORM,
+)
+async def predict(
+    request: Request,
+    probabilities: Annotated[
+        bool, Query(description="Tell each pixel's probability too, to 0.005: see `above`.")
+    ] = False,
+    each: Annotated[
+        bool, Query(description="Answer 200 with a result for each file even if none is a tile.")
+    ] = False,
+) -> Response:
+    """Send one or many PNGs in fields named `files`.
+
+    The masks are drawn by the full float32 probabilities and the model's own threshold and gate. A
+    file that cannot be read has its own status and reason among the results and does not touch the
+    others; if no file has an answer, the request's status is theirs (422 if they differ).
+
+    `curl -F files=@a.png -F files=@b.png http://127.0.0.1:8080/v1/predict`
+    """
+    service = _service(request)
+    body = request.state.body = Body(request, service.limits)
+    try:
+        if service.batcher.full:
+            raise BusyError("the queue is full; try again")
+        content_type = request.headers.get("content-type", "")
+        with service.budget.hold(body.at_most):
+            files = await uploads.read(content_type, body.chunks(), service.limits)
+            status, answer = await service.predict(files, Wanted(probabilities, each))
+    except RequestError as error:
+        if not isinstance(error, TooSlowError):
+            await body.forget()
+        raise
+    return _json(answer, status)
+
+
+@router.get("/v1/model", summary="The model and the limits")
+def model(request: Request) -> ServedModel:
+    """What is served: the model file, its contract, and what a request may hold."""
+    return _service(request).model()
+
+
+@router.get(
+    "/healthz", summary="Is it alive?", response_model=Health, responses={503: {"model": Health}}
+)
+async def healthz(request: Request) -> Response:
+    """503 when the server will not answer any more and should be started anew."""
+    alive = _service(request).batcher.alive
+    return _json(Health(status="ok" if alive else "stopped"), 200 if alive else 503)
+
+
+@router.get(
+    "/readyz", summary="Is there room?", response_model=Health, responses={503: {"model": Health}}
+)
+async def readyz(request: Request) -> Response:
+    """503 when the queue is full or the server is stopping; send others elsewhere."""
+    batcher = _service(request).batcher
+    ready = batcher.alive and not batcher.full
+    return _json(Health(status="ok" if ready else "busy"), 200 if ready else 503)
+
+
+@router.get(
+    "/metrics",
+    summary="Counters",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+def metrics_text(request: Request) -> Response:
+    """Requests, files, batches, the queue and the process, for Prometheus."""
+    return Response(_service(request).metrics.text(), media_type=metrics.CONTENT_TYPE)
+
+
+def create_app(service: Service) -> ASGIApp:
+    """The application of a service, with its page, its headers and its counters."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with service:
+            yield
+
+    app = FastAPI(
+        title="salt-toolkit",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,  # FastAPI's own pages load scripts from elsewhere; ours is static/docs.html
+        redoc_url=None,
+    )
+    app.state.service = service
+    app.include_router(router)
+    for path, name in PAGES.items():
+        app.add_route(path, _page(name), methods=["GET"], include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    app.add_exception_handler(RequestError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_problem)
+    app.add_exception_handler(Exception, _broken)
+    return Counted(Secured(app), service.metrics)
+
+
+def _page(name: str) -> Any:
+    async def page(request: Request) -> Response:
+        return FileResponse(STATIC / name)
+
+    return page
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+def _json(answer: BaseModel, status: int, headers: dict[str, str] | None = None) -> Response:
+    text = answer.model_dump_json(exclude_none=True)
+    return Response(text, status, headers, media_type="application/json")
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestError)
+    headers = dict(error.headers)
+    if not request.state.body.finished:  # no other request can follow on this connection
+        headers["Connection"] = "close"
+    return _json(Problem(detail=str(error)), error.status, headers)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    return _json(Problem(detail=f"{where}: {first['msg']}"), 422)
+
+
+async def _http_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _json(Problem(detail=error.detail), error.status_code, dict(error.headers or {}))
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    return _json(Problem(detail="the server failed; its log says why"), 500)

@@ -1,0 +1,94 @@
+"""A request's body: read in pieces, in bounded time and size, or thrown away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from starlette.requests import Request
+
+from salt_serve.errors import DisconnectedError, TooLargeError, TooSlowError
+from salt_serve.limits import Limits
+
+# What is read and forgotten of a body that is refused.
+FORGOTTEN_BODIES, FORGETTING_S = 4, 5.0
+
+
+class Body:
+    """The body of a request.
+
+    Attributes:
+        announced: bytes that the client says it has, None if it does not say.
+        finished: all of it was read.
+    """
+
+    def __init__(self, request: Request, limits: Limits) -> None:
+        self._receive, self._limits = request.receive, limits
+        # Such a client waits for a word before it sends anything.
+        self._waits = "100-continue" in request.headers.get("expect", "").lower()
+        self._begun = self.finished = False
+        length = request.headers.get("content-length", "")
+        self.announced = int(length) if length.isdecimal() else None
+
+    @property
+    def at_most(self) -> int:
+        """Bytes to set aside for it.
+
+        Raises:
+            TooLargeError: it announces more than a request may have.
+        """
+        if self.announced is None:
+            return self._limits.request_bytes
+        self._check(self.announced)
+        return self.announced
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body in pieces as they arrive.
+
+        Raises:
+            TooLargeError: more bytes than a request may have.
+            TooSlowError: they did not arrive in time.
+            DisconnectedError: the client has gone.
+        """
+        read = 0
+        deadline = asyncio.get_running_loop().time() + self._limits.body_s
+        while not self.finished:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    chunk = await self._next()
+            except TimeoutError as error:
+                raise TooSlowError(
+                    f"the body did not arrive within {self._limits.body_s:g} s"
+                ) from error
+            read += len(chunk)
+            self._check(read)
+            yield chunk
+
+    async def forget(self) -> None:
+        """Read on without keeping anything, for a bounded while: many clients read no answer before
+        they have written all, and closing on them would look like a broken connection.
+        """
+        left = self._limits.request_bytes * FORGOTTEN_BODIES
+        if self._waits and not self._begun:
+            return
+        with contextlib.suppress(TimeoutError, DisconnectedError):
+            async with asyncio.timeout(FORGETTING_S):
+                while left > 0 and not self.finished:
+                    left -= len(await self._next())
+
+    async def _next(self) -> bytes:
+        self._begun = True
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.finished = True
+            raise DisconnectedError("the client closed the connection before it had sent all")
+        self.finished = not message.get("more_body", False)
+        return bytes(message.get("body", b""))
+
+    def _check(self, size: int) -> None:
+        if size > self._limits.request_bytes:
+            raise TooLargeError(
+                f"the request has more than {self._limits.request_bytes} bytes; send fewer or "
+                "smaller files at once"
+            )

@@ -1,0 +1,84 @@
+"""``salt-serve``: a model behind a web page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from salt_infer import console
+from salt_serve import server
+from salt_serve.batcher import BatchOptions
+from salt_serve.limits import MIB, Limits
+
+
+@click.command("salt-serve", epilog="Exit codes: 0 stopped; 1 failed; 2 bad usage.")
+@click.option(
+    "--model", "-m", type=click.Path(path_type=Path), metavar="FILE",
+    help="Model; default: the shipped one.",
+)  # fmt: skip
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True,
+    help="Port; 0 is any that is free.",
+)  # fmt: skip
+@click.option(
+    "--batch-size", "-b", type=click.IntRange(1, 4096), default=32, show_default=True,
+    metavar="N", help="Tiles that are run together at most.",
+)  # fmt: skip
+@click.option(
+    "--batch-wait", type=click.FloatRange(0, 1000), default=2, show_default=True, metavar="MS",
+    help="How long a tile waits for others.",
+)  # fmt: skip
+@click.option(
+    "--queue", type=click.IntRange(1, 100_000), default=512, show_default=True, metavar="N",
+    help="Tiles that may wait; beyond them clients are asked to come back.",
+)  # fmt: skip
+@click.option(
+    "--max-files", type=click.IntRange(1, 4096), default=64, show_default=True, metavar="N",
+    help="Files in a request.",
+)  # fmt: skip
+@click.option(
+    "--max-request", type=click.IntRange(1, 1024), default=16, show_default=True, metavar="MIB",
+    help="Size of a request; uploads of eight such are in memory at once.",
+)  # fmt: skip
+@click.option(
+    "--threads", "-j", type=click.IntRange(1, 256), metavar="N",
+    help="Threads of the model; default: one for each CPU.",
+)  # fmt: skip
+@click.option(
+    "--grace", type=click.IntRange(0, 3600), default=30, show_default=True, metavar="S",
+    help="Time to finish what is under way when told to stop.",
+)  # fmt: skip
+@click.option("--access-log/--no-access-log", default=True, help="Write a line for each request.")
+@click.version_option(package_name="salt-toolkit")
+def cli(
+    model: Path | None,
+    host: str,
+    port: int,
+    batch_size: int,
+    batch_wait: float,
+    queue: int,
+    max_files: int,
+    max_request: int,
+    threads: int | None,
+    grace: int,
+    access_log: bool,
+) -> None:
+    """Find salt in tiles that are dropped on a web page or sent by programs."""
+    # The runtime takes a while to import: --help and usage errors do not wait for it.
+    with console.importing():
+        from salt_infer import SaltModel
+        from salt_serve.api import create_app
+        from salt_serve.predictor import Predictor
+        from salt_serve.service import Service
+
+    size = max_request * MIB
+    limits = Limits(files=max_files, request_bytes=size, held_bytes=8 * size)
+    options = BatchOptions(batch_size, batch_wait / 1000, queue)
+    predictor = Predictor(SaltModel.load(model, threads=threads))
+    service = Service(predictor, limits, options)
+    predictor.warm_up()
+    with server.listen(host, port) as listening:
+        click.echo(f"salt-serve: {server.address(listening)} (Ctrl-C stops)")
+        server.run(server.make(create_app(service), grace, access_log), listening)

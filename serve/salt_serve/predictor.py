@@ -1,0 +1,65 @@
+"""Runs the model over a batch of tiles that different people may have sent."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer import SaltModel, rle, views
+from salt_infer.errors import ModelError
+
+
+class Query(NamedTuple):
+    """A tile to look at: uint8 [101, 101], and whether its probabilities are asked for."""
+
+    tile: npt.NDArray[np.uint8]
+    probabilities: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What the model says of one tile.
+
+    Attributes:
+        salt: the judge's probability that there is any salt, 0..1.
+        probability: float32 [101, 101], 0..1; None where it was not asked for and the gate, which
+            found no salt, saved the work.
+    """
+
+    salt: float
+    probability: npt.NDArray[np.float32] | None
+
+
+class Predictor:
+    """A model as the server uses it; its settings are the model's own."""
+
+    def __init__(self, model: SaltModel) -> None:
+        self.model = model
+
+    def __call__(self, queries: list[Query]) -> list[Found]:
+        """Run one batch.
+
+        Raises:
+            ModelError: the runtime failed, or gave something that is no number.
+        """
+        model = self.model
+        # Tiles without salt are decoded only if someone wants to see how it would look.
+        gate = 0.0 if any(query.probabilities for query in queries) else model.settings.gate
+        tiles = np.stack([query.tile for query in queries])
+        result = model.session.run(views.make(tiles, model.settings.tta), gate)
+        decided = model.decide(result)
+        if not (np.isfinite(decided.salt).all() and np.isfinite(decided.probability).all()):
+            raise ModelError(f"{model.session.path} gave a probability that is not a number")
+        maps = dict(zip(decided.kept.tolist(), decided.probability, strict=True))
+        return [Found(float(salt), maps.get(i)) for i, salt in enumerate(decided.salt)]
+
+    def warm_up(self) -> None:
+        """Run one tile, so that the first client does not wait and a broken file is known now.
+
+        Raises:
+            ModelError: the model cannot run.
+        """
+        self([Query(np.zeros(rle.TILE_SHAPE, dtype=np.uint8), True)])

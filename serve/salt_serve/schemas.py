@@ -1,0 +1,90 @@
+"""What the API answers; the OpenAPI description is made of this."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TileAnswer(_Answer):
+    """What was found in one file."""
+
+    name: str = Field(description="The file's name as it was sent, at most 255 characters.")
+    status: Literal[200] = 200
+    salt: float = Field(ge=0, le=1, description="Probability that the tile has any salt.")
+    coverage: float = Field(ge=0, le=1, description="Share of the tile's pixels in the mask.")
+    rle: str = Field(
+        description="The mask as 'start length' pairs; pixels are numbered from 1, down the "
+        "columns first. Empty where there is no salt."
+    )
+    above: str | None = Field(
+        default=None,
+        description="With probabilities=true: base64 of 101x101 bytes, row by row. Byte q of a "
+        "pixel says that its probability is above the first q of `levels` and not above the next: "
+        "levels[q-1] < p <= levels[q]. So its precision is 0.005, and at any threshold of "
+        "`levels` the mask (q > index) is to the pixel that of the full float32 probabilities.",
+    )
+
+
+class TileRefusal(_Answer):
+    """Why one file has no answer."""
+
+    name: str = Field(description="The file's name as it was sent, at most 255 characters.")
+    status: Literal[413, 415, 422, 500] = Field(
+        description="413: too large. 415: not a PNG. 422: damaged, or not 101x101 pixels. "
+        "500: the model failed on it."
+    )
+    error: str
+
+
+class Predictions(_Answer):
+    """One result for each file, in the order of the files."""
+
+    threshold: float = Field(description="A pixel is in the mask if its probability is above this.")
+    gate: float = Field(description="A tile has a mask if `salt` is above this.")
+    levels: list[float] | None = Field(
+        default=None, description="With probabilities=true: thresholds, ascending; see `above`."
+    )
+    results: list[TileAnswer | TileRefusal]
+
+
+class Problem(_Answer):
+    """Why a request has no answer."""
+
+    detail: str
+    results: list[TileRefusal] | None = Field(
+        default=None,
+        description="Where the files were read, and none of them has an answer: each reason.",
+    )
+
+
+class ServerLimits(_Answer):
+    """What a request may hold."""
+
+    file_bytes: int
+    files: int
+    request_bytes: int
+
+
+class ServedModel(_Answer):
+    """The model, and how its answers are read."""
+
+    file: str
+    sha256: str
+    provider: str
+    threshold: float
+    gate: float
+    tta: str
+    limits: ServerLimits
+    contract: dict[str, Any] = Field(description="All that the model file promises of itself.")
+
+
+class Health(_Answer):
+    """Whether the server works."""
+
+    status: str

@@ -1,0 +1,94 @@
+"""Listens, serves until told to stop, and then finishes what is under way."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from salt_infer.errors import InputError
+
+BACKLOG = 512
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 is any that is free.
+
+    Raises:
+        InputError: no such address, or it is taken.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
+        )[0]
+        # Not socket.create_server: it leaves the protocol open, and asyncio turns Nagle's algorithm
+        # off only where it reads TCP. With it, each answer waits 40 ms for an acknowledgement.
+        listening = socket.socket(family, kind, protocol)
+    except (socket.gaierror, UnicodeError) as error:
+        raise InputError(f"{host} is no address of this machine; give another --host") from error
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        reason = os.strerror(error.errno) if error.errno else error
+        raise InputError(
+            f"port {port} of {host} cannot be opened ({reason}); give another --host or --port"
+        ) from error
+    return listening
+
+
+def address(listening: socket.socket) -> str:
+    """Where a browser finds it."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def make(app: ASGIApp, grace_s: int, access_log: bool) -> uvicorn.Server:
+    """A server of an application.
+
+    Args:
+        app: what to serve.
+        grace_s: seconds that requests have to finish when it is told to stop.
+        access_log: write a line for each request.
+    """
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # clients' mistakes, not ours
+    config = uvicorn.Config(
+        app,
+        timeout_graceful_shutdown=grace_s,
+        access_log=access_log,
+        server_header=False,
+        proxy_headers=False,  # nothing here depends on who asks
+        ws="none",
+    )
+    return uvicorn.Server(config)
+
+
+def run(server: uvicorn.Server, listening: socket.socket) -> None:
+    """Serve until SIGTERM or Ctrl-C; then take no new connections and finish requests."""
+    with _signals_are_requests():
+        server.run([listening])
+
+
+@contextlib.contextmanager
+def _signals_are_requests() -> Iterator[None]:
+    """uvicorn repeats the signal after an orderly end. Having stopped as asked is no failure."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, _nothing) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _nothing(number: int, frame: FrameType | None) -> None:
+    pass

@@ -1,0 +1,71 @@
+// Puts tiles, probabilities and masks on canvases of 101x101 pixels.
+
+import { EDGE } from "./masks.js";
+
+// Stops of viridis (matplotlib, CC0): from sure that it is none to sure that it is salt.
+const COLOURS = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
+const SALT = [245, 130, 32];
+const FILL = 0.4; // of the overlay's colour inside the mask; its border has all of it
+
+/** Pixels of an image file, as RGBA bytes. */
+export async function pixelsOf(file) {
+  const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" });
+  const context = new OffscreenCanvas(EDGE, EDGE).getContext("2d");
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  return context.getImageData(0, 0, EDGE, EDGE).data;
+}
+
+export function drawTile(canvas, pixels) {
+  paint(canvas, (data) => data.set(pixels));
+}
+
+/** @param {number[]} levels that `above` counts */
+export function drawProbability(canvas, above, levels) {
+  const palette = [0, ...levels].map((level) => colourAt(level));
+  paint(canvas, (data) => above.forEach((count, i) => data.set([...palette[count], 255], 4 * i)));
+}
+
+export function drawMask(canvas, mask) {
+  paint(canvas, (data) => {
+    for (let i = 0; i < mask.length; i++) data.fill(mask[i] * 255, 4 * i, 4 * i + 3);
+    for (let i = 3; i < data.length; i += 4) data[i] = 255;
+  });
+}
+
+/** The tile with the mask in orange and a line around it. */
+export function drawOverlay(canvas, pixels, mask) {
+  paint(canvas, (data) => {
+    data.set(pixels);
+    for (let i = 0; i < mask.length; i++) {
+      if (!mask[i]) continue;
+      const share = onBorder(mask, i) ? 1 : FILL;
+      for (let c = 0; c < 3; c++) {
+        data[4 * i + c] = (1 - share) * data[4 * i + c] + share * SALT[c];
+      }
+    }
+  });
+}
+
+function onBorder(mask, i) {
+  const column = i % EDGE;
+  return (
+    (column > 0 && !mask[i - 1]) ||
+    (column < EDGE - 1 && !mask[i + 1]) ||
+    (i >= EDGE && !mask[i - EDGE]) ||
+    (i < EDGE * (EDGE - 1) && !mask[i + EDGE])
+  );
+}
+
+function colourAt(level) {
+  const place = level * (COLOURS.length - 1);
+  const low = Math.min(Math.floor(place), COLOURS.length - 2);
+  return COLOURS[low].map((value, c) => value + (place - low) * (COLOURS[low + 1][c] - value));
+}
+
+function paint(canvas, fill) {
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(EDGE, EDGE);
+  fill(image.data);
+  context.putImageData(image, 0, 0);
+}

@@ -1,0 +1,237 @@
+// The page: files go in, cards come out, sliders decide, buttons save.
+
+import { fetchModel, predict } from "./api.js";
+import { pngOf, zipOf } from "./archive.js";
+import { AnswerCard, RefusalCard } from "./card.js";
+import { pixelsOf } from "./draw.js";
+import { indexOf, levelsWith } from "./masks.js";
+
+const AT_ONCE = 8; // files in a request: small enough that the first results come soon
+const MOST = 500; // tiles on the page; for more there is salt-infer
+const EXAMPLES = ["synthetic-00001", "synthetic-00011", "synthetic-00019"];
+
+const $ = (id) => document.getElementById(id);
+const EMPTY = () => ({ waiting: [], asked: 0, cards: [], refused: 0, ids: new Set(), note: "" });
+const state = { ...EMPTY(), model: null, round: 0, working: false };
+
+// Files ------------------------------------------------------------------------------------------
+
+function add(files) {
+  const room = MOST - state.asked;
+  const taken = files.slice(0, Math.max(room, 0));
+  state.asked += taken.length;
+  state.waiting.push(...taken);
+  if (taken.length < files.length) {
+    state.note = ` No more than ${MOST} fit here; salt-infer takes any number.`;
+  }
+  say();
+  if (!state.working) work();
+}
+
+/** Send what waits, part by part; what is dropped meanwhile joins the queue. */
+async function work() {
+  state.working = true;
+  while (state.waiting.length) {
+    const round = state.round;
+    const part = state.waiting.splice(0, AT_ONCE);
+    const results = await resultsOf(part);
+    const pixels = await Promise.all(part.map((file, i) => pixelsIf(results[i], file)));
+    if (round !== state.round) continue; // cleared meanwhile
+    part.forEach((file, i) => show(file, results[i], pixels[i]));
+    say();
+  }
+  state.working = false;
+}
+
+/** As the server's, but a file too large for it is not even sent. */
+async function resultsOf(files) {
+  const limit = state.model.limits.file_bytes;
+  const sent = files.filter((file) => file.size <= limit);
+  const results = sent.length ? await predict(sent) : [];
+  const tooLarge = { status: 413, error: `has more than ${limit} bytes, too large for a tile` };
+  return files.map((file) => (file.size <= limit ? results.shift() : tooLarge));
+}
+
+/** The browser's own reading of a file that the server found to be a tile. */
+async function pixelsIf(result, file) {
+  if (result.status !== 200) return null;
+  return await pixelsOf(file).catch(() => {
+    result.error = "is a tile, but this browser cannot show it";
+    return null;
+  });
+}
+
+function show(file, result, pixels) {
+  const id = unused(idOf(file.name), state.ids);
+  const card = pixels
+    ? new AnswerCard(id, pixels, result, state.levels)
+    : new RefusalCard(id, result.error);
+  if (pixels) {
+    card.update(decision());
+    state.cards.push(card);
+  } else state.refused += 1;
+  $("results").append(card.element);
+  $("controls").hidden = $("save").hidden = false;
+  for (const button of [$("save-masks"), $("save-csv")]) button.disabled = !state.cards.length;
+}
+
+const idOf = (name) => name.replace(/\.png$/i, "") || "unnamed";
+
+/** The name, or with a number if it is taken; now it is. */
+function unused(name, taken) {
+  let free = name;
+  for (let n = 2; taken.has(free); n++) free = `${name} (${n})`;
+  taken.add(free);
+  return free;
+}
+
+function clear() {
+  Object.assign(state, EMPTY());
+  state.round += 1;
+  $("results").replaceChildren();
+  $("controls").hidden = $("save").hidden = true;
+  say();
+  $("files").focus();
+}
+
+/** How far things are. */
+function say() {
+  const salt = state.cards.filter((card) => card.rle).length;
+  const done = state.cards.length + state.refused;
+  const counts = `${done} of ${state.asked} looked at: ${salt} with salt`;
+  const refused = state.refused ? `, ${state.refused} could not be read` : "";
+  $("status").textContent = state.asked ? `${counts}${refused}.${state.note}` : "";
+}
+
+// Decision ---------------------------------------------------------------------------------------
+
+function decision() {
+  return { index: Number($("threshold").value), gate: state.gates[Number($("gate").value)] };
+}
+
+function setSlider(name, levels, index) {
+  $(name).max = levels.length - 1;
+  $(name).value = index;
+  showSlider(name, levels);
+}
+
+function showSlider(name, levels) {
+  const level = levels[Number($(name).value)];
+  const text = level.toFixed(Number(level.toFixed(3)) === level ? 3 : 4);
+  $(`${name}-value`).textContent = text;
+  $(name).setAttribute("aria-valuetext", text);
+}
+
+/** Decide anew for every tile, at most once a frame. */
+function decide() {
+  showSlider("threshold", state.levels);
+  showSlider("gate", state.gates);
+  cancelAnimationFrame(state.frame);
+  state.frame = requestAnimationFrame(() => {
+    for (const card of state.cards) card.update(decision());
+    say();
+  });
+}
+
+function reset() {
+  const { threshold, gate } = state.model;
+  setSlider("threshold", state.levels, indexOf(state.levels, threshold));
+  setSlider("gate", state.gates, indexOf(state.gates, gate));
+  decide();
+}
+
+// Downloads --------------------------------------------------------------------------------------
+
+async function saveMasks() {
+  const files = [];
+  const taken = new Set();
+  for (const card of state.cards) {
+    const name = unused(fileName(card.id), taken);
+    files.push({ name: `${name}.png`, bytes: await pngOf(card.mask) });
+  }
+  save("masks.zip", zipOf(files), "application/zip");
+}
+
+/** A name that stays in the folder it is unpacked to, on any system. */
+function fileName(id) {
+  return id.replace(/[\u0000-\u001f\u007f/\\:*?"<>|]/g, "_").replace(/^\.+/, "_");
+}
+
+function saveCsv() {
+  const cell = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const sorted = [...state.cards].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const rows = sorted.map((card) => `${cell(card.id)},${card.rle}\n`);
+  save("masks.csv", `id,rle_mask\n${rows.join("")}`, "text/csv");
+}
+
+function save(name, content, type) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([content], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+// Start ------------------------------------------------------------------------------------------
+
+async function addExamples() {
+  const files = EXAMPLES.map(async (name) => {
+    const response = await fetch(`static/examples/${name}.png`);
+    return new File([await response.blob()], `${name}.png`, { type: "image/png" });
+  });
+  add(await Promise.all(files));
+}
+
+function describe(model) {
+  const { contract } = model;
+  const score = contract.validation.score;
+  const facts = {
+    Network: contract.architecture,
+    File: `${model.file}, ${contract.precision}, on ${model.provider}`,
+    "Its threshold and gate": `${model.threshold}, ${model.gate}; test-time views: ${model.tta}`,
+    "Validation score": score === undefined ? "not measured" : score.toFixed(3),
+    "SHA-256": model.sha256,
+  };
+  for (const [name, value] of Object.entries(facts)) {
+    const term = document.createElement("dt");
+    const text = document.createElement("dd");
+    term.textContent = name;
+    text.textContent = value;
+    $("model").append(term, text);
+  }
+}
+
+function listen() {
+  $("files").addEventListener("change", (event) => {
+    add([...event.target.files]);
+    event.target.value = ""; // the same file may be chosen again
+  });
+  for (const type of ["dragover", "drop"]) {
+    document.addEventListener(type, (event) => event.preventDefault());
+  }
+  document.addEventListener("dragover", () => $("drop").classList.add("over"));
+  document.addEventListener("dragleave", () => $("drop").classList.remove("over"));
+  document.addEventListener("drop", (event) => {
+    $("drop").classList.remove("over");
+    add([...event.dataTransfer.files]);
+  });
+  $("example").addEventListener("click", addExamples);
+  $("threshold").addEventListener("input", decide);
+  $("gate").addEventListener("input", decide);
+  $("reset").addEventListener("click", reset);
+  $("save-masks").addEventListener("click", saveMasks);
+  $("save-csv").addEventListener("click", saveCsv);
+  $("clear").addEventListener("click", clear);
+}
+
+try {
+  state.model = await fetchModel();
+  state.levels = levelsWith(state.model.threshold);
+  state.gates = levelsWith(state.model.gate);
+  describe(state.model);
+  reset();
+  listen();
+  document.documentElement.dataset.ready = "";
+} catch (error) {
+  $("status").textContent = `This page cannot start (${error.message}); reload it to try again.`;
+}

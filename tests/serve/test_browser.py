@@ -1,0 +1,375 @@
+"""The page in real headless Chromium; ``make test-browser`` installs what this needs."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import dataclasses
+import io
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from salt_infer import SaltModel, png, rle
+from salt_infer.model import Settings
+from salt_serve import levels
+from tests.serve.running import Running
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed; make test-browser does it"),
+]
+HTML_NAME = "<img src=x onerror=alert(1)>.png"
+DROP = """([box, files]) => {
+  const transfer = new DataTransfer();
+  for (const { name, data } of files) {
+    const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
+    transfer.items.add(new File([bytes], name, { type: "image/png" }));
+  }
+  for (const type of ["dragover", "drop"]) {
+    box.dispatchEvent(new DragEvent(type, { dataTransfer: transfer, bubbles: true }));
+  }
+}"""
+PIXELS = """(canvas) => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, 101, 101);
+  return btoa(String.fromCharCode(...data));
+}"""
+
+
+@dataclasses.dataclass
+class Visit:
+    """A page that is open, and what went wrong on it."""
+
+    page: Page
+    asked: list[str]
+    errors: list[str]
+
+    @property
+    def predictions(self) -> int:
+        return sum("/v1/predict" in url for url in self.asked)
+
+    def drop(self, files: dict[str, bytes]) -> None:
+        coded = [{"name": name, "data": _base64(data)} for name, data in files.items()]
+        self.page.evaluate(DROP, [self.page.query_selector("#drop"), coded])
+
+    def card(self, name: str) -> Locator:
+        heading = self.page.get_by_role("heading", name=name, exact=True)
+        return self.page.locator(".card", has=heading)
+
+    def cards(self, count: int) -> Locator:
+        found = self.page.locator(".card")
+        playwright.expect(found).to_have_count(count, timeout=60_000)
+        return found
+
+    def pixels(self, name: str, kind: str) -> np.ndarray:
+        canvas = self.card(name).locator(f'canvas[data-is="{kind}"]')
+        raw = np.frombuffer(base64.b64decode(canvas.evaluate(PIXELS)), dtype=np.uint8)
+        return raw.reshape(101, 101, 4)
+
+    def rle(self, name: str) -> str:
+        return str(self.card(name).get_by_role("textbox").input_value())
+
+    def slide(self, name: str, index: int) -> None:
+        self.page.locator(f"#{name}").fill(str(index))
+        self.page.evaluate("new Promise(requestAnimationFrame)")
+
+    def saved(self, button: str) -> bytes:
+        with self.page.expect_download() as download:
+            self.page.get_by_role("button", name=button).click()
+        return download.value.path().read_bytes()  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    options = ["--no-sandbox", "--disable-quic"]  # containers have no user namespaces
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Of the browser: the size of its window, say."""
+    return getattr(request, "param", {})
+
+
+@pytest.fixture
+def visit(browser: Browser, server: Running, settings: dict[str, Any]) -> Iterator[Visit]:
+    context = browser.new_context(base_url=server.url, **settings)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    it = Visit(page, [], [])
+    page.on("request", lambda request: it.asked.append(request.url))
+    page.on("pageerror", lambda error: it.errors.append(str(error)))
+    page.on("console", lambda said: it.errors.append(said.text) if said.type == "error" else None)
+    page.on("dialog", lambda dialog: it.errors.append(dialog.message))
+    page.goto("/")
+    page.wait_for_selector("html[data-ready]")
+    yield it
+    assert it.errors == []
+    assert all(url.startswith((server.url, f"blob:{server.url}")) for url in it.asked)
+    context.close()
+
+
+def mask(server: Running, data: bytes, threshold: float, gate: float) -> np.ndarray:
+    """bool [101, 101], as salt-infer would draw it."""
+    session = server.service._predictor.model.session
+    model = SaltModel(session, Settings(threshold, gate, "hflip"))
+    return model.predict(png.decode(data)[None]).masks[0]
+
+
+def test_a_dropped_tile_is_shown_with_its_mask_over_it(
+    visit: Visit, server: Running, tiles: dict[str, bytes]
+) -> None:
+    name = "synthetic-00001"
+    visit.drop({f"{name}.png": tiles[f"{name}.png"]})
+    visit.cards(1)
+    expected = mask(server, tiles[f"{name}.png"], 0.55, 0.45)
+    assert visit.rle(name) == rle.encode(expected[None])[0]
+    np.testing.assert_array_equal(visit.pixels(name, "mask")[:, :, 0], expected * np.uint8(255))
+    tile, overlay = visit.pixels(name, "tile"), visit.pixels(name, "overlay")
+    np.testing.assert_array_equal(tile[:, :, 0], png.decode(tiles[f"{name}.png"]))
+    changed = (tile != overlay).any(axis=2)
+    np.testing.assert_array_equal(changed, expected)
+    assert (overlay[changed][:, 0] > overlay[changed][:, 2]).all()  # orange
+    facts = visit.card(name).inner_text()
+    assert re.search(r"Salt probability\s+0\.990", facts)
+    assert re.search(rf"Coverage\s+{100 * expected.mean():.1f} %", facts)
+    shown = visit.pixels(name, "probability").reshape(-1, 4)
+    assert len(np.unique(shown, axis=0)) > 20
+    assert visit.page.get_by_role("status").inner_text() == "1 of 1 looked at: 1 with salt."
+
+
+def test_sliders_decide_at_once_and_as_salt_infer_would(
+    visit: Visit, server: Running, tiles: dict[str, bytes]
+) -> None:
+    names = ["synthetic-00001", "synthetic-00003", "synthetic-00019"]
+    for count, name in enumerate(names, 1):  # one by one, as they are run below
+        visit.drop({f"{name}.png": tiles[f"{name}.png"]})
+        visit.cards(count)
+    asked = len(visit.asked)
+    steps = levels.levels(0.55)
+    seen = set()
+    places = [
+        (0, 0),
+        (20, 0),
+        (40, 40),
+        (77, 82),
+        (110, 0),
+        (150, 60),
+        (199, 0),
+        (200, 0),
+        (3, 200),
+    ]
+    for threshold, gate in places:
+        visit.slide("threshold", threshold)
+        visit.slide("gate", gate)
+        assert visit.page.locator("#threshold-value").inner_text() == f"{steps[threshold]:.3f}"
+        for name in names:
+            drawn = mask(server, tiles[f"{name}.png"], steps[threshold], steps[gate])
+            assert visit.rle(name) == rle.encode(drawn[None])[0], (name, threshold, gate)
+            seen.add(visit.rle(name))
+    assert len(seen) > 6
+    visit.page.get_by_role("button", name="Reset").click()
+    assert visit.page.locator("#threshold-value").inner_text() == "0.550"
+    assert visit.page.locator("#gate-value").inner_text() == "0.450"
+    assert len(visit.asked) == asked
+
+
+def test_everything_can_be_done_by_keyboard(visit: Visit) -> None:
+    press = visit.page.keyboard.press
+    focused = "document.activeElement.id || document.activeElement.textContent"
+    stops = []
+    for _ in range(3):
+        press("Tab")
+        stops.append(visit.page.evaluate(focused))
+    assert stops == ["API for programs", "files", "example"]
+    press("Enter")
+    visit.cards(3)
+    for stop in ("save-masks", "save-csv", "clear", "threshold"):
+        press("Tab")
+        assert visit.page.evaluate(focused) == stop
+    before = visit.rle("synthetic-00011")
+    press("ArrowLeft")
+    press("ArrowLeft")
+    assert visit.page.locator("#threshold-value").inner_text() == "0.540"
+    assert visit.page.locator("#threshold").get_attribute("aria-valuetext") == "0.540"
+    visit.page.wait_for_function(
+        "before => [...document.querySelectorAll('textarea')][1].value !== before", arg=before
+    )
+    press("Tab")
+    press("Home")
+    assert visit.page.locator("#gate-value").inner_text() == "0.000"
+
+
+def test_the_run_length_mask_can_be_copied(visit: Visit) -> None:
+    visit.page.get_by_role("button", name="Try three examples").click()
+    visit.cards(3)
+    visit.card("synthetic-00011").get_by_role("button", name="Copy").click()
+    playwright.expect(visit.card("synthetic-00011").locator("button")).to_have_text("Copied")
+    copied = visit.page.evaluate("navigator.clipboard.readText()")
+    assert copied == visit.rle("synthetic-00011")
+    assert len(copied) > 100
+
+
+def test_bad_files_and_odd_names_are_told_beside_the_good(
+    visit: Visit, tiles: dict[str, bytes]
+) -> None:
+    good = tiles["synthetic-00001.png"]
+    visit.drop(
+        {"broken.png": good[:1000], "<b>bold</b>.png": b"text", "large.png": bytes(2**20 + 1)}
+    )
+    visit.cards(3)
+    visit.drop({HTML_NAME: good, '"quoted", twice.PNG': good})
+    visit.cards(5)
+    reasons = {name: visit.card(name).inner_text() for name in ("broken", "<b>bold</b>", "large")}
+    assert "truncated" in reasons["broken"]
+    assert "not a PNG" in reasons["<b>bold</b>"]
+    assert "more than 1048576 bytes" in reasons["large"]
+    assert visit.rle(HTML_NAME.removesuffix(".png"))
+    assert visit.page.locator("main img, main b").count() == 0
+    status = visit.page.get_by_role("status").inner_text()
+    assert status == "5 of 5 looked at: 2 with salt, 3 could not be read."
+    rows = list(csv.reader(io.StringIO(visit.saved("RLE (.csv)").decode())))
+    assert [row[0] for row in rows] == ["id", '"quoted", twice', HTML_NAME.removesuffix(".png")]
+    names = zipfile.ZipFile(io.BytesIO(visit.saved("Masks (.zip)"))).namelist()
+    assert names == ["_img src=x onerror=alert(1)_.png", "_quoted_, twice.png"]
+
+
+def test_fifty_files_are_answered_and_saved(visit: Visit, tiles: dict[str, bytes]) -> None:
+    files = {f"{i:02}.png": list(tiles.values())[i % 24] for i in range(50)}
+    visit.drop(files)
+    visit.cards(50)
+    visit.page.set_input_files(
+        "#files", [{"name": "00.png", "mimeType": "image/png", "buffer": files["01.png"]}]
+    )
+    visit.cards(51)
+    assert visit.predictions == 8
+    rows = dict(csv.reader(io.StringIO(visit.saved("RLE (.csv)").decode())))
+    assert rows.pop("id") == "rle_mask"
+    assert list(rows) == sorted([f"{i:02}" for i in range(50)] + ["00 (2)"])
+    assert rows["00 (2)"] == rows["01"] != rows["00"]
+    with zipfile.ZipFile(io.BytesIO(visit.saved("Masks (.zip)"))) as archive:
+        assert archive.testzip() is None
+        masks = {name: png.decode_mask(archive.read(name)) for name in archive.namelist()}
+    assert {f"{name}.png" for name in rows} == masks.keys()
+    for name, text in rows.items():
+        assert rle.encode(masks[f"{name}.png"][None])[0] == text
+    visit.page.get_by_role("button", name="Clear").click()
+    visit.cards(0)
+    assert visit.page.locator("#controls").is_hidden()
+
+
+def test_what_is_cleared_while_it_is_looked_at_does_not_come_back(
+    visit: Visit, tiles: dict[str, bytes]
+) -> None:
+    visit.drop({"first.png": tiles["synthetic-00001.png"]})
+    visit.cards(1)
+    visit.drop({f"{i}.png": data for i, data in enumerate(tiles.values())})
+    visit.page.get_by_role("button", name="Clear").click()
+    visit.drop({"last.png": tiles["synthetic-00001.png"]})
+    playwright.expect(visit.card("last")).to_have_count(1)
+    visit.page.wait_for_timeout(300)
+    visit.cards(1)
+    status = visit.page.get_by_role("status").inner_text()
+    assert status == "1 of 1 looked at: 1 with salt."
+
+
+def test_a_busy_server_is_asked_again(visit: Visit) -> None:
+    refusals = iter([503, 503])
+
+    def answer(route: Any) -> None:
+        status = next(refusals, None)
+        if status is None:
+            route.continue_()
+        else:
+            route.fulfill(status=status, headers={"Retry-After": "1"}, json={"detail": "full"})
+
+    visit.page.route("**/v1/predict*", answer)
+    visit.page.get_by_role("button", name="Try three examples").click()
+    visit.cards(3)
+    assert visit.page.locator(".refused").count() == 0
+    assert [error.partition(":")[0] for error in visit.errors] == ["Failed to load resource"] * 2
+    visit.errors.clear()  # browsers log every such status themselves
+
+
+def test_a_server_that_has_gone_is_told(visit: Visit) -> None:
+    visit.page.route("**/v1/predict*", lambda route: route.abort())
+    visit.page.get_by_role("button", name="Try three examples").click()
+    visit.cards(3)
+    refused = visit.page.locator(".refused p")
+    assert refused.all_inner_texts() == ["the server cannot be reached"] * 3
+    visit.errors.clear()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"viewport": {"width": width, "height": 700}, "color_scheme": scheme}
+        for width, scheme in [(320, "light"), (390, "dark"), (768, "light"), (1400, "dark")]
+    ],
+    indirect=True,
+    ids=lambda settings: f"{settings['viewport']['width']}",
+)
+def test_nothing_is_wider_than_the_window(visit: Visit, settings: dict[str, Any]) -> None:
+    visit.drop({f"{'long-name' * 20}.png": b"no"})
+    visit.page.get_by_role("button", name="Try three examples").click()
+    visit.cards(4)
+    visit.page.get_by_text("The model", exact=True).click()
+    width = settings["viewport"]["width"]
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+    boxes = (
+        visit.card("synthetic-00001")
+        .locator("canvas")
+        .evaluate_all("all => all.map((one) => one.getBoundingClientRect().toJSON())")
+    )
+    assert all(box["width"] == pytest.approx(box["height"]) for box in boxes)
+    assert min(box["width"] for box in boxes) >= 100
+    rows = len({box["top"] for box in boxes})
+    assert rows == (2 if width < 500 else 1)
+    text, behind = visit.page.evaluate(
+        "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
+    )
+    dark = settings["color_scheme"] == "dark"
+    assert (_light(text) > _light(behind)) == dark
+
+
+@pytest.mark.parametrize(
+    "settings", [{"viewport": {"width": 360, "height": 700}}, {}], indirect=True, ids=str
+)
+def test_the_api_is_described_without_network(visit: Visit, server: Running) -> None:
+    visit.page.get_by_role("link", name="API for programs").click()
+    heading = visit.page.get_by_role("heading", name="POST /v1/predict")
+    playwright.expect(heading).to_be_visible()
+    text = visit.page.locator("main").inner_text()
+    for words in (
+        "GET /v1/model",
+        "probabilities",
+        "precision is 0.005",
+        "Retry-After",
+        "TileAnswer",
+    ):
+        assert words in text
+    overhang = "document.documentElement.scrollWidth - innerWidth"
+    assert visit.page.evaluate(overhang) <= 0
+    visit.page.get_by_role("link", name="Predictions").first.click()
+    assert visit.page.url == f"{server.url}/docs#Predictions"
+
+
+def _light(colour: str) -> int:
+    return sum(map(int, re.findall(r"\d+", colour)[:3]))
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

@@ -1,0 +1,180 @@
+"""What only shows on the wire: slow, chunked, oversized and odd requests, and every header."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from salt_serve.api import PAGES, STATIC
+from salt_serve.limits import Limits
+from salt_serve.predictor import Predictor
+from salt_serve.security import HEADERS
+from tests import pngs
+from tests.serve.running import Running, logged, running, until
+
+HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+SMALL = Limits(file_bytes=1000, request_bytes=2000, held_bytes=100_000, body_s=0.3)
+
+
+@pytest.fixture(scope="module")
+def small(predictor: Predictor) -> Iterator[Running]:
+    with running(predictor, SMALL) as it:
+        yield it
+
+
+def talk(server: Running, *pieces: bytes) -> tuple[int, dict[str, str], str]:
+    """Send bytes, read until the server closes: status, headers and body of its answer."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        for piece in pieces:
+            connection.sendall(piece)
+        return answer(read_all(connection))
+
+
+def read_all(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def answer(raw: bytes) -> tuple[int, dict[str, str], str]:
+    head, _, body = raw.decode().partition("\r\n\r\n")
+    first, *lines = head.split("\r\n")
+    return int(first.split()[1]), dict(line.lower().split(": ", 1) for line in lines), body
+
+
+def test_a_body_that_never_ends_is_given_up(small: Running) -> None:
+    status, headers, body = talk(small, HEAD + b"Content-Length: 50\r\n\r\n--b\r\n")
+    assert status == 408
+    assert headers["connection"] == "close"
+    assert json.loads(body) == {"detail": "the body did not arrive within 0.3 s"}
+    assert small.service.budget.held == 0
+
+
+def test_a_body_that_announces_too_much_is_refused_after_it_was_written(small: Running) -> None:
+    """A client that writes all before it reads must find an answer, not a broken connection."""
+    head = HEAD + b"Connection: close\r\nContent-Length: 5000\r\n\r\n"
+    status, _, body = talk(small, head + bytes(5000))
+    assert status == 413
+    assert "more than 2000 bytes" in json.loads(body)["detail"]
+
+
+def test_a_client_that_waits_for_leave_need_not_send_the_body(small: Running) -> None:
+    status, _, _ = talk(small, HEAD + b"Expect: 100-continue\r\nContent-Length: 500000000\r\n\r\n")
+    assert status == 413
+
+
+def test_a_chunked_body_is_cut_off_at_the_limit(small: Running) -> None:
+    chunk = b"400\r\n" + bytes(1024) + b"\r\n"
+    head = HEAD.replace(b"=b\r\n", b"=b\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n")
+    start = b"400\r\n" + b"--b\r\nContent-Disposition: form-data; name=files\r\n\r\n".ljust(1024)
+    status, _, body = talk(small, head + b"\r\n" + start + b"\r\n" + chunk * 5 + b"0\r\n\r\n")
+    assert status == 413
+    assert "more than 2000 bytes" in json.loads(body)["detail"]
+
+
+def test_a_client_that_leaves_in_the_middle_is_no_error(small: Running) -> None:
+    with logged() as log:
+        with socket.create_connection(("127.0.0.1", small.port), timeout=20) as connection:
+            connection.sendall(HEAD + b"Content-Length: 500\r\n\r\n--b\r\n")
+        until(lambda: 'status="499"' in small.client.get("/metrics").text)
+    assert small.service.budget.held == 0
+    assert not log.getvalue()
+
+
+def test_what_is_no_http_is_refused(small: Running) -> None:
+    status, _, _ = talk(small, b"\x16\x03\x01 hello\r\n\r\n")
+    assert status == 400
+    assert small.client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 200),
+        ("HEAD", "/", 200),
+        ("GET", "/docs", 200),
+        ("GET", "/static/main.js", 200),
+        ("GET", "/static/examples/synthetic-00001.png", 200),
+        ("GET", "/static/../api.py", 404),
+        ("GET", "/static/%2e%2e/api.py", 404),
+        ("GET", "/openapi.json", 200),
+        ("GET", "/v1/model", 200),
+        ("GET", "/metrics", 200),
+        ("GET", "/redoc", 404),
+        ("GET", "/nothing", 404),
+        ("GET", "/v1/predict", 405),
+        ("POST", "/", 405),
+        ("POST", "/v1/predict", 415),
+    ],
+)
+def test_every_answer_has_the_security_headers(
+    server: Running, method: str, path: str, status: int
+) -> None:
+    response = server.client.request(method, path)
+    assert response.status_code == status
+    assert {name: response.headers.get(name) for name in HEADERS} == HEADERS
+    assert "server" not in response.headers
+    cached = "no-cache" if "etag" in response.headers else "no-store"
+    assert response.headers["cache-control"] == cached
+    if status >= 400:
+        assert response.json().keys() == {"detail"}
+    if status == 405:
+        assert response.headers["allow"]
+
+
+def test_a_fault_of_the_server_says_nothing_of_its_inside(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(predictor) as server:
+        monkeypatch.setattr(server.service, "model", lambda: 1 / 0)
+        response = server.client.get("/v1/model")
+    assert response.status_code == 500
+    assert response.json() == {"detail": "the server failed; its log says why"}
+    assert response.headers["content-security-policy"] == HEADERS["Content-Security-Policy"]
+
+
+def test_the_policy_allows_nothing_inline() -> None:
+    policy = HEADERS["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+
+
+@pytest.mark.parametrize("name", PAGES.values())
+def test_pages_have_nothing_inline_and_nothing_from_elsewhere(name: str) -> None:
+    text = (STATIC / name).read_text()
+    assert not re.search(r"\son[a-z]+\s*=|\sstyle\s*=|<style", text)
+    assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", text))
+    assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", text)
+    for address in re.findall(r"""(?:src|href)=["'](static/[^"']+)""", text):
+        assert (STATIC.parent / address).is_file()
+
+
+def test_scripts_never_make_html_of_text() -> None:
+    scripts = list(STATIC.glob("*.js"))
+    assert len(scripts) >= 5
+    for script in scripts:
+        words = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|https?://"
+        assert not re.search(words, script.read_text()), script.name
+
+
+def test_examples_are_those_of_the_repository(tiles: dict[str, bytes]) -> None:
+    shipped = list((STATIC / "examples").glob("*.png"))
+    assert len(shipped) == 3
+    assert all(path.read_bytes() == tiles[path.name] for path in shipped)
+
+
+def test_the_description_names_all_addresses(server: Running) -> None:
+    paths = server.client.get("/openapi.json").json()["paths"]
+    assert paths.keys() == {"/v1/predict", "/v1/model", "/healthz", "/readyz", "/metrics"}
+    predict = paths["/v1/predict"]["post"]
+    assert {"200", "408", "413", "415", "422", "500", "503"} <= predict["responses"].keys()
+    assert "to 0.005" in predict["parameters"][0]["description"]
+
+
+def test_one_connection_serves_again_after_a_refusal(server: Running) -> None:
+    for _ in range(3):
+        assert server.predict([("x.png", b"bad")]).status_code == 415
+        assert server.predict([("x.png", pngs.good_tile())]).status_code == 200
