@@ -135,14 +135,17 @@ def replace_folder(partial: Path, target: Path) -> None:
     """Put a folder under its final name; one that is there goes away, and for the blink of an eye
     there is none. Raises OSError.
     """
-    if not target.exists():
-        partial.rename(target)
-        return
     old = partial.with_suffix(".old")
-    discard(old)
-    target.rename(old)
-    partial.rename(target)
-    discard(old)
+    if target.exists():
+        discard(old)
+        target.rename(old)
+    try:
+        partial.rename(target)
+    except BaseException:
+        if old.exists():
+            old.rename(target)
+        raise
+    discard(old)  # also that of a run that was killed between the two
 
 
 def discard(path: Path) -> None:

@@ -106,8 +106,8 @@ def _options(model: SaltModel) -> str:
 def _digest(ids: Iterable[str]) -> str:
     digest = hashlib.sha256()
     for name in ids:
-        # A file's name cannot hold a slash, so no two lists give the same bytes.
-        digest.update(f"{name}/".encode(errors="surrogatepass"))
+        encoded = name.encode(errors="surrogatepass")
+        digest.update(b"%d:%b" % (len(encoded), encoded))  # no two lists give the same bytes
     return digest.hexdigest()
 
 

@@ -39,6 +39,9 @@ class TileFolder(TileSource):
         check_id(tile)
         return read_file(tile.path)
 
+    def folders(self) -> set[Path]:
+        return {Path(name) for name in {tile.path.rpartition("/")[0] for tile in self.tiles}}
+
     def stamp(self, tile: Tile) -> str:
         return stamp_file(tile.path)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from salt_infer import place, scoring
 from salt_infer.errors import BadTilesError
-from salt_infer.files import real, write_whole
+from salt_infer.files import check_writable, real, write_whole
 from salt_infer.fingerprint import Fingerprint
 from salt_infer.journal import Journal, path_beside
 from salt_infer.labels import Labels
@@ -89,6 +89,8 @@ def run(job: Job, watcher: Watcher) -> RunReport:
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_tiles(job.images))
         outputs.check_names(source.tiles)
+        for folder in source.folders():  # a list, or a link, may lead to tiles anywhere
+            outputs.check_apart_from(folder)
         labels = stack.enter_context(Labels(job.labels)) if job.labels else None
         if labels:
             labels.check([tile.id for tile in source.tiles])
@@ -177,5 +179,6 @@ def _write(report: RunReport, done: Journal, job: Job) -> None:
         return
     path = str(real(job.report))
     allowed = job.overwrite or path in done.published
+    check_writable(job.report, allowed)
     done.publishing([path])  # a resumed run, or the same with its score, may replace it
     write_whole(job.report, report.to_json().encode(), allowed)

@@ -96,6 +96,7 @@ class Journal(AbstractContextManager["Journal"]):
         self.path, self.published = path, frozenset[str]()
         self._offsets = array.array("q", [_ABSENT]) * groups
         self._end, self._synced, self._removed = 0, time.monotonic(), False
+        self._holds_work = False  # a group or a note, also of what has to be run again
         self._file = _locked(path)
         try:
             found = self._begun(restart)
@@ -143,6 +144,7 @@ class Journal(AbstractContextManager["Journal"]):
         at = self._end
         self._write(group.number, *group.pack())
         self._offsets[group.number] = at
+        self._holds_work = True
         if time.monotonic() - self._synced >= SYNC_S:
             self._sync()
 
@@ -156,6 +158,7 @@ class Journal(AbstractContextManager["Journal"]):
         self._write(_PUBLISHING, json.dumps(paths).encode(), b"")
         self._sync()
         self.published |= frozenset(paths)
+        self._holds_work = True
 
     def remove(self) -> None:
         """The outputs are in place."""
@@ -165,7 +168,7 @@ class Journal(AbstractContextManager["Journal"]):
             sync_folder(self.path.parent)
 
     def __exit__(self, *exception: object) -> None:
-        if not self._removed and not len(self):
+        if not self._removed and not self._holds_work:
             self.remove()
         with contextlib.suppress(OSError):  # the error under way says more
             os.fdatasync(self._file)
@@ -210,6 +213,7 @@ class Journal(AbstractContextManager["Journal"]):
     def _scan(self) -> None:
         """Find the groups; cut off what is torn, so that frames can follow it."""
         while frame := self._frame(self._end):
+            self._holds_work = True
             if frame.number == _PUBLISHING:
                 self.published |= frozenset(self._json(frame, list))
             elif 0 <= frame.number < len(self._offsets):

@@ -50,8 +50,12 @@ class TileList(TileSource):
         check_id(tile)
         return read_file(tile.path)
 
+    def folders(self) -> set[Path]:
+        return {Path(name) for name in {tile.path.rpartition("/")[0] for tile in self.tiles}}
+
     def stamp(self, tile: Tile) -> str:
-        return stamp_file(tile.path)
+        # The list may name another file next time.
+        return f"{os.path.realpath(tile.path)} {stamp_file(tile.path)}"
 
 
 def _tile(folder: Path, entry: _Entry) -> Tile:

@@ -117,7 +117,7 @@ class Outputs:
 
     def check_names(self, tiles: Sequence[Tile]) -> None:
         """Raise UsageError where a tile's id cannot be the name of a file in a folder."""
-        if not any(output.is_folder for output in self._all):
+        if not self._folders:
             return
         for tile in tiles:
             if tile.id.isprintable() and not _is_safe(tile.id):
@@ -146,7 +146,7 @@ class Outputs:
             for output in self._all:
                 self._check(output)
             digest = _sha256(self._partial(self._table))
-            note(self.paths)
+            note({str(files.real(output.path)) for output in self._all})
             for output in self._all:
                 output.put_in_place(self._partial(output))
         except OSError as error:
@@ -167,12 +167,20 @@ class Outputs:
     def _may_replace(self, path: Path) -> bool:
         return self._overwrite or str(files.real(path)) in self._mine
 
+    def check_apart_from(self, other: Path) -> None:
+        """Raise UsageError where a folder to write and another path lie in each other."""
+        for folder in self._folders:
+            if folder is not other and _overlap(files.real(folder), files.real(other)):
+                raise UsageError(f"{folder} and {other} lie in each other; keep them apart")
+
+    @property
+    def _folders(self) -> list[Path]:
+        return [output.path for output in self._all if output.is_folder]
+
     def _check_apart(self) -> None:
         """A folder is replaced as a whole, and tiles are looked for in all of theirs."""
-        for folder in (output.path for output in self._all if output.is_folder):
-            for other in [*self._paths, *self._inputs]:
-                if other is not folder and _overlap(files.real(folder), files.real(other)):
-                    raise UsageError(f"{folder} and {other} lie in each other; keep them apart")
+        for other in [*self._paths, *self._inputs]:
+            self.check_apart_from(other)
 
     def _partial(self, output: _Output) -> Path:
         # The same after a kill, so that it is found again; another for runs of other submissions,

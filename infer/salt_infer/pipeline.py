@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from salt_infer import confidence, png, rle
 from salt_infer.clock import StageClock
-from salt_infer.errors import TileError
+from salt_infer.errors import ModelError, TileError
 from salt_infer.interruption import Check, never
 from salt_infer.model import Decided, SaltModel
 from salt_infer.session import BatchResult, Cancel
@@ -129,7 +129,7 @@ def masks_of(
     cancel = Cancel()
 
     def decode(group: _Group) -> _Decoded:
-        return _decode(source, group)
+        return _decode(source, group, cancel)
 
     def run(decoded: _Decoded) -> _Ran:
         if not decoded.ids:
@@ -223,12 +223,14 @@ def _groups(
         yield _Timed(group, time.perf_counter())
 
 
-def _decode(source: TileSource, group: _Group) -> _Decoded:
+def _decode(source: TileSource, group: _Group, cancel: Cancel) -> _Decoded:
     ids: list[str] = []
     bad: list[BadTile] = []
     stamps: list[str] = []
     tiles = np.empty((len(group.tiles), *rle.TILE_SHAPE), dtype=np.uint8)
     for tile in group.tiles:
+        if cancel.cancelled:  # else a slow source would keep the program from ending
+            raise ModelError("the run was given up")
         # Before it is read: of a tile that changes meanwhile, the stamp is then the old one.
         stamps.append(source.stamp(tile))
         try:

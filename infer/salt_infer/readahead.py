@@ -31,10 +31,19 @@ class ReadAhead(TileSource):
     def read(self, tile: Tile) -> bytes:
         first = self._position[tile.id]
         with self._lock:
+            if len(self._waiting) >= MAX_WAITING:
+                self._drop_before(first)
             for position in range(first, min(first + 1 + AHEAD, len(self.tiles))):
                 self._fetch(position)
             future = self._waiting.pop(first, None)
         return future.result() if future else self._source.read(tile)
+
+    def _drop_before(self, first: int) -> None:
+        """Give up what nobody came for: a resumed run leaves tiles out. Who comes after all reads
+        the tile anew.
+        """
+        for position in [at for at, each in self._waiting.items() if at < first and each.done()]:
+            del self._waiting[position]
 
     def stamp(self, tile: Tile) -> str:
         return self._source.stamp(tile)

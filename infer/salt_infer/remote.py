@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import PurePosixPath
@@ -17,6 +18,9 @@ from salt_infer.png import MAX_FILE_BYTES
 from salt_infer.readahead import ReadAhead
 from salt_infer.source import Tile, TileSource, check_id, is_hidden, is_tile_name, sorted_unique
 
+# What storages say of a file that is another once the file was changed.
+_CHANGING = ("size", "ETag", "etag", "md5Hash", "LastModified", "mtime", "created")
+_QUERY = re.compile(r"(?<=[^\s?])\?[^\s'\")]*")
 _INSTALL = "pip install 'salt-toolkit[cloud]'"
 
 
@@ -57,24 +61,27 @@ class TileBucket(TileSource):
         # where a tile ends.
         self._options = {"block_size": 0} if url.is_http else {}
         system.invalidate_cache()
+        self._stamps: dict[str, str] = {}  # by path
         self.tiles = sorted_unique(self._listed(root), url)
 
     def _listed(self, root: str) -> Iterator[Tile]:
         """Folder by folder: fsspec's own recursion leaves out a folder that cannot be listed."""
         waiting, seen = [root], {root.rstrip("/")}
         while waiting:
-            for name, is_folder in self._entries(waiting.pop()):
+            for name, is_folder, stamp in self._entries(waiting.pop()):
                 place = PurePosixPath(unquote(name) if self._url.is_http else name)
                 if is_folder and not is_hidden(place.name) and name.rstrip("/") not in seen:
                     seen.add(name.rstrip("/"))
                     waiting.append(name)
                 elif not is_folder and is_tile_name(PurePosixPath(place.name)):
-                    yield Tile(place.stem, self._system.unstrip_protocol(name))
+                    path = self._system.unstrip_protocol(name)
+                    self._stamps[path] = stamp
+                    yield Tile(place.stem, path)
             if len(seen) > MAX_FOLDERS:
                 raise InputError(f"{self._url} holds more than {MAX_FOLDERS} folders")
 
-    def _entries(self, folder: str) -> Iterator[tuple[str, bool]]:
-        """Full name of what is in a folder, and whether it is one."""
+    def _entries(self, folder: str) -> Iterator[tuple[str, bool, str]]:
+        """Full name of what is in a folder, whether it is one, and what changes with it."""
         try:
             found = self._system.ls(folder, detail=True)
         except Exception as error:  # each kind of storage has its own
@@ -82,7 +89,12 @@ class TileBucket(TileSource):
         for entry in found:
             name = str(entry["name"])
             if not (self._url.is_http and "/../" in name):  # a page may link anywhere
-                yield name, entry["type"] == "directory"
+                told = (str(entry[key]) for key in _CHANGING if entry.get(key) is not None)
+                yield name, entry["type"] == "directory", " ".join(told)
+
+    def stamp(self, tile: Tile) -> str:
+        """What the storage said when it was listed: nothing, of most web servers."""
+        return self._stamps[tile.path]
 
     def read(self, tile: Tile) -> bytes:
         check_id(tile)
@@ -151,4 +163,5 @@ def _read(file: BinaryFile, size: int) -> bytes:
 
 
 def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {one_line(error)}"
+    """Without what follows ``?`` in URLs: signatures of download links."""
+    return _QUERY.sub("", f"{type(error).__name__}: {one_line(error)}")

@@ -70,12 +70,14 @@ class Run:
         A group is run again if one of its tiles was changed since, since an unbroken run would
         give the rows of the file as it is now; and, if asked for, if one could not be read.
         """
+        # A run that stops at a bad tile is run again once that was mended.
+        again = retry_bad or self._plan.on_error == "stop"
         tiles = changed = 0
         done, options = self.journal.done(), self._plan.options
         with interruption.put_off() as check:
             for number, stamp in pipeline.stamps_of(self._source, done, options, check):
                 group = self.journal[number]
-                if group.stamp != stamp or (retry_bad and group.bad):
+                if group.stamp != stamp or (group.bad and again):
                     self.journal.forget(number)
                     changed += group.tiles
                 else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from salt_infer.errors import InputError, TileError
@@ -49,6 +49,10 @@ class TileSource(AbstractContextManager["TileSource"]):
         A source that cannot tell gives the empty string: its tiles count as never changed.
         """
         return ""
+
+    def folders(self) -> set[Path]:
+        """Those that the tiles' files lie in; none of a zip or bucket."""
+        return set()
 
     def close(self) -> None:
         """Give back what is open."""

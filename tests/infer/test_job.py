@@ -13,11 +13,20 @@ import numpy as np
 import pytest
 
 from salt_infer import files, png
-from salt_infer.errors import BadTilesError, JournalError, OutputError, OutputExistsError
+from salt_infer.errors import (
+    BadTilesError,
+    JournalError,
+    OutputError,
+    OutputExistsError,
+    TileError,
+    UsageError,
+)
+from salt_infer.folder import TileFolder
 from salt_infer.job import Job, run
+from salt_infer.journal import path_beside
 from salt_infer.labels import read_column, read_rows
 from salt_infer.progress import Watcher
-from salt_infer.tiles import BadTile
+from salt_infer.tiles import BadTile, Tile
 from tests.infer import steady
 
 COUNT, BATCH = 22, 4
@@ -503,3 +512,92 @@ def test_a_folder_that_becomes_read_only_costs_no_tile(job: Job, batches: list[i
 
 def assert_done(code: int) -> None:
     assert code == 0
+
+
+def test_tiles_that_a_list_leads_to_are_not_written_over(job: Job, batches: list[int]) -> None:
+    tiles = job.out.parent.parent / "tiles"
+    listed = tiles.parent / "list.txt"
+    listed.write_text("\n".join(f"tiles/{path.name}" for path in tiles.iterdir()))
+    before = contents(tiles)
+    greedy = dataclasses.replace(job, images=listed, masks=tiles, overwrite=True)
+    with pytest.raises(UsageError, match="lie in each other"):
+        run(greedy, Watcher())
+    assert contents(tiles) == before
+    assert batches == []
+
+
+def test_a_run_that_stops_at_a_bad_tile_asks_again(
+    job: Job, batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file can be unreadable for a while, and look the same before and after."""
+    honest, broken = TileFolder.read, True
+
+    def read(self: TileFolder, tile: Tile) -> bytes:
+        if broken and tile == self.tiles[5]:
+            raise TileError("a network file system in trouble")
+        return honest(self, tile)
+
+    monkeypatch.setattr(TileFolder, "read", read)
+    stops = dataclasses.replace(job, on_error="stop")
+    with pytest.raises(BadTilesError):
+        run(stops, Watcher())
+    broken = False
+    assert run(stops, Watcher()).rows == COUNT
+
+
+def test_an_interrupted_second_try_keeps_what_was_done(
+    job: Job, batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every batch has a bad tile, so all of them are to be run again."""
+    honest, broken = TileFolder.read, True
+
+    def read(self: TileFolder, tile: Tile) -> bytes:
+        if broken and self.tiles.index(tile) % BATCH == 0:
+            raise TileError("away")
+        return honest(self, tile)
+
+    monkeypatch.setattr(TileFolder, "read", read)
+    with pytest.raises(KeyboardInterrupt):
+        run(job, Listener(3 * BATCH, interrupt))
+    journal = path_beside(job.out)
+    size = journal.stat().st_size
+
+    class Impatient(Watcher):
+        def started(self, tiles: int, done: int = 0) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(dataclasses.replace(job, retry_bad=True), Impatient())
+    assert journal.stat().st_size >= size
+    broken = False
+    assert run(dataclasses.replace(job, retry_bad=True), Watcher()).rows == COUNT
+
+
+def test_a_report_that_appears_meanwhile_is_not_replaced(job: Job, batches: list[int]) -> None:
+    report = job.out.with_name("r.json")
+    listener = Listener(BATCH, lambda: report.write_text("mine") and None)
+    with pytest.raises(OutputExistsError):
+        run(dataclasses.replace(job, report=report), listener)
+    assert report.read_text() == "mine"
+
+
+def test_a_list_that_names_other_files_is_another_input(job: Job, batches: list[int]) -> None:
+    """The same ids, sizes and times."""
+    tiles = sorted((job.out.parent.parent / "tiles").iterdir())
+    listed = job.out.parent.parent / "list.csv"
+    swapped = [tiles[1], tiles[0], *tiles[2:]]
+
+    def write(paths: list[Path]) -> None:
+        rows = [f"{name.stem},{path}" for name, path in zip(tiles, paths, strict=True)]
+        listed.write_text("\n".join(["id,path", *rows]))
+
+    for path in tiles:
+        os.utime(path, ns=(0, 10**18))
+    write(tiles)
+    listing = dataclasses.replace(job, images=listed)
+    with pytest.raises(KeyboardInterrupt):
+        run(listing, Listener(2 * BATCH, interrupt))
+    write(swapped)
+    listener = Listener()
+    run(listing, listener)
+    assert listener.resumed_with == (BATCH, COUNT, BATCH)

@@ -62,7 +62,7 @@ def test_it_is_noted_before_anything_appears(tmp_path: Path) -> None:
     mine.check()
     mine.publish(rows, lambda paths: seen.append((paths, os.listdir(tmp_path))))
     ((paths, there),) = seen
-    assert paths == {str(tmp_path / name) for name in ("x.csv", "x.npz", "masks", "x.json")}
+    assert paths == {str(tmp_path / name) for name in ("x.csv", "x.npz", "masks")}
     assert all(name.startswith(".") and name.endswith(".partial") for name in there)
 
 

@@ -296,3 +296,11 @@ def test_a_page_that_links_elsewhere(served: Path, tmp_path: Path) -> None:
         done = infer("--images", f"{address}/tiles/", "--out", tmp_path / "x.csv")
     assert (done.returncode, done.stderr) == (0, "")
     assert labels.read_rows(tmp_path / "x.csv").keys() == {"one two", "b"}
+
+
+def test_signatures_of_links_are_not_told() -> None:
+    error = OSError("403, url='http://host/a.zip?sig=SECRET&x=1' (http://host/b.png?sig=SECRET)")
+    told = remote._told(error)
+    assert "SECRET" not in told
+    assert "http://host/a.zip'" in told
+    assert "http://host/b.png)" in told
