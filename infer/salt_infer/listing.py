@@ -51,11 +51,12 @@ class TileList(TileSource):
         return read_file(tile.path)
 
     def folders(self) -> set[Path]:
-        return {Path(name) for name in {tile.path.rpartition("/")[0] for tile in self.tiles}}
+        names = {tile.path.rpartition("/")[0] for tile in self.tiles}
+        return {Path(name) for name in names if "\0" not in name}
 
     def stamp(self, tile: Tile) -> str:
         # The list may name another file next time.
-        return f"{os.path.realpath(tile.path)} {stamp_file(tile.path)}"
+        return f"{Path.cwd() / tile.path} {stamp_file(tile.path)}"
 
 
 def _tile(folder: Path, entry: _Entry) -> Tile:
