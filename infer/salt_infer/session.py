@@ -11,7 +11,7 @@ import numpy.typing as npt
 from salt_infer import placement, usable
 from salt_infer.batch import BatchResult, Cancel, from_outputs, in_parts
 from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES, ModelContract
-from salt_infer.errors import ModelError, ProviderError
+from salt_infer.errors import ModelError, ProviderError, one_line
 from salt_infer.machine import available_cpus, threads_here
 from salt_infer.modelfile import Edge, check_edges, default_model, read_contract, sha256_of
 from salt_infer.placement import Placement
@@ -189,7 +189,7 @@ def _load(path: Path, threads: int, plan: Plan | None) -> onnxruntime.InferenceS
     try:
         return _session(path, options, [(CPU, {})])
     except Exception as error:  # the runtime's own exceptions share no narrower base
-        raise ModelError(f"{path} cannot be loaded by ONNX Runtime ({_squeezed(error)})") from error
+        raise ModelError(f"{path} cannot be loaded by ONNX Runtime ({one_line(error)})") from error
 
 
 def _load_on(path: Path, threads: int, plan: Plan) -> onnxruntime.InferenceSession:
@@ -197,7 +197,7 @@ def _load_on(path: Path, threads: int, plan: Plan) -> onnxruntime.InferenceSessi
     try:
         session = _session(path, _options(threads, plan), list(plan.providers))
     except Exception as error:  # the runtime's own exceptions share no narrower base
-        raise ProviderError(f"{plan.provider} cannot load {path} ({_squeezed(error)})") from error
+        raise ProviderError(f"{plan.provider} cannot load {path} ({one_line(error)})") from error
     seen = tuple(session.get_inputs()[0].shape[:2])
     if plan.shape is not None and seen != plan.shape:
         raise ModelError(f"{path} has batch axes {seen}, expected N and V; export it again")
@@ -243,7 +243,3 @@ def _edges(nodes: Any) -> list[Edge]:
         Edge(node.name, node.type.removeprefix("tensor(").removesuffix(")"), tuple(node.shape))
         for node in nodes
     ]
-
-
-def _squeezed(error: Exception) -> str:
-    return " ".join(str(error).split())
