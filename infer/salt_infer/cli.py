@@ -42,7 +42,8 @@ _PATH = click.Path(path_type=Path)
 )  # fmt: skip
 @click.option(
     "--tta", type=click.Choice(TTA_NAMES),
-    help="Test-time augmentation; default: the model's.",
+    help="Test-time augmentation: no flip, the flip, or the flip for doubtful tiles alone; "
+    "default: the model's.",
 )  # fmt: skip
 @click.option(
     "--threshold", type=console.SHARE, metavar="F",

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import views
+from salt_infer import doubt, views
 from salt_infer.contract import ModelContract
 from salt_infer.errors import InputError
 from salt_infer.opening import Choice, Tell, open_session
@@ -110,7 +110,7 @@ class SaltModel:
             path: file from ``salt-export``; the one that ships for the provider if not given.
             threshold: 0..1, see :class:`Settings`.
             gate: likewise.
-            tta: ``none`` or ``hflip``.
+            tta: ``none``, ``hflip``, or ``doubtful``: the flip for doubtful tiles alone.
             min_area: masks with fewer pixels than this become empty.
             threads: of the runtime; as many as suit the machine if not given.
             provider: what is to run it, by name or with options; ``auto``: the best that is usable.
@@ -134,7 +134,7 @@ class SaltModel:
         session, choice = open_session(
             Path(path) if path else None,
             provider if isinstance(provider, ProviderRequest) else ProviderRequest(provider),
-            lambda contract: (batch_size, views.count(decided(contract).tta)),
+            lambda contract: (batch_size, views.together(decided(contract).tta)),
             threads,
             tell,
         )
@@ -163,9 +163,23 @@ class SaltModel:
             probability[start + found.kept] = found.probability
         return Prediction(masks, probability, salt)
 
-    def run(self, tiles: npt.NDArray[np.uint8], cancel: Cancel | None = None) -> BatchResult:
-        """Run the views of one batch, uint8 [N, 101, 101]; raises ModelError."""
-        return self.session.run(views.make(tiles, self.settings.tta), self.settings.gate, cancel)
+    def run(
+        self,
+        tiles: npt.NDArray[np.uint8],
+        cancel: Cancel | None = None,
+        gate: float | None = None,
+    ) -> BatchResult:
+        """Run the views of one batch, uint8 [N, 101, 101], with the settings' gate or another;
+        raises ModelError.
+        """
+        gate = self.settings.gate if gate is None else gate
+        if self.settings.tta == "doubtful":
+
+            def look(view: npt.NDArray[np.uint8], gate: float) -> BatchResult:
+                return self.session.run(view, gate, cancel)
+
+            return doubt.run(look, tiles, self.settings.threshold, gate)
+        return self.session.run(views.make(tiles, self.settings.tta), gate, cancel)
 
     def decide(self, result: BatchResult) -> Decided:
         """Undo the views, average, compare with the threshold, drop masks that are too small."""

@@ -1,7 +1,8 @@
 """Test-time augmentation: make the views of a tile, undo them, average.
 
 The model file knows nothing of which views there are; it sees [N, V, H, W] and answers for each
-view in its own orientation.
+view in its own orientation. With ``doubtful`` only some tiles get the flipped view, see
+:mod:`salt_infer.doubt`.
 """
 
 from __future__ import annotations
@@ -11,12 +12,17 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-Tta = Literal["none", "hflip"]
+Tta = Literal["none", "hflip", "doubtful"]
 TTA_NAMES: tuple[str, ...] = get_args(Tta)
 
 
 def count(tta: Tta) -> int:
-    """Views a tile: 1 without augmentation, 2 with the horizontal flip."""
+    """Views a tile has at most: 1 without augmentation, 2 with the horizontal flip."""
+    return 1 if tta == "none" else 2
+
+
+def together(tta: Tta) -> int:
+    """Views of a tile that a model is given at once."""
     return 2 if tta == "hflip" else 1
 
 
@@ -24,7 +30,7 @@ def make(tiles: npt.NDArray[np.uint8], tta: Tta) -> npt.NDArray[np.uint8]:
     """uint8 [N, H, W] -> contiguous uint8 [N, V, H, W]; view 0 is the tile itself."""
     stacked = np.empty((len(tiles), count(tta), *tiles.shape[1:]), dtype=tiles.dtype)
     stacked[:, 0] = tiles
-    if tta == "hflip":
+    if count(tta) == 2:
         stacked[:, 1] = tiles[:, :, ::-1]
     return stacked
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import SaltModel, rle, views
+from salt_infer import SaltModel, rle
 from salt_infer.errors import ModelError
 
 
@@ -49,7 +49,7 @@ class Predictor:
         # Tiles without salt are decoded only if someone wants to see how it would look.
         gate = 0.0 if any(query.probabilities for query in queries) else model.settings.gate
         tiles = np.stack([query.tile for query in queries])
-        result = model.session.run(views.make(tiles, model.settings.tta), gate)
+        result = model.run(tiles, gate=gate)
         decided = model.decide(result)
         if not (np.isfinite(decided.salt).all() and np.isfinite(decided.probability).all()):
             raise ModelError(f"{model.session.path} gave a probability that is not a number")
