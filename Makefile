@@ -2,6 +2,7 @@
 # test   lint, types and tests
 # check  lint and types alone
 # bench  the short benchmarks
+# bench-check  run them and compare their ratios with the stored ones
 # test-browser  the web page in Chromium, which it installs on Debian
 # clean  forget what the others installed and wrote
 
@@ -13,7 +14,10 @@ WORKERS := --numprocesses auto --dist loadfile
 PYTEST ?= -m "slow or not slow"
 PACKAGE := setup.cfg pyproject.toml constraints.txt $(wildcard infer/salt_infer/*.py infer/salt_infer/models/*)
 
-.PHONY: demo test test-browser check bench clean
+# Short runs leave the stored results alone.
+export SALT_BENCH_RESULTS ?= $(CURDIR)/benchmarks/fresh
+
+.PHONY: demo test test-browser check bench bench-check clean
 
 demo: $(DEMO)/.installed
 	$(DEMO)/bin/salt-infer --images examples/tiles --out submission.csv \
@@ -34,6 +38,10 @@ test-browser: $(DEV)/.installed
 
 bench: $(DEV)/.installed
 	$(DEV)/bin/python benchmarks/rle.py
+	$(DEV)/bin/python benchmarks/training.py --short
+
+bench-check: $(DEV)/.installed
+	$(DEV)/bin/python benchmarks/check.py
 
 # The user's way: a wheel, without torch. build/ would put files that are gone into it.
 $(DEMO)/.installed: $(PACKAGE)
@@ -50,4 +58,4 @@ $(DEV)/.installed: setup.cfg pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(DEMO) $(DEV) build dist submission.csv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(DEMO) $(DEV) benchmarks/fresh build dist submission.csv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -14,11 +14,12 @@ from typing import Any
 
 import click
 import numpy as np
+import ratios
 import record
 
 from salt_export import samples
 from salt_export.job import Job, export
-from salt_infer import SaltModel, metric
+from salt_infer import SaltModel, machine, metric
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "fp32 dense": {"gated": False},
@@ -88,7 +89,7 @@ def table(measured: dict[str, dict[str, Any]]) -> list[str]:
     base = measured[REFERENCE]["tiles_per_s"]
     for name, found in measured.items():
         low, high = found["interval"]
-        ratio = statistics.median(a / b for a, b in zip(found["tiles_per_s"], base, strict=True))
+        ratio = ratios.paired(found["tiles_per_s"], base).median
         rows.append(
             f"| {name} | {found['bytes'] / 1e6:.1f} | {statistics.median(found['tiles_per_s']):.1f}"
             f" | {ratio:.2f}x | {found['score']:.4f} | {found['difference']:+.4f} "
@@ -110,8 +111,12 @@ def main(checkpoint: Path, images: Path, labels: Path, calibrate: Path, rounds: 
     with tempfile.TemporaryDirectory() as name:
         paths = files(checkpoint, images, labels, calibrate, Path(name))
         measured = measure(paths, tiles, masks, rounds)
-    lines = table(measured)
-    record.save("precision", {"tiles": len(tiles), "table": lines, "files": measured})
+        lines = table(measured)
+        result = {"tiles": len(tiles), "table": lines, "files": measured}
+        models = dict(zip(VARIANTS, paths, strict=True))
+        record.save(
+            "precision", result, models=models, threads=machine.threads_here(), repeats=rounds
+        )
     click.echo("\n".join(lines))
 
 

@@ -8,11 +8,12 @@ on where it was. The full network takes a GPU; ``--set`` makes it smaller, and t
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 import click
 import numpy as np
+import record
+import torch
 
 from salt_infer import metric
 from salt_train import checkpoint as checkpoints
@@ -23,8 +24,6 @@ from salt_train.dataset import Dataset
 from salt_train.evaluate import Prediction, default_decision
 from salt_train.job import Job
 from salt_train.loop import LAST, PREDICTIONS, RunOptions
-
-RESULT = Path(__file__).parent / "results" / "recipes.json"
 
 
 def steps(epochs: int, assignments: tuple[str, ...]) -> dict[str, TrainConfig]:
@@ -106,7 +105,7 @@ def main(data: Path, out: Path, epochs: int, assignments: tuple[str, ...]) -> No
     }
     lines = table(measured)
     result = {"epochs": epochs, "set": assignments, "table": lines, "steps": measured}
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    record.save("recipes", result, threads=torch.get_num_threads())
     click.echo("\n".join(lines))
 
 

@@ -5,21 +5,19 @@ Both encode the same masks, in turn, in one process; the result file has every s
 
 from __future__ import annotations
 
-import json
-import platform
 import statistics
-import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+import ratios
+import record
 
 from salt_infer import rle
 from salt_train import synthetic
 
 TILES, REPEATS = 200, 7
-RESULT = Path(__file__).parent / "results" / "rle.json"
 
 
 def loop(masks: np.ndarray) -> list[str]:
@@ -45,28 +43,38 @@ def timed(work: Callable[[np.ndarray], list[str]], masks: np.ndarray) -> float:
     return time.perf_counter() - started
 
 
+def result(loop_s: Sequence[float], encode_s: Sequence[float]) -> dict[str, Any]:
+    """What is stored: seconds for all masks, a sample a round, and what follows from them."""
+    ratio = ratios.paired(loop_s, encode_s)
+    return {
+        "tiles": TILES,
+        "same_strings": True,
+        "ratios": ratios.to_json({"encode to loop": ratio}),
+        "table": [
+            "| way | masks/s | to the loop (least to most of a round) |",
+            "|---|---|---|",
+            f"| the case study's loop | {_rate(loop_s)} | |",
+            f"| `rle.encode` | {_rate(encode_s)} | {ratio} |",
+        ],
+        "loop_s": list(loop_s),
+        "encode_s": list(encode_s),
+    }
+
+
+def _rate(seconds: Sequence[float]) -> str:
+    return f"{TILES / statistics.median(seconds):,.0f}"
+
+
 def main() -> None:
     masks = synthetic.draw(TILES, seed=0).masks
     assert rle.encode(masks) == loop(masks)  # same strings, and both warm
-    samples: dict[str, list[float]] = {"loop_s": [], "encode_s": []}
+    loop_s, encode_s = [], []
     for _ in range(REPEATS):
-        samples["loop_s"].append(timed(loop, masks))
-        samples["encode_s"].append(timed(rle.encode, masks))
-    pairs = zip(samples["loop_s"], samples["encode_s"], strict=True)
-    ratio = statistics.median(a / b for a, b in pairs)
-    result = {
-        "machine": platform.machine(),
-        "python": sys.version.split()[0],
-        "numpy": np.__version__,
-        "tiles": TILES,
-        "same_strings": True,
-        "ratio": ratio,
-        **samples,
-    }
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
-    rate = TILES / statistics.median(samples["encode_s"])
-    print(f"rle.encode: {rate:,.0f} masks/s, {ratio:.1f}x the case study's loop, same strings")
+        loop_s.append(timed(loop, masks))
+        encode_s.append(timed(rle.encode, masks))
+    found = result(loop_s, encode_s)
+    record.save("rle", found, threads=1, repeats=REPEATS)
+    print(*found["table"], sep="\n")
 
 
 if __name__ == "__main__":

@@ -145,6 +145,23 @@ def measure(port: int, bodies: list[bytes], clients: int, seconds: float) -> dic
     }
 
 
+def table(results: list[dict[str, Any]]) -> list[str]:
+    """Markdown: a number of clients a row."""
+    rows = [
+        "| batches of up to | clients | requests/s | p50, ms | p99, ms | tiles a batch | lost "
+        "| memory, MB |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for found in results:
+        before, after = found["memory_mb"]
+        rows.append(
+            f"| {found['batch_size']} | {found['clients']} | {found['requests_per_s']:.1f} "
+            f"| {1000 * found['p50_s']:.1f} | {1000 * found['p99_s']:.1f} "
+            f"| {found['tiles_per_batch']:.1f} | {found['lost']} | {before:.0f} to {after:.0f} |"
+        )
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0, help="for each number of clients")
@@ -158,15 +175,10 @@ def main() -> None:
             for clients in CLIENTS:
                 result = measure(port, bodies, clients, options.seconds)
                 results.append({"batch_size": batch_size, **result})
-                print(
-                    f"batches of up to {batch_size:2}, {clients:2} clients: "
-                    f"{result['requests_per_s']:6.1f} requests/s, "
-                    f"p50 {1000 * result['p50_s']:6.1f} ms, p99 {1000 * result['p99_s']:6.1f} ms, "
-                    f"{result['tiles_per_batch']:4.1f} tiles a batch, lost {result['lost']}, "
-                    f"memory {result['memory_mb'][0]:.0f} -> {result['memory_mb'][1]:.0f} MB"
-                )
+    lines = table(results)
+    print(*lines, sep="\n")
     if options.save:
-        record.save("serve", {"seconds": options.seconds, "results": results})
+        record.save("serve", {"seconds": options.seconds, "table": lines, "results": results})
     if any(result["lost"] or result["wrong"] or not result["answered"] for result in results):
         sys.exit("requests were lost or answered wrongly")
 

@@ -7,18 +7,18 @@ tiles: the work a tile makes does not depend on what it shows.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
-import json
-import os
-import platform
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import ratios
+import record
 import torch
 
 from salt_train import augment, optimizer, recipes, synthetic
@@ -31,7 +31,7 @@ from salt_train.model import SaltNet
 
 RECIPES = ("cpu", "binary-judge")
 TILES, STEPS, ROUNDS = 256, 2, 7
-RESULT = Path(__file__).parent / "results" / "training.json"
+SHORT_ROUNDS = 3
 
 
 def plain_loop(config: TrainConfig, data: Dataset) -> Callable[[np.ndarray], None]:
@@ -66,7 +66,7 @@ def rate(step: Callable[[np.ndarray], object], batches: list[np.ndarray]) -> flo
     return sum(map(len, batches)) / (time.perf_counter() - started)
 
 
-def measure(recipe: str, data: Dataset, out: Path) -> dict[str, object]:
+def measure(recipe: str, data: Dataset, out: Path, rounds: int) -> dict[str, Any]:
     """Both ways in turn, after a step each that is not counted."""
     config = dataclasses.replace(recipes.RECIPES[recipe].config, precision="bf16")
     ways = {"trainer": trainer(config, data, out), "plain": plain_loop(config, data)}
@@ -75,34 +75,44 @@ def measure(recipe: str, data: Dataset, out: Path) -> dict[str, object]:
     for step in ways.values():
         step(batches[0])
     samples: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, step in ways.items():
             samples[name].append(rate(step, batches))
-    pairs = zip(samples["trainer"], samples["plain"], strict=True)
-    ratio = statistics.median(a / b for a, b in pairs)
-    print(
-        f"{recipe}: {statistics.median(samples['trainer']):.1f} tiles/s in bf16, {ratio:.2f}x the "
-        f"plain fp32 loop's {statistics.median(samples['plain']):.1f}"
-    )
-    return {"architecture": config.model.architecture, "ratio": ratio, "tiles_per_s": samples}
+    return {
+        "architecture": config.model.architecture,
+        "batch_size": config.batch_size,
+        "tiles_per_s": samples,
+    }
+
+
+def result(measured: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """What is stored: the samples by recipe, and what follows from them."""
+    found = {
+        recipe: ratios.paired(each["tiles_per_s"]["trainer"], each["tiles_per_s"]["plain"])
+        for recipe, each in measured.items()
+    }
+    rows = [
+        "| recipe | plain fp32 loop, tiles/s | trainer in bf16, tiles/s "
+        "| to the plain loop (least to most of a round) |",
+        "|---|---|---|---|",
+    ]
+    for recipe, each in measured.items():
+        plain, ours = (statistics.median(each["tiles_per_s"][way]) for way in ("plain", "trainer"))
+        rows.append(f"| {recipe} | {plain:.1f} | {ours:.1f} | {found[recipe]} |")
+    names = {f"{recipe}, trainer to plain": ratio for recipe, ratio in found.items()}
+    return {"ratios": ratios.to_json(names), "table": rows, "recipes": measured}
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--short", action="store_true", help=f"{SHORT_ROUNDS} rounds")
+    rounds = SHORT_ROUNDS if parser.parse_args().short else ROUNDS
     data = synthetic.draw(TILES, seed=0)
     with tempfile.TemporaryDirectory() as out:
-        measured = {recipe: measure(recipe, data, Path(out)) for recipe in RECIPES}
-    result = {
-        "machine": platform.machine(),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "cpus": len(os.sched_getaffinity(0)),
-        "threads": torch.get_num_threads(),
-        "python": sys.version.split()[0],
-        "torch": torch.__version__,
-        "batch_size": 32,
-        "recipes": measured,
-    }
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+        measured = {recipe: measure(recipe, data, Path(out), rounds) for recipe in RECIPES}
+    found = result(measured)
+    record.save("training", found, threads=torch.get_num_threads(), repeats=rounds)
+    print(*found["table"], sep="\n")
 
 
 if __name__ == "__main__":

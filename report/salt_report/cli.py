@@ -70,7 +70,7 @@ def data(**request: Any) -> None:
 @click.option(
     "--probabilities", type=_PATH, metavar="FILE.npz",
     help="Probabilities of the tiles, such as salt-train's validation.npz: other thresholds and "
-    "gates are tried.",
+    "gates are tried. salt-infer writes them for all tiles with --gate 0.",
 )  # fmt: skip
 @click.option(
     "--threshold", type=console.SHARE, default=0.5, show_default=True, metavar="F",

@@ -20,6 +20,7 @@ from salt_report.reading import DataSet
 OF_A_KIND = 8  # pictures of a gallery
 OF_BLACK = 2  # of the one that are all alike
 EXTREMES = 4  # tiles at each end of a measure
+CLASS = "coverage_class"
 TWINS = 20  # groups of duplicates in the table
 
 _ENDS = {
@@ -142,10 +143,10 @@ def _charts(found: Exploration) -> dict[str, Markup | None]:
 
 def _galleries(found: Exploration) -> dict[str, Gallery | list[Gallery]]:
     known = found.known
-    first = known.reset_index().groupby("coverage_class")["id"].first()
+    first = known.reset_index().groupby(CLASS)["id"].first()
     return {
         "classes": _gallery(
-            found, "A tile of each class", "Left the tile, right its mask in yellow.", first
+            found, "A tile of each class", "Left the tile, right its mask in yellow.", first, CLASS
         ),
         "kinds": [*_kind_galleries(found)],
         "extremes": [*_extremes(found)],
@@ -157,7 +158,8 @@ def _kind_galleries(found: Exploration) -> Iterator[Gallery]:
         ids = found.known.index[found.known[name]]
         if len(ids):
             chosen = _spread(ids, OF_BLACK if name == "black" else OF_A_KIND)
-            yield _gallery(found, name.capitalize(), f"{len(ids)} tiles: {meaning}.", chosen)
+            title = f"{name.capitalize()} ({len(chosen)} of {len(ids)})"
+            yield _gallery(found, title, f"{meaning[0].upper()}{meaning[1:]}.", chosen)
     if found.twins:
         ids = [name for group in found.twins for name in group.ids[:2]]
         text = "Pairs of tiles with the same pixels."
@@ -193,6 +195,6 @@ def _picture(found: Exploration, index: int, measure: str) -> Picture:
     tile, mask, row = found.data.tiles[index], found.data.masks[index], found.known.iloc[index]
     share = page.percent(row.coverage, 2)
     said = f"{row.salt_px} px of salt, {share}" if row.salt_px else "no salt"
-    note = f"{said}; {measure} {row[measure]:.3g}" if measure else said
+    note = f"{said}; {measure.removeprefix('coverage_')} {row[measure]:.3g}" if measure else said
     source = pictures.picture([pictures.grey(tile), pictures.tinted(tile, mask)])
     return Picture(found.data.ids[index], source, f"the tile, and its mask over it; {said}", note)

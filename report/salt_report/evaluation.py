@@ -159,7 +159,7 @@ def _more(found: Evaluation) -> list[str]:
         lines.append(
             f"probabilities: {swept.score:.4f} at threshold {swept.threshold:.3g}, gate "
             f"{swept.gate:.3g}; best {best:.4f} at {threshold:.2f}, {gate:.2f} (chosen on these "
-            "tiles)"
+            f"tiles{_untried(swept)})"
         )
     if (paired := found.pairs) is not None:
         lines.append(
@@ -168,6 +168,10 @@ def _more(found: Evaluation) -> list[str]:
             f"{paired.ties} the same"
         )
     return lines
+
+
+def _untried(swept: Sweep) -> str:
+    return f"; gates below {swept.lowest_gate:.2f} not in the file" if swept.lowest_gate else ""
 
 
 def _row(counts: Sequence[int]) -> str:

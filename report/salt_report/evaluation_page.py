@@ -29,6 +29,7 @@ _WORST = {
 
 def render(case: Case, found: Evaluation, sources: Sequence[Source], worst: int) -> bytes:
     """The page, UTF-8, with up to ``worst`` pictures a gallery."""
+    other = shown(case.other.path.name) if case.other else ""
     sections = [
         ("score", "Score"),
         ("lost", "Where the points went"),
@@ -36,7 +37,7 @@ def render(case: Case, found: Evaluation, sources: Sequence[Source], worst: int)
         ("border", "At the tiles' border"),
         *([("judge", "The judge")] if found.judge else []),
         *([("sweep", "Threshold and gate")] if found.sweep else []),
-        *([("against", "Against the other submission")] if found.pairs else []),
+        *([("against", f"Against {other}")] if found.pairs else []),
         ("worst", "The worst tiles"),
     ]
     return page.render(
@@ -50,6 +51,7 @@ def render(case: Case, found: Evaluation, sources: Sequence[Source], worst: int)
         judge=found.judge,
         sweep=found.sweep,
         pairs=found.pairs,
+        other=other,
         most_moved=_most_moved(found),
         shown_changes=CHANGES,
         meanings=LOSSES,
@@ -133,7 +135,14 @@ def _picture(case: Case, row: pd.Series) -> Picture:
 
 def _two(case: Case, place: int, row: pd.Series) -> Picture:
     assert case.other is not None
-    note = f"score {row.score:.1f}, the other {row.other:.1f}"
+    salt, ours, theirs = (
+        np.count_nonzero(masks[place])
+        for masks in (case.truth, case.submission.masks, case.other.masks)
+    )
+    note = (
+        f"score {row.score:.1f}, the other {row.other:.1f}; {salt} px of salt, {ours} px "
+        f"predicted, the other {theirs}"
+    )
     tile = [pictures.grey(case.tiles[place])] if case.tiles is not None else []
     overlays = [
         pictures.overlay(case.truth[place], masks[place])

@@ -90,6 +90,7 @@ def check(page: Page) -> None:
         for name in ("src", "href", "xlink:href"):
             assert (attributes.get(name) or "#").startswith(("#", "data:image/png;base64,"))
     assert "url(http" not in page.text
+    assert "&amp;nbsp" not in page.text
     assert all(image.get("alt") for image in page.all("img"))
     assert all(svg.get("aria-label") for svg in page.all("svg"))
     assert all(cell.get("scope") for cell in page.all("th"))
@@ -132,6 +133,8 @@ def test_a_data_set_explored(folder: Path, tmp_path: Path) -> None:
         "split",
     }
     assert len(page.all("svg")) == 8
+    assert "<h3>Vertical (1 of 1)</h3>" in page.text
+    assert "; class 0<" in page.text
     again = tmp_path / "again.html"
     run("data", folder, "--split", folder / "split.csv", "--out", again)
     assert again.read_bytes() == out.read_bytes()
@@ -178,6 +181,25 @@ def test_a_submission_examined(
     ]  # fmt: skip
     assert value["pairs"]["wins"] + value["pairs"]["losses"] + value["pairs"]["ties"] == 60
     assert len(value["sweep"]["grid"]) == 19
+    assert "<h2>Against other.csv</h2>" in page.text
+    assert "are not tried" not in page.text  # the file has probabilities of all tiles
+
+
+def test_the_probabilities_of_a_gated_run(folder: Path, tmp_path: Path) -> None:
+    """Zeros where the gate, .5, stopped a tile: the page says so and leaves lower gates out."""
+    with np.load(folder / "p.npz") as found:
+        arrays = dict(found)
+    arrays["probability"][arrays["salt"] <= 0.5] = 0
+    np.savez_compressed(tmp_path / "p.npz", **arrays)
+    said = run(
+        "evaluate", "--submission", folder / "sub.csv", "--labels", folder / "labels.csv",
+        "--probabilities", tmp_path / "p.npz", "--out", tmp_path / "x.html",
+    )  # fmt: skip
+    page = Page(tmp_path / "x.html")
+    check(page)
+    lowest = arrays["salt"][arrays["salt"] <= 0.5].max()
+    assert f"Gates below {lowest:.2f} are not tried" in page.text
+    assert any(f"gates below {lowest:.2f} not in the file" in line for line in said)
 
 
 def test_the_worst_tiles_are_shown_worst_first(evaluated: tuple[Path, list[str]]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from salt_infer import metric
 from salt_report import sweeps
+from salt_report.errors import ReportError
 from salt_report.probabilities import Probabilities
 from salt_report.reading import DataSet
 
@@ -68,3 +69,45 @@ def test_no_more_than_255_thirds_is_one() -> None:
     (_, block), *_ = Probabilities(values, np.ones(1)).blocks()
     assert (block > np.float32(0.5))[0, 0, :3].tolist() == [False, True, True]
     assert block.max() == 1
+
+
+@pytest.fixture(scope="module")
+def stopped(given: Probabilities) -> Probabilities:
+    """The same, as a run with gate .4 writes them."""
+    kept = np.nan_to_num(given.salt) > 0.4
+    return Probabilities(given.probability * kept[:, None, None].astype("u1"), given.salt)
+
+
+def test_gates_below_that_of_the_run_are_not_tried(
+    drawn: DataSet, given: Probabilities, stopped: Probabilities
+) -> None:
+    whole, found = (sweeps.sweep(drawn.masks, it, 0.5, 0.45) for it in (given, stopped))
+    assert whole.lowest_gate == 0
+    assert 0.3 < found.lowest_gate <= 0.4
+    assert found.grid.columns.min() == found.by_gate.index.min() == 0.4
+    assert found.grid.equals(whole.grid.loc[:, 0.4:])
+    assert found.score == whole.score
+    assert found.best[1] >= 0.4
+
+
+def test_a_gate_below_that_of_the_run_is_refused(drawn: DataSet, stopped: Probabilities) -> None:
+    with pytest.raises(ReportError, match=r"gate 0.2 cannot be tried: .* --gate 0$"):
+        sweeps.sweep(drawn.masks, stopped, 0.5, 0.2)
+
+
+def test_a_gate_above_all_that_are_tried(drawn: DataSet) -> None:
+    """The run's gate was .97, which one tile passed."""
+    salt = np.linspace(0, 0.98, len(drawn.masks))
+    probability = np.zeros((len(salt), 101, 101), np.uint8)
+    probability[-1] = 255
+    found = sweeps.sweep(drawn.masks, Probabilities(probability, salt), 0.5, 0.97)
+    assert found.grid.columns.tolist() == [0.97]
+    assert found.best[1:] == (0.97, found.score)
+
+
+def test_zeros_alone_are_what_the_network_said(drawn: DataSet) -> None:
+    """No tile has a probability, so no gate can have stopped the less likely ones."""
+    nothing = Probabilities(np.zeros((60, 101, 101), np.uint8), np.linspace(0, 1, 60))
+    found = sweeps.sweep(drawn.masks, nothing, 0.5, 0.1)
+    assert found.lowest_gate == 0
+    assert len(found.grid.columns) == len(sweeps.GATES)
