@@ -60,6 +60,19 @@ class Web(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class Stuck(Web):
+    """Does not answer for ``*.stuck.png`` before it is released."""
+
+    asked, released = threading.Event(), threading.Event()
+
+    def do_GET(self) -> None:
+        if self.path.endswith(".stuck.png"):
+            self.asked.set()
+            self.released.wait(120)
+        with contextlib.suppress(OSError):  # who asked has gone
+            super().do_GET()
+
+
 class Bucket(Web):
     """Folders as buckets: of S3's protocol what listing and reading need."""
 

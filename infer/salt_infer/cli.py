@@ -108,11 +108,11 @@ def cli(
     with console.importing():
         from salt_infer.describe import describe as described
         from salt_infer.job import Job, build, run
+        from salt_infer.onnxfile import read_model
         from salt_infer.opening import default_for
-        from salt_infer.session import ModelSession
 
     if describe:
-        click.echo(described(ModelSession(request["model"] or default_for(request["provider"]))))
+        click.echo(described(read_model(request["model"] or default_for(request["provider"]))))
         return
     with Bar("salt-infer", progress) as bar:
         if build_only:

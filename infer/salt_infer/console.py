@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import math
 import signal
 import sys
@@ -43,6 +44,9 @@ progress_option = click.option(
 def run(command: click.Command) -> NoReturn:
     """Run a click command and exit: 0 done, 1 failed, 2 bad usage, 3 bad tiles, 130 Ctrl-C."""
     signal.signal(signal.SIGTERM, _terminate)
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # A file's name may hold what the terminal's encoding does not; stderr is so already.
+        sys.stdout.reconfigure(errors="backslashreplace")
     name = command.name or "salt"
     try:
         code = command.main(prog_name=name, standalone_mode=False)

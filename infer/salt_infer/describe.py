@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from salt_infer.session import Session
+from salt_infer.onnxfile import ModelFile
 
 _INDENT = "  "
 
 
-def describe(model: Session) -> str:
+def describe(model: ModelFile) -> str:
     """All that a file says of itself, without a last line end."""
     contract = model.contract
     kind = "gated" if contract.gated else "dense"

@@ -51,7 +51,8 @@ class Diagnosis:
     @property
     def default(self) -> Outcome | None:
         """What ``--provider auto`` takes; None where nothing can run."""
-        return next((each for each in self.outcomes if each.usable), None)
+        taken = (each for each in self.outcomes if each.usable and not each.refused)
+        return next(taken, None)
 
     @property
     def works(self) -> bool:

@@ -38,9 +38,11 @@ def cli(
 
     cache = EngineCache(engine_cache)
     if prune_cache:
-        gone = cache.prune()
+        gone, left = cache.prune()
         freed = sum(entry.size for entry in gone) / 1e6
         click.echo(f"removed {len(gone)} engines, {freed:.1f} MB, from {cache.root}")
+        for entry in left:
+            click.echo(f"left {entry.folder.name[:12]}: a process is building or loading it")
         return
     if report:
         check_output(report, ".json", (), overwrite)

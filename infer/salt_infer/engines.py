@@ -16,7 +16,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from salt_infer.errors import ProviderError
 from salt_infer.files import write_whole
@@ -24,6 +24,7 @@ from salt_infer.files import write_whole
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ABOUT = "engine.json"  # written last: a folder without it holds no finished engine
 _LOCK = ".lock"
+_GONE = ".gone"  # ending of a folder that is being removed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,12 +142,38 @@ class EngineCache:
         ours = [each for each in self.root.iterdir() if _DIGEST.fullmatch(each.name)]
         return [_entry(folder) for folder in sorted(ours) if folder.is_dir()]
 
-    def prune(self) -> list[Entry]:
-        """Remove all engines; returns what was there."""
-        gone = self.entries()
-        for entry in gone:
-            shutil.rmtree(entry.folder)
-        return gone
+    def prune(self) -> tuple[list[Entry], list[Entry]]:
+        """Remove all engines but those that a process is building or loading.
+
+        Returns:
+            What was removed, and what was left.
+        """
+        gone: list[Entry] = []
+        left: list[Entry] = []
+        for entry in self.entries():
+            (gone if _removed(entry.folder) else left).append(entry)
+        if self.root.is_dir():
+            for rest in self.root.glob(f"*{_GONE}"):  # of a prune that was killed
+                if _DIGEST.fullmatch(rest.stem):
+                    shutil.rmtree(rest, ignore_errors=True)
+        return gone, left
+
+
+def _removed(folder: Path) -> bool:
+    """Remove an engine's folder unless somebody holds it."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(FileNotFoundError):  # one without a lock nobody holds
+            file = stack.enter_context(open(folder / _LOCK, "rb"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        # First out of the way, at once: a process that wants the engine now makes a new folder.
+        away = folder.with_name(folder.name + _GONE)
+        shutil.rmtree(away, ignore_errors=True)
+        folder.rename(away)
+        shutil.rmtree(away)
+    return True
 
 
 def _entry(folder: Path) -> Entry:
@@ -160,9 +187,22 @@ def _entry(folder: Path) -> Entry:
 
 @contextlib.contextmanager
 def _locked(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
-    """Make the folder, for its owner alone, and hold it. Engines are programs: a folder that
-    others may write to is refused.
-    """
+    """Make the folder, for its owner alone, and hold it."""
+    while True:
+        with _lock_file(folder) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                tell("another process is building this TensorRT engine; waiting for it")
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if _is_there(folder / _LOCK, file):
+                yield
+                return
+        # The folder was removed between opening and locking.
+
+
+def _lock_file(folder: Path) -> IO[bytes]:
+    """Engines are programs: a folder that others may write to is refused."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         state = folder.stat()
@@ -171,16 +211,16 @@ def _locked(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
                 f"{folder} may be written by others, and an engine is a program; give another "
                 "--engine-cache"
             )
-        file = open(folder / _LOCK, "wb")  # noqa: SIM115 (closed below, once it is there)
+        return open(folder / _LOCK, "wb")
     except OSError as error:
         raise ProviderError(
             f"the engine cache {folder} cannot be used ({error.strerror or error}); give another "
             "--engine-cache"
         ) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            tell("another process is building this TensorRT engine; waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+
+
+def _is_there(path: Path, file: IO[bytes]) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False

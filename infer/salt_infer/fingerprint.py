@@ -25,8 +25,11 @@ class Fingerprint:
         contract_version: of the file's contract.
         precision: arithmetic of the network.
         provider: what ran it.
-        provider_options: those that were asked for.
+        provider_options: those of the user's that the provider got: none where another was fallen
+            back to.
         runtime: name and version of what the provider belongs to.
+        device: processor or GPU. Another may round differently, and then a run that goes on there
+            would not give an unbroken one's bytes.
         threshold, gate, tta, min_area: see :class:`salt_infer.model.Settings`.
         batch_size: groups are cut by it, and a tile's probability may differ in the last bit with
             the batch that it is in.
@@ -43,6 +46,7 @@ class Fingerprint:
     provider: str
     provider_options: str
     runtime: str
+    device: str
     threshold: float
     gate: float
     tta: str
@@ -72,6 +76,7 @@ class Fingerprint:
             provider=model.session.provider,
             provider_options=_options(model),
             runtime=model.session.runtime,
+            device=model.session.device,
             threshold=settings.threshold,
             gate=settings.gate,
             tta=settings.tta,

@@ -23,7 +23,22 @@ from salt_infer.source import (
 MAX_FOLDERS = 100_000  # a link to / must not list the machine
 
 
-class TileFolder(TileSource):
+class TileFiles(TileSource):
+    """Tiles that are files of this machine."""
+
+    def read(self, tile: Tile) -> bytes:
+        check_id(tile)
+        return read_file(tile.path)
+
+    def folders(self) -> set[Path]:
+        names = {tile.path.rpartition("/")[0] for tile in self.tiles}
+        return {Path(name) for name in names if "\0" not in name}  # a list may say anything
+
+    def stamp(self, tile: Tile) -> str:
+        return stamp_file(tile.path)
+
+
+class TileFolder(TileFiles):
     """Tiles in a directory, searched recursively; links to directories are followed once."""
 
     def __init__(self, root: Path) -> None:
@@ -34,16 +49,6 @@ class TileFolder(TileSource):
                 tiles, or two tiles have one id.
         """
         self.tiles = sorted_unique(_walk(root), root)
-
-    def read(self, tile: Tile) -> bytes:
-        check_id(tile)
-        return read_file(tile.path)
-
-    def folders(self) -> set[Path]:
-        return {Path(name) for name in {tile.path.rpartition("/")[0] for tile in self.tiles}}
-
-    def stamp(self, tile: Tile) -> str:
-        return stamp_file(tile.path)
 
 
 def read_file(path: str) -> bytes:

@@ -89,9 +89,10 @@ def run(job: Job, watcher: Watcher) -> RunReport:
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_tiles(job.images))
         outputs.check_names(source.tiles)
-        for folder in source.folders():  # a list, or a link, may lead to tiles anywhere
-            outputs.check_apart_from(folder)
         labels = stack.enter_context(Labels(job.labels)) if job.labels else None
+        # A list, or a link, may lead to tiles and masks anywhere.
+        for folder in source.folders() | (labels.folders() if labels else set()):
+            outputs.check_apart_from(folder)
         if labels:
             labels.check([tile.id for tile in source.tiles])
         model = _load(job, watcher)

@@ -79,6 +79,10 @@ class Labels(AbstractContextManager["Labels"]):
             return rle.decode(self._rows[name])
         return png.decode_mask(self._source.read(self._tiles[name]))
 
+    def folders(self) -> set[Path]:
+        """Those that the masks' files lie in; none of a CSV or zip."""
+        return self._source.folders() if self._source else set()
+
     def __exit__(self, *exception: object) -> None:
         if self._source is not None:
             self._source.close()

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from salt_infer.errors import InputError, one_line
-from salt_infer.folder import read_file, stamp_file
-from salt_infer.source import SUFFIX, Tile, TileSource, check_id, shown, sorted_unique
+from salt_infer.folder import TileFiles
+from salt_infer.source import SUFFIX, Tile, shown, sorted_unique
 
 LIST_SUFFIXES = (".txt", ".csv")
 MAX_LIST_BYTES = 64 * 1024 * 1024  # about a million tiles
@@ -24,7 +24,7 @@ class _Entry(NamedTuple):
     name: str
 
 
-class TileList(TileSource):
+class TileList(TileFiles):
     """Tiles named by a ``.txt``, one a line, or by a ``.csv`` with a column ``path`` or ``id``.
 
     What ends in ``.png`` is a path, from the list's folder or absolute. Anything else is an id,
@@ -45,18 +45,12 @@ class TileList(TileSource):
         if not entries:
             raise InputError(f"{shown(str(path))} names no tiles; expected a path or id a line")
         self.tiles = sorted_unique((_tile(path.parent, entry) for entry in entries), path)
-
-    def read(self, tile: Tile) -> bytes:
-        check_id(tile)
-        return read_file(tile.path)
-
-    def folders(self) -> set[Path]:
-        names = {tile.path.rpartition("/")[0] for tile in self.tiles}
-        return {Path(name) for name in names if "\0" not in name}
+        # Once: a stamp is asked for with each tile.
+        self._here = "" if path.is_absolute() else os.fspath(Path.cwd())
 
     def stamp(self, tile: Tile) -> str:
         # The list may name another file next time.
-        return f"{Path.cwd() / tile.path} {stamp_file(tile.path)}"
+        return f"{os.path.join(self._here, tile.path)} {super().stamp(tile)}"
 
 
 def _tile(folder: Path, entry: _Entry) -> Tile:

@@ -35,6 +35,13 @@ class Machine:
     features: tuple[str, ...]
 
     @property
+    def processor(self) -> str:
+        """What arithmetic may depend on: 8-bit sums saturate without VNNI, kernels add in the order
+        that their vectors suggest, and a virtual machine may hide features.
+        """
+        return " ".join([self.model, *self.features])
+
+    @property
     def threads(self) -> int:
         """Threads that compute: one a core, since two on one core share its multipliers, and no
         more than the quota pays for, since the rest would be halted in the middle of a batch.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
@@ -47,11 +48,16 @@ def sha256_of(path: Path) -> str:
     """Hex digest of a model file.
 
     Raises:
-        ModelError: it is not there, or cannot be read.
+        ModelError: it is not there, cannot be read, or no runtime could be told its name.
     """
     try:
+        os.fspath(path).encode()
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+    except UnicodeEncodeError as error:
+        raise ModelError(
+            f"{os.fspath(path)!a} is not UTF-8, and runtimes take no other paths; rename it"
+        ) from error
     except FileNotFoundError as error:
         raise ModelError(f"{path} does not exist; expected a file from salt-export") from error
     except OSError as error:

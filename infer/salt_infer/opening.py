@@ -31,7 +31,7 @@ class Choice:
         used: the one that runs it.
         passed_over: better ones and why each was not taken, in order.
         notes: of nodes that run elsewhere, where that was allowed.
-        options: of the provider, as asked for.
+        options: of those asked for, the ones that it was given.
     """
 
     asked: str
@@ -85,7 +85,8 @@ def open_session(
         except ProviderError as error:
             passed.append((provider, str(error)))
             continue
-        choice = Choice(request.provider, provider, tuple(passed), session.notes, request.options)
+        options = tuple(request.options_of(provider).items())
+        choice = Choice(request.provider, provider, tuple(passed), session.notes, options)
         for line in choice.fell_back:
             tell(line)
         return session, choice

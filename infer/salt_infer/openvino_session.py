@@ -20,7 +20,7 @@ from salt_infer import usable
 from salt_infer.batch import BatchResult, Cancel, from_outputs
 from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES
 from salt_infer.errors import ModelError, ProviderError
-from salt_infer.machine import threads_here
+from salt_infer.machine import this_machine, threads_here
 from salt_infer.modelfile import Edge, check_edges, read_contract, sha256_of
 from salt_infer.placement import Placement
 
@@ -95,6 +95,11 @@ class OpenVinoSession:
         import openvino
 
         return f"openvino {openvino.__version__}"
+
+    @property
+    def device(self) -> str:
+        """The processor."""
+        return this_machine().processor
 
     @property
     def inputs(self) -> list[str]:

@@ -4,10 +4,10 @@
 
     tiles -> groups -> [decode, a pool] -> [run, one thread] -> [encode, one thread] -> rows
 
-Each arrow is :func:`_staged`: results come out in the order the groups went in, with a fixed
-number in flight. Group boundaries depend on the list of tiles and the batch size alone, so nothing
-in the output depends on timing, or on which groups an earlier run has done. The calling thread only
-waits, and looks every WAKE_S whether a signal has come.
+:func:`_flow` moves them: results come out in the order the groups went in, each as soon as it is
+there, with a fixed number in flight. Group boundaries depend on the list of tiles and the batch
+size alone, so nothing in the output depends on timing, or on which groups an earlier run has done.
+The calling thread only waits, and looks every WAKE_S whether a signal has come.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ import concurrent.futures as futures
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,12 @@ from salt_infer.session import BatchResult, Cancel
 from salt_infer.tiles import BadTile, Tile, TileSource
 
 WAKE_S = 0.1  # seconds that a signal may go unseen
+
+# Batches that the model has begun and the caller has not yet taken: what SIGKILL may cost. The
+# second is begun when the first is done, and runs while that is encoded and written. Were it to
+# wait for that, SIGKILL would cost one, and the model would stand still as long after each batch:
+# little beside two cores' work, much beside a GPU's.
+UNWRITTEN = 2
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -83,6 +90,14 @@ class _Timed(NamedTuple, Generic[_In]):
 
     value: _In
     ready: float
+
+
+class _Stage(NamedTuple):
+    """A pool, what it does with an item, and how many items may be in this and later stages."""
+
+    pool: ThreadPoolExecutor
+    work: Callable[[Any], Any]  # takes what the stage before it gives
+    room: int
 
 
 class _Group(NamedTuple):
@@ -143,11 +158,14 @@ def masks_of(
         return _encode(ran, model, options)
 
     workers = clock.threads["decode"] = options.decode_workers
-    with _pools((workers, 1, 1), cancel) as (decoders, runner, encoder):
-        cut = _groups(source.tiles, options.batch_size, groups)
-        decoded = _staged(decoders, _timed(clock, "decode", decode), cut, workers + 1, check)
-        ran = _staged(runner, _timed(clock, "run", run), decoded, 2, check)
-        for batch in _staged(encoder, _timed(clock, "encode", encode), ran, 1, check):
+    with cancel.ends(source.give_up), _pools((workers, 1, 1), cancel) as pools:
+        decoders, runner, encoder = pools
+        stages = (
+            _Stage(decoders, _timed(clock, "decode", decode), workers + 1 + UNWRITTEN),
+            _Stage(runner, _timed(clock, "run", run), UNWRITTEN),
+            _Stage(encoder, _timed(clock, "encode", encode), 1),
+        )
+        for batch in _flow(_groups(source.tiles, options.batch_size, groups), stages, check):
             yield batch.value
 
 
@@ -166,12 +184,14 @@ def stamps_of(
 
     with ThreadPoolExecutor(options.decode_workers) as pool:
         cut = (timed.value for timed in _groups(source.tiles, options.batch_size, groups))
-        yield from _staged(pool, stamp, cut, 2 * options.decode_workers, check)
+        yield from _flow(cut, [_Stage(pool, stamp, 2 * options.decode_workers)], check)
 
 
 def stamp_of(stamps: Iterable[str]) -> str:
     """One short text for the stamps of a group's tiles: it differs where one of them does."""
-    return hashlib.blake2b("\n".join(stamps).encode(), digest_size=8).hexdigest()
+    # A path may hold bytes that are no UTF-8.
+    text = "\n".join(stamps).encode(errors="surrogateescape")
+    return hashlib.blake2b(text, digest_size=8).hexdigest()
 
 
 def _timed(
@@ -187,32 +207,38 @@ def _timed(
     return timed
 
 
-def _staged(
-    pool: ThreadPoolExecutor,
-    work: Callable[[_In], _Out],
-    items: Iterable[_In],
-    in_flight: int,
-    check: Check,
-) -> Iterator[_Out]:
-    """``map(work, items)`` on a pool: results in order, at most ``in_flight`` unfinished."""
-    waiting: collections.deque[Future[_Out]] = collections.deque()
-    for item in items:
-        waiting.append(pool.submit(work, item))
-        if len(waiting) >= in_flight:
-            yield _result(waiting.popleft(), check)
-    while waiting:
-        yield _result(waiting.popleft(), check)
+def _flow(items: Iterable[object], stages: Sequence[_Stage], check: Check) -> Iterator[Any]:
+    """Take items through stages. Results come in order, each as soon as it is there: what is done
+    does not wait for what comes after it to be read.
+    """
+    coming, waiting = iter(items), [collections.deque[Future[Any]]() for _ in stages]
+    while True:
+        yield from _done(waiting[-1])
+        for place in reversed(range(len(stages))):  # what leaves a stage makes room in it
+            stage, before = stages[place], _done(waiting[place - 1]) if place else coming
+            room = stage.room - sum(map(len, waiting[place:]))
+            for value in itertools.islice(before, room):
+                waiting[place].append(stage.pool.submit(stage.work, value))
+        if not any(waiting):
+            return
+        _wait(waiting, check)
 
 
-def _result(future: Future[_Out], check: Check) -> _Out:
-    """Wait in short steps: Python sees a signal that arrives just before an endless wait only when
-    the wait is over, which here may be a batch later.
+def _done(queue: collections.deque[Future[Any]]) -> Iterator[Any]:
+    """Take what is there from its head."""
+    while queue and queue[0].done():
+        yield queue.popleft().result()
+
+
+def _wait(waiting: Sequence[collections.deque[Future[Any]]], check: Check) -> None:
+    """Wait for the head of any queue, in short steps: Python sees a signal that arrives just before
+    an endless wait only when the wait is over, which here may be a batch later.
     """
     check()
-    while not future.done():
-        futures.wait([future], timeout=WAKE_S)
+    under_way = [queue[0] for queue in waiting if queue and not queue[0].done()]
+    while under_way and not any(future.done() for future in under_way):
+        futures.wait(under_way, WAKE_S, futures.FIRST_COMPLETED)
         check()
-    return future.result()
 
 
 def _groups(

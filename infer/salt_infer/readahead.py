@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
+from salt_infer.daemons import Daemons, GivenUpError
+from salt_infer.errors import TileError
 from salt_infer.source import Tile, TileSource
 
 THREADS = 32  # that wait for a bucket or server at a time
@@ -26,7 +29,7 @@ class ReadAhead(TileSource):
         self._asked = bytearray(len(source.tiles))
         self._waiting: dict[int, Future[bytes]] = {}
         self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="read-ahead")
+        self._readers = Daemons(THREADS, "read-ahead")
 
     def read(self, tile: Tile) -> bytes:
         first = self._position[tile.id]
@@ -35,8 +38,11 @@ class ReadAhead(TileSource):
                 self._drop_before(first)
             for position in range(first, min(first + 1 + AHEAD, len(self.tiles))):
                 self._fetch(position)
-            future = self._waiting.pop(first, None)
-        return future.result() if future else self._source.read(tile)
+            future = self._waiting.pop(first, None) or self._begun(first)
+        try:
+            return self._readers.result(future)
+        except GivenUpError as error:
+            raise TileError(str(error)) from error
 
     def _drop_before(self, first: int) -> None:
         """Give up what nobody came for: a resumed run leaves tiles out. Who comes after all reads
@@ -52,9 +58,14 @@ class ReadAhead(TileSource):
         """Begin, once for each tile: a second reading is the caller's own."""
         if not self._asked[position] and len(self._waiting) < MAX_WAITING:
             self._asked[position] = True
-            tile = self.tiles[position]
-            self._waiting[position] = self._pool.submit(self._source.read, tile)
+            self._waiting[position] = self._begun(position)
+
+    def _begun(self, position: int) -> Future[bytes]:
+        return self._readers.submit(functools.partial(self._source.read, self.tiles[position]))
+
+    def give_up(self) -> None:
+        self._readers.give_up()
 
     def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        self._readers.close()
         self._source.close()

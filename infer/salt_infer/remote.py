@@ -10,6 +10,7 @@ from typing import Literal, Protocol, cast
 from urllib.parse import unquote
 
 from salt_infer.archive import BinaryFile, TileZip
+from salt_infer.daemons import Daemons, GivenUpError
 from salt_infer.errors import InputError, TileError, one_line
 from salt_infer.folder import MAX_FOLDERS
 from salt_infer.listing import LIST_SUFFIXES
@@ -47,7 +48,7 @@ def open_remote(url: Url) -> TileSource:
         raise InputError(f"{url} cannot be a list of tiles; lists have to be local files")
     system, path = _file_system(url)
     if url.suffix == ".zip":
-        return TileZip(url, file=_RemoteZip(url, system, path))
+        return _BucketZip(url, _RemoteZip(url, system, path))
     return ReadAhead(TileBucket(url, system, path))
 
 
@@ -105,6 +106,18 @@ class TileBucket(TileSource):
             raise TileError(f"cannot be read ({_told(error)})") from error
 
 
+class _BucketZip(TileZip):
+    """Tiles in a zip in a bucket."""
+
+    def __init__(self, url: Url, file: _RemoteZip) -> None:
+        """List them; raises InputError as :class:`TileZip`."""
+        self._remote = file
+        super().__init__(url, file=file)
+
+    def give_up(self) -> None:
+        self._remote.give_up()
+
+
 class _RemoteZip:
     """A zip's file in a bucket: what goes wrong is an OSError, which readers of zips expect."""
 
@@ -114,10 +127,13 @@ class _RemoteZip:
             self._file = system.open(path, "rb", cache_type="blockcache")
         except Exception as error:  # each kind of storage has its own
             raise InputError(f"{url} cannot be opened ({_told(error)})") from error
+        self._reader = Daemons(1, "read-zip")
 
     def read(self, size: int = -1) -> bytes:
         try:
-            return self._file.read(size)
+            return self._reader.result(self._reader.submit(lambda: self._file.read(size)))
+        except GivenUpError:
+            raise
         except Exception as error:
             raise OSError(_told(error)) from error
 
@@ -133,7 +149,11 @@ class _RemoteZip:
     def tell(self) -> int:
         return self._file.tell()
 
+    def give_up(self) -> None:
+        self._reader.give_up()
+
     def close(self) -> None:
+        self._reader.close()
         self._file.close()
 
 

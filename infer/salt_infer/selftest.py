@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer import console, rle, usable
-from salt_infer.errors import ModelError, SaltError
+from salt_infer.errors import ModelError, ProviderError, SaltError
 from salt_infer.files import write_whole
 from salt_infer.model import SaltModel
 from salt_infer.modelfile import default_model, sha256_of
@@ -62,6 +62,8 @@ class Outcome:
         nodes: of each provider.
         failure: what was wrong with the answer; empty where it was right.
         pixels: that differ from the golden masks, of all.
+        refused: it could not load the model: ``--provider auto`` then takes the next. Any other
+            failure would end a run.
     """
 
     provider: str
@@ -71,6 +73,7 @@ class Outcome:
     nodes: dict[str, int] = dataclasses.field(default_factory=dict)
     failure: str = ""
     pixels: tuple[int, int] = (0, 0)
+    refused: bool = False
 
     @property
     def usable(self) -> bool:
@@ -164,7 +167,8 @@ def run_on(provider: Provider, device_id: int = 0, cache: Path | None = None) ->
         known = golden().get(session.sha256)
         pixels, failure = compare(answer(model), known) if known else (0, _unknown(session.path))
     except SaltError as error:
-        return Outcome(provider, failure=str(error))
+        refused = isinstance(error, ProviderError)
+        return Outcome(provider, failure=str(error), refused=refused)
     size = len(tiles()) * _EDGE**2
     return Outcome(
         provider, (), session.path.name, session.provider, session.placement.nodes, failure,

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import placement, usable
+from salt_infer import nvidia, placement, usable
 from salt_infer.batch import BatchResult, Cancel, from_outputs, in_parts
 from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES, ModelContract
 from salt_infer.errors import ModelError, ProviderError, one_line
-from salt_infer.machine import available_cpus, threads_here
+from salt_infer.machine import available_cpus, this_machine, threads_here
 from salt_infer.modelfile import Edge, check_edges, default_model, read_contract, sha256_of
 from salt_infer.placement import Placement
-from salt_infer.providers import CPU, Plan
+from salt_infer.providers import CPU, GPUS, Plan
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -54,6 +54,10 @@ class Session(Protocol):
     @property
     def runtime(self) -> str:
         """Name and version of what the provider belongs to: another may round differently."""
+
+    @property
+    def device(self) -> str:
+        """The processor or GPU: another may round differently."""
 
     @property
     def inputs(self) -> list[str]:
@@ -121,6 +125,15 @@ class ModelSession:
     def runtime(self) -> str:
         """ONNX Runtime and its version."""
         return f"onnxruntime {usable.onnxruntime().__version__}"
+
+    @property
+    def device(self) -> str:
+        """The processor, or the GPU of the plan."""
+        if self.plan.provider not in GPUS:
+            return this_machine().processor
+        _, options = self.plan.providers[0]
+        gpu = nvidia.driver().gpus[int(options["device_id"])]
+        return f"{gpu.name}, compute capability {gpu.capability}"
 
     @property
     def inputs(self) -> list[str]:

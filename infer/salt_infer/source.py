@@ -54,6 +54,11 @@ class TileSource(AbstractContextManager["TileSource"]):
         """Those that the tiles' files lie in; none of a zip or bucket."""
         return set()
 
+    def give_up(self) -> None:
+        """Nobody wants the tiles any more: a read that waits for a server ends with TileError at
+        once. Called from any thread, before the source is closed.
+        """
+
     def close(self) -> None:
         """Give back what is open."""
 

@@ -431,3 +431,42 @@ def test_without_a_runtime_the_remedy_is_named(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "pip install 'salt-toolkit[cpu]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names there are bytes")
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
+def test_names_that_are_no_utf8(tmp_path: Path, encoding: str) -> None:
+    """Whatever is to be written or read may be called so, a model's file excepted."""
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    folder.mkdir()
+    for kind in ("tiles", "masks"):
+        shutil.copytree(ROOT / "examples" / kind, folder / kind)
+    names = sorted(os.listdir(folder / "tiles"))
+    (folder / "list.txt").write_text("\n".join(f"tiles/{name}" for name in names))
+    bad = "\udcfe\N{SNOWMAN}"
+
+    def run(images: str, *more: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "salt_infer", "--images", images, "--gate", "1", *more]
+        env = os.environ | {"PYTHONIOENCODING": encoding}
+        return subprocess.run(
+            command, capture_output=True, text=True, errors="replace", env=env, cwd=folder
+        )
+
+    done = run(
+        "list.txt", "--out", f"{bad}.csv", "--report", f"{bad}.json", "--masks", f"{bad}-masks",
+        "--probabilities", f"{bad}.npz", "--labels", folder / "masks",
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "24 of 24 tiles -> " in done.stdout
+    assert "\N{SNOWMAN}.csv (24 rows, " in done.stdout  # click makes UTF-8 of ASCII
+    assert labels.read_rows(folder / f"{bad}.csv").keys() == {name[:-4] for name in names}
+    assert json.loads((folder / f"{bad}.json").read_text())["out"] == f"{bad}.csv"
+    assert len(os.listdir(folder / f"{bad}-masks")) == len(names)
+    again = run("tiles", "--out", f"{bad}.csv")
+    assert again.returncode == 2
+    assert "exists; give --overwrite" in again.stderr
+    (folder / f"{bad}.onnx").write_bytes(b"")
+    model = run("tiles", "--out", "x.csv", "--model", f"{bad}.onnx")
+    assert model.returncode == 1
+    assert "is not UTF-8, and runtimes take no other paths; rename it" in model.stderr
+    assert model.stderr.count("\n") == 1

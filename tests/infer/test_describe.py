@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from click.testing import CliRunner
 
 from salt_infer.cli import cli
 from salt_infer.describe import describe
+from salt_infer.onnxfile import read_model
 from salt_infer.session import ModelSession
 
 
@@ -38,12 +41,24 @@ def test_without_a_model_it_is_the_shipped_one() -> None:
     assert said("--describe").splitlines()[0].startswith(str(Path("infer/salt_infer").absolute()))
 
 
-def test_an_ensemble_lists_its_members(dense_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    session = ModelSession(dense_model)
-    own = dict(session.contract.validation)
+@pytest.mark.parametrize("absent", [("onnxruntime",), ("onnxruntime", "openvino")])
+def test_no_runtime_is_needed(absent: tuple[str, ...]) -> None:
+    code = (
+        f"import sys; sys.modules |= dict.fromkeys({absent!r})\n"
+        "sys.argv = ['salt-infer', '--describe', '--provider', 'openvino']\n"
+        "from salt_infer.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "  tiles uint8 [N, V, 101, 101]" in done.stdout
+
+
+def test_an_ensemble_lists_its_members(dense_model: Path) -> None:
+    file = read_model(dense_model)
+    own = dict(file.contract.validation)
     members = {"members": [own, own | {"fold": 3}]}
-    session.contract = dataclasses.replace(session.contract, validation=members)
-    lines = describe(session).splitlines()
+    contract = dataclasses.replace(file.contract, validation=members)
+    lines = describe(dataclasses.replace(file, contract=contract)).splitlines()
     first, second = lines.index("  members 1"), lines.index("  members 2")
     assert lines[first:second].count("    fold 0") == lines[second:].count("    fold 3") == 1
 

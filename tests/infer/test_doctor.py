@@ -66,6 +66,8 @@ def test_a_gpu() -> None:
     [
         ((LACKS, WORKS), True),
         ((Outcome("cuda", failure="crashed"), WORKS), False),  # auto would take it
+        ((Outcome("cuda", failure="no memory", refused=True), WORKS), True),  # auto goes on
+        ((Outcome("cuda", failure="no memory", refused=True),), False),
         ((WORKS, Outcome("openvino", failure="crashed")), True),
         ((LACKS,), False),
         ((), False),
@@ -138,3 +140,8 @@ def test_the_cache_is_listed_and_emptied(tmp_path: Path) -> None:
     result = CliRunner().invoke(doctor_cli.cli, ["--engine-cache", str(tmp_path), "--prune-cache"])
     assert result.output == f"removed 1 engines, 2.0 MB, from {tmp_path}\n"
     assert os.listdir(tmp_path) == []
+    with cache.building(KEY, "m.onnx", print):
+        result = CliRunner().invoke(
+            doctor_cli.cli, ["--engine-cache", str(tmp_path), "--prune-cache"]
+        )
+    assert f"left {KEY.digest[:12]}: a process is building or loading it" in result.output

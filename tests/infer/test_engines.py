@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
 import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import IO
 
 import pytest
 from hypothesis import given
@@ -101,8 +103,52 @@ def test_listing_and_pruning_touch_nothing_else(tmp_path: Path) -> None:
     assert entry.about == json.loads(KEY.to_json())
     for part in ("model abababababab", "NVIDIA L4", "TensorRT 10.14.1", "batches of 32 in 2 views"):
         assert part in entry.line()
-    assert [each.folder for each in cache.prune()] == [entry.folder]
+    gone, left = cache.prune()
+    assert [each.folder for each in gone] == [entry.folder]
+    assert left == []
     assert sorted(os.listdir(tmp_path)) == ["notes.txt", "photos"]
+
+
+def test_an_engine_that_is_being_built_is_left(tmp_path: Path) -> None:
+    cache, other = EngineCache(tmp_path), dataclasses.replace(KEY, model="cd" * 32)
+    folder = build(cache, other, [])
+    with cache.building(KEY, "m", print) as busy:
+        (busy / "x.engine").write_text("x")
+        gone, left = cache.prune()
+        assert [each.folder for each in gone] == [folder]
+        assert [each.folder for each in left] == [busy]
+        assert (busy / "x.engine").exists()
+    assert cache.holds(KEY)
+    assert len(cache.prune()[0]) == 1
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_prune_that_was_killed_is_finished_by_the_next(tmp_path: Path) -> None:
+    folder = build(EngineCache(tmp_path), KEY, [])
+    folder.rename(tmp_path / f"{KEY.digest}.gone")
+    (tmp_path / "notes.gone").mkdir()
+    assert EngineCache(tmp_path).prune() == ([], [])
+    assert os.listdir(tmp_path) == ["notes.gone"]
+
+
+def test_a_folder_that_is_removed_before_it_is_held_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when another process prunes just between opening the lock and taking it."""
+    cache, honest, calls = EngineCache(tmp_path), fcntl.flock, list[int]()
+
+    def flock(file: IO[bytes], operation: int) -> None:
+        calls.append(operation)
+        if len(calls) == 1:
+            monkeypatch.setattr(fcntl, "flock", honest)
+            assert len(cache.prune()[0]) == 1
+            monkeypatch.setattr(fcntl, "flock", flock)
+        honest(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    build(cache, KEY, [])
+    assert len(calls) == 2
+    assert cache.holds(KEY)
 
 
 def test_a_folder_that_others_may_write_is_refused(tmp_path: Path) -> None:

@@ -5,10 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from salt_infer import nvidia, opening, session, usable
+from salt_infer.errors import ProviderError
 from salt_infer.fingerprint import Fingerprint
+from salt_infer.machine import this_machine
 from salt_infer.model import SaltModel
+from salt_infer.nvidia import Driver, Gpu
 from salt_infer.pipeline import RunOptions
-from salt_infer.session import default_model
+from salt_infer.providers import ProviderRequest, plan
+from salt_infer.session import Session, default_model
 from salt_infer.tiles import Tile
 from tests.infer.finished import FINGERPRINT
 
@@ -50,6 +55,47 @@ def test_it_says_what_the_run_was_asked_for(model: SaltModel, tmp_path: Path) ->
     assert (fields["min_area"], fields["batch_size"], fields["tiles"]) == (7, 8, 2)
     assert fields["images"] == str(tmp_path)
     assert str(fields["runtime"]).startswith("onnxruntime 1.")
+
+
+def test_it_says_which_processor(model: SaltModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = of(model, ["a"])
+    assert here.device == this_machine().processor
+    other = dataclasses.replace(this_machine(), model="Another CPU", features=("AVX2",))
+    monkeypatch.setattr(session, "this_machine", lambda: other)
+    there = of(model, ["a"])
+    assert there.differences(here.fields()) == [f"device {here.device} then, Another CPU AVX2 now"]
+
+
+def test_it_says_which_gpu(model: SaltModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus = (Gpu("NVIDIA L4", "8.9"), Gpu("NVIDIA H100", "9.0"))
+    monkeypatch.setattr(nvidia, "driver", lambda: Driver((13, 1), gpus))
+    for number, gpu in enumerate(gpus):
+        planned = plan("cuda", ProviderRequest("cuda", number), (8, 1), "fp16")
+        monkeypatch.setattr(model.session, "plan", planned)
+        assert of(model, ["a"]).device == f"{gpu.name}, compute capability {gpu.capability}"
+
+
+def test_options_count_as_the_provider_got_them(
+    model: SaltModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was fallen back to got none; and one option may be spelt in several ways."""
+    monkeypatch.setattr(usable, "problems", lambda provider, device_id=0: iter(()))
+
+    def opened(fails: bool, *options: tuple[str, str]) -> Fingerprint:
+        def open_one(provider: str, *rest: object) -> Session:
+            if fails and provider != "cpu":
+                raise ProviderError("it does not load")
+            return model.session
+
+        monkeypatch.setattr(opening, "_open", open_one)
+        request = ProviderRequest("tensorrt", 0, options, allow_fallback=True)
+        loaded = SaltModel.load(default_model(), provider=request)
+        return of(loaded, ["a"])
+
+    one, same, other = (("trt_int8_enable", value) for value in ("1", "True", "0"))
+    assert opened(False, one) == opened(False, same)
+    assert opened(False, one) != opened(False, other)
+    assert opened(True, one) == opened(True, other) == opened(True)
 
 
 def test_the_tiles_are_known_by_their_ids(model: SaltModel) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,20 @@ def test_paths_and_ids(folder: Path) -> None:
     text = f"a\nb\r\n\n  deep/c.PNG \n{folder.parent / 'd.png'}"
     assert listed(folder / "list.txt", text) == EVERYTHING
     assert listed(folder / "LIST.TXT", "\ufeffa\nb\ndeep/c.PNG\n../d\n") == EVERYTHING
+
+
+def test_a_stamp_says_which_file_wherever_it_is_asked_from(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The working directory is looked up once, and not for each tile."""
+    (folder / "list.txt").write_text("a.png")
+    monkeypatch.chdir(folder)
+    with open_tiles(Path("list.txt")) as near, open_tiles(folder / "list.txt") as far:
+        monkeypatch.setattr(Path, "cwd", lambda: pytest.fail("asked again"))
+        monkeypatch.setattr(os, "getcwd", Path.cwd)
+        assert near.tiles[0].path != far.tiles[0].path
+        assert near.stamp(near.tiles[0]) == far.stamp(far.tiles[0])
+        assert str(folder) in near.stamp(near.tiles[0])
 
 
 def test_a_path_is_looked_for_where_it_says(folder: Path) -> None:

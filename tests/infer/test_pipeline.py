@@ -10,7 +10,7 @@ import pytest
 
 from salt_infer import rle
 from salt_infer.clock import StageClock
-from salt_infer.errors import ModelError
+from salt_infer.errors import ModelError, TileError
 from salt_infer.model import SaltModel, Settings
 from salt_infer.pipeline import RunOptions, masks_of, stamps_of
 from salt_infer.session import BatchResult, Cancel
@@ -238,3 +238,37 @@ def test_a_check_that_raises_ends_the_run_and_its_threads() -> None:
         list(masks_of(EndlessSource(5000), fake(model), OPTIONS, StageClock(), check=check))
     assert model.cancel.cancelled
     assert not pool_threads()
+
+
+class StuckSource(EndlessSource):
+    """From one tile on nothing is read until the run is given up."""
+
+    def __init__(self, count: int, stuck: int) -> None:
+        super().__init__(count)
+        self.stuck, self.given_up = self.tiles[stuck].id, threading.Event()
+
+    def read(self, tile: Tile) -> bytes:
+        if tile.id >= self.stuck and self.given_up.wait(60):
+            raise TileError("given up")
+        return super().read(tile)
+
+    def give_up(self) -> None:
+        self.given_up.set()
+
+
+def test_what_is_done_does_not_wait_for_what_cannot_be_read() -> None:
+    """Each finished batch is handed out at once, and a run given up waits for no server."""
+    source = StuckSource(5000, 3 * OPTIONS.batch_size)
+    batches = masks_of(source, fake(FakeSession()), OPTIONS, StageClock())
+    assert [next(batches).group for _ in range(3)] == [0, 1, 2]
+    assert not source.given_up.is_set()
+    batches.close()
+    assert source.given_up.is_set()
+    assert not pool_threads()
+
+
+def test_a_source_is_not_given_up_where_all_went_well() -> None:
+    source = StuckSource(20, 0)
+    source.stuck = "z"
+    assert len(list(masks_of(source, fake(FakeSession()), OPTIONS, StageClock()))) == 3
+    assert not source.given_up.is_set()

@@ -102,3 +102,13 @@ def test_closing_drops_what_was_not_begun(monkeypatch: pytest.MonkeyPatch) -> No
         read(source, source.tiles[0])
     assert len(slow.reads) < AHEAD
     assert not reading_threads()
+
+
+def test_given_up_it_lets_nobody_wait_for_a_server_that_hangs() -> None:
+    slow = Slow(10, together=2 * THREADS)  # they are never so many
+    with ReadAhead(slow) as source:
+        threading.Timer(0.1, source.give_up).start()
+        with pytest.raises(TileError, match="given up"):
+            source.read(source.tiles[1])
+    assert slow.closed
+    slow.barrier.abort()

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +21,9 @@ from salt_infer.png import MAX_FILE_BYTES
 from salt_infer.progress import Watcher
 from salt_infer.tiles import open_tiles
 from tests.conftest import ROOT
+from tests.infer import steady
 from tests.pngs import good_tile
-from tests.servers import BUCKET, Bucket, serving
+from tests.servers import BUCKET, Bucket, Stuck, serving
 
 fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed: extra cloud")
 
@@ -304,3 +308,55 @@ def test_signatures_of_links_are_not_told() -> None:
     assert "SECRET" not in told
     assert "http://host/a.zip'" in told
     assert "http://host/b.png)" in told
+
+
+@needs("aiohttp")
+def test_a_server_that_hangs_does_not_hold_up_ctrl_c(tmp_path: Path) -> None:
+    """What was done before it hung is kept, and the same command goes on from there."""
+    root, log, out = tmp_path / "www", tmp_path / "log", tmp_path / "x.csv"
+    folder = steady.draw(tmp_path / "drawn", 12)
+    (root / "tiles").mkdir(parents=True)
+    for place, path in enumerate(sorted(folder.iterdir())):
+        name = f"{path.stem}.stuck.png" if place == 9 else path.name
+        path.rename(root / "tiles" / name)
+
+    def command(images: object, out: Path) -> list[str]:
+        code = "from tests.infer.steady import main; main()"
+        more = ["--batch-size", "4", "--threshold", "0.2", "--gate", "0.2"]
+        return [sys.executable, "-c", code, log, "0", "--images", images, "--out", out, *more]
+
+    whole = subprocess.run(command(root / "tiles", tmp_path / "y.csv"), check=False, cwd=ROOT)
+    assert whole.returncode == 0
+    with serving(root, Stuck) as address:
+        process = subprocess.Popen(
+            command(f"{address}/tiles/", out), cwd=ROOT, stderr=subprocess.PIPE, text=True
+        )
+        assert Stuck.asked.wait(60)
+        journal = tmp_path / "x.csv.journal"
+        while not journal.exists() or b"tile-0007" not in journal.read_bytes():
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+        assert process.returncode == 130
+        assert "8 of 12 tiles are done and kept in" in errors
+        assert "Traceback" not in errors
+        Stuck.released.set()
+        again = subprocess.run(command(f"{address}/tiles/", out), check=False, cwd=ROOT)
+    assert again.returncode == 0
+    assert out.read_bytes() == (tmp_path / "y.csv").read_bytes()
+
+
+def test_a_bucket_that_hangs_in_the_middle_of_a_zip(
+    memory: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory["/t.zip"] = zipped("a.png")
+    released = threading.Event()
+    with open_tiles(Url("memory://t.zip")) as source:
+        monkeypatch.setattr(
+            fsspec.implementations.memory.MemoryFile, "read", lambda *args: released.wait(60)
+        )
+        threading.Timer(0.1, source.give_up).start()
+        with pytest.raises(TileError, match="the run was given up"):
+            source.read(source.tiles[0])
+    released.set()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from salt_infer import rle, selftest
-from salt_infer.errors import ModelError
+from salt_infer.errors import ModelError, ProviderError
 from salt_infer.model import SaltModel
 from salt_infer.modelfile import default_model, sha256_of
 from salt_infer.providers import ProviderRequest
@@ -82,6 +82,16 @@ def test_a_model_that_cannot_be_loaded_is_an_outcome(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(selftest, "load", broken)
     assert selftest.run_on("cpu") == Outcome("cpu", failure="it is broken")
+
+
+def test_what_auto_would_go_past_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a GPU has no memory left: the provider seems usable and does not load."""
+
+    def refuses(request: ProviderRequest) -> SaltModel:
+        raise ProviderError("cuda cannot load it")
+
+    monkeypatch.setattr(selftest, "load", refuses)
+    assert selftest.run_on("cpu") == Outcome("cpu", failure="cuda cannot load it", refused=True)
 
 
 def test_golden_masks_are_written_anew(
