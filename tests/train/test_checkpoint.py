@@ -107,6 +107,58 @@ def test_damaged_files(tiny_checkpoint: Path, tmp_path: Path) -> None:
         checkpoints.load(bare)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"epoch": "1"},
+        {"scores": [1]},
+        {"history": [3]},
+        {"decision": "high"},
+        {"decision": {"threshold": "high"}},
+        {"decision": {"gate": float("nan")}},
+        {"config": None},
+    ],
+)
+def test_descriptions_of_another_kind(
+    tiny_checkpoint: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    meta = json.loads(torch.load(tiny_checkpoint, weights_only=True)["meta"])
+    odd = rewritten(tiny_checkpoint, tmp_path / "odd.pth", meta=json.dumps(meta | changes))
+    with pytest.raises(CheckpointError, match=r"odd\.pth"):
+        checkpoints.load(odd)
+
+
+@pytest.mark.parametrize("meta", ["[]", 3, "[" * 100_000, '{"epoch": 1' + "0" * 5000 + "}"])
+def test_descriptions_that_are_no_json_of_ours(
+    tiny_checkpoint: Path, tmp_path: Path, meta: object
+) -> None:
+    odd = rewritten(tiny_checkpoint, tmp_path / "odd.pth", meta=meta)
+    with pytest.raises(CheckpointError, match=r"odd\.pth is damaged"):
+        checkpoints.load(odd)
+
+
+@pytest.mark.parametrize("name", ["width", "decoder_channels", "judge_channels", "canvas_px"])
+@pytest.mark.parametrize("value", [16.0, 10**9, "16"])
+def test_networks_that_no_weights_could_fill(
+    tiny_checkpoint: Path, tmp_path: Path, name: str, value: object
+) -> None:
+    """Refused before memory is asked for, or without any."""
+    meta = json.loads(torch.load(tiny_checkpoint, weights_only=True)["meta"])
+    meta["config"]["model"][name] = value
+    odd = rewritten(tiny_checkpoint, tmp_path / "odd.pth", meta=json.dumps(meta))
+    with pytest.raises(CheckpointError):
+        checkpoints.build_model(checkpoints.load(odd))
+
+
+@pytest.mark.parametrize("weights", [None, "all", [], {1: torch.ones(1)}, {"head": "none"}])
+def test_weights_that_are_no_state_dict(
+    tiny_checkpoint: Path, tmp_path: Path, weights: object
+) -> None:
+    odd = rewritten(tiny_checkpoint, tmp_path / "odd.pth", weights=weights)
+    with pytest.raises(CheckpointError, match=r"odd\.pth holds a .*, expected a state dict"):
+        checkpoints.load(odd)
+
+
 def test_weights_that_do_not_fit_or_are_not_finite(tiny_checkpoint: Path, tmp_path: Path) -> None:
     weights = torch.load(tiny_checkpoint, weights_only=True)["weights"]
     name = "head.last.weight"

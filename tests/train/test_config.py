@@ -100,6 +100,7 @@ def test_impossible_runs(changes: dict[str, Any], says: str) -> None:
         ({"schedule": "step"}, "schedule is 'step'"),
         ({"optimizer": "lamb"}, "optimizer is 'lamb', expected one of adamw, adam, sgd"),
         ({"average": "mean"}, "average is 'mean', expected one of ema, swa"),
+        ({"schedule": "cosine", "learning_rate": 1e-7}, "floor_rate is 1e-06, expected at most"),
         ({"schedule": "triangular2"}, "triangular2 stage has cycles of 0 epochs, expected 1"),
         ({"snapshots": True}, "snapshots need a schedule with cycles, this one is constant"),
         ({"schedule": "cosine", "snapshots": True}, "this one is cosine"),

@@ -21,7 +21,7 @@ from salt_train.checkpoint import Checkpoint
 from salt_train.cli import cli
 from salt_train.crossval import PREDICTIONS_OF_ALL, SCORES
 from salt_train.dataset import Dataset
-from salt_train.errors import CheckpointError, ConfigError
+from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.evaluate import NO_JUDGE, Decision, Prediction
 from salt_train.folds import Split
 from salt_train.loop import LAST, PREDICTIONS, Indices, Trainer
@@ -162,6 +162,28 @@ def test_a_lost_fold_is_trained_again_and_no_other(run: Run, tmp_path: Path) -> 
 def test_folds_of_another_run_are_refused(run: Run) -> None:
     with pytest.raises(CheckpointError, match="seed was 0 and is now 7"):
         train(run.data, run.out, "--resume", "--seed", "7")
+
+
+def test_a_fold_of_all_is_a_run_of_its_own_too(run: Run) -> None:
+    """Its threshold and gate are the other folds', and asking for it again changes nothing."""
+    before = (run.out / "fold-1" / LAST).read_bytes()
+    said = train(run.data, run.out / "fold-1", "--fold", "1", "--resume")
+    assert f"score {run.checkpoint(1).scores['score']:.4f}" in said
+    assert "without the gate" in said
+    assert "without TTA" not in said
+    assert (run.out / "fold-1" / LAST).read_bytes() == before
+
+
+def test_every_fold_starts_from_its_own_weights_or_none_does(run: Run, tmp_path: Path) -> None:
+    """Found out before the first fold is trained, and not when its turn comes."""
+    one = ("--init-weights", str(run.out / "fold-0" / LAST))
+    with pytest.raises(DataError, match=r"fold-0/last\.pth is a model that held out fold 0"):
+        train(run.data, tmp_path / "refused", *one)
+    assert not list((tmp_path / "refused").rglob("*.pth"))
+    train(run.data, tmp_path / "run", "--init-weights", str(run.out / "fold-{fold}" / LAST))
+    for fold in range(FOLDS):
+        scores = checkpoints.load(tmp_path / "run" / f"fold-{fold}" / LAST).scores
+        assert scores["start_sha256"] == run.checkpoint(fold).sha256
 
 
 @pytest.mark.parametrize(("judge", "default"), [(True, Decision()), (False, NO_JUDGE)])

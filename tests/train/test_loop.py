@@ -427,3 +427,35 @@ def test_a_shared_part_without_salt_still_reaches_every_weight(tmp_path: Path, g
     assert [name for name, w in trainer.learner.model.named_parameters() if w.grad is None] == []
     heads = [trainer.learner.model.head.last, *trainer.learner.model.level_heads]
     assert not any(head.weight.grad.any() for head in heads)
+
+
+def test_a_shared_loss_in_float16_does_not_overflow(tmp_path: Path, group: None) -> None:
+    """A sum over all logits of a batch, as sure as they are of no salt, is beyond float16."""
+    config = dataclasses.replace(CONFIG, precision="fp16", batch_size=12)
+    learner = Trainer(config, options(tmp_path), FEW).learner
+    with torch.no_grad():
+        learner.model.head.last.bias.fill_(-8.0)
+    with learner.compute.autocast():
+        logits = learner.model(to_input(FEW.tiles, torch.device("cpu")))
+    assert logits.mask.dtype == torch.float16
+    assert bool(logits.mask.isfinite().all())
+    masks = torch.from_numpy(FEW.masks).float()
+    learner.world = World(rank=0, size=2)
+    assert np.isfinite(learner._loss(logits, masks, config.stages[0]).item())
+
+
+def test_a_batch_without_salt_is_a_step_for_every_weight(tmp_path: Path) -> None:
+    """Alone as among several processes; without a gradient Adam would pass over it."""
+    trainer = Trainer(CONFIG, options(tmp_path), FEW)
+    tiles = to_input(FEW.tiles[:4], torch.device("cpu"))
+    trainer.learner.step(tiles, torch.zeros(4, 101, 101), CONFIG.stages[0], 1e-3, 0)
+    state = trainer.learner.optimizer.state
+    assert all(weight in state for weight in trainer.learner.model.parameters())
+
+
+def test_batches_that_cannot_be_shared_are_refused_as_such(tmp_path: Path, group: None) -> None:
+    """Before anything is written, and not as a loss to be lowered by a smaller learning rate."""
+    three = dataclasses.replace(options(tmp_path), world=World(rank=0, size=3))
+    with pytest.raises(ConfigError, match=r"8 tiles .* to 3 processes; give another --batch-size$"):
+        Trainer(CONFIG, three, FEW).run()
+    assert not list(tmp_path.iterdir())

@@ -192,6 +192,30 @@ def test_files_that_are_no_state_dict(tmp_path: Path) -> None:
         weights.load_file(Encoder(18, 64, True), tmp_path / "missing.pth")
 
 
+@pytest.mark.parametrize("content", [{"conv1.weight": "x"}, {1: torch.ones(1)}, [torch.ones(1)]])
+def test_files_of_plain_values_that_are_no_state_dict(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "odd.pth")
+    with pytest.raises(CheckpointError, match=r"odd\.pth holds a .*, expected a state dict"):
+        weights.load_file(Encoder(18, 64, True), tmp_path / "odd.pth")
+
+
+def test_encoder_weights_that_are_not_finite_are_not_blamed_on_the_learning_rate(
+    tmp_path: Path,
+) -> None:
+    state = torchvision_state(18)
+    state["layer3.0.bn1.weight"][2] = float("nan")
+    torch.save(state, tmp_path / "nan.pth")
+    with pytest.raises(CheckpointError, match=r"weight layer3\.0\.bn1\.weight has values that"):
+        weights.load_file(Encoder(18, 64, True), tmp_path / "nan.pth")
+
+
+def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "file"))
+    with pytest.raises(CheckpointError, match=r"could not be downloaded \(.*Not a directory"):
+        weights.fetch("imagenet", 34)
+
+
 def started_from(path: Path, out: Path, **changes: object) -> Held:
     """The synthetic run of ``tiny_checkpoint`` again, from its weights."""
     config = dataclasses.replace(tiny_config(2), init_weights=str(path), **changes)  # type: ignore[arg-type]

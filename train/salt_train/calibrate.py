@@ -46,7 +46,7 @@ def choose(prediction: Prediction, truth: npt.NDArray[np.uint8], default: Decisi
 
 def _grid(prediction: Prediction, truth: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """Mean score of every pair: [thresholds, gates]."""
-    empty = np.array([not mask.any() for mask in truth], dtype=float)
+    empty = (~has_salt(truth)).astype(float)
     rows = []
     for threshold in THRESHOLDS:
         emitted = metric.score(truth, prediction.probability > threshold).per_tile

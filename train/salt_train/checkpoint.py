@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import operator
 import pickle
 import warnings
 from collections.abc import Mapping
@@ -99,16 +100,18 @@ def load(path: Path) -> Checkpoint:
         meta = json.loads(content["meta"])
         return Checkpoint(
             config=TrainConfig.from_json(meta["config"]),
-            epoch=meta["epoch"],
-            scores=meta["scores"],
-            weights=content["weights"],
+            epoch=operator.index(meta["epoch"]),
+            scores=dict(meta["scores"]),
+            weights=state_dict(content["weights"], path),
             run=content["run"],
-            history=tuple(meta["history"]),
+            history=tuple(map(dict, meta["history"])),
             decision=Decision(**meta.get("decision", {})),
             sha256=digest,
         )
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path} is damaged: its description lacks {error}") from error
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path} is damaged: what it says of itself is not what salt-train writes ({error!r})"
+        ) from error
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from error
 
@@ -126,6 +129,23 @@ def read(path: Path) -> tuple[Any, str]:
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from error
     return _unpickle(data, path), hashlib.sha256(data).hexdigest()
+
+
+def state_dict(value: Any, path: Path) -> dict[str, Tensor]:
+    """What was read, if it is tensors by name.
+
+    Raises:
+        CheckpointError: it is anything else.
+    """
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} holds a {type(value).__name__}, expected a state dict")
+    for name, tensor in value.items():
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            raise CheckpointError(
+                f"{path} holds a {type(tensor).__name__} as {name!r}, expected a state dict: "
+                "nothing but tensors, by name"
+            )
+    return value
 
 
 def _unpickle(data: bytes, path: Path) -> Any:

@@ -78,7 +78,8 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
 )  # fmt: skip
 @click.option(
     "--init-weights", metavar="FILE.pth",
-    help="Start from the weights of a checkpoint of the same network, split and fold.",
+    help="Start from the weights of a checkpoint of the same network, split and fold; {fold} in "
+    "the name stands for the fold.",
 )  # fmt: skip
 @click.option(
     "--pseudo-labels", type=_PATH, metavar="FILE.csv",

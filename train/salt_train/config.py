@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import typing
 from typing import Any, Literal, Self
 
 from salt_infer.rle import TILE_SHAPE
 from salt_train.errors import ConfigError
+from salt_train.fields import AT_LEAST_ONE, NOT_NEGATIVE, check
 
 LossName = Literal["bce", "focal", "lovasz", "symmetric-lovasz"]
 ScheduleName = Literal["constant", "cosine", "triangular2", "cyclic-cosine"]
@@ -17,29 +17,14 @@ AverageName = Literal["ema", "swa"]
 UpsamplingName = Literal["bilinear", "transposed"]
 PrecisionName = Literal["fp32", "bf16", "fp16"]
 
+FOLD = "{fold}"  # in a path: stands for the number of the fold that is held out
 IMAGENET = "imagenet"  # instead of a file: torchvision's own encoder weights
 
-_NOT_NEGATIVE = (0.0, math.inf)
-_AT_LEAST_ONE = (1.0, math.inf)
 _MEMORY = (0.0, 0.999999)  # share that a moving average keeps each step: all of it stands still
 _SMALLEST = 1e-3  # of what is divided by
-
-
-def _check_names(settings: object, **allowed: Any) -> None:
-    """Raise ConfigError where a setting is not one of its Literal type's names."""
-    for field, literal in allowed.items():
-        value, names = getattr(settings, field), typing.get_args(literal)
-        if value not in names:
-            raise ConfigError(f"{field} is {value!r}, expected one of {', '.join(names)}")
-
-
-def _check_ranges(settings: object, **ranges: tuple[float, float]) -> None:
-    """Raise ConfigError where a setting is not within its range, both ends included."""
-    for field, (low, high) in ranges.items():
-        value = getattr(settings, field)
-        if not (low <= value <= high and math.isfinite(value)):  # nor is NaN
-            until = f"to {high:g}" if math.isfinite(high) else "or more"
-            raise ConfigError(f"{field} is {value}, expected {low:g} {until}")
+# A checkpoint's settings are made into a network before its weights can be seen not to fit; so
+# these bound the memory. Recipes have a width of up to 64 and as many channels.
+_WIDTH, _CHANNELS, _CANVAS_PX = (1, 256), (1, 1024), 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +77,11 @@ class ModelConfig:
     std: float = 0.16
 
     def __post_init__(self) -> None:
-        _check_names(self, upsampling=UpsamplingName)
+        check(
+            self, width=_WIDTH, decoder_channels=_CHANNELS, judge_channels=_CHANNELS,
+            hypercolumn_channels=(0, _CHANNELS[1]), scse_reduction=NOT_NEGATIVE,
+            judge_dropout=(0, 1), mean=(-1, 1), std=(_SMALLEST, math.inf),
+        )  # fmt: skip
         if self.depth not in (18, 34, 50):
             raise ConfigError(f"depth is {self.depth}, expected 18, 34 or 50")
         if self.tile_px != TILE_SHAPE[0]:
@@ -101,17 +90,11 @@ class ModelConfig:
                 "be neither read nor scored; for a larger network input change canvas_px"
             )
         stride = 32 if self.stem_pool else 16
-        if self.canvas_px % stride or self.canvas_px < self.tile_px:
+        if self.canvas_px % stride or not self.tile_px <= self.canvas_px <= _CANVAS_PX:
             raise ConfigError(
                 f"canvas is {self.canvas_px} px, expected a multiple of {stride} that is at least "
-                f"the tile's {self.tile_px} px"
+                f"the tile's {self.tile_px} px and at most {_CANVAS_PX}"
             )
-        if min(self.width, self.decoder_channels, self.judge_channels) < 1:
-            raise ConfigError("width, decoder and judge channels must be at least 1")
-        _check_ranges(
-            self, hypercolumn_channels=_NOT_NEGATIVE, scse_reduction=_NOT_NEGATIVE,
-            judge_dropout=(0, 1), mean=(-1, 1), std=(_SMALLEST, math.inf),
-        )  # fmt: skip
 
     @property
     def architecture(self) -> str:
@@ -172,13 +155,20 @@ class Stage:
     average: AverageName = "ema"
 
     def __post_init__(self) -> None:
-        _check_names(
-            self, loss=LossName, schedule=ScheduleName, optimizer=OptimizerName, average=AverageName
-        )
+        check(
+            self, floor_rate=(0, 1), bce_weight=NOT_NEGATIVE, focal_gamma=NOT_NEGATIVE,
+            level_weight=NOT_NEGATIVE, momentum=_MEMORY, beta1=_MEMORY, beta2=_MEMORY,
+            epsilon=(1e-16, 1),
+        )  # fmt: skip
         if self.epochs < 0:
             raise ConfigError(f"a stage has {self.epochs} epochs, expected 0 or more")
         if not 0 < self.learning_rate < 1:
             raise ConfigError(f"learning rate is {self.learning_rate}, expected within 0..1")
+        if self.schedule != "constant" and self.floor_rate > self.learning_rate:
+            raise ConfigError(
+                f"floor_rate is {self.floor_rate}, expected at most the learning rate, "
+                f"{self.learning_rate}"
+            )
         if self.cyclic and self.cycle_epochs < 1:
             raise ConfigError(
                 f"a {self.schedule} stage has cycles of {self.cycle_epochs} epochs, expected 1 or "
@@ -186,11 +176,6 @@ class Stage:
             )
         if self.snapshots and not self.cyclic:
             raise ConfigError(f"snapshots need a schedule with cycles, this one is {self.schedule}")
-        _check_ranges(
-            self, floor_rate=(0, 1), bce_weight=_NOT_NEGATIVE, focal_gamma=_NOT_NEGATIVE,
-            level_weight=_NOT_NEGATIVE, momentum=_MEMORY, beta1=_MEMORY, beta2=_MEMORY,
-            epsilon=(1e-16, 1),
-        )  # fmt: skip
 
     @property
     def cyclic(self) -> bool:
@@ -222,10 +207,10 @@ class AugmentConfig:
     gamma: float = 0.25
 
     def __post_init__(self) -> None:
-        _check_ranges(
+        check(
             self, hflip=(0, 1), shift=(0, 1), scale_low=(_SMALLEST, self.scale_high),
-            scale_high=_NOT_NEGATIVE, rotate_deg=(0, 180), brightness=(0, 1), contrast=(0, 1),
-            gamma=_NOT_NEGATIVE,
+            scale_high=NOT_NEGATIVE, rotate_deg=(0, 180), brightness=(0, 1), contrast=(0, 1),
+            gamma=NOT_NEGATIVE,
         )  # fmt: skip
 
 
@@ -249,8 +234,8 @@ class TrainConfig:
         seed: of the first weights, the order of tiles and their augmentation.
         encoder_weights: ``imagenet`` or the path of a torchvision-format file that the encoder
             starts from; empty for random weights.
-        init_weights: path of a checkpoint of the same network that all weights start from; empty
-            for none.
+        init_weights: path of a checkpoint of the same network that all weights start from, with
+            ``{fold}`` for the fold's number; empty for none.
         recipe: name of the recipe that this was made from.
         pseudo_sha256: of the tiles with pseudo-labels that are trained on too; empty for none.
         pseudo_fraction: share of each coverage class's pseudo-labels used, surest first.
@@ -278,7 +263,11 @@ class TrainConfig:
     pseudo_fraction: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_names(self, precision=PrecisionName)
+        check(
+            self, weight_decay=NOT_NEGATIVE, judge_weight=NOT_NEGATIVE, ema_decay=(0, 1),
+            ema_warmup=AT_LEAST_ONE, statistics_tiles=AT_LEAST_ONE, warmup_steps=NOT_NEGATIVE,
+            pseudo_fraction=(0, 1),
+        )  # fmt: skip
         if not 0 <= self.fold < self.folds or self.folds < 2:
             raise ConfigError(
                 f"fold is {self.fold} of {self.folds}, expected 0 <= fold < folds, folds >= 2"
@@ -288,11 +277,6 @@ class TrainConfig:
         for name in ("seed", "split_seed"):
             if not 0 <= getattr(self, name) < 2**32:
                 raise ConfigError(f"{name} is {getattr(self, name)}, expected 0 to {2**32 - 1}")
-        _check_ranges(
-            self, weight_decay=_NOT_NEGATIVE, judge_weight=_NOT_NEGATIVE, ema_decay=(0, 1),
-            ema_warmup=_AT_LEAST_ONE, statistics_tiles=_AT_LEAST_ONE, warmup_steps=_NOT_NEGATIVE,
-            pseudo_fraction=(0, 1),
-        )  # fmt: skip
         if self.encoder_weights == IMAGENET and self.model.width != 64:
             raise ConfigError(
                 "ImageNet's encoder weights are for a width of 64, model.width is "

@@ -6,7 +6,6 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,8 +71,14 @@ def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
     )
 
 
-def _rescore(fold: _Fold, everything: Prediction, data: Dataset) -> tuple[Any, Any]:
-    """Score a fold by the decision that suits all others, and keep both in its checkpoint."""
+def _rescore(
+    fold: _Fold, everything: Prediction, data: Dataset
+) -> tuple[calibrate.Scores, npt.NDArray[np.bool_]]:
+    """Score a fold by the decision that suits all others, and keep both in its checkpoint.
+
+    Returns:
+        Score of each of the fold's tiles, and whether it was given a mask.
+    """
     mine = fold.mine
     default = default_decision(fold.checkpoint.config.model)
     decision = calibrate.choose(everything.subset(~mine), data.masks[~mine], default)

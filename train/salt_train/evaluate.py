@@ -19,6 +19,7 @@ from salt_infer.kinds import coverage_class
 from salt_infer.views import Tta
 from salt_train.config import ModelConfig
 from salt_train.dataset import Dataset, has_salt
+from salt_train.fields import check
 from salt_train.model import SaltNet
 
 
@@ -35,6 +36,10 @@ class Decision:
 
     threshold: float = 0.5
     gate: float = 1 / 1.8
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError where one is not a number in 0..1."""
+        check(self, threshold=(0, 1), gate=(0, 1))
 
 
 # Without a judge a tile's salt is its largest pixel's, and the threshold says it all.

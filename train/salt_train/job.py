@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from salt_infer.tiles import shown
 from salt_train import checkpoint as checkpoints
-from salt_train import crossval, dataset
+from salt_train import crossval, dataset, weights
 from salt_train.checkpoint import Checkpoint
 from salt_train.compute import slow_precision
 from salt_train.config import TrainConfig
@@ -59,7 +59,7 @@ def run(job: Job) -> str:
     for folder in folders.values():
         _check_folder(folder, job.resume)
     data = dataset.load(job.data)
-    _check_pseudo_labels(job, data, folders)
+    _check_ahead(job, data, folders)
     for fold, folder in folders.items():
         checkpoint = _train(job, data, fold, folder)
     if not job.every_fold:
@@ -87,12 +87,16 @@ def _check_folder(folder: Path, resume: bool) -> None:
         raise ConfigError(f"{last} exists; use --resume to go on with it, or another --out")
 
 
-def _check_pseudo_labels(job: Job, data: Dataset, folds: Iterable[int]) -> None:
-    """Those of the last of many folds should not turn out wrong after days."""
-    if job.pseudo and job.every_fold:
-        split = Split.of(data, job.config.folds, job.config.split_seed)
-        for fold in folds:
+def _check_ahead(job: Job, data: Dataset, folders: dict[int, Path]) -> None:
+    """What the last of many folds starts from should not turn out wrong after days."""
+    if not job.every_fold:
+        return
+    split = Split.of(data, job.config.folds, job.config.split_seed)
+    for fold, folder in folders.items():
+        if job.pseudo:
             job.pseudo.load(data, split, fold)
+        if job.config.init_weights and not (folder / LAST).exists():
+            weights.first_checkpoint(dataclasses.replace(job.config, fold=fold), split)
 
 
 def _train(job: Job, data: Dataset, fold: int, folder: Path) -> Checkpoint:
@@ -145,10 +149,14 @@ def _twins(train: Dataset, held_out: Dataset) -> str:
 def _summary(checkpoint: Checkpoint, path: Path) -> str:
     scores, config = checkpoint.scores, checkpoint.config
     low, high = scores["score_interval"]
+    parts = {
+        "score_without_tta": "without TTA",  # one of all folds has none, see crossval
+        "score_ungated": "without the gate",
+        "score_of_empty_masks": "for empty masks",
+    }
+    more = ", ".join(f"{scores[key]:.4f} {what}" for key, what in parts.items() if key in scores)
     return (
         f"{path}: epoch {checkpoint.epoch}, score {scores['score']:.4f} ({low:.3f} to {high:.3f}) "
         f"on fold {config.fold} of {config.folds} with flip TTA\n"
-        f"{scores['score_without_tta']:.4f} without TTA, {scores['score_ungated']:.4f} without the "
-        f"gate, {scores['score_of_empty_masks']:.4f} for empty masks; threshold "
-        f"{checkpoint.decision.threshold:g}, gate {checkpoint.decision.gate:.3g}"
+        f"{more}; threshold {checkpoint.decision.threshold:g}, gate {checkpoint.decision.gate:.3g}"
     )

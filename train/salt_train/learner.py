@@ -113,11 +113,9 @@ class Learner:
         mine = salt_tiles(masks)
         share = mine * self.world.size / self.world.sum(mine).clamp(min=1.0)
         loss = total_loss(logits, masks, stage, self.config.judge_weight, share)
-        if self.world.size == 1:
-            return loss
-        # Every weight takes part even where no tile has salt: the others wait for its gradient.
-        outputs = (logits.mask, *logits.levels)
-        return loss + 0.0 * torch.stack([output.sum() for output in outputs]).sum()
+        # Every weight takes part even where no tile has salt: other processes wait for its
+        # gradient, and an optimiser passes over a weight without one. In float16 the sum overflows.
+        return loss + sum(0.0 * output.float().sum() for output in (logits.mask, *logits.levels))
 
     def _backward(self, loss: Tensor) -> Tensor:
         """Leave each weight its gradient; the norm of all of them together."""

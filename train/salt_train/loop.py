@@ -62,6 +62,10 @@ class Trainer:
             options: how.
             data: labelled tiles; the config says which fold of them is held out.
             pseudo: more tiles to train on, labelled by a model; never validated on.
+
+        Raises:
+            ConfigError: batches cannot be shared out evenly, or the device cannot be used.
+            DataError: the pseudo-labels cannot be used.
         """
         self.options, self.world = options, options.world
         self.split = Split.of(data, config.folds, config.split_seed)
@@ -75,6 +79,7 @@ class Trainer:
                 config, pseudo_sha256=more.sha256, pseudo_fraction=pseudo.fraction
             )
         self.config = config
+        self.world.part(self.batch_size)  # says now if it cannot be shared out
         self.data_sha256 = data.sha256
         self.learner = Learner(config, options.device, self.world)
         self.start_sha256 = ""
@@ -85,8 +90,13 @@ class Trainer:
         self.history = History(options.out)
 
     @property
+    def batch_size(self) -> int:
+        """Tiles a step, over all processes."""
+        return min(self.config.batch_size, len(self.train_data))
+
+    @property
     def steps_per_epoch(self) -> int:
-        return max(1, len(self.train_data) // self.config.batch_size)
+        return len(self.train_data) // self.batch_size
 
     def run(self) -> Checkpoint:
         """Train the epochs that are left, then score as deployed; returns the last checkpoint."""
@@ -138,9 +148,7 @@ class Trainer:
             path = weights.fetch(self.config.encoder_weights, self.config.model.depth)
             self.start_sha256 = weights.load_file(self.learner.model.encoder, path)
         if self.config.init_weights:
-            first = checkpoints.load(Path(self.config.init_weights))
-            name = self.config.init_weights
-            self.split.check_unseen(first.scores, self.config.fold, f"{name} is", "start from")
+            first, name = weights.first_checkpoint(self.config, self.split)
             self.start_sha256 = weights.load_checkpoint(self.learner.model, first, name)
         self.learner.average.load_state_dict(self.learner.model.state_dict())
 
@@ -174,10 +182,9 @@ class Trainer:
 
     def _order(self) -> Iterator[Indices]:
         """Batches of an epoch; tiles that do not fill a last one are left out of it."""
-        size = min(self.config.batch_size, len(self.train_data))
         order = torch.randperm(len(self.train_data), generator=self.random).numpy()
-        for start in range(0, self.steps_per_epoch * size, size):
-            yield order[start : start + size]
+        for step in range(self.steps_per_epoch):
+            yield order[step * self.batch_size : (step + 1) * self.batch_size]
 
     def _shown(self, batches: list[Indices]) -> Iterable[Indices]:
         """The batches, with a progress bar beside them."""
@@ -193,8 +200,9 @@ class Trainer:
         stage, _ = stage_at(self.config, self.epoch)
         rate = learning_rate(self.config, self.epoch, step, self.steps_per_epoch)
         number = self.epoch * self.steps_per_epoch + step
+        tiles, masks = self._drawn(batch)
         try:
-            return self.learner.step(*self._drawn(batch), stage, rate, number)
+            return self.learner.step(tiles, masks, stage, rate, number)
         except TrainError as error:
             names = ", ".join(self.train_data.ids[index] for index in batch)
             raise TrainError(

@@ -21,6 +21,7 @@ from salt_infer.kinds import coverage_class
 from salt_infer.labels import Labels, read_column
 from salt_infer.tiles import open_tiles
 from salt_train.calibrate import CHOSEN_ON, OTHER_FOLDS
+from salt_train.config import FOLD
 from salt_train.dataset import Dataset, read_tiles
 from salt_train.errors import ConfigError, DataError
 from salt_train.evaluate import Decision
@@ -55,7 +56,7 @@ class Pseudo:
 
     def for_fold(self, fold: int) -> Path:
         """The submission for a run that holds out this fold."""
-        return Path(str(self.labels).replace("{fold}", str(fold)))
+        return Path(str(self.labels).replace(FOLD, str(fold)))
 
     def sha256(self, fold: int) -> str:
         """Digest of the submission.

@@ -8,10 +8,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from salt_train.checkpoint import Checkpoint, build_model, read
-from salt_train.config import IMAGENET, ModelConfig
+from salt_train.checkpoint import Checkpoint, build_model, not_finite, read, state_dict
+from salt_train.checkpoint import load as read_checkpoint
+from salt_train.config import FOLD, IMAGENET, ModelConfig, TrainConfig
 from salt_train.encoder import Encoder
 from salt_train.errors import CheckpointError
+from salt_train.folds import Split
 from salt_train.model import SaltNet
 
 TORCHVISION_WIDTH = 64
@@ -36,8 +38,8 @@ def fetch(name: str, depth: int) -> Path:
     digest = file.partition("-")[2].partition(".")[0]
     cached = Path(torch.hub.get_dir()) / "checkpoints" / file
     if not cached.exists():
-        cached.parent.mkdir(parents=True, exist_ok=True)
         try:
+            cached.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(f"{_SERVER}/{file}", str(cached), digest, progress=False)
         except (OSError, RuntimeError) as error:  # RuntimeError: the digest is another
             raise CheckpointError(
@@ -54,12 +56,12 @@ def load_file(encoder: Encoder, path: Path) -> str:
         The file's sha256.
 
     Raises:
-        CheckpointError: unreadable, holds more than tensors, or is of another network.
+        CheckpointError: unreadable, holds more than tensors, is of another network, or not finite.
     """
-    state, digest = read(path)
-    if not isinstance(state, dict):
-        raise CheckpointError(f"{path} holds a {type(state).__name__}, expected a state dict")
-    load(encoder, state, str(path))
+    content, digest = read(path)
+    load(encoder, state_dict(content, path), str(path))
+    if name := not_finite(encoder.state_dict()):
+        raise CheckpointError(f"{path}: weight {name} has values that are not finite")
     return digest
 
 
@@ -98,6 +100,19 @@ def _first_faults(error: RuntimeError, count: int = 3) -> str:
     faults = [line.strip() for line in str(error).splitlines()[1:]]
     more = f" and {len(faults) - count} more" if len(faults) > count else ""
     return "; ".join(fault[:200] for fault in faults[:count]) + more
+
+
+def first_checkpoint(config: TrainConfig, split: Split) -> tuple[Checkpoint, str]:
+    """The checkpoint that ``init_weights`` means for the held-out fold, and its path.
+
+    Raises:
+        CheckpointError: it cannot be read.
+        DataError: it may have learnt of the tiles that this run validates on.
+    """
+    name = config.init_weights.replace(FOLD, str(config.fold))
+    checkpoint = read_checkpoint(Path(name))
+    split.check_unseen(checkpoint.scores, config.fold, f"{name} is", "start from")
+    return checkpoint, name
 
 
 def load_checkpoint(model: SaltNet, checkpoint: Checkpoint, name: str) -> str:
