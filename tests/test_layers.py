@@ -20,7 +20,7 @@ PACKAGES = {
     "salt_serve": ROOT / "serve",
 }
 MAY_IMPORT = {
-    "salt_infer": {"numpy", "PIL", "click", "tqdm", "onnxruntime", "openvino", "fsspec"},
+    "salt_infer": {"numpy", "PIL", "click", "tqdm", "onnxruntime", "openvino", "fsspec", "ray"},
     "salt_train": {"numpy", "tqdm", "click", "torch", "matplotlib", "salt_infer"},
     "salt_export": {
         "numpy",
@@ -74,6 +74,11 @@ def imports(path: Path) -> set[str]:
 def test_a_package_imports_only_downward(package: str, path: Path) -> None:
     foreign = imports(path) - set(sys.stdlib_module_names) - {package, "_csv"}
     assert foreign <= MAY_IMPORT[package]
+
+
+def test_ray_is_imported_by_one_module_alone() -> None:
+    (only,) = [path for _, path in FILES if "ray" in imports(path)]
+    assert only.name == "ray_cluster.py"
 
 
 def test_modules_stay_small() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import IO, Protocol, cast
+from typing import IO, Protocol, cast, runtime_checkable
 
 from salt_infer.errors import InputError, TileError, one_line
 from salt_infer.place import Place
@@ -32,22 +33,32 @@ class BinaryFile(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class _Hanging(Protocol):
+    """A file whose reading may hang, and can be given up."""
+
+    def give_up(self) -> None: ...
+
+
 class TileZip(TileSource):
     """Tiles in a .zip, or in one folder of it; nothing is unpacked to disk."""
 
-    def __init__(self, path: Place, folder: str = "", file: BinaryFile | None = None) -> None:
+    def __init__(
+        self, path: Place, folder: str = "", opener: Callable[[Place], BinaryFile] | None = None
+    ) -> None:
         """List the tiles.
 
         Args:
             path: the zip.
             folder: only names that begin with this count.
-            file: the zip, where it is open already; closed with the source.
+            opener: opens the zip, where it is not a file of this machine; a module's function.
 
         Raises:
             InputError: it cannot be read as a zip, its table of contents is longer than
                 MAX_TABLE_BYTES, it holds no tiles, or two with one id.
         """
-        self._file = file or _opened(path)
+        self._path, self._opener = path, opener or _opened
+        self._file = self._opener(path)
         with contextlib.ExitStack() as stack:
             stack.callback(self.close)
             try:
@@ -86,8 +97,49 @@ class TileZip(TileSource):
         info = self._zip.getinfo(tile.path)
         return f"{info.file_size} {info.CRC:08x}"
 
+    def part(self, tiles: Sequence[Tile]) -> TileSource:
+        path = self._path.absolute() if isinstance(self._path, Path) else self._path
+        return _ZipPart(list(tiles), path, self._opener)
+
+    def give_up(self) -> None:
+        if isinstance(self._file, _Hanging):
+            self._file.give_up()
+
     def close(self) -> None:
         self._file.close()
+
+
+class _ZipPart(TileSource):
+    """Some tiles of a zip, which is opened when the first is asked for."""
+
+    def __init__(
+        self, tiles: list[Tile], path: Place, opener: Callable[[Place], BinaryFile]
+    ) -> None:
+        self.tiles, self._path, self._opener = tiles, path, opener
+
+    def read(self, tile: Tile) -> bytes:
+        try:
+            return self._zip().read(tile)
+        except (InputError, KeyError) as error:
+            raise TileError(f"cannot be read from the zip ({one_line(error)})") from error
+
+    def stamp(self, tile: Tile) -> str:
+        try:
+            return self._zip().stamp(tile)
+        except (InputError, KeyError):
+            return "gone"
+
+    def part(self, tiles: Sequence[Tile]) -> TileSource:
+        return _ZipPart(list(tiles), self._path, self._opener)
+
+    def _zip(self) -> TileZip:
+        return _again(self._path, self._opener)
+
+
+@functools.lru_cache(maxsize=1)
+def _again(path: Place, opener: Callable[[Place], BinaryFile]) -> TileZip:
+    """A zip that stays open, once a process: its table of contents is long."""
+    return TileZip(path, opener=opener)
 
 
 def _opened(path: Place) -> BinaryFile:

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import click
 
 from salt_infer import console
+from salt_infer.engine_cli import engine_options
 from salt_infer.errors import BAD_TILES
 from salt_infer.place import parse
 from salt_infer.progress import Bar
@@ -32,13 +33,14 @@ _PATH = click.Path(path_type=Path)
     help="Model; default: the one that ships for the provider.",
 )  # fmt: skip
 @provider_options
+@engine_options
 @click.option(
     "--batch-size", "-b", type=click.IntRange(1, 4096), default=32, show_default=True,
     metavar="N", help="Tiles a batch.",
 )  # fmt: skip
 @click.option(
     "--workers", "-j", "decode_workers", type=click.IntRange(1, 256), metavar="N",
-    help="Threads that decode; default: one for each CPU.",
+    help="Threads, or Ray's tasks, that decode; default: one for each CPU.",
 )  # fmt: skip
 @click.option(
     "--tta", type=click.Choice(TTA_NAMES),

@@ -9,6 +9,7 @@
     │   └── JournalError      the journal beside the output is another run's, or in use
     ├── OutputError         a file cannot be written: the disk is full, the folder read-only
     ├── PackageError        a package that the request needs is not installed
+    ├── EngineError         the cluster that is to run the tiles cannot be reached, or is gone
     ├── TileError           one tile cannot be read (a run goes on past it)
     ├── BadTilesError       tiles could not be read and the run was told to stop there
     ├── RleError            a run-length string is malformed
@@ -56,6 +57,10 @@ class OutputError(SaltError):
 
 class PackageError(SaltError):
     """A package that the request needs is not installed."""
+
+
+class EngineError(SaltError):
+    """The cluster that is to run the tiles cannot be reached, has no room, or is gone."""
 
 
 class TileError(SaltError):

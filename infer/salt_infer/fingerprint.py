@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Iterable, Mapping
 
+from salt_infer.facts import ModelFacts
 from salt_infer.model import SaltModel
 from salt_infer.pipeline import RunOptions
 from salt_infer.tiles import Tile
@@ -61,7 +62,7 @@ class Fingerprint:
     @classmethod
     def of(
         cls,
-        model: SaltModel,
+        model: SaltModel | ModelFacts,
         options: RunOptions,
         images: str,
         tiles: list[Tile],
@@ -103,7 +104,7 @@ class Fingerprint:
         ]
 
 
-def _options(model: SaltModel) -> str:
+def _options(model: SaltModel | ModelFacts) -> str:
     options = model.choice.options if model.choice else ()
     return " ".join(f"{name}={value}" for name, value in sorted(options))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from salt_infer.errors import InputError, TileError
@@ -24,18 +24,24 @@ MAX_FOLDERS = 100_000  # a link to / must not list the machine
 
 
 class TileFiles(TileSource):
-    """Tiles that are files of this machine."""
+    """Tiles that are each a file of this machine; relative paths are relative to ``base``."""
+
+    def __init__(self, tiles: list[Tile], base: str = "") -> None:
+        self.tiles, self._base = tiles, base
 
     def read(self, tile: Tile) -> bytes:
         check_id(tile)
-        return read_file(tile.path)
+        return read_file(os.path.join(self._base, tile.path))
+
+    def stamp(self, tile: Tile) -> str:
+        return stamp_file(os.path.join(self._base, tile.path))
+
+    def part(self, tiles: Sequence[Tile]) -> TileFiles:
+        return TileFiles(list(tiles), self._base or os.fspath(Path.cwd()))
 
     def folders(self) -> set[Path]:
         names = {tile.path.rpartition("/")[0] for tile in self.tiles}
         return {Path(name) for name in names if "\0" not in name}  # a list may say anything
-
-    def stamp(self, tile: Tile) -> str:
-        return stamp_file(tile.path)
 
 
 class TileFolder(TileFiles):
@@ -48,7 +54,7 @@ class TileFolder(TileFiles):
             InputError: a folder in it cannot be listed, there are more than MAX_FOLDERS or no
                 tiles, or two tiles have one id.
         """
-        self.tiles = sorted_unique(_walk(root), root)
+        super().__init__(sorted_unique(_walk(root), root))
 
 
 def read_file(path: str) -> bytes:

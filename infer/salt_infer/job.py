@@ -8,13 +8,14 @@ import time
 from pathlib import Path
 
 from salt_infer import place, scoring
-from salt_infer.errors import BadTilesError
+from salt_infer.engine import EngineRequest
+from salt_infer.errors import BadTilesError, UsageError
+from salt_infer.execution import Engine, ModelRequest, open_engine
 from salt_infer.files import check_writable, real, write_whole
 from salt_infer.fingerprint import Fingerprint
 from salt_infer.journal import Journal, path_beside
 from salt_infer.labels import Labels
 from salt_infer.machine import available_cpus
-from salt_infer.model import SaltModel
 from salt_infer.outputs import Outputs
 from salt_infer.pipeline import RunOptions, group_count
 from salt_infer.place import Place
@@ -35,7 +36,7 @@ class Job:
         out: the submission to write: ``.csv``, ``.csv.gz`` or ``.parquet``.
         model: model file; the one that ships for the provider if None.
         batch_size: tiles a batch.
-        decode_workers: threads that decode; one for each CPU if None.
+        decode_workers: threads, or Ray's tasks, that decode; one for each CPU if None.
         tta, threshold, gate: override the model's contract.
         min_area: pixels; a mask with fewer becomes empty.
         on_error: what a bad tile does: end the run, be left out, or get an empty mask.
@@ -48,6 +49,7 @@ class Job:
         masks: folder to write masks into.
         probabilities: ``.npz`` or folder to write probabilities into.
         provider: what is to run the model.
+        engine: who is to carry it out, this process or Ray.
     """
 
     images: Place
@@ -69,6 +71,7 @@ class Job:
     masks: Path | None = None
     probabilities: Path | None = None
     provider: ProviderRequest = dataclasses.field(default_factory=ProviderRequest)
+    engine: EngineRequest = dataclasses.field(default_factory=EngineRequest)
 
 
 def run(job: Job, watcher: Watcher) -> RunReport:
@@ -81,6 +84,8 @@ def run(job: Job, watcher: Watcher) -> RunReport:
         UsageError: the input or output cannot be used, or the journal is another run's.
         OutputError: the disk is full, or a folder cannot be written to.
         ModelError: the model cannot be loaded or fails.
+        PackageError: Ray is to run it and is not installed.
+        EngineError: Ray's cluster cannot be reached, has no room, or is gone.
         BadTilesError: a tile is bad and ``on_error`` is ``stop``; no output is written.
         LabelError: labels are missing or malformed.
     """
@@ -95,10 +100,10 @@ def run(job: Job, watcher: Watcher) -> RunReport:
             outputs.check_apart_from(folder)
         if labels:
             labels.check([tile.id for tile in source.tiles])
-        model = _load(job, watcher)
-        done = stack.enter_context(_journal(job, model, source))
+        engine = stack.enter_context(_engine(job, watcher))
+        done = stack.enter_context(_journal(job, engine, source))
         outputs.check(done.published)
-        run = Run(source, model, done, _plan(job), watcher)
+        run = Run(source, engine, done, _plan(job), watcher)
         with run.telling_what_is_kept():
             run.resume(job.retry_bad)
             run.startup_s = time.perf_counter() - started
@@ -112,17 +117,26 @@ def run(job: Job, watcher: Watcher) -> RunReport:
 
 def build(job: Job, watcher: Watcher) -> str:
     """Load the model as a run would, with the engine that TensorRT needs for it, and tell in a
-    line what is ready; raises ModelError.
+    line what is ready.
+
+    Raises:
+        UsageError: it is not for this process.
+        ModelError: the model cannot be loaded.
     """
-    session = _load(job, watcher).session
+    if job.engine.name != "local":
+        raise UsageError("--build-only is for the machine it runs on; leave --engine out")
+    session = _request(job).load(None, watcher.note).session
     return f"{session.path.name} is ready on {session.provider} ({session.placement.line()} nodes)"
 
 
-def _load(job: Job, watcher: Watcher) -> SaltModel:
-    return SaltModel.load(
-        job.model, threshold=job.threshold, gate=job.gate, tta=job.tta, min_area=job.min_area,
-        provider=job.provider, batch_size=job.batch_size, tell=watcher.note,
-    )  # fmt: skip
+def _request(job: Job) -> ModelRequest:
+    return ModelRequest(
+        job.model, job.threshold, job.gate, job.tta, job.min_area, job.provider, job.batch_size
+    )
+
+
+def _engine(job: Job, watcher: Watcher) -> Engine:
+    return open_engine(job.engine, _request(job), job.decode_workers, watcher.note)
 
 
 def _outputs(job: Job) -> Outputs:
@@ -136,10 +150,10 @@ def _outputs(job: Job) -> Outputs:
     return outputs
 
 
-def _journal(job: Job, model: SaltModel, source: TileSource) -> Journal:
+def _journal(job: Job, engine: Engine, source: TileSource) -> Journal:
     plan = _plan(job)
     images = place.absolute(job.images)
-    mine = Fingerprint.of(model, plan.options, images, source.tiles, plan.probabilities)
+    mine = Fingerprint.of(engine.model, plan.options, images, source.tiles, plan.probabilities)
     groups = group_count(len(source.tiles), job.batch_size)
     return Journal(path_beside(job.out), mine, groups, job.restart)
 

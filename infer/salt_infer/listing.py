@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -24,7 +24,22 @@ class _Entry(NamedTuple):
     name: str
 
 
-class TileList(TileFiles):
+class _Listed(TileFiles):
+    """Files that a list names."""
+
+    def __init__(self, tiles: list[Tile], base: str = "") -> None:
+        super().__init__(tiles, base)
+        self._here = base or os.fspath(Path.cwd())  # once: a stamp is asked for with each tile
+
+    def stamp(self, tile: Tile) -> str:
+        # The list may name another file next time.
+        return f"{os.path.join(self._here, tile.path)} {super().stamp(tile)}"
+
+    def part(self, tiles: Sequence[Tile]) -> _Listed:
+        return _Listed(list(tiles), self._here)
+
+
+class TileList(_Listed):
     """Tiles named by a ``.txt``, one a line, or by a ``.csv`` with a column ``path`` or ``id``.
 
     What ends in ``.png`` is a path, from the list's folder or absolute. Anything else is an id,
@@ -44,13 +59,7 @@ class TileList(TileFiles):
         entries = list(_csv(path) if path.suffix.lower() == ".csv" else _lines(path))
         if not entries:
             raise InputError(f"{shown(str(path))} names no tiles; expected a path or id a line")
-        self.tiles = sorted_unique((_tile(path.parent, entry) for entry in entries), path)
-        # Once: a stamp is asked for with each tile.
-        self._here = "" if path.is_absolute() else os.fspath(Path.cwd())
-
-    def stamp(self, tile: Tile) -> str:
-        # The list may name another file next time.
-        return f"{os.path.join(self._here, tile.path)} {super().stamp(tile)}"
+        super().__init__(sorted_unique((_tile(path.parent, each) for each in entries), path))
 
 
 def _tile(folder: Path, entry: _Entry) -> Tile:

@@ -100,12 +100,16 @@ class _Stage(NamedTuple):
     room: int
 
 
-class _Group(NamedTuple):
+class Group(NamedTuple):
+    """The tiles of a batch, and its number."""
+
     number: int
     tiles: Sequence[Tile]
 
 
-class _Decoded(NamedTuple):
+class Decoded(NamedTuple):
+    """A group after decoding; see :class:`MaskedBatch`."""
+
     group: int
     stamp: str
     ids: list[str]
@@ -113,8 +117,10 @@ class _Decoded(NamedTuple):
     bad: list[BadTile]
 
 
-class _Ran(NamedTuple):
-    decoded: _Decoded
+class Ran(NamedTuple):
+    """A group after the model."""
+
+    decoded: Decoded
     result: BatchResult | None  # None where no tile of the group could be read
 
 
@@ -143,19 +149,19 @@ def masks_of(
     """
     cancel = Cancel()
 
-    def decode(group: _Group) -> _Decoded:
-        return _decode(source, group, cancel)
+    def decode(group: Group) -> Decoded:
+        return decode_group(source, group, cancel)
 
-    def run(decoded: _Decoded) -> _Ran:
+    def run(decoded: Decoded) -> Ran:
         if not decoded.ids:
-            return _Ran(decoded, None)
+            return Ran(decoded, None)
         started = time.perf_counter()
         result = model.run(decoded.tiles, cancel)
         clock.ran(time.perf_counter() - started)
-        return _Ran(decoded, result)
+        return Ran(decoded, result)
 
-    def encode(ran: _Ran) -> MaskedBatch:
-        return _encode(ran, model, options)
+    def encode(ran: Ran) -> MaskedBatch:
+        return encode_group(ran, model, options)
 
     workers = clock.threads["decode"] = options.decode_workers
     with cancel.ends(source.give_up), _pools((workers, 1, 1), cancel) as pools:
@@ -174,12 +180,17 @@ def group_count(tiles: int, size: int) -> int:
     return -(-tiles // size)
 
 
+def group_of(tiles: Sequence[Tile], size: int, number: int) -> Group:
+    """A group by its number: everywhere the same tiles."""
+    return Group(number, tiles[number * size : (number + 1) * size])
+
+
 def stamps_of(
     source: TileSource, groups: Iterable[int], options: RunOptions, check: Check = never
 ) -> Iterator[tuple[int, str]]:
     """Number and :func:`stamp_of` of groups as they are now; nothing is read of them."""
 
-    def stamp(group: _Group) -> tuple[int, str]:
+    def stamp(group: Group) -> tuple[int, str]:
         return group.number, stamp_of([source.stamp(tile) for tile in group.tiles])
 
     with ThreadPoolExecutor(options.decode_workers) as pool:
@@ -243,13 +254,17 @@ def _wait(waiting: Sequence[collections.deque[Future[Any]]], check: Check) -> No
 
 def _groups(
     tiles: Sequence[Tile], size: int, wanted: Iterable[int] | None
-) -> Iterator[_Timed[_Group]]:
+) -> Iterator[_Timed[Group]]:
     for number in range(group_count(len(tiles), size)) if wanted is None else wanted:
-        group = _Group(number, tiles[number * size : (number + 1) * size])
-        yield _Timed(group, time.perf_counter())
+        yield _Timed(group_of(tiles, size, number), time.perf_counter())
 
 
-def _decode(source: TileSource, group: _Group, cancel: Cancel) -> _Decoded:
+def decode_group(source: TileSource, group: Group, cancel: Cancel) -> Decoded:
+    """Read and decode; tiles that cannot be read are among ``bad``.
+
+    Raises:
+        ModelError: it was cancelled.
+    """
     ids: list[str] = []
     bad: list[BadTile] = []
     stamps: list[str] = []
@@ -264,10 +279,11 @@ def _decode(source: TileSource, group: _Group, cancel: Cancel) -> _Decoded:
             ids.append(tile.id)
         except TileError as error:
             bad.append(BadTile(tile, str(error)))
-    return _Decoded(group.number, stamp_of(stamps), ids, tiles[: len(ids)], bad)
+    return Decoded(group.number, stamp_of(stamps), ids, tiles[: len(ids)], bad)
 
 
-def _encode(ran: _Ran, model: SaltModel, options: RunOptions) -> MaskedBatch:
+def encode_group(ran: Ran, model: SaltModel, options: RunOptions) -> MaskedBatch:
+    """Masks and run-length strings of what was run."""
     group, stamp, ids, _, bad = ran.decoded
     if ran.result is None:
         return MaskedBatch(group, stamp, [], [], None, None, bad)

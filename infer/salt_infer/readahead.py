@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future
 
 from salt_infer.daemons import Daemons, GivenUpError
@@ -54,6 +55,9 @@ class ReadAhead(TileSource):
     def stamp(self, tile: Tile) -> str:
         return self._source.stamp(tile)
 
+    def part(self, tiles: Sequence[Tile]) -> TileSource:
+        return _Later(self._source.part(tiles))
+
     def _fetch(self, position: int) -> None:
         """Begin, once for each tile: a second reading is the caller's own."""
         if not self._asked[position] and len(self._waiting) < MAX_WAITING:
@@ -69,3 +73,24 @@ class ReadAhead(TileSource):
     def close(self) -> None:
         self._readers.close()
         self._source.close()
+
+
+class _Later(TileSource):
+    """Some tiles of a slow source: without threads, but read ahead by the process that they are
+    sent to.
+    """
+
+    def __init__(self, source: TileSource) -> None:
+        self._source, self.tiles = source, source.tiles
+
+    def read(self, tile: Tile) -> bytes:
+        return self._source.read(tile)
+
+    def stamp(self, tile: Tile) -> str:
+        return self._source.stamp(tile)
+
+    def part(self, tiles: Sequence[Tile]) -> TileSource:
+        return _Later(self._source.part(tiles))
+
+    def __reduce__(self) -> tuple[type[ReadAhead], tuple[TileSource]]:
+        return ReadAhead, (self._source,)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import PurePosixPath
 from typing import Literal, Protocol, cast
@@ -14,7 +14,7 @@ from salt_infer.daemons import Daemons, GivenUpError
 from salt_infer.errors import InputError, TileError, one_line
 from salt_infer.folder import MAX_FOLDERS
 from salt_infer.listing import LIST_SUFFIXES
-from salt_infer.place import Url
+from salt_infer.place import Place, Url
 from salt_infer.png import MAX_FILE_BYTES
 from salt_infer.readahead import ReadAhead
 from salt_infer.source import Tile, TileSource, check_id, is_hidden, is_tile_name, sorted_unique
@@ -46,24 +46,54 @@ def open_remote(url: Url) -> TileSource:
     """
     if url.suffix in LIST_SUFFIXES:
         raise InputError(f"{url} cannot be a list of tiles; lists have to be local files")
-    system, path = _file_system(url)
     if url.suffix == ".zip":
-        return _BucketZip(url, _RemoteZip(url, system, path))
+        return TileZip(url, opener=_remote_zip)
+    system, path = _file_system(url)
     return ReadAhead(TileBucket(url, system, path))
 
 
-class TileBucket(TileSource):
+class _RemoteTiles(TileSource):
+    """Tiles of one storage, and what it said of each when it was listed."""
+
+    def __init__(self, tiles: list[Tile], url: Url, stamps: dict[str, str]) -> None:
+        """``stamps`` are by path."""
+        self.tiles, self._url, self._stamps = tiles, url, stamps
+
+    def stamp(self, tile: Tile) -> str:
+        """What the storage said when it was listed: nothing, of most web servers."""
+        return self._stamps[tile.path]
+
+    def read(self, tile: Tile) -> bytes:
+        check_id(tile)
+        # A web server need not keep to the range it was asked for: only a stream can be left
+        # where a tile ends.
+        options = {"block_size": 0} if self._url.is_http else {}
+        try:
+            with self._storage().open(tile.path, "rb", **options) as file:
+                return _read(file, MAX_FILE_BYTES + 1)
+        except Exception as error:  # each kind of storage has its own
+            raise TileError(f"cannot be read ({_told(error)})") from error
+
+    def _storage(self) -> _FileSystem:
+        return _file_system(self._url)[0]  # fsspec keeps one for all who ask
+
+    def part(self, tiles: Sequence[Tile]) -> TileSource:
+        stamps = {tile.path: self._stamps[tile.path] for tile in tiles}
+        return _RemoteTiles(list(tiles), self._url, stamps)
+
+
+class TileBucket(_RemoteTiles):
     """Tiles below a URL."""
 
     def __init__(self, url: Url, system: _FileSystem, root: str) -> None:
         """List them; raises InputError as :func:`open_remote`."""
-        self._url, self._system = url, system
-        # A web server need not keep to the range it was asked for: only a stream can be left
-        # where a tile ends.
-        self._options = {"block_size": 0} if url.is_http else {}
+        super().__init__([], url, {})
+        self._system = system
         system.invalidate_cache()
-        self._stamps: dict[str, str] = {}  # by path
         self.tiles = sorted_unique(self._listed(root), url)
+
+    def _storage(self) -> _FileSystem:
+        return self._system
 
     def _listed(self, root: str) -> Iterator[Tile]:
         """Folder by folder: fsspec's own recursion leaves out a folder that cannot be listed."""
@@ -92,30 +122,6 @@ class TileBucket(TileSource):
             if not (self._url.is_http and "/../" in name):  # a page may link anywhere
                 told = (str(entry[key]) for key in _CHANGING if entry.get(key) is not None)
                 yield name, entry["type"] == "directory", " ".join(told)
-
-    def stamp(self, tile: Tile) -> str:
-        """What the storage said when it was listed: nothing, of most web servers."""
-        return self._stamps[tile.path]
-
-    def read(self, tile: Tile) -> bytes:
-        check_id(tile)
-        try:
-            with self._system.open(tile.path, "rb", **self._options) as file:
-                return _read(file, MAX_FILE_BYTES + 1)
-        except Exception as error:  # each kind of storage has its own
-            raise TileError(f"cannot be read ({_told(error)})") from error
-
-
-class _BucketZip(TileZip):
-    """Tiles in a zip in a bucket."""
-
-    def __init__(self, url: Url, file: _RemoteZip) -> None:
-        """List them; raises InputError as :class:`TileZip`."""
-        self._remote = file
-        super().__init__(url, file=file)
-
-    def give_up(self) -> None:
-        self._remote.give_up()
 
 
 class _RemoteZip:
@@ -155,6 +161,11 @@ class _RemoteZip:
     def close(self) -> None:
         self._reader.close()
         self._file.close()
+
+
+def _remote_zip(url: Place) -> BinaryFile:
+    assert isinstance(url, Url)
+    return _RemoteZip(url, *_file_system(url))
 
 
 def _file_system(url: Url) -> tuple[_FileSystem, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from salt_infer.clock import Timing, shares
+from salt_infer.facts import ModelFacts
 from salt_infer.model import SaltModel
 from salt_infer.tiles import BadTile, shown
 
@@ -25,6 +26,7 @@ class RunReport:
         with_salt: rows with a mask.
         bad: tiles that could not be read.
         timing: where the time went.
+        engine: who ran it.
         model: path, sha256, provider and contract of the model.
         options: threshold, gate and the other settings of the run.
         out_sha256: of the published file; empty where there is none.
@@ -40,6 +42,7 @@ class RunReport:
     with_salt: int
     bad: tuple[BadTile, ...]
     timing: Timing
+    engine: dict[str, Any]
     model: dict[str, Any]
     options: dict[str, Any]
     out_sha256: str = ""
@@ -78,6 +81,7 @@ class RunReport:
             f"{timing.startup_s:.2f} s of start-up",
             f"busy: {busy}; {timing.verdict}",
             self._settings(),
+            *self._actors(),
         ]
         if self.score is not None:
             lines.append(f"score {self.score:.4f} (all-empty masks: {self.empty_score:.4f})")
@@ -91,6 +95,17 @@ class RunReport:
             f"{self._provider()}; tta {options['tta']}, threshold "
             f"{options['threshold']:.3g}, gate {options['gate']:.3g}"
         )
+
+    def _actors(self) -> list[str]:
+        """Of Ray: on what it ran, and what had to be run again."""
+        if "actors" not in self.engine:
+            return []
+        actors, again = self.engine["actors"], self.engine["retries"]
+        nodes = len({actor["node"] for actor in actors})
+        return [
+            f"{self.engine['name']}: {len(actors)} actor(s) on {nodes} node(s), {again} batch(es) "
+            "run again"
+        ]
 
     def _provider(self) -> str:
         """What ran it and why; where nodes ran elsewhere, how many and where."""
@@ -108,7 +123,7 @@ class RunReport:
         return f"ran on {self._provider()}, and {asked} was asked for; the report has the reasons"
 
 
-def describe_model(model: SaltModel) -> dict[str, Any]:
+def describe_model(model: SaltModel | ModelFacts) -> dict[str, Any]:
     """The model's part of a report."""
     session, choice = model.session, model.choice
     return {

@@ -12,9 +12,9 @@ from typing import Literal
 from salt_infer import interruption, pipeline
 from salt_infer.clock import StageClock
 from salt_infer.errors import BadTilesError
+from salt_infer.execution import Engine
 from salt_infer.journal import Journal
-from salt_infer.model import SaltModel
-from salt_infer.pipeline import MaskedBatch, RunOptions
+from salt_infer.pipeline import RunOptions
 from salt_infer.progress import Watcher
 from salt_infer.record import Entry, Finished
 from salt_infer.report import RunReport, describe_model
@@ -49,7 +49,7 @@ class Run:
     """
 
     def __init__(
-        self, source: TileSource, model: SaltModel, journal: Journal, plan: Plan, watcher: Watcher
+        self, source: TileSource, engine: Engine, journal: Journal, plan: Plan, watcher: Watcher
     ) -> None:
         """Nothing is run yet.
 
@@ -58,7 +58,7 @@ class Run:
         """
         if any(later.id <= tile.id for tile, later in itertools.pairwise(source.tiles)):
             raise ValueError("a source's tiles must be sorted by id, and each id be there once")
-        self._source, self._model, self._plan, self._watcher = source, model, plan, watcher
+        self._source, self._engine, self._plan, self._watcher = source, engine, plan, watcher
         self.journal, self.clock = journal, StageClock()
         self.startup_s = self.publish_s = 0.0
         self._written = self._read = self._resumed = self._with_salt = 0
@@ -94,22 +94,23 @@ class Run:
         Raises:
             BadTilesError: a tile is bad and the run is to stop there.
             ModelError: the model failed.
+            EngineError: those who run the tiles are gone.
             OutputError: the journal cannot be written.
         """
         self._stop_if_bad()
         with interruption.put_off() as check, self.clock.running():
-            batches = pipeline.masks_of(
-                self._source, self._model, self._plan.options, self.clock, self.journal.missing(),
+            plan = self._plan
+            groups = self._engine.finished(
+                self._source, plan.options, plan.probabilities, self.clock, self.journal.missing(),
                 check,
             )  # fmt: skip
             # Closed at once where a signal ends this loop: what is in flight is dropped.
-            with contextlib.closing(batches):
-                for batch in batches:
-                    self._take(batch)
+            with contextlib.closing(groups):
+                for group in groups:
+                    self._take(group)
 
-    def _take(self, batch: MaskedBatch) -> None:
+    def _take(self, group: Finished) -> None:
         with self.clock("journal"):
-            group = Finished.of(batch, self._plan.probabilities)
             self.journal.append(group)
         self.clock.finished(len(group.ids))
         self._count(group)
@@ -141,10 +142,11 @@ class Run:
             resumed=self._resumed,
             rows=self._written if out else 0,
             with_salt=self._with_salt,
-            bad=tuple(self._bad),
+            bad=tuple(sorted(self._bad)),  # groups may have come in any order
             timing=self.clock.timing(self.startup_s, self.publish_s),
-            model=describe_model(self._model),
-            options=dataclasses.asdict(self._model.settings)
+            engine=self._engine.about(),
+            model=describe_model(self._engine.model),
+            options=dataclasses.asdict(self._engine.model.settings)
             | dataclasses.asdict(self._plan.options)
             | {"on_error": self._plan.on_error},
             out_sha256=sha256,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -49,6 +49,12 @@ class TileSource(AbstractContextManager["TileSource"]):
         A source that cannot tell gives the empty string: its tiles count as never changed.
         """
         return ""
+
+    def part(self, tiles: Sequence[Tile]) -> TileSource:
+        """These of its tiles alone: small, it can be pickled, and reads and stamps them as this
+        one does in any process, on any machine that finds them under the same paths.
+        """
+        raise NotImplementedError
 
     def folders(self) -> set[Path]:
         """Those that the tiles' files lie in; none of a zip or bucket."""

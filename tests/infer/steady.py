@@ -67,18 +67,24 @@ def draw(folder: Path, count: int) -> Path:
     return folder
 
 
-def main() -> None:
-    """``LOG SECONDS ARGUMENTS``: notes each batch in LOG before it is run, then takes SECONDS."""
-    log = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    seconds = float(sys.argv[2])
-    del sys.argv[1:3]
+def install(log: str, seconds: float) -> None:
+    """Use it in this process from now on: it notes each batch in ``log`` before it is run, with
+    the number of the process, and takes so long.
+    """
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def told(tiles: npt.NDArray[np.uint8]) -> None:
         names = " ".join(f"{zlib.crc32(tile.tobytes()):08x}" for tile in tiles)
-        os.write(log, f"{os.getpid()} {names}\n".encode())
+        os.write(file, f"{os.getpid()} {names}\n".encode())
         time.sleep(seconds)
 
     SaltModel.load = loading(told)  # type: ignore[method-assign]
+
+
+def main() -> None:
+    """``LOG SECONDS ARGUMENTS``: the command, with the model installed."""
+    install(sys.argv[1], float(sys.argv[2]))
+    del sys.argv[1:3]
     from salt_infer.cli import main as command
 
     command()

@@ -85,11 +85,11 @@ def test_a_table_of_contents_is_bounded(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_file_that_is_open_is_closed_with_the_tiles(tmp_path: Path) -> None:
     path = pack(tmp_path / "t.zip", "a.png")
     file = io.BytesIO(path.read_bytes())
-    with TileZip(path, file=file) as source:
+    with TileZip(path, opener=lambda path: file) as source:
         assert source.read(source.tiles[0]) == good_tile()
     assert file.closed
     for data in (b"no zip", struct.pack("<4s18x", b"PK\5\6")):  # the second has no tiles
         broken = io.BytesIO(data)
         with pytest.raises(InputError):
-            TileZip(path, file=broken)
+            TileZip(path, opener=lambda path, file=broken: file)
         assert broken.closed

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from salt_infer import job, labels, remote
+from salt_infer import archive, job, labels, remote
 from salt_infer.errors import InputError, TileError
 from salt_infer.job import Job
 from salt_infer.place import Url
@@ -98,6 +99,22 @@ def test_a_job_reads_them(memory: dict[str, bytes], tmp_path: Path) -> None:
     (bad,) = report.bad
     assert bad.tile.path == "memory:///tiles/x.png"
     assert "not a PNG" in bad.reason
+
+
+@pytest.mark.parametrize("name", ["t", "t.zip"])
+def test_a_part_reads_the_same(memory: dict[str, bytes], name: str) -> None:
+    memory["/t/a.png"] = memory["/t/b.png"] = good_tile()
+    memory["/t.zip"] = zipped("a.png", "b.png")
+    with open_tiles(Url(f"memory://{name}")) as source:
+        part = pickle.loads(pickle.dumps(source.part(source.tiles[1:])))
+        assert part.tiles == source.tiles[1:]
+        assert part.read(part.tiles[0]) == good_tile()
+        assert part.stamp(part.tiles[0]) == source.stamp(part.tiles[0]) != ""
+        part.close()
+    if name == "t.zip":
+        part._zip().close()  # kept open for other parts
+    archive._again.cache_clear()
+    assert source.part(source.tiles[:1]).tiles == source.tiles[:1]
 
 
 def test_reading_is_bounded(memory: dict[str, bytes]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from salt_infer.execution import LocalEngine
 from salt_infer.journal import Journal
 from salt_infer.model import SaltModel
 from salt_infer.outputs import Outputs
@@ -35,7 +37,9 @@ class Repeated(TileSource):
 
 
 def run_all(folder: Path, model: SaltModel, source: TileSource, batch_size: int) -> None:
-    """From tiles to published outputs of every kind."""
+    """From tiles to published outputs of every kind. Of memory, the peak is from when all batches
+    are done: how many are under way at once, or not yet collected, differs from run to run.
+    """
     folder.mkdir()
     groups = group_count(len(source.tiles), batch_size)
     plan = Plan(RunOptions(batch_size), probabilities=True, on_error="skip")
@@ -43,9 +47,11 @@ def run_all(folder: Path, model: SaltModel, source: TileSource, batch_size: int)
         folder / "x.csv", None, folder / "x.npz", None, (), details=True, overwrite=False
     )
     with Journal(folder / "x.csv.journal", FINGERPRINT, groups) as journal:
-        run = Run(source, model, journal, plan, Watcher())
+        run = Run(source, LocalEngine(model), journal, plan, Watcher())
         run.resume(retry_bad=False)
         run.carry_out()
+        gc.collect()
+        tracemalloc.reset_peak()
         outputs.publish(run.rows, journal.publishing)
         run.report(folder / "x.csv")
 
@@ -101,4 +107,4 @@ def test_a_source_that_is_not_sorted_is_a_mistake(tmp_path: Path) -> None:
             Journal(tmp_path / "x.journal", FINGERPRINT, 1) as journal,
             pytest.raises(ValueError, match="must be sorted by id"),
         ):
-            Run(source, SaltModel.load(), journal, plan, Watcher())
+            Run(source, LocalEngine(SaltModel.load()), journal, plan, Watcher())
