@@ -39,6 +39,7 @@ test-browser: $(DEV)/.installed
 bench: $(DEV)/.installed
 	$(DEV)/bin/python benchmarks/rle.py
 	$(DEV)/bin/python benchmarks/training.py --short
+	$(DEV)/bin/python benchmarks/peers.py --short
 
 bench-check: $(DEV)/.installed
 	$(DEV)/bin/python benchmarks/check.py

@@ -21,7 +21,9 @@ ROOT = Path(__file__).parents[1]
 STORED = Path(__file__).parent / "results"  # what the README shows and fresh runs are held against
 ELSEWHERE = "SALT_BENCH_RESULTS"  # environment variable: a run that is not to replace those
 RESULTS = Path(os.environ.get(ELSEWHERE) or STORED)
-PACKAGES = ("numpy", "onnx", "onnxruntime", "openvino", "pillow", "salt-toolkit", "torch")
+PACKAGES = (
+    "nncf", "numpy", "onnx", "onnxruntime", "openvino", "pandas", "pillow", "salt-toolkit", "torch",
+)  # fmt: skip
 # What of a processor decides how fast networks run on it.
 FEATURES = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "avx_vnni", "amx_bf16", "amx_int8")
 GPU_FACTS = {"name": "name", "driver": "driver_version", "memory": "memory.total"}

@@ -233,4 +233,5 @@ def _here() -> str:
 
 def _told(model: ModelFacts) -> str:
     known = model.session
-    return f"{known.path.name} ({known.sha256[:12]}) on {known.provider}, {known.runtime}, {known.device}"
+    where = ", ".join((known.provider, known.runtime, known.device))
+    return f"{known.path.name} ({known.sha256[:12]}) on {where}"

@@ -1,0 +1,121 @@
+"""What a submission is worth: its score, and how far it is from the float32 torch reference."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from comparison.material import Material
+from salt_export import samples
+from salt_infer import metric, rle
+from salt_infer.labels import Labels, read_rows
+from salt_train import checkpoint as checkpoints
+from salt_train import evaluate
+from salt_train.evaluate import Decision
+
+ALL = 1 << 40  # tiles: every one there is
+
+Masks = npt.NDArray[np.bool_]  # [N, 101, 101]
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """One submission against labels and reference.
+
+    Attributes:
+        score: mean over the labelled tiles, 0..1.
+        difference: from the reference's score, paired.
+        interval: of the difference, 95 %.
+        pixels, pixels_flipped: of all tiles, and how many are not as in the reference.
+        rows_changed: tiles whose run-length string is not.
+        sha256: of the CSV.
+    """
+
+    score: float
+    difference: float
+    interval: tuple[float, float]
+    pixels: int
+    pixels_flipped: int
+    rows_changed: int
+    sha256: str
+
+    @property
+    def agreement(self) -> float:
+        """Share of pixels as in the reference, 0..1."""
+        return 1 - self.pixels_flipped / self.pixels
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """What torch says in float32, and the truth.
+
+    Attributes:
+        ids: N ids, sorted.
+        masks: bool [N, 101, 101].
+        labelled: indices of the M tiles that have a label, ascending.
+        truth: uint8 [M, 101, 101], their masks.
+    """
+
+    ids: tuple[str, ...]
+    masks: Masks
+    labelled: npt.NDArray[np.int64]
+    truth: npt.NDArray[np.uint8]
+
+    def per_tile(self, masks: Masks) -> npt.NDArray[np.float64]:
+        """Scores of the labelled tiles, [M]."""
+        return metric.score(self.truth, masks[self.labelled]).per_tile
+
+    @property
+    def score(self) -> float:
+        return float(self.per_tile(self.masks).mean())
+
+    def judge(self, submission: Path) -> Answer:
+        """Compare a submission.
+
+        Raises:
+            click.ClickException: it has other tiles.
+            LabelError, RleError: it is malformed.
+        """
+        masks = read_masks(submission, self.ids)
+        lost = self.per_tile(masks) - self.per_tile(self.masks)
+        flipped = np.count_nonzero(masks != self.masks, axis=(1, 2))
+        return Answer(
+            score=float(self.per_tile(masks).mean()),
+            difference=float(lost.mean()),
+            interval=metric.interval(lost),
+            pixels=masks.size,
+            pixels_flipped=int(flipped.sum()),
+            rows_changed=int(np.count_nonzero(flipped)),
+            sha256=hashlib.sha256(submission.read_bytes()).hexdigest(),
+        )
+
+
+def reference(material: Material, decision: Decision, batch_size: int) -> Reference:
+    """Eager torch in float32, both views, on every tile."""
+    ids, labelled = material.ids(), material.labelled()
+    tiles, _ = samples.read(material.images, None, ALL)
+    model = checkpoints.build_model(checkpoints.load(material.checkpoint))
+    prediction = evaluate.predict(model, tiles, "hflip", batch_size)
+    with Labels(material.labels) as labels:
+        truth = labels.masks(labelled)
+    places = np.flatnonzero(np.isin(ids, labelled))
+    return Reference(ids, prediction.masks(decision), places, truth)
+
+
+def read_masks(submission: Path, ids: Sequence[str]) -> Masks:
+    """Masks of a submission, bool [N, 101, 101], in the order of the ids."""
+    rows = read_rows(submission)
+    if sorted(rows) != sorted(ids):
+        raise click.ClickException(f"{submission} has {len(rows)} rows, not one for each tile")
+    return np.stack([rle.decode(rows[name]) for name in ids]).astype(np.bool_)
+
+
+def to_json(answer: Answer) -> dict[str, Any]:
+    return {**dataclasses.asdict(answer), "agreement": answer.agreement}

@@ -1,0 +1,143 @@
+"""Who takes part: the command of each contender, what it needs, and what it is compared as."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from contenders.common import Task
+
+from comparison.material import CHECKPOINT, NNCF
+
+Group = Literal["notebook", "PyTorch", "ONNX Runtime", "OpenVINO", "salt-infer"]
+OURS: Group = "salt-infer"
+
+
+@dataclasses.dataclass(frozen=True)
+class Contender:
+    """One way from PNGs to a submission.
+
+    Attributes:
+        title: for people.
+        group: what it is a variant of.
+        program: module of :mod:`contenders`, or empty for the installed ``salt-infer``.
+        file: the model it runs, by the names of :class:`comparison.material.Files`.
+        mode: of the module, or salt-infer's provider.
+        needs: modules that have to be installed.
+        tools: programs that have to be.
+        batch_size: its own instead of everybody's; 0 for that.
+        tta: of salt-infer.
+    """
+
+    title: str
+    group: Group
+    program: str
+    file: str
+    mode: str = ""
+    needs: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    batch_size: int = 0
+    tta: str = "hflip"
+
+    @property
+    def missing(self) -> str:
+        """Why it cannot take part here; empty where it can."""
+        modules = [name for name in self.needs if importlib.util.find_spec(name) is None]
+        lacking = modules + [name for name in self.tools if shutil.which(name) is None]
+        return f"needs {', '.join(lacking)}" if lacking else ""
+
+    def command(self, task: Task) -> list[str]:
+        """What to run for a task."""
+        if self.program:
+            module = f"contenders.{self.program}"
+            return [sys.executable, "-m", module, *task.arguments()]
+        return [
+            _installed("salt-infer"),
+            *("--images", str(task.images), "--out", str(task.out), "--model", str(task.model)),
+            *("--provider", task.mode, "--batch-size", str(task.batch_size), "--tta", self.tta),
+            *("--threshold", str(task.threshold), "--gate", str(task.gate)),
+            *("--workers", str(task.threads), "--report", str(_report(task)), "--overwrite"),
+            "--restart",
+        ]
+
+    def run_s(self, task: Task, stdout: str) -> float:
+        """Seconds without start-up, by its own account."""
+        if self.program:
+            return float(json.loads(stdout.splitlines()[-1])["run_s"])
+        report = json.loads(_report(task).read_text())
+        return float(report["wall_s"] + report["publish_s"])
+
+
+def _report(task: Task) -> Path:
+    return task.out.with_suffix(".json")
+
+
+def _installed(name: str) -> str:
+    """A command of this environment."""
+    path = Path(sys.executable).with_name(name)
+    return str(path) if path.exists() else shutil.which(name) or name
+
+
+def _ours() -> dict[str, Contender]:
+    """Each file on each runtime; the fastest one also with a second look at doubtful tiles."""
+    return {
+        f"salt-{provider}-{precision}-{kind}{mark}": Contender(
+            f"salt-infer, {runtime}, {precision} {kind}{said}", OURS, "", f"{precision} {kind}",
+            provider, needs=(module,), tta=tta,
+        )
+        for provider, runtime, module in (
+            ("cpu", "ONNX Runtime", "onnxruntime"), ("openvino", "OpenVINO", "openvino"),
+        )
+        for precision in ("fp32", "int8")
+        for kind in ("dense", "gated")
+        for mark, said, tta in _TTA[: 2 if (precision, kind) == ("int8", "gated") else 1]
+    }  # fmt: skip
+
+
+_TTA = (("", "", "hflip"), ("-doubtful", ", `--tta doubtful`", "doubtful"))
+
+
+def _openvino() -> dict[str, Contender]:
+    """Its int8 also in batches that stay in the cache: many small requests may suit it better."""
+    ways = {
+        f"openvino-int8{name}{small}": Contender(
+            f"OpenVINO, NNCF int8{title}{said}", "OpenVINO", "openvino_async", NNCF, mode,
+            ("openvino", "nncf"), batch_size=size,
+        )
+        for name, title, mode in (("", "", "f32"), ("-bf16", ", else bf16", "bf16"))
+        for small, said, size in (("", "", 0), ("-batch-4", ", batches of 4", 4))
+    }  # fmt: skip
+    floats = {
+        f"openvino-{name}": Contender(
+            f"OpenVINO, {name}", "OpenVINO", "openvino_async", "fp32 dense", mode, ("openvino",)
+        )
+        for name, mode in (("fp32", "f32"), ("bf16", "bf16"))
+    }
+    return floats | ways
+
+
+CONTENDERS: Mapping[str, Contender] = {
+    "notebook": Contender(
+        "the case study's notebook", "notebook", "notebook", CHECKPOINT, needs=("pandas",)
+    ),
+    "torch-bf16": Contender("PyTorch, bf16", "PyTorch", "pytorch", CHECKPOINT),
+    "torch-compile": Contender(
+        "PyTorch, bf16, compiled", "PyTorch", "pytorch", CHECKPOINT, "compile", tools=("g++",)
+    ),
+    "onnxruntime": Contender(
+        "ONNX Runtime, plain loop", "ONNX Runtime", "onnxruntime_loop", "fp32 dense"
+    ),
+    **_openvino(),
+    **_ours(),
+}
+# One or two of each group, without torch.compile, which takes a minute to start.
+SHORT = (
+    "notebook", "torch-bf16", "onnxruntime", "openvino-bf16", "openvino-int8",
+    "salt-cpu-int8-gated", "salt-openvino-int8-gated", "salt-openvino-int8-gated-doubtful",
+)  # fmt: skip
