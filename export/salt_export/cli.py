@@ -10,6 +10,7 @@ import click
 from salt_export import graph, job
 from salt_export.job import Job
 from salt_export.targets import Precision, TargetName
+from salt_infer import console
 
 _PATH = click.Path(path_type=Path)
 
@@ -40,10 +41,10 @@ _PATH = click.Path(path_type=Path)
     help="Tiles to measure int8's ranges on; 300 of them are chosen.",
 )  # fmt: skip
 @click.option(
-    "--max-drop", type=click.FloatRange(0.0, 1.0), default=job.MAX_DROP, show_default=True,
+    "--max-drop", type=console.SHARE, default=job.MAX_DROP, show_default=True,
     metavar="F",
     help="Score that int8 may lose on --verify-images with --labels; sensitive layers stay in fp32 "
-    "until it holds. Without labels the masks in fp32 stand in, and ten times as much may differ.",
+    "until it holds. Without labels the fp32 masks stand in, and three times as much may differ.",
 )  # fmt: skip
 @click.option(
     "--verify-images", type=_PATH, metavar="PATH",

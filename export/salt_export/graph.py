@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import hashlib
 import io
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import onnx
 import torch
@@ -154,43 +154,33 @@ def opset(proto: onnx.ModelProto) -> int:
     return int(version)
 
 
-def check_self_contained(path: Path) -> None:
-    """Refuse a model file whose weights lie elsewhere: what was verified could be exchanged after.
-
-    Raises:
-        ExportError: they do.
-    """
-    proto = onnx.load(path, load_external_data=False)
-    outside = [
-        tensor.name
-        for tensor in proto.graph.initializer
-        if tensor.data_location == onnx.TensorProto.EXTERNAL
-    ]
-    if outside:
-        raise ExportError(
-            f"{path} keeps {outside[0]} and {len(outside) - 1} more tensors in other files; "
-            "expected one file, as salt-export writes it"
-        )
-
-
 def with_contract(proto: onnx.ModelProto, contract: ModelContract) -> bytes:
-    """The file's bytes: the graph with the contract in its metadata and nothing that varies from
-    one export to the next (the exporter notes source lines in every node).
-    """
-    result = onnx.ModelProto()
-    result.CopyFrom(proto)
-    del result.metadata_props[:]
-    _strip(result.graph)
+    """The file's bytes: the graph with the contract in its metadata."""
+    result = stripped(proto)
     onnx.helper.set_model_props(result, {METADATA_KEY: contract.to_json()})
     data: bytes = result.SerializeToString(deterministic=True)
     return data
 
 
-def _strip(graph: onnx.GraphProto) -> None:
+def stripped(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Without metadata, which varies from one export to the next: the exporter notes source lines
+    in every node.
+    """
+    result = onnx.ModelProto()
+    result.CopyFrom(proto)
+    del result.metadata_props[:]
+    graph = result.graph
     del graph.metadata_props[:]
     for item in (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
         del item.metadata_props[:]
         item.doc_string = ""
+    return result
+
+
+def digest(proto: onnx.ModelProto) -> str:
+    """sha256 of a model's operators and weights, whatever its metadata."""
+    data: bytes = stripped(proto).graph.SerializeToString(deterministic=True)
+    return hashlib.sha256(data).hexdigest()
 
 
 @contextlib.contextmanager

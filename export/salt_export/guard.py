@@ -22,9 +22,10 @@ from salt_train.evaluate import Decision, Prediction
 CALIBRATION_TILES = 300
 RANKING_TILES = 64  # to tell sensitive layers from others
 MAX_FLOAT = 0.5  # share of layers left in float32 beyond which a file is not worth being int8
-# Of tiles without labels the float32 masks stand in for the truth. Most changes of a mask make it
-# better as often as worse, so that the score moves by a tenth of the disagreement or less.
-AGREEMENT_FACTOR = 10.0
+# Of tiles without labels the float32 masks stand in for the truth. A changed mask may be better as
+# well as worse: of the default network on its held-out tiles 0.0044 of the masks' agreement were
+# lost, and the score moved by 0.0017.
+AGREEMENT_FACTOR = 3.0
 
 Masks = npt.NDArray[np.bool_]  # [N, 101, 101]
 Finish = Callable[[onnx.ModelProto], bytes]  # a graph to the bytes of a file that runs
@@ -39,7 +40,7 @@ class Guard:
         tiles: tiles to compare masks on.
         truth: their true masks, or None: the float32 file's masks then stand in.
         decision: threshold and gate.
-        max_drop: of the score; without labels ten times as much disagreement is let pass.
+        max_drop: of the score; without labels three times as much disagreement is let pass.
         say: takes lines about the progress.
     """
 

@@ -30,6 +30,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 BATCH = 8  # tiles at once: every activation of every tile of it is in memory
 # Logits near the threshold decide: 8 bits are too coarse for them.
 _KEPT_IN_FLOAT = ("judge_head.", "head.last.")
+_CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
 # Of other operators the first input alone carries activations; the rest are shapes and indices.
 _JOINING = frozenset({"Add", "Concat", "Div", "Mul", "Sub"})
 
@@ -72,7 +73,8 @@ class Prepared:
     Attributes:
         path: where it lies, constants folded and shapes inferred.
         float_nodes: names of nodes that are never quantised.
-        layers: name of each convolution's weight -> name of its node, those that are quantised.
+        layers: name of each convolution's weight -> name of its node, those that are quantised;
+            transposed ones too.
     """
 
     path: Path
@@ -86,7 +88,9 @@ def prepare(proto: onnx.ModelProto, folder: Path) -> Prepared:
     onnx.save(proto, source)
     quant_pre_process(source, path, skip_symbolic_shape=True)
     nodes = list(onnx.load(path).graph.node)
-    trunk = {node.name for node in nodes if node.op_type == "Conv" and not _kept_in_float(node)}
+    trunk = {
+        node.name for node in nodes if node.op_type in _CONVOLUTIONS and not _kept_in_float(node)
+    }
     inside = _between(nodes, trunk)
     return Prepared(
         path,
@@ -147,8 +151,17 @@ def quantize(
             extra_options={"ActivationSymmetric": style.symmetric, "QuantizeBias": style.bias},
         )
     proto = onnx.load(output)
+    _drop_unused_domains(proto)
     onnx.checker.check_model(proto, full_check=True)
     return proto
+
+
+def _drop_unused_domains(proto: onnx.ModelProto) -> None:
+    """Quantisation declares every operator set that it knows, experimental ones too."""
+    used = {node.domain for node in proto.graph.node}
+    kept = [entry for entry in proto.opset_import if entry.domain in used]
+    del proto.opset_import[:]
+    proto.opset_import.extend(kept)
 
 
 class _Reader(quantization.CalibrationDataReader):  # type: ignore[misc]  # untyped base

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import onnx
 
 from salt_export import (
+    contracts,
     cost,
     graph,
     guard,
@@ -36,6 +36,7 @@ from salt_infer.session import ModelSession
 from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
 from salt_train.checkpoint import Checkpoint
+from salt_train.errors import CheckpointError
 from salt_train.evaluate import Decision
 from salt_train.model import SaltNet
 
@@ -112,13 +113,15 @@ def export(job: Job) -> Done:
     check_output(job.model, ".onnx", inputs, job.overwrite)
     if job.report:
         check_output(job.report, ".json", inputs, job.overwrite)
-    loaded, models = _load(job)
     wanted = targets.resolve(job.target, job.gated, job.precision, job.calibrate is not None)
+    if job.check_tensorrt:
+        tensorrt.library()  # if it is not there, that is told before minutes of work
+    seen = _tiles(job)
+    loaded, models = _load(job)
     networks = graph.halved(models) if wanted.precision == "fp16" else models
     proto = graph.build(networks, wanted.gated, job.opset)
     spent = _cost(models)
-    contract = _contract(job, loaded, wanted, graph.opset(proto), spent)
-    seen = _tiles(job)
+    contract = contracts.draft(loaded, job.target, wanted, graph.opset(proto), spent)
     proofs: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -132,7 +135,11 @@ def export(job: Job) -> Done:
         draft.write_bytes(graph.with_contract(proto, contract))
         proofs |= _built(job, draft)
         found = _verified(models, draft, contract, seen)
-    contract = dataclasses.replace(contract, verification=found.to_json() | proofs)
+    contract = dataclasses.replace(
+        contract,
+        provenance={**contract.provenance, "graph_sha256": graph.digest(proto)},
+        verification=found.to_json() | proofs,
+    )
     data = graph.with_contract(proto, contract)
     write_whole(job.model, data, job.overwrite)
     done = Done(contract, found, spent, len(data))
@@ -144,44 +151,66 @@ def verify(job: Job) -> Done:
     """Compare a file that is there with the checkpoints that it says it was made from.
 
     Raises:
-        ExportError: it was made from other checkpoints, or keeps data in other files.
-        ParityError: it computes something else, or has other weights.
+        ExportError: it was made from other checkpoints, or says something else of them than they
+            do.
+        ModelError: it cannot be loaded, or keeps data in other files.
+        ParityError: it computes something else, or has other weights, or was changed.
     """
     if job.report:
         check_output(job.report, ".json", (*job.checkpoints, job.model), job.overwrite)
+    seen = _tiles(job)
     loaded, models = _load(job)
     contract = ModelSession(job.model).contract
-    graph.check_self_contained(job.model)
-    given = tuple(each.sha256 for each in loaded)
-    if contract.checkpoints != given:
-        raise ExportError(
-            f"{job.model} was made from checkpoints {_short(contract.checkpoints)}, these are "
-            f"{_short(given)}"
+    file = onnx.load(job.model, load_external_data=False)
+    contracts.check(contract, loaded, job.model)
+    found = _verified(models, job.model, contract, seen)
+    if contract.precision == "int8":
+        found.check_score(job.max_drop)
+    _check_graph(job, models, contract, file)
+    if contract.provenance.get("graph_sha256", graph.digest(file)) != graph.digest(file):
+        raise ParityError(
+            f"{job.model} was changed after its export: its graph is not the one that was proven; "
+            + "; ".join(found.lines())
         )
-    _check_weights(job, models, contract)
     _built(job, job.model)
-    found = _verified(models, job.model, contract, _tiles(job))
     done = Done(contract, found, _cost(models), job.model.stat().st_size)
     _write_report(job, done)
     return done
 
 
-def _check_weights(job: Job, models: list[SaltNet], contract: ModelContract) -> None:
-    """A file of low precision may compute much else and be honest: its weights may not differ."""
-    if contract.precision == "fp32":
-        return  # every weight that matters shows in what it computes
+def _check_graph(
+    job: Job, models: list[SaltNet], contract: ModelContract, file: onnx.ModelProto
+) -> None:
+    """A small change of a weight hides in what a file computes: the weights have to be the
+    network's, and of a file that is not quantised the whole graph.
+    """
+    if contract.precision == "fp32" and (others := provenance.other_exporters(contract.versions)):
+        job.say(f"weights were not compared, only what they compute: written with {others}")
+        return
     networks = graph.halved(models) if contract.precision == "fp16" else models
-    proto = graph.build(networks, contract.gated, contract.opset)
+    proto = graph.stripped(graph.build(networks, contract.gated, contract.opset))
     if contract.precision == "int8":
         with tempfile.TemporaryDirectory() as name:
             proto = onnx.load(int8.prepare(proto, Path(name)).path)
-    count = tensors.check(proto, onnx.load(job.model, load_external_data=False))
+    count = tensors.check(proto, file)
+    if contract.precision != "int8" and graph.digest(file) != graph.digest(proto):
+        raise ParityError(
+            f"{job.model} has the network's weights and other operators; it was changed after its "
+            "export, or written by another version: export it anew"
+        )
     job.say(f"{count} tensors are those of the network")
 
 
 def _load(job: Job) -> tuple[list[Checkpoint], list[SaltNet]]:
     loaded = [checkpoints.load(path) for path in job.checkpoints]
-    return loaded, [checkpoints.build_model(each) for each in loaded]
+    return loaded, [_model(*each) for each in zip(loaded, job.checkpoints, strict=True)]
+
+
+def _model(checkpoint: Checkpoint, path: Path) -> SaltNet:
+    try:
+        return checkpoints.build_model(checkpoint)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
 
 
 def _quantised(
@@ -241,7 +270,7 @@ def _verified(models: list[SaltNet], path: Path, contract: ModelContract, seen: 
     decision = Decision(contract.threshold, contract.gate)
     reference = graph.DenseGraph(models).eval()
     found = parity.compare(reference, path, seen.tiles, decision, seen.masks)
-    found.check(TOLERANCES.get(contract.precision, parity.FP32))
+    found.check(TOLERANCES[contract.precision])
     return found
 
 
@@ -258,7 +287,9 @@ def _tiles(job: Job) -> _Seen:
         if job.labels:
             raise ExportError("--labels are of tiles; give these with --verify-images")
         return _Seen(synthetic.draw(parity.TILES, seed=0).tiles, None)
-    return _Seen(*samples.read(path, job.labels, COMPARED_TILES if job.labels else parity.TILES))
+    seen = _Seen(*samples.read(path, job.labels, COMPARED_TILES if job.labels else parity.TILES))
+    parity.check_enough(seen.tiles)
+    return seen
 
 
 def _cost(models: list[SaltNet]) -> Cost:
@@ -266,39 +297,6 @@ def _cost(models: list[SaltNet]) -> Cost:
     for each in more:
         total = total + each
     return total
-
-
-def _contract(
-    job: Job, loaded: list[Checkpoint], wanted: Target, opset: int, spent: Cost
-) -> ModelContract:
-    """Without its verification."""
-    networks = [each.config.model for each in loaded]
-    first = networks[0]
-    decisions = [each.decision for each in loaded]
-    return ModelContract(
-        architecture=" + ".join(network.architecture for network in networks),
-        gated=wanted.gated,
-        precision=wanted.precision,
-        opset=opset,
-        threshold=float(np.mean([decision.threshold for decision in decisions])),
-        gate=float(np.mean([decision.gate for decision in decisions])),
-        tta="hflip",
-        tile_px=first.tile_px,
-        canvas_px=first.canvas_px,
-        padding="replicate",
-        mean=first.mean,
-        std=first.std,
-        checkpoints=tuple(each.sha256 for each in loaded),
-        versions=provenance.versions(),
-        validation=provenance.validation(loaded),
-        provenance={
-            "target": job.target,
-            "git_commit": provenance.git_commit(),
-            "gmac": round(spent.gmac, 4),
-            "parameters": spent.parameters,
-        },
-        verification={},
-    )
 
 
 def _write_report(job: Job, done: Done) -> None:
@@ -314,7 +312,3 @@ def _write_report(job: Job, done: Done) -> None:
         "contract": dataclasses.asdict(done.contract),
     }
     write_whole(job.report, (json.dumps(value, indent=2) + "\n").encode(), job.overwrite)
-
-
-def _short(digests: tuple[str, ...]) -> str:
-    return ", ".join(digest[:12] for digest in digests)

@@ -105,6 +105,17 @@ class Parity:
                 f"{tolerance.flipped:g}; nothing was written"
             )
 
+    def check_score(self, max_drop: float) -> None:
+        """Raise ParityError where there are labels and the file loses more of the score."""
+        if self.score is None or self.score_of_network is None:
+            return
+        drop = self.score_of_network - self.score
+        if drop > max_drop:
+            raise ParityError(
+                f"the file loses {drop:.4f} of the network's score {self.score_of_network:.4f}, "
+                f"expected at most {max_drop:g}"
+            )
+
 
 def compare(
     reference: nn.Module,
@@ -126,13 +137,18 @@ def compare(
         ExportError: too few tiles.
         ParityError: values that are not finite, or other tiles kept by the gate.
     """
-    if len(tiles) < TILES:
-        raise ExportError(f"there are {len(tiles)} tiles to verify on, expected at least {TILES}")
+    check_enough(tiles)
     session = ModelSession(path)
     apart = _Difference()
     for batch in _batches(tiles):
         _compare_shape(reference, session, batch, apart)
     return _as_deployed(reference, session, tiles, decision, masks, apart)
+
+
+def check_enough(tiles: Tiles) -> None:
+    """Raise ExportError where there are too few tiles to prove anything on."""
+    if len(tiles) < TILES:
+        raise ExportError(f"there are {len(tiles)} tiles to verify on, expected at least {TILES}")
 
 
 def rounding(
@@ -158,6 +174,11 @@ def rounding(
     for start in range(0, len(few), BATCH_SIZES[-2]):
         batch = few[start : start + BATCH_SIZES[-2]]
         seen, expected = (Prediction(*_network(each, batch)) for each in (halved, reference))
+        if not np.isfinite(seen.probability).all():
+            raise ParityError(
+                "in float16 the network gives values that are not finite: numbers above 65504 "
+                "occur in it; use --precision fp32; nothing was written"
+            )
         apart.add(seen.probability, expected.probability)
         flipped += int(np.count_nonzero(_drawn(seen, decision) != _drawn(expected, decision)))
     return {
@@ -219,15 +240,15 @@ def _as_deployed(
     apart: _Difference,
 ) -> Parity:
     """Flip, threshold and gate over all tiles, a batch at a time."""
-    mine, theirs, edge = [], [], 0
+    mine, theirs, margins = [], [], []
     for start in range(0, len(tiles), TILES):
         stacked = views.make(tiles[start : start + TILES], "hflip")
         network = _merged(*_network(reference, stacked))
         file = whole(session, stacked)
         apart.add(file.probability, network.probability)
-        drawn = network.salt > decision.gate
-        near = np.abs(network.probability[drawn] - decision.threshold) <= apart.probability
-        edge += int(np.count_nonzero(near))
+        apart.add_salt(file.salt, network.salt)
+        drawn = network.probability[network.salt > decision.gate]
+        margins.append(np.abs(drawn - decision.threshold).ravel())
         mine.append(file.masks(decision))
         theirs.append(network.masks(decision))
     seen, expected = np.concatenate(mine), np.concatenate(theirs)
@@ -241,7 +262,7 @@ def _as_deployed(
         pixels=seen.size,
         pixels_flipped=int(np.count_nonzero(seen != expected)),
         rows_changed=sum(a != b for a, b in rows),
-        knife_edge=edge,
+        knife_edge=sum(int(np.count_nonzero(each <= apart.probability)) for each in margins),
         score=None if truth is None else metric.score(truth, seen).mean,
         score_of_network=None if truth is None else metric.score(truth, expected).mean,
     )

@@ -6,7 +6,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from salt_train.checkpoint import Checkpoint
 
 PACKAGES = ("salt-toolkit", "torch", "onnx", "onnxscript", "onnxruntime", "numpy")
+EXPORTERS = ("torch", "onnxscript")  # they name tensors and fold constants; others may do it anew
 
 
 def versions() -> dict[str, str]:
@@ -25,6 +26,16 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:  # ONNX Runtime has several names
             continue
     return found
+
+
+def other_exporters(written: Mapping[str, str]) -> str:
+    """Versions that wrote a file, in words, where they are not those here; else empty."""
+    here = versions()
+    return ", ".join(
+        f"{name} {written.get(name)}, here {here.get(name)}"
+        for name in EXPORTERS
+        if written.get(name) != here.get(name)
+    )
 
 
 def validation(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:

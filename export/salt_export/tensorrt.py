@@ -64,7 +64,7 @@ def check(data: bytes, gpu: str = "SM89") -> Built:
     Raises:
         ExportError: TensorRT for RTX is not installed, or refuses the file; says why.
     """
-    rtx = _library()
+    rtx = library()
     logger = _logger(rtx)
     logger.errors.clear()
     builder = rtx.Builder(logger)
@@ -81,7 +81,8 @@ def check(data: bytes, gpu: str = "SM89") -> Built:
     return Built(rtx.__version__, gpu, network.num_layers, int(engine.nbytes), seconds)
 
 
-def _library() -> Any:
+def library() -> Any:
+    """TensorRT for RTX; raises ExportError where it is not installed."""
     try:
         import tensorrt_rtx_bindings
     except ImportError as error:  # not there, or without the libraries beside it

@@ -33,8 +33,8 @@ def check(network: onnx.ModelProto, file: onnx.ModelProto) -> int:
     Raises:
         ParityError: one is missing or differs; names the one that differs most.
     """
-    wanted, found = _tensors(network), _tensors(file)
-    apart = {name: _apart(name, value, found) for name, value in wanted.items()}
+    wanted, found, axes = _tensors(network), _tensors(file), _axes(file)
+    apart = {name: _apart(name, value, found, axes) for name, value in wanted.items()}
     worst = max(apart, key=lambda name: apart[name], default="")
     if worst and apart[worst] > 0:
         raise ParityError(
@@ -48,13 +48,25 @@ def _tensors(proto: onnx.ModelProto) -> dict[str, npt.NDArray[np.generic]]:
     return {each.name: numpy_helper.to_array(each) for each in proto.graph.initializer}
 
 
-def _apart(name: str, wanted: npt.NDArray[np.generic], found: Tensors) -> float:
+def _axes(proto: onnx.ModelProto) -> dict[str, int]:
+    """Axis that a quantised tensor's scales are for: that of a transposed convolution is 1."""
+    return {
+        node.input[0]: attribute.i
+        for node in proto.graph.node
+        for attribute in node.attribute
+        if node.op_type == "DequantizeLinear" and attribute.name == "axis"
+    }
+
+
+def _apart(
+    name: str, wanted: npt.NDArray[np.generic], found: Tensors, axes: Mapping[str, int]
+) -> float:
     """Largest difference beyond what rounding explains; infinite for another shape."""
     value: npt.NDArray[np.generic]
     if name in found:
         value, allowed = found[name], np.zeros(())
     elif f"{name}_quantized" in found:
-        value, allowed = _dequantized(name, found)
+        value, allowed = _dequantized(name, found, axes.get(f"{name}_quantized", 0))
     else:
         return float("inf")
     if value.shape != wanted.shape:
@@ -65,7 +77,7 @@ def _apart(name: str, wanted: npt.NDArray[np.generic], found: Tensors) -> float:
 
 
 def _dequantized(
-    name: str, found: Tensors
+    name: str, found: Tensors, axis: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The values that 8 bits stand for, and half a step of each channel."""
     # A bias is named differently: its scale is the product of two others.
@@ -74,7 +86,9 @@ def _dequantized(
         for what in ("scale", "zero_point")
     )
     steps = found[f"{name}_quantized"].astype(np.float64)
-    channels = (-1,) + (1,) * (steps.ndim - 1) if scale.ndim else ()
+    if scale.size not in (1, *steps.shape[axis : axis + 1]):
+        return np.empty(0), np.empty(0)  # which fits no weight
+    channels = [-1 if each == axis else 1 for each in range(steps.ndim)] if scale.ndim else ()
     scale, zero = scale.reshape(channels), zero.reshape(channels)
     return (steps - zero) * scale, np.abs(scale) * HALF_A_STEP
 

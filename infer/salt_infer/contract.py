@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -39,13 +40,14 @@ class ModelContract:
         gate: default; a tile may have salt where the judge's probability is above it.
         tta: default test-time augmentation.
         tile_px: edge of the square tiles.
-        canvas_px: edge after padding, inside the graph.
+        canvas_px: edge after padding, inside the graph. Where the members of an ensemble differ in
+            this, padding, mean or std, it is the first one's; ``provenance`` lists all.
         padding: how the canvas is filled, inside the graph.
         mean, std: normalisation of grey values in 0..1, inside the graph.
         checkpoints: sha256 of each checkpoint in the file; more than one is an ensemble.
         versions: of the packages that wrote it.
         validation: the score and what it was measured on.
-        provenance: what it was made for, the source's commit, what it costs.
+        provenance: what it was made for, the source's commit, what it costs, the graph's sha256.
         verification: what comparing the file with the network measured.
         contract_version: of this format.
     """
@@ -79,6 +81,15 @@ class ModelContract:
                 raise ContractError(
                     f"contract has {name} {getattr(self, name)!r}, expected within 0..1"
                 )
+        for name in ("mean", "std"):
+            if not math.isfinite(getattr(self, name)):
+                raise ContractError(f"contract has {name} {getattr(self, name)!r}, expected finite")
+        for name in ("architecture", "precision", "padding", "checkpoints"):
+            value = getattr(self, name)
+            for text in value if isinstance(value, tuple) else (value,):
+                # Printed as they are, and a file comes from anywhere.
+                if not isinstance(text, str) or not text.isprintable():
+                    raise ContractError(f"contract has {name} {value!r}, expected printable text")
         if self.tta not in TTA_NAMES:
             raise ContractError(f"contract has tta {self.tta!r}, expected one of {TTA_NAMES}")
 
@@ -95,7 +106,7 @@ class ModelContract:
         """
         try:
             value = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # too many digits, or too deep
             raise ContractError(f"the contract is not JSON ({error})") from error
         if not isinstance(value, dict):
             raise ContractError(f"the contract is a {type(value).__name__}, expected an object")

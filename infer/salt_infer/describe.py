@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from salt_infer.onnxfile import ModelFile
+from salt_infer.source import shown
 
 _INDENT = "  "
 
@@ -38,7 +39,8 @@ def describe(model: ModelFile) -> str:
 
 def _listed(facts: Mapping[str, Any], indent: str) -> Iterator[str]:
     """``name value`` a line, names in order; what is nested is indented."""
-    for name, value in sorted(facts.items()):
+    for key, value in sorted(facts.items()):
+        name = shown(key)
         if isinstance(value, Mapping):
             yield f"{indent}{name}"
             yield from _listed(value, indent + _INDENT)
@@ -53,7 +55,7 @@ def _listed(facts: Mapping[str, Any], indent: str) -> Iterator[str]:
 def _shown(value: Any) -> str:
     """Numbers in four digits, the rest as JSON has it but for the quotes of strings."""
     if isinstance(value, str):
-        return value
+        return shown(value)  # a file that comes from anywhere does not write to the terminal
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_shown, value)) + "]"
     return f"{value:.4g}" if isinstance(value, float) else json.dumps(value)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import usable
+from salt_infer import selfcontained, usable
 from salt_infer.batch import BatchResult, Cancel, from_outputs
 from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES
 from salt_infer.errors import ModelError, ProviderError
@@ -75,6 +75,7 @@ class OpenVinoSession:
         self.notes: tuple[str, ...] = ()
         model = _read(path)
         self.contract = read_contract(_metadata(model), path)
+        selfcontained.check(path)
         inputs, outputs = _edges(model.inputs), _edges(model.outputs)
         check_edges(inputs, outputs, self.contract, path)
         self._inputs, self._outputs = list(map(str, inputs)), list(map(str, outputs))

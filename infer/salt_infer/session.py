@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import nvidia, placement, usable
+from salt_infer import nvidia, placement, selfcontained, usable
 from salt_infer.batch import BatchResult, Cancel, from_outputs, in_parts
 from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES, ModelContract
-from salt_infer.errors import ModelError, ProviderError, one_line
+from salt_infer.errors import ContractError, ModelError, ProviderError, one_line
 from salt_infer.machine import available_cpus, this_machine, threads_here
 from salt_infer.modelfile import Edge, check_edges, default_model, read_contract, sha256_of
 from salt_infer.placement import Placement
@@ -96,7 +96,7 @@ class ModelSession:
             plan: what is to run it; the CPU provider if not given.
 
         Raises:
-            ModelError: not there, not a model that ONNX Runtime loads.
+            ModelError: not there, not a model that ONNX Runtime loads, or not all of one.
             ContractError: no contract, or one that contradicts the graph.
             ProviderError: it runs elsewhere than planned.
         """
@@ -107,6 +107,7 @@ class ModelSession:
         plain = self.plan.provider == "cpu" and self.plan.shape is None
         self._session = _load(path, threads, self.plan if plain else None)
         self.contract = contract_of(self._session, path)
+        selfcontained.check(path)
         check_edges(_edges(self._session.get_inputs()), _edges(self._session.get_outputs()),
                     self.contract, path)  # fmt: skip
         self._inputs = list(map(str, _edges(self._session.get_inputs())))
@@ -180,7 +181,11 @@ class ModelSession:
 
 def contract_of(session: onnxruntime.InferenceSession, path: Path) -> ModelContract:
     """What a loaded file promises; raises ContractError."""
-    return read_contract(session.get_modelmeta().custom_metadata_map.get(METADATA_KEY), path)
+    try:
+        text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    except UnicodeDecodeError as error:
+        raise ContractError(f"{path} has metadata that is no text ({error})") from error
+    return read_contract(text, path)
 
 
 def peek(path: Path) -> ModelContract:
@@ -233,7 +238,8 @@ def _session(
     path: Path, options: onnxruntime.SessionOptions, providers: list[tuple[str, dict[str, str]]]
 ) -> onnxruntime.InferenceSession:
     # Loaded by path, not from bytes: the runtime then refuses external data outside the model's
-    # folder. Its own fallback would change the provider in the middle of a run.
+    # folder at once, and what lies within is refused after. Its own fallback would change the
+    # provider in the middle of a run.
     return usable.onnxruntime().InferenceSession(path, options, providers, enable_fallback=0)
 
 

@@ -7,7 +7,10 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 from salt_export import guard, int8
 from salt_export.errors import ExportError, ParityError
@@ -77,13 +80,26 @@ def test_an_int8_file_is_published_with_its_proof(
     assert json.loads(report.read_text())["contract"]["verification"]["int8"] == proof
     export(int8_job(settled, tmp_path / "again.onnx", tiles, max_drop=0.02))
     assert (tmp_path / "again.onnx").read_bytes() == path.read_bytes()
-    verified = int8_job(settled, path, tiles)
+    verified = int8_job(settled, path, tiles, max_drop=0.02)
     assert verify(verified).parity == done.parity
     with pytest.raises(ParityError, match=r"weight models\.0\..* differs from the network's by"):
         verify(dataclasses.replace(verified, model=tampered(path, tmp_path / "bad.onnx", 1.01)))
+    with pytest.raises(ParityError, match=r"was changed after its export: .* probability within"):
+        verify(dataclasses.replace(verified, model=rescaled(path, tmp_path / "bad.onnx")))
     portable = tmp_path / "portable.onnx"
     export(Job((settled,), portable))
     assert path.stat().st_size < 0.6 * portable.stat().st_size
+
+
+def rescaled(source: Path, target: Path) -> Path:
+    """The file with the scale of one activation changed: nothing in the network is like it."""
+    proto = onnx.load(source)
+    node = next(each for each in proto.graph.node if each.op_type == "QuantizeLinear")
+    scale = next(each for each in proto.graph.initializer if each.name == node.input[1])
+    value = numpy_helper.to_array(scale) * np.float32(1.01)
+    scale.CopyFrom(numpy_helper.from_array(value, scale.name))
+    onnx.save(proto, target)
+    return target
 
 
 @pytest.mark.slow
@@ -93,13 +109,13 @@ def test_without_labels_the_float_masks_stand_in(
 ) -> None:
     job = int8_job(
         settled, tmp_path / "trt.onnx", tiles, target="tensorrt", precision="int8",
-        verify_images=None, labels=None, max_drop=0.05,
+        verify_images=None, labels=None, max_drop=0.16,
     )  # fmt: skip
     done = export(job)
     proof = done.contract.verification["int8"]
     assert proof["labelled"] is False
-    assert proof["limit"] == pytest.approx(0.5)
-    assert 0 <= proof["drop"]["mean"] <= 0.5
+    assert proof["limit"] == pytest.approx(0.48)
+    assert 0 <= proof["drop"]["mean"] <= 0.48
     assert done.contract.gated is False
 
 
@@ -153,7 +169,7 @@ def test_what_cannot_be_held_is_not_published(
 def test_a_network_that_overflows_float16_is_not_published(settled: Path, tmp_path: Path) -> None:
     """ONNX Runtime on a CPU would not notice: it computes a float16 file in float32."""
     loud = hurt(settled, tmp_path / "loud.pth", factor=1e7)
-    with pytest.raises(ParityError, match="not finite"):
+    with pytest.raises(ParityError, match=r"not finite: .* use --precision fp32"):
         export(Job((loud,), tmp_path / "x.onnx", precision="fp16"))
     assert os.listdir(tmp_path) == ["loud.pth"]
 

@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, numpy_helper
 
-from salt_export import graph, int8
+from salt_export import graph, int8, tensors
 from salt_export.int8 import METHODS, STYLES, Prepared
 from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
+from salt_train.config import ModelConfig
+from salt_train.model import SaltNet
 
 TILES = synthetic.draw(12, seed=4).tiles
 
@@ -45,7 +48,7 @@ def weights_in_int8(proto: onnx.ModelProto) -> set[str]:
     kinds = {each.name: each.data_type for each in proto.graph.initializer}
     found = set()
     for node in proto.graph.node:
-        source = producers.get(node.input[1]) if node.op_type == "Conv" else None
+        source = producers.get(node.input[1]) if node.op_type.startswith("Conv") else None
         if source is not None and kinds[source.input[0]] == TensorProto.INT8:
             assert source.op_type == "DequantizeLinear"
             found.add(source.input[0].removesuffix("_quantized").removesuffix(".weight"))
@@ -114,6 +117,25 @@ def test_layers_are_left_in_float(calibrated: Calibrated) -> None:
     left = list(calibrated.prepared.layers)[3:5]
     found = weights_in_int8(calibrated.quantized("cpu", *left))
     assert found == set(calibrated.prepared.layers) - set(left)
+
+
+def test_no_operator_set_is_declared_that_is_not_used(calibrated: Calibrated) -> None:
+    """Experimental ones are what a strict parser stumbles over."""
+    for style in STYLES:
+        assert [each.domain for each in calibrated.quantized(style).opset_import] == [""]
+
+
+def test_transposed_convolutions_are_layers_like_others(tmp_path: Path) -> None:
+    """They have their scales on another axis."""
+    torch.manual_seed(0)
+    config = ModelConfig(width=8, decoder_channels=8, upsampling="transposed", judge=False)
+    prepared = int8.prepare(graph.build([SaltNet(config).eval()], gated=False), tmp_path)
+    up = [name for name in prepared.layers if name.endswith(".up")]
+    assert len(up) == 3
+    ranges = int8.calibrate(prepared, TILES[:4], "minmax", tmp_path)
+    proto = int8.quantize(prepared, ranges, "minmax", STYLES["cpu"], up[:1])
+    assert weights_in_int8(proto) == set(prepared.layers) - {up[0]}
+    assert tensors.check(onnx.load(prepared.path), proto) > 50
 
 
 @pytest.mark.slow

@@ -3,18 +3,22 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
 
-from salt_export import graph
+from salt_export import graph, parity
 from salt_export.errors import ExportError, ParityError
 from salt_export.job import Job, export, verify
 from salt_infer.errors import OutputExistsError
 from salt_infer.session import ModelSession
 from salt_train import checkpoint as checkpoints
+from salt_train import synthetic
 from salt_train.errors import CheckpointError
 from salt_train.model import SaltNet
 from tests.export.test_parity import tampered
@@ -103,8 +107,6 @@ def test_verify_only_compares_the_weights_of_float16(tiny_checkpoint: Path, tmp_
 
 
 def test_on_labelled_tiles_the_score_is_compared(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    from salt_train import synthetic
-
     synthetic.write(synthetic.draw(70, seed=6), tmp_path)
     job = Job(
         (tiny_checkpoint,), tmp_path / "x.onnx", verify_images=tmp_path / "tiles",
@@ -122,11 +124,102 @@ def test_on_labelled_tiles_the_score_is_compared(tiny_checkpoint: Path, tmp_path
         export(dataclasses.replace(job, verify_images=None, overwrite=True))
 
 
-def test_weights_in_another_file_are_refused(
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer shapes, where it is not the comparison with torch that finds anything."""
+    monkeypatch.setattr(parity, "BATCH_SIZES", (1, 2))
+    monkeypatch.setattr(parity, "TILES", 2)
+
+
+def rewritten(
+    source: Path, target: Path, proto: onnx.ModelProto | None = None, **facts: Any
+) -> Path:
+    """The file with another graph, and with other facts in its contract."""
+    contract = ModelSession(source).contract
+    proto = proto or onnx.load(source)
+    target.write_bytes(graph.with_contract(proto, dataclasses.replace(contract, **facts)))
+    return target
+
+
+def nudged(source: Path) -> onnx.ModelProto:
+    """One number changed, too little to be seen in what the file computes."""
+    proto = onnx.load(source)
+    weight = next(each for each in proto.graph.initializer if "layer3.0.conv2.weight" in each.name)
+    values = numpy_helper.to_array(weight).copy()
+    values.flat[5] += np.float32(1e-3)
+    weight.CopyFrom(numpy_helper.from_array(values, weight.name))
+    return proto
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_small_change_of_one_weight_is_found_and_its_size_named(
     tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
 ) -> None:
-    """What was verified could be exchanged after."""
+    bad = rewritten(dense_model, tmp_path / "bad.onnx", nudged(dense_model))
+    with pytest.raises(ParityError, match=r"layer3\.0\.conv2\.weight differs .* by 0\.001"):
+        verify(Job((tiny_checkpoint,), bad))
+
+
+@pytest.mark.usefixtures("quick")
+def test_other_operators_with_the_same_weights_are_found(
+    tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
+) -> None:
     proto = onnx.load(dense_model)
-    onnx.save(proto, tmp_path / "split.onnx", save_as_external_data=True, location="weights.bin")
-    with pytest.raises(ExportError, match="more tensors in other files; expected one file"):
-        verify(Job((tiny_checkpoint,), tmp_path / "split.onnx"))
+    last = next(node for node in proto.graph.node if "salt" in node.output)
+    last.output[0] = "before"
+    proto.graph.node.append(onnx.helper.make_node("Identity", ["before"], ["salt"]))
+    bad = rewritten(dense_model, tmp_path / "bad.onnx", proto)
+    with pytest.raises(ParityError, match="has the network's weights and other operators"):
+        verify(Job((tiny_checkpoint,), bad))
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_file_of_another_version_is_compared_by_what_it_computes(
+    tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
+) -> None:
+    versions = ModelSession(dense_model).contract.versions | {"torch": "1.0"}  # type: ignore[operator]
+    old = rewritten(dense_model, tmp_path / "old.onnx", versions=versions)
+    said: list[str] = []
+    verify(Job((tiny_checkpoint,), old, say=said.append))
+    assert said[0].startswith("weights were not compared, only what they compute: written with to")
+    bad = rewritten(old, tmp_path / "bad.onnx", nudged(dense_model))
+    with pytest.raises(ParityError, match=r"bad.onnx was changed after its export: .* flipped"):
+        verify(Job((tiny_checkpoint,), bad))
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_changed_contract_is_found(
+    tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
+) -> None:
+    bad = rewritten(dense_model, tmp_path / "bad.onnx", threshold=0.9)
+    with pytest.raises(ExportError, match=r"says threshold 0\.9, its checkpoints"):
+        verify(Job((tiny_checkpoint,), bad))
+
+
+def test_what_cannot_end_well_ends_soon(
+    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before minutes of work."""
+    synthetic.write(synthetic.draw(3, seed=6), tmp_path)
+
+    def late(*_: object) -> None:
+        raise AssertionError("the export began")
+
+    monkeypatch.setattr(graph, "build", late)
+    monkeypatch.setitem(sys.modules, "tensorrt_rtx_bindings", None)
+    job = Job((tiny_checkpoint,), tmp_path / "x.onnx", verify_images=tmp_path / "tiles")
+    with pytest.raises(ExportError, match="there are 3 tiles to verify on, expected at least 64"):
+        export(job)
+    with pytest.raises(ExportError, match="tensorrt-check"):
+        export(dataclasses.replace(job, check_tensorrt=True))
+
+
+def test_a_network_that_does_not_fit_names_its_file(
+    two_checkpoints: tuple[Path, Path], tmp_path: Path
+) -> None:
+    loaded = checkpoints.load(two_checkpoints[1])
+    broken = loaded.weights | {"encoder.conv1.weight": loaded.weights["encoder.conv1.weight"][:1]}
+    bad = tmp_path / "bad.pth"
+    checkpoints.save(dataclasses.replace(loaded, weights=broken), bad)
+    with pytest.raises(CheckpointError, match=r"bad\.pth: weights do not fit"):
+        export(Job((two_checkpoints[0], bad), tmp_path / "x.onnx"))

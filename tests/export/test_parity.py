@@ -103,6 +103,14 @@ class SwappedViews(Falsified):
         return dataclasses.replace(result, probability=result.probability[:, ::-1])
 
 
+class SaltWrongLater(Falsified):
+    """Right in the first shapes."""
+
+    def change(self, result: BatchResult) -> BatchResult:
+        later = result.salt + np.float32(0.01 if len(result.salt) == 4 else 0)
+        return dataclasses.replace(result, salt=later)
+
+
 class KeepsAll(Falsified):
     def change(self, result: BatchResult) -> BatchResult:
         return dataclasses.replace(result, kept=np.arange(len(result.salt)))
@@ -124,3 +132,49 @@ def test_it_finds(
 def test_too_few_tiles_prove_nothing(network: DenseGraph, dense_model: Path) -> None:
     with pytest.raises(ExportError, match="1 tiles to verify on, expected at least 64"):
         parity.compare(network, dense_model, DATA.tiles[:1], DECISION)
+
+
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parity, "BATCH_SIZES", (1, 2))
+    monkeypatch.setattr(parity, "TILES", 4)
+
+
+def test_the_edge_is_as_wide_as_the_largest_difference_of_all_batches(
+    network: DenseGraph, dense_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The largest is in the last batch, the pixels near the threshold are in the first."""
+    few(monkeypatch)
+    path = tampered(dense_model, tmp_path / "x.onnx", 1.5)
+    apart = np.array([_largest(network, path, DATA.tiles[i : i + 1]) for i in range(8)])
+    tiles = np.ascontiguousarray(DATA.tiles[np.argsort(apart)])
+    found = parity.compare(network, path, tiles, DECISION)
+    with torch.inference_mode():
+        probability = network(torch.from_numpy(views.make(tiles, "hflip")))[0].numpy()
+    margin = np.abs(views.merge(probability, "hflip") - DECISION.threshold)
+    assert found.knife_edge == np.count_nonzero(margin <= found.probability_max)
+
+
+def _largest(network: DenseGraph, path: Path, tiles: np.ndarray) -> float:
+    stacked = views.make(tiles, "hflip")
+    with torch.inference_mode():
+        probability = network(torch.from_numpy(stacked))[0].numpy()
+    return float(np.abs(ModelSession(path).run(stacked, -1.0).probability - probability).max())
+
+
+def test_salt_is_compared_on_every_tile(
+    network: DenseGraph, dense_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few(monkeypatch)
+    monkeypatch.setattr(parity, "ModelSession", SaltWrongLater)
+    found = parity.compare(network, dense_model, DATA.tiles[:8], DECISION)
+    assert found.salt_max == pytest.approx(0.01, abs=1e-4)
+
+
+def test_the_score_may_drop_so_far() -> None:
+    found = parity.Parity(0, 0, 0, (), 1, 1, 0, 0, 0, score=0.79, score_of_network=0.8)
+    found.check_score(0.011)
+    with pytest.raises(
+        ParityError, match=r"loses 0\.0100 of the network's score 0\.8000, .* 0\.009"
+    ):
+        found.check_score(0.009)
+    dataclasses.replace(found, score=None, score_of_network=None).check_score(0.0)

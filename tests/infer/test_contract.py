@@ -52,6 +52,11 @@ def test_round_trip_is_canonical() -> None:
         (changed(threshold=float("nan")), "threshold nan"),
         (changed(threshold=1.5), r"threshold 1\.5, expected within 0\.\.1"),
         (changed(gate="high"), "gate 'high'"),
+        (changed(std=float("inf")), "std inf, expected finite"),
+        (changed(checkpoints=[1]), r"checkpoints \(1,\), expected printable text"),
+        (changed(architecture="\x1b[2J"), "expected printable text"),
+        ("[" * 200_000, "not JSON"),
+        ('{"gate": ' + "9" * 5000 + "}", "not JSON"),
         (changed(tta="rot90"), "tta 'rot90'"),
     ],
 )

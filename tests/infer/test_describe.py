@@ -63,6 +63,18 @@ def test_an_ensemble_lists_its_members(dense_model: Path) -> None:
     assert lines[first:second].count("    fold 0") == lines[second:].count("    fold 3") == 1
 
 
+def test_a_file_does_not_write_to_the_terminal(
+    dense_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = ModelSession(dense_model)
+    hostile = {"score\x1b[1m": "\x1b[2J", "list": ["\x07", 0.25]}
+    session.contract = dataclasses.replace(session.contract, validation=hostile)
+    text = describe(session)
+    assert all(line.isprintable() for line in text.splitlines())
+    assert "  'score\\x1b[1m' '\\x1b[2J'" in text.splitlines()
+    assert "  list ['\\x07', 0.25]" in text.splitlines()
+
+
 def test_nothing_else_is_asked_for(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["--images", str(tmp_path)])
     assert result.exit_code == 2

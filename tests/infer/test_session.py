@@ -196,3 +196,10 @@ def test_a_model_of_other_tiles_is_refused(dense_model: Path, tmp_path: Path) ->
     path = with_metadata(dense_model, tmp_path / "x.onnx", text)
     with pytest.raises(ContractError, match="takes 128x128 tiles"):
         ModelSession(path)
+
+
+def test_metadata_that_is_no_text_is_told(dense_model: Path, tmp_path: Path) -> None:
+    data = dense_model.read_bytes()
+    (tmp_path / "x.onnx").write_bytes(data.replace(b"U-Net", b"U\xff\xfeet"))
+    with pytest.raises(ContractError, match=r"x\.onnx has metadata that is no text"):
+        ModelSession(tmp_path / "x.onnx")

@@ -1,0 +1,116 @@
+"""What a file's contract has to say of its checkpoints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from salt_export import provenance
+from salt_export.cost import Cost
+from salt_export.errors import ExportError
+from salt_export.targets import TOLERANCES, Target, TargetName
+from salt_infer.contract import ModelContract
+from salt_train.checkpoint import Checkpoint
+from salt_train.config import ModelConfig
+
+
+def draft(
+    loaded: Sequence[Checkpoint], name: TargetName, wanted: Target, opset: int, spent: Cost
+) -> ModelContract:
+    """A contract without its verification.
+
+    Args:
+        loaded: one checkpoint, or the members of an ensemble.
+        name: of the target.
+        wanted: what it chose, or was told to.
+        opset: ONNX operator set of the graph.
+        spent: what the networks cost.
+    """
+    members = [_member(each) for each in loaded]
+    return ModelContract(
+        **facts(loaded),
+        gated=wanted.gated,
+        precision=wanted.precision,
+        opset=opset,
+        versions=provenance.versions(),
+        provenance={
+            "target": name,
+            "git_commit": provenance.git_commit(),
+            "gmac": round(spent.gmac, 4),
+            "parameters": spent.parameters,
+            **({"members": members} if len(members) > 1 else {}),
+        },
+        verification={},
+    )
+
+
+def facts(loaded: Sequence[Checkpoint]) -> dict[str, Any]:
+    """The fields that follow from the checkpoints alone. Threshold and gate of an ensemble are its
+    members' mean; canvas and normalisation, where members differ, the first one's.
+    """
+    first = loaded[0].config.model
+    decisions = [each.decision for each in loaded]
+    return {
+        "architecture": " + ".join(each.config.model.architecture for each in loaded),
+        "threshold": float(np.mean([decision.threshold for decision in decisions])),
+        "gate": float(np.mean([decision.gate for decision in decisions])),
+        "tta": "hflip",
+        "tile_px": first.tile_px,
+        **_preparation(first),
+        "checkpoints": tuple(each.sha256 for each in loaded),
+        "validation": provenance.validation(loaded),
+    }
+
+
+def check(contract: ModelContract, loaded: Sequence[Checkpoint], path: Path) -> None:
+    """A file may say nothing else of its checkpoints than an export would.
+
+    Raises:
+        ExportError: it was made from others, says something else, or has an unknown precision.
+    """
+    expected = facts(loaded)
+    if contract.checkpoints != expected["checkpoints"]:
+        raise ExportError(
+            f"{path} was made from checkpoints {_short(contract.checkpoints)}, these are "
+            f"{_short(expected['checkpoints'])}"
+        )
+    for name, value in expected.items():
+        said = getattr(contract, name)
+        if _plain(said) != _plain(value):
+            raise ExportError(
+                f"{path} says {name} {_plain(said)}, its checkpoints {_plain(value)}; it was "
+                "changed after its export, or written by another version: export it anew"
+            )
+    if contract.precision not in TOLERANCES:
+        raise ExportError(
+            f"{path} says precision {contract.precision!r}, expected one of {', '.join(TOLERANCES)}"
+        )
+
+
+def _preparation(config: ModelConfig) -> dict[str, Any]:
+    """What a network does to a tile before its first layer."""
+    return {
+        "canvas_px": config.canvas_px,
+        "padding": "replicate",
+        "mean": config.mean,
+        "std": config.std,
+    }
+
+
+def _member(checkpoint: Checkpoint) -> dict[str, Any]:
+    decision = checkpoint.decision
+    own = {"threshold": decision.threshold, "gate": decision.gate}
+    return _preparation(checkpoint.config.model) | own
+
+
+def _plain(value: Any) -> str:
+    """As the contract's JSON has it: what is a tuple here is a list there."""
+    return json.dumps(value, sort_keys=True)
+
+
+def _short(digests: Sequence[str]) -> str:
+    return ", ".join(digest[:12] for digest in digests)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from salt_export import contracts, targets
+from salt_export.cost import Cost
+from salt_export.errors import ExportError
+from salt_infer.contract import ModelContract
+from salt_train import checkpoint as checkpoints
+from salt_train.checkpoint import Checkpoint
+
+FILE = Path("x.onnx")
+
+
+def drafted(*loaded: Checkpoint) -> ModelContract:
+    """As a file has it."""
+    wanted = targets.resolve("portable", None, None, calibrated=False)
+    draft = contracts.draft(loaded, "portable", wanted, 18, Cost(1.0, 1.0, 1000))
+    return ModelContract.from_json(draft.to_json())
+
+
+@pytest.fixture(scope="module")
+def pair(two_checkpoints: tuple[Path, Path]) -> tuple[Checkpoint, Checkpoint]:
+    """An ensemble of unlike networks."""
+    one, two = map(checkpoints.load, two_checkpoints)
+    model = dataclasses.replace(two.config.model, canvas_px=112, mean=0.5)
+    config = dataclasses.replace(two.config, model=model)
+    decision = dataclasses.replace(two.decision, threshold=0.25, gate=0.75)
+    return one, dataclasses.replace(two, config=config, decision=decision)
+
+
+def test_a_contract_is_that_of_its_checkpoints(pair: tuple[Checkpoint, Checkpoint]) -> None:
+    for loaded in (pair, pair[:1]):
+        contracts.check(drafted(*loaded), loaded, FILE)
+
+
+def test_unlike_members_are_listed(pair: tuple[Checkpoint, Checkpoint]) -> None:
+    contract = drafted(*pair)
+    assert contract.threshold == (pair[0].decision.threshold + 0.25) / 2
+    assert (contract.canvas_px, contract.mean) == (128, 0.47)
+    first, second = contract.provenance["members"]
+    assert (first["canvas_px"], second["canvas_px"], second["mean"]) == (128, 112, 0.5)
+    assert (second["threshold"], second["gate"]) == (0.25, 0.75)
+    assert "members" not in drafted(pair[0]).provenance
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"threshold": 0.9}, r"x\.onnx says threshold 0\.9, its checkpoints 0\.\d+; it was"),
+        ({"gate": 0.01}, r"says gate 0\.01"),
+        ({"mean": 0.1}, r"says mean 0\.1, its checkpoints 0\.47"),
+        ({"canvas_px": 256}, "says canvas_px 256, its checkpoints 128"),
+        ({"architecture": "better"}, "says architecture \"better\""),
+        ({"validation": {"score": 0.99}}, r'says validation \{"score": 0\.99\}'),
+        ({"checkpoints": ("ab" * 32,)}, "was made from checkpoints abababababab, these are"),
+        ({"precision": "bf16"}, "says precision 'bf16', expected one of fp32, fp16, int8"),
+    ],
+)  # fmt: skip
+def test_what_was_changed_is_named(
+    pair: tuple[Checkpoint, Checkpoint], change: dict[str, Any], says: str
+) -> None:
+    contract = dataclasses.replace(drafted(pair[0]), **change)
+    with pytest.raises(ExportError, match=says):
+        contracts.check(contract, pair[:1], FILE)
