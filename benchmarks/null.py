@@ -37,8 +37,9 @@ class NullSession:
         self.contract = _contract(self.path)
         self.sha256 = "0" * 64  # no file's
         self.placement = Placement({"null": {}})
+        self.at_once = 1
         self.notes: tuple[str, ...] = ()
-        self.provider, self.runtime = "null", "null"
+        self.provider, self.runtime, self.device = "null", "null", "null"
         self.inputs: list[str] = []
         self.outputs: list[str] = []
 

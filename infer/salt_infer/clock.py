@@ -113,8 +113,9 @@ class StageClock:
             self.busy_s[stage] += busy_s
 
     def ran(self, seconds: float) -> None:
-        """The model has run a batch; one thread tells."""
-        self._batches_s.append(seconds)
+        """The model has run a batch."""
+        with self._lock:
+            self._batches_s.append(seconds)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:

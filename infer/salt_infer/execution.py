@@ -19,6 +19,7 @@ from salt_infer.engine import EngineRequest
 from salt_infer.errors import PackageError, UsageError
 from salt_infer.facts import ModelFacts
 from salt_infer.interruption import Check
+from salt_infer.machine import lanes_here
 from salt_infer.model import SaltModel
 from salt_infer.opening import Tell
 from salt_infer.pipeline import RunOptions
@@ -47,11 +48,11 @@ class ModelRequest:
     provider: ProviderRequest
     batch_size: int
 
-    def load(self, threads: int | None, tell: Tell) -> SaltModel:
-        """Load it here; raises as :meth:`salt_infer.model.SaltModel.load`."""
+    def load(self, threads: int | None, tell: Tell, lanes: int = 1) -> SaltModel:
+        """Load it here; arguments and errors as of :meth:`salt_infer.model.SaltModel.load`."""
         return SaltModel.load(
             self.path, threshold=self.threshold, gate=self.gate, tta=self.tta,
-            min_area=self.min_area, threads=threads, provider=self.provider,
+            min_area=self.min_area, threads=threads, lanes=lanes, provider=self.provider,
             batch_size=self.batch_size, tell=tell,
         )  # fmt: skip
 
@@ -146,7 +147,7 @@ def open_engine(
         EngineError: the cluster cannot be reached, or has no room.
     """
     if request.name == "local":
-        return LocalEngine(model.load(None, tell))
+        return LocalEngine(model.load(None, tell, lanes_here()))
     if model.provider.device_id:
         raise UsageError("--device-id is not for --engine ray, which gives each actor a GPU")
     try:

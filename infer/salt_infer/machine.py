@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 
 ROOT = Path("/")
+MOST_LANES = 4  # batches at once; more were never measured
 
 # What makes 8-bit and half-precision networks fast, by the flags of /proc/cpuinfo.
 _FEATURES = {
@@ -49,6 +50,14 @@ class Machine:
         return self._allowed(self.physical)
 
     @property
+    def lanes(self) -> int:
+        """Batches to run at once, a thread each: they need not wait for each other after every
+        layer, which costs a seventh where threads that decode share the cores. Each needs memory of
+        its own, so that machines of many cores run one batch on all of them, as runtimes do.
+        """
+        return self.threads if self.threads <= MOST_LANES else 1
+
+    @property
     def workers(self) -> int:
         """Threads that do anything else: one a CPU, within the quota."""
         return self._allowed(self.logical)
@@ -65,6 +74,11 @@ def available_cpus() -> int:
 def threads_here() -> int:
     """Threads for a model."""
     return this_machine().threads
+
+
+def lanes_here() -> int:
+    """Batches to run at once where there are many."""
+    return this_machine().lanes
 
 
 def this_machine() -> Machine:

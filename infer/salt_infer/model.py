@@ -100,6 +100,7 @@ class SaltModel:
         tta: Tta | None = None,
         min_area: int = 0,
         threads: int | None = None,
+        lanes: int = 1,
         provider: ProviderRequest | Asked = "auto",
         batch_size: int = 32,
         tell: Tell = lambda line: None,
@@ -113,6 +114,8 @@ class SaltModel:
             tta: ``none``, ``hflip``, or ``doubtful``: the flip for doubtful tiles alone.
             min_area: masks with fewer pixels than this become empty.
             threads: of the runtime; as many as suit the machine if not given.
+            lanes: batches that share them on a CPU, for callers with several threads: each batch
+                takes longer, all together take less.
             provider: what is to run it, by name or with options; ``auto``: the best that is usable.
             batch_size: tiles that will be run together; a GPU runs no other number.
             tell: is given a line where an engine is built, or another provider taken than asked.
@@ -137,6 +140,7 @@ class SaltModel:
             lambda contract: (batch_size, views.together(decided(contract).tta)),
             threads,
             tell,
+            lanes,
         )
         return cls(session, decided(session.contract), choice)
 

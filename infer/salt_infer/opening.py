@@ -62,6 +62,7 @@ def open_session(
     shape: Shape,
     threads: int | None = None,
     tell: Tell = lambda line: None,
+    lanes: int = 1,
 ) -> tuple[Session, Choice]:
     """Load a model on the first candidate that really runs it.
 
@@ -70,6 +71,7 @@ def open_session(
         request: what was asked for.
         shape: tiles and views of the batches to come.
         threads: of the runtime; as many as suit the machine if None.
+        lanes: batches that share them, where that is a CPU's.
         tell: is given a line of what a user should know at once: an engine being built, another
             provider than asked for.
 
@@ -81,7 +83,7 @@ def open_session(
     passed: list[tuple[Provider, str]] = []
     for provider in request.candidates:
         try:
-            session = _open(provider, path, request, shape, threads, tell)
+            session = _open(provider, path, request, shape, (threads, lanes), tell)
         except ProviderError as error:
             passed.append((provider, str(error)))
             continue
@@ -120,17 +122,18 @@ def _refuse_clash(request: ProviderRequest) -> None:
 
 def _open(
     provider: Provider, path: Path | None, request: ProviderRequest, shape: Shape,
-    threads: int | None, tell: Tell,
+    work: tuple[int | None, int], tell: Tell,
 ) -> Session:  # fmt: skip
+    threads, lanes = work
     # What was not asked for by name is passed over at its first lack: no driver is woken for it.
     usable.demand(provider, request.device_id, 1 if request.provider == "auto" else None)
     path = path or default_model(provider)
     if provider == "openvino":
         from salt_infer.openvino_session import OpenVinoSession
 
-        return OpenVinoSession(path, threads, request.options_of(provider))
+        return OpenVinoSession(path, threads, request.options_of(provider), lanes)
     if provider not in GPUS:
-        return ModelSession(path, threads)
+        return ModelSession(path, threads, lanes=lanes)
     contract = peek(path)
     if provider == "cuda":
         planned = plan(provider, request, shape(contract), contract.precision)

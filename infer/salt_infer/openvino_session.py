@@ -33,19 +33,20 @@ _KINDS = {"u8": "uint8", "f32": "float", "i64": "int64"}
 _WHERE = ["framework", METADATA_KEY]  # metadata of an ONNX file, in OpenVINO's tree
 
 
-def settings(threads: int, options: Mapping[str, str]) -> dict[str, str]:
+def settings(threads: int, options: Mapping[str, str], lanes: int = 1) -> dict[str, str]:
     """OpenVINO's configuration, nothing of it left to its own choice.
 
     Args:
         threads: that compute.
+        lanes: batches that share them.
         options: the user's, which win. On processors with bf16 OpenVINO computes in it unless
             told otherwise; here it takes ``INFERENCE_PRECISION_HINT=bf16``.
     """
     return {
         PRECISION: "f32",
         "INFERENCE_NUM_THREADS": str(threads),
-        "NUM_STREAMS": "1",
-        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": str(lanes),
+        "PERFORMANCE_HINT": "LATENCY" if lanes == 1 else "THROUGHPUT",
         # The threads that decode share the cores.
         "ENABLE_CPU_PINNING": "NO",
         **options,
@@ -56,7 +57,11 @@ class OpenVinoSession:
     """A model file compiled for the CPU by OpenVINO; see :class:`salt_infer.session.Session`."""
 
     def __init__(
-        self, path: Path, threads: int | None = None, options: Mapping[str, str] | None = None
+        self,
+        path: Path,
+        threads: int | None = None,
+        options: Mapping[str, str] | None = None,
+        lanes: int = 1,
     ) -> None:
         """Load and check a model.
 
@@ -64,6 +69,7 @@ class OpenVinoSession:
             path: the ``.onnx`` file.
             threads: that compute; as many as suit the machine if not given.
             options: of OpenVINO, by its own names.
+            lanes: batches that share the threads.
 
         Raises:
             ModelError: not there, or not a model that OpenVINO reads.
@@ -79,7 +85,9 @@ class OpenVinoSession:
         inputs, outputs = _edges(model.inputs), _edges(model.outputs)
         check_edges(inputs, outputs, self.contract, path)
         self._inputs, self._outputs = list(map(str, inputs)), list(map(str, outputs))
-        asked = settings(threads or threads_here(), options or {})
+        asked = settings(threads or threads_here(), options or {}, lanes)
+        # One more than there are lanes: its answers are read while the others compute.
+        self.at_once = lanes if lanes == 1 else lanes + 1
         self._compiled = _compile(model, asked, path)
         self.precision = _precision(self._compiled, asked[PRECISION])
         self.placement = _placed(self._compiled)

@@ -2,7 +2,7 @@
 
 ::
 
-    tiles -> groups -> [decode, a pool] -> [run, one thread] -> [encode, one thread] -> rows
+    tiles -> groups -> [decode, a pool] -> [run, one thread or some] -> [encode, one thread] -> rows
 
 :func:`_flow` moves them: results come out in the order the groups went in, each as soon as it is
 there, with a fixed number in flight. Group boundaries depend on the list of tiles and the batch
@@ -36,11 +36,6 @@ from salt_infer.tiles import BadTile, Tile, TileSource
 
 WAKE_S = 0.1  # seconds that a signal may go unseen
 
-# Batches that the model has begun and the caller has not yet taken: what SIGKILL may cost. The
-# second is begun when the first is done, and runs while that is encoded and written. Were it to
-# wait for that, SIGKILL would cost one, and the model would stand still as long after each batch:
-# little beside two cores' work, much beside a GPU's.
-UNWRITTEN = 2
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -164,15 +159,26 @@ def masks_of(
         return encode_group(ran, model, options)
 
     workers = clock.threads["decode"] = options.decode_workers
-    with cancel.ends(source.give_up), _pools((workers, 1, 1), cancel) as pools:
+    runners = clock.threads["run"] = model.session.at_once
+    with cancel.ends(source.give_up), _pools((workers, runners, 1), cancel) as pools:
         decoders, runner, encoder = pools
         stages = (
-            _Stage(decoders, _timed(clock, "decode", decode), workers + 1 + UNWRITTEN),
-            _Stage(runner, _timed(clock, "run", run), UNWRITTEN),
+            _Stage(decoders, _timed(clock, "decode", decode), workers + 1 + unwritten(model)),
+            _Stage(runner, _timed(clock, "run", run), unwritten(model)),
             _Stage(encoder, _timed(clock, "encode", encode), 1),
         )
         for batch in _flow(_groups(source.tiles, options.batch_size, groups), stages, check):
             yield batch.value
+
+
+def unwritten(model: SaltModel) -> int:
+    """Batches that the model has begun and the caller has not yet taken: what SIGKILL may cost.
+
+    Those that run at once, and one that is encoded and written while the next is begun. Were that
+    to wait, SIGKILL would cost one less, and the model would stand still after each batch: little
+    beside two cores' work, much beside a GPU's.
+    """
+    return model.session.at_once + 1
 
 
 def group_count(tiles: int, size: int) -> int:

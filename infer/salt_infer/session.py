@@ -39,6 +39,7 @@ class Session(Protocol):
         contract: what it promises.
         placement: which nodes run where.
         notes: what is to be told of how it runs; empty where all is as asked.
+        at_once: threads that should call :meth:`run` at the same time, if there are batches enough.
     """
 
     path: Path
@@ -46,6 +47,7 @@ class Session(Protocol):
     contract: ModelContract
     placement: Placement
     notes: tuple[str, ...]
+    at_once: int
 
     @property
     def provider(self) -> str:
@@ -87,13 +89,16 @@ class ModelSession:
     :class:`Session` for its attributes.
     """
 
-    def __init__(self, path: Path, threads: int | None = None, plan: Plan | None = None) -> None:
+    def __init__(
+        self, path: Path, threads: int | None = None, plan: Plan | None = None, lanes: int = 1
+    ) -> None:
         """Load and check a model.
 
         Args:
             path: the ``.onnx`` file.
             threads: threads of the runtime; as many as suit the machine if not given.
             plan: what is to run it; the CPU provider if not given.
+            lanes: batches that share the threads on the CPU; a GPU runs one at a time.
 
         Raises:
             ModelError: not there, not a model that ONNX Runtime loads, or not all of one.
@@ -102,7 +107,9 @@ class ModelSession:
         """
         self.path, self.plan = path, plan or Plan()
         self.sha256 = sha256_of(path)
-        threads = threads or threads_here()
+        self.at_once = lanes if self.plan.provider == "cpu" else 1
+        # With one thread a batch is computed by the thread that asks, so several may ask at once.
+        threads = max(1, (threads or threads_here()) // self.at_once)
         # A file is judged as it is, before a fixed batch or a device changes how it looks.
         plain = self.plan.provider == "cpu" and self.plan.shape is None
         self._session = _load(path, threads, self.plan if plain else None)

@@ -249,6 +249,7 @@ def test_a_tile_that_changes_after_it_was_read_counts_as_it_was(
 
 
 def test_a_tile_that_vanishes_is_a_bad_tile(job: Job, batches: list[int]) -> None:
+    job = dataclasses.replace(job, batch_size=2, decode_workers=1)  # the last is not yet read
     last = job.images / "tile-0021.png"
     report = run(job, Listener(4, last.unlink))
     assert [bad.reason for bad in report.bad] == ["cannot be read (No such file or directory)"]
@@ -256,8 +257,8 @@ def test_a_tile_that_vanishes_is_a_bad_tile(job: Job, batches: list[int]) -> Non
 
 
 def test_a_tile_that_vanished_and_came_back_is_run(job: Job, batches: list[int]) -> None:
-    # With one thread the fifth batch is not read before the first is done.
-    job = dataclasses.replace(job, decode_workers=1)
+    # With one thread the tenth batch is not read before the first two are done.
+    job = dataclasses.replace(job, batch_size=2, decode_workers=1)
     last, data = job.images / "tile-0019.png", (job.images / "tile-0019.png").read_bytes()
     listener = Listener(4, last.unlink)
     listener.advanced = lambda tiles: _vanish(listener, last, tiles)  # type: ignore[method-assign]

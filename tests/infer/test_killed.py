@@ -14,12 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from salt_infer.machine import lanes_here
 from tests.conftest import ROOT
 from tests.infer import steady
 
 BATCH = 4
 RUN = "from tests.infer.steady import main; main()"
-AHEAD = 2  # batches that are run and not yet in the journal: one encoded while one is run
+# Batches that are run and not yet in the journal: one is encoded while others are run.
+AHEAD = lanes_here() + 1
 
 
 class Command:

@@ -66,6 +66,8 @@ def test_rows_do_not_depend_on_batches_or_workers(
 class FakeSession:
     """Keeps every tile and finds no salt; counts how many batches are under way."""
 
+    at_once = 1
+
     def __init__(self) -> None:
         self.batches = 0
         self.cancel = Cancel()
