@@ -14,7 +14,8 @@ from typing import Any
 
 import record
 
-from salt_export.job import Done, Job, export
+from salt_export.job import Done, export
+from salt_export.request import Job
 from salt_train import checkpoint as checkpoints
 from salt_train import optimizer, synthetic
 from salt_train.config import TrainConfig

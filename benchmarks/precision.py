@@ -18,7 +18,8 @@ import ratios
 import record
 
 from salt_export import samples
-from salt_export.job import Job, export
+from salt_export.job import export
+from salt_export.request import Job
 from salt_infer import SaltModel, machine, metric
 
 VARIANTS: dict[str, dict[str, Any]] = {

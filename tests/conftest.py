@@ -84,7 +84,8 @@ def two_checkpoints(
 
 
 def _export(checkpoint: Path, out: Path, gated: bool) -> Path:
-    from salt_export.job import Job, export
+    from salt_export.job import export
+    from salt_export.request import Job
 
     export(Job((checkpoint,), out, gated=gated))
     return out

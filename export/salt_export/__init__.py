@@ -2,9 +2,10 @@
 
 from typing import NoReturn
 
-from salt_infer import console
-
 
 def main() -> NoReturn:
     """Entry point of the ``salt-export`` command."""
-    console.launch("salt_export.cli", extra="export")
+    from salt_export.cli import cli
+    from salt_infer import console
+
+    console.run(cli)

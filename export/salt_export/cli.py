@@ -7,15 +7,15 @@ from typing import Any, get_args
 
 import click
 
-from salt_export import graph, job
-from salt_export.job import Job
+from salt_export.request import MAX_DROP, OPSET, Job
 from salt_export.targets import Precision, TargetName
+from salt_export.tolerances import TILES
 from salt_infer import console
 
 _PATH = click.Path(path_type=Path)
 
 
-@click.command("salt-export")
+@click.command("salt-export", epilog="Exit codes: 0 done; 1 failed; 2 bad usage.")
 @click.argument("checkpoints", type=_PATH, nargs=-1, required=True, metavar="CHECKPOINT...")
 @click.argument("model", type=_PATH, metavar="MODEL.onnx")
 @click.option(
@@ -33,22 +33,24 @@ _PATH = click.Path(path_type=Path)
     help="Arithmetic of the network; inputs and outputs stay as they are.",
 )  # fmt: skip
 @click.option(
-    "--opset", type=click.IntRange(18, 23), default=graph.OPSET, show_default=True, metavar="N",
+    "--opset", type=click.IntRange(18, 23), default=OPSET, show_default=True, metavar="N",
     help="ONNX operator set.",
 )  # fmt: skip
 @click.option(
     "--calibrate", type=_PATH, metavar="PATH",
-    help="Tiles to measure int8's ranges on; 300 of them are chosen.",
+    help="Tiles to measure int8's ranges on, of which 300 are chosen; "
+    f"at least {TILES} unless there are --verify-images.",
 )  # fmt: skip
 @click.option(
-    "--max-drop", type=console.SHARE, default=job.MAX_DROP, show_default=True,
+    "--max-drop", type=console.SHARE, default=MAX_DROP, show_default=True,
     metavar="F",
     help="Score that int8 may lose on --verify-images with --labels; sensitive layers stay in fp32 "
     "until it holds. Without labels the fp32 masks stand in, and three times as much may differ.",
 )  # fmt: skip
 @click.option(
     "--verify-images", type=_PATH, metavar="PATH",
-    help="Tiles to verify the file on; default: those of --calibrate, or synthetic ones.",
+    help=f"Tiles to verify the file on, at least {TILES}; default: those of --calibrate, or "
+    "synthetic ones.",
 )  # fmt: skip
 @click.option(
     "--labels", type=_PATH, metavar="PATH",
@@ -71,6 +73,13 @@ def cli(checkpoints: tuple[Path, ...], verify_only: bool, **request: Any) -> Non
     checkpoints become one ensemble.
     """
     asked = Job(checkpoints=checkpoints, say=click.echo, **request)
+    if verify_only:
+        asked.check_verification()
+    else:
+        asked.check()
+    with console.importing("export"):
+        from salt_export import job
+
     done = job.verify(asked) if verify_only else job.export(asked)
     for line in done.lines(asked.model):
         click.echo(line)

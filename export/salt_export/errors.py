@@ -4,6 +4,7 @@
 
     SaltError
     └── ExportError
+        ├── RequestError  what was asked for does not go together; exit code 2
         └── ParityError   the file does not compute what the network does; it is not published
 """
 
@@ -14,6 +15,12 @@ from salt_infer.errors import SaltError
 
 class ExportError(SaltError):
     """A checkpoint cannot be exported."""
+
+
+class RequestError(ExportError):
+    """What was asked for does not go together; exit code 2."""
+
+    exit_code = 2
 
 
 class ParityError(ExportError):

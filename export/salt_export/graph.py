@@ -18,13 +18,10 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from salt_export import request
 from salt_export.errors import ExportError
 from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES, ModelContract
 from salt_train.model import SaltNet
-
-# 18 is the oldest operator set that torch's exporter writes without converting; newer ones add
-# nothing this graph uses, and old sets are what execution providers cover best.
-OPSET = 18
 
 
 class DenseGraph(nn.Module):
@@ -98,7 +95,7 @@ def halved(models: Sequence[SaltNet]) -> list[SaltNet]:
     return [copy.deepcopy(model).half() for model in models]
 
 
-def build(models: Sequence[SaltNet], gated: bool, opset: int = OPSET) -> onnx.ModelProto:
+def build(models: Sequence[SaltNet], gated: bool, opset: int = request.OPSET) -> onnx.ModelProto:
     """Trace networks into a checked ONNX model, without a contract yet.
 
     Args:

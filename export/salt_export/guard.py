@@ -105,8 +105,8 @@ class Found:
         against = "labels" if self.labelled else "the float32 masks"
         return (
             f"int8 by {self.method}, {len(self.in_float)} of {self.layers} convolutions in float32:"
-            f" score {-self.drop.mean:+.4f} ({-self.drop.high:+.4f} to {-self.drop.low:+.4f}) "
-            f"against {against} of {self.tiles} tiles, down to {-self.limit:+.4f} allowed"
+            f" score {-self.drop.mean:+z.4f} ({-self.drop.high:+z.4f} to {-self.drop.low:+z.4f}) "
+            f"against {against} of {self.tiles} tiles, down to {-self.limit:+z.4f} allowed"
         )
 
 
@@ -135,7 +135,7 @@ def search(
     for method in METHODS:
         graph = int8.quantize(prepared, ranges[method], method, style)
         drops[method] = trial.drop(graph).mean
-        guard.say(f"int8 by {method}: score {-drops[method]:+.4f}")
+        guard.say(f"int8 by {method}: score {-drops[method]:+z.4f}")
     best = min(METHODS, key=drops.__getitem__)
     make = _Make(prepared, ranges[best], best, style)
     graph, in_float, drop = _relaxed(make, trial, guard)
@@ -220,7 +220,7 @@ def _relaxed(
     for count in range(1, most + 1):
         graph = make(names[:count])
         drop = trial.drop(graph)
-        guard.say(f"{names[count - 1]} in float32 too: score {-drop.mean:+.4f}")
+        guard.say(f"{names[count - 1]} in float32 too: score {-drop.mean:+z.4f}")
         if drop.mean <= guard.limit:
             return graph, tuple(names[:count]), drop
     raise ParityError(

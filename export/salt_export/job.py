@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import json
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,17 +20,18 @@ from salt_export import (
     parity,
     provenance,
     samples,
-    targets,
     tensorrt,
     tensors,
 )
 from salt_export.cost import Cost
-from salt_export.errors import ExportError, ParityError
+from salt_export.errors import ParityError
 from salt_export.guard import Found, Guard
 from salt_export.parity import Parity, Tiles
-from salt_export.targets import TOLERANCES, Precision, Target, TargetName
+from salt_export.request import Job
+from salt_export.targets import Target
+from salt_export.tolerances import TILES, TOLERANCES
 from salt_infer.contract import ModelContract
-from salt_infer.files import check_output, write_whole
+from salt_infer.files import write_whole
 from salt_infer.session import ModelSession
 from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
@@ -42,43 +42,6 @@ from salt_train.model import SaltNet
 
 COMPARED_TILES = 400  # tiles that scores are compared on: seconds, and enough to see a loss
 CALIBRATION_POOL = 1200  # tiles that those to calibrate on are chosen from
-MAX_DROP = 0.003
-
-
-@dataclasses.dataclass(frozen=True)
-class Job:
-    """What was asked for; None means the target's own choice.
-
-    Attributes:
-        checkpoints: one, or the members of an ensemble.
-        model: file to write, or to verify.
-        target: device that the file is meant for.
-        gated, precision: override the target's.
-        opset: ONNX operator set.
-        calibrate: tiles to measure int8's ranges on; needed for int8.
-        max_drop: of the score, that int8 may cost.
-        verify_images: tiles to verify on; synthetic ones if None, or those to calibrate on.
-        labels: their true masks.
-        check_tensorrt: have TensorRT for RTX build an engine of the file.
-        report: where to write what was done as JSON.
-        overwrite: replace files that exist.
-        say: takes lines about the progress.
-    """
-
-    checkpoints: tuple[Path, ...]
-    model: Path
-    target: TargetName = "portable"
-    gated: bool | None = None
-    precision: Precision | None = None
-    opset: int = graph.OPSET
-    calibrate: Path | None = None
-    max_drop: float = MAX_DROP
-    verify_images: Path | None = None
-    labels: Path | None = None
-    check_tensorrt: bool = False
-    report: Path | None = None
-    overwrite: bool = False
-    say: Callable[[str], None] = print
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,15 +72,12 @@ def export(job: Job) -> Done:
         CheckpointError, ExportError, ParityError: nothing is left at ``job.model``.
         UsageError: an output exists, or a path cannot be used.
     """
-    inputs = (*job.checkpoints, job.calibrate, job.verify_images, job.labels)
-    check_output(job.model, ".onnx", inputs, job.overwrite)
-    if job.report:
-        check_output(job.report, ".json", inputs, job.overwrite)
-    wanted = targets.resolve(job.target, job.gated, job.precision, job.calibrate is not None)
+    job.check()
     if job.check_tensorrt:
         tensorrt.library()  # if it is not there, that is told before minutes of work
     seen = _tiles(job)
     loaded, models = _load(job)
+    wanted = job.wanted
     networks = graph.halved(models) if wanted.precision == "fp16" else models
     proto = graph.build(networks, wanted.gated, job.opset)
     spent = _cost(models)
@@ -156,8 +116,7 @@ def verify(job: Job) -> Done:
         ModelError: it cannot be loaded, or keeps data in other files.
         ParityError: it computes something else, or has other weights, or was changed.
     """
-    if job.report:
-        check_output(job.report, ".json", (*job.checkpoints, job.model), job.overwrite)
+    job.check_verification()
     seen = _tiles(job)
     loaded, models = _load(job)
     contract = ModelSession(job.model).contract
@@ -284,10 +243,8 @@ class _Seen(NamedTuple):
 def _tiles(job: Job) -> _Seen:
     path = job.verify_images or job.calibrate
     if path is None:
-        if job.labels:
-            raise ExportError("--labels are of tiles; give these with --verify-images")
-        return _Seen(synthetic.draw(parity.TILES, seed=0).tiles, None)
-    seen = _Seen(*samples.read(path, job.labels, COMPARED_TILES if job.labels else parity.TILES))
+        return _Seen(synthetic.draw(TILES, seed=0).tiles, None)
+    seen = _Seen(*samples.read(path, job.labels, COMPARED_TILES if job.labels else TILES))
     parity.check_enough(seen.tiles)
     return seen
 

@@ -13,38 +13,14 @@ import torch
 from torch import nn
 
 from salt_export.errors import ExportError, ParityError
+from salt_export.tolerances import BATCH_SIZES, TILES, VIEWS, Tolerance
 from salt_infer import metric, rle, views
 from salt_infer.session import ModelSession
 from salt_train.evaluate import Decision, Prediction
 
-# Every shape that a file is tried in: alone, a pair, an odd number, a batch of those that are run.
-BATCH_SIZES = (1, 2, 7, 64)
-VIEWS = (1, 2)
-TILES = max(BATCH_SIZES)  # tiles to verify on
 HALF_TILES = 32  # a CPU without float16 arithmetic takes about a second for each
 
 Tiles = npt.NDArray[np.uint8]  # [N, 101, 101]
-
-
-@dataclasses.dataclass(frozen=True)
-class Tolerance:
-    """How far a file may be from the network.
-
-    Attributes:
-        probability: of any pixel, and of any tile's salt.
-        flipped: share of pixels that may fall on the other side of the threshold.
-    """
-
-    probability: float
-    flipped: float
-
-    def allows(self, probability: float, flipped: float) -> bool:
-        """Whether a largest difference and a share of flipped pixels are within bounds."""
-        return probability <= self.probability and flipped <= self.flipped
-
-
-# float32 sums in another order: 1e-6 is usual, 1e-4 leaves room for large networks.
-FP32 = Tolerance(1e-4, 1e-4)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_export.parity import Tiles
+from salt_infer import layout
 from salt_infer.kinds import coverage_class
-from salt_infer.labels import Labels
-from salt_infer.tiles import open_tiles
 from salt_train import dataset
 
 
@@ -35,12 +34,12 @@ def read(path: Path, labels: Path | None, count: int) -> tuple[Tiles, Tiles | No
         DataError: a tile is bad.
         LabelError: a tile has no label.
     """
-    with open_tiles(path) as source:
+    with layout.open_images(path) as source:
         chosen = [source.tiles[index] for index in evenly(len(source.tiles), count)]
         tiles = dataset.read_tiles(source, chosen)
     if labels is None:
         return tiles, None
-    with Labels(labels) as masks:
+    with layout.open_labels(labels) as masks:
         return tiles, masks.masks([tile.id for tile in chosen])
 
 

@@ -1,13 +1,11 @@
-"""What devices profit from, and how far a file of each precision may be from its network."""
+"""What devices profit from."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Literal
 
-from salt_export import parity
-from salt_export.errors import ExportError
-from salt_export.parity import Tolerance
+from salt_export.errors import RequestError
 
 Precision = Literal["fp32", "fp16", "int8"]
 TargetName = Literal["portable", "cpu", "cuda", "tensorrt"]
@@ -36,15 +34,6 @@ TARGETS: dict[TargetName, Target] = {
     "cuda": Target(gated=False, precision="fp16", int8=""),
     "tensorrt": Target(gated=False, precision="fp16", int8="tensorrt"),
 }
-# How far a file of each precision may be from the network in float32. In float16 a weight is off by
-# up to 2^-11 of itself; over some forty layers a pixel near the threshold moves by about 0.01.
-TOLERANCES: dict[str, Tolerance] = {
-    "fp32": parity.FP32,
-    "fp16": Tolerance(probability=0.05, flipped=1e-3),
-    # What int8 may change is the guard's to say, in the score; this is for what it cannot see, such
-    # as a shape that goes wrong.
-    "int8": Tolerance(probability=1.0, flipped=0.05),
-}
 
 
 def resolve(
@@ -59,7 +48,7 @@ def resolve(
         calibrated: there are tiles to calibrate int8 on.
 
     Raises:
-        ExportError: the device cannot run that, or calibration and precision do not go together.
+        RequestError: the device cannot run that, or calibration and precision do not go together.
     """
     preset = TARGETS[name]
     # The CPU profits from int8 wherever there are tiles to calibrate on.
@@ -70,7 +59,7 @@ def resolve(
         precision=precision or own,
     )
     if name == "tensorrt" and wanted.gated:
-        raise ExportError(
+        raise RequestError(
             "TensorRT takes no gated file: how many tiles pass the gate is only known when the "
             "graph runs; leave out --gated"
         )
@@ -81,13 +70,13 @@ def resolve(
 def _check_int8(wanted: Target, calibrated: bool) -> None:
     if wanted.precision != "int8":
         if calibrated:
-            raise ExportError(
+            raise RequestError(
                 f"--calibrate is for int8, this file is {wanted.precision}; add --precision int8"
             )
     elif not wanted.int8:
-        raise ExportError(
+        raise RequestError(
             "ONNX Runtime has no int8 convolutions for CUDA; use --precision fp16, or --target "
             "tensorrt"
         )
     elif not calibrated:
-        raise ExportError("int8 needs tiles to measure its ranges on; give --calibrate")
+        raise RequestError("int8 needs tiles to measure its ranges on; give --calibrate")

@@ -169,3 +169,13 @@ class _Bounded:
                 f"a table of contents of {size} bytes, expected at most {MAX_TABLE_BYTES}"
             )
         return self._file.read(size if size >= 0 else MAX_TABLE_BYTES)
+
+
+def folders(path: Path) -> set[str]:
+    """Names of the folders at the top of a zip; raises InputError as :class:`TileZip` does."""
+    with contextlib.closing(_opened(path)) as file:
+        try:
+            names = zipfile.ZipFile(cast("IO[bytes]", _Bounded(file))).namelist()
+        except _UNREADABLE as error:
+            raise _no_zip(path, error) from error
+    return {name.partition("/")[0] for name in names if "/" in name}

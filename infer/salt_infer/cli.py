@@ -126,7 +126,7 @@ def cli(
     if line := report.fallback():
         click.echo(f"salt-infer: {line}", err=True)
     if report.bad:
-        click.echo(f"salt-infer: {len(report.bad)} bad tile(s), named above", err=True)
+        click.echo(f"salt-infer: {len(report.bad)} bad tile(s), see above", err=True)
         context.exit(BAD_TILES)
 
 

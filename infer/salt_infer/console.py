@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import math
 import signal
@@ -14,7 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
-from salt_infer.errors import SaltError
+from salt_infer.errors import PackageError, SaltError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 TERMINATED = 143  # 128 + SIGTERM
@@ -60,32 +59,38 @@ def run(command: click.Command) -> NoReturn:
         click.echo(f"{name}: {error}", err=True)
         code = error.exit_code
     except OSError as error:  # standard output is full or closed
-        click.echo(f"{name}: {error}", err=True)
+        # Of all that may be missing, this alone has no name.
+        gone = isinstance(error, FileNotFoundError) and error.filename is None
+        said = "the current folder is gone; change to another" if gone else error
+        click.echo(f"{name}: {said}", err=True)
         code = 1
     sys.exit(code)
 
 
-def launch(module: str, extra: str) -> NoReturn:
-    """Run ``module.cli`` of a package whose dependencies are an extra and may be missing."""
-    try:
-        with importing():
-            command = importlib.import_module(module).cli
-    except ModuleNotFoundError as error:
-        click.echo(f"{error.name} is not installed; pip install 'salt-toolkit[{extra}]'", err=True)
-        sys.exit(1)
-    run(command)
-
-
 @contextlib.contextmanager
-def importing() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the process outright while large packages are imported: nothing is
-    to be tidied yet, and their imports turn an interruption into errors of other kinds.
+def importing(extra: str = "") -> Iterator[None]:
+    """Import large packages once a command is about to work: help and usage errors do without.
+
+    Ctrl-C and SIGTERM end the process outright meanwhile: nothing is to be tidied yet, and imports
+    turn an interruption into errors of other kinds.
+
+    Args:
+        extra: what of the toolkit the packages come with, where they may be missing.
+
+    Raises:
+        PackageError: one is missing.
     """
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in handlers:
         signal.signal(number, signal.SIG_DFL)
     try:
         yield
+    except ModuleNotFoundError as error:
+        if not extra:
+            raise
+        raise PackageError(
+            f"{error.name} is not installed; pip install 'salt-toolkit[{extra}]'"
+        ) from error
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -24,8 +25,10 @@ def describe(model: ModelFile) -> str:
         f"std {contract.std:g}; opset {contract.opset}",
         f"threshold {contract.threshold:g}, gate {contract.gate:.3g}, tta {contract.tta}",
     ]
-    for heading, values in (("inputs", model.inputs), ("outputs", model.outputs)):
-        lines += [heading, *(f"{_INDENT}{value}" for value in values)]
+    lines += ["inputs", *(f"{_INDENT}{value}" for value in model.inputs)]
+    # The exporter gives the number of decoded tiles a name such as u0.
+    outputs = (re.sub(r"\bu\d+\b", "K", str(value)) for value in model.outputs)
+    lines += ["outputs", *(f"{_INDENT}{value}" for value in outputs)]
     for heading, facts in (
         ("validation", contract.validation),
         ("verification", contract.verification),
@@ -48,6 +51,8 @@ def _listed(facts: Mapping[str, Any], indent: str) -> Iterator[str]:
             for number, each in enumerate(value, 1):
                 yield f"{indent}{name} {number}"
                 yield from _listed(each, indent + _INDENT)
+        elif isinstance(value, list) and len(value) > 1 and isinstance(value[0], list):
+            yield f"{indent}{name} {len(value)}, {_shown(value[0])} to {_shown(value[-1])}"
         else:
             yield f"{indent}{name} {_shown(value)}"
 

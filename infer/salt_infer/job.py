@@ -15,15 +15,17 @@ from salt_infer.files import check_writable, real, write_whole
 from salt_infer.fingerprint import Fingerprint
 from salt_infer.journal import Journal, path_beside
 from salt_infer.labels import Labels
+from salt_infer.layout import open_images, open_labels
 from salt_infer.machine import available_cpus
 from salt_infer.outputs import Outputs
 from salt_infer.pipeline import RunOptions, group_count
 from salt_infer.place import Place
+from salt_infer.probabilities import DECISION
 from salt_infer.progress import Watcher
 from salt_infer.providers import ProviderRequest
 from salt_infer.report import RunReport
 from salt_infer.run import OnError, Plan, Run
-from salt_infer.tiles import TileSource, open_tiles
+from salt_infer.tiles import TileSource
 from salt_infer.views import Tta
 
 
@@ -92,9 +94,9 @@ def run(job: Job, watcher: Watcher) -> RunReport:
     started = time.perf_counter()
     outputs = _outputs(job)
     with contextlib.ExitStack() as stack:
-        source = stack.enter_context(open_tiles(job.images))
+        source = stack.enter_context(open_images(job.images))
         outputs.check_names(source.tiles)
-        labels = stack.enter_context(Labels(job.labels)) if job.labels else None
+        labels = stack.enter_context(open_labels(job.labels)) if job.labels else None
         # A list, or a link, may lead to tiles and masks anywhere.
         for folder in source.folders() | (labels.folders() if labels else set()):
             outputs.check_apart_from(folder)
@@ -166,6 +168,7 @@ def _plan(job: Job) -> Plan:
 def _carry_out(run: Run, job: Job) -> None:
     try:
         run.carry_out()
+        run.stop_if_none()
     except BadTilesError:
         _write(run.report(), run.journal, job)
         raise
@@ -173,7 +176,9 @@ def _carry_out(run: Run, job: Job) -> None:
 
 def _publish(run: Run, outputs: Outputs) -> str:
     started = time.perf_counter()
-    digest = outputs.publish(run.rows, run.journal.publishing)
+    used = run.report().options
+    decision = {name: used[name] for name in DECISION}
+    digest = outputs.publish(run.rows, run.journal.publishing, decision)
     run.publish_s = time.perf_counter() - started
     return digest
 

@@ -161,7 +161,8 @@ class Journal(AbstractContextManager["Journal"]):
         self._holds_work = True
 
     def remove(self) -> None:
-        """The outputs are in place."""
+        """The outputs are in place, or nothing in it is worth going on from."""
+        del self._offsets[:]
         self._removed = True  # a file of that name may from now on be another run's
         with contextlib.suppress(OSError):
             self.path.unlink()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import zipfile
+import os
 from pathlib import Path
 from typing import Literal
 
+from salt_infer import archive
 from salt_infer.errors import InputError
 from salt_infer.labels import Labels
+from salt_infer.listing import LIST_SUFFIXES
+from salt_infer.place import Place
+from salt_infer.source import is_hidden
 from salt_infer.tiles import TileSource, TileZip, open_tiles
 
 Part = Literal["images", "masks"]
@@ -19,7 +23,7 @@ class Layout:
     """A folder or zip with tiles, and the labels that belong to it.
 
     Attributes:
-        root: the folder or zip with ``images/`` inside.
+        root: the folder or zip with ``images/``, or ``tiles/``, inside.
         masks: ``masks/`` inside it, or None. Where there is one, training takes its masks.
         table: a ``train.csv`` inside the folder, or beside the folder or zip; or None. Not both
             are None.
@@ -28,6 +32,11 @@ class Layout:
     root: Path
     masks: Path | None
     table: Path | None
+
+    @property
+    def images(self) -> Path:
+        """Where the tiles are, inside the folder or zip."""
+        return self.root / _tiles_in(_folders(self.root))
 
     def open(self, name: Part) -> TileSource:
         """List tiles or masks.
@@ -54,20 +63,36 @@ def find(path: Path) -> Layout:
     """Find tiles and labels; nothing is listed or read yet.
 
     Args:
-        path: a directory or zip that holds ``images/`` and ``masks/``, or ``images/`` with a
-            ``train.csv`` beside; or a directory that has one of these as ``train/`` or
-            ``train.zip``, as the competition's download has.
+        path: a directory or zip that holds ``images/`` (or ``tiles/``) and ``masks/``, or
+            ``images/`` with a ``train.csv`` beside; or a directory that has one of these as
+            ``train/`` or ``train.zip``, as the competition's download has.
 
     Raises:
         InputError: nothing of that kind is there.
     """
     root = _root(path)
-    masks = root / "masks" if _has(root, "masks") else None
+    masks = root / "masks" if _holds(root, "masks") else None
     tables = (root / "train.csv", root.parent / "train.csv")
     table = next((file for file in tables if file.exists()), None)
     if masks is None and table is None:
         raise InputError(f"{root} has neither masks/ nor train.csv beside it")
     return Layout(root, masks, table)
+
+
+def open_images(place: Place) -> TileSource:
+    """:func:`salt_infer.tiles.open_tiles`, but of a labelled data set the tiles alone.
+
+    That is a directory or zip with ``images/`` (or ``tiles/``) and ``masks/`` and no folder beside
+    them, as the competition's ``train.zip`` is: with the masks, each id would be there twice.
+    """
+    if isinstance(place, Path) and _is_data_set(place):
+        return _open(place, "images")
+    return open_tiles(place)
+
+
+def open_labels(path: Path) -> Labels:
+    """:class:`salt_infer.labels.Labels`, but of such a data set ``masks/`` alone."""
+    return Labels(path, _open(path, "masks") if _is_data_set(path) else None)
 
 
 def open_within(path: Path, name: Part) -> TileSource:
@@ -76,20 +101,20 @@ def open_within(path: Path, name: Part) -> TileSource:
     Raises:
         InputError: no such path, nothing in it, or two tiles with one id.
     """
-    return _open(path, name) if path.exists() and _has(path, name) else open_tiles(path)
+    within = path.exists() and path.suffix.lower() not in LIST_SUFFIXES and _holds(path, name)
+    return _open(path, name) if within else open_tiles(path)
 
 
 def _open(root: Path, name: Part) -> TileSource:
-    if root.is_dir():
-        return open_tiles(root / name)
-    return TileZip(root, f"{name}/")
+    folder = _tiles_in(_folders(root)) if name == "images" else name
+    return open_tiles(root / folder) if root.is_dir() else TileZip(root, f"{folder}/")
 
 
 def _root(path: Path) -> Path:
     if path.is_file():
         return path
     for folder in (path, path / "train"):
-        if (folder / "images").is_dir():
+        if folder.is_dir() and _holds(folder, "images"):
             return folder
     if (path / "train.zip").is_file():
         return path / "train.zip"
@@ -99,14 +124,34 @@ def _root(path: Path) -> Path:
     )
 
 
-def _has(root: Path, name: Part) -> bool:
+def _holds(root: Path, name: Part) -> bool:
     """Whether there is such a folder; it may be empty, which is for :meth:`Layout.open` to say."""
-    if root.is_dir():
-        return (root / name).exists()
+    folders = _folders(root)
+    return (_tiles_in(folders) if name == "images" else name) in folders
+
+
+def _tiles_in(folders: set[str]) -> str:
+    """Which of these holds a data set's tiles; ``tiles`` beside other folders may be anything."""
+    return "tiles" if "images" not in folders and {"tiles", "masks"} <= folders else "images"
+
+
+def _folders(root: Path) -> set[str]:
+    """Names at the top of a directory or zip; raises InputError where it is neither."""
+    if not root.is_dir():
+        return archive.folders(root)
     try:
-        with zipfile.ZipFile(root) as archive:
-            return any(entry.startswith(f"{name}/") for entry in archive.namelist())
-    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise InputError(
-            f"{root} is neither a directory nor a readable zip file ({error})"
-        ) from error
+        with os.scandir(root) as entries:
+            return {entry.name for entry in entries if entry.is_dir()}
+    except OSError as error:
+        raise InputError(f"folder {root} cannot be listed ({error.strerror})") from error
+
+
+def _is_data_set(path: Path) -> bool:
+    """Whether there are tiles and masks, and no other folder that may hold tiles."""
+    try:
+        if not (path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file())):
+            return False
+        folders = {name for name in _folders(path) if not is_hidden(name)}
+    except (InputError, OSError, ValueError):  # told better by whoever opens it
+        return False
+    return folders == {_tiles_in(folders), "masks"}

@@ -65,6 +65,8 @@ class TileList(_Listed):
 def _tile(folder: Path, entry: _Entry) -> Tile:
     is_path = entry.name.lower().endswith(SUFFIX)
     name = entry.name if is_path else entry.name + SUFFIX
+    if "://" in name:  # a URL, which cannot be read here; a Path would make s3:/a of s3://a
+        return Tile(entry.id or PurePosixPath(name).stem, name)
     path, below = folder / name, folder / "images" / name
     if not is_path and not _exists(path) and _exists(below):
         path = below

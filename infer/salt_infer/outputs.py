@@ -12,7 +12,7 @@ import dataclasses
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +23,7 @@ from salt_infer.record import Entry
 from salt_infer.tiles import Tile, shown
 
 Rows = Callable[[], Iterator[Entry]]  # the rows, sorted by id, anew at each call
+Decision = Mapping[str, float]  # see probabilities.DECISION
 
 _LONGEST = 255  # bytes of a name, on the file systems of Linux
 
@@ -33,13 +34,13 @@ class _Output:
 
     Attributes:
         path: as it was asked for.
-        write: given the hidden path and the rows.
+        write: given the hidden path, the rows and what decided on them.
         endings: of the file; of a folder, the one of the files in it.
         is_folder: which of the two it is.
     """
 
     path: Path
-    write: Callable[[Path, Rows], None]
+    write: Callable[[Path, Rows, Decision], None]
     endings: Sequence[str]
     is_folder: bool = False
 
@@ -126,12 +127,15 @@ class Outputs:
                     "without folders of masks or probabilities"
                 )
 
-    def publish(self, rows: Rows, note: Callable[[Collection[str]], None]) -> str:
+    def publish(
+        self, rows: Rows, note: Callable[[Collection[str]], None], decision: Decision
+    ) -> str:
         """Write everything and put it in place.
 
         Args:
             rows: what to write.
             note: told of ``paths`` just before they appear.
+            decision: the run's threshold and gate.
 
         Returns:
             The submission's sha256.
@@ -142,7 +146,7 @@ class Outputs:
         """
         try:
             for output in self._all:
-                self._write(output, rows)
+                self._write(output, rows, decision)
             for output in self._all:
                 self._check(output)
             digest = _sha256(self._partial(self._table))
@@ -188,11 +192,11 @@ class Outputs:
         run = hashlib.sha256(os.fsencode(files.real(self._table.path))).hexdigest()[:8]
         return files.partial_of(output.path, run)
 
-    def _write(self, output: _Output, rows: Rows) -> None:
+    def _write(self, output: _Output, rows: Rows, decision: Decision) -> None:
         partial = self._partial(output)
         try:
             files.discard(partial)  # of a run that was killed here
-            output.write(partial, rows)
+            output.write(partial, rows, decision)
         except OSError as error:
             raise OutputError(
                 f"{output.path} cannot be written ({error.strerror or error})"
@@ -200,7 +204,7 @@ class Outputs:
 
 
 def _table(path: Path, details: bool) -> _Output:
-    def write(file: IO[bytes], rows: Rows) -> None:
+    def write(file: IO[bytes], rows: Rows, decision: Decision) -> None:
         submission.write(file, path, rows(), details)
 
     return _Output(path, functools.partial(_write_file, write), submission.ENDINGS)
@@ -219,7 +223,7 @@ def _probabilities(path: Path) -> _Output:
 
 
 def _folder(path: Path, ending: str, fill: Callable[[Path, Iterator[Entry]], None]) -> _Output:
-    def write(partial: Path, rows: Rows) -> None:
+    def write(partial: Path, rows: Rows, decision: Decision) -> None:
         partial.mkdir()
         fill(partial, rows())
         os.sync()  # once: a flush for each of so many small files would take hours
@@ -227,9 +231,11 @@ def _folder(path: Path, ending: str, fill: Callable[[Path, Iterator[Entry]], Non
     return _Output(path, write, (ending,), is_folder=True)
 
 
-def _write_file(fill: Callable[[IO[bytes], Rows], None], partial: Path, rows: Rows) -> None:
+def _write_file(
+    fill: Callable[[IO[bytes], Rows, Decision], None], partial: Path, rows: Rows, decision: Decision
+) -> None:
     with open(partial, "wb") as file:
-        fill(file, rows)
+        fill(file, rows, decision)
         file.flush()
         os.fsync(file.fileno())
 

@@ -8,13 +8,15 @@ member of .npz   dtype and shape
 ``ids``          ``<U``, [N]                 of the tiles, ascending, as in the submission
 ``probability``  uint8, [N, 101, 101]        of salt at each pixel; 0 where the gate found none
 ``salt``         float32, [N]                that the tile has any; NaN where it was not read
+``threshold``    float32, []                 above which the run took a pixel for salt
+``gate``         float32, []                 above which ``salt`` had to be for any
 ===============  ==========================  ====================================================
 """
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +27,7 @@ from salt_infer.record import Entry
 from salt_infer.rle import TILE_SHAPE
 
 ENDING = ".npy"
+DECISION = ("threshold", "gate")
 
 _LEVEL = 1  # deflate: most of a map is 0 or 255, and higher levels gain little
 
@@ -36,13 +39,16 @@ def write_folder(folder: Path, rows: Iterable[Entry]) -> None:
             np.save(file, row.probability(), allow_pickle=False)
 
 
-def write_npz(file: IO[bytes], rows: Callable[[], Iterator[Entry]]) -> None:
+def write_npz(
+    file: IO[bytes], rows: Callable[[], Iterator[Entry]], decision: Mapping[str, float]
+) -> None:
     """Write a compressed ``.npz``; the same rows give the same bytes.
 
     Args:
         file: to write to.
         rows: gives them anew at each call: members of a zip are written one after the other, and
             what they hold is larger than the memory.
+        decision: the run's, by the names in DECISION.
     """
     count, longest = 0, 1
     for row in rows():
@@ -54,6 +60,8 @@ def write_npz(file: IO[bytes], rows: Callable[[], Iterator[Entry]]) -> None:
         _add(archive, "probability", np.dtype(np.uint8), (count, *TILE_SHAPE), maps)
         salt = (np.array(row.salt, "<f4") for row in rows())
         _add(archive, "salt", np.dtype("<f4"), (count,), salt)
+        for each in DECISION:
+            _add(archive, each, np.dtype("<f4"), (), [np.array(decision[each], "<f4")])
 
 
 def _add(

@@ -11,6 +11,8 @@ from tqdm import tqdm
 
 from salt_infer.tiles import BadTile, shown
 
+SHOWN = 20  # bad tiles that are named
+
 
 class Watcher:
     """Told of a run's progress; this one does nothing."""
@@ -35,13 +37,14 @@ class Watcher:
 
 
 class Bar(Watcher, AbstractContextManager["Bar"]):
-    """A bar with tiles done, tiles/s and the time left; bad tiles are named above it."""
+    """A bar with tiles done, tiles/s and the time left; the first bad tiles are named above it."""
 
     def __init__(self, program: str, show: bool | None) -> None:
         """``show`` None: only where stderr is a terminal."""
         self._program = program
         self._disable = None if show is None else not show
         self._bar: tqdm[Any] | None = None
+        self._bad = 0
 
     def started(self, tiles: int, done: int = 0) -> None:
         self._bar = tqdm(
@@ -63,7 +66,9 @@ class Bar(Watcher, AbstractContextManager["Bar"]):
             self._bar.update(tiles)
 
     def bad(self, bad: BadTile) -> None:
-        self._say(f"bad tile {shown(bad.tile.path)}: {bad.reason}")
+        self._bad += 1
+        if self._bad <= SHOWN:
+            self._say(f"bad tile {shown(bad.tile.path)}: {bad.reason}")
 
     def _say(self, text: str) -> None:
         with tqdm.external_write_mode():
@@ -75,3 +80,5 @@ class Bar(Watcher, AbstractContextManager["Bar"]):
     def __exit__(self, *exception: object) -> None:
         if self._bar is not None:
             self._bar.close()
+        if self._bad > SHOWN:
+            self.note(f"... and {self._bad - SHOWN} more bad tiles; --report FILE has all of them")

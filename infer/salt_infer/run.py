@@ -164,7 +164,21 @@ class Run:
 
     def _stop_if_bad(self) -> None:
         if self._bad and self._plan.on_error == "stop":
-            raise BadTilesError(
-                f"stopped at {len(self._bad)} bad tile(s), no output written; mend them, or use "
-                "--on-error skip or empty"
+            raise self._stopped(
+                f"stopped at {len(self._bad)} bad tile(s), no output written; mend them and go "
+                "on, use --on-error skip or empty, or remove them and begin anew with --restart"
             )
+
+    def stop_if_none(self) -> None:
+        """Raise BadTilesError where all is done and no tile could be read."""
+        if not self._read:
+            raise self._stopped(
+                f"none of the {len(self._source.tiles)} tiles could be read, no output written; "
+                "name the tiles' own folder, zip or list by --images"
+            )
+
+    def _stopped(self, why: str) -> BadTilesError:
+        """Ends the run; where no tile could be read, there is nothing to go on from."""
+        if not self._read:
+            self.journal.remove()
+        return BadTilesError(why)

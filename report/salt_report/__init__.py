@@ -2,9 +2,10 @@
 
 from typing import NoReturn
 
-from salt_infer import console
-
 
 def main() -> NoReturn:
     """Entry point of the ``salt-report`` command."""
-    console.launch("salt_report.cli", extra="report")
+    from salt_infer import console
+    from salt_report.cli import cli
+
+    console.run(cli)

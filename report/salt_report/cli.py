@@ -8,8 +8,6 @@ from typing import Any
 import click
 
 from salt_infer import console
-from salt_report import job
-from salt_report.job import DataJob, EvaluateJob
 
 _PATH = click.Path(path_type=Path)
 _OUT = click.option(
@@ -44,7 +42,10 @@ def data(**request: Any) -> None:
     """Explore the data set DIR, a folder or zip as salt-train takes it: coverage, depth, odd masks,
     duplicates, brightness, folds.
     """
-    _say(job.data(DataJob(**request)))
+    with console.importing("report"):
+        from salt_report import job
+
+    _say(job.data(job.DataJob(**request)))
 
 
 @cli.command(short_help="Examine a submission against true masks.")
@@ -73,12 +74,12 @@ def data(**request: Any) -> None:
     "gates are tried. salt-infer writes them for all tiles with --gate 0.",
 )  # fmt: skip
 @click.option(
-    "--threshold", type=console.SHARE, default=0.5, show_default=True, metavar="F",
-    help="Threshold at which gates are tried.",
+    "--threshold", type=console.SHARE, metavar="F",
+    help="Threshold at which gates are tried; default: that in --probabilities, or 0.5.",
 )  # fmt: skip
 @click.option(
-    "--gate", type=console.SHARE, default=round(1 / 1.8, 3), show_default=True, metavar="F",
-    help="Gate at which thresholds are tried.",
+    "--gate", type=console.SHARE, metavar="F",
+    help="Gate at which thresholds are tried; default: that in --probabilities, or 0.556.",
 )  # fmt: skip
 @click.option("--json", type=_PATH, metavar="FILE.json", help="Write the numbers as JSON too.")
 @click.option(
@@ -91,7 +92,10 @@ def data(**request: Any) -> None:
 @_OVERWRITE
 def evaluate(**request: Any) -> None:
     """Examine a submission against true masks: the score, where its points went, on which tiles."""
-    _say(job.evaluate(EvaluateJob(**request)))
+    with console.importing("report"):
+        from salt_report import job
+
+    _say(job.evaluate(job.EvaluateJob(**request)))
 
 
 def _say(lines: list[str]) -> None:

@@ -74,7 +74,8 @@ def summary(found: Exploration) -> list[str]:
         "by coverage class: " + ", ".join(f"{number} {count}" for number, count in counts.items()),
         "kinds: " + ", ".join(f"{row.Index} {row.tiles}" for row in rows),
         f"duplicates: {_twin_tiles(found.twins)} tiles in {len(found.twins)} groups, "
-        f"{sum(not it.agree for it in found.twins)} of these with differing masks",
+        f"{sum(not it.agree for it in found.twins)} of these with differing masks (tiles of one "
+        "grey value, such as black ones, not counted)",
         *(
             f"{name}: median {known[name].median():.1f}, {known[name].min():.1f} to "
             f"{known[name].max():.1f} grey levels"

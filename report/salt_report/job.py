@@ -12,6 +12,8 @@ from salt_report.evaluation import Case
 from salt_report.page import Source, sources
 from salt_report.probabilities import Probabilities
 
+NEUTRAL = {"threshold": 0.5, "gate": round(1 / 1.8, 3)}  # what a network is trained towards
+
 
 @dataclasses.dataclass(frozen=True)
 class DataJob:
@@ -43,7 +45,8 @@ class EvaluateJob:
         images: the tiles: directory or zip.
         against: another submission.
         probabilities: ``.npz`` of ids, probability and salt.
-        threshold, gate: the pair that sweeps vary one of, 0..1.
+        threshold, gate: the pair that sweeps vary one of, 0..1; None is that of the probabilities'
+            file, or NEUTRAL where it has none.
         json: where to write the numbers.
         partial: score the submission's tiles only.
         worst: pictures a gallery.
@@ -56,8 +59,8 @@ class EvaluateJob:
     images: Path | None = None
     against: Path | None = None
     probabilities: Path | None = None
-    threshold: float = 0.5
-    gate: float = 1 / 1.8
+    threshold: float | None = None
+    gate: float | None = None
     json: Path | None = None
     partial: bool = False
     worst: int = 12
@@ -102,7 +105,7 @@ def evaluate(job: EvaluateJob) -> list[str]:
         numbers = found.to_json([source.to_json() for source in made_from])
         write_whole(job.json, numbers.encode(), job.overwrite)
     write_whole(job.out, html, job.overwrite)
-    return [*evaluation.summary(found), f"-> {job.out}"]
+    return [*evaluation.summary(found), *_tried_from(job, case), f"-> {job.out}"]
 
 
 def _case(job: EvaluateJob) -> Case:
@@ -115,17 +118,37 @@ def _case(job: EvaluateJob) -> Case:
         if other:
             reading.check_labelled(other, labels)
             reading.check_rows(other, ids)
+        given = Probabilities.load(job.probabilities, ids) if job.probabilities else None
         return Case(
             ids=ids,
             truth=reading.masks(labels, ids),
             submission=reading.submission(rows, ids),
             tiles=reading.tiles(job.images, ids) if job.images else None,
             other=reading.submission(other, ids) if other else None,
-            probabilities=Probabilities.load(job.probabilities, ids) if job.probabilities else None,
-            threshold=job.threshold,
-            gate=job.gate,
+            probabilities=given,
+            threshold=_origin(job, given, "threshold")[0],
+            gate=_origin(job, given, "gate")[0],
             unscored=len(labels.ids) - len(ids),
         )
+
+
+def _origin(job: EvaluateJob, given: Probabilities | None, name: str) -> tuple[float, str]:
+    """The threshold or gate that others are compared with, and who says so."""
+    for value, origin in (
+        (getattr(job, name), f"--{name}"),
+        (getattr(given, name, None), f"of {job.probabilities}"),
+    ):
+        if value is not None:
+            return value, origin
+    return NEUTRAL[name], f"the neutral one, as {job.probabilities} has none"
+
+
+def _tried_from(job: EvaluateJob, case: Case) -> list[str]:
+    if (given := case.probabilities) is None:
+        return []
+    used = {name: _origin(job, given, name) for name in NEUTRAL}
+    said = (f"{name} {value:.3g} ({origin})" for name, (value, origin) in used.items())
+    return [f"others were tried from {', '.join(said)}"]
 
 
 def _sources(job: EvaluateJob) -> list[Source]:

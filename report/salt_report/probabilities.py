@@ -1,8 +1,9 @@
 """A network's probabilities of many tiles: an ``.npz`` from whoever sent it.
 
 Three arrays: ``ids`` (text) [N], ``probability`` [N, 101, 101] (uint8, of which 255 means 1.0, or
-float16 or float32 in 0..1), ``salt`` (float) [N], the judge's probability. ``validation.npz`` of
-``salt-train`` is such a file. Nothing is allocated before the headers are known to be of such
+float16 or float32 in 0..1), ``salt`` (float) [N], the judge's probability. ``threshold`` and
+``gate``, a float each, may say what masks were made with. ``validation.npz`` of ``salt-train`` is
+such a file. Nothing is allocated before the headers are known to be of such
 arrays, of sizes that are bounded; nothing is unpickled.
 """
 
@@ -66,10 +67,13 @@ class Probabilities:
     Attributes:
         probability: [N, 101, 101], uint8 0..255, or float16 or float32 0..1.
         salt: float64 [N], the judge's probability 0..1; NaN for a tile that the model has not seen.
+        threshold, gate: 0..1, of whoever wrote the file; None where it does not say.
     """
 
     probability: npt.NDArray[Any]
     salt: npt.NDArray[np.float64]
+    threshold: float | None = None
+    gate: float | None = None
 
     def __len__(self) -> int:
         return len(self.salt)
@@ -92,13 +96,14 @@ class Probabilities:
         with _reporting(path), zipfile.ZipFile(path) as archive:
             names = _text(_read(archive, "ids"))
             probability, salt = _read(archive, "probability"), _read(archive, "salt")
+            threshold, gate = _share(archive, "threshold"), _share(archive, "gate")
         if not len(names) == len(probability) == len(salt):
             raise ReportError(
                 f"{path} has {len(names)} ids, {len(probability)} tiles of probability and "
                 f"{len(salt)} of salt, expected as many of each"
             )
         rows = _rows(path, names, ids)
-        chosen = cls(probability[rows], salt[rows].astype(np.float64))
+        chosen = cls(probability[rows], salt[rows].astype(np.float64), threshold, gate)
         chosen._check_range(path, ids)
         return chosen
 
@@ -141,6 +146,20 @@ def _read(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
         if len(data) != size or stream.read(1):
             raise ValueError(f"{name} does not have the {size} bytes that its header says")
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _share(archive: zipfile.ZipFile, name: str) -> float | None:
+    """A number of its own in 0..1; None where the file has none."""
+    if f"{name}.npy" not in archive.namelist():
+        return None
+    with archive.open(f"{name}.npy") as stream:
+        shape, _, dtype = _header(stream)
+        if shape or f"{dtype.kind}{dtype.itemsize}" not in ("f4", "f8"):
+            raise ValueError(f"{name} is {dtype} {list(shape)}, expected a single float32")
+        value = float(np.frombuffer(stream.read(dtype.itemsize), dtype, count=1)[0])
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} is {value}, expected 0 to 1")
+    return value
 
 
 def _check(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

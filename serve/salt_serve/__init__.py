@@ -2,9 +2,10 @@
 
 from typing import NoReturn
 
-from salt_infer import console
-
 
 def main() -> NoReturn:
     """Entry point of the ``salt-serve`` command."""
-    console.launch("salt_serve.cli", extra="serve")
+    from salt_infer import console
+    from salt_serve.cli import cli
+
+    console.run(cli)

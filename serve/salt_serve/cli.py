@@ -7,9 +7,6 @@ from pathlib import Path
 import click
 
 from salt_infer import console
-from salt_serve import server
-from salt_serve.batcher import BatchOptions
-from salt_serve.limits import MIB, Limits
 
 
 @click.command("salt-serve", epilog="Exit codes: 0 stopped; 1 failed; 2 bad usage.")
@@ -67,9 +64,12 @@ def cli(
 ) -> None:
     """Find salt in tiles that are dropped on a web page or sent by programs."""
     # The runtime takes a while to import: --help and usage errors do not wait for it.
-    with console.importing():
+    with console.importing("serve"):
         from salt_infer import SaltModel
+        from salt_serve import server
         from salt_serve.api import create_app
+        from salt_serve.batcher import BatchOptions
+        from salt_serve.limits import MIB, Limits
         from salt_serve.predictor import Predictor
         from salt_serve.service import Service
 

@@ -9,8 +9,10 @@ import onnxruntime
 import pytest
 import torch
 
-from salt_export import graph, parity
-from salt_export.job import Job, export
+from salt_export import graph
+from salt_export.job import export
+from salt_export.request import OPSET, Job
+from salt_export.tolerances import FP32
 from salt_infer.contract import METADATA_KEY, ModelContract
 from salt_infer.session import ModelSession
 from salt_train import checkpoint as checkpoints
@@ -31,8 +33,8 @@ def test_the_file_is_sound_and_tells_what_it_is(
     assert contract.gated == gated
     assert contract.checkpoints == (hashlib.sha256(tiny_checkpoint.read_bytes()).hexdigest(),)
     assert contract.validation["score"] == checkpoints.load(tiny_checkpoint).scores["score"]
-    assert contract.opset == graph.OPSET == model.opset_import[0].version
-    assert 0 < contract.verification["probability_max"] <= parity.FP32.probability
+    assert contract.opset == OPSET == model.opset_import[0].version
+    assert 0 < contract.verification["probability_max"] <= FP32.probability
     shapes = {(n, v) for n, v, _ in contract.verification["shapes"]}
     assert shapes == {(n, v) for n in (1, 2, 7, 64) for v in (1, 2)}
     kept = {(n, k) for n, _, k in contract.verification["shapes"]}

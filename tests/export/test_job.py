@@ -14,7 +14,8 @@ from onnx import numpy_helper
 
 from salt_export import graph, parity
 from salt_export.errors import ExportError, ParityError
-from salt_export.job import Job, export, verify
+from salt_export.job import export, verify
+from salt_export.request import Job
 from salt_infer.errors import OutputExistsError
 from salt_infer.session import ModelSession
 from salt_train import checkpoint as checkpoints

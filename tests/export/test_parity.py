@@ -11,13 +11,14 @@ import torch
 from salt_export import parity
 from salt_export.errors import ExportError, ParityError
 from salt_export.graph import DenseGraph
+from salt_export.tolerances import FP32, TILES
 from salt_infer import metric, rle, views
 from salt_infer.session import BatchResult, ModelSession
 from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
 from salt_train.evaluate import Decision
 
-DATA = synthetic.draw(parity.TILES, seed=0)
+DATA = synthetic.draw(TILES, seed=0)
 DECISION = Decision(0.5, 0.0)
 
 
@@ -66,7 +67,7 @@ def test_task_units_are_those_of_a_plain_count(
 
 def test_an_honest_file_passes_with_nothing_changed(network: DenseGraph, gated_model: Path) -> None:
     found = parity.compare(network, gated_model, DATA.tiles, DECISION)
-    found.check(parity.FP32)
+    found.check(FP32)
     assert found.probability_max < 1e-5
     assert found.pixels_flipped <= found.knife_edge
     assert found.score is None
@@ -76,7 +77,7 @@ def test_tampered_weights_are_found(network: DenseGraph, dense_model: Path, tmp_
     path = tampered(dense_model, tmp_path / "x.onnx", 1.05)
     found = parity.compare(network, path, DATA.tiles, DECISION)
     with pytest.raises(ParityError, match=r"differs from the network by 0\.\d+ in probability"):
-        found.check(parity.FP32)
+        found.check(FP32)
 
 
 class Falsified:
@@ -126,7 +127,7 @@ def test_it_finds(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(parity, "ModelSession", falsified)
     with pytest.raises(ParityError, match=says):
-        parity.compare(network, gated_model, DATA.tiles, DECISION).check(parity.FP32)
+        parity.compare(network, gated_model, DATA.tiles, DECISION).check(FP32)
 
 
 def test_too_few_tiles_prove_nothing(network: DenseGraph, dense_model: Path) -> None:

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from salt_export import parity
 from salt_export.errors import ExportError
-from salt_export.job import Job, export
+from salt_export.job import export
+from salt_export.request import Job
+from salt_export.tolerances import FP32
 from salt_infer.session import ModelSession
 from salt_train import checkpoint as checkpoints
 from salt_train import evaluate, optimizer, synthetic
@@ -109,8 +110,8 @@ def settled(folder: Path) -> Path:
 
 def expected(checkpoint: Checkpoint) -> evaluate.Prediction:
     prediction = evaluate.predict(checkpoints.build_model(checkpoint), OTHERS, "none")
-    assert prediction.probability.std() > 100 * parity.FP32.probability
-    assert prediction.salt.std() > 50 * parity.FP32.probability
+    assert prediction.probability.std() > 100 * FP32.probability
+    assert prediction.salt.std() > 50 * FP32.probability
     return prediction
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from salt_export import tensorrt
 from salt_export.errors import ExportError
-from salt_export.job import Job, export
+from salt_export.job import export
+from salt_export.request import Job
 from salt_infer.session import ModelSession
 from salt_train import synthetic
 

@@ -227,13 +227,6 @@ def test_details_of_bad_tiles(
     assert 0 < float(good[0][3]) < 1
 
 
-def test_details_where_no_tile_could_be_read(tmp_path: Path, gated_model: Path) -> None:
-    (tmp_path / "a.png").write_bytes(b"")
-    request = ("--images", tmp_path, "--model", gated_model, "--on-error", "empty")
-    rows = detailed(tmp_path / "out.csv", *request)
-    assert rows == [["id", "rle_mask", "salt", "confidence"], ["a", "", "nan", "0.0000"]]
-
-
 def test_a_run_that_stops_has_no_file_to_name(mixed: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     done = infer(
@@ -245,12 +238,31 @@ def test_a_run_that_stops_has_no_file_to_name(mixed: Path, tmp_path: Path) -> No
     assert (value["out"], value["out_sha256"]) == (None, "")
 
 
-def test_nothing_but_bad_tiles(tmp_path: Path, gated_model: Path) -> None:
-    (tmp_path / "a.png").write_bytes(b"")
-    out = tmp_path / "out.csv"
-    done = infer("--images", tmp_path, "--out", out, "--model", gated_model)
+@pytest.mark.parametrize("on_error", ["skip", "empty", "stop"])
+def test_nothing_but_bad_tiles(tmp_path: Path, gated_model: Path, on_error: str) -> None:
+    """Of a wrong list, say: the corrected command has nothing in its way."""
+    (tmp_path / "wrong.txt").write_text("".join(f"no-{number}\n" for number in range(50)))
+    out, report = tmp_path / "out.csv", tmp_path / "report.json"
+    done = infer(
+        "--images", tmp_path / "wrong.txt", "--out", out, "--model", gated_model,
+        "--on-error", on_error, "--batch-size", 64, "--report", report,
+    )  # fmt: skip
     assert done.returncode == 3
-    assert out.read_text() == "id,rle_mask\n"
+    *named, more, said = done.stderr.splitlines()
+    assert len(named) == 20
+    assert all("bad tile" in line for line in named)
+    assert "... and 30 more bad tiles; --report" in more
+    assert "no output written" in said
+    assert ("none of the 50 tiles" in said) == (on_error != "stop")
+    assert sorted(os.listdir(tmp_path)) == ["report.json", "wrong.txt"]
+    assert len(json.loads(report.read_text())["bad"]) == 50
+
+
+def test_a_data_set_gives_its_tiles_and_its_masks(tmp_path: Path) -> None:
+    done = infer("--images", EXAMPLES, "--labels", EXAMPLES, "--out", tmp_path / "x.csv")
+    assert done.returncode == 0, done.stderr
+    assert "24 of 24 tiles" in done.stdout
+    assert "(all-empty masks: 0.2500)" in done.stdout
 
 
 def test_an_existing_output_is_refused_before_anything_runs(tmp_path: Path) -> None:
@@ -267,7 +279,6 @@ def test_an_existing_output_is_refused_before_anything_runs(tmp_path: Path) -> N
     [
         (("--images", "missing", "--out", "x.csv"), 2, "missing does not exist"),
         (("--out", "x.csv"), 2, "Missing option '--images'"),
-        (("--images", EXAMPLES, "--out", "x.csv"), 2, "two tiles have the id"),
         (("--images", EXAMPLES / "tiles", "--out", "no/x.csv"), 2, "no does not exist"),
         (("--images", EXAMPLES / "tiles", "--out", "x.csv", "--threshold", 2), 2, "0.0<=x<=1.0"),
         (("--images", EXAMPLES / "tiles", "--out", "x.csv", "-m", "no.onnx"), 1, "no.onnx does"),
@@ -320,6 +331,19 @@ def test_ctrl_c_while_packages_are_imported_gives_no_traceback() -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=10) == -signal.SIGINT
         assert process.stderr.read() == b""
+
+
+def test_a_current_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    code = (
+        f"import os; os.chdir({str(gone)!r}); os.rmdir({str(gone)!r})\n"
+        "import sys; sys.argv = ['salt-infer', '--images', 'x', '--out', 'x.csv']\n"
+        "from salt_infer.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "salt-infer: the current folder is gone; change to another\n"
 
 
 def test_a_full_standard_output_is_told_and_costs_nothing(tmp_path: Path) -> None:

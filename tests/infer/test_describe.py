@@ -32,6 +32,10 @@ def test_a_file_tells_what_it_is_and_what_proved_it(gated_model: Path) -> None:
     assert "  tiles uint8 [N, V, 101, 101]" in lines
     assert "  gate float []" in lines
     assert "  salt float [N]" in lines
+    assert "  probability float [K, V, 101, 101]" in lines
+    assert "  kept int64 [K]" in lines
+    first, *_, last = contract.verification["shapes"]
+    assert f"  shapes 22, {list(first)} to {list(last)}" in lines
     assert f"  score {contract.validation['score']:.4g}" in lines
     assert f"  pixels {contract.verification['pixels']}" in lines
     assert f"  {contract.checkpoints[0]}" in lines

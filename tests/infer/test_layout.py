@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -66,6 +67,45 @@ def test_one_folder_of_several_or_all(root: Path, tmp_path_factory: pytest.TempP
         layout.open_within(root, "masks")
     with pytest.raises(InputError, match="does not exist"):
         layout.open_within(root / "nowhere", "images")
+
+
+@pytest.mark.parametrize("name", ["images", "tiles"])
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_of_a_data_set_the_tiles_and_the_masks(
+    root: Path, tmp_path_factory: pytest.TempPathFactory, kind: str, name: str
+) -> None:
+    (root / "images").rename(root / name)
+    (root / ".hidden").mkdir()
+    (root / "train.csv").write_text("not looked at")
+    path = root if kind == "folder" else packed(root, tmp_path_factory.mktemp("zip") / "x.zip")
+    assert read(path)
+    with layout.open_images(path) as source, layout.open_labels(path) as labels:
+        assert [tile.id for tile in source.tiles] == list(DATA.ids) == labels.ids
+        assert (labels.masks(DATA.ids) == DATA.masks).all()
+
+
+def test_with_another_folder_it_is_no_data_set(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Tiles of a third folder must not be left out without a word."""
+    (root / "more").mkdir()
+    (root / "masks" / f"{DATA.ids[0]}.png").rename(root / "more" / "x.png")
+    for path in (root, packed(root, tmp_path_factory.mktemp("zip") / "x.zip")):
+        with pytest.raises(InputError, match="two tiles have the id"):
+            layout.open_images(path)
+
+
+def test_what_is_no_data_set_is_opened_as_ever(root: Path, tmp_path: Path) -> None:
+    with layout.open_images(root / "images") as source:
+        assert len(source.tiles) == 3
+    (tmp_path / "list.txt").write_text(f"{DATA.ids[0]}\n")
+    with layout.open_images(tmp_path / "list.txt") as source:
+        assert len(source.tiles) == 1
+    (tmp_path / "x.zip").write_bytes(b"no zip")
+    os.mkfifo(tmp_path / "pipe.zip")  # reading it would never end
+    for path in (tmp_path / "x.zip", tmp_path / "missing", tmp_path / "pipe.zip", Path("x" * 300)):
+        with pytest.raises(InputError):
+            layout.open_images(path)
 
 
 def test_nothing_there(tmp_path: Path) -> None:

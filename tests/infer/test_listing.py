@@ -13,7 +13,7 @@ from salt_infer.job import Job
 from salt_infer.listing import TileList
 from salt_infer.png import MAX_FILE_BYTES
 from salt_infer.progress import Watcher
-from salt_infer.tiles import open_tiles
+from salt_infer.tiles import Tile, open_tiles
 from tests.conftest import ROOT
 
 
@@ -165,3 +165,9 @@ def test_a_list_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="both read and written"):
         job.run(Job(path, path, overwrite=True), Watcher())
     assert path.read_text() == "id\na\n"
+
+
+def test_a_url_in_a_list_is_named_as_it_stands_there(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("s3://bucket/a.png\n")
+    (tile,) = TileList(tmp_path / "list.txt").tiles
+    assert tile == Tile("a", "s3://bucket/a.png")

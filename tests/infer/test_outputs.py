@@ -16,6 +16,7 @@ from salt_infer.tiles import Tile
 from tests.infer.finished import finished
 
 GROUPS = [finished(0, ["a", "b"], ["1 2", ""]), finished(1, ["c"], ["3 4"])]
+DECISION = {"threshold": 0.5, "gate": 0.5}
 
 
 def rows() -> Iterator[Entry]:
@@ -40,7 +41,7 @@ def outputs(folder: Path, **asked: Any) -> Outputs:
 def test_all_of_it_appears_and_nothing_else(tmp_path: Path) -> None:
     mine = outputs(tmp_path)
     mine.check()
-    digest = mine.publish(rows, ignore)
+    digest = mine.publish(rows, ignore, DECISION)
     assert sorted(os.listdir(tmp_path)) == ["masks", "x.csv", "x.npz"]
     assert digest == hashlib.sha256((tmp_path / "x.csv").read_bytes()).hexdigest()
     assert sorted(os.listdir(tmp_path / "masks")) == ["a.png", "b.png", "c.png"]
@@ -51,7 +52,7 @@ def test_all_of_it_appears_and_nothing_else(tmp_path: Path) -> None:
 def test_probabilities_in_a_folder(tmp_path: Path) -> None:
     mine = outputs(tmp_path, probabilities_in="maps", masks_in=None)
     mine.check()
-    mine.publish(rows, ignore)
+    mine.publish(rows, ignore, DECISION)
     assert sorted(os.listdir(tmp_path)) == ["maps", "x.csv"]
     assert sorted(os.listdir(tmp_path / "maps")) == ["a.npy", "b.npy", "c.npy"]
 
@@ -60,7 +61,7 @@ def test_it_is_noted_before_anything_appears(tmp_path: Path) -> None:
     seen: list[tuple[Collection[str], list[str]]] = []
     mine = outputs(tmp_path, report="x.json")
     mine.check()
-    mine.publish(rows, lambda paths: seen.append((paths, os.listdir(tmp_path))))
+    mine.publish(rows, lambda paths: seen.append((paths, os.listdir(tmp_path))), DECISION)
     ((paths, there),) = seen
     assert paths == {str(tmp_path / name) for name in ("x.csv", "x.npz", "masks")}
     assert all(name.startswith(".") and name.endswith(".partial") for name in there)
@@ -81,10 +82,10 @@ def test_what_exists_is_kept_unless_told_otherwise(tmp_path: Path, there: str, s
     assert precious.read_text() == "precious"
     mine = outputs(tmp_path)
     mine.check(frozenset([str(tmp_path / there)]))
-    mine.publish(rows, ignore)
+    mine.publish(rows, ignore, DECISION)
     again = outputs(tmp_path, overwrite=True)
     again.check()
-    again.publish(rows, ignore)
+    again.publish(rows, ignore, DECISION)
     assert sorted(os.listdir(tmp_path)) == ["masks", "x.csv", "x.npz"]
     assert sorted(os.listdir(tmp_path / "masks")) == ["a.png", "b.png", "c.png"]
 
@@ -94,7 +95,7 @@ def test_what_appears_during_the_run_is_kept(tmp_path: Path) -> None:
     mine.check()
     (tmp_path / "x.csv").write_text("precious")
     with pytest.raises(OutputExistsError):
-        mine.publish(rows, ignore)
+        mine.publish(rows, ignore, DECISION)
     assert os.listdir(tmp_path) == ["x.csv"]
     assert (tmp_path / "x.csv").read_text() == "precious"
 
@@ -103,7 +104,7 @@ def test_an_empty_folder_may_be_there(tmp_path: Path) -> None:
     (tmp_path / "masks").mkdir()
     mine = outputs(tmp_path)
     mine.check()
-    mine.publish(rows, ignore)
+    mine.publish(rows, ignore, DECISION)
     assert len(os.listdir(tmp_path / "masks")) == 3
 
 
@@ -180,7 +181,7 @@ def test_a_full_disk_leaves_all_as_it_was(
     monkeypatch.setattr(os, "sync", full)
     mine = outputs(tmp_path, overwrite=True)
     with pytest.raises(OutputError, match=r"cannot be written \(No space left on device\)"):
-        mine.publish(rows, ignore)
+        mine.publish(rows, ignore, DECISION)
     assert os.listdir(tmp_path) == ["x.csv"]
     assert (tmp_path / "x.csv").read_text() == "precious"
 
@@ -195,6 +196,6 @@ def test_what_a_killed_run_left_is_written_anew(tmp_path: Path) -> None:
     (tmp_path / "masks").mkdir()
     (tmp_path / "masks/old.png").write_text("old")
     mine.check()
-    mine.publish(rows, ignore)
+    mine.publish(rows, ignore, DECISION)
     assert sorted(os.listdir(tmp_path)) == ["masks", "x.csv", "x.npz"]
     assert sorted(os.listdir(tmp_path / "masks")) == ["a.png", "b.png", "c.png"]

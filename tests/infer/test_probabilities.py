@@ -18,6 +18,7 @@ GROUPS = [
     finished(1, ["d"], ["3 4"], bad=["c"]),
     finished(2, ["e long name"], ["3 4"]),
 ]
+DECISION = {"threshold": 0.4, "gate": 0.45}
 
 
 def rows() -> Iterator[Entry]:
@@ -26,10 +27,13 @@ def rows() -> Iterator[Entry]:
 
 def test_the_npz_holds_what_the_documentation_says() -> None:
     file = io.BytesIO()
-    probabilities.write_npz(file, rows)
+    probabilities.write_npz(file, rows, DECISION)
     file.seek(0)
     with np.load(file, allow_pickle=False) as found:
-        assert sorted(found.files) == ["ids", "probability", "salt"]
+        assert sorted(found.files) == ["gate", "ids", "probability", "salt", "threshold"]
+        for name, value in DECISION.items():
+            assert (found[name].dtype, found[name].shape) == (np.float32, ())
+            assert found[name] == np.float32(value)
         assert found["ids"].dtype.kind == "U"
         assert found["ids"].tolist() == ["a", "b", "c", "d", "e long name"]
         assert (found["probability"].dtype, found["probability"].shape) == (np.uint8, (5, 101, 101))
@@ -43,13 +47,13 @@ def test_the_npz_holds_what_the_documentation_says() -> None:
 def test_the_same_rows_give_the_same_bytes() -> None:
     files = [io.BytesIO(), io.BytesIO()]
     for file in files:
-        probabilities.write_npz(file, rows)
+        probabilities.write_npz(file, rows, DECISION)
     assert files[0].getvalue() == files[1].getvalue()
 
 
 def test_without_rows() -> None:
     file = io.BytesIO()
-    probabilities.write_npz(file, lambda: iter(()))
+    probabilities.write_npz(file, lambda: iter(()), DECISION)
     file.seek(0)
     with np.load(file, allow_pickle=False) as found:
         assert found["ids"].shape == found["salt"].shape == (0,)
@@ -74,7 +78,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     for count in (10, 2000):  # 2000 maps are 20 MB
         with open(tmp_path / "x.npz", "wb") as file:
             tracemalloc.start()
-            probabilities.write_npz(file, lambda: many(count))  # noqa: B023
+            probabilities.write_npz(file, lambda: many(count), DECISION)  # noqa: B023
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
     assert peaks[1] < peaks[0] + 500_000

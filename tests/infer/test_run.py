@@ -52,7 +52,7 @@ def run_all(folder: Path, model: SaltModel, source: TileSource, batch_size: int)
         run.carry_out()
         gc.collect()
         tracemalloc.reset_peak()
-        outputs.publish(run.rows, journal.publishing)
+        outputs.publish(run.rows, journal.publishing, {"threshold": 0.5, "gate": 0.5})
         run.report(folder / "x.csv")
 
 

@@ -122,7 +122,8 @@ def test_a_data_set_explored(folder: Path, tmp_path: Path) -> None:
     page = Page(out)
     check(page)
     assert said[0].startswith("60 tiles: ")
-    assert "duplicates: 4 tiles in 2 groups, 1 of these with differing masks" in said
+    twins = "duplicates: 4 tiles in 2 groups, 1 of these with differing masks"
+    assert f"{twins} (tiles of one grey value, such as black ones, not counted)" in said
     assert said[-2].startswith("4 folds of 15 to 15 tiles")
     assert said[-1] == f"-> {out}"
     assert {str(it["id"]) for it in page.all("section")} == {
@@ -191,15 +192,25 @@ def test_the_probabilities_of_a_gated_run(folder: Path, tmp_path: Path) -> None:
         arrays = dict(found)
     arrays["probability"][arrays["salt"] <= 0.5] = 0
     np.savez_compressed(tmp_path / "p.npz", **arrays)
-    said = run(
+    arguments = [
         "evaluate", "--submission", folder / "sub.csv", "--labels", folder / "labels.csv",
-        "--probabilities", tmp_path / "p.npz", "--out", tmp_path / "x.html",
-    )  # fmt: skip
+        "--probabilities", tmp_path / "p.npz", "--out", tmp_path / "x.html", "--overwrite",
+    ]  # fmt: skip
+    said = run(*arguments)
+    neutral = f"the neutral one, as {tmp_path / 'p.npz'} has none"
+    tried = f"others were tried from threshold 0.5 ({neutral}), gate 0.556 ({neutral})"
+    assert said[-2] == tried
     page = Page(tmp_path / "x.html")
     check(page)
     lowest = arrays["salt"][arrays["salt"] <= 0.5].max()
     assert f"Gates below {lowest:.2f} are not tried" in page.text
     assert any(f"gates below {lowest:.2f} not in the file" in line for line in said)
+    decision = {"threshold": np.float32(0.35), "gate": np.float32(0.5)}
+    np.savez_compressed(tmp_path / "p.npz", **arrays, **decision)
+    *_, scored, tried, _ = run(*arguments, "--gate", 0.6)
+    assert " at threshold 0.35, gate 0.6; best " in scored
+    whose = f"threshold 0.35 (of {tmp_path / 'p.npz'}), gate 0.6 (--gate)"
+    assert tried == f"others were tried from {whose}"
 
 
 def test_the_worst_tiles_are_shown_worst_first(evaluated: tuple[Path, list[str]]) -> None:

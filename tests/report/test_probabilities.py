@@ -64,6 +64,14 @@ def test_what_training_writes(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.probability, VALUES, atol=5e-4)
 
 
+def test_the_decision_may_be_there(tmp_path: Path) -> None:
+    found = Probabilities.load(saved(tmp_path), IDS)
+    assert (found.threshold, found.gate) == (None, None)
+    more = {"threshold": np.array(0.25, "f4"), "gate": np.float64(1)}
+    found = Probabilities.load(saved(tmp_path, **more), IDS)
+    assert (found.threshold, found.gate) == (0.25, 1.0)
+
+
 def test_columns_first_is_the_same(tmp_path: Path) -> None:
     path = saved(tmp_path, probability=np.asfortranarray(VALUES.astype(np.float32)))
     found = Probabilities.load(path, IDS)
@@ -88,6 +96,10 @@ def test_columns_first_is_the_same(tmp_path: Path) -> None:
         ({"salt": np.array([0, 0, 1.1])}, "c: not within"),
         ({"salt": np.array([0, np.inf, 1])}, "b: not within"),
         ({"salt": np.float32(0.5)}, r"salt is float32 \[\], expected"),
+        ({"gate": np.float32(1.1)}, r"gate is 1\.1\d*, expected 0 to 1"),
+        ({"gate": np.float32(np.nan)}, "gate is nan, expected 0 to 1"),
+        ({"threshold": np.array([0.5])}, r"threshold is float64 \[1\], expected a single float32"),
+        ({"threshold": np.array("0.5")}, "expected a single float32"),
     ],
 )  # fmt: skip
 def test_other_arrays_are_refused(tmp_path: Path, changed: dict[str, Any], says: str) -> None:

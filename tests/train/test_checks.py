@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from salt_infer import png, rle
+from salt_infer.errors import InputError
 from salt_train import checks, dataset, synthetic
 from salt_train.checks import FAULTS, NOTES, Finding, Report, check
-from salt_train.errors import DataError
 from tests import pngs
 
 DATA = synthetic.draw(12, seed=5)
@@ -299,9 +299,9 @@ def test_the_report_as_json(folder: Path) -> None:
 
 def test_what_cannot_be_looked_at_at_all(folder: Path, tmp_path: Path) -> None:
     def refused(path: Path) -> str:
-        with pytest.raises(DataError) as by_training:
+        with pytest.raises(InputError) as by_training:
             dataset.load(path)
-        with pytest.raises(DataError) as here:
+        with pytest.raises(InputError) as here:
             check(path)
         assert str(here.value) == str(by_training.value)
         return str(here.value)

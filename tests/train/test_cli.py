@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import signal
 import sys
@@ -11,14 +12,17 @@ import pytest
 from click.testing import CliRunner
 
 from salt_infer import console, png
+from salt_infer.errors import InputError
 from salt_train import checkpoint as checkpoints
 from salt_train import job, recipes, synthetic
 from salt_train.cli import cli
 from salt_train.config import TrainConfig
-from salt_train.errors import CheckpointError, ConfigError, DataError
+from salt_train.errors import CheckpointError, ConfigError
 from salt_train.job import Job
 from salt_train.recipes import RECIPES
+from salt_train.schedule import cut_short, learning_rate
 from salt_train.settings import listed, override
+from tests.conftest import ROOT
 
 Main = Callable[..., int]
 SMALL = ("--set", "model.width=16", "--set", "model.depth=18", "--set", "model.decoder_channels=8")
@@ -55,6 +59,7 @@ def test_train_then_refuse_then_resume(labelled: Path, tmp_path: Path) -> None:
     assert "epoch 2, score" in said
     with pytest.raises(ConfigError, match="--resume"):
         train(labelled, out, "--epochs", "2")
+    assert "resume" not in said
     assert "resuming after epoch 2" in train(labelled, out, "--epochs", "2", "--resume")
     with pytest.raises(CheckpointError, match=r"stages\.1\.epochs was 1 and is now 2"):
         train(labelled, out, "--epochs", "3", "--resume")
@@ -62,7 +67,7 @@ def test_train_then_refuse_then_resume(labelled: Path, tmp_path: Path) -> None:
 
 
 def test_no_data(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no training data"):
+    with pytest.raises(InputError, match="no training data"):
         train(tmp_path, tmp_path / "run")
 
 
@@ -95,11 +100,37 @@ def test_a_dry_run_shows_a_recipe_and_writes_nothing(
     assert not out.exists()
 
 
+def test_a_dry_run_with_data_draws_what_a_run_logs(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path
+) -> None:
+    arguments = ["--folds", "4", "--batch-size", "8", "--epochs", "2", *SMALL]
+    assert main("--data", labelled, "--dry-run", *arguments) == 0
+    text = capsys.readouterr().out
+    config = shown(text, recipes.rescaled(RECIPES[recipes.DEFAULT].config, 2))
+    assert "learning rate over 2 epochs of 3 steps\n" in text
+    assert text.endswith("\n".join(["", *cut_short(config, 3), ""]))
+    out = tmp_path / "run"
+    said = train(labelled, out, "--epochs", "2", "--resume")
+    assert f"nothing to resume in {out}; beginning anew\n" in said
+    assert all(line in said.splitlines() for line in cut_short(config, 3))
+    rows = map(json.loads, (out / "metrics.jsonl").read_text().splitlines())
+    assert [row["learning_rate"] for row in rows] == [
+        learning_rate(config, epoch, 2, 3) for epoch in range(2)
+    ]
+
+
+def test_a_dry_run_asks_for_as_many_tiles_as_folds(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path
+) -> None:
+    assert main("--data", labelled, "--dry-run", "--folds", "41") == 1
+    assert "there are 40 tiles for 41 folds" in capsys.readouterr().err
+
+
 def test_options_change_a_recipe_and_set_has_the_last_word(
-    main: Main, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path
 ) -> None:
     arguments = [
-        "--data", tmp_path, "--dry-run", "--recipe", "binary-judge", "--epochs", "20",
+        "--data", labelled, "--dry-run", "--recipe", "binary-judge", "--epochs", "20",
         "--fold", "2", "--folds", "5", "--split-seed", "6", "--batch-size", "24", "--precision",
         "bf16", "--seed", "7", "--encoder-weights", "imagenet", "--set", "stages.0.epochs=9",
         "--set", "seed=8", "--set", "model.judge=false",
@@ -115,12 +146,12 @@ def test_options_change_a_recipe_and_set_has_the_last_word(
 
 
 def test_what_is_not_given_stays_the_recipes(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, labelled: Path, tmp_path: Path
 ) -> None:
     """The default recipe, on the CPU, alone, and progress bars where there is a terminal."""
     asked: list[Job] = []
     monkeypatch.setattr(job, "run", lambda wanted: asked.append(wanted) or "done")
-    arguments = ["--data", str(tmp_path), "--out", str(tmp_path / "run")]
+    arguments = ["--data", str(labelled), "--out", str(tmp_path / "run")]
     more = ["--fold", "all", "--resume", "--progress", "--validate-every", "3"]
     pseudo = ["--pseudo-labels", "x.csv", "--pseudo-images", "test.zip"]
     for extra in ([], more, pseudo):
@@ -148,18 +179,22 @@ def test_sound_data(main: Main, capsys: pytest.CaptureFixture[str], labelled: Pa
     assert said.err == ""
 
 
+def test_the_examples_are_sound(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("--data", ROOT / "examples", "--check-data") == 0
+    assert f"24 tiles in {ROOT / 'examples' / 'tiles'}\n" in capsys.readouterr().out
+
+
 def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     data = synthetic.draw(6, seed=5)
     synthetic.write(data, tmp_path)
-    (tmp_path / "tiles").rename(tmp_path / "images")
     (tmp_path / "masks" / f"{data.ids[2]}.png").unlink()
-    (tmp_path / "images" / f"{data.ids[4]}.png").write_bytes(png.encode(data.tiles[4])[:200])
+    (tmp_path / "tiles" / f"{data.ids[4]}.png").write_bytes(png.encode(data.tiles[4])[:200])
     assert main("--data", tmp_path, "--check-data") == 1
     said = capsys.readouterr().out
     assert said.count("WRONG") == 2
     assert data.ids[2] in said
     assert data.ids[4] in said
-    assert main("--data", tmp_path / "nothing", "--check-data") == 1
+    assert main("--data", tmp_path / "nothing", "--check-data") == 2
     assert "no training data in" in capsys.readouterr().err
 
 

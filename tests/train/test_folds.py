@@ -51,3 +51,11 @@ def test_the_split_is_written_as_it_is(tmp_path: Path) -> None:
 def test_too_few_tiles() -> None:
     with pytest.raises(DataError, match="2 tiles for 3 folds"):
         folds.assign(["a", "b"], np.array([0, 1]), 3, 0)
+
+
+@pytest.mark.parametrize(("tiles", "count"), [(5, 5), (23, 4), (40, 10), (41, 10)])
+def test_a_fold_is_as_large_as_its_number_says(tiles: int, count: int) -> None:
+    ids = [f"tile-{number}" for number in range(tiles)]
+    fold = folds.assign(ids, np.arange(tiles) % 3, count, 0)
+    sizes = [folds.size(tiles, number, count) for number in range(count)]
+    assert sizes == np.bincount(fold).tolist()

@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from salt_infer.errors import InputError
 from salt_train import checkpoint as checkpoints
 from salt_train import job, synthetic
-from salt_train.errors import CheckpointError, ConfigError, DataError
+from salt_train.errors import CheckpointError, ConfigError
 from salt_train.folds import Split
 from salt_train.job import Job
-from salt_train.loop import LAST, RunOptions
+from salt_train.loop import LAST, RunOptions, Trainer
 from tests.conftest import tiny_config
 
 CONFIG = dataclasses.replace(tiny_config(2), folds=3, fold=1, batch_size=5, recipe="tiny")
@@ -53,6 +55,30 @@ def test_one_fold(data: Path, tmp_path: Path) -> None:
     assert checkpoints.load(last).sha256 == checkpoint.sha256
 
 
+def test_interrupted_it_says_how_to_go_on(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Trainer._save
+
+    def once(self: Trainer, row: dict[str, Any]) -> None:
+        if self.epoch == 2:
+            raise KeyboardInterrupt
+        save(self, row)
+
+    monkeypatch.setattr(Trainer, "_save", once)
+    wanted, said = asked(data, tmp_path, resume=True)
+    with pytest.raises(KeyboardInterrupt):
+        job.run(wanted)
+    first, _, last = said
+    assert first == f"nothing to resume in {tmp_path}; beginning anew"
+    assert last == f"{tmp_path / LAST} has the epochs that are done; --resume goes on from there"
+    monkeypatch.undo()
+    wanted, said = asked(data, tmp_path, resume=True)
+    assert "epoch 2, score" in job.run(wanted)
+    assert len(said) == 1
+    assert said[0].endswith("resuming after epoch 1")
+
+
 def test_validation_tiles_that_are_trained_on_are_told_of(tmp_path: Path) -> None:
     """Twins of tiles on both sides of the split, with a picture or without."""
     drawn = synthetic.draw(15, seed=3)
@@ -87,7 +113,7 @@ def test_a_run_that_is_there_is_found_before_the_data_is_read(tmp_path: Path) ->
     (tmp_path / "fold-2" / LAST).write_bytes(b"")
     with pytest.raises(ConfigError, match=r"fold-2/last\.pth exists; use --resume to go on with"):
         job.run(wanted)
-    with pytest.raises(DataError, match="no training data"):
+    with pytest.raises(InputError, match="no training data"):
         job.run(dataclasses.replace(wanted, resume=True))
     assert said == []
 

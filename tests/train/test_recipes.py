@@ -142,7 +142,7 @@ def test_any_stages_are_rescaled_or_refused(lengths: list[int], epochs: int) -> 
     config = dataclasses.replace(SETTINGS, stages=tuple(Stage("bce", each) for each in lengths))
     wanted = sum(1 for each in lengths if each)
     if epochs < wanted:
-        with pytest.raises(ConfigError, match=f"{epochs} epochs for {wanted} stages"):
+        with pytest.raises(ConfigError, match=f"^{epochs} epochs? for {wanted} stages"):
             rescaled(config, epochs)
     else:
         scaled = rescaled(config, epochs)
@@ -172,9 +172,10 @@ def test_a_recipe_is_described_with_its_network_and_stages() -> None:
         assert len(recipes.describe(recipe).splitlines()) == 2 + len(recipe.config.stages)
 
 
-def heights(config: TrainConfig) -> np.ndarray[Any, np.dtype[np.int64]]:
+def heights(config: TrainConfig, steps: int = 0) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Filled eighths of each column of the picture."""
-    rows = [line.partition("│")[2] for line in recipes.picture(config).splitlines()[1:-1]]
+    lines = recipes.picture(config, steps).splitlines()
+    rows = [line.partition("│")[2] for line in lines if "│" in line]
     columns = zip(*(row.ljust(config.epochs) for row in rows), strict=True)
     return np.array([sum(" ▁▂▃▄▅▆▇█".index(cell) for cell in column) for column in columns])
 
@@ -183,7 +184,8 @@ def test_the_picture_shows_the_rate_of_each_epoch() -> None:
     config = dataclasses.replace(
         JUDGE, stages=(Stage("bce", 6, "constant", 5e-4), Stage("bce", 4, "cosine", 1e-3))
     )
-    assert recipes.picture(config).startswith("learning rate over 10 epochs\n")
+    title = recipes.picture(config).partition("\n")[0]
+    assert title == "learning rate over 10 epochs"
     drawn = heights(config)
     top = 12 * 8  # the cosine's middle of its first epoch
     assert drawn.max() == drawn[6] == top
@@ -197,5 +199,30 @@ def test_the_picture_leaves_out_the_warm_up() -> None:
     """
     config = RECIPES["cpu"].config
     assert config.warmup_steps > 0
-    assert recipes.picture(config) == recipes.picture(dataclasses.replace(config, warmup_steps=0))
+    title, *bars = recipes.picture(config).splitlines()
+    without = recipes.picture(dataclasses.replace(config, warmup_steps=0)).splitlines()
+    assert bars == without[1:]
+    assert title.startswith(f"{without[0]}, without each stage's first 100 steps")
     assert heights(config)[0] == heights(config).max()
+
+
+def test_with_the_steps_of_an_epoch_the_picture_is_what_a_run_logs() -> None:
+    config = dataclasses.replace(
+        JUDGE, warmup_steps=6, stages=(Stage("bce", 4, "constant", 1e-3), Stage("bce", 1))
+    )
+    title, *_ = recipes.picture(config, 2).splitlines()
+    assert title == "learning rate over 5 epochs of 2 steps"
+    top = 12 * 8
+    drawn = heights(config, 2)
+    assert drawn.tolist() == [round(top * share / 6) for share in (2, 4, 6, 6, 2)]
+
+
+def test_a_stage_that_ends_before_its_warm_up_is_warned_of() -> None:
+    config = dataclasses.replace(
+        JUDGE, warmup_steps=40, stages=(Stage("bce", 4), Stage("bce", 3), Stage("bce", 0))
+    )
+    *_, warning = recipes.picture(config, 10).splitlines()
+    assert warning.startswith("warning: the rate rises over 40 steps and stages.1 has 30, ")
+    assert "--set warmup_steps=3," in warning
+    assert "warning" not in recipes.picture(config, 14)
+    assert recipes.picture(config, 9).count("warning") == 2

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +41,17 @@ def test_written_files_come_back(tmp_path: Path) -> None:
     assert loaded.ids == data.ids
     np.testing.assert_array_equal(loaded.tiles, data.tiles)
     np.testing.assert_array_equal(loaded.masks, data.masks)
+
+
+def test_the_command_draws_what_commands_take(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "salt_train.synthetic", tmp_path / "x", "--tiles", "3"]
+    done = subprocess.run([*command, "--seed", "5"], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (f"3 tiles and masks -> {tmp_path / 'x'}\n", "")
+    loaded = dataset.load(tmp_path / "x")
+    np.testing.assert_array_equal(loaded.tiles, synthetic.draw(3, seed=5).tiles)
+    again = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert again.returncode == 2
+    assert "exists; name another folder" in again.stderr
 
 
 def test_the_examples_are_what_the_generator_draws() -> None:

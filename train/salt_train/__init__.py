@@ -2,9 +2,10 @@
 
 from typing import NoReturn
 
-from salt_infer import console
-
 
 def main() -> NoReturn:
     """Entry point of the ``salt-train`` command."""
-    console.launch("salt_train.cli", extra="train")
+    from salt_infer import console
+    from salt_train.cli import cli
+
+    console.run(cli)

@@ -18,7 +18,7 @@ def columns(values: Sequence[float], width: int = WIDTH, height: int = HEIGHT) -
         height: lines.
     """
     bars = _peaks(values, width)
-    top = max(bars)
+    top = max(bars) or 1.0
     eighths = [round(bar / top * height * 8) for bar in bars]
     lines = []
     for row in reversed(range(height)):

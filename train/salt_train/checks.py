@@ -25,7 +25,6 @@ from salt_infer.kinds import TINY
 from salt_infer.labels import read_rows
 from salt_infer.layout import Layout
 from salt_infer.tiles import TileSource, shown
-from salt_train.errors import DataError
 
 SHOWN = 10  # ids of a finding, and kinds of file, that the text names
 
@@ -153,13 +152,10 @@ def check(path: Path) -> Report:
         path: what :func:`salt_train.dataset.load` takes.
 
     Raises:
-        DataError: no labelled data there, or its tiles cannot be listed (two with one id, say).
+        InputError: no labelled data there, or its tiles cannot be listed (two with one id, say).
     """
     survey = _Survey()
-    try:
-        survey.read(layout.find(path))
-    except InputError as error:
-        raise DataError(str(error)) from error
+    survey.read(layout.find(path))
     survey.match()
     survey.look()
     return survey.report(path)
@@ -179,7 +175,7 @@ class _Survey:
     def read(self, place: Layout) -> None:
         """Tiles and labels; only tiles that cannot be listed stop this."""
         with place.open("images") as source:
-            self.listed[f"{place.root}/images"] = [tile.id for tile in source.tiles]
+            self.listed[str(place.images)] = [tile.id for tile in source.tiles]
             self.tiles = dict(self._images("tile", source, png.decode))
         if place.masks is not None:
             with self._labels(place.masks), place.open("masks") as source:

@@ -7,16 +7,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
-import torch
 
-from salt_infer import console
-from salt_train import checks, job, recipes
+from salt_infer import console, layout
+from salt_train import checks, folds, recipes
 from salt_train.config import PrecisionName, TrainConfig
-from salt_train.distributed import World
 from salt_train.errors import ConfigError
-from salt_train.job import Job
-from salt_train.loop import RunOptions
-from salt_train.pseudo import Pseudo
+from salt_train.schedule import steps_of
 from salt_train.settings import listed, override
 
 _FRACTION = 0.7
@@ -40,7 +36,7 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
         context.exit()
 
 
-@click.command("salt-train")
+@click.command("salt-train", epilog="Exit codes: 0 done; 1 failed; 2 bad usage; 130 interrupted.")
 @click.option(
     "--data", type=_PATH, metavar="PATH",
     help="Folder or zip with images/ and masks/, or images/ and a train.csv beside it.",
@@ -99,9 +95,15 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
     "--validate-every", type=_COUNT, default=1, show_default=True, metavar="N",
     help="Epochs between validations.",
 )  # fmt: skip
-@click.option("--resume", is_flag=True, help="Go on with the run in --out, if there is one.")
+@click.option(
+    "--resume", is_flag=True, help="Go on with the run in --out; if there is none, begin it."
+)
 @console.progress_option
-@click.option("--dry-run", is_flag=True, help="Show settings and learning rates and stop.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Show settings and learning rates, with --data those of that many tiles, and stop.",
+)
 @click.option("--check-data", is_flag=True, help="Examine --data and stop; exit 1 if it is faulty.")
 @click.version_option(package_name="salt-toolkit")
 @click.pass_context
@@ -116,14 +118,27 @@ def cli(
         console.require(context, "data")
         assert data is not None
         context.exit(_check(data))
-    pseudo = _pseudo(pseudo_labels, pseudo_images, pseudo_fraction)
-    config = _config(fold, pseudo, **request)
+    share = _share(pseudo_labels, pseudo_images, pseudo_fraction)
+    config = _config(fold, share, **request)
     if dry_run:
-        click.echo(_shown(config))
+        click.echo(_shown(config, data))
         return
     console.require(context, "data", "out")
     assert data is not None
     assert out is not None
+    layout.find(data)  # to say what is missing before torch is imported, which takes a while
+    with console.importing("train"):
+        import torch
+
+        from salt_train import job
+        from salt_train.distributed import World
+        from salt_train.job import Job
+        from salt_train.loop import RunOptions
+        from salt_train.pseudo import Pseudo
+
+    pseudo = None
+    if pseudo_labels and pseudo_images:
+        pseudo = Pseudo(pseudo_labels, pseudo_images, share)
     if threads:
         torch.set_num_threads(threads)
     world = World.join(device)
@@ -153,7 +168,7 @@ def _check(data: Path) -> int:
 
 def _config(
     fold: str,
-    pseudo: Pseudo | None,
+    pseudo_share: float,
     recipe: str,
     assignments: tuple[str, ...],
     epochs: int | None,
@@ -167,19 +182,28 @@ def _config(
         config = recipes.rescaled(config, epochs)
     given = {name: settings[name] for name in _SETTINGS if settings[name] is not None}
     given |= {"fold": 0 if fold == "all" else int(fold)}
-    given |= {"pseudo_fraction": pseudo.fraction} if pseudo else {}
+    given |= {"pseudo_fraction": pseudo_share} if pseudo_share else {}
     return override(dataclasses.replace(config, **given), assignments)
 
 
-def _shown(config: TrainConfig) -> str:
-    return "\n".join([*listed(config), "", recipes.picture(config)])
+def _shown(config: TrainConfig, data: Path | None) -> str:
+    steps = _steps(config, data) if data else 0
+    return "\n".join([*listed(config), "", recipes.picture(config, steps)])
 
 
-def _pseudo(labels: Path | None, images: Path | None, fraction: float | None) -> Pseudo | None:
+def _steps(config: TrainConfig, data: Path) -> int:
+    """An epoch's; nothing is read but the names of the tiles."""
+    with layout.find(data).open("images") as source:
+        tiles = len(source.tiles)
+    return steps_of(tiles - folds.size(tiles, config.fold, config.folds), config.batch_size)
+
+
+def _share(labels: Path | None, images: Path | None, fraction: float | None) -> float:
+    """Of the pseudo-labels, that are to be used; 0 where there are none."""
     if (labels is None) != (images is None):
         raise click.UsageError("--pseudo-labels and --pseudo-images go together.")
-    if labels and images:
-        return Pseudo(labels, images, _FRACTION if fraction is None else fraction)
-    if fraction is not None:
-        raise click.UsageError("--pseudo-fraction is of --pseudo-labels; give these too.")
-    return None
+    if labels is None:
+        if fraction is not None:
+            raise click.UsageError("--pseudo-fraction is of --pseudo-labels; give these too.")
+        return 0.0
+    return _FRACTION if fraction is None else fraction

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer import layout, png
-from salt_infer.errors import SaltError, TileError
+from salt_infer.errors import InputError, SaltError, TileError
 from salt_infer.rle import TILE_SHAPE
 from salt_infer.tiles import Tile, TileSource
 from salt_train.errors import DataError
@@ -87,15 +87,15 @@ def load(path: Path) -> Dataset:
         path: what :func:`salt_infer.layout.find` takes.
 
     Raises:
-        DataError: nothing of that kind is there, a tile is unreadable, two have one id, or a label
-            is missing.
+        InputError: nothing of that kind is there, or two tiles have one id.
+        DataError: a tile is unreadable, or a label is missing.
     """
     try:
         place = layout.find(path)
         with place.open("images") as source, place.labels() as labels:
             ids = tuple(tile.id for tile in source.tiles)
             return Dataset(ids, read_tiles(source), labels.masks(ids))
-    except DataError:
+    except (DataError, InputError):
         raise
     except SaltError as error:
         raise DataError(str(error)) from error

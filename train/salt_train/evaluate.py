@@ -62,11 +62,16 @@ class Prediction:
         """Of the tiles where ``chosen`` (bool [N]) is true."""
         return Prediction(self.probability[chosen], self.salt[chosen])
 
-    def save(self, path: Path, ids: Sequence[str]) -> None:
-        """Write as ``.npz``: ids, probability (float16, to save half the space) and salt."""
+    def save(self, path: Path, ids: Sequence[str], decision: Decision | None = None) -> None:
+        """Write as ``.npz``: ids, probability (float16, to save half the space), salt, and
+        threshold and gate where there is one decision for all.
+        """
         content = io.BytesIO()
         half = self.probability.astype(np.float16)
-        np.savez_compressed(content, ids=np.array(ids), probability=half, salt=self.salt)
+        arrays: dict[str, Any] = {"ids": np.array(ids), "probability": half, "salt": self.salt}
+        for name, value in dataclasses.asdict(decision).items() if decision else ():
+            arrays[name] = np.array(value, np.float32)
+        np.savez_compressed(content, **arrays)
         write_whole(path, content.getvalue(), overwrite=True)
 
     @classmethod

@@ -30,13 +30,19 @@ def assign(
     Raises:
         DataError: fewer tiles than folds.
     """
-    if len(ids) < folds:
-        raise DataError(f"there are {len(ids)} tiles for {folds} folds, expected at least {folds}")
+    size(len(ids), 0, folds)
     keys = [hashlib.sha256(f"{seed}/{name}".encode()).digest() for name in ids]
     order = sorted(range(len(ids)), key=lambda index: (int(classes[index]), keys[index]))
     fold = np.empty(len(ids), dtype=np.int64)
     fold[order] = np.arange(len(ids)) % folds
     return fold
+
+
+def size(tiles: int, fold: int, folds: int) -> int:
+    """Tiles that :func:`assign` deals to a fold; raises as it does."""
+    if tiles < folds:
+        raise DataError(f"there are {tiles} tiles for {folds} folds, expected at least {folds}")
+    return tiles // folds + (fold < tiles % folds)
 
 
 @dataclasses.dataclass(frozen=True)

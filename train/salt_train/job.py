@@ -19,6 +19,7 @@ from salt_train.errors import ConfigError
 from salt_train.folds import Split
 from salt_train.loop import LAST, RunOptions, Trainer
 from salt_train.pseudo import Pseudo
+from salt_train.schedule import cut_short
 
 SHOWN = 3  # ids that a warning names
 
@@ -106,9 +107,16 @@ def _train(job: Job, data: Dataset, fold: int, folder: Path) -> Checkpoint:
     last = folder / LAST
     if last.exists():
         trainer.resume(checkpoints.load(last))
+    elif job.resume and options.world.first:
+        job.say(f"nothing to resume in {folder}; beginning anew")
     if options.world.first:
         job.say(_opening(trainer))
-    return trainer.run()
+    try:
+        return trainer.run()
+    except (KeyboardInterrupt, SystemExit):
+        if options.world.first and last.exists():
+            job.say(f"{last} has the epochs that are done; --resume goes on from there")
+        raise
 
 
 def _opening(trainer: Trainer) -> str:
@@ -126,7 +134,7 @@ def _opening(trainer: Trainer) -> str:
         f"fold {config.fold} of {config.folds}: {labelled} tiles{more} to train on, "
         f"{len(trainer.validation_data)} to validate on{after}{slow}"
         f"{_twins(trainer.train_data, trainer.validation_data)}"
-    )
+    ) + "".join(f"\n{line}" for line in cut_short(config, trainer.steps_per_epoch))
 
 
 def _twins(train: Dataset, held_out: Dataset) -> str:

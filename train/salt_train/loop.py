@@ -24,7 +24,7 @@ from salt_train.folds import Split
 from salt_train.history import History, line
 from salt_train.learner import Learner
 from salt_train.pseudo import Pseudo
-from salt_train.schedule import cycle_ends, learning_rate, snapshots, stage_at
+from salt_train.schedule import cycle_ends, learning_rate, snapshots, stage_at, steps_of
 from salt_train.settings import difference
 
 LAST, BEST, PREDICTIONS = "last.pth", "best.pth", "validation.npz"
@@ -96,7 +96,7 @@ class Trainer:
 
     @property
     def steps_per_epoch(self) -> int:
-        return len(self.train_data) // self.batch_size
+        return steps_of(len(self.train_data), self.config.batch_size)
 
     def run(self) -> Checkpoint:
         """Train the epochs that are left, then score as deployed; returns the last checkpoint."""
@@ -247,7 +247,8 @@ class Trainer:
     def _finish(self) -> None:
         """Make the last checkpoint one to deploy, and keep what it says of the held-out tiles."""
         scored, prediction = self._scored(checkpoints.load(self.options.out / LAST))
-        prediction.save(self.options.out / PREDICTIONS, self.validation_data.ids)
+        ids, path = self.validation_data.ids, self.options.out / PREDICTIONS
+        prediction.save(path, ids, scored.decision)
         self.history.close()
         checkpoints.save(scored, self.options.out / LAST)
 

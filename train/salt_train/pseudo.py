@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from salt_infer import layout
 from salt_infer.errors import SaltError
 from salt_infer.kinds import coverage_class
 from salt_infer.labels import Labels, read_column
-from salt_infer.tiles import open_tiles
 from salt_train.calibrate import CHOSEN_ON, OTHER_FOLDS
 from salt_train.config import FOLD
 from salt_train.dataset import Dataset, read_tiles
@@ -99,7 +99,7 @@ class Pseudo:
         """
         try:
             sure = read_column(path, "confidence")
-            with open_tiles(self.images) as source, Labels(path) as labels:
+            with layout.open_images(self.images) as source, Labels(path) as labels:
                 tiles = [tile for tile in source.tiles if sure.get(tile.id, 0.0) > 0]
                 if not tiles:
                     raise DataError(f"no tile in {self.images} has a label in {path} to be sure of")

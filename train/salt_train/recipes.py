@@ -14,7 +14,7 @@ from dataclasses import replace
 from salt_train import chart
 from salt_train.config import AugmentConfig, ModelConfig, Stage, TrainConfig
 from salt_train.errors import ConfigError
-from salt_train.schedule import learning_rate
+from salt_train.schedule import cut_short, learning_rate
 
 DEFAULT = "cpu"
 
@@ -92,7 +92,7 @@ def rescaled(config: TrainConfig, epochs: int) -> TrainConfig:
     """
     stages = [stage for stage in config.stages if stage.epochs]
     if epochs < len(stages):
-        raise ConfigError(f"{epochs} epochs for {len(stages)} stages, expected one each at least")
+        raise ConfigError(f"{_epochs(epochs)} for {len(stages)} stages, expected one each at least")
     factor = epochs / config.epochs
     # Ends are rounded, not lengths, so that the lengths add up; each stage keeps an epoch.
     ends, total = [0], 0
@@ -188,15 +188,28 @@ def _stage_line(stage: Stage) -> str:
         rate = f"{stage.schedule} {stage.learning_rate:g} to {stage.floor_rate:g}"
     cycles = f", {stage.cycle_epochs} epochs a cycle" if stage.cyclic else ""
     more = (", snapshots" if stage.snapshots else "") + (", SWA" if stage.average == "swa" else "")
-    return f"{stage.epochs} epochs {stage.loss}, {stage.optimizer} {rate}{cycles}{more}"
+    return f"{_epochs(stage.epochs)} {stage.loss}, {stage.optimizer} {rate}{cycles}{more}"
 
 
-def picture(config: TrainConfig) -> str:
+def _epochs(count: int) -> str:
+    return f"{count} epoch" + "s" * (count != 1)
+
+
+def picture(config: TrainConfig, steps: int = 0) -> str:
     """The learning rate over a run's epochs, drawn for a terminal.
 
-    Without the warm-up: that takes steps, and how many make an epoch is the data's to say.
+    Args:
+        config: the run.
+        steps: steps an epoch: drawn is what a run logs, the rate at each epoch's end. 0 where there
+            is no data to say: the rate of each epoch's middle, without the warm-up.
     """
+    title = f"learning rate over {_epochs(config.epochs)}"
+    if steps:
+        rates = [learning_rate(config, epoch, steps - 1, steps) for epoch in range(config.epochs)]
+        title += f" of {steps} steps"
+        return "\n".join([title, *chart.columns(rates), *cut_short(config, steps)])
     steady = replace(config, warmup_steps=0)
     rates = [learning_rate(steady, epoch, 1, 2) for epoch in range(config.epochs)]
-    title = f"learning rate over {config.epochs} epochs"
+    if config.warmup_steps:
+        title += f", without each stage's first {config.warmup_steps} steps; --data shows these too"
     return "\n".join([title, *chart.columns(rates)])

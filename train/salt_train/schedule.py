@@ -32,6 +32,27 @@ def learning_rate(config: TrainConfig, epoch: int, step: int, steps: int) -> flo
     return rate * min(1.0, (done + 1) / max(1, config.warmup_steps))
 
 
+def steps_of(tiles: int, batch_size: int) -> int:
+    """Steps an epoch of so many tiles has; what does not fill a batch waits for the next epoch."""
+    return tiles // min(tiles, batch_size)
+
+
+def cut_short(config: TrainConfig, steps: int) -> list[str]:
+    """A warning for each stage that ends before its rate has risen all the way.
+
+    Args:
+        config: the run.
+        steps: steps an epoch.
+    """
+    return [
+        f"warning: the rate rises over {config.warmup_steps} steps and stages.{number} has "
+        f"{stage.epochs * steps}, so that it never gets to {stage.learning_rate:g}; "
+        f"--set warmup_steps={stage.epochs * steps // 10}, or train longer"
+        for number, stage in enumerate(config.stages)
+        if 0 < stage.epochs * steps < config.warmup_steps
+    ]
+
+
 def cycle_ends(stage: Stage, within: int) -> bool:
     """Whether epoch ``within`` (from 0) of a stage is the last of a cycle."""
     return stage.cyclic and ((within + 1) % stage.cycle_epochs == 0 or within + 1 == stage.epochs)

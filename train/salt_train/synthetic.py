@@ -4,16 +4,20 @@ A tile is a stack of layers (random reflectivity along a warped depth, convolved
 wavelet; Ricker, 1953), bent by dips, folds and faults. A salt body cuts through it: a strong
 reflector along its edge, faint chaotic texture inside. Band-limited noise lies over all. Real
 surveys are more varied; a score on these tiles says that a program works, not how good a model is.
+
+``python -m salt_train.synthetic DIR --tiles N`` draws a data set that every command takes.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import png
+from salt_infer import console, png
+from salt_infer.errors import OutputExistsError
 from salt_train.dataset import Dataset
 
 EDGE = 101
@@ -158,3 +162,23 @@ def _develop(rng: Rng, signal: Field) -> npt.NDArray[np.uint8]:
     """To grey values with the brightness and contrast that TGS tiles have."""
     grey = rng.normal(122.0, 15.0) + rng.uniform(18.0, 50.0) * signal / signal.std()
     return np.asarray(grey.clip(0, 255).round(), dtype=np.uint8)
+
+
+@click.command("salt_train.synthetic")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option(
+    "--tiles", "count", type=click.IntRange(1, 100_000), default=200, show_default=True,
+    metavar="N", help="How many.",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Other tiles.")
+def cli(folder: Path, count: int, seed: int) -> None:
+    """Draw tiles into DIR/tiles and their masks into DIR/masks."""
+    for name in ("tiles", "masks"):
+        if (folder / name).exists():
+            raise OutputExistsError(f"{folder / name} exists; name another folder")
+    write(draw(count, seed), folder)
+    click.echo(f"{count} tiles and masks -> {folder}")
+
+
+if __name__ == "__main__":
+    console.run(cli)

@@ -19,7 +19,7 @@ from salt_infer.errors import SaltError
 from salt_infer.job import Job
 from salt_infer.place import parse
 from salt_infer.progress import Watcher
-from salt_infer.report import RunReport
+from salt_infer.tiles import BadTile
 from tests.infer.hostile.case import Case, with_good
 from tests.infer.hostile.table import CASES
 
@@ -52,11 +52,15 @@ class Outcome:
 
 
 class _Meddler(Watcher):
-    """Changes the input when it was listed, and remembers how it was then."""
+    """Changes the input when it was listed, and remembers how it was then, and bad tiles."""
 
     def __init__(self, case: Case, folder: Path) -> None:
         self.case, self.folder = case, folder
         self.before = state(folder.parent)
+        self.named: dict[str, str] = {}
+
+    def bad(self, bad: BadTile) -> None:
+        self.named[bad.tile.id] = bad.reason
 
     def started(self, tiles: int, done: int = 0) -> None:
         if self.case.meddle:
@@ -72,10 +76,10 @@ def run(case: Case, root: Path) -> Outcome:
         place = case.make(root / "in")
     watcher = _Meddler(case, root / "in")
     left, cpu, memory = _held(), time.process_time(), _memory_mb(reset=True)
-    report, error, trace = None, "", ""
+    error, trace = "", ""
     with contextlib.chdir(root / "cwd"):
         try:
-            report = job.run(Job(parse(place), root / "out/x.csv", decode_workers=2), watcher)
+            job.run(Job(parse(place), root / "out/x.csv", decode_workers=2), watcher)
         except SaltError as raised:
             error = str(raised)
         except Exception:
@@ -83,7 +87,7 @@ def run(case: Case, root: Path) -> Outcome:
     return Outcome(
         case.about,
         _rows(root / "out"),
-        _bad(report),
+        watcher.named,
         error,
         trace,
         sorted(state(root) ^ watcher.before),
@@ -97,10 +101,6 @@ def _rows(out: Path) -> list[str] | None:
     made = sorted(path.name for path in out.iterdir())
     assert made in ([], ["x.csv"]), made
     return list(labels.read_rows(out / "x.csv")) if made else None
-
-
-def _bad(report: RunReport | None) -> dict[str, str]:
-    return {bad.tile.id: bad.reason for bad in report.bad} if report else {}
 
 
 def state(root: Path) -> set[str]:

@@ -1,0 +1,100 @@
+"""What the commands say where the packages that they work with are not installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from salt_infer import __version__
+from tests.conftest import ROOT
+
+HEAVY = (
+    "torch", "onnx", "onnxruntime", "openvino", "pandas", "matplotlib", "jinja2", "fastapi",
+    "starlette", "uvicorn", "pydantic", "prometheus_client", "tensorboard",
+)  # fmt: skip
+COMMANDS = {
+    "salt-infer": "salt_infer.cli",
+    "salt-doctor": "salt_infer.doctor_cli",
+    "salt-train": "salt_train",
+    "salt-export": "salt_export",
+    "salt-report": "salt_report",
+    "salt-serve": "salt_serve",
+}
+TILES = ROOT / "examples" / "tiles"
+
+
+def run(command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """The command where none of the HEAVY packages can be imported."""
+    code = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({HEAVY}))\n"
+        f"from {COMMANDS[command]} import main\n"
+        "main()\n"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_and_version_need_no_extra(command: str) -> None:
+    done = run(command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"Usage: {command} ")
+    done = run(command, "--version")
+    assert (done.returncode, done.stdout) == (0, f"{command}, version {__version__}\n")
+
+
+def test_recipes_settings_and_data_can_be_looked_at_without_torch(labelled: Path) -> None:
+    for arguments in (["--list-recipes"], ["--dry-run"], ["--check-data", "--data", labelled]):
+        done = run("salt-train", *arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_run_names_the_extra_that_it_lacks(tmp_path: Path) -> None:
+    checkpoint, out = tmp_path / "a.pth", tmp_path / "out"
+    checkpoint.write_bytes(b"")
+    rows = ["--submission", "x.csv", "--labels", TILES.with_name("masks")]
+    for command, arguments, package, extra in (
+        ("salt-train", ["--data", TILES.parent, "--out", out], "torch", "train"),
+        ("salt-export", [checkpoint, tmp_path / "a.onnx"], "onnx", "export"),
+        ("salt-report", ["data", TILES, "--out", out], "pandas", "report"),
+        ("salt-report", ["evaluate", *rows, "--out", out], "pandas", "report"),
+        ("salt-serve", [], "uvicorn", "serve"),
+    ):  # fmt: skip
+        done = run(command, *arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        remedy = f"pip install 'salt-toolkit[{extra}]'"
+        assert done.stderr == f"{command}: {package} is not installed; {remedy}\n"
+        assert not out.exists()
+
+
+def test_training_data_is_looked_for_before_torch_is_imported(tmp_path: Path) -> None:
+    done = run("salt-train", "--data", tmp_path / "missing", "--out", tmp_path / "out")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no training data in" in done.stderr
+
+
+def test_an_export_that_cannot_be_is_refused_before_torch_is_imported(tmp_path: Path) -> None:
+    checkpoint, model = tmp_path / "a.pth", tmp_path / "a.onnx"
+    there = tmp_path / "b.onnx"
+    for path in (checkpoint, there):
+        path.write_bytes(b"")
+    for arguments, says in (
+        ([tmp_path / "missing.pth", model], "missing.pth does not exist"),
+        ([checkpoint, there], "--overwrite"),
+        ([checkpoint, model, "--target", "tensorrt", "--gated"], "TensorRT takes no gated file"),
+        ([checkpoint, model, "--labels", TILES], "--labels are of tiles"),
+        ([checkpoint, model, "--precision", "int8"], "give --calibrate"),
+        ([checkpoint, model, "--target", "cpu", "--calibrate", TILES], "24 tiles to verify on"),
+        ([checkpoint, model, "--verify-images", TILES], "at least 64"),
+        ([checkpoint, model, "--verify-only"], "a.onnx does not exist"),
+        ([checkpoint, there, "--verify-only", "--calibrate", tmp_path / "x"], "does not exist"),
+    ):
+        done = run("salt-export", *arguments)
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        assert says in done.stderr
