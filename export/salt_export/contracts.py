@@ -12,7 +12,8 @@ import numpy as np
 from salt_export import provenance
 from salt_export.cost import Cost
 from salt_export.errors import ExportError
-from salt_export.targets import TOLERANCES, Target, TargetName
+from salt_export.targets import Target, TargetName
+from salt_export.tolerances import TOLERANCES
 from salt_infer.contract import ModelContract
 from salt_train.checkpoint import Checkpoint
 from salt_train.config import ModelConfig
