@@ -130,7 +130,7 @@ class LocalEngine:
 
 
 def open_engine(
-    request: EngineRequest, model: ModelRequest, decoders: int | None, tell: Tell
+    request: EngineRequest, model: ModelRequest, decoders: int | None, tell: Tell, groups: int
 ) -> Engine:
     """Load the model where it is to run.
 
@@ -139,6 +139,7 @@ def open_engine(
         model: what.
         decoders: how many are to read and decode tiles at a time; see ``--workers``.
         tell: is given a line of what a user should know at once.
+        groups: how many there are: fewer than cores are not run a core each.
 
     Raises:
         UsageError: a GPU was named, and Ray is to choose.
@@ -147,7 +148,7 @@ def open_engine(
         EngineError: the cluster cannot be reached, or has no room.
     """
     if request.name == "local":
-        return LocalEngine(model.load(None, tell, lanes_here()))
+        return LocalEngine(model.load(None, tell, min(lanes_here(), groups)))
     if model.provider.device_id:
         raise UsageError("--device-id is not for --engine ray, which gives each actor a GPU")
     try:

@@ -102,7 +102,7 @@ def run(job: Job, watcher: Watcher) -> RunReport:
             outputs.check_apart_from(folder)
         if labels:
             labels.check([tile.id for tile in source.tiles])
-        engine = stack.enter_context(_engine(job, watcher))
+        engine = stack.enter_context(_engine(job, source, watcher))
         done = stack.enter_context(_journal(job, engine, source))
         outputs.check(done.published)
         run = Run(source, engine, done, _plan(job), watcher)
@@ -137,8 +137,9 @@ def _request(job: Job) -> ModelRequest:
     )
 
 
-def _engine(job: Job, watcher: Watcher) -> Engine:
-    return open_engine(job.engine, _request(job), job.decode_workers, watcher.note)
+def _engine(job: Job, source: TileSource, watcher: Watcher) -> Engine:
+    groups = group_count(len(source.tiles), job.batch_size)
+    return open_engine(job.engine, _request(job), job.decode_workers, watcher.note, groups)
 
 
 def _outputs(job: Job) -> Outputs:
