@@ -13,6 +13,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from salt_infer.openvino_session import core
+
 Arithmetic = Literal["fp32", "fp16", "bf16", "int8"]
 
 SIZE = 2048  # rows and columns: two operands in fp32 are 32 MB, more than a core's caches
@@ -147,9 +149,7 @@ def _torch(size: int, threads: int) -> Iterator[tuple[Arithmetic, Callable[[], o
 def _openvino(
     file: bytes, inputs: list[np.ndarray], threads: int, hint: str
 ) -> Callable[[], object]:
-    import openvino
-
     asked = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": threads}
-    core = openvino.Core()
-    request = core.compile_model(core.read_model(file), "CPU", asked).create_infer_request()
+    compiled = core().compile_model(core().read_model(file), "CPU", asked)
+    request = compiled.create_infer_request()
     return lambda: request.infer({"a": inputs[0]}, share_inputs=True, share_outputs=True)

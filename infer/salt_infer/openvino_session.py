@@ -8,6 +8,7 @@ in the masks of all but 1 % of pixels. Answers do not depend on the size of a ba
 from __future__ import annotations
 
 import contextlib
+import functools
 import queue
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -174,11 +175,22 @@ def _metadata(model: openvino.Model) -> str | None:
     return str(model.get_rt_info(_WHERE).astype(str))
 
 
-def _compile(model: openvino.Model, asked: dict[str, str], path: Path) -> openvino.CompiledModel:
+@functools.cache
+def core() -> openvino.Core:
+    """OpenVINO's core, one for the life of the process.
+
+    Each takes over the stack of the main thread's signal handlers and gives it back when it goes.
+    After two that do not go in the opposite order of their coming, the next signal is a
+    segmentation fault (seen with OpenVINO 2026.4).
+    """
     import openvino
 
+    return openvino.Core()
+
+
+def _compile(model: openvino.Model, asked: dict[str, str], path: Path) -> openvino.CompiledModel:
     try:
-        return openvino.Core().compile_model(model, DEVICE, asked)
+        return core().compile_model(model, DEVICE, asked)
     except Exception as error:  # OpenVINO's own exceptions share no narrower base
         raise ProviderError(f"openvino cannot compile {path} ({_squeezed(error)})") from error
 

@@ -66,6 +66,7 @@ def interrupt() -> None:
 
 @pytest.fixture
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Sizes of the batches that were run; those of two lanes in either order."""
     return steady.patch(monkeypatch)
 
 
@@ -119,7 +120,7 @@ def test_a_run_leaves_its_outputs_alone(job: Job, batches: list[int]) -> None:
     report = run(everything(job), Watcher())
     assert sorted(os.listdir(job.out.parent)) == ["masks", "x.csv", "x.npz"]
     assert (report.read, report.rows, report.resumed) == (COUNT, COUNT, 0)
-    assert batches == [4, 4, 4, 4, 4, 2]
+    assert sorted(batches) == [2, 4, 4, 4, 4, 4]
     masks = read_rows(job.out)
     assert 5 < sum(1 for text in masks.values() if text) < COUNT
     with np.load(job.out.with_suffix(".npz"), allow_pickle=False) as found:
@@ -167,7 +168,7 @@ def test_a_torn_journal_costs_what_was_torn(job: Job, batches: list[int]) -> Non
     listener = Listener()
     run(job, listener)
     assert listener.resumed_with == (12, COUNT, 0)
-    assert batches == [4, 4, 2]
+    assert sorted(batches) == [2, 4, 4]
     assert contents(job.out.parent) == unbroken(job)
 
 
@@ -236,7 +237,7 @@ def test_a_tile_that_changed_since_is_run_again_with_its_batch(
     listener = Listener()
     run(job, listener)
     assert listener.resumed_with == (8, COUNT, 4)
-    assert batches == [4, 4, 4, 2]
+    assert sorted(batches) == [2, 4, 4, 4]
     assert contents(job.out.parent) == unbroken(job)
 
 
@@ -297,7 +298,7 @@ def test_bad_tiles_are_remembered_and_named_again(spoilt: Job, batches: list[int
         ("tile-0005", "empty file (0 bytes)")
     ]
     assert (report.read, report.resumed) == (21, 11)
-    assert batches == [4, 4, 2]
+    assert sorted(batches) == [2, 4, 4]
     assert contents(spoilt.out.parent) == unbroken(spoilt)
 
 
@@ -307,7 +308,7 @@ def test_bad_tiles_are_tried_again_if_asked_for(spoilt: Job, batches: list[int])
     listener = Listener()
     run(dataclasses.replace(spoilt, retry_bad=True), listener)
     assert listener.resumed_with == (8, COUNT, 4)
-    assert batches == [3, 4, 4, 2]
+    assert sorted(batches) == [2, 3, 4, 4]
 
 
 def test_a_bad_tile_that_was_mended_is_run(spoilt: Job, batches: list[int]) -> None:

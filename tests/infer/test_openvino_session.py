@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -151,6 +153,26 @@ def test_cancel_ends_the_batch_under_way_and_every_later_one(dense_model: Path) 
     with pytest.raises(ModelError, match="canceled"):
         session.run(batch, 0.0, cancel)
     assert len(session.run(TILES[:1, None], 0.0).salt) == 1
+
+
+SIGNALLED = """
+import os, signal, sys
+from pathlib import Path
+from salt_infer.openvino_session import OpenVinoSession
+signal.signal(signal.SIGTERM, lambda *_: print("handled", flush=True))
+sessions = [OpenVinoSession(Path(sys.argv[1]), 1) for _ in range(2)]
+while sessions:
+    sessions.pop(0)
+    os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_signals_are_handled_after_sessions_that_went(dense_model: Path) -> None:
+    """In a process of its own: what is tested for is a segmentation fault."""
+    ended = subprocess.run(
+        [sys.executable, "-c", SIGNALLED, dense_model], capture_output=True, text=True, timeout=120
+    )
+    assert (ended.stdout, ended.returncode) == ("handled\n" * 2, 0), ended
 
 
 def test_an_unknown_option_or_value_is_refused(dense_model: Path) -> None:
