@@ -52,8 +52,17 @@ class Parity:
     score_of_network: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for the contract."""
-        return dataclasses.asdict(self) | {"shapes": [list(shape) for shape in self.shapes]}
+        """Plain values, for the contract.
+
+        Differences have two digits: later ones tell of torch's threads, and the same export has
+        the same bytes with any number of them.
+        """
+        differences = {
+            name: float(f"{getattr(self, name):.1e}")
+            for name in ("probability_max", "probability_mean", "salt_max")
+        }
+        shapes = [list(shape) for shape in self.shapes]
+        return dataclasses.asdict(self) | differences | {"shapes": shapes}
 
     def lines(self) -> list[str]:
         """The same for people."""
