@@ -30,6 +30,7 @@ check: $(DEV)/.installed
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/mypy
+	$(DEV)/bin/mypy benchmarks
 
 test-browser: $(DEV)/.installed
 	command -v chromium || { apt-get update && apt-get install --yes --no-install-recommends chromium; } \

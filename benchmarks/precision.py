@@ -39,8 +39,10 @@ def files(checkpoint: Path, images: Path, labels: Path, calibrate: Path, out: Pa
     paths = []
     for name, options in VARIANTS.items():
         path = out / f"{name.replace(' ', '-')}.onnx"
-        ranges = {"calibrate": calibrate} if options.get("precision") == "int8" else {}
-        job = Job((checkpoint,), path, verify_images=images, labels=labels, **options, **ranges)
+        job = Job(
+            (checkpoint,), path, verify_images=images, labels=labels,
+            calibrate=calibrate if options.get("precision") == "int8" else None, **options,
+        )  # fmt: skip
         export(job)
         paths.append(path)
     return paths

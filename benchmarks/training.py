@@ -47,13 +47,13 @@ def plain_loop(config: TrainConfig, data: Dataset) -> Callable[[np.ndarray], Non
         tiles, masks = augment.apply(tiles, masks, changes)
         loss = total_loss(model(tiles), masks, stage, config.judge_weight)
         adam.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         adam.step()
 
     return step
 
 
-def trainer(config: TrainConfig, data: Dataset, out: Path) -> Callable[[np.ndarray], None]:
+def trainer(config: TrainConfig, data: Dataset, out: Path) -> Callable[[np.ndarray], object]:
     run = Trainer(config, RunOptions(out, progress=False), data)
     return lambda batch: float(run._step(0, batch))
 

@@ -15,9 +15,11 @@ import click
 import numpy as np
 from exports import train
 
-from salt_export import parity, samples
+from salt_export import samples
 from salt_export.guard import CALIBRATION_TILES
-from salt_export.job import CALIBRATION_POOL, MAX_DROP, Job, export
+from salt_export.job import CALIBRATION_POOL, export
+from salt_export.request import MAX_DROP, Job
+from salt_export.tolerances import TILES
 from salt_infer import SaltModel
 from salt_infer.labels import Labels
 from salt_infer.tiles import open_tiles
@@ -90,7 +92,7 @@ def drawn(count: int, folder: Path) -> Material:
     what it costs is what any weights cost.
     """
     synthetic.write(synthetic.draw(count, seed=1), folder)
-    others = synthetic.draw(max(count, parity.TILES), seed=2)
+    others = synthetic.draw(max(count, TILES), seed=2)
     synthetic.write(others, folder / "others")
     checkpoint = train(RECIPES[DEFAULT].config, folder / "run")
     return Material(
@@ -123,7 +125,7 @@ class Files:
         options = EXPORTS[name]
         calibrate = self.material.calibrate if options.get("precision") == "int8" else None
         # Of too few labelled tiles no export takes a score: then it verifies on others.
-        enough = len(self.material.labelled()) >= parity.TILES
+        enough = len(self.material.labelled()) >= TILES
         job = Job(
             (self.material.checkpoint,), path, calibrate=calibrate, say=self.say,
             verify_images=self._labelled() if enough else None,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
+from click.core import ParameterSource
 
 from salt_export.request import MAX_DROP, OPSET, Job
 from salt_export.targets import Precision, TargetName
@@ -13,6 +14,7 @@ from salt_export.tolerances import TILES
 from salt_infer import console
 
 _PATH = click.Path(path_type=Path)
+_CHOICES = ("target", "gated", "precision", "opset")  # what a file that is there has settled
 
 
 @click.command("salt-export", epilog="Exit codes: 0 done; 1 failed; 2 bad usage.")
@@ -74,6 +76,7 @@ def cli(checkpoints: tuple[Path, ...], verify_only: bool, **request: Any) -> Non
     """
     asked = Job(checkpoints=checkpoints, say=click.echo, **request)
     if verify_only:
+        _refuse(_CHOICES, click.get_current_context())
         asked.check_verification()
     else:
         asked.check()
@@ -83,3 +86,16 @@ def cli(checkpoints: tuple[Path, ...], verify_only: bool, **request: Any) -> Non
     done = job.verify(asked) if verify_only else job.export(asked)
     for line in done.lines(asked.model):
         click.echo(line)
+
+
+def _refuse(names: tuple[str, ...], context: click.Context) -> None:
+    options = [option for option in context.command.params if option.name in names]
+    given = [
+        option.opts[0]
+        for option in options
+        if context.get_parameter_source(option.name or "") is not ParameterSource.DEFAULT
+    ]
+    if given:
+        raise click.UsageError(
+            f"--verify-only takes MODEL.onnx as it is: leave out {', '.join(given)}"
+        )

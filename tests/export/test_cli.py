@@ -41,3 +41,9 @@ def test_nan_is_no_drop(tmp_path: Path) -> None:
     done = run(tmp_path / "a.pth", tmp_path / "x.onnx", "--max-drop", "nan")
     assert done.returncode == 2
     assert "nan is not in the range" in done.stderr
+
+
+def test_a_file_to_verify_has_made_its_choices(tmp_path: Path) -> None:
+    done = run(tmp_path / "a.pth", tmp_path / "x.onnx", "--verify-only", "--dense", "--opset", 18)
+    assert done.returncode == 2
+    assert "takes MODEL.onnx as it is: leave out --gated, --opset" in done.stderr

@@ -39,7 +39,7 @@ def test_a_hostile_input(case: Case, outcomes: dict[str, Outcome]) -> None:
     outcome = outcomes[case.about]
     assert not outcome.traceback
     assert not outcome.touched
-    assert not outcome.left
+    assert outcome.left <= 0  # fewer: what an earlier case had let go ended late
     assert outcome.memory_mb < MAX_MEMORY_MB
     assert outcome.cpu_s < MAX_CPU_S
     assert outcome.error.isprintable()
