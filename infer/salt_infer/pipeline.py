@@ -87,6 +87,9 @@ class _Timed(NamedTuple, Generic[_In]):
     ready: float
 
 
+_Queue = collections.deque["Future[Any]"]
+
+
 class _Stage(NamedTuple):
     """A pool, what it does with an item, and how many items may be in this and later stages."""
 
@@ -233,29 +236,42 @@ def _flow(items: Iterable[object], stages: Sequence[_Stage], check: Check) -> It
         yield from _done(waiting[-1])
         for place in reversed(range(len(stages))):  # what leaves a stage makes room in it
             stage, before = stages[place], _done(waiting[place - 1]) if place else coming
-            room = stage.room - sum(map(len, waiting[place:]))
-            for value in itertools.islice(before, room):
+            for value in itertools.islice(before, _room(place, stages, waiting)):
                 waiting[place].append(stage.pool.submit(stage.work, value))
         if not any(waiting):
             return
-        _wait(waiting, check)
+        _wait(stages, waiting, check)
 
 
-def _done(queue: collections.deque[Future[Any]]) -> Iterator[Any]:
+def _room(place: int, stages: Sequence[_Stage], waiting: Sequence[_Queue]) -> int:
+    """How many items a stage can take."""
+    return stages[place].room - sum(map(len, waiting[place:]))
+
+
+def _done(queue: _Queue) -> Iterator[Any]:
     """Take what is there from its head."""
     while queue and queue[0].done():
         yield queue.popleft().result()
 
 
-def _wait(waiting: Sequence[collections.deque[Future[Any]]], check: Check) -> None:
-    """Wait for the head of any queue, in short steps: Python sees a signal that arrives just before
+def _wait(stages: Sequence[_Stage], waiting: Sequence[_Queue], check: Check) -> None:
+    """Wait until an item can go on, in short steps: Python sees a signal that arrives just before
     an endless wait only when the wait is over, which here may be a batch later.
     """
-    check()
-    under_way = [queue[0] for queue in waiting if queue and not queue[0].done()]
-    while under_way and not any(future.done() for future in under_way):
-        futures.wait(under_way, WAKE_S, futures.FIRST_COMPLETED)
+    while True:
         check()
+        # Before the look at what can go on: what is done between the two ends the wait at once.
+        under_way = [queue[0] for queue in waiting if queue and not queue[0].done()]
+        if _can_go_on(stages, waiting):
+            return
+        futures.wait(under_way, WAKE_S, futures.FIRST_COMPLETED)
+
+
+def _can_go_on(stages: Sequence[_Stage], waiting: Sequence[_Queue]) -> bool:
+    """Whether the head of a queue is done and there is room for it; the caller takes any number."""
+    rooms = [_room(place, stages, waiting) for place in range(1, len(stages))] + [1]
+    heads = [bool(queue) and queue[0].done() for queue in waiting]
+    return any(done and room > 0 for done, room in zip(heads, rooms, strict=True))
 
 
 def _groups(

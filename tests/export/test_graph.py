@@ -71,6 +71,7 @@ def test_two_exports_have_the_same_bytes(
     assert (tmp_path / "again.onnx").read_bytes() == dense_model.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gated", [False, True], ids=["dense", "gated"])
 def test_an_ensemble_is_the_mean_of_its_members(
     two_checkpoints: tuple[Path, Path], tmp_path: Path, gated: bool
@@ -94,6 +95,7 @@ def test_an_ensemble_is_the_mean_of_its_members(
     assert [member["fold"] for member in members] == [0, 1]
 
 
+@pytest.mark.slow
 def test_half_precision_computes_in_halves_and_speaks_in_floats(
     tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
 ) -> None:

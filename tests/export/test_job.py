@@ -60,6 +60,7 @@ def test_a_bad_checkpoint_leaves_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["bad.pth"]
 
 
+@pytest.mark.slow
 def test_targets_choose_and_are_overridden(tiny_checkpoint: Path, tmp_path: Path) -> None:
     job = Job((tiny_checkpoint,), tmp_path / "cpu.onnx", target="cpu")
     contract = export(job).contract
@@ -95,6 +96,7 @@ def test_verify_only(
         verify(Job((tiny_checkpoint,), bad))
 
 
+@pytest.mark.slow
 def test_verify_only_compares_the_weights_of_float16(tiny_checkpoint: Path, tmp_path: Path) -> None:
     job = Job((tiny_checkpoint,), tmp_path / "half.onnx", precision="fp16", say=lambda line: None)
     export(job)

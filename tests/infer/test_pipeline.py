@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from salt_infer import rle
+from salt_infer import pipeline, rle
 from salt_infer.clock import StageClock
 from salt_infer.errors import ModelError, TileError
 from salt_infer.model import SaltModel, Settings
@@ -274,3 +276,52 @@ def test_a_source_is_not_given_up_where_all_went_well() -> None:
     source.stuck = "z"
     assert len(list(masks_of(source, fake(FakeSession()), OPTIONS, StageClock()))) == 3
     assert not source.given_up.is_set()
+
+
+class Sudden(Future[int]):
+    """Done from one look at it to the next, which no thread has to be waited for."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+
+    def done(self) -> bool:
+        self.looks -= 1
+        if self.looks == 0:
+            self.set_result(0)
+        return super().done()
+
+
+class Prepared:
+    """A pool that gives what it was given."""
+
+    def __init__(self, *coming: Future[int]) -> None:
+        self.coming = list(coming)
+
+    def submit(self, *_: object) -> Future[int]:
+        return self.coming.pop(0)
+
+
+def ready() -> Future[int]:
+    future = Future[int]()
+    future.set_result(0)
+    return future
+
+
+@pytest.mark.parametrize("looks", range(1, 12))
+def test_nothing_done_is_overlooked_while_what_follows_hangs(looks: int) -> None:
+    """An item may be done at any moment: the third one, which never is, does not hold it up."""
+    second, checks = Future[int](), itertools.count()
+
+    def check() -> None:
+        count = next(checks)
+        if count == 4:
+            second.set_result(0)  # something else happens meanwhile
+        assert count < 50
+
+    pools = [(ready(), ready(), Future[int]()), (ready(), second), (Sudden(looks),)]
+    stages = [
+        pipeline._Stage(Prepared(*coming), int, room)  # type: ignore[arg-type]
+        for coming, room in zip(pools, (4, 3, 1), strict=True)
+    ]
+    assert next(pipeline._flow(range(3), stages, check)) == 0

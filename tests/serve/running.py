@@ -114,5 +114,5 @@ def running(
                 yield Running(url, client, service)
         finally:
             server.should_exit = True
-            thread.join(PATIENCE_S)
-    assert not thread.is_alive()
+            thread.join(PATIENCE_S + 10)  # longer than it waits for those who do not hang up
+    assert not thread.is_alive(), (server.server_state.connections, server.server_state.tasks)
