@@ -182,9 +182,13 @@ def core() -> openvino.Core:
     Each takes over the stack of the main thread's signal handlers and gives it back when it goes.
     After two that do not go in the opposite order of their coming, the next signal is a
     segmentation fault (seen with OpenVINO 2026.4).
+
+    Its arrays are used once here: two threads that are the first to do so, at the same moment, wait
+    for each other without end, one with Python's lock and one with the library's (2026.4, too).
     """
     import openvino
 
+    assert openvino.Tensor(np.zeros(1, np.float32)).data.size == 1
     return openvino.Core()
 
 

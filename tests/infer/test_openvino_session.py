@@ -175,6 +175,34 @@ def test_signals_are_handled_after_sessions_that_went(dense_model: Path) -> None
     assert (ended.stdout, ended.returncode) == ("handled\n" * 2, 0), ended
 
 
+AT_ONCE = """
+import sys, threading, time
+import numpy as np
+from pathlib import Path
+from salt_infer.openvino_session import OpenVinoSession
+session = OpenVinoSession(Path(sys.argv[1]), 1, lanes=2)
+sys.setswitchinterval(1e-6)
+start = threading.Barrier(6)
+def run():
+    start.wait()
+    session.run(np.zeros((1, 1, 101, 101), np.uint8), 0.5)
+def compete():
+    start.wait()
+    until = time.monotonic() + 0.3
+    while time.monotonic() < until:
+        pass
+for work in (run, run, compete, compete, compete, compete):
+    threading.Thread(target=work).start()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attempt", range(4))
+def test_two_threads_may_be_the_first(dense_model: Path, attempt: int) -> None:
+    """One to three of these four did not end while no array of OpenVINO's was used before."""
+    subprocess.run([sys.executable, "-c", AT_ONCE, dense_model], check=True, timeout=60)
+
+
 def test_an_unknown_option_or_value_is_refused(dense_model: Path) -> None:
     with pytest.raises(ProviderError, match="Unsupported property NONSENSE"):
         OpenVinoSession(dense_model, options={"NONSENSE": "1"})
