@@ -76,7 +76,7 @@ def cli(checkpoints: tuple[Path, ...], verify_only: bool, **request: Any) -> Non
     """
     asked = Job(checkpoints=checkpoints, say=click.echo, **request)
     if verify_only:
-        _refuse(_CHOICES, click.get_current_context())
+        _refuse_choices(click.get_current_context())
         asked.check_verification()
     else:
         asked.check()
@@ -88,12 +88,12 @@ def cli(checkpoints: tuple[Path, ...], verify_only: bool, **request: Any) -> Non
         click.echo(line)
 
 
-def _refuse(names: tuple[str, ...], context: click.Context) -> None:
-    options = [option for option in context.command.params if option.name in names]
+def _refuse_choices(context: click.Context) -> None:
     given = [
         option.opts[0]
-        for option in options
-        if context.get_parameter_source(option.name or "") is not ParameterSource.DEFAULT
+        for option in context.command.params
+        if option.name in _CHOICES
+        and context.get_parameter_source(option.name) is not ParameterSource.DEFAULT
     ]
     if given:
         raise click.UsageError(

@@ -188,7 +188,7 @@ def core() -> openvino.Core:
     """
     import openvino
 
-    assert openvino.Tensor(np.zeros(1, np.float32)).data.size == 1
+    _ = openvino.Tensor(np.zeros(1, np.float32)).data  # no assert: python -O leaves those out
     return openvino.Core()
 
 
