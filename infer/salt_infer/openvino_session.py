@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer import selfcontained, usable
-from salt_infer.batch import BatchResult, Cancel, from_outputs
+from salt_infer.batch import BatchResult, Cancel, from_outputs, in_parts
 from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES
 from salt_infer.errors import ModelError, ProviderError
 from salt_infer.machine import this_machine, threads_here
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 DEVICE = "CPU"
 PRECISION = "INFERENCE_PRECISION_HINT"
+# Tiles at once, of a batch. OpenVINO prepares anew for each size that it meets, encoder and decoder
+# (30 ms a core); the gate and second looks make all sizes there are, so there should be few.
+PART = 16
 _KINDS = {"u8": "uint8", "f32": "float", "i64": "int64"}
 _WHERE = ["framework", METADATA_KEY]  # metadata of an ONNX file, in OpenVINO's tree
 
@@ -125,7 +128,10 @@ class OpenVinoSession:
         self, tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None
     ) -> BatchResult:
         """Run one batch, see :meth:`salt_infer.session.Session.run`."""
-        limit = np.float32(gate)
+        limit, cancel = np.float32(gate), cancel or Cancel()
+        return in_parts(lambda part: self._run(part, limit, cancel), tiles, PART, padded=False)
+
+    def _run(self, tiles: npt.NDArray[np.uint8], limit: np.float32, cancel: Cancel) -> BatchResult:
         feeds: dict[str, npt.NDArray[Any]] = {TILES: np.ascontiguousarray(tiles)}
         if self.contract.gated:
             feeds[GATE] = np.asarray(limit)
@@ -133,7 +139,7 @@ class OpenVinoSession:
             with self._request() as request:
                 request.start_async(feeds)
                 # Only now: a request that has not started would not notice.
-                with (cancel or Cancel()).ends(request.cancel):
+                with cancel.ends(request.cancel):
                     request.wait()
                 names = (PROBABILITY, SALT, KEPT) if self.contract.gated else (PROBABILITY, SALT)
                 # Copied, as the request's memory is the next batch's.
