@@ -24,7 +24,13 @@ ALL = -1.0  # a gate that every tile passes
 Look = Callable[[npt.NDArray[np.uint8], float], BatchResult]
 
 
-def run(look: Look, tiles: npt.NDArray[np.uint8], threshold: float, gate: float) -> BatchResult:
+def run(
+    look: Look,
+    tiles: npt.NDArray[np.uint8],
+    threshold: float,
+    gate: float,
+    keep_all: bool = False,
+) -> BatchResult:
     """Look at every tile once, at the doubtful ones a second time, flipped.
 
     Args:
@@ -32,13 +38,16 @@ def run(look: Look, tiles: npt.NDArray[np.uint8], threshold: float, gate: float)
         tiles: uint8 [N, H, W].
         threshold: a pixel is salt above this, 0..1.
         gate: a tile may have salt where the judge says more than this, 0..1.
+        keep_all: keep the tiles too that the gate stops; the others' answers are the same.
 
     Returns:
         Two views of each kept tile; where there was one look, both are of it, so that their mean
         is what it gave. ``salt`` is the mean of one or two looks.
     """
-    first = look(tiles[:, None], min(ABSENT, gate))
-    places = np.flatnonzero(doubtful(first, threshold))  # among first.kept
+    least = min(ABSENT, gate)
+    first = look(tiles[:, None], ALL if keep_all else least)
+    possible = first.salt[first.kept] > np.float32(least)
+    places = np.flatnonzero(possible & doubtful(first, threshold))  # among first.kept
     again = first.kept[places]
     probability = np.stack([first.probability[:, 0], first.probability[:, 0, :, ::-1]], axis=1)
     salt = first.salt.copy()
@@ -46,7 +55,7 @@ def run(look: Look, tiles: npt.NDArray[np.uint8], threshold: float, gate: float)
         second = look(np.ascontiguousarray(tiles[again, None, :, ::-1]), ALL)
         probability[places, 1] = second.probability[:, 0]
         salt[again] = (salt[again] + second.salt) * np.float32(0.5)
-    passed = salt[first.kept] > np.float32(gate)
+    passed = salt[first.kept] > np.float32(ALL if keep_all else gate)
     return BatchResult(probability[passed], salt, first.kept[passed])
 
 

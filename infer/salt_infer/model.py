@@ -171,18 +171,20 @@ class SaltModel:
         self,
         tiles: npt.NDArray[np.uint8],
         cancel: Cancel | None = None,
-        gate: float | None = None,
+        keep_all: bool = False,
     ) -> BatchResult:
-        """Run the views of one batch, uint8 [N, 101, 101], with the settings' gate or another;
-        raises ModelError.
+        """Run the views of one batch, uint8 [N, 101, 101]; keep what the gate lets pass, or all.
+
+        Raises:
+            ModelError: the runtime failed.
         """
-        gate = self.settings.gate if gate is None else gate
         if self.settings.tta == "doubtful":
 
             def look(view: npt.NDArray[np.uint8], gate: float) -> BatchResult:
                 return self.session.run(view, gate, cancel)
 
-            return doubt.run(look, tiles, self.settings.threshold, gate)
+            return doubt.run(look, tiles, self.settings.threshold, self.settings.gate, keep_all)
+        gate = doubt.ALL if keep_all else self.settings.gate
         return self.session.run(views.make(tiles, self.settings.tta), gate, cancel)
 
     def decide(self, result: BatchResult) -> Decided:

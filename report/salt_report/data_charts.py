@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from salt_report.drawing import INK, MAIN, OTHER, chart, colour, legend_above
 from salt_report.exploration import BIN_PERCENT, Depths
@@ -132,6 +133,8 @@ def measure(known: pd.DataFrame, name: str) -> Markup:
         if name in _LOGARITHMIC:
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter("{x:g}")
+            # Matplotlib would name those between in TeX.
+            axes.xaxis.set_minor_formatter(NullFormatter())
         legend_above(figure)
 
     medians = ", ".join(

@@ -128,7 +128,7 @@ def summary(found: Evaluation) -> list[str]:
         f"all-empty masks {head.all_empty:.4f}, all-full {head.all_full:.4f}",
         *([f"{found.unscored} labelled tiles are not scored"] if found.unscored else []),
         f"presence right on {presence.accuracy:.1%}: {presence.missed} with salt missed, "
-        f"{presence.false} masked falsely; {head.perfect_presence:.4f} without these mistakes",
+        f"{presence.false} masked falsely; at most {head.perfect_presence:.4f} without these",
         "points lost: "
         + ", ".join(f"{it.Index} {it.points:.4f}" for it in found.losses.itertuples()),
         f"middle {borders.CROP}x{borders.CROP} px: {found.cropped.score:.4f} "

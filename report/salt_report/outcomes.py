@@ -70,7 +70,9 @@ class Headline:
         score: mean over tiles of the precision over IoU .50 to .95.
         low, high: 95 % bootstrap interval of it.
         all_empty, all_full: what masks of no salt, and of nothing else, would score.
-        perfect_presence: what these masks would score if no tile were missed or falsely masked.
+        perfect_presence: what these masks would score if each tile that is missed or falsely
+            masked scored 1. No more than this is to be had of a better judge, and less if the
+            outlines in missed tiles are not perfect.
     """
 
     tiles: int

@@ -95,8 +95,8 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 
 def signed(value: float, digits: int = 4) -> str:
-    """-0.1234 -> −0.1234, with a sign always."""
-    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    """-0.1234 -> −0.1234, with a sign always; a dash for NaN."""
+    return "–" if value != value else f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def score(value: float | None, digits: int = 3) -> str:

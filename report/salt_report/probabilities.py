@@ -14,6 +14,7 @@ import dataclasses
 import lzma
 import math
 import sys
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -185,7 +186,10 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = np.lib.format.read_magic(stream)
     if version not in _HEADERS:
         raise ValueError(f"version {version} of the array format is not known")
-    shape, fortran, dtype = _HEADERS[version](stream)
+    try:
+        shape, fortran, dtype = _HEADERS[version](stream)
+    except (TypeError, tokenize.TokenError) as error:  # numpy's own parser on what is no header
+        raise ValueError(f"an array's header is damaged ({error})") from error
     return shape, fortran, dtype
 
 

@@ -96,8 +96,10 @@ def lowest_gate(given: Probabilities) -> float:
     """
     blank = np.concatenate([~block.any(axis=(1, 2)) for _, block in given.blocks()])
     drawn = given.salt[~blank]
-    stopped = given.salt[blank & (given.salt < np.nanmin(drawn, initial=np.inf))]
-    return float(np.max(stopped, initial=0.0)) if len(drawn) else 0.0
+    # Above the gate that the file names, zeros are the network's: uint8 has none below 1/510.
+    highest = 1.0 if given.gate is None else given.gate
+    stopped = blank & (given.salt <= highest) & (given.salt < np.nanmin(drawn, initial=np.inf))
+    return float(np.max(given.salt[stopped], initial=0.0)) if len(drawn) else 0.0
 
 
 def ungated(

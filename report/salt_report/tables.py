@@ -20,7 +20,7 @@ CLASS_COLUMN = "coverage_class"
 
 def find_depths(data: Path) -> Path | None:
     """The ``depths.csv`` in a data set's folder or beside it, if there is one."""
-    places = (data / DEPTHS, data.parent / DEPTHS)
+    places = (data / DEPTHS, data.resolve().parent / DEPTHS)  # of ".", pathlib's parent is "."
     return next((path for path in places if path.is_file()), None)
 
 

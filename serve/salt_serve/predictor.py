@@ -47,9 +47,8 @@ class Predictor:
         """
         model = self.model
         # Tiles without salt are decoded only if someone wants to see how it would look.
-        gate = 0.0 if any(query.probabilities for query in queries) else model.settings.gate
-        tiles = np.stack([query.tile for query in queries])
-        result = model.run(tiles, gate=gate)
+        wanted = any(query.probabilities for query in queries)
+        result = model.run(np.stack([query.tile for query in queries]), keep_all=wanted)
         decided = model.decide(result)
         if not (np.isfinite(decided.salt).all() and np.isfinite(decided.probability).all()):
             raise ModelError(f"{model.session.path} gave a probability that is not a number")

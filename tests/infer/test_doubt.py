@@ -51,6 +51,17 @@ def test_only_doubtful_tiles_get_a_second_look() -> None:
     assert found.probability.shape == (3, 2, 2, 100)
 
 
+@pytest.mark.parametrize("gate", [GATE, 0.02])
+def test_keeping_all_changes_no_answer(gate: float) -> None:
+    """What others ask of the same batch has no say in which tiles are doubtful."""
+    tiles, judge = np.stack([EMPTY, SURE, TORN, BLURRED, EMPTY]), Judge()
+    some, every = (doubt.run(judge, tiles, THRESHOLD, gate, keep) for keep in (False, True))
+    assert judge.seen[1] == judge.seen[3] == (2 if gate == GATE else 4)
+    np.testing.assert_array_equal(some.salt, every.salt)
+    assert every.kept.tolist() == [0, 1, 2, 3, 4]
+    np.testing.assert_array_equal(every.probability[some.kept], some.probability)
+
+
 def test_no_doubt_no_second_look() -> None:
     judge = Judge()
     found = doubt.run(judge, np.stack([EMPTY, SURE]), THRESHOLD, GATE)

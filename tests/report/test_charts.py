@@ -95,6 +95,7 @@ def test_charts_are_elements_with_axes_that_say_what_they_are(pictures: dict[str
         words = ["".join(text.itertext()) for text in root.iter(f"{SVG}text")]
         labels = [word for word in words if re.search("[a-z]{4}", word)]
         assert len(labels) >= 2, (name, words)
+        assert not [word for word in words if "mathdefault" in word], name
 
 
 def test_the_same_bytes_every_time_whatever_the_readers_settings(

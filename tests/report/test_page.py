@@ -19,6 +19,7 @@ from salt_report import page
         (page.score(math.nan), "–"),
         (page.signed(-0.01234), "\N{MINUS SIGN}0.0123"),
         (page.signed(0.5, 1), "+0.5"),
+        (page.signed(math.nan), "–"),
     ],
 )
 def test_numbers_as_text(text: str, expected: str) -> None:

@@ -95,6 +95,16 @@ def test_a_gate_below_that_of_the_run_is_refused(drawn: DataSet, stopped: Probab
         sweeps.sweep(drawn.masks, stopped, 0.5, 0.2)
 
 
+def test_zeros_above_the_files_own_gate_are_what_the_network_said(
+    drawn: DataSet, given: Probabilities
+) -> None:
+    """uint8 has none below 1/510: the least likely tile may well be all zeros."""
+    probability = given.probability.copy()
+    probability[np.nanargmin(given.salt)] = 0
+    found = sweeps.sweep(drawn.masks, Probabilities(probability, given.salt, gate=0.0), 0.5, 0.0)
+    assert found.lowest_gate == 0
+
+
 def test_a_gate_above_all_that_are_tried(drawn: DataSet) -> None:
     """The run's gate was .97, which one tile passed."""
     salt = np.linspace(0, 0.98, len(drawn.masks))

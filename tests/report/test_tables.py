@@ -24,13 +24,15 @@ def test_depths_by_id(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, [900, np.nan, 12.5])
 
 
-def test_depths_beside_the_data(tmp_path: Path) -> None:
+def test_depths_beside_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tmp_path / "data"
     data.mkdir()
     assert tables.find_depths(data) is None
     (tmp_path / "depths.csv").touch()
     assert tables.find_depths(data) == tmp_path / "depths.csv"
     assert tables.find_depths(tmp_path / "train.zip") == tmp_path / "depths.csv"
+    monkeypatch.chdir(data)
+    assert tables.find_depths(Path()) == tmp_path / "depths.csv"
     (data / "depths.csv").touch()
     assert tables.find_depths(data) == data / "depths.csv"
 
