@@ -9,7 +9,7 @@ from pathlib import Path
 
 from salt_infer import place, scoring
 from salt_infer.engine import EngineRequest
-from salt_infer.errors import BadTilesError, UsageError
+from salt_infer.errors import BadTilesError, LabelError, UsageError
 from salt_infer.execution import Engine, ModelRequest, open_engine
 from salt_infer.files import check_writable, real, write_whole
 from salt_infer.fingerprint import Fingerprint
@@ -111,10 +111,9 @@ def run(job: Job, watcher: Watcher) -> RunReport:
             run.startup_s = time.perf_counter() - started
             _carry_out(run, job)
             digest = _publish(run, outputs)
-        try:
-            return _report(run, job, labels, digest)
-        finally:
-            done.remove()
+            report = _report(run, job, labels, digest)
+        done.remove()
+        return report
 
 
 def build(job: Job, watcher: Watcher) -> str:
@@ -189,10 +188,18 @@ def _report(run: Run, job: Job, labels: Labels | None, digest: str) -> RunReport
     report = run.report(job.out, digest)
     _write(report, run.journal, job)
     if labels and report.rows:
-        score, empty = scoring.score(labels, run.rows(), job.out)
+        score, empty = _score(run, job, labels)
         report = dataclasses.replace(report, score=score, empty_score=empty)
         _write(report, run.journal, job)
     return report
+
+
+def _score(run: Run, job: Job, labels: Labels) -> tuple[float, float]:
+    try:
+        return scoring.score(labels, run.rows(), job.out)
+    except LabelError:
+        run.journal.remove()  # the outputs are there, and the same command would end the same
+        raise
 
 
 def _write(report: RunReport, done: Journal, job: Job) -> None:

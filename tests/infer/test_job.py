@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from salt_infer import files, png
+from salt_infer import files, png, scoring
 from salt_infer.errors import (
     BadTilesError,
+    InputError,
     JournalError,
+    LabelError,
     OutputError,
     OutputExistsError,
     TileError,
@@ -344,15 +346,19 @@ def test_stopped_at_a_bad_tile_it_goes_on_if_it_may_skip_it(
     assert read_rows(spoilt.out)["tile-0005"] == ""
 
 
+def label(path: Path, last: str = "1 5000") -> Path:
+    """A mask for every other tile, and one for the last."""
+    rows = [(f"tile-{n:04d}", "1 5000" if n % 2 else "") for n in range(COUNT - 1)]
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([("id", "rle_mask"), *rows, (f"tile-{COUNT - 1:04d}", last)])
+    return path
+
+
 def test_details_and_scores_are_those_of_an_unbroken_run(
     spoilt: Job, batches: list[int], tmp_path: Path
 ) -> None:
-    with open(tmp_path / "labels.csv", "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("id", "rle_mask"))
-        writer.writerows((f"tile-{n:04d}", "1 5000" if n % 2 else "") for n in range(COUNT))
     job = dataclasses.replace(
-        spoilt, details=True, on_error="empty", labels=tmp_path / "labels.csv",
+        spoilt, details=True, on_error="empty", labels=label(tmp_path / "labels.csv"),
         report=spoilt.out.with_name("x.json"),
     )  # fmt: skip
     broken(job, 12)
@@ -392,6 +398,58 @@ def test_done_but_for_publishing_nothing_is_run(job: Job, batches: list[int]) ->
     assert (report.resumed, report.tiles_per_s) == (COUNT, 0.0)
     assert report.timing.verdict == "nothing was run"
     assert report.lines()[0].endswith(f", {COUNT} of them before")
+
+
+def scored(job: Job) -> Job:
+    folder = job.out.parent
+    return dataclasses.replace(
+        everything(job), report=folder / "x.json", labels=label(folder.with_name("labels.csv"))
+    )
+
+
+def test_ended_while_it_scores_the_same_command_finishes(
+    job: Job, batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, listener = scored(job), Listener()
+    with monkeypatch.context() as patched:
+        patched.setattr(scoring, "score", lambda *arguments: interrupt())
+        with pytest.raises(KeyboardInterrupt):
+            run(job, listener)
+    assert job.report is not None
+    assert json.loads(job.report.read_text())["score"] is None
+    assert listener.kept_tiles == COUNT
+    batches.clear()
+    report = run(job, Watcher())
+    assert batches == []
+    assert report.score is not None
+    assert json.loads(job.report.read_text())["score"] == report.score
+    assert sorted(os.listdir(job.out.parent)) == ["masks", "x.csv", "x.json", "x.npz"]
+
+
+def test_without_a_place_for_its_report_the_same_command_finishes(
+    job: Job, batches: list[int]
+) -> None:
+    folder = job.out.parent.with_name("reports")
+    folder.mkdir()
+    job = dataclasses.replace(everything(job), report=folder / "x.json")
+    with pytest.raises(InputError, match="does not exist; create it first"):
+        run(job, Listener(COUNT, folder.rmdir))
+    assert sorted(os.listdir(job.out.parent)) == ["masks", "x.csv", "x.csv.journal", "x.npz"]
+    folder.mkdir()
+    batches.clear()
+    assert run(job, Watcher()).resumed == COUNT
+    assert batches == []
+    assert sorted(os.listdir(job.out.parent)) == ["masks", "x.csv", "x.npz"]
+    assert os.listdir(folder) == ["x.json"]
+
+
+def test_labels_that_cannot_be_read_end_it_once_and_for_all(job: Job, batches: list[int]) -> None:
+    job = scored(job)
+    assert job.labels is not None
+    label(job.labels, last="1 2 3")
+    with pytest.raises(LabelError, match=r"x\.csv is written but has no score"):
+        run(job, Watcher())
+    assert sorted(os.listdir(job.out.parent)) == ["masks", "x.csv", "x.json", "x.npz"]
 
 
 class Killed(BaseException):
