@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import time
 from pathlib import Path
 
@@ -148,7 +149,8 @@ def _outputs(job: Job) -> Outputs:
     )  # fmt: skip
     # What is there may be ours, if the last run was ended as it put its outputs in place: the
     # journal will tell.
-    outputs.check(outputs.paths if path_beside(job.out).exists() else frozenset())
+    begun = os.access(path_beside(job.out), os.F_OK)  # false of names that are too long, too
+    outputs.check(outputs.paths if begun else frozenset())
     return outputs
 
 

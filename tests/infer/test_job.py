@@ -452,14 +452,15 @@ def test_labels_that_cannot_be_read_end_it_once_and_for_all(job: Job, batches: l
     assert sorted(os.listdir(job.out.parent)) == ["masks", "x.csv", "x.json", "x.npz"]
 
 
-class Killed(BaseException):
-    """Stands for the end of the process."""
+class Signalled(BaseException):
+    """Stands for what a signal raises."""
 
 
-@pytest.mark.parametrize("renames", [0, 1, 2])
+@pytest.mark.parametrize(("renames", "there"), [(0, []), (1, []), (2, ["masks", "x.csv", "x.npz"])])
 def test_ended_between_two_renames_the_same_command_finishes(
-    job: Job, batches: list[int], monkeypatch: pytest.MonkeyPatch, renames: int
+    job: Job, batches: list[int], monkeypatch: pytest.MonkeyPatch, renames: int, there: list[str]
 ) -> None:
+    """By a signal: what is in place is taken back, unless it is all there."""
     job = everything(job)
     sync, calls = files.sync_folder, []
 
@@ -467,14 +468,13 @@ def test_ended_between_two_renames_the_same_command_finishes(
         sync(folder)
         calls.append(folder)
         if len(calls) == renames + 2:  # the first is of the journal
-            raise Killed
+            raise Signalled
 
     with monkeypatch.context() as patched:
         patched.setattr(files, "sync_folder", end)
         patched.setattr("salt_infer.journal.sync_folder", end)
-        with pytest.raises(Killed):
+        with pytest.raises(Signalled):
             run(job, Watcher())
-    there = ["masks", "x.npz", "x.csv"][: renames + 1]
     assert sorted(os.listdir(job.out.parent)) == sorted([*there, "x.csv.journal"])
     batches.clear()
     run(job, Watcher())
