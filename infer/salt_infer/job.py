@@ -104,7 +104,7 @@ def run(job: Job, watcher: Watcher) -> RunReport:
         if labels:
             labels.check([tile.id for tile in source.tiles])
         engine = stack.enter_context(_engine(job, source, watcher))
-        done = stack.enter_context(_journal(job, engine, source))
+        done = stack.enter_context(_journal(job, engine, source, watcher))
         outputs.check(done.published)
         run = Run(source, engine, done, _plan(job), watcher)
         with run.telling_what_is_kept():
@@ -154,12 +154,18 @@ def _outputs(job: Job) -> Outputs:
     return outputs
 
 
-def _journal(job: Job, engine: Engine, source: TileSource) -> Journal:
+def _journal(job: Job, engine: Engine, source: TileSource, watcher: Watcher) -> Journal:
     plan = _plan(job)
     images = place.absolute(job.images)
     mine = Fingerprint.of(engine.model, plan.options, images, source.tiles, plan.probabilities)
     groups = group_count(len(source.tiles), job.batch_size)
-    return Journal(path_beside(job.out), mine, groups, job.restart)
+    done = Journal(path_beside(job.out), mine, groups, job.restart)
+    if done.damaged:
+        watcher.note(
+            f"{done.damaged} bytes of {done.path} are damaged and passed over; what they alone "
+            "held is run again"
+        )
+    return done
 
 
 def _plan(job: Job) -> Plan:

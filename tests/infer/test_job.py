@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,7 +28,7 @@ from salt_infer.folder import TileFolder
 from salt_infer.job import Job, run
 from salt_infer.journal import path_beside
 from salt_infer.labels import read_column, read_rows
-from salt_infer.progress import Watcher
+from salt_infer.progress import Bar, Watcher
 from salt_infer.tiles import BadTile, Tile
 from tests.infer import steady
 
@@ -174,6 +175,22 @@ def test_a_torn_journal_costs_what_was_torn(job: Job, batches: list[int]) -> Non
     assert contents(job.out.parent) == unbroken(job)
 
 
+def test_a_damaged_group_is_run_again_and_that_is_told(
+    job: Job, batches: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken(job, 16)
+    log = job.out.with_name("x.csv.journal")
+    data = log.read_bytes()
+    log.write_bytes(data.replace(b"tile-0005", b"tile-0055", 1))
+    batches.clear()
+    with Bar("salt-infer", show=False) as bar:
+        assert run(job, bar).resumed == 12
+    said = capsys.readouterr().err
+    assert re.search(r"^salt-infer: \d+ bytes of .*x\.csv\.journal are damaged and passed", said)
+    assert sorted(batches) == [2, 4, 4]
+    assert contents(job.out.parent) == unbroken(job)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -240,6 +257,22 @@ def test_a_tile_that_changed_since_is_run_again_with_its_batch(
     run(job, listener)
     assert listener.resumed_with == (8, COUNT, 4)
     assert sorted(batches) == [2, 4, 4, 4]
+    assert contents(job.out.parent) == unbroken(job)
+
+
+def test_tiles_that_changed_names_are_run_again(job: Job, batches: list[int]) -> None:
+    """Of one size and time, as an archive unpacks them."""
+    one, other = (job.images / f"tile-000{number}.png" for number in (1, 5))
+    for path in (one, other):
+        path.write_bytes(path.read_bytes().ljust(20_000))
+        os.utime(path, ns=(0, 10**18))
+    broken(job, 12)
+    aside = job.images / "aside"
+    for path, name in ((one, aside), (other, one), (aside, other)):
+        path.rename(name)
+    listener = Listener()
+    run(job, listener)
+    assert listener.resumed_with == (4, COUNT, 8)
     assert contents(job.out.parent) == unbroken(job)
 
 
