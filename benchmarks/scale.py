@@ -157,7 +157,7 @@ def table(result: Mapping[str, Any]) -> list[str]:
 
 
 def _far(words: str, line: Line, found: Mapping[str, Any]) -> str:
-    """How far measurements are from their line; nothing of two, which are on it whatever they are."""
+    """How far measurements are from their line; two are on it, whatever they are."""
     return words.format(f"{line.deviation:.1%}") if len(found) > 2 else ""
 
 

@@ -33,9 +33,9 @@ class Timing:
         busy_s: seconds of work by stage, summed over its threads.
         waited_s: seconds that batches lay ready before a stage took them, summed over batches.
         batch_s: median, 95th and 99th percentile of the seconds that the model took for a batch,
-            without the cold ones where there are more; empty where none was run. They hold what a
-            batch waits inside the runtime: with OpenVINO one more is begun than streams compute,
-            and on two streams takes up to half as long again.
+            without the cold ones where there are more; empty where none was run. As in ``busy_s``,
+            what a batch waits inside the runtime counts: with OpenVINO one more is begun than
+            streams compute, so that on two of them each takes up to half as long again.
         cold_tiles_per_s: of the cold batches, as many as run at once, from the first read to their
             rows; None without one.
         warm_tiles_per_s: of all after them; None where those are fewer than run at once, since a
