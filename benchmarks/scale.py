@@ -148,12 +148,17 @@ def table(result: Mapping[str, Any]) -> list[str]:
         *rounds.markdown(head, rows),
         "",
         f"Time without start-up: {line['time'].at_zero:.2f} s and {1e3 * line['time'].each:.3f} ms "
-        f"a tile; no run is farther than {line['time'].deviation:.1%} from that line.",
+        f"a tile{_far('; no run is farther than {} from that line', line['time'], found)}.",
         f"CPU time of the process: {line['CPU'].at_zero:.2f} s and {1e3 * line['CPU'].each:.3f} ms "
-        f"a tile, within {line['CPU'].deviation:.1%}.",
+        f"a tile{_far(', within {}', line['CPU'], found)}.",
         f"Memory: {line['memory'].at_zero:.0f} MB and {1e6 * line['memory'].each:.0f} bytes a "
-        f"tile, within {line['memory'].deviation:.1%}.",
+        f"tile{_far(', within {}', line['memory'], found)}.",
     ]
+
+
+def _far(words: str, line: Line, found: Mapping[str, Any]) -> str:
+    """How far measurements are from their line; two are on it, whatever they are."""
+    return words.format(f"{line.deviation:.1%}") if len(found) > 2 else ""
 
 
 def draw(name: str, found: Mapping[str, Any]) -> list[Path]:

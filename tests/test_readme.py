@@ -31,9 +31,10 @@ def sessions() -> list[tuple[str, str]]:
 
 
 def comparable(text: str) -> str:
-    """Without what differs from run to run, and without the score's last two digits, which may
-    differ from processor to processor where a pixel lies on the threshold."""
-    text = re.sub(r"\d[\d.,]*( s\b| tiles/s| ?%)", r"N\1", text)
+    """Without what differs from run to run, and without what may differ from processor to
+    processor: the nodes that the runtime makes of a model, and the score's last two digits, where a
+    pixel lies on the threshold."""
+    text = re.sub(r"\d[\d.,]*( s\b| tiles/s| ?%| nodes)", r"N\1", text)
     return re.sub(r"(score \d\.\d\d)\d\d", r"\1..", text)
 
 

@@ -33,9 +33,13 @@ class Timing:
         busy_s: seconds of work by stage, summed over its threads.
         waited_s: seconds that batches lay ready before a stage took them, summed over batches.
         batch_s: median, 95th and 99th percentile of the seconds that the model took for a batch,
-            without the first where there are more; empty where none was run.
-        cold_tiles_per_s: of the first batch, from the first read to its rows; None without one.
-        warm_tiles_per_s: of all after it; None where there are none.
+            without the cold ones where there are more; empty where none was run. As in ``busy_s``,
+            what a batch waits inside the runtime counts: with OpenVINO one more is begun than
+            streams compute, so that on two of them each takes up to half as long again.
+        cold_tiles_per_s: of the cold batches, as many as run at once, from the first read to their
+            rows; None without one.
+        warm_tiles_per_s: of all after them; None where those are fewer than run at once, since a
+            rate would count their time and not that of the batches beside them.
     """
 
     startup_s: float
@@ -94,8 +98,8 @@ class StageClock:
         self.waited_s = dict.fromkeys(STAGES, 0.0)
         self._batches_s = array.array("d")  # 8 bytes a batch: there may be a million
         self._lock = threading.Lock()
-        self._started = self._first_s = self._wall_s = 0.0
-        self._first_tiles = self._tiles = 0
+        self._started = self._cold_s = self._wall_s = 0.0
+        self._cold_tiles = self._tiles = self._batches = 0
 
     @contextlib.contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
@@ -128,14 +132,17 @@ class StageClock:
 
     def finished(self, tiles: int) -> None:
         """A batch of so many tiles that could be read is in the journal."""
-        if not self._tiles and tiles:
-            self._first_s = time.perf_counter() - self._started
-            self._first_tiles = tiles
+        if not tiles:
+            return
+        if self._batches < self._lanes:
+            self._cold_s = time.perf_counter() - self._started
+            self._cold_tiles += tiles
         self._tiles += tiles
+        self._batches += 1
 
     def timing(self, startup_s: float, publish_s: float = 0.0) -> Timing:
         """What has been told so far."""
-        later = self._tiles - self._first_tiles
+        later, warm_s = self._tiles - self._cold_tiles, self._wall_s - self._cold_s
         return Timing(
             startup_s=startup_s,
             wall_s=self._wall_s,
@@ -143,15 +150,20 @@ class StageClock:
             threads=dict(self.threads),
             busy_s=dict(self.busy_s),
             waited_s=dict(self.waited_s),
-            batch_s=_percentiles(self._batches_s),
-            cold_tiles_per_s=self._first_tiles / self._first_s if self._first_tiles else None,
-            warm_tiles_per_s=later / (self._wall_s - self._first_s) if later else None,
+            batch_s=_percentiles(self._batches_s, self._lanes),
+            cold_tiles_per_s=self._cold_tiles / self._cold_s if self._cold_tiles else None,
+            warm_tiles_per_s=later / warm_s if self._batches >= 2 * self._lanes else None,
         )
 
+    @property
+    def _lanes(self) -> int:
+        """Batches that run at once: each lane's first is cold."""
+        return self.threads["run"]
 
-def _percentiles(seconds: array.array[float]) -> dict[str, float]:
+
+def _percentiles(seconds: array.array[float], cold: int) -> dict[str, float]:
     if not seconds:
         return {}
-    warm = np.asarray(seconds)[1:] if len(seconds) > 1 else np.asarray(seconds)
+    warm = np.asarray(seconds)[cold if len(seconds) > cold else 0 :]
     values = np.percentile(warm, [50, 95, 99]).tolist()
     return dict(zip(("p50", "p95", "p99"), values, strict=True))

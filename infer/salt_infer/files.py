@@ -12,6 +12,9 @@ from pathlib import Path
 from salt_infer.errors import InputError, OutputError, OutputExistsError, UsageError
 from salt_infer.place import Place
 
+LONGEST = 255  # bytes of a name, on the file systems of Linux
+_HIDDEN = len("..01234567.partial")  # of them, what the longest hidden name has more
+
 
 def real(path: Path) -> Path:
     """Absolute, links followed. Not Path.resolve, which raises RuntimeError at a link to itself."""
@@ -41,14 +44,17 @@ def check_writable(path: Path, overwrite: bool) -> None:
 
     Raises:
         OutputExistsError: ``path`` exists and ``overwrite`` is false.
-        InputError: it is a directory, device or pipe, or its folder is missing or read-only.
+        InputError: it is a directory, device, pipe or mount point, its name is too long, or its
+            folder is missing or read-only.
     """
     target = real(path)  # a link stays, what it leads to is replaced
+    _check_parent(path, target)
     if target.is_dir():
         raise InputError(f"{path} is a directory, expected the name of a file to write")
     if target.exists() and not target.is_file():
         raise InputError(f"{path} is not a regular file and will not be replaced")
-    _check_parent(path, target)
+    if os.path.ismount(target):
+        raise InputError(f"{path} is a mount point, which cannot be replaced; mount its folder")
     if target.exists() and not overwrite:
         raise OutputExistsError(f"{path} exists; give --overwrite to replace it")
 
@@ -58,8 +64,8 @@ def check_folder(path: Path, ending: str, overwrite: bool) -> None:
 
     Raises:
         OutputExistsError: it holds such files and ``overwrite`` is false.
-        InputError: it is no directory, or holds anything else: it would be replaced as a whole. Or
-            its own folder is missing or read-only.
+        InputError: it is no directory, or a mount point, or holds anything else: it would be
+            replaced as a whole. Or its name is too long, or its own folder missing or read-only.
     """
     target = real(path)
     _check_parent(path, target)
@@ -67,6 +73,11 @@ def check_folder(path: Path, ending: str, overwrite: bool) -> None:
         return
     if not target.is_dir():
         raise InputError(f"{path} is not a directory, expected the name of one to write into")
+    if os.path.ismount(target):
+        raise InputError(
+            f"{path} is a mount point, which cannot be replaced; name a folder inside it, such as "
+            f"{path / target.name}"
+        )
     full = False
     with os.scandir(target) as entries:
         for entry in entries:
@@ -85,6 +96,12 @@ def _check_parent(path: Path, target: Path) -> None:
         raise InputError(f"folder {path.parent} does not exist; create it first")
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise InputError(f"folder {path.parent} is not writable")
+    length = len(os.fsencode(target.name))
+    if length > LONGEST - _HIDDEN:
+        raise InputError(
+            f"the name {target.name} has {length} bytes, expected no more than "
+            f"{LONGEST - _HIDDEN}; give a shorter one"
+        )
 
 
 def write_whole(path: Path, data: bytes, overwrite: bool) -> None:
@@ -131,21 +148,43 @@ def partial_of(path: Path, run: str) -> Path:
     return target.with_name(f".{target.name}.{run}.partial")
 
 
-def replace_folder(partial: Path, target: Path) -> None:
-    """Put a folder under its final name; one that is there goes away, and for the blink of an eye
-    there is none. Raises OSError.
+def put_in_place(renames: Sequence[tuple[Path, Path]]) -> None:
+    """Put files and folders under their final names, the last in one step when all others are
+    there. If that fails, or an exception comes in between, all is again as it was.
+
+    Of any but the last, what is there already is gone for the blink of an eye.
+
+    Args:
+        renames: hidden names, see :func:`partial_of`, and final ones.
+
+    Raises:
+        OSError: one of them cannot be put there.
     """
-    old = partial.with_suffix(".old")
+    *others, (partial, target) = renames
+    with contextlib.ExitStack() as undo:
+        for each in others:
+            _swap(*each, undo)
+        partial.replace(target)
+        undo.pop_all()
+    sync_folder(target.parent)
+    for partial, _ in others:
+        discard(_aside(partial))
+
+
+def _swap(partial: Path, target: Path, undo: contextlib.ExitStack) -> None:
+    aside = _aside(partial)
     if target.exists():
-        discard(old)
-        target.rename(old)
-    try:
-        partial.rename(target)
-    except BaseException:
-        if old.exists():
-            old.rename(target)
-        raise
-    discard(old)  # also that of a run that was killed between the two
+        discard(aside)  # of a run that was killed before it got to that
+        target.rename(aside)
+        undo.callback(aside.rename, target)
+    partial.rename(target)
+    undo.callback(target.rename, partial)
+    sync_folder(target.parent)
+
+
+def _aside(partial: Path) -> Path:
+    """Where what was there waits until all else is in place."""
+    return partial.with_suffix(".old")
 
 
 def discard(path: Path) -> None:

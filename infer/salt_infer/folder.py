@@ -77,12 +77,16 @@ def read_file(path: str) -> bytes:
 
 
 def stamp_file(path: str) -> str:
-    """Size and time of a file's last change; see :meth:`salt_infer.source.TileSource.stamp`."""
+    """Size and times of a file's last changes; see :meth:`salt_infer.source.TileSource.stamp`.
+
+    The time that the kernel itself keeps tells of two files that changed names, and of contents
+    that were given an older time. A copy has another: its tiles count as changed.
+    """
     try:
         info = os.stat(path)
     except (OSError, ValueError):
         return "gone"
-    return f"{info.st_size} {info.st_mtime_ns}"
+    return f"{info.st_size} {info.st_mtime_ns} {info.st_ctime_ns}"
 
 
 def _check_regular(info: os.stat_result) -> None:

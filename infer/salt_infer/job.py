@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import time
 from pathlib import Path
 
 from salt_infer import place, scoring
 from salt_infer.engine import EngineRequest
-from salt_infer.errors import BadTilesError, UsageError
+from salt_infer.errors import BadTilesError, LabelError, UsageError
 from salt_infer.execution import Engine, ModelRequest, open_engine
 from salt_infer.files import check_writable, real, write_whole
 from salt_infer.fingerprint import Fingerprint
@@ -103,7 +104,7 @@ def run(job: Job, watcher: Watcher) -> RunReport:
         if labels:
             labels.check([tile.id for tile in source.tiles])
         engine = stack.enter_context(_engine(job, source, watcher))
-        done = stack.enter_context(_journal(job, engine, source))
+        done = stack.enter_context(_journal(job, engine, source, watcher))
         outputs.check(done.published)
         run = Run(source, engine, done, _plan(job), watcher)
         with run.telling_what_is_kept():
@@ -111,10 +112,9 @@ def run(job: Job, watcher: Watcher) -> RunReport:
             run.startup_s = time.perf_counter() - started
             _carry_out(run, job)
             digest = _publish(run, outputs)
-        try:
-            return _report(run, job, labels, digest)
-        finally:
-            done.remove()
+            report = _report(run, job, labels, digest)
+        done.remove()
+        return report
 
 
 def build(job: Job, watcher: Watcher) -> str:
@@ -149,16 +149,23 @@ def _outputs(job: Job) -> Outputs:
     )  # fmt: skip
     # What is there may be ours, if the last run was ended as it put its outputs in place: the
     # journal will tell.
-    outputs.check(outputs.paths if path_beside(job.out).exists() else frozenset())
+    begun = os.access(path_beside(job.out), os.F_OK)  # false of names that are too long, too
+    outputs.check(outputs.paths if begun else frozenset())
     return outputs
 
 
-def _journal(job: Job, engine: Engine, source: TileSource) -> Journal:
+def _journal(job: Job, engine: Engine, source: TileSource, watcher: Watcher) -> Journal:
     plan = _plan(job)
     images = place.absolute(job.images)
     mine = Fingerprint.of(engine.model, plan.options, images, source.tiles, plan.probabilities)
     groups = group_count(len(source.tiles), job.batch_size)
-    return Journal(path_beside(job.out), mine, groups, job.restart)
+    done = Journal(path_beside(job.out), mine, groups, job.restart)
+    if done.damaged:
+        watcher.note(
+            f"{done.damaged} bytes of {done.path} are damaged and passed over; what they alone "
+            "held is run again"
+        )
+    return done
 
 
 def _plan(job: Job) -> Plan:
@@ -189,10 +196,18 @@ def _report(run: Run, job: Job, labels: Labels | None, digest: str) -> RunReport
     report = run.report(job.out, digest)
     _write(report, run.journal, job)
     if labels and report.rows:
-        score, empty = scoring.score(labels, run.rows(), job.out)
+        score, empty = _score(run, job, labels)
         report = dataclasses.replace(report, score=score, empty_score=empty)
         _write(report, run.journal, job)
     return report
+
+
+def _score(run: Run, job: Job, labels: Labels) -> tuple[float, float]:
+    try:
+        return scoring.score(labels, run.rows(), job.out)
+    except LabelError:
+        run.journal.remove()  # the outputs are there, and the same command would end the same
+        raise
 
 
 def _write(report: RunReport, done: Journal, job: Job) -> None:

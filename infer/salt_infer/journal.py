@@ -10,7 +10,8 @@
 
 A frame is a CRC-32, a number, two lengths, JSON and binary data. A group is written in one piece
 when it is finished, in any order; of two frames of one group the later counts. Whatever ends a run,
-the file holds whole frames and at most one torn one at its end, which the next run cuts off.
+the file holds whole frames and at most one torn one at its end, which the next run cuts off. One
+that a bad disk has damaged costs its own group, or, in its lengths, all that comes after it.
 
 A write that has returned survives the process, so SIGKILL costs nothing that was written. Against a
 power cut the file is flushed to the disk with the first group that is finished SYNC_S after the
@@ -73,6 +74,7 @@ class Journal(AbstractContextManager["Journal"]):
 
     Attributes:
         path: of the file.
+        damaged: bytes that are no whole frame: they are passed over, or cut off.
         published: absolute paths that this run, or the one it goes on from, began to put in
             place: they may be replaced.
     """
@@ -93,7 +95,7 @@ class Journal(AbstractContextManager["Journal"]):
                 no journal.
             OutputError: it cannot be written.
         """
-        self.path, self.published = path, frozenset[str]()
+        self.path, self.published, self.damaged = path, frozenset[str](), 0
         self._offsets = array.array("q", [_ABSENT]) * groups
         self._end, self._synced, self._removed = 0, time.monotonic(), False
         self._holds_work = False  # a group or a note, also of what has to be run again
@@ -187,7 +189,7 @@ class Journal(AbstractContextManager["Journal"]):
                 else f"{self.path} is not a journal of salt-infer; move it away"
             )
         first = self._frame(len(_MAGIC))
-        if first is None and self._holds(len(_MAGIC)):
+        if first is None and self._end_of(len(_MAGIC)) is not None:
             raise JournalError(f"{self.path} is damaged at its beginning; --restart discards it")
         return first
 
@@ -212,35 +214,49 @@ class Journal(AbstractContextManager["Journal"]):
         self._end = first.end
 
     def _scan(self) -> None:
-        """Find the groups; cut off what is torn, so that frames can follow it."""
-        while frame := self._frame(self._end):
-            self._holds_work = True
-            if frame.number == _PUBLISHING:
-                self.published |= frozenset(self._json(frame, list))
-            elif 0 <= frame.number < len(self._offsets):
-                self._offsets[frame.number] = self._end
-            self._end = frame.end
+        """Find the groups. Damaged frames are passed over as long as their lengths lead to whole
+        ones; what follows the last of these is cut off, so that frames can follow it.
+        """
+        at, damaged = self._end, 0
+        while (end := self._end_of(at)) is not None:
+            if frame := self._frame(at):
+                self._found(frame, at)
+                self._end = end
+            else:
+                damaged += end - at
+            at = end
+        self.damaged = damaged + os.fstat(self._file).st_size - at
         os.ftruncate(self._file, self._end)
+
+    def _found(self, frame: _Frame, at: int) -> None:
+        self._holds_work = True
+        if frame.number == _PUBLISHING:
+            self.published |= frozenset(self._json(frame, list))
+        elif 0 <= frame.number < len(self._offsets):
+            self._offsets[frame.number] = at
 
     def _frame(self, at: int) -> _Frame | None:
         """The frame at an offset, or None if there is no whole one."""
-        if not self._holds(at):
+        end = self._end_of(at)
+        if end is None:
             return None
         head = os.pread(self._file, _FRAME.size, at)
-        crc, number, text, data = _FRAME.unpack(head)
-        end = at + _FRAME.size + text + data
-        body = os.pread(self._file, text + data, at + _FRAME.size)
+        crc, number, text, _ = _FRAME.unpack(head)
+        body = os.pread(self._file, end - at - _FRAME.size, at + _FRAME.size)
         if zlib.crc32(body, zlib.crc32(head[_CRC.size :])) != crc:
             return None
         return _Frame(number, body[:text], body[text:], end)
 
-    def _holds(self, at: int) -> bool:
-        """Whether the file is as long as the frame at an offset says; nothing much is read."""
+    def _end_of(self, at: int) -> int | None:
+        """Where the frame at an offset ends, by its lengths; None where the file ends before that.
+        Nothing much is read.
+        """
         head = os.pread(self._file, _FRAME.size, at)
         if len(head) < _FRAME.size:
-            return False
+            return None
         *_, text, data = _FRAME.unpack(head)
-        return bool(at + _FRAME.size + text + data <= os.fstat(self._file).st_size)
+        end = at + _FRAME.size + int(text) + int(data)
+        return end if end <= os.fstat(self._file).st_size else None
 
     def _json(self, frame: _Frame, kind: type[_Json]) -> _Json:
         try:

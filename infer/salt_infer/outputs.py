@@ -1,8 +1,8 @@
 """The files that a run publishes: all of them whole, or none.
 
 Each is written under a hidden name beside its own and flushed to the disk; then all are renamed,
-the submission last. A run that is killed between two renames has noted in the journal which they
-are, so the same command finishes the work.
+the submission last; if one cannot be, those before it are taken back. A run that is killed between
+two renames has noted in the journal which they are, so the same command finishes the work.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ from salt_infer.tiles import Tile, shown
 Rows = Callable[[], Iterator[Entry]]  # the rows, sorted by id, anew at each call
 Decision = Mapping[str, float]  # see probabilities.DECISION
 
-_LONGEST = 255  # bytes of a name, on the file systems of Linux
-
 
 @dataclasses.dataclass(frozen=True)
 class _Output:
@@ -43,14 +41,6 @@ class _Output:
     write: Callable[[Path, Rows, Decision], None]
     endings: Sequence[str]
     is_folder: bool = False
-
-    def put_in_place(self, partial: Path) -> None:
-        target = files.real(self.path)
-        if self.is_folder:
-            files.replace_folder(partial, target)
-        else:
-            partial.replace(target)
-        files.sync_folder(target.parent)
 
 
 class Outputs:
@@ -151,8 +141,7 @@ class Outputs:
                 self._check(output)
             digest = _sha256(self._partial(self._table))
             note({str(files.real(output.path)) for output in self._all})
-            for output in self._all:
-                output.put_in_place(self._partial(output))
+            files.put_in_place([(self._partial(each), files.real(each.path)) for each in self._all])
         except OSError as error:
             raise OutputError(f"outputs cannot be put in place ({error})") from error
         finally:
@@ -247,7 +236,7 @@ def _sha256(path: Path) -> str:
 
 def _is_safe(name: str) -> bool:
     """Whether a file may be named so, with an ending, in the folder it belongs in."""
-    fits = len(os.fsencode(name)) + len(masks.ENDING) <= _LONGEST
+    fits = len(os.fsencode(name)) + len(masks.ENDING) <= files.LONGEST
     return fits and not name.startswith(".") and not {"/", "\\"} & set(name)
 
 

@@ -108,11 +108,13 @@ class RunReport:
         ]
 
     def _provider(self) -> str:
-        """What ran it and why; where nodes ran elsewhere, how many and where."""
+        """What ran it and why, and how many of its nodes, with those that ran elsewhere."""
         remark, nodes = self.model["remark"], self.model["nodes"]
         said = [f"{self.model['provider']}{f' ({remark})' if remark else ''}"]
         if len(nodes) > 1:
             said += [f"{count} nodes on {name}" for name, count in nodes.items()]
+        else:
+            said += [f"all {count} nodes" for count in nodes.values()]
         return ", ".join(said)
 
     def fallback(self) -> str:

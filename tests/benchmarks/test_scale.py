@@ -31,6 +31,16 @@ def test_the_table_has_the_lines() -> None:
     assert "Memory: 100 MB and 1000 bytes a tile, within 0.0%." in lines
 
 
+def test_of_two_numbers_of_tiles_it_is_not_said_that_a_line_fits() -> None:
+    found = {tiles: FOUND[tiles] for tiles in ("1000", "4000")}
+    lines = scale.table({"runs": found, "lines": scale.lines_through(found)})
+    assert lines[-3:] == [
+        "Time without start-up: 1.00 s and 2.000 ms a tile.",
+        "CPU time of the process: 0.50 s and 2.000 ms a tile.",
+        "Memory: 100 MB and 1000 bytes a tile.",
+    ]
+
+
 def test_the_largest_deviation_is_found() -> None:
     line = scale.fit([1, 2, 3], [10, 26, 30])
     assert (line.at_zero, line.each) == pytest.approx((2.0, 10.0))

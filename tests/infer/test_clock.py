@@ -65,6 +65,39 @@ def test_the_first_batch_is_cold_and_the_rest_is_warm(monkeypatch: pytest.Monkey
     assert timing.batch_s == {"p50": 1.0, "p95": 1.0, "p99": 1.0}
 
 
+def test_each_lane_has_a_cold_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two batches end every second, the first two after four."""
+    time, told = Time(monkeypatch), StageClock()
+    told.threads["run"] = 2
+    with told.running():
+        for number in range(8):
+            time.now += (4.0 if not number else 1.0) if number % 2 == 0 else 0.0
+            told.ran(4.0 if number < 2 else 1.0)
+            told.finished(48)
+    timing = told.timing(0)
+    assert timing.cold_tiles_per_s == 96 / 4
+    assert timing.warm_tiles_per_s == 96
+    assert timing.batch_s == {"p50": 1.0, "p95": 1.0, "p99": 1.0}
+
+
+@pytest.mark.parametrize("batches", [1, 2, 3])
+def test_fewer_batches_than_run_at_once_give_no_warm_rate(
+    monkeypatch: pytest.MonkeyPatch, batches: int
+) -> None:
+    time, told = Time(monkeypatch), StageClock()
+    told.threads["run"] = 2
+    with told.running():
+        for number in range(batches):
+            time.now += 0.001 if number == 1 else 1.0
+            told.ran(1.0)
+            told.finished(48)
+        time.now += 0.001  # the rest of the run
+    timing = told.timing(0)
+    assert timing.warm_tiles_per_s is None
+    assert timing.cold_tiles_per_s == pytest.approx(48 if batches == 1 else 96, rel=0.01)
+    assert timing.batch_s["p50"] == 1.0
+
+
 def test_percentiles_are_of_the_warm_batches() -> None:
     told = StageClock()
     for seconds in [50.0, *range(101)]:

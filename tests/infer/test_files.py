@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -67,10 +70,88 @@ def test_a_file_system_that_cannot_flush_folders_is_no_failure(
         files.sync_folder(tmp_path)
 
 
-def test_a_folder_takes_the_place_of_another(tmp_path: Path) -> None:
-    for name in ("old", ".new"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / f"in {name}").touch()
-    files.replace_folder(tmp_path / ".new", tmp_path / "old")
-    assert os.listdir(tmp_path) == ["old"]
-    assert os.listdir(tmp_path / "old") == ["in .new"]
+def hidden(folder: Path) -> list[tuple[Path, Path]]:
+    """A folder, a file and another to put in place; of the first two there are old ones."""
+    renames = [(folder / f".{name}.0.partial", folder / name) for name in ("masks", "x", "y")]
+    for number, (partial, target) in enumerate(renames):
+        for path, text in ((partial, "new"), (target, "old")):
+            if number == 0:
+                path.mkdir()
+                (path / text).touch()
+            elif number == 1 or text == "new":
+                path.write_text(text)
+    return renames
+
+
+def state(folder: Path) -> dict[str, str | list[str]]:
+    return {
+        path.name: os.listdir(path) if path.is_dir() else path.read_text()
+        for path in folder.iterdir()
+    }
+
+
+def test_all_take_the_place_of_what_was_there(tmp_path: Path) -> None:
+    files.put_in_place(hidden(tmp_path))
+    assert state(tmp_path) == {"masks": ["new"], "x": "new", "y": "new"}
+
+
+def test_what_a_killed_run_had_put_aside_goes_away(tmp_path: Path) -> None:
+    renames = hidden(tmp_path)
+    (tmp_path / "masks").rename(tmp_path / ".masks.0.old")
+    (tmp_path / ".x.0.old").write_text("older")
+    files.put_in_place(renames)
+    assert state(tmp_path) == {"masks": ["new"], "x": "new", "y": "new"}
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_if_one_cannot_take_its_place_all_is_as_it_was(tmp_path: Path, number: int) -> None:
+    renames = hidden(tmp_path)
+    missing = renames[number][0]
+    files.discard(missing)
+    before = state(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        files.put_in_place(renames)
+    assert state(tmp_path) == before
+
+
+@pytest.mark.parametrize("check", ["file", "folder"])
+def test_a_name_that_leaves_no_room_for_a_hidden_one_is_refused(tmp_path: Path, check: str) -> None:
+    for length in (237, 238, 300):
+        path = tmp_path / ("n" * (length - 4) + ".csv")
+        refused = pytest.raises(InputError, match=f"{length} bytes, expected no more than 237")
+        with refused if length > 237 else contextlib.nullcontext():
+            if check == "file":
+                check_output(path, ".csv", (), overwrite=False)
+            else:
+                files.check_folder(path, ".png", overwrite=False)
+    partial = files.partial_of(tmp_path / ("n" * 237), "01234567")
+    partial.touch()  # the limit is that of the file system
+    write_whole(tmp_path / ("n" * 237), b"new", overwrite=False)
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Path]:
+    """A folder with a file system of its own."""
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("a file system cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_what_is_mounted_is_not_replaced(mounted: Path) -> None:
+    says = r"mounted is a mount point, .*; name a folder inside it, such as .*/mounted/mounted$"
+    with pytest.raises(InputError, match=says):
+        files.check_folder(mounted, ".png", overwrite=True)
+    files.check_folder(mounted / "masks", ".png", overwrite=True)
+    there, where = mounted / "x.csv", mounted.with_name("x.csv")
+    for path in (there, where):
+        path.touch()
+    subprocess.run(["mount", "--bind", there, where], check=True)
+    try:
+        with pytest.raises(InputError, match=r"x\.csv is a mount point, .*; mount its folder"):
+            check_output(where, ".csv", (), overwrite=True)
+    finally:
+        subprocess.run(["umount", where], check=True)

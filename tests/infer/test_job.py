@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,10 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from salt_infer import files, png
+from salt_infer import files, png, scoring
 from salt_infer.errors import (
     BadTilesError,
+    InputError,
     JournalError,
+    LabelError,
     OutputError,
     OutputExistsError,
     TileError,
@@ -25,7 +28,7 @@ from salt_infer.folder import TileFolder
 from salt_infer.job import Job, run
 from salt_infer.journal import path_beside
 from salt_infer.labels import read_column, read_rows
-from salt_infer.progress import Watcher
+from salt_infer.progress import Bar, Watcher
 from salt_infer.tiles import BadTile, Tile
 from tests.infer import steady
 
@@ -172,6 +175,22 @@ def test_a_torn_journal_costs_what_was_torn(job: Job, batches: list[int]) -> Non
     assert contents(job.out.parent) == unbroken(job)
 
 
+def test_a_damaged_group_is_run_again_and_that_is_told(
+    job: Job, batches: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken(job, 16)
+    log = job.out.with_name("x.csv.journal")
+    data = log.read_bytes()
+    log.write_bytes(data.replace(b"tile-0005", b"tile-0055", 1))
+    batches.clear()
+    with Bar("salt-infer", show=False) as bar:
+        assert run(job, bar).resumed == 12
+    said = capsys.readouterr().err
+    assert re.search(r"^salt-infer: \d+ bytes of .*x\.csv\.journal are damaged and passed", said)
+    assert sorted(batches) == [2, 4, 4]
+    assert contents(job.out.parent) == unbroken(job)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -238,6 +257,22 @@ def test_a_tile_that_changed_since_is_run_again_with_its_batch(
     run(job, listener)
     assert listener.resumed_with == (8, COUNT, 4)
     assert sorted(batches) == [2, 4, 4, 4]
+    assert contents(job.out.parent) == unbroken(job)
+
+
+def test_tiles_that_changed_names_are_run_again(job: Job, batches: list[int]) -> None:
+    """Of one size and time, as an archive unpacks them."""
+    one, other = (job.images / f"tile-000{number}.png" for number in (1, 5))
+    for path in (one, other):
+        path.write_bytes(path.read_bytes().ljust(20_000))
+        os.utime(path, ns=(0, 10**18))
+    broken(job, 12)
+    aside = job.images / "aside"
+    for path, name in ((one, aside), (other, one), (aside, other)):
+        path.rename(name)
+    listener = Listener()
+    run(job, listener)
+    assert listener.resumed_with == (4, COUNT, 8)
     assert contents(job.out.parent) == unbroken(job)
 
 
@@ -344,15 +379,19 @@ def test_stopped_at_a_bad_tile_it_goes_on_if_it_may_skip_it(
     assert read_rows(spoilt.out)["tile-0005"] == ""
 
 
+def label(path: Path, last: str = "1 5000") -> Path:
+    """A mask for every other tile, and one for the last."""
+    rows = [(f"tile-{n:04d}", "1 5000" if n % 2 else "") for n in range(COUNT - 1)]
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([("id", "rle_mask"), *rows, (f"tile-{COUNT - 1:04d}", last)])
+    return path
+
+
 def test_details_and_scores_are_those_of_an_unbroken_run(
     spoilt: Job, batches: list[int], tmp_path: Path
 ) -> None:
-    with open(tmp_path / "labels.csv", "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("id", "rle_mask"))
-        writer.writerows((f"tile-{n:04d}", "1 5000" if n % 2 else "") for n in range(COUNT))
     job = dataclasses.replace(
-        spoilt, details=True, on_error="empty", labels=tmp_path / "labels.csv",
+        spoilt, details=True, on_error="empty", labels=label(tmp_path / "labels.csv"),
         report=spoilt.out.with_name("x.json"),
     )  # fmt: skip
     broken(job, 12)
@@ -394,14 +433,67 @@ def test_done_but_for_publishing_nothing_is_run(job: Job, batches: list[int]) ->
     assert report.lines()[0].endswith(f", {COUNT} of them before")
 
 
-class Killed(BaseException):
-    """Stands for the end of the process."""
+def scored(job: Job) -> Job:
+    folder = job.out.parent
+    return dataclasses.replace(
+        everything(job), report=folder / "x.json", labels=label(folder.with_name("labels.csv"))
+    )
 
 
-@pytest.mark.parametrize("renames", [0, 1, 2])
-def test_ended_between_two_renames_the_same_command_finishes(
-    job: Job, batches: list[int], monkeypatch: pytest.MonkeyPatch, renames: int
+def test_ended_while_it_scores_the_same_command_finishes(
+    job: Job, batches: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    job, listener = scored(job), Listener()
+    with monkeypatch.context() as patched:
+        patched.setattr(scoring, "score", lambda *arguments: interrupt())
+        with pytest.raises(KeyboardInterrupt):
+            run(job, listener)
+    assert job.report is not None
+    assert json.loads(job.report.read_text())["score"] is None
+    assert listener.kept_tiles == COUNT
+    batches.clear()
+    report = run(job, Watcher())
+    assert batches == []
+    assert report.score is not None
+    assert json.loads(job.report.read_text())["score"] == report.score
+    assert sorted(os.listdir(job.out.parent)) == ["masks", "x.csv", "x.json", "x.npz"]
+
+
+def test_without_a_place_for_its_report_the_same_command_finishes(
+    job: Job, batches: list[int]
+) -> None:
+    folder = job.out.parent.with_name("reports")
+    folder.mkdir()
+    job = dataclasses.replace(everything(job), report=folder / "x.json")
+    with pytest.raises(InputError, match="does not exist; create it first"):
+        run(job, Listener(COUNT, folder.rmdir))
+    assert sorted(os.listdir(job.out.parent)) == ["masks", "x.csv", "x.csv.journal", "x.npz"]
+    folder.mkdir()
+    batches.clear()
+    assert run(job, Watcher()).resumed == COUNT
+    assert batches == []
+    assert sorted(os.listdir(job.out.parent)) == ["masks", "x.csv", "x.npz"]
+    assert os.listdir(folder) == ["x.json"]
+
+
+def test_labels_that_cannot_be_read_end_it_once_and_for_all(job: Job, batches: list[int]) -> None:
+    job = scored(job)
+    assert job.labels is not None
+    label(job.labels, last="1 2 3")
+    with pytest.raises(LabelError, match=r"x\.csv is written but has no score"):
+        run(job, Watcher())
+    assert sorted(os.listdir(job.out.parent)) == ["masks", "x.csv", "x.json", "x.npz"]
+
+
+class Signalled(BaseException):
+    """Stands for what a signal raises."""
+
+
+@pytest.mark.parametrize(("renames", "there"), [(0, []), (1, []), (2, ["masks", "x.csv", "x.npz"])])
+def test_ended_between_two_renames_the_same_command_finishes(
+    job: Job, batches: list[int], monkeypatch: pytest.MonkeyPatch, renames: int, there: list[str]
+) -> None:
+    """By a signal: what is in place is taken back, unless it is all there."""
     job = everything(job)
     sync, calls = files.sync_folder, []
 
@@ -409,14 +501,13 @@ def test_ended_between_two_renames_the_same_command_finishes(
         sync(folder)
         calls.append(folder)
         if len(calls) == renames + 2:  # the first is of the journal
-            raise Killed
+            raise Signalled
 
     with monkeypatch.context() as patched:
         patched.setattr(files, "sync_folder", end)
         patched.setattr("salt_infer.journal.sync_folder", end)
-        with pytest.raises(Killed):
+        with pytest.raises(Signalled):
             run(job, Watcher())
-    there = ["masks", "x.npz", "x.csv"][: renames + 1]
     assert sorted(os.listdir(job.out.parent)) == sorted([*there, "x.csv.journal"])
     batches.clear()
     run(job, Watcher())

@@ -119,6 +119,48 @@ def test_of_what_a_power_cut_leaves_nothing_wrong_is_read(
             assert log[number].ids == some(GROUPS)[number].ids
 
 
+@given(st.data())
+def test_a_damaged_byte_costs_one_group(
+    tmp_path_factory: pytest.TempPathFactory, sound: tuple[bytes, list[int]], data: st.DataObject
+) -> None:
+    content, ends = sound
+    path = tmp_path_factory.mktemp("flipped") / "x.journal"
+    group = data.draw(st.integers(0, GROUPS - 1))
+    lengths = range(ends[group] + 12, ends[group] + 20)  # lost with these: the way to the next
+    at = data.draw(
+        st.integers(ends[group], ends[group + 1] - 1).filter(lambda at: at not in lengths)
+    )
+    path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    for again in (False, True):
+        with opened(path, GROUPS) as log:
+            last = group == GROUPS - 1
+            assert log.damaged == (0 if again and last else ends[group + 1] - ends[group])
+            assert list(log.missing()) == ([] if again else [group])
+            if not again:
+                log.append(some(GROUPS)[group])
+            assert ids_in(log) == [each.ids for each in some(GROUPS)]
+
+
+def test_a_damaged_length_costs_what_comes_after_it_and_that_is_told(
+    tmp_path: Path, sound: tuple[bytes, list[int]]
+) -> None:
+    content, ends = sound
+    path = tmp_path / "x.journal"
+    at = ends[1] + 19
+    path.write_bytes(content[:at] + b"\xff" + content[at + 1 :])
+    with opened(path, GROUPS) as log:
+        assert len(log) == 1
+        assert log.damaged == len(content) - ends[1]
+    assert path.stat().st_size == ends[1]
+
+
+def test_a_sound_journal_is_not_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "x.journal"
+    written(path, some(2))
+    with opened(path, GROUPS) as log:
+        assert log.damaged == 0
+
+
 @given(st.binary(max_size=200))
 def test_hostile_frames_are_dropped_or_told(
     tmp_path_factory: pytest.TempPathFactory, sound: tuple[bytes, list[int]], junk: bytes

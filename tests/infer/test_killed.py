@@ -149,7 +149,7 @@ def ending(*arguments):
     ("where", "call", "there"),
     [
         ("os.sync", 1, [".masks"]),
-        ("files.replace_folder", 1, [".masks", ".x.csv", ".x.npz"]),
+        ("files.put_in_place", 1, [".masks", ".x.csv", ".x.npz"]),
         ("files.sync_folder", 2, [".x.csv", ".x.npz", "masks"]),
         ("files.sync_folder", 3, [".x.csv", "masks", "x.npz"]),
         ("files.sync_folder", 4, ["masks", "x.csv", "x.npz"]),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,9 @@ def test_a_folder_with_anything_else_in_it_is_never_replaced(tmp_path: Path, oth
         ({"table": "labels.csv", "inputs": ["labels.csv"]}, "both read and written"),
         ({"probabilities_in": "y.npz", "inputs": ["y.npz"]}, "both read and written"),
         ({"report": "x.txt"}, "ends in .json"),
+        ({"table": "x" * 236 + ".csv"}, "has 240 bytes, expected no more than 237"),
+        ({"report": "x" * 235 + ".json"}, "has 240 bytes, expected no more than 237"),
+        ({"masks_in": "m" * 300}, "has 300 bytes, expected no more than 237"),
     ],
 )
 def test_paths_that_cannot_be_used_are_refused_at_once(
@@ -199,3 +203,22 @@ def test_what_a_killed_run_left_is_written_anew(tmp_path: Path) -> None:
     mine.publish(rows, ignore, DECISION)
     assert sorted(os.listdir(tmp_path)) == ["masks", "x.csv", "x.npz"]
     assert sorted(os.listdir(tmp_path / "masks")) == ["a.png", "b.png", "c.png"]
+
+
+def test_what_cannot_be_replaced_takes_the_others_back(tmp_path: Path) -> None:
+    """A folder mounted from the same file system, which os.path.ismount takes for any other."""
+    for name in ("maps", "elsewhere"):
+        (tmp_path / name).mkdir()
+    command = ["mount", "--bind", tmp_path / "elsewhere", tmp_path / "maps"]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("a folder cannot be mounted here")
+    mine = outputs(tmp_path, probabilities_in="maps", overwrite=True)
+    (tmp_path / "x.csv").write_text("precious")
+    try:
+        mine.check()
+        with pytest.raises(OutputError, match=r"outputs cannot be put in place .*busy"):
+            mine.publish(rows, ignore, DECISION)
+    finally:
+        subprocess.run(["umount", tmp_path / "maps"], check=True)
+    assert sorted(os.listdir(tmp_path)) == ["elsewhere", "maps", "x.csv"]
+    assert (tmp_path / "x.csv").read_text() == "precious"

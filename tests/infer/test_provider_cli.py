@@ -55,7 +55,7 @@ def test_a_fallback_is_said_on_stderr_in_the_report_and_at_the_end(
     assert last.startswith("salt-infer: ran on CPUExecutionProvider")
     assert f"and {provider} was asked for" in last
     assert "default-cpu.onnx, " in done.stdout
-    assert f"CPUExecutionProvider (not {provider}); tta" in done.stdout
+    assert f"CPUExecutionProvider (not {provider}), all " in done.stdout
     model = json.loads((tmp_path / "x.json").read_text())["model"]
     assert model["asked"] == provider
     assert model["provider"] == "CPUExecutionProvider"
@@ -70,14 +70,17 @@ def test_auto_says_what_it_took_and_why(tmp_path: Path) -> None:
     done = infer("--images", TILES, "--out", "x.csv", "--report", "x.json", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stderr == ""
-    assert "CPUExecutionProvider (auto: tensorrt and cuda cannot run here); tta" in done.stdout
     model = json.loads((tmp_path / "x.json").read_text())["model"]
+    assert (
+        "CPUExecutionProvider (auto: tensorrt and cuda cannot run here), "
+        f"all {model['nodes']['CPUExecutionProvider']} nodes; tta"
+    ) in done.stdout
     assert "no CUDAExecutionProvider" in model["passed_over"]["cuda"]
 
 
 def test_cpu_by_name_needs_no_remark(tmp_path: Path) -> None:
     done = infer("--images", TILES, "--out", "x.csv", "--provider", "cpu", cwd=tmp_path)
-    assert " gated, CPUExecutionProvider; tta" in done.stdout
+    assert " gated, CPUExecutionProvider, all " in done.stdout
 
 
 def test_openvino_by_name(tmp_path: Path) -> None:
@@ -92,7 +95,7 @@ def test_openvino_by_name(tmp_path: Path) -> None:
         "--provider-option", "INFERENCE_PRECISION_HINT=bf16", cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "OpenVINO bf16; tta" in done.stdout
+    assert "OpenVINO bf16, all " in done.stdout
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("openvino"), reason="OpenVINO is not installed")
