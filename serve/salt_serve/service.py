@@ -80,6 +80,12 @@ class Service:
         await self.batcher.__aexit__(*exception)
         self._pool.shutdown()
 
+    @property
+    def ready(self) -> bool:
+        """Whether there is room for a tile in the queue and for any upload in memory."""
+        room = self.budget.left >= self.limits.request_bytes
+        return room and self.batcher.alive and not self.batcher.full
+
     async def predict(
         self, uploads: Sequence[Upload], wanted: Wanted
     ) -> tuple[int, Predictions | Problem]:
