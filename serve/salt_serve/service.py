@@ -140,7 +140,8 @@ class Service:
             else answers.refuse(upload.name, outcome)
             for upload, outcome in zip(uploads, outcomes, strict=True)
         ]
-        return answers.summarise(results, self.settings, steps, wanted.each)
+        sha256 = self._predictor.model.session.sha256
+        return answers.summarise(results, sha256, self.settings, steps, wanted.each)
 
     def _note(self, body: Predictions | Problem, outcomes: Sequence[Outcome]) -> None:
         for result in body.results or []:
