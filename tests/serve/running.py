@@ -35,11 +35,13 @@ class Running:
         url: where, without a last slash.
         client: an HTTP client of it.
         service: what it serves; it lives in another thread.
+        stop: ends it before its time.
     """
 
     url: str
     client: httpx.Client
     service: Service
+    stop: Callable[[], None]
 
     @property
     def port(self) -> int:
@@ -122,13 +124,17 @@ def running(
     with servers.listen("127.0.0.1", port) as listening:
         url = servers.address(listening).rstrip("/")
         thread = threading.Thread(target=server.run, args=([listening],))
+
+        def stop() -> None:
+            server.should_exit = True
+            thread.join(PATIENCE_S + 10)  # longer than it waits for those who do not hang up
+
         thread.start()
         try:
             with httpx.Client(base_url=url, timeout=PATIENCE_S, trust_env=False) as client:
-                yield Running(url, client, service)
+                yield Running(url, client, service, stop)
         finally:
-            server.should_exit = True
-            thread.join(PATIENCE_S + 10)  # longer than it waits for those who do not hang up
+            stop()
     assert not thread.is_alive(), (server.server_state.connections, server.server_state.tasks)
 
 
