@@ -72,6 +72,7 @@ def refuse(name: str, error: BaseException) -> TileRefusal:
 
 def summarise(
     results: Sequence[TileAnswer | TileRefusal],
+    sha256: str,
     settings: Settings,
     steps: list[float] | None,
     each: bool,
@@ -82,6 +83,7 @@ def summarise(
     refused = [result for result in results if isinstance(result, TileRefusal)]
     if each or len(refused) < len(results):
         return 200, Predictions(
+            sha256=sha256,
             threshold=settings.threshold,
             gate=settings.gate,
             levels=steps,

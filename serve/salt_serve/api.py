@@ -102,8 +102,8 @@ async def predict(
         if service.batcher.full:
             raise BusyError("the queue is full; try again")
         content_type = request.headers.get("content-type", "")
-        with service.budget.hold(body.at_most):
-            files = await uploads.read(content_type, body.chunks(), service.limits)
+        with service.budget.share() as share:
+            files = await uploads.read(content_type, body.chunks(share), service.limits)
             status, answer = await service.predict(files, Wanted(probabilities, each))
     except RequestError as error:
         if not isinstance(error, TooSlowError):
@@ -112,12 +112,14 @@ async def predict(
     return _json(answer, status)
 
 
+@router.head("/v1/model", include_in_schema=False)
 @router.get("/v1/model", summary="The model and the limits")
 def model(request: Request) -> ServedModel:
     """What is served: the model file, its contract, and what a request may hold."""
     return _service(request).model()
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get(
     "/healthz", summary="Is it alive?", response_model=Health, responses={503: {"model": Health}}
 )
@@ -127,16 +129,19 @@ async def healthz(request: Request) -> Response:
     return _json(Health(status="ok" if alive else "stopped"), 200 if alive else 503)
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz", summary="Is there room?", response_model=Health, responses={503: {"model": Health}}
 )
 async def readyz(request: Request) -> Response:
-    """503 when the queue is full or the server is stopping; send others elsewhere."""
-    batcher = _service(request).batcher
-    ready = batcher.alive and not batcher.full
+    """503 when the queue is full or the largest upload would find no room; send others elsewhere.
+    Once told to stop, the server takes no more connections and does not answer this either.
+    """
+    ready = _service(request).ready
     return _json(Health(status="ok" if ready else "busy"), 200 if ready else 503)
 
 
+@router.head("/metrics", include_in_schema=False)
 @router.get(
     "/metrics",
     summary="Counters",

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 
 from salt_serve.errors import DisconnectedError, TooLargeError, TooSlowError
-from salt_serve.limits import Limits
+from salt_serve.limits import Limits, Share
 
 # What is read and forgotten of a body that is refused.
 FORGOTTEN_BODIES, FORGETTING_S = 4, 5.0
@@ -31,27 +31,19 @@ class Body:
         length = request.headers.get("content-length", "")
         self.announced = int(length) if length.isdecimal() else None
 
-    @property
-    def at_most(self) -> int:
-        """Bytes to set aside for it.
-
-        Raises:
-            TooLargeError: it announces more than a request may have.
-        """
-        if self.announced is None:
-            return self._limits.request_bytes
-        self._check(self.announced)
-        return self.announced
-
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self, share: Share) -> AsyncIterator[bytes]:
         """The body in pieces as they arrive.
 
+        Args:
+            share: of the memory, taken as they arrive: bytes that are only announced take none.
+
         Raises:
-            TooLargeError: more bytes than a request may have.
+            TooLargeError: it has, or announces, more bytes than a request may have.
+            BusyError: other requests have taken the room.
             TooSlowError: they did not arrive in time.
             DisconnectedError: the client has gone.
         """
-        read = 0
+        self._check(self.announced or 0)
         deadline = asyncio.get_running_loop().time() + self._limits.body_s
         while not self.finished:
             try:
@@ -61,8 +53,8 @@ class Body:
                 raise TooSlowError(
                     f"the body did not arrive within {self._limits.body_s:g} s"
                 ) from error
-            read += len(chunk)
-            self._check(read)
+            self._check(share.held + len(chunk))
+            share.take(len(chunk))
             yield chunk
 
     async def forget(self) -> None:

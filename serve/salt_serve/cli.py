@@ -81,4 +81,4 @@ def cli(
     predictor.warm_up()
     with server.listen(host, port) as listening:
         click.echo(f"salt-serve: {server.address(listening)} (Ctrl-C stops)")
-        server.run(server.make(create_app(service), grace, access_log), listening)
+        server.run(server.make(create_app(service), limits, grace, access_log), listening)

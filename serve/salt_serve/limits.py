@@ -22,6 +22,8 @@ class Limits:
         request_bytes: of one request's body.
         held_bytes: of all bodies that are in memory at once.
         body_s: seconds in which a body must arrive.
+        head_s: seconds in which a request's head must arrive on an open connection.
+        connections: open at once; beyond them, those without a request are closed.
     """
 
     file_bytes: int = 1 * MIB
@@ -29,6 +31,8 @@ class Limits:
     request_bytes: int = 16 * MIB
     held_bytes: int = 128 * MIB
     body_s: float = 30.0
+    head_s: float = 10.0
+    connections: int = 1000
 
     def __post_init__(self) -> None:
         for name, value in dataclasses.asdict(self).items():
@@ -51,17 +55,38 @@ class Budget:
     def __init__(self, size: int) -> None:
         self.size, self.held = size, 0
 
+    @property
+    def left(self) -> int:
+        """Bytes that may still be taken."""
+        return self.size - self.held
+
     @contextlib.contextmanager
-    def hold(self, size: int) -> Iterator[None]:
-        """Take so many bytes for the block.
+    def share(self) -> Iterator[Share]:
+        """A share of it for the block, empty at first; all of it is given back at the end."""
+        share = Share(self)
+        try:
+            yield share
+        finally:
+            self.held -= share.held
+
+
+class Share:
+    """What one request has taken of a budget.
+
+    Attributes:
+        held: bytes.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget, self.held = budget, 0
+
+    def take(self, size: int) -> None:
+        """Take so many bytes more.
 
         Raises:
             BusyError: others have taken too many.
         """
-        if self.held + size > self.size:
+        if size > self._budget.left:
             raise BusyError("too many uploads are under way; try again")
+        self._budget.held += size
         self.held += size
-        try:
-            yield
-        finally:
-            self.held -= size

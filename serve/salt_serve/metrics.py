@@ -57,7 +57,7 @@ class Metrics:
             registry=registry,
         )  # fmt: skip
         self.queue = Gauge("salt_queue_tiles", "Tiles that wait for the model.", registry=registry)
-        self.held = Gauge("salt_held_bytes", "Upload bytes set aside.", registry=registry)
+        self.held = Gauge("salt_held_bytes", "Upload bytes in memory.", registry=registry)
         self.model = Gauge(
             "salt_model_info", "Which model.", ["file", "sha256", "provider"], registry=registry
         )

@@ -53,7 +53,8 @@ class Predictor:
         if not (np.isfinite(decided.salt).all() and np.isfinite(decided.probability).all()):
             raise ModelError(f"{model.session.path} gave a probability that is not a number")
         maps = dict(zip(decided.kept.tolist(), decided.probability, strict=True))
-        return [Found(float(salt), maps.get(i)) for i, salt in enumerate(decided.salt)]
+        judged = np.clip(decided.salt, 0, 1)  # float32 sums may round to a little above 1
+        return [Found(float(salt), maps.get(i)) for i, salt in enumerate(judged)]
 
     def warm_up(self) -> None:
         """Run one tile, so that the first client does not wait and a broken file is known now.

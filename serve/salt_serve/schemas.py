@@ -45,6 +45,7 @@ class TileRefusal(_Answer):
 class Predictions(_Answer):
     """One result for each file, in the order of the files."""
 
+    sha256: str = Field(description="Of the model file that answered, as /v1/model tells it.")
     threshold: float = Field(description="A pixel is in the mask if its probability is above this.")
     gate: float = Field(description="A tile has a mask if `salt` is above this.")
     levels: list[float] | None = Field(

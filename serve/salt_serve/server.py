@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import resource
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from types import FrameType
 
@@ -14,8 +16,11 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from salt_infer.errors import InputError
+from salt_serve.connection import Connection
+from salt_serve.limits import Limits
 
 BACKLOG = 512
+OWN_FILES = 32  # descriptors that are no connections: the model, the listening socket, the page
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -52,17 +57,23 @@ def address(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def make(app: ASGIApp, grace_s: int, access_log: bool) -> uvicorn.Server:
+def make(app: ASGIApp, limits: Limits, grace_s: int, access_log: bool) -> uvicorn.Server:
     """A server of an application.
 
     Args:
         app: what to serve.
+        limits: how many connections there may be, and how long they may be silent.
         grace_s: seconds that requests have to finish when it is told to stop.
         access_log: write a line for each request.
     """
+
+    class Limited(Connection):
+        head_s, most = limits.head_s, min(limits.connections, _possible_connections())
+
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # clients' mistakes, not ours
     config = uvicorn.Config(
         app,
+        http=Limited,
         timeout_graceful_shutdown=grace_s,
         access_log=access_log,
         server_header=False,
@@ -70,6 +81,12 @@ def make(app: ASGIApp, grace_s: int, access_log: bool) -> uvicorn.Server:
         ws="none",
     )
     return uvicorn.Server(config)
+
+
+def _possible_connections() -> int:
+    """How many the system allows. With all descriptors in use, nothing at all would be answered."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if allowed == resource.RLIM_INFINITY else max(allowed - OWN_FILES, 1)
 
 
 def run(server: uvicorn.Server, listening: socket.socket) -> None:

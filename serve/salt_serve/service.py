@@ -80,6 +80,12 @@ class Service:
         await self.batcher.__aexit__(*exception)
         self._pool.shutdown()
 
+    @property
+    def ready(self) -> bool:
+        """Whether there is room for a tile in the queue and for any upload in memory."""
+        room = self.budget.left >= self.limits.request_bytes
+        return room and self.batcher.alive and not self.batcher.full
+
     async def predict(
         self, uploads: Sequence[Upload], wanted: Wanted
     ) -> tuple[int, Predictions | Problem]:
@@ -134,7 +140,8 @@ class Service:
             else answers.refuse(upload.name, outcome)
             for upload, outcome in zip(uploads, outcomes, strict=True)
         ]
-        return answers.summarise(results, self.settings, steps, wanted.each)
+        sha256 = self._predictor.model.session.sha256
+        return answers.summarise(results, sha256, self.settings, steps, wanted.each)
 
     def _note(self, body: Predictions | Problem, outcomes: Sequence[Outcome]) -> None:
         for result in body.results or []:

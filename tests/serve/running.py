@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import http.client
 import io
 import logging
+import re
+import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -32,11 +35,13 @@ class Running:
         url: where, without a last slash.
         client: an HTTP client of it.
         service: what it serves; it lives in another thread.
+        stop: ends it before its time.
     """
 
     url: str
     client: httpx.Client
     service: Service
+    stop: Callable[[], None]
 
     @property
     def port(self) -> int:
@@ -86,6 +91,14 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def healthy(port: int) -> bool:
+    """Whether a new connection is answered; then all that was sent on older ones has been read."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+
+
 @contextlib.contextmanager
 def logged() -> Iterator[io.StringIO]:
     """What servers that run now write into their log."""
@@ -101,18 +114,41 @@ def logged() -> Iterator[io.StringIO]:
 
 @contextlib.contextmanager
 def running(
-    predictor: Predictor, limits: Limits | None = None, options: BatchOptions | None = None
+    predictor: Predictor,
+    limits: Limits | None = None,
+    options: BatchOptions | None = None,
+    port: int = 0,
 ) -> Iterator[Running]:
     service = Service(predictor, limits or Limits(), options or BatchOptions())
-    server = servers.make(create_app(service), grace_s=PATIENCE_S, access_log=False)
-    with servers.listen("127.0.0.1", 0) as listening:
+    server = servers.make(create_app(service), service.limits, PATIENCE_S, access_log=False)
+    with servers.listen("127.0.0.1", port) as listening:
         url = servers.address(listening).rstrip("/")
         thread = threading.Thread(target=server.run, args=([listening],))
+
+        def stop() -> None:
+            server.should_exit = True
+            thread.join(PATIENCE_S + 10)  # longer than it waits for those who do not hang up
+
         thread.start()
         try:
             with httpx.Client(base_url=url, timeout=PATIENCE_S, trust_env=False) as client:
-                yield Running(url, client, service)
+                yield Running(url, client, service, stop)
         finally:
-            server.should_exit = True
-            thread.join(PATIENCE_S + 10)  # longer than it waits for those who do not hang up
+            stop()
     assert not thread.is_alive(), (server.server_state.connections, server.server_state.tasks)
+
+
+@contextlib.contextmanager
+def started(command: Sequence[str]) -> Iterator[int]:
+    """The port of a server in a process of its own, which must stop when it is told to."""
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout
+        found = re.search(r":(\d+)/", process.stdout.readline())
+        assert found
+        try:
+            yield int(found[1])
+        finally:
+            process.terminate()
+            assert process.wait(PATIENCE_S) == 0

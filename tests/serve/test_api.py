@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from salt_infer import SaltModel, png, rle
+from salt_infer.model import Decided
+from salt_infer.session import BatchResult
 from salt_serve.batcher import BatchOptions
 from salt_serve.limits import Limits
 from salt_serve.predictor import Predictor
@@ -25,6 +28,7 @@ def test_answers_are_those_of_the_model(
     response = server.predict(tiles.items())
     assert response.status_code == 200
     answers = Predictions.model_validate(response.json())
+    assert answers.sha256 == model.session.sha256
     assert (answers.threshold, answers.gate) == (model.settings.threshold, model.settings.gate)
     assert answers.levels is None
     assert [result.name for result in answers.results] == list(tiles)
@@ -168,7 +172,9 @@ def test_uploads_in_memory_are_bounded(predictor: Predictor, tiles: dict[str, by
     limits = Limits(file_bytes=20_000, request_bytes=20_000, held_bytes=20_000)
     with running(predictor, limits) as server:
         budget = server.service.budget
-        with budget.hold(15_000):
+        with budget.share() as others:
+            others.take(15_000)
+            assert server.client.get("/readyz").status_code == 503
             refused = server.predict([tile])
             assert refused.status_code == 503
             assert "too many uploads" in refused.json()["detail"]
@@ -189,6 +195,24 @@ def test_a_model_that_fails_on_a_tile_answers_the_others(
     assert alone.json()["detail"] == results[1]["error"] == "the model failed on this tile"
     assert "secret of the machine room" not in alone.text
     assert "secret of the machine room" in log.getvalue()
+
+
+def test_a_judge_that_rounds_past_one_is_sure(
+    model: SaltModel, tiles: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide = SaltModel.decide
+
+    def rounded(self: SaltModel, result: BatchResult) -> Decided:
+        decided = decide(self, result)
+        past = np.full_like(decided.salt, np.nextafter(np.float32(1), np.float32(2)))
+        past[0] = np.float32(-1e-9)
+        return dataclasses.replace(decided, salt=past)
+
+    monkeypatch.setattr(SaltModel, "decide", rounded)
+    with running(Predictor(model)) as server:
+        response = server.predict(list(tiles.items())[:2])
+    assert response.status_code == 200
+    assert [result["salt"] for result in response.json()["results"]] == [0, 1]
 
 
 def test_the_model_is_described(server: Running, model: SaltModel) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import csv
 import dataclasses
 import io
@@ -10,6 +11,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +19,12 @@ import pytest
 
 from salt_infer import SaltModel, png, rle
 from salt_infer.model import Settings
+from salt_infer.session import default_model
 from salt_serve import levels
-from tests.serve.running import Running
+from salt_serve.limits import MIB, Limits
+from salt_serve.predictor import Predictor
+from tests import pngs
+from tests.serve.running import Running, running
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 if TYPE_CHECKING:
@@ -29,6 +35,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed; make test-browser does it"),
 ]
+ROWS = [bytes(row) for row in pngs.ramp()]
 HTML_NAME = "<img src=x onerror=alert(1)>.png"
 DROP = """([box, files]) => {
   const transfer = new DataTransfer();
@@ -83,6 +90,12 @@ class Visit:
         self.page.locator(f"#{name}").fill(str(index))
         self.page.evaluate("new Promise(requestAnimationFrame)")
 
+    def masks(self) -> dict[str, np.ndarray]:
+        """What the archive of masks holds."""
+        with zipfile.ZipFile(io.BytesIO(self.saved("Masks (.zip)"))) as archive:
+            assert archive.testzip() is None
+            return {name: png.decode_mask(archive.read(name)) for name in archive.namelist()}
+
     def saved(self, button: str) -> bytes:
         with self.page.expect_download() as download:
             self.page.get_by_role("button", name=button).click()
@@ -106,7 +119,14 @@ def settings(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 @pytest.fixture
 def visit(browser: Browser, server: Running, settings: dict[str, Any]) -> Iterator[Visit]:
-    context = browser.new_context(base_url=server.url, **settings)
+    with visiting(browser, server.url, settings) as it:
+        yield it
+
+
+@contextlib.contextmanager
+def visiting(browser: Browser, url: str, settings: dict[str, Any]) -> Iterator[Visit]:
+    """A page of a server, on which nothing may go wrong but what the test takes off its list."""
+    context = browser.new_context(base_url=url, **settings)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
     it = Visit(page, [], [])
@@ -118,7 +138,7 @@ def visit(browser: Browser, server: Running, settings: dict[str, Any]) -> Iterat
     page.wait_for_selector("html[data-ready]")
     yield it
     assert it.errors == []
-    assert all(url.startswith((server.url, f"blob:{server.url}")) for url in it.asked)
+    assert all(asked.startswith((url, f"blob:{url}")) for asked in it.asked)
     context.close()
 
 
@@ -243,8 +263,7 @@ def test_bad_files_and_odd_names_are_told_beside_the_good(
     assert status == "5 of 5 looked at: 2 with salt, 3 could not be read."
     rows = list(csv.reader(io.StringIO(visit.saved("RLE (.csv)").decode())))
     assert [row[0] for row in rows] == ["id", '"quoted", twice', HTML_NAME.removesuffix(".png")]
-    names = zipfile.ZipFile(io.BytesIO(visit.saved("Masks (.zip)"))).namelist()
-    assert names == ["_img src=x onerror=alert(1)_.png", "_quoted_, twice.png"]
+    assert visit.masks().keys() == {"_img src=x onerror=alert(1)_.png", "_quoted_, twice.png"}
 
 
 def test_fifty_files_are_answered_and_saved(visit: Visit, tiles: dict[str, bytes]) -> None:
@@ -260,9 +279,7 @@ def test_fifty_files_are_answered_and_saved(visit: Visit, tiles: dict[str, bytes
     assert rows.pop("id") == "rle_mask"
     assert list(rows) == sorted([f"{i:02}" for i in range(50)] + ["00 (2)"])
     assert rows["00 (2)"] == rows["01"] != rows["00"]
-    with zipfile.ZipFile(io.BytesIO(visit.saved("Masks (.zip)"))) as archive:
-        assert archive.testzip() is None
-        masks = {name: png.decode_mask(archive.read(name)) for name in archive.namelist()}
+    masks = visit.masks()
     assert {f"{name}.png" for name in rows} == masks.keys()
     for name, text in rows.items():
         assert rle.encode(masks[f"{name}.png"][None])[0] == text
@@ -311,6 +328,92 @@ def test_a_server_that_has_gone_is_told(visit: Visit) -> None:
     refused = visit.page.locator(".refused p")
     assert refused.all_inner_texts() == ["the server cannot be reached"] * 3
     visit.errors.clear()
+
+
+@pytest.mark.parametrize(
+    "limits", [Limits(files=3), Limits(request_bytes=MIB)], ids=["files", "bytes"]
+)
+def test_no_request_has_more_than_the_server_takes(
+    browser: Browser, predictor: Predictor, tiles: dict[str, bytes], limits: Limits
+) -> None:
+    large = pngs.png(8, 0, ROWS, before=(pngs.chunk(b"teSt", bytes(900_000)),))
+    files = {"one.png": large, "two.png": large, "larger.png": bytes(2 * MIB), **tiles}
+    with running(predictor, limits) as server, visiting(browser, server.url, {}) as visit:
+        visit.drop(files)
+        visit.cards(len(files))
+        refused = visit.page.locator(".refused h2").all_inner_texts()
+        assert refused == ["larger"]
+        assert visit.predictions < len(files)
+
+
+def test_a_file_that_cannot_be_opened_is_refused_alone(
+    visit: Visit, tiles: dict[str, bytes], tmp_path: Path
+) -> None:
+    paths = [tmp_path / f"{i:02}.png" for i in range(16)]
+    for path, data in zip(paths, tiles.values(), strict=False):
+        path.write_bytes(data)
+
+    def answer(route: Any) -> None:
+        paths[9].unlink(missing_ok=True)  # while the first eight are looked at
+        route.continue_()
+
+    visit.page.route("**/v1/predict*", answer)
+    visit.page.set_input_files("#files", paths)
+    visit.cards(16)
+    assert visit.page.locator(".refused h2").all_inner_texts() == ["09"]
+    assert "moved, changed or deleted" in visit.card("09").inner_text()
+
+
+def test_an_answer_that_lacks_results_does_not_stop_the_page(
+    visit: Visit, tiles: dict[str, bytes]
+) -> None:
+    def lacking(route: Any) -> None:
+        response = route.fetch()
+        body = response.json()
+        route.fulfill(response=response, json={**body, "results": body["results"][:-1]})
+
+    visit.page.route("**/v1/predict*", lacking, times=1)
+    visit.page.get_by_role("button", name="Try three examples").click()
+    visit.cards(3)
+    refused = visit.page.locator(".refused p").all_inner_texts()
+    assert refused == ["the server answered 2 of 3 files"] * 3
+    visit.drop({"next.png": tiles["synthetic-00001.png"]})
+    visit.cards(4)
+    assert visit.rle("next")
+
+
+def test_what_another_model_answers_is_not_drawn_by_the_levels_of_the_first(
+    browser: Browser, predictor: Predictor, tiles: dict[str, bytes]
+) -> None:
+    tile = tiles["synthetic-00001.png"]
+    with running(predictor) as first, visiting(browser, first.url, {}) as visit:
+        visit.drop({"before.png": tile})
+        visit.cards(1)
+        drawn = visit.rle("before")
+        first.stop()
+        other = SaltModel.load(default_model().with_name("default.onnx"), threads=1)
+        with running(Predictor(other), port=first.port):
+            visit.drop({"after.png": tile})
+            visit.cards(2)
+            assert "another model by now; reload this page" in visit.card("after").inner_text()
+            assert visit.rle("before") == drawn
+            visit.page.reload()
+            visit.page.wait_for_selector("html[data-ready]")
+            visit.drop({"after.png": tile})
+            visit.cards(1)
+            expected = other.predict(png.decode(tile)[None]).masks
+            assert visit.rle("after") == rle.encode(expected)[0]
+
+
+def test_masks_have_names_that_every_system_takes_and_tells_apart(
+    visit: Visit, tiles: dict[str, bytes]
+) -> None:
+    names = ["A", "a", "CON", "com1.x", "console", "\u00e9", "e\u0301", "..", "a (2)"]
+    visit.drop({f"{name}.png": tiles["synthetic-00001.png"] for name in names})
+    visit.cards(len(names))
+    assert [name.removesuffix(".png") for name in visit.masks()] == [
+        "A", "a (2)", "_CON", "_com1.x", "console", "\u00e9", "e\u0301 (2)", "_", "a (2) (2)",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

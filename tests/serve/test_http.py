@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
@@ -14,7 +15,7 @@ from salt_serve.limits import Limits
 from salt_serve.predictor import Predictor
 from salt_serve.security import HEADERS
 from tests import pngs
-from tests.serve.running import Running, logged, running, until
+from tests.serve.running import Running, healthy, logged, running, until
 
 HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
 SMALL = Limits(file_bytes=1000, request_bytes=2000, held_bytes=100_000, body_s=0.3)
@@ -74,6 +75,37 @@ def test_a_chunked_body_is_cut_off_at_the_limit(small: Running) -> None:
     assert "more than 2000 bytes" in json.loads(body)["detail"]
 
 
+def test_bytes_that_are_only_announced_take_no_room(predictor: Predictor) -> None:
+    limits = Limits(file_bytes=20_000, request_bytes=20_000, held_bytes=40_000)
+    head = HEAD + b"Content-Length: 20000\r\n\r\n"
+    with running(predictor, limits) as server, contextlib.ExitStack() as opened:
+        for _ in range(8):
+            client = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+            opened.enter_context(client).sendall(head)
+        assert healthy(server.port)
+        assert server.predict([("x.png", pngs.good_tile())]).status_code == 200
+        assert server.client.get("/readyz").status_code == 200
+
+
+def test_bytes_that_came_take_room_until_their_request_ends(predictor: Predictor) -> None:
+    limits = Limits(file_bytes=1000, request_bytes=2000, held_bytes=3000)
+    start = b"--b\r\nContent-Disposition: form-data; name=files\r\n\r\n".ljust(1800)
+    with running(predictor, limits) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as first:
+            first.sendall(HEAD + b"Content-Length: 2000\r\n\r\n" + start)
+            until(lambda: server.service.budget.held == 1800)
+            assert server.client.get("/readyz").status_code == 503
+            status, headers, body = talk(
+                server, HEAD + b"Connection: close\r\nContent-Length: 1800\r\n\r\n" + start
+            )
+            assert status == 503
+            assert headers["retry-after"]
+            assert "too many uploads" in body
+            assert server.service.budget.held == 1800
+        until(lambda: server.service.budget.held == 0)
+        assert server.client.get("/readyz").status_code == 200
+
+
 def test_a_client_that_leaves_in_the_middle_is_no_error(small: Running) -> None:
     with logged() as log:
         with socket.create_connection(("127.0.0.1", small.port), timeout=20) as connection:
@@ -81,12 +113,6 @@ def test_a_client_that_leaves_in_the_middle_is_no_error(small: Running) -> None:
         until(lambda: 'status="499"' in small.client.get("/metrics").text)
     assert small.service.budget.held == 0
     assert not log.getvalue()
-
-
-def test_what_is_no_http_is_refused(small: Running) -> None:
-    status, _, _ = talk(small, b"\x16\x03\x01 hello\r\n\r\n")
-    assert status == 400
-    assert small.client.get("/healthz").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -102,6 +128,10 @@ def test_what_is_no_http_is_refused(small: Running) -> None:
         ("GET", "/openapi.json", 200),
         ("GET", "/v1/model", 200),
         ("GET", "/metrics", 200),
+        ("HEAD", "/v1/model", 200),
+        ("HEAD", "/healthz", 200),
+        ("HEAD", "/readyz", 200),
+        ("HEAD", "/metrics", 200),
         ("GET", "/redoc", 404),
         ("GET", "/nothing", 404),
         ("GET", "/v1/predict", 405),
@@ -118,6 +148,9 @@ def test_every_answer_has_the_security_headers(
     assert "server" not in response.headers
     cached = "no-cache" if "etag" in response.headers else "no-store"
     assert response.headers["cache-control"] == cached
+    if method == "HEAD":
+        assert not response.content
+        assert int(response.headers["content-length"]) > 0
     if status >= 400:
         assert response.json().keys() == {"detail"}
     if status == 405:

@@ -9,10 +9,13 @@ from salt_serve.limits import Budget, Limits
 
 def test_a_budget_is_given_back_even_after_an_error() -> None:
     budget = Budget(10)
-    with pytest.raises(KeyError), budget.hold(4), budget.hold(6):
-        assert budget.held == 10
-        with pytest.raises(BusyError, match="too many uploads"), budget.hold(1):
-            pass
+    with pytest.raises(KeyError), budget.share() as one, budget.share() as other:
+        one.take(3)
+        other.take(6)
+        one.take(1)
+        assert (one.held, other.held, budget.left) == (4, 6, 0)
+        with pytest.raises(BusyError, match="too many uploads"):
+            other.take(1)
         raise KeyError
     assert budget.held == 0
 

@@ -5,17 +5,20 @@ const TRIES = 20;
 
 /** What is served, and what a request may hold. */
 export async function fetchModel() {
-  return await answerOf(await fetch("v1/model"));
+  const response = await fetch("v1/model");
+  if (!response.ok) throw new Error(`the server answered ${response.status}`);
+  return await response.json();
 }
 
 /**
  * Results for some files, one each and in their order: {status: 200, salt, above, ...} or
  * {status, error}; a request that fails as a whole fails each of its files.
- * @param {File[]} files
+ * @param {File[]} files as many as a request may hold
+ * @param {{sha256: string}} model that is to answer: its threshold and levels read the results
  */
-export async function predict(files) {
+export async function predict(files, model) {
   try {
-    return await posted(files);
+    return resultsIn(await posted(files), files.length, model);
   } catch (error) {
     return files.map(() => ({ status: 0, error: error.message }));
   }
@@ -33,14 +36,19 @@ async function posted(files) {
       continue;
     }
     const body = await response.json().catch(() => ({}));
-    if (body.results) return body.results;
+    if (response.ok) return body;
     throw new Error(body.detail || `the server answered ${response.status}`);
   }
 }
 
-async function answerOf(response) {
-  if (!response.ok) throw new Error(`the server answered ${response.status}`);
-  return await response.json();
+function resultsIn(body, count, model) {
+  if (body.results?.length !== count) {
+    throw new Error(`the server answered ${body.results?.length ?? "none"} of ${count} files`);
+  }
+  if (body.sha256 !== model.sha256) {
+    throw new Error("the server has another model by now; reload this page to use it");
+  }
+  return body.results;
 }
 
 function pause(seconds) {

@@ -9,12 +9,12 @@ const percent = (share) => `${(100 * share).toFixed(1)} %`;
 export class AnswerCard {
   /**
    * @param {string} id the file's name without .png; any text
-   * @param {Uint8ClampedArray} pixels of the tile, RGBA
-   * @param {{salt: number, above: string}} result from the server
+   * @param {{pixels: Uint8ClampedArray, salt: number, above: string}} found the tile as RGBA, and
+   *   what the server says of it
    * @param {number[]} levels that `above` counts
    */
-  constructor(id, pixels, result, levels) {
-    Object.assign(this, { id, pixels, salt: result.salt, above: bytesOf(result.above) });
+  constructor(id, { pixels, salt, above }, levels) {
+    Object.assign(this, { id, pixels, salt, above: bytesOf(above) });
     this.element = copyOf("answer");
     this.part = (name) => this.element.querySelector(`[data-is="${name}"]`);
     this.text = this.element.querySelector("textarea");

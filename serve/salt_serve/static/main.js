@@ -1,12 +1,12 @@
 // The page: files go in, cards come out, sliders decide, buttons save.
 
-import { fetchModel, predict } from "./api.js";
-import { pngOf, zipOf } from "./archive.js";
+import { fetchModel } from "./api.js";
 import { AnswerCard, RefusalCard } from "./card.js";
-import { pixelsOf } from "./draw.js";
+import { examine, takePart } from "./examine.js";
 import { indexOf, levelsWith } from "./masks.js";
+import { idOf, unused } from "./names.js";
+import { saveCsv, saveMasks } from "./saving.js";
 
-const AT_ONCE = 8; // files in a request: small enough that the first results come soon
 const MOST = 500; // tiles on the page; for more there is salt-infer
 const EXAMPLES = ["synthetic-00001", "synthetic-00011", "synthetic-00019"];
 
@@ -28,61 +28,36 @@ function add(files) {
   if (!state.working) work();
 }
 
-/** Send what waits, part by part; what is dropped meanwhile joins the queue. */
+/** Look at what waits, part by part; what is dropped meanwhile joins the queue. */
 async function work() {
   state.working = true;
-  while (state.waiting.length) {
-    const round = state.round;
-    const part = state.waiting.splice(0, AT_ONCE);
-    const results = await resultsOf(part);
-    const pixels = await Promise.all(part.map((file, i) => pixelsIf(results[i], file)));
-    if (round !== state.round) continue; // cleared meanwhile
-    part.forEach((file, i) => show(file, results[i], pixels[i]));
-    say();
+  try {
+    while (state.waiting.length) await lookAt(takePart(state.waiting, state.model.limits));
+  } finally {
+    state.working = false;
   }
-  state.working = false;
 }
 
-/** As the server's, but a file too large for it is not even sent. */
-async function resultsOf(files) {
-  const limit = state.model.limits.file_bytes;
-  const sent = files.filter((file) => file.size <= limit);
-  const results = sent.length ? await predict(sent) : [];
-  const tooLarge = { status: 413, error: `has more than ${limit} bytes, too large for a tile` };
-  return files.map((file) => (file.size <= limit ? results.shift() : tooLarge));
+async function lookAt(files) {
+  const { round } = state;
+  const found = await examine(files, state.model);
+  if (round !== state.round) return; // cleared meanwhile
+  files.forEach((file, i) => show(file.name, found[i]));
+  say();
 }
 
-/** The browser's own reading of a file that the server found to be a tile. */
-async function pixelsIf(result, file) {
-  if (result.status !== 200) return null;
-  return await pixelsOf(file).catch(() => {
-    result.error = "is a tile, but this browser cannot show it";
-    return null;
-  });
-}
-
-function show(file, result, pixels) {
-  const id = unused(idOf(file.name), state.ids);
-  const card = pixels
-    ? new AnswerCard(id, pixels, result, state.levels)
-    : new RefusalCard(id, result.error);
-  if (pixels) {
+function show(name, found) {
+  const id = unused(idOf(name), state.ids);
+  const card = found.pixels
+    ? new AnswerCard(id, found, state.levels)
+    : new RefusalCard(id, found.error);
+  if (found.pixels) {
     card.update(decision());
     state.cards.push(card);
   } else state.refused += 1;
   $("results").append(card.element);
   $("controls").hidden = $("save").hidden = false;
   for (const button of [$("save-masks"), $("save-csv")]) button.disabled = !state.cards.length;
-}
-
-const idOf = (name) => name.replace(/\.png$/i, "") || "unnamed";
-
-/** The name, or with a number if it is taken; now it is. */
-function unused(name, taken) {
-  let free = name;
-  for (let n = 2; taken.has(free); n++) free = `${name} (${n})`;
-  taken.add(free);
-  return free;
 }
 
 function clear() {
@@ -140,38 +115,6 @@ function reset() {
   decide();
 }
 
-// Downloads --------------------------------------------------------------------------------------
-
-async function saveMasks() {
-  const files = [];
-  const taken = new Set();
-  for (const card of state.cards) {
-    const name = unused(fileName(card.id), taken);
-    files.push({ name: `${name}.png`, bytes: await pngOf(card.mask) });
-  }
-  save("masks.zip", zipOf(files), "application/zip");
-}
-
-/** A name that stays in the folder it is unpacked to, on any system. */
-function fileName(id) {
-  return id.replace(/[\u0000-\u001f\u007f/\\:*?"<>|]/g, "_").replace(/^\.+/, "_");
-}
-
-function saveCsv() {
-  const cell = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  const sorted = [...state.cards].sort((a, b) => (a.id < b.id ? -1 : 1));
-  const rows = sorted.map((card) => `${cell(card.id)},${card.rle}\n`);
-  save("masks.csv", `id,rle_mask\n${rows.join("")}`, "text/csv");
-}
-
-function save(name, content, type) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([content], { type }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
-
 // Start ------------------------------------------------------------------------------------------
 
 async function addExamples() {
@@ -219,8 +162,8 @@ function listen() {
   $("threshold").addEventListener("input", decide);
   $("gate").addEventListener("input", decide);
   $("reset").addEventListener("click", reset);
-  $("save-masks").addEventListener("click", saveMasks);
-  $("save-csv").addEventListener("click", saveCsv);
+  $("save-masks").addEventListener("click", () => saveMasks(state.cards));
+  $("save-csv").addEventListener("click", () => saveCsv(state.cards));
   $("clear").addEventListener("click", clear);
 }
 

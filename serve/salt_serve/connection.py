@@ -1,0 +1,88 @@
+"""A client's connection: uvicorn's, but none is held open for nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import ClassVar
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from salt_serve.security import HEADERS
+
+
+class Connection(H11Protocol):
+    """uvicorn by itself waits for ever for the rest of a request's head, and takes connections
+    until the system has no more. Here a head has a bounded time, and where there are too many
+    connections, the one that has been waited for the longest makes room for the newest.
+
+    Attributes:
+        head_s: seconds that a head has from the connection's begin or from the last answer's end.
+        most: connections at once.
+    """
+
+    head_s: ClassVar[float]
+    most: ClassVar[int]
+    _patience: asyncio.TimerHandle | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is under way: none has come, or all have been answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    @property
+    def waits_until(self) -> float:
+        """The event loop's time at which it is given up if it is still idle then."""
+        return self._patience.when() if self._patience else 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+        if len(self.connections) > self.most:
+            self._make_room()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, in the form that every other answer has."""
+        if self.idle or not self.cycle.response_started:
+            self.transport.write(_refusal(msg))
+        self.transport.close()
+
+    def _await_head(self) -> None:
+        self._stop_waiting()
+        if not self.transport.is_closing():
+            self._patience = self.loop.call_later(self.head_s, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._patience:
+            self._patience.cancel()
+
+    def _give_up(self) -> None:
+        if self.idle:
+            self.transport.close()
+
+    def _make_room(self) -> None:
+        others = [each for each in self.connections if isinstance(each, Connection)]
+        opened = [each for each in others if not each.transport.is_closing()]
+        if len(opened) > self.most:  # this one is idle, so there is always one
+            idle = (each for each in opened if each.idle)
+            min(idle, key=lambda each: each.waits_until).transport.close()
+
+
+def _refusal(reason: str) -> bytes:
+    body = json.dumps({"detail": reason}, separators=(",", ":"))
+    headers = HEADERS | {
+        "Cache-Control": "no-store",
+        "Connection": "close",
+        "Content-Length": str(len(body)),
+        "Content-Type": "application/json",
+    }
+    lines = ["HTTP/1.1 400 Bad Request", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", body]).encode("ascii")
