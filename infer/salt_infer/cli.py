@@ -87,7 +87,7 @@ _PATH = click.Path(path_type=Path)
 )  # fmt: skip
 @click.option(
     "--labels", type=_PATH, metavar="PATH",
-    help="True masks to score against: CSV of id,rle_mask, or directory or .zip of PNGs.",
+    help="True masks to score against: table of id,rle_mask, or directory or .zip of PNGs.",
 )  # fmt: skip
 @click.option(
     "--describe", is_flag=True, help="Show what the model is and what proved it, and stop."

@@ -1,24 +1,17 @@
-"""True masks, from a CSV of run-length strings, a directory of PNG masks, or a zip of them."""
+"""True masks, from a table of run-length strings, a directory of PNG masks, or a zip of them."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import png, rle
+from salt_infer import png, rle, table
 from salt_infer.errors import LabelError, RleError, TileError
 from salt_infer.tiles import TileSource, open_tiles
-
-if TYPE_CHECKING:
-    from _csv import Reader as CsvReader
-
-COLUMNS = ("id", "rle_mask")
 
 
 class Labels(AbstractContextManager["Labels"]):
@@ -28,18 +21,18 @@ class Labels(AbstractContextManager["Labels"]):
         """Open labels.
 
         Args:
-            path: a ``.csv`` with columns ``id`` and ``rle_mask``, or a directory or zip of PNG
-                masks named like the tiles.
+            path: a ``.csv``, ``.csv.gz`` or ``.parquet`` with columns ``id`` and ``rle_mask``, or
+                a directory or zip of PNG masks named like the tiles.
             source: the masks, where they are open already; closed with the labels.
 
         Raises:
-            LabelError: the CSV cannot be read.
-            InputError: no such directory or zip, or no masks in it.
+            LabelError: the table cannot be read.
+            InputError: no such file, directory or zip, or no masks in it.
         """
         self.path = path
         self._rows: dict[str, str] = {}
         self._source = source
-        if source is None and path.suffix.lower() == ".csv":
+        if source is None and table.kind(path):
             self._rows = read_rows(path)
         else:
             self._source = source or open_tiles(path)
@@ -89,14 +82,16 @@ class Labels(AbstractContextManager["Labels"]):
 
 
 def read_rows(path: Path) -> dict[str, str]:
-    """Run-length string of each id in a submission or label CSV; nothing is decoded.
+    """Run-length string of each id in a submission or table of labels; nothing is decoded.
 
-    Columns after ``id,rle_mask`` are passed over.
-
-    Raises:
-        LabelError: unreadable, another header, a malformed row, or one id twice.
+    Columns after ``id,rle_mask`` are passed over; raises as :func:`salt_infer.table.read`.
     """
-    return {name: row[0] for name, row in _read(path)[1].items()}
+    return {name: row[0] for name, row in table.read(path).rows.items()}
+
+
+def has_column(path: Path, column: str) -> bool:
+    """Whether there is such a column after ``id,rle_mask``; raises likewise."""
+    return column in table.read(path).header[len(table.COLUMNS) :]
 
 
 def read_column(path: Path, column: str) -> dict[str, float]:
@@ -106,10 +101,10 @@ def read_column(path: Path, column: str) -> dict[str, float]:
     Raises:
         LabelError: as :func:`read_rows`, or there is no such column or no number in it.
     """
-    header, rows = _read(path)
-    if column not in header[len(COLUMNS) :]:
+    header, rows = table.read(path)
+    if column not in header[len(table.COLUMNS) :]:
         raise LabelError(f"{path} has no column {column}; write it with salt-infer --details")
-    index = header.index(column, len(COLUMNS)) - 1
+    index = header.index(column, len(table.COLUMNS)) - 1
     return {name: _number(row[index], f"{path}: {column} of {name}") for name, row in rows.items()}
 
 
@@ -118,29 +113,3 @@ def _number(text: str, what: str) -> float:
         return float(text)
     except ValueError as error:
         raise LabelError(f"{what} is {text[:20]!r}, expected a number") from error
-
-
-def _read(path: Path) -> tuple[list[str], dict[str, list[str]]]:
-    """Header, and by id what follows it in its row."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = csv.reader(file)
-            header = next(lines, [])
-            if tuple(header[: len(COLUMNS)]) != COLUMNS:
-                raise LabelError(f"{path} starts with {header}, expected {','.join(COLUMNS)}")
-            return header, _unique(path, header, lines)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise LabelError(f"{path} cannot be read as CSV ({error})") from error
-
-
-def _unique(path: Path, header: list[str], lines: CsvReader) -> dict[str, list[str]]:
-    rows: dict[str, list[str]] = {}
-    for line in lines:
-        where = f"{path}, line {lines.line_num}"
-        if len(line) != len(header):
-            raise LabelError(f"{where}: {len(line)} columns, expected {','.join(header)}")
-        name, *rest = line
-        if name in rows:
-            raise LabelError(f"{where}: id {name!r} appears a second time")
-        rows[name] = rest
-    return rows

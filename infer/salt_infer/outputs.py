@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from salt_infer import files, masks, probabilities, submission
+from salt_infer import files, masks, probabilities, submission, table
 from salt_infer.errors import OutputError, UsageError
 from salt_infer.place import Place
 from salt_infer.record import Entry
@@ -196,7 +196,7 @@ def _table(path: Path, details: bool) -> _Output:
     def write(file: IO[bytes], rows: Rows, decision: Decision) -> None:
         submission.write(file, path, rows(), details)
 
-    return _Output(path, functools.partial(_write_file, write), submission.ENDINGS)
+    return _Output(path, functools.partial(_write_file, write), table.ENDINGS)
 
 
 def _probabilities(path: Path) -> _Output:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import csv
 import gzip
-import importlib
 import io
 import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from salt_infer.errors import PackageError
-from salt_infer.labels import COLUMNS
+from salt_infer import table
 from salt_infer.record import Entry
+from salt_infer.table import COLUMNS
 
-ENDINGS = (".csv", ".csv.gz", ".parquet")
 DETAILS = ("salt", "confidence")
 
 _ROW_GROUP = 1 << 16  # rows of a Parquet file that are in memory together
@@ -27,8 +25,8 @@ def check_kind(out: Path) -> None:
     Raises:
         PackageError: ``out`` is to be Parquet, and pyarrow is not installed.
     """
-    if _kind(out) == ".parquet":
-        _pyarrow("pyarrow")
+    if table.kind(out) == ".parquet":
+        table.pyarrow()
 
 
 def write(file: IO[bytes], out: Path, rows: Iterable[Entry], details: bool) -> None:
@@ -38,11 +36,11 @@ def write(file: IO[bytes], out: Path, rows: Iterable[Entry], details: bool) -> N
 
     Args:
         file: to write to.
-        out: the name that ends in one of ENDINGS.
+        out: the name that ends in one of ``table.ENDINGS``.
         rows: sorted by id.
         details: write the columns DETAILS too: in a CSV with four decimals, in Parquet as float32.
     """
-    kind = _kind(out)
+    kind = table.kind(out)
     if kind == ".parquet":
         _write_parquet(file, rows, details)
     elif kind == ".csv.gz":
@@ -51,10 +49,6 @@ def write(file: IO[bytes], out: Path, rows: Iterable[Entry], details: bool) -> N
             _write_csv(packed, rows, details)
     else:
         _write_csv(file, rows, details)
-
-
-def _kind(out: Path) -> str:
-    return next(ending for ending in ENDINGS if out.name.lower().endswith(ending))
 
 
 def _write_csv(file: Any, rows: Iterable[Entry], details: bool) -> None:
@@ -73,7 +67,7 @@ def _cells(row: Entry, details: bool) -> Sequence[str]:
 
 
 def _write_parquet(file: IO[bytes], rows: Iterable[Entry], details: bool) -> None:
-    arrow, parquet = _pyarrow("pyarrow"), _pyarrow("pyarrow.parquet")
+    arrow, parquet = table.pyarrow(), table.pyarrow("pyarrow.parquet")
     kinds = [arrow.string(), arrow.string(), arrow.float32(), arrow.float32()]
     names = COLUMNS + DETAILS if details else COLUMNS
     schema = arrow.schema(list(zip(names, kinds[: len(names)], strict=True)))
@@ -82,13 +76,3 @@ def _write_parquet(file: IO[bytes], rows: Iterable[Entry], details: bool) -> Non
         while part := list(itertools.islice(waiting, _ROW_GROUP)):
             columns = list(zip(*(row[: len(names)] for row in part), strict=True))
             writer.write_table(arrow.table(columns, schema=schema))
-
-
-def _pyarrow(module: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise PackageError(
-            "pyarrow is not installed, and Parquet needs it; pip install 'salt-toolkit[parquet]', "
-            "or write .csv"
-        ) from error

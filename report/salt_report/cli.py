@@ -50,22 +50,23 @@ def data(**request: Any) -> None:
 
 @cli.command(short_help="Examine a submission against true masks.")
 @click.option(
-    "--submission", type=_PATH, required=True, metavar="FILE.csv",
-    help="What to examine: id,rle_mask; of salt-infer --details, the judge too.",
+    "--submission", type=_PATH, required=True, metavar="FILE",
+    help="What to examine: .csv, .csv.gz or .parquet of id,rle_mask; of salt-infer --details, the "
+    "judge too.",
 )  # fmt: skip
 @click.option(
     "--labels", type=_PATH, required=True, metavar="PATH",
-    help="True masks: CSV of id,rle_mask, or directory or .zip of PNGs.",
+    help="True masks: table of id,rle_mask, or directory or .zip of PNGs.",
 )  # fmt: skip
 @_OUT
 @click.option(
     "--images", type=_PATH, metavar="PATH",
-    help="The tiles, to be shown and to tell black ones: directory or .zip.",
+    help="The tiles, to be shown and to tell black ones: directory, .zip or list.",
 )  # fmt: skip
 @click.option(
     "--against",
     type=_PATH,
-    metavar="FILE.csv",
+    metavar="FILE",
     help="Another submission to compare with, in pairs.",
 )
 @click.option(

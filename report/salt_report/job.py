@@ -6,9 +6,10 @@ import contextlib
 import dataclasses
 from pathlib import Path
 
+from salt_infer.errors import UsageError
 from salt_infer.files import check_output, write_whole
 from salt_report import data_page, evaluation, evaluation_page, reading, tables
-from salt_report.evaluation import Case
+from salt_report.evaluation import Case, Evaluation
 from salt_report.page import Source, sources
 from salt_report.probabilities import Probabilities
 
@@ -39,8 +40,8 @@ class EvaluateJob:
     """A submission to examine.
 
     Attributes:
-        submission: CSV of ``id,rle_mask``.
-        labels: true masks: CSV, directory or zip.
+        submission: table of ``id,rle_mask``.
+        labels: true masks: table, directory or zip.
         out: page to write.
         images: the tiles: directory or zip.
         against: another submission.
@@ -97,6 +98,7 @@ def evaluate(job: EvaluateJob) -> list[str]:
     check_output(job.out, ".html", inputs, job.overwrite)
     if job.json:
         check_output(job.json, ".json", inputs, job.overwrite)
+    _check_tried(job)
     case = _case(job)
     found = evaluation.evaluate(case)
     made_from = _sources(job)
@@ -105,7 +107,13 @@ def evaluate(job: EvaluateJob) -> list[str]:
         numbers = found.to_json([source.to_json() for source in made_from])
         write_whole(job.json, numbers.encode(), job.overwrite)
     write_whole(job.out, html, job.overwrite)
-    return [*evaluation.summary(found), *_tried_from(job, case), f"-> {job.out}"]
+    return [*evaluation.summary(found), *_tried_from(job, case, found), f"-> {job.out}"]
+
+
+def _check_tried(job: EvaluateJob) -> None:
+    given = [f"--{name}" for name in NEUTRAL if getattr(job, name) is not None]
+    if given and not job.probabilities:
+        raise UsageError(f"{' and '.join(given)} are tried with --probabilities, which is missing")
 
 
 def _case(job: EvaluateJob) -> Case:
@@ -143,12 +151,14 @@ def _origin(job: EvaluateJob, given: Probabilities | None, name: str) -> tuple[f
     return NEUTRAL[name], f"the neutral one, as {job.probabilities} has none"
 
 
-def _tried_from(job: EvaluateJob, case: Case) -> list[str]:
-    if (given := case.probabilities) is None:
+def _tried_from(job: EvaluateJob, case: Case, found: Evaluation) -> list[str]:
+    if (given := case.probabilities) is None or found.sweep is None:
         return []
     used = {name: _origin(job, given, name) for name in NEUTRAL}
     said = (f"{name} {value:.3g} ({origin})" for name, (value, origin) in used.items())
-    return [f"others were tried from {', '.join(said)}"]
+    other = found.sweep.differs_from(found.headline.score)
+    doubt = "; the submission was made otherwise: --threshold and --gate say how" if other else ""
+    return [f"others were tried from {', '.join(said)}{doubt}"]
 
 
 def _sources(job: EvaluateJob) -> list[Source]:

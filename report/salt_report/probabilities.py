@@ -24,6 +24,7 @@ from typing import IO, Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from salt_infer.errors import InputError
 from salt_infer.rle import TILE_SHAPE
 from salt_report.errors import ReportError, listed, named
 
@@ -91,6 +92,7 @@ class Probabilities:
         """Read the probabilities of those tiles, in that order; the file may have others too.
 
         Raises:
+            InputError: there is no such file.
             ReportError: the file is damaged, lacks an array or a tile, or an array is of another
                 kind or size than expected or has numbers out of range.
         """
@@ -124,8 +126,15 @@ class Probabilities:
 @contextlib.contextmanager
 def _reporting(path: Path) -> Iterator[None]:
     """All that a damaged zip or array can raise, as one kind of error."""
+    if path.is_dir():
+        raise ReportError(
+            f"{path} is a folder, expected one .npz: that has the judge's probabilities too, so "
+            "write salt-infer --probabilities FILE.npz"
+        )
     try:
         yield
+    except FileNotFoundError as error:
+        raise InputError(f"there is no file {path}") from error
     except (
         OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError,
         RuntimeError, NotImplementedError,

@@ -6,7 +6,6 @@ that names it, since a report on the rest would look sound.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -15,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import layout, png
+from salt_infer import layout, png, table
 from salt_infer.errors import BadTilesError, LabelError, TileError
 from salt_infer.kinds import coverage_class
-from salt_infer.labels import Labels, read_column
+from salt_infer.labels import Labels, has_column, read_column
 from salt_infer.rle import TILE_SHAPE
 from salt_infer.tiles import TileSource
 from salt_report.errors import ReportError, listed, named
@@ -52,7 +51,7 @@ class Submission:
     """A submission's masks of some tiles.
 
     Attributes:
-        path: the CSV.
+        path: the file.
         masks: uint8 [N, 101, 101], 0 or 1.
         salt: float64 [N], the judge's probability, NaN for a tile that the model has not seen; or
             None where the file does not have it.
@@ -100,14 +99,14 @@ def tiles(path: Path, ids: Sequence[str]) -> Images:
 
 
 def labels(path: Path) -> Labels:
-    """Open true masks: a CSV of ``id,rle_mask``, a directory or zip of PNGs, or one with ``masks/``
-    inside.
+    """Open true masks: a table of ``id,rle_mask``, a directory or zip of PNGs, or one with
+    ``masks/`` inside.
 
     Raises:
-        LabelError: the CSV cannot be read.
-        InputError: no such directory or zip, or no masks in it.
+        LabelError: the table cannot be read.
+        InputError: no such file, directory or zip, or no masks in it.
     """
-    if path.suffix.lower() == ".csv":
+    if table.kind(path):
         return Labels(path)
     return Labels(path, layout.open_within(path, "masks"))
 
@@ -123,14 +122,18 @@ def masks(given: Labels, ids: Sequence[str]) -> Images:
 
 
 def rows(path: Path) -> Labels:
-    """Open a submission: a CSV that starts with the columns ``id,rle_mask``.
+    """Open a submission: a table that starts with the columns ``id,rle_mask``.
 
     Raises:
-        ReportError: it is not called ``.csv``.
+        ReportError: its name says that it is something else.
+        InputError: there is no such file.
         LabelError: it cannot be read.
     """
-    if path.suffix.lower() != ".csv":
-        raise ReportError(f"submission {path} is not called .csv, expected a CSV of id,rle_mask")
+    if not table.kind(path):
+        raise ReportError(
+            f"submission {path} does not end in {' or '.join(table.ENDINGS)}, expected a table of "
+            "id,rle_mask"
+        )
     return Labels(path)
 
 
@@ -204,9 +207,8 @@ def _each(
 
 
 def _salt(path: Path, ids: Sequence[str]) -> npt.NDArray[np.float64] | None:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        if SALT not in next(csv.reader(file), []):
-            return None
+    if not has_column(path, SALT):
+        return None
     salt = read_column(path, SALT)
     faults = [
         (name, f"{salt[name]:g}")

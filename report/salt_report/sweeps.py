@@ -14,6 +14,7 @@ from salt_report.kinds import Images
 from salt_report.probabilities import Probabilities
 
 THRESHOLDS = tuple(step / 20 for step in range(1, 20))  # .05 .. .95
+ROUNDING = 0.005  # of a score
 GATES = tuple(step / 20 for step in range(20))  # 0 .. .95
 
 
@@ -38,6 +39,12 @@ class Sweep:
     by_gate: pd.Series
     grid: pd.DataFrame
     lowest_gate: float
+
+    def differs_from(self, score: float) -> bool:
+        """Whether a submission of that score was made otherwise; by less than ROUNDING, the
+        probabilities may have been rounded after.
+        """
+        return abs(self.score - score) > ROUNDING
 
     @property
     def best(self) -> tuple[float, float, float]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from salt_infer.errors import InputError
 from salt_report.errors import ReportError, listed, named
 
 DEPTHS = "depths.csv"
@@ -94,6 +95,8 @@ def _read(path: Path, columns: tuple[str, ...]) -> dict[str, dict[str, str]]:
                 if line[0] in rows:
                     raise ReportError(f"{where}: id {line[0]!r} appears a second time")
                 rows[line[0]] = dict(zip(header, line, strict=True))
+    except FileNotFoundError as error:
+        raise InputError(f"there is no file {path}") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ReportError(f"{path} cannot be read as CSV ({error})") from error
     return rows

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from salt_infer import console, metric
+from salt_infer import console, metric, rle
+from salt_infer.errors import UsageError
 from salt_infer.job import Job
 from salt_infer.job import run as infer
 from salt_infer.progress import Watcher
@@ -186,6 +187,34 @@ def test_a_submission_examined(
     assert "are not tried" not in page.text  # the file has probabilities of all tiles
 
 
+OTHERWISE = "; the submission was made otherwise: --threshold and --gate say how"
+
+
+def test_the_submissions_own_probabilities(folder: Path, tmp_path: Path) -> None:
+    with np.load(folder / "p.npz") as found:
+        arrays = dict(found)
+    masks = (arrays["probability"] > 0.5 * 255) & (arrays["salt"] > 0.5)[:, None, None]
+    lines = [
+        f"{name},{rle.encode(mask)}\n" for name, mask in zip(arrays["ids"], masks, strict=True)
+    ]
+    (tmp_path / "own.csv").write_text("id,rle_mask\n" + "".join(lines))
+    arguments = [
+        "evaluate", "--submission", tmp_path / "own.csv", "--labels", folder / "labels.csv",
+        "--probabilities", folder / "p.npz", "--out", tmp_path / "x.html", "--overwrite",
+    ]  # fmt: skip
+    assert run(*arguments, "--threshold", 0.5, "--gate", 0.5)[-2].endswith("gate 0.5 (--gate)")
+    assert run(*arguments, "--threshold", 0.5, "--gate", 0.9)[-2].endswith(OTHERWISE)
+
+
+def test_what_is_tried_needs_probabilities(folder: Path, tmp_path: Path) -> None:
+    arguments = ["--submission", folder / "sub.csv", "--labels", folder / "labels.csv"]
+    result = CliRunner().invoke(
+        cli, ["evaluate", *map(str, arguments), "--out", str(tmp_path / "x.html"), "--gate", "0.4"]
+    )
+    assert isinstance(result.exception, UsageError)
+    assert "--gate are tried with --probabilities" in str(result.exception)
+
+
 def test_the_probabilities_of_a_gated_run(folder: Path, tmp_path: Path) -> None:
     """Zeros where the gate, .5, stopped a tile: the page says so and leaves lower gates out."""
     with np.load(folder / "p.npz") as found:
@@ -199,7 +228,7 @@ def test_the_probabilities_of_a_gated_run(folder: Path, tmp_path: Path) -> None:
     said = run(*arguments)
     neutral = f"the neutral one, as {tmp_path / 'p.npz'} has none"
     tried = f"others were tried from threshold 0.5 ({neutral}), gate 0.556 ({neutral})"
-    assert said[-2] == tried
+    assert said[-2] == f"{tried}{OTHERWISE}"
     page = Page(tmp_path / "x.html")
     check(page)
     lowest = arrays["salt"][arrays["salt"] <= 0.5].max()
@@ -210,7 +239,7 @@ def test_the_probabilities_of_a_gated_run(folder: Path, tmp_path: Path) -> None:
     *_, scored, tried, _ = run(*arguments, "--gate", 0.6)
     assert " at threshold 0.35, gate 0.6; best " in scored
     whose = f"threshold 0.35 (of {tmp_path / 'p.npz'}), gate 0.6 (--gate)"
-    assert tried == f"others were tried from {whose}"
+    assert tried == f"others were tried from {whose}{OTHERWISE}"
 
 
 def test_the_worst_tiles_are_shown_worst_first(evaluated: tuple[Path, list[str]]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from salt_infer.errors import InputError
 from salt_report.errors import ReportError
 from salt_report.probabilities import Probabilities
 
@@ -143,8 +144,10 @@ def test_damage(tmp_path: Path) -> None:
         path.write_bytes(broken)
         with pytest.raises(ReportError, match="cannot be read"):
             Probabilities.load(path, IDS)
-    with pytest.raises(ReportError, match="cannot be read"):
+    with pytest.raises(InputError, match=r"there is no file .*none\.npz"):
         Probabilities.load(tmp_path / "none.npz", IDS)
+    with pytest.raises(ReportError, match=r"is a folder, expected one \.npz"):
+        Probabilities.load(tmp_path, IDS)
 
 
 def test_pickles_stay_closed(tmp_path: Path) -> None:

@@ -137,6 +137,6 @@ def test_a_judge_out_of_range(tmp_path: Path) -> None:
     assert salt[1] == 0.5
 
 
-def test_a_submission_is_a_csv(folder: Path) -> None:
-    with pytest.raises(ReportError, match=r"masks is not called \.csv"):
+def test_a_submission_is_a_table(folder: Path) -> None:
+    with pytest.raises(ReportError, match=r"masks does not end in \.csv or"):
         reading.rows(folder / "masks")

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from salt_infer.errors import InputError
 from salt_report import tables
 from salt_report.errors import ReportError
 
@@ -86,5 +87,5 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     path.write_bytes(b"id,z\n\xff,1\n")
     with pytest.raises(ReportError, match="cannot be read as CSV"):
         tables.depths(path, IDS)
-    with pytest.raises(ReportError, match="cannot be read as CSV"):
+    with pytest.raises(InputError, match=r"there is no file .*none\.csv"):
         tables.depths(tmp_path / "none.csv", IDS)

@@ -1,0 +1,127 @@
+"""Tables of ``id,rle_mask``, and columns after them: CSV, compressed CSV or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import importlib
+import io
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from salt_infer.errors import InputError, LabelError, PackageError
+
+COLUMNS = ("id", "rle_mask")
+ENDINGS = (".csv", ".csv.gz", ".parquet")
+
+# A compressed CSV of masks unpacks to some ten times its size; what goes far beyond is a bomb.
+_RATIO, _SLACK = 200, 1 << 20
+_TEXT = {"string", "large_string"}  # Parquet's types for it
+
+
+class Table(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        header: names of its columns, COLUMNS first.
+        rows: by id, in the file's order, what follows it.
+    """
+
+    header: list[str]
+    rows: dict[str, list[str]]
+
+
+def kind(path: Path) -> str | None:
+    """Which of ENDINGS a name has, if any."""
+    return next((ending for ending in ENDINGS if path.name.lower().endswith(ending)), None)
+
+
+def read(path: Path) -> Table:
+    """Read a table, as its name says; nothing is decoded.
+
+    Raises:
+        InputError: there is no such file.
+        LabelError: unreadable, another header, a malformed row, or one id twice.
+        PackageError: it is Parquet, and pyarrow is not installed.
+    """
+    try:
+        if kind(path) == ".parquet":
+            return _parquet(path)
+        text = _unpacked(path) if kind(path) == ".csv.gz" else path.read_bytes()
+        return _csv(path, text.decode("utf-8-sig"))
+    except FileNotFoundError as error:
+        raise InputError(f"there is no file {path}") from error
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        raise LabelError(f"{path} cannot be read as {_NAMES[kind(path)]} ({error})") from error
+
+
+_NAMES = {None: "CSV", ".csv": "CSV", ".csv.gz": "compressed CSV", ".parquet": "Parquet"}
+
+
+def pyarrow(module: str = "pyarrow") -> Any:
+    """A module of the package that reads and writes Parquet.
+
+    Raises:
+        PackageError: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise PackageError(
+            "pyarrow is not installed, and Parquet needs it; pip install 'salt-toolkit[parquet]', "
+            "or write .csv"
+        ) from error
+
+
+def _unpacked(path: Path) -> bytes:
+    limit = _RATIO * path.stat().st_size + _SLACK
+    with gzip.open(path) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise LabelError(f"{path} unpacks to over {_RATIO} times its size, which no masks do")
+    return data
+
+
+def _csv(path: Path, text: str) -> Table:
+    lines = csv.reader(io.StringIO(text, newline=""))
+    header = next(lines, [])
+    _check(path, header)
+    return Table(header, _unique(path, header, ((lines.line_num, line) for line in lines)))
+
+
+def _parquet(path: Path) -> Table:
+    arrow, parquet = pyarrow(), pyarrow("pyarrow.parquet")
+    try:
+        content = parquet.read_table(path)
+    except arrow.ArrowException as error:
+        raise LabelError(f"{path} cannot be read as Parquet ({error})") from error
+    _check(path, content.column_names)
+    if not {str(content.schema.field(name).type) for name in COLUMNS} <= _TEXT:
+        raise LabelError(f"{path} has other types in {','.join(COLUMNS)}, expected text")
+    # Some writers have no string where a mask is empty.
+    columns = [["" if it is None else str(it) for it in each.to_pylist()] for each in content]
+    lines = map(list, zip(*columns, strict=True))
+    return Table(content.column_names, _unique(path, content.column_names, enumerate(lines, 1)))
+
+
+def _check(path: Path, header: list[str]) -> None:
+    if tuple(header[: len(COLUMNS)]) != COLUMNS:
+        seen = f"starts with {header[:9]}" if header else "is empty, or its first line is"
+        raise LabelError(f"{path} {seen}, expected {','.join(COLUMNS)}")
+
+
+def _unique(
+    path: Path, header: list[str], lines: Iterable[tuple[int, list[str]]]
+) -> dict[str, list[str]]:
+    rows: dict[str, list[str]] = {}
+    for number, line in lines:
+        where = f"{path}, line {number}"
+        if len(line) != len(header):
+            raise LabelError(f"{where}: {len(line)} columns, expected {','.join(header)}")
+        name, *rest = line
+        if name in rows:
+            raise LabelError(f"{where}: id {name!r} appears a second time")
+        rows[name] = rest
+    return rows
