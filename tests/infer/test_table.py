@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from salt_infer import submission, table
@@ -42,6 +42,7 @@ def written(folder: Path, ending: str, rows: list[Entry], details: bool = False)
 
 
 @pytest.mark.parametrize("ending", endings())
+@settings(deadline=None)  # the first imports pyarrow
 @given(rows=ROWS)
 def test_what_is_written_is_read(
     tmp_path_factory: pytest.TempPathFactory, ending: str, rows: dict[str, str]

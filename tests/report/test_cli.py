@@ -194,10 +194,9 @@ def test_the_submissions_own_probabilities(folder: Path, tmp_path: Path) -> None
     with np.load(folder / "p.npz") as found:
         arrays = dict(found)
     masks = (arrays["probability"] > 0.5 * 255) & (arrays["salt"] > 0.5)[:, None, None]
-    lines = [
-        f"{name},{rle.encode(mask)}\n" for name, mask in zip(arrays["ids"], masks, strict=True)
-    ]
-    (tmp_path / "own.csv").write_text("id,rle_mask\n" + "".join(lines))
+    rows = zip(arrays["ids"], rle.encode(masks), strict=True)
+    lines = "".join(f"{name},{mask}\n" for name, mask in rows)
+    (tmp_path / "own.csv").write_text(f"id,rle_mask\n{lines}")
     arguments = [
         "evaluate", "--submission", tmp_path / "own.csv", "--labels", folder / "labels.csv",
         "--probabilities", folder / "p.npz", "--out", tmp_path / "x.html", "--overwrite",
