@@ -193,7 +193,8 @@ OTHERWISE = "; the submission was made otherwise: --threshold and --gate say how
 def test_the_submissions_own_probabilities(folder: Path, tmp_path: Path) -> None:
     with np.load(folder / "p.npz") as found:
         arrays = dict(found)
-    masks = (arrays["probability"] > 0.5 * 255) & (arrays["salt"] > 0.5)[:, None, None]
+    drawn = arrays["probability"] > 0.5 * (255 if arrays["probability"].dtype == np.uint8 else 1)
+    masks = drawn & (arrays["salt"] > 0.5)[:, None, None]
     rows = zip(arrays["ids"], rle.encode(masks), strict=True)
     lines = "".join(f"{name},{mask}\n" for name, mask in rows)
     (tmp_path / "own.csv").write_text(f"id,rle_mask\n{lines}")
