@@ -12,7 +12,7 @@ from salt_infer.contract import ModelContract
 from salt_infer.engines import EngineCache, EngineKey
 from salt_infer.errors import ProviderError
 from salt_infer.modelfile import default_model, sha256_of
-from salt_infer.providers import GPUS, Plan, Provider, ProviderRequest, plan
+from salt_infer.providers import GPUS, Plan, Provider, ProviderRequest, files_of_an_engine, plan
 from salt_infer.session import ModelSession, Session, peek
 
 Tell = Callable[[str], None]
@@ -155,7 +155,9 @@ def engine_key(model: str, planned: Plan, versions: tuple[str, str], gpu: nvidia
         gpu: the device.
     """
     _, options = planned.providers[0]
-    kept = ((name, value) for name, value in options.items() if name not in _NOT_OF_AN_ENGINE)
+    kept = [(name, value) for name, value in options.items() if name not in _NOT_OF_AN_ENGINE]
+    files = (path for path in files_of_an_engine(options) if path.is_file())
+    kept += [(f"sha256 of {path}", sha256_of(path)) for path in files]
     return EngineKey(model, *versions, gpu.name, gpu.capability, planned.shape, tuple(sorted(kept)))
 
 
