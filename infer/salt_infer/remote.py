@@ -19,7 +19,7 @@ from salt_infer.png import MAX_FILE_BYTES
 from salt_infer.readahead import ReadAhead
 from salt_infer.source import Tile, TileSource, check_id, is_hidden, is_tile_name, sorted_unique
 
-# What storages say of a file that is another once the file was changed.
+# What storages say of a file that is another once the file was changed; its size first.
 _CHANGING = ("size", "ETag", "etag", "md5Hash", "LastModified", "mtime", "created")
 _QUERY = re.compile(r"(?<=[^\s?])\?[^\s'\")]*")
 # Of a zip, so many bytes are fetched at a time, and 32 such blocks kept; left to itself, S3's would
@@ -76,6 +76,8 @@ class _RemoteTiles(TileSource):
 
     def _up_to(self, size: int, path: str) -> bytes:
         """The start of a file, and nothing fetched beyond."""
+        if self._stamps[path].partition(" ")[0] == "0":  # no range of it could be asked for
+            return b""
         if not self._url.is_http:
             return self._storage().cat_file(path, start=0, end=size)
         # A web server need not keep to the range it was asked for: only a stream can be left.

@@ -328,6 +328,19 @@ def test_little_is_fetched_from_a_bucket(tmp_path: Path, name: str, most: int) -
 
 
 @needs("s3fs")
+def test_an_empty_tile_in_a_bucket(served: Path, tmp_path: Path) -> None:
+    """Any range of it would be an error of the storage's own."""
+    (served / "tiles/empty.png").touch()
+    with serving(tmp_path, Bucket) as address:
+        done = infer(
+            "--images", "s3://www/tiles", "--out", tmp_path / "x.csv",
+            **BUCKET, AWS_ENDPOINT_URL=address,
+        )  # fmt: skip
+    assert done.returncode == 3
+    assert "empty.png: empty file (0 bytes)" in done.stderr
+
+
+@needs("s3fs")
 def test_no_bucket(tmp_path: Path) -> None:
     with serving(tmp_path, Bucket) as address:
         done = infer(
