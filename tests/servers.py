@@ -40,6 +40,9 @@ class Web(http.server.SimpleHTTPRequestHandler):
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         first = int(wanted[1]) if wanted else 0
         last = min(int(wanted[2]) if wanted and wanted[2] else len(data), len(data) - 1)
+        if wanted and first >= len(data):
+            self.send_error(416)
+            return
         self.send_response(206 if wanted else 200)
         if wanted:
             self.send_header("Content-Range", f"bytes {first}-{last}/{len(data)}")

@@ -15,7 +15,8 @@ from salt_infer.place import Place
 from salt_infer.png import MAX_FILE_BYTES
 from salt_infer.source import Tile, TileSource, check_id, is_tile_name, shown, sorted_unique
 
-MAX_TABLE_BYTES = 64 * 1024 * 1024  # of a zip's table of contents: about a million tiles
+# Of a zip's table of contents: about a million tiles, 500 bytes of memory each.
+MAX_TABLE_BYTES = 64 * 1024 * 1024
 
 # zipfile unpacks bzip2 and LZMA without a limit: 600 bytes of bzip2 become 600 MB in memory.
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
@@ -44,13 +45,15 @@ class TileZip(TileSource):
     """Tiles in a .zip, or in one folder of it; nothing is unpacked to disk."""
 
     def __init__(
-        self, path: Place, folder: str = "", opener: Callable[[Place], BinaryFile] | None = None
-    ) -> None:
+        self, path: Place, folder: str | Callable[[set[str]], str] = "",
+        opener: Callable[[Place], BinaryFile] | None = None,
+    ) -> None:  # fmt: skip
         """List the tiles.
 
         Args:
             path: the zip.
-            folder: only names that begin with this count.
+            folder: only names that begin with this count; or what tells it from the names of the
+                folders at the top, as the table of contents is read but once.
             opener: opens the zip, where it is not a file of this machine; a module's function.
 
         Raises:
@@ -65,6 +68,8 @@ class TileZip(TileSource):
                 self._zip = zipfile.ZipFile(cast("IO[bytes]", _Bounded(self._file)))
             except _UNREADABLE as error:
                 raise _no_zip(path, error) from error
+            if callable(folder):
+                folder = folder(_tops(self._zip))
             self.tiles = sorted_unique(self._named(folder), f"{path}/{folder}".rstrip("/"))
             stack.pop_all()
 
@@ -166,7 +171,8 @@ class _Bounded:
     def read(self, size: int = -1) -> bytes:
         if size > MAX_TABLE_BYTES:
             raise zipfile.BadZipFile(
-                f"a table of contents of {size} bytes, expected at most {MAX_TABLE_BYTES}"
+                f"a table of contents of {size} bytes, expected at most {MAX_TABLE_BYTES}: "
+                "unpack it into a folder, or make several zips and runs"
             )
         return self._file.read(size if size >= 0 else MAX_TABLE_BYTES)
 
@@ -175,7 +181,10 @@ def folders(path: Path) -> set[str]:
     """Names of the folders at the top of a zip; raises InputError as :class:`TileZip` does."""
     with contextlib.closing(_opened(path)) as file:
         try:
-            names = zipfile.ZipFile(cast("IO[bytes]", _Bounded(file))).namelist()
+            return _tops(zipfile.ZipFile(cast("IO[bytes]", _Bounded(file))))
         except _UNREADABLE as error:
             raise _no_zip(path, error) from error
-    return {name.partition("/")[0] for name in names if "/" in name}
+
+
+def _tops(opened: zipfile.ZipFile) -> set[str]:
+    return {name.partition("/")[0] for name in opened.namelist() if "/" in name}

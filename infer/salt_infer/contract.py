@@ -94,18 +94,27 @@ class ModelContract:
             raise ContractError(f"contract has tta {self.tta!r}, expected one of {TTA_NAMES}")
 
     def to_json(self) -> str:
-        """Canonical JSON: the same contract always gives the same text."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
+        """Canonical JSON: the same contract always gives the same text.
+
+        Raises:
+            ContractError: a number in it is not finite, which JSON has no word for.
+        """
+        value = dataclasses.asdict(self)
+        try:
+            return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        except ValueError as error:
+            raise ContractError(f"the contract cannot be written as JSON ({error})") from error
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Parse a contract.
 
         Raises:
-            ContractError: not JSON, another version, or a field missing or unknown.
+            ContractError: not JSON, a number that is not finite, another version, or a field
+                missing or unknown.
         """
         try:
-            value = json.loads(text)
+            value = json.loads(text, parse_float=_finite, parse_constant=_finite)
         except (ValueError, RecursionError) as error:  # too many digits, or too deep
             raise ContractError(f"the contract is not JSON ({error})") from error
         if not isinstance(value, dict):
@@ -126,3 +135,11 @@ class ModelContract:
         if isinstance(checkpoints, list):
             value["checkpoints"] = tuple(checkpoints)
         return cls(**value)
+
+
+def _finite(text: str) -> float:
+    """A number, ``NaN`` or ``Infinity``, which Python takes for JSON; 1e999 is infinite, too."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a finite number")
+    return number

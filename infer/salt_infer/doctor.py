@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from salt_infer import usable
 from salt_infer.engines import EngineCache
 from salt_infer.machine import Machine, this_machine
 from salt_infer.providers import AUTO
@@ -38,6 +39,7 @@ class Diagnosis:
         outcomes: of each provider, best first.
         cache: folder of the engine cache.
         engines: what is in it, a line each.
+        blocked: what ends a run without options, whatever is usable; None where nothing does.
     """
 
     python: str
@@ -47,10 +49,13 @@ class Diagnosis:
     outcomes: tuple[Outcome, ...]
     cache: Path
     engines: tuple[str, ...]
+    blocked: str | None = None
 
     @property
     def default(self) -> Outcome | None:
         """What ``--provider auto`` takes; None where nothing can run."""
+        if self.blocked:
+            return None
         taken = (each for each in self.outcomes if each.usable and not each.refused)
         return next(taken, None)
 
@@ -105,6 +110,7 @@ def diagnose(cache: EngineCache, device_id: int = 0) -> Diagnosis:
     crashes there is a line of the result.
     """
     outcomes = tuple(_outcome(provider, cache, device_id) for provider in AUTO)
+    blocked = usable.blocked(AUTO)
     return Diagnosis(
         f"{platform.python_version()} ({sys.executable})",
         {name: _version(name) for name in PACKAGES},
@@ -113,6 +119,7 @@ def diagnose(cache: EngineCache, device_id: int = 0) -> Diagnosis:
         outcomes,
         cache.root,
         tuple(entry.line() for entry in cache.entries()),
+        str(blocked) if blocked else None,
     )
 
 
@@ -149,10 +156,17 @@ def in_child(command: Sequence[str], timeout_s: float) -> tuple[dict[str, Any] |
     except subprocess.TimeoutExpired:
         return None, f"no answer within {timeout_s:.0f} s"
     lines = done.stdout.strip().splitlines()
-    if done.returncode == 0 and lines and lines[-1].startswith("{"):
-        value: dict[str, Any] = json.loads(lines[-1])
+    if done.returncode == 0 and (value := _object(lines[-1] if lines else "")) is not None:
         return value, ""
     return None, _death(done.returncode, done.stderr)
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _death(code: int, errors: str) -> str:

@@ -37,7 +37,8 @@ class EngineKey:
         gpu: name of the device.
         capability: its compute capability.
         shape: tiles and views of a batch; None with the user's profiles, which are options.
-        options: of the provider, without paths and the device's number.
+        options: of the provider, without where the engine lies and the device's number; and the
+            sha256 of files that they name.
     """
 
     model: str
@@ -193,7 +194,7 @@ def _locked(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                tell("another process is building this TensorRT engine; waiting for it")
+                tell("another process is building or loading this TensorRT engine; waiting for it")
                 fcntl.flock(file, fcntl.LOCK_EX)
             if _is_there(folder / _LOCK, file):
                 yield

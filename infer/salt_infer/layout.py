@@ -36,7 +36,7 @@ class Layout:
     @property
     def images(self) -> Path:
         """Where the tiles are, inside the folder or zip."""
-        return self.root / _tiles_in(_folders(self.root))
+        return self.root / _folder_of("images", _folders(self.root))
 
     def open(self, name: Part) -> TileSource:
         """List tiles or masks.
@@ -85,14 +85,13 @@ def open_images(place: Place) -> TileSource:
     That is a directory or zip with ``images/`` (or ``tiles/``) and ``masks/`` and no folder beside
     them, as the competition's ``train.zip`` is: with the masks, each id would be there twice.
     """
-    if isinstance(place, Path) and _is_data_set(place):
-        return _open(place, "images")
-    return open_tiles(place)
+    found = _of_data_set(place, "images") if isinstance(place, Path) else None
+    return found or open_tiles(place)
 
 
 def open_labels(path: Path) -> Labels:
     """:class:`salt_infer.labels.Labels`, but of such a data set ``masks/`` alone."""
-    return Labels(path, _open(path, "masks") if _is_data_set(path) else None)
+    return Labels(path, _of_data_set(path, "masks"))
 
 
 def open_within(path: Path, name: Part) -> TileSource:
@@ -106,8 +105,9 @@ def open_within(path: Path, name: Part) -> TileSource:
 
 
 def _open(root: Path, name: Part) -> TileSource:
-    folder = _tiles_in(_folders(root)) if name == "images" else name
-    return open_tiles(root / folder) if root.is_dir() else TileZip(root, f"{folder}/")
+    if root.is_dir():
+        return open_tiles(root / _folder_of(name, _folders(root)))
+    return TileZip(root, lambda folders: f"{_folder_of(name, folders)}/")
 
 
 def _root(path: Path) -> Path:
@@ -127,7 +127,11 @@ def _root(path: Path) -> Path:
 def _holds(root: Path, name: Part) -> bool:
     """Whether there is such a folder; it may be empty, which is for :meth:`Layout.open` to say."""
     folders = _folders(root)
-    return (_tiles_in(folders) if name == "images" else name) in folders
+    return _folder_of(name, folders) in folders
+
+
+def _folder_of(name: Part, folders: set[str]) -> str:
+    return _tiles_in(folders) if name == "images" else name
 
 
 def _tiles_in(folders: set[str]) -> str:
@@ -146,12 +150,21 @@ def _folders(root: Path) -> set[str]:
         raise InputError(f"folder {root} cannot be listed ({error.strerror})") from error
 
 
-def _is_data_set(path: Path) -> bool:
-    """Whether there are tiles and masks, and no other folder that may hold tiles."""
+def _of_data_set(path: Path, name: Part) -> TileSource | None:
+    """Tiles or masks of a labelled data set; of a zip that is none, all. None of other places."""
     try:
-        if not (path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file())):
-            return False
-        folders = {name for name in _folders(path) if not is_hidden(name)}
+        zipped = path.suffix.lower() == ".zip" and path.is_file()
+        folders = _folders(path) if path.is_dir() else set()
     except (InputError, OSError, ValueError):  # told better by whoever opens it
-        return False
-    return folders == {_tiles_in(folders), "masks"}
+        return None
+    if zipped:
+        return TileZip(
+            path, lambda inside: f"{_folder_of(name, inside)}/" if _is_data_set(inside) else ""
+        )
+    return _open(path, name) if _is_data_set(folders) else None
+
+
+def _is_data_set(folders: set[str]) -> bool:
+    """Whether there are tiles and masks, and no other folder that may hold tiles."""
+    visible = {name for name in folders if not is_hidden(name)}
+    return visible == {_tiles_in(visible), "masks"}

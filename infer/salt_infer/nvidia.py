@@ -148,7 +148,7 @@ def main() -> None:
     except DriverError as error:
         found["problem"] = str(error)
     major = CUDA_MAJOR
-    with contextlib.suppress(ImportError):
+    with contextlib.suppress(ImportError, AttributeError):  # none, or what is left of one
         import onnxruntime
 
         major = str(getattr(onnxruntime, "cuda_version", "")).partition(".")[0] or CUDA_MAJOR

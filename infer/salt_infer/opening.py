@@ -12,7 +12,7 @@ from salt_infer.contract import ModelContract
 from salt_infer.engines import EngineCache, EngineKey
 from salt_infer.errors import ProviderError
 from salt_infer.modelfile import default_model, sha256_of
-from salt_infer.providers import GPUS, NAMES, Plan, Provider, ProviderRequest, plan
+from salt_infer.providers import GPUS, Plan, Provider, ProviderRequest, files_of_an_engine, plan
 from salt_infer.session import ModelSession, Session, peek
 
 Tell = Callable[[str], None]
@@ -79,7 +79,8 @@ def open_session(
         ProviderError: no candidate runs it; says what is missing and how to get it.
         ModelError: the file cannot be used.
     """
-    _refuse_clash(request)
+    if found := usable.blocked(request.candidates):
+        raise ProviderError(f"{found.seen}; mend it: {found.remedy}")
     passed: list[tuple[Provider, str]] = []
     for provider in request.candidates:
         try:
@@ -107,17 +108,6 @@ def default_for(request: ProviderRequest) -> Path:
         if not any(usable.problems(provider, request.device_id)):
             return default_model(provider)
     return default_model(request.candidates[0])
-
-
-def _refuse_clash(request: ProviderRequest) -> None:
-    """Two packages in one place are mended and not worked around, whatever may be fallen back to.
-
-    Raises:
-        ProviderError: names the commands.
-    """
-    found = usable.clash() if set(request.candidates) & NAMES.keys() else None
-    if found:
-        raise ProviderError(f"{found.seen}; mend it: {found.remedy}")
 
 
 def _open(
@@ -165,7 +155,9 @@ def engine_key(model: str, planned: Plan, versions: tuple[str, str], gpu: nvidia
         gpu: the device.
     """
     _, options = planned.providers[0]
-    kept = ((name, value) for name, value in options.items() if name not in _NOT_OF_AN_ENGINE)
+    kept = [(name, value) for name, value in options.items() if name not in _NOT_OF_AN_ENGINE]
+    files = (path for path in files_of_an_engine(options) if path.is_file())
+    kept += [(f"sha256 of {path}", sha256_of(path)) for path in files]
     return EngineKey(model, *versions, gpu.name, gpu.capability, planned.shape, tuple(sorted(kept)))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import queue
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ PRECISION = "INFERENCE_PRECISION_HINT"
 # Tiles at once, of a batch. OpenVINO prepares anew for each size that it meets, encoder and decoder
 # (30 ms a core); the gate and second looks make all sizes there are, so there should be few.
 PART = 16
+_CORE_LOCK = threading.Lock()  # functools.cache lets two threads make one each
 _KINDS = {"u8": "uint8", "f32": "float", "i64": "int64"}
 _WHERE = ["framework", METADATA_KEY]  # metadata of an ONNX file, in OpenVINO's tree
 
@@ -181,9 +183,8 @@ def _metadata(model: openvino.Model) -> str | None:
     return str(model.get_rt_info(_WHERE).astype(str))
 
 
-@functools.cache
 def core() -> openvino.Core:
-    """OpenVINO's core, one for the life of the process.
+    """OpenVINO's core, one for the life of the process, whichever threads ask for it.
 
     Each takes over the stack of the main thread's signal handlers and gives it back when it goes.
     After two that do not go in the opposite order of their coming, the next signal is a
@@ -192,6 +193,12 @@ def core() -> openvino.Core:
     Its arrays are used once here: two threads that are the first to do so, at the same moment, wait
     for each other without end, one with Python's lock and one with the library's (2026.4, too).
     """
+    with _CORE_LOCK:
+        return _new_core()
+
+
+@functools.cache
+def _new_core() -> openvino.Core:
     import openvino
 
     _ = openvino.Tensor(np.zeros(1, np.float32)).data  # no assert: python -O leaves those out

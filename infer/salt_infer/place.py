@@ -11,6 +11,7 @@ from typing import TypeAlias
 from salt_infer.errors import InputError
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]*://")
+_HOST_END = re.compile(r"[/?#]")
 _HTTP = {"http", "https"}
 
 
@@ -55,22 +56,22 @@ def parse(text: str) -> Place:
     of that name can be given as ``./name:/``.
 
     Raises:
-        InputError: it is empty, or a URL that holds a password, names a local file, or chains
-            several systems by ``::``.
+        InputError: it is empty, or a URL that holds a password or token, names a local file, or
+            chains several systems by ``::``.
     """
     if not text:
         raise InputError("an empty path was given, expected a directory, zip, list or URL")
     if not _SCHEME.match(text):
         return Path(text)
     url = Url(text)
+    user, at, _ = _HOST_END.split(text.partition("://")[2], 1)[0].rpartition("@")
+    if ":" in user or (at and url.is_http):  # for a web server, a user's name may be a token
+        raise InputError(
+            f"a {url.scheme} URL holds a password or token before '@', which logs and process "
+            "lists would show; give it in fsspec's configuration or the environment"
+        )
     if url.scheme in ("file", "local"):
         raise InputError(f"{url} is a local path; give it without {url.scheme}://")
     if "::" in text:
-        raise InputError(f"{url} chains several systems by '::'; give a plain URL")
-    user, _, _ = text.partition("://")[2].partition("/")[0].rpartition("@")
-    if ":" in user:
-        raise InputError(
-            f"a {url.scheme} URL holds a password, which logs and process lists would show; give "
-            "it in fsspec's configuration or the environment"
-        )
+        raise InputError(f"a {url.scheme} URL chains several systems by '::'; give a plain one")
     return url

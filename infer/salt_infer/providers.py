@@ -54,6 +54,12 @@ _TRT_BOOLEANS = {
     "trt_force_sequential_engine_build", "trt_context_memory_sharing_enable",
     "trt_layer_norm_fp32_fallback", "trt_force_timing_cache", "trt_build_heuristics_enable",
     "trt_sparsity_enable", "trt_engine_hw_compatible", "trt_weight_stripped_engine_enable",
+    "trt_engine_decryption_enable", "trt_dump_ep_context_model",
+}  # fmt: skip
+# These name files, with a semicolon between two, whose contents go into an engine.
+_TRT_FILES = {
+    "trt_int8_calibration_table_name", "trt_extra_plugin_lib_paths",
+    "trt_engine_decryption_lib_path",
 }  # fmt: skip
 _BOOLEANS = {"true": "True", "1": "True", "false": "False", "0": "False"}
 _PRECISION_FLAGS = {"fp16": "trt_fp16_enable", "int8": "trt_int8_enable"}
@@ -173,6 +179,12 @@ def fixes_the_batch(provider: Provider, options: Mapping[str, str]) -> bool:
     TensorRT builds an engine for each new shape. A user's own profiles lift it.
     """
     return provider in GPUS and not any(name in options for name in PROFILES)
+
+
+def files_of_an_engine(options: Mapping[str, str]) -> list[Path]:
+    """Files that options of TensorRT name, whether they exist or not."""
+    values = (value for name, value in options.items() if name in _TRT_FILES)
+    return [Path(path) for value in values for path in value.split(";") if path]
 
 
 def cuda_options(device_id: int, options: Options) -> Options:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from salt_infer import nvidia
-from salt_infer.errors import ModelError, ProviderError
+from salt_infer import interruption, nvidia
+from salt_infer.errors import ModelError, ProviderError, one_line
 from salt_infer.nvidia import DriverError
-from salt_infer.providers import NAMES, Provider
+from salt_infer.providers import GPUS, NAMES, Provider
 
 _RUNTIME = "onnxruntime"
+# By module: what people call it, and the packages that it may come from.
+_RUNTIMES = {
+    _RUNTIME: ("ONNX Runtime", "onnxruntime onnxruntime-gpu"),
+    "openvino": ("OpenVINO", "openvino"),
+}
 _EXTRAS = {"cpu": "cpu", "cuda": "gpu", "tensorrt": "tensorrt", "openvino": "openvino"}
 
 
@@ -43,13 +49,30 @@ def onnxruntime() -> ModuleType:
     """The installed ONNX Runtime, imported when it is first needed.
 
     Raises:
-        ModelError: there is none.
+        ModelError: there is none, or it is broken.
     """
-    try:
-        import onnxruntime as runtime
-    except ModuleNotFoundError as error:
-        raise ModelError(f"ONNX Runtime is not installed; {install('cpu')}") from error
-    module: ModuleType = runtime
+    found = _imported(_RUNTIME, "cpu")
+    if isinstance(found, Problem):
+        raise ModelError(str(found))
+    return found
+
+
+def _imported(runtime: str, provider: Provider) -> ModuleType | Problem:
+    """A runtime, or why it cannot be imported. A signal waits until it is: raised inside an
+    extension module, it would come out as another error.
+    """
+    name, packages = _RUNTIMES[runtime]
+    if importlib.util.find_spec(runtime) is None:
+        return Problem(f"{name} is not installed", install(provider))
+    again = f"pip uninstall -y {packages} && {install(provider)}"
+    with interruption.put_off():
+        try:
+            module = importlib.import_module(runtime)
+        except Exception as error:  # a broken package raises what it likes
+            return Problem(f"{name} cannot be imported ({one_line(error)})", again)
+    if getattr(module, "__file__", None) is None:  # Python takes any folder for a package
+        left = ", ".join(module.__path__)
+        return Problem(f"{name} is not installed but for what is left in {left}", again)
     return module
 
 
@@ -86,19 +109,25 @@ def clash(folder: Path | None = None) -> Problem | None:
     )
 
 
+def blocked(candidates: Collection[Provider]) -> Problem | None:
+    """What ends a run whatever it might fall back to: two packages in one place are mended, and
+    not worked around.
+    """
+    return clash() if set(candidates) & NAMES.keys() else None
+
+
 def problems(provider: Provider, device_id: int = 0) -> Iterator[Problem]:
     """What a provider lacks, the first at hand first; nothing if it can be used. GPU libraries are
     not touched where the installed runtime could not use them.
     """
     if provider == "openvino":
-        yield from _openvino()
-        return
-    if importlib.util.find_spec(_RUNTIME) is None:
-        yield Problem("ONNX Runtime is not installed", install(provider))
-    elif found := clash():
+        found = _imported("openvino", provider)
+    else:
+        found = clash() or _imported(_RUNTIME, provider)
+    if isinstance(found, Problem):
         yield found
-    elif provider != "cpu":
-        yield from _gpu(provider, device_id)
+    elif provider in GPUS:
+        yield from _gpu(found, provider, device_id)
 
 
 def demand(provider: Provider, device_id: int = 0, at_most: int | None = None) -> None:
@@ -117,13 +146,7 @@ def demand(provider: Provider, device_id: int = 0, at_most: int | None = None) -
         raise ProviderError(f"{provider} cannot run here: {'; '.join(map(str, found))}")
 
 
-def _openvino() -> Iterator[Problem]:
-    if importlib.util.find_spec("openvino") is None:
-        yield Problem("OpenVINO is not installed", install("openvino"))
-
-
-def _gpu(provider: Provider, device_id: int) -> Iterator[Problem]:
-    runtime = onnxruntime()
+def _gpu(runtime: ModuleType, provider: Provider, device_id: int) -> Iterator[Problem]:
     built_for = str(getattr(runtime, "cuda_version", ""))
     has = NAMES[provider] in runtime.get_available_providers()
     if not has:

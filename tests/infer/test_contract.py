@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 import json
+from typing import Any
 
 import pytest
 
@@ -49,10 +51,12 @@ def test_round_trip_is_canonical() -> None:
         (changed(opset=True), "opset True"),
         (changed(checkpoints=None), "checkpoints None"),
         (changed(validation=[]), r"validation \[\]"),
-        (changed(threshold=float("nan")), "threshold nan"),
+        (changed(threshold=float("nan")), "not JSON .NaN is not a finite number"),
+        (changed(provenance={"a": [float("-inf")]}), "not JSON .-Infinity is not a finite"),
+        (changed(validation={"score": 0}).replace('"score": 0', '"score": 1e999'), "not JSON .1e9"),
         (changed(threshold=1.5), r"threshold 1\.5, expected within 0\.\.1"),
         (changed(gate="high"), "gate 'high'"),
-        (changed(std=float("inf")), "std inf, expected finite"),
+        (changed(std=float("inf")), "not JSON .Infinity is not a finite"),
         (changed(checkpoints=[1]), r"checkpoints \(1,\), expected printable text"),
         (changed(architecture="\x1b[2J"), "expected printable text"),
         ("[" * 200_000, "not JSON"),
@@ -70,3 +74,21 @@ def test_a_missing_field_is_named() -> None:
     del value["padding"]
     with pytest.raises(ContractError, match=r"lacks \['padding'\]"):
         ModelContract.from_json(json.dumps(value))
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"threshold": float("nan")}, "threshold nan, expected within 0..1"),
+        ({"std": float("inf")}, "std inf, expected finite"),
+    ],
+)
+def test_what_is_not_finite_is_not_made(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(ContractError, match=says):
+        dataclasses.replace(CONTRACT, **fields)
+
+
+def test_what_is_not_finite_is_not_written() -> None:
+    contract = dataclasses.replace(CONTRACT, validation={"score": float("nan")})
+    with pytest.raises(ContractError, match="cannot be written as JSON"):
+        contract.to_json()

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from salt_infer import doctor, doctor_cli
+from salt_infer import doctor, doctor_cli, usable
 from salt_infer.doctor import Diagnosis, in_child
 from salt_infer.engines import EngineCache, EngineKey
 from salt_infer.machine import Machine
+from salt_infer.providers import NAMES
 from salt_infer.selftest import Outcome
+from salt_infer.usable import Problem
 
 WORKS = Outcome(
     "cpu", (), "m.onnx", "CPUExecutionProvider", {"CPUExecutionProvider": 3}, "", (1, 9)
@@ -80,12 +82,34 @@ def test_whether_the_default_works(outcomes: tuple[Outcome, ...], works: bool) -
     assert json.loads(found.to_json())["works"] == works
 
 
+def test_two_runtimes_in_one_place_end_a_run_that_another_provider_could_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As :func:`salt_infer.opening.open_session` has it."""
+    clash = Problem("a and b are both installed", "uninstall them")
+
+    def outcome(provider: str, cache: EngineCache, device_id: int) -> Outcome:
+        return Outcome(provider, (str(clash),) if provider in NAMES else ())
+
+    monkeypatch.setattr(usable, "clash", lambda: clash)
+    monkeypatch.setattr(doctor, "_outcome", outcome)
+    monkeypatch.setattr(doctor, "_gpu", dict)
+    found = doctor.diagnose(EngineCache(tmp_path))
+    assert found.outcomes[-1].works  # OpenVINO
+    assert (found.default, found.works) == (None, False)
+    assert json.loads(found.to_json())["blocked"] == str(clash)
+    monkeypatch.setattr(usable, "clash", lambda: None)
+    assert doctor.diagnose(EngineCache(tmp_path)).works
+
+
 @pytest.mark.parametrize(
     ("code", "says"),
     [
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "crashed with SIGSEGV"),
         ("raise SystemExit('no such thing')", "exit code 1: no such thing"),
         ("print('hello')", "exit code 0: nothing on stderr"),
+        ("print('{hello}')", "exit code 0: nothing on stderr"),
+        ("print('[1]')", "exit code 0: nothing on stderr"),
         ("import time; time.sleep(60)", "no answer within 1 s"),
     ],
 )

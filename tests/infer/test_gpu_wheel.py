@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from salt_infer import providers
 from salt_infer.providers import ProviderRequest, plan
 from tests.conftest import ROOT
 
@@ -56,6 +57,22 @@ try:
 except Exception as error:
     print("RAISED", type(error).__name__, error)
 """
+# What the library says of "1" for each word in it that may be an option of TensorRT.
+ASK = """
+import json, re, sys
+from pathlib import Path
+import onnxruntime
+onnxruntime.preload_dlls(directory="")
+library = Path(onnxruntime.__file__).parent / "capi" / "libonnxruntime_providers_tensorrt.so"
+said = {}
+for name in sorted(set(re.findall(rb"trt_[a-z0-9_]+", library.read_bytes()))):
+    providers = [("TensorrtExecutionProvider", {name.decode(): "1"})]
+    try:
+        onnxruntime.InferenceSession(sys.argv[1], providers=providers, enable_fallback=0)
+    except Exception as error:
+        said[name.decode()] = str(error)
+print(json.dumps(said))
+"""
 A_DEVICE_IS_MISSED = "CUDA failure"  # the first call after all options are parsed
 
 
@@ -71,9 +88,14 @@ def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def parsed(stand_ins: Path, model: Path, name: str, options: dict[str, str]) -> str:
+    return ran(stand_ins, PARSE, model, name, json.dumps(options))
+
+
+def ran(stand_ins: Path, code: str, *arguments: object) -> str:
+    """What a script prints there."""
     assert PYTHON is not None
     done = subprocess.run(
-        [PYTHON, "-c", PARSE, model, name, json.dumps(options)],
+        [PYTHON, "-c", code, *map(str, arguments)],
         capture_output=True, text=True, check=False,
         env=os.environ | {"LD_LIBRARY_PATH": str(stand_ins)},
     )  # fmt: skip
@@ -123,9 +145,16 @@ def test_tensorrt_takes_the_options(stand_ins: Path, dense_model: Path, precisio
     assert A_DEVICE_IS_MISSED in said
 
 
-def test_tensorrt_takes_every_boolean_as_we_write_it(stand_ins: Path, dense_model: Path) -> None:
-    from salt_infer import providers
+def test_the_booleans_of_tensorrt_are_those_that_the_wheel_has(
+    stand_ins: Path, dense_model: Path
+) -> None:
+    said = json.loads(ran(stand_ins, ASK, dense_model).splitlines()[-1])
+    booleans = {name for name, text in said.items() if "should be 'True' or 'False'" in text}
+    assert len(booleans) > 15
+    assert booleans - providers._OURS.keys() == providers._TRT_BOOLEANS
 
+
+def test_tensorrt_takes_every_boolean_as_we_write_it(stand_ins: Path, dense_model: Path) -> None:
     options = tuple((name, "0") for name in sorted(providers._TRT_BOOLEANS))
     made = tensorrt("fp32", options)
     assert A_DEVICE_IS_MISSED in parsed(stand_ins, dense_model, "TensorrtExecutionProvider", made)

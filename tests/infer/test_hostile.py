@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import itertools
 import json
+import struct
 import subprocess
 import sys
 from collections import Counter
@@ -8,10 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from salt_infer import archive
 from tests.conftest import ROOT
 from tests.infer.hostile.case import Case
 from tests.infer.hostile.run import Outcome
-from tests.infer.hostile.table import CASES, MAX_CPU_S, MAX_MEMORY_MB, document
+from tests.infer.hostile.table import (
+    CASES,
+    MAX_CPU_S,
+    MAX_MEMORY_MB,
+    MAX_TABLE_CPU_S,
+    MAX_TABLE_MB,
+    document,
+)
 
 ALL = [case for _, case in CASES]
 # One of each kind and chapter for the command itself.
@@ -83,6 +93,35 @@ def test_the_command(about: str, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     assert done.stderr.replace("\n", "").isprintable()
     assert out.exists() == (case.gives != "error" and "none of the" not in done.stderr)
+
+
+LISTING = """
+import resource, sys, time
+from pathlib import Path
+from salt_infer.layout import open_images
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+before, start = peak(), time.process_time()
+with open_images(Path(sys.argv[1])) as source:
+    print(len(source.tiles), peak() - before, time.process_time() - start)
+"""
+
+
+@pytest.mark.slow
+def test_the_longest_table_of_a_zip(tmp_path: Path) -> None:
+    """Nothing but a table of contents, of the shortest names."""
+    names = (b"%x.png" % number for number in itertools.count())
+    entries = (struct.pack("<4s24xH16x", b"PK\1\2", len(name)) + name for name in names)
+    table = b"".join(itertools.islice(entries, 1_218_000))
+    assert 0.999 < len(table) / archive.MAX_TABLE_BYTES < 1
+    tail = struct.pack("<4s4x2H2IH", b"PK\5\6", 0xFFFF, 0xFFFF, len(table), 0, 0)
+    (tmp_path / "t.zip").write_bytes(table + tail)
+    command = [sys.executable, "-c", LISTING, tmp_path / "t.zip"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    tiles, memory_mb, cpu_s = map(float, done.stdout.split())
+    assert tiles == 1_218_000
+    assert memory_mb < MAX_TABLE_MB
+    assert cpu_s < MAX_TABLE_CPU_S
 
 
 def test_each_case_is_one() -> None:

@@ -3,12 +3,14 @@ from __future__ import annotations
 import os
 import zipfile
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from salt_infer import layout, rle
 from salt_infer.errors import InputError
 from salt_train import synthetic
+from tests.pngs import pack
 
 DATA = synthetic.draw(3, seed=4)
 
@@ -82,6 +84,27 @@ def test_of_a_data_set_the_tiles_and_the_masks(
     with layout.open_images(path) as source, layout.open_labels(path) as labels:
         assert [tile.id for tile in source.tiles] == list(DATA.ids) == labels.ids
         assert (labels.masks(DATA.ids) == DATA.masks).all()
+
+
+@pytest.mark.parametrize("names", [("images/a.png", "masks/a.png"), ("a.png",)])
+def test_the_table_of_a_zip_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
+) -> None:
+    """It may be long: a million tiles take seconds."""
+    path, reads = pack(tmp_path / "x.zip", *names), list[object]()
+
+    class Counted(zipfile.ZipFile):
+        def __init__(self, file: IO[bytes]) -> None:
+            reads.append(file)
+            super().__init__(file)
+
+    monkeypatch.setattr(zipfile, "ZipFile", Counted)
+    with layout.open_images(path) as source:
+        assert [tile.id for tile in source.tiles] == ["a"]
+    assert len(reads) == 1
+    with layout.open_labels(path) as labels:
+        assert labels.ids == ["a"]
+    assert len(reads) == 2
 
 
 def test_with_another_folder_it_is_no_data_set(

@@ -138,3 +138,23 @@ def test_an_engines_key_has_what_it_depends_on_and_no_path() -> None:
     assert key(ProviderRequest("tensorrt", options=level)) != plain
     assert key(ProviderRequest("tensorrt"), precision="fp32") != plain
     assert dataclasses.replace(plain, gpu="L40").digest != plain.digest
+
+
+@pytest.mark.parametrize("name", ["trt_int8_calibration_table_name", "trt_extra_plugin_lib_paths"])
+def test_an_engines_key_has_the_contents_of_files_that_options_name(
+    tmp_path: Path, name: str
+) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    request = ProviderRequest("tensorrt", options=((name, f"{first};{second}"),))
+
+    def digest() -> str:
+        planned = plan("tensorrt", request, (4, 2), "fp16", Path("/a"))
+        return engine_key("model", planned, ("1.31.1", "10.14.1"), Gpu("L4", "8.9")).digest
+
+    seen = {digest()}
+    for path, contents in ((first, "x"), (second, "x"), (second, "y")):
+        path.write_text(contents)
+        seen.add(digest())
+    assert len(seen) == 4
+    second.write_text("x")
+    assert digest() in seen

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from salt_train import synthetic
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install '.[openvino]'")
 
+from salt_infer import openvino_session
 from salt_infer.openvino_session import OpenVinoSession, settings
 
 TILES = synthetic.draw(24, seed=5).tiles
@@ -260,3 +263,22 @@ def test_a_whole_run(gated_model: Path) -> None:
     assert (a.masks != b.masks).mean() < PIXELS["fp32"]
     assert ours.choice is not None
     assert dataclasses.asdict(ours.choice)["used"] == "openvino"
+
+
+def test_threads_that_ask_at_once_get_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two cores that do not go in the opposite order of their coming crash the next signal."""
+    import openvino
+
+    made: list[object] = []
+
+    def slow() -> object:
+        time.sleep(0.05)
+        made.append(object())
+        return made[-1]
+
+    monkeypatch.setattr(openvino, "Core", slow)
+    again = functools.cache(openvino_session._new_core.__wrapped__)  # the real one stays
+    monkeypatch.setattr(openvino_session, "_new_core", again)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: openvino_session.core(), range(4)))
+    assert found == made * 4

@@ -19,7 +19,17 @@ def test_paths(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["s3://a//b/", "gs://b", "https://h/t.zip?q=1", "memory://", "sftp://me@h/t", "S3://a/u:p@b"],
+    [
+        "s3://a//b/",
+        "gs://b",
+        "https://h/t.zip?q=1",
+        "memory://",
+        "sftp://me@h/t",
+        "S3://a/u:p@b",
+        "https://h/a@b",
+        "https://h?a@b",
+        "https://h#a:c@b",
+    ],
 )
 def test_urls_stay_as_they_are(text: str) -> None:
     place = parse(text)
@@ -50,7 +60,12 @@ def test_signatures_are_not_shown() -> None:
         ("", "empty path"),
         ("file:///tiles", "give it without file://"),
         ("simplecache::s3://a/b", "chains"),
-        ("https://me:secret@h/t", "https URL holds a password"),
+        ("zip://a.zip::https://secret@h/t", "chains"),
+        ("https://secret@h/t::a", "https URL holds a password or token"),
+        ("https://me:secret@h/t", "https URL holds a password or token before '@'"),
+        ("https://secret@localhost:9/tiles/", "https URL holds a password or token"),
+        ("HTTP://secret@h?a", "http URL holds a password or token"),
+        ("sftp://me:secret@h/t", "sftp URL holds a password"),
     ],
 )
 def test_what_is_refused(text: str, says: str) -> None:

@@ -69,6 +69,12 @@ def test_booleans_of_tensorrt_are_true_or_false_only(given: dict[str, str]) -> N
         assert options[name] == ("True" if value.lower() in ("1", "true") else "False")
 
 
+@pytest.mark.parametrize("name", ["trt_engine_decryption_enable", "trt_dump_ep_context_model"])
+def test_rare_booleans_of_tensorrt_are_no_others(name: str) -> None:
+    request = ProviderRequest("tensorrt", options=((name, "1"),))
+    assert plan("tensorrt", request, SHAPE, "fp16").providers[0][1][name] == "True"
+
+
 def test_the_users_options_win_and_go_to_their_provider_only() -> None:
     request = ProviderRequest("tensorrt", options=(("trt_fp16_enable", "0"),), allow_fallback=True)
     assert plan("tensorrt", request, SHAPE, "fp16").providers[0][1]["trt_fp16_enable"] == "False"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -128,14 +130,14 @@ def test_a_tile_that_vanishes_or_fails_is_a_bad_tile(
 ) -> None:
     for name in "abc":
         memory[f"/t/{name}.png"] = good_tile()
-    honest = fsspec.get_filesystem_class("memory").open
+    honest = fsspec.get_filesystem_class("memory").cat_file
 
     def refuse(self: object, path: str, *args: object, **options: object) -> object:
         if path.endswith("b.png"):
             raise ConnectionResetError("reset\nby peer")
         return honest(self, path, *args, **options)
 
-    monkeypatch.setattr(fsspec.get_filesystem_class("memory"), "open", refuse)
+    monkeypatch.setattr(fsspec.get_filesystem_class("memory"), "cat_file", refuse)
     with open_tiles(Url("memory://t")) as source:
         del memory["/t/a.png"]
         first, second, third = source.tiles
@@ -293,6 +295,49 @@ def test_a_bucket(served: Path, tmp_path: Path, name: str) -> None:
         )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert labels.read_rows(tmp_path / "x.csv").keys() == {"one two", "b"}
+
+
+class Counting(Bucket):
+    """Notes how many bytes of a file were asked for."""
+
+    asked: ClassVar[list[int]] = []
+
+    def do_GET(self) -> None:
+        if wanted := re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", "")):
+            self.asked.append(int(wanted[2]) + 1 - int(wanted[1]))
+        super().do_GET()
+
+
+@needs("s3fs")
+@pytest.mark.parametrize(("name", "most"), [("tiles", 4_200_000), ("tiles.zip", 6_000_000)])
+def test_little_is_fetched_from_a_bucket(tmp_path: Path, name: str, most: int) -> None:
+    """Left to itself, s3fs reads 50 MB at a time."""
+    (tmp_path / "b/tiles").mkdir(parents=True)
+    (tmp_path / "b/tiles/large.png").write_bytes(bytes(3 * MAX_FILE_BYTES))
+    with zipfile.ZipFile(tmp_path / "b/tiles.zip", "w") as packed:
+        for letter in "abc":
+            packed.writestr(f"{letter}.png", good_tile())
+            packed.writestr(f"{letter}.bin", bytes(8_000_000))
+    Counting.asked.clear()
+    with serving(tmp_path, Counting) as address:
+        infer(
+            "--images", f"s3://b/{name}", "--out", tmp_path / "x.csv",
+            **BUCKET, AWS_ENDPOINT_URL=address,
+        )  # fmt: skip
+    assert 0 < sum(Counting.asked) <= most
+
+
+@needs("s3fs")
+def test_an_empty_tile_in_a_bucket(served: Path, tmp_path: Path) -> None:
+    """Any range of it would be an error of the storage's own."""
+    (served / "tiles/empty.png").touch()
+    with serving(tmp_path, Bucket) as address:
+        done = infer(
+            "--images", "s3://www/tiles", "--out", tmp_path / "x.csv",
+            **BUCKET, AWS_ENDPOINT_URL=address,
+        )  # fmt: skip
+    assert done.returncode == 3
+    assert "empty.png: empty file (0 bytes)" in done.stderr
 
 
 @needs("s3fs")

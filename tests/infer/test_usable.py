@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
 
 from salt_infer import nvidia, usable
 from salt_infer.errors import ProviderError
 from salt_infer.nvidia import Driver, DriverError, Gpu
+from tests.conftest import ROOT
 
 OWNER = "onnxruntime/__init__.py,sha256=x,1\n"
 
@@ -71,6 +75,77 @@ def test_two_packages_end_a_run_whatever_may_be_fallen_back_to(tmp_path: Path) -
         "pip install 'salt-toolkit[gpu]'\n"
     )
     assert not out.exists()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A site folder with all that is installed here but the runtimes."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    for entry in Path(numpy.__file__).parents[1].iterdir():
+        if not entry.name.startswith(("onnxruntime", "openvino")):
+            (folder / entry.name).symlink_to(entry)
+    return folder
+
+
+def infer(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """``salt-infer`` with that folder, in the one above it."""
+    code = "from salt_infer.cli import main; main()"
+    images = str(ROOT / "examples/tiles")
+    command = [sys.executable, "-S", "-c", code, "--images", images, "--out", "x.csv", *arguments]
+    env = os.environ | {"PYTHONPATH": f"{ROOT / 'infer'}:{site}"}
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=site.parent, env=env
+    )
+
+
+@pytest.mark.parametrize(
+    ("provider", "module", "mended"),
+    [
+        ("cpu", "onnxruntime", "onnxruntime onnxruntime-gpu && pip install 'salt-toolkit[cpu]'"),
+        ("cuda", "onnxruntime", "onnxruntime onnxruntime-gpu && pip install 'salt-toolkit[gpu]'"),
+        ("openvino", "openvino", "openvino && pip install 'salt-toolkit[openvino]'"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (None, "is not installed but for what is left in "),
+        ("raise ImportError('libx.so.1: no such file')", "cannot be imported (libx.so.1: no such"),
+        ("raise AttributeError('half\\nof it')", "cannot be imported (half of it)"),
+    ],
+)
+def test_a_runtime_that_is_broken_is_told_with_what_mends_it(
+    site: Path, provider: str, module: str, mended: str, code: str | None, says: str
+) -> None:
+    (site / module / "capi").mkdir(parents=True)
+    if code:
+        (site / module / "__init__.py").write_text(code)
+    done = infer(site, "--provider", provider)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"salt-infer: {provider} cannot run here: O")
+    assert says in done.stderr
+    assert f"(pip uninstall -y {mended})" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("provider", "module"), [("cpu", "onnxruntime"), ("openvino",) * 2])
+def test_a_signal_while_a_runtime_is_imported_ends_the_run_like_any(
+    site: Path, provider: str, module: str, number: signal.Signals, code: int
+) -> None:
+    """pybind11 makes an ImportError of whatever is raised inside a module that it initialises."""
+    (site / module).mkdir()
+    (site / module / "__init__.py").write_text(
+        "import os\n"
+        "try:\n"
+        f"    os.kill(os.getpid(), {number})\n"
+        "except BaseException as error:\n"
+        "    raise ImportError('initialization failed') from error\n"
+    )
+    done = infer(site, "--provider", provider)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_cpu_is_usable_here() -> None:
