@@ -16,7 +16,7 @@ from typing import Any
 from salt_infer import usable
 from salt_infer.engines import EngineCache
 from salt_infer.machine import Machine, this_machine
-from salt_infer.providers import AUTO
+from salt_infer.providers import AUTO, GPUS
 from salt_infer.selftest import Outcome
 
 PACKAGES = (
@@ -124,10 +124,9 @@ def diagnose(cache: EngineCache, device_id: int = 0) -> Diagnosis:
 
 
 def _outcome(provider: str, cache: EngineCache, device_id: int) -> Outcome:
-    command = [
-        sys.executable, "-m", "salt_infer.selftest", provider, "--device-id", str(device_id),
-        "--engine-cache", str(cache.root),
-    ]  # fmt: skip
+    command = [sys.executable, "-m", "salt_infer.selftest", provider]
+    if provider in GPUS:
+        command += ["--device-id", str(device_id), "--engine-cache", str(cache.root)]
     value, failure = in_child(command, TIMEOUT_S)
     return outcome_of(value) if value is not None else Outcome(provider, failure=failure)
 

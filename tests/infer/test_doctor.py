@@ -82,6 +82,19 @@ def test_whether_the_default_works(outcomes: tuple[Outcome, ...], works: bool) -
     assert json.loads(found.to_json())["works"] == works
 
 
+def test_the_number_of_a_gpu_is_for_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, bool] = {}
+
+    def child(command: list[str], timeout_s: float) -> tuple[None, str]:
+        asked[command[3]] = "--device-id" in command
+        return None, "not now"
+
+    monkeypatch.setattr(doctor, "in_child", child)
+    monkeypatch.setattr(doctor, "_gpu", dict)
+    doctor.diagnose(EngineCache(tmp_path), device_id=3)
+    assert asked == {"tensorrt": True, "cuda": True, "cpu": False, "openvino": False}
+
+
 def test_two_runtimes_in_one_place_end_a_run_that_another_provider_could_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
