@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import click
 import record
 
 from salt_export.job import Done, export
@@ -80,7 +81,9 @@ def table(networks: dict[str, Any]) -> list[str]:
     return rows
 
 
+@click.command()
 def main() -> None:
+    """Export the network of every recipe and compare it with torch."""
     networks: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as root:
         for name, recipe in RECIPES.items():

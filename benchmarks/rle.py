@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import click
 import numpy as np
 import ratios
 import record
@@ -65,7 +66,9 @@ def _rate(seconds: Sequence[float]) -> str:
     return f"{TILES / statistics.median(seconds):,.0f}"
 
 
+@click.command()
 def main() -> None:
+    """Compare run-length encoders on the same masks."""
     masks = synthetic.draw(TILES, seed=0).masks
     assert rle.encode(masks) == loop(masks)  # same strings, and both warm
     loop_s, encode_s = [], []
