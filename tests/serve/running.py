@@ -25,6 +25,9 @@ from salt_serve.service import Service
 
 Form = list[tuple[str, tuple[str, bytes, str]]]
 PATIENCE_S = 30
+# Whoever does not hang up, an upload without an end say, holds a server so long. Tests have all
+# their answers before it stops.
+GRACE_S = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,16 +121,17 @@ def running(
     limits: Limits | None = None,
     options: BatchOptions | None = None,
     port: int = 0,
+    grace_s: int = GRACE_S,
 ) -> Iterator[Running]:
     service = Service(predictor, limits or Limits(), options or BatchOptions())
-    server = servers.make(create_app(service), service.limits, PATIENCE_S, access_log=False)
+    server = servers.make(create_app(service), service.limits, grace_s, access_log=False)
     with servers.listen("127.0.0.1", port) as listening:
         url = servers.address(listening).rstrip("/")
         thread = threading.Thread(target=server.run, args=([listening],))
 
         def stop() -> None:
             server.should_exit = True
-            thread.join(PATIENCE_S + 10)  # longer than it waits for those who do not hang up
+            thread.join(PATIENCE_S)
 
         thread.start()
         try:
@@ -151,4 +155,4 @@ def started(command: Sequence[str]) -> Iterator[int]:
             yield int(found[1])
         finally:
             process.terminate()
-            assert process.wait(PATIENCE_S) == 0
+            assert process.wait(PATIENCE_S) == 0  # give it --grace, as its own is as long
