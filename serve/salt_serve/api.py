@@ -70,7 +70,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     500: {"model": Problem, "description": "The model failed."},
     503: {
         "model": Problem,
-        "description": "No room; Retry-After says when to come back.",
+        "description": "No room, or it is stopping; Retry-After says when to come back.",
         "headers": {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}},
     },
 }

@@ -25,8 +25,7 @@ from salt_serve.service import Service
 
 Form = list[tuple[str, tuple[str, bytes, str]]]
 PATIENCE_S = 30
-# Whoever does not hang up, an upload without an end say, holds a server so long. Tests have all
-# their answers before it stops.
+# An upload that does not go on holds a server so long. Tests have their answers before it stops.
 GRACE_S = 2
 
 
@@ -144,7 +143,9 @@ def running(
 
 @contextlib.contextmanager
 def started(command: Sequence[str]) -> Iterator[int]:
-    """The port of a server in a process of its own, which must stop when it is told to."""
+    """The port of a server in a process of its own, which must stop when it is told to: in less
+    time than its default grace, so that the command should have a shorter one.
+    """
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
@@ -155,4 +156,4 @@ def started(command: Sequence[str]) -> Iterator[int]:
             yield int(found[1])
         finally:
             process.terminate()
-            assert process.wait(PATIENCE_S) == 0  # give it --grace, as its own is as long
+            assert process.wait(PATIENCE_S) == 0
