@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,9 +21,10 @@ from salt_serve import metrics, uploads
 from salt_serve.body import Body
 from salt_serve.errors import BusyError, RequestError, TooSlowError
 from salt_serve.metrics import Counted
-from salt_serve.schemas import Health, Predictions, Problem, ServedModel
+from salt_serve.schemas import Health, Predictions, Problem, ServedModel, Wanted
 from salt_serve.security import Secured
-from salt_serve.service import Service, Wanted
+from salt_serve.service import Service
+from salt_serve.stopping import Stoppable
 
 STATIC = Path(__file__).parent / "static"
 PAGES = {"/": "index.html", "/docs": "docs.html"}
@@ -60,11 +62,15 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     408: {"model": Problem, "description": "The body did not arrive in time."},
     413: {"model": Problem, "description": "Too many bytes or files."},
     415: {"model": Problem, "description": "Not a multipart form, or no file is a PNG."},
-    422: {"model": Problem, "description": "A damaged form, or no file is a sound 101x101 tile."},
+    422: {
+        "model": Problem,
+        "description": "A damaged form, no file is a sound 101x101 tile, or an unknown or wrong "
+        "query parameter.",
+    },
     500: {"model": Problem, "description": "The model failed."},
     503: {
         "model": Problem,
-        "description": "No room; Retry-After says when to come back.",
+        "description": "No room, or it is stopping; Retry-After says when to come back.",
         "headers": {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}},
     },
 }
@@ -79,15 +85,7 @@ router = APIRouter()
     responses=_PROBLEMS,
     openapi_extra=_FORM,
 )
-async def predict(
-    request: Request,
-    probabilities: Annotated[
-        bool, Query(description="Tell each pixel's probability too, to 0.005: see `above`.")
-    ] = False,
-    each: Annotated[
-        bool, Query(description="Answer 200 with a result for each file even if none is a tile.")
-    ] = False,
-) -> Response:
+async def predict(request: Request, wanted: Annotated[Wanted, Query()]) -> Response:
     """Send one or many PNGs in fields named `files`.
 
     The masks are drawn by the full float32 probabilities and the model's own threshold and gate. A
@@ -104,7 +102,7 @@ async def predict(
         content_type = request.headers.get("content-type", "")
         with service.budget.share() as share:
             files = await uploads.read(content_type, body.chunks(share), service.limits)
-            status, answer = await service.predict(files, Wanted(probabilities, each))
+            status, answer = await service.predict(files, wanted)
     except RequestError as error:
         if not isinstance(error, TooSlowError):
             await body.forget()
@@ -156,10 +154,11 @@ def metrics_text(request: Request) -> Response:
 def create_app(service: Service) -> ASGIApp:
     """The application of a service, with its page, its headers and its counters."""
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with service:
-            yield
+        with contextlib.suppress(asyncio.CancelledError):  # Ctrl-C twice: it has said enough
+            async with service:
+                yield
 
     app = FastAPI(
         title="salt-toolkit",
@@ -178,7 +177,7 @@ def create_app(service: Service) -> ASGIApp:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_exception_handler(Exception, _broken)
-    return Counted(Secured(app), service.metrics)
+    return Counted(Secured(Stoppable(app)), service.metrics)
 
 
 def _page(name: str) -> Any:
@@ -210,12 +209,19 @@ async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(map(str, first["loc"]))
-    return _json(Problem(detail=f"{where}: {first['msg']}"), 422)
+    detail = f"{where}: {first['msg']}"
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(Wanted.model_fields)
+        detail = f"the query has {str(first['loc'][-1])[:100]!r}, expected only {known}"
+    return _json(Problem(detail=detail), 422)
 
 
 async def _http_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _json(Problem(detail=error.detail), error.status_code, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":  # the router names one route's methods
+        headers["Allow"] = "GET, HEAD"
+    return _json(Problem(detail=error.detail), error.status_code, headers)
 
 
 async def _broken(request: Request, error: Exception) -> Response:

@@ -47,7 +47,10 @@ from salt_infer import console
     "--grace", type=click.IntRange(0, 3600), default=30, show_default=True, metavar="S",
     help="Time to finish what is under way when told to stop.",
 )  # fmt: skip
-@click.option("--access-log/--no-access-log", default=True, help="Write a line for each request.")
+@click.option(
+    "--access-log/--no-access-log", default=True, show_default=True,
+    help="Write a line for each request.",
+)  # fmt: skip
 @click.version_option(package_name="salt-toolkit")
 def cli(
     model: Path | None,

@@ -1,4 +1,4 @@
-"""What the API answers; the OpenAPI description is made of this."""
+"""What the API is asked for and answers; the OpenAPI description is made of this."""
 
 from __future__ import annotations
 
@@ -7,11 +7,23 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class _Answer(BaseModel):
+class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class TileAnswer(_Answer):
+class Wanted(_Strict):
+    """What a request asks for in its query; what is not known would have no effect: refused."""
+
+    probabilities: bool = Field(
+        default=False, description="Tell each pixel's probability too, to 0.005: see `above`."
+    )
+    each: bool = Field(
+        default=False,
+        description="Answer 200 with a result for each file even if none is a tile.",
+    )
+
+
+class TileAnswer(_Strict):
     """What was found in one file."""
 
     name: str = Field(description="The file's name as it was sent, at most 255 characters.")
@@ -31,7 +43,7 @@ class TileAnswer(_Answer):
     )
 
 
-class TileRefusal(_Answer):
+class TileRefusal(_Strict):
     """Why one file has no answer."""
 
     name: str = Field(description="The file's name as it was sent, at most 255 characters.")
@@ -42,7 +54,7 @@ class TileRefusal(_Answer):
     error: str
 
 
-class Predictions(_Answer):
+class Predictions(_Strict):
     """One result for each file, in the order of the files."""
 
     sha256: str = Field(description="Of the model file that answered, as /v1/model tells it.")
@@ -54,7 +66,7 @@ class Predictions(_Answer):
     results: list[TileAnswer | TileRefusal]
 
 
-class Problem(_Answer):
+class Problem(_Strict):
     """Why a request has no answer."""
 
     detail: str
@@ -64,7 +76,7 @@ class Problem(_Answer):
     )
 
 
-class ServerLimits(_Answer):
+class ServerLimits(_Strict):
     """What a request may hold."""
 
     file_bytes: int
@@ -72,7 +84,7 @@ class ServerLimits(_Answer):
     request_bytes: int
 
 
-class ServedModel(_Answer):
+class ServedModel(_Strict):
     """The model, and how its answers are read."""
 
     file: str
@@ -85,7 +97,7 @@ class ServedModel(_Answer):
     contract: dict[str, Any] = Field(description="All that the model file promises of itself.")
 
 
-class Health(_Answer):
+class Health(_Strict):
     """Whether the server works."""
 
     status: str

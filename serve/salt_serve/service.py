@@ -20,7 +20,7 @@ from salt_serve.errors import RequestError
 from salt_serve.limits import Budget, Limits
 from salt_serve.metrics import Metrics
 from salt_serve.predictor import Found, Predictor, Query
-from salt_serve.schemas import Predictions, Problem, ServedModel, ServerLimits, TileAnswer
+from salt_serve.schemas import Predictions, Problem, ServedModel, ServerLimits, TileAnswer, Wanted
 from salt_serve.schemas import TileRefusal as Refused
 from salt_serve.uploads import Upload
 
@@ -28,19 +28,6 @@ T = TypeVar("T")
 Outcome = Found | BaseException
 
 log = logging.getLogger("uvicorn.error")  # where the server's own words go
-
-
-@dataclasses.dataclass(frozen=True)
-class Wanted:
-    """What a request asks for.
-
-    Attributes:
-        probabilities: those of each pixel, too.
-        each: an answer with a result for each file, even if no file could be read.
-    """
-
-    probabilities: bool = False
-    each: bool = False
 
 
 class Service:

@@ -25,6 +25,8 @@ from salt_serve.service import Service
 
 Form = list[tuple[str, tuple[str, bytes, str]]]
 PATIENCE_S = 30
+# An upload that does not go on holds a server so long. Tests have their answers before it stops.
+GRACE_S = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,16 +120,17 @@ def running(
     limits: Limits | None = None,
     options: BatchOptions | None = None,
     port: int = 0,
+    grace_s: int = GRACE_S,
 ) -> Iterator[Running]:
     service = Service(predictor, limits or Limits(), options or BatchOptions())
-    server = servers.make(create_app(service), service.limits, PATIENCE_S, access_log=False)
+    server = servers.make(create_app(service), service.limits, grace_s, access_log=False)
     with servers.listen("127.0.0.1", port) as listening:
         url = servers.address(listening).rstrip("/")
         thread = threading.Thread(target=server.run, args=([listening],))
 
         def stop() -> None:
             server.should_exit = True
-            thread.join(PATIENCE_S + 10)  # longer than it waits for those who do not hang up
+            thread.join(PATIENCE_S)
 
         thread.start()
         try:
@@ -140,7 +143,9 @@ def running(
 
 @contextlib.contextmanager
 def started(command: Sequence[str]) -> Iterator[int]:
-    """The port of a server in a process of its own, which must stop when it is told to."""
+    """The port of a server in a process of its own, which must stop when it is told to: in less
+    time than its default grace, so that the command should have a shorter one.
+    """
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:

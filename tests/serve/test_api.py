@@ -119,6 +119,21 @@ def test_too_many_files_and_other_forms_are_refused(server: Running) -> None:
     assert query.json()["detail"].startswith("query.probabilities: ")
 
 
+@pytest.mark.parametrize("name", ["threshold", "gate", "probability", "<b>\n"])
+def test_a_parameter_without_effect_is_refused(server: Running, name: str) -> None:
+    response = server.predict([("x.png", pngs.good_tile())], each=True, **{name: "0.9"})
+    assert response.status_code == 422
+    detail = f"the query has {name!r}, expected only probabilities, each"
+    assert response.json() == {"detail": detail}
+
+
+def test_a_wrong_query_is_refused_after_a_large_body(server: Running) -> None:
+    large = [("x.png", bytes(2**20))] * 15
+    for _ in range(2):  # and the connection serves the next
+        assert server.predict(large, threshold=7).status_code == 422
+    assert server.predict([("x.png", pngs.good_tile())]).status_code == 200
+
+
 def test_requests_that_arrive_together_are_run_together(
     predictor: Predictor, tiles: dict[str, bytes]
 ) -> None:

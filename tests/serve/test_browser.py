@@ -315,7 +315,12 @@ def test_a_busy_server_is_asked_again(visit: Visit) -> None:
 
     visit.page.route("**/v1/predict*", answer)
     visit.page.get_by_role("button", name="Try three examples").click()
+    status = visit.page.get_by_role("status")
+    playwright.expect(status).to_have_text(
+        "0 of 3 looked at: 0 with salt. The server is busy; this page will ask it again."
+    )
     visit.cards(3)
+    playwright.expect(status).to_have_text(re.compile(r"^3 of 3 looked at: \d with salt\.$"))
     assert visit.page.locator(".refused").count() == 0
     assert [error.partition(":")[0] for error in visit.errors] == ["Failed to load resource"] * 2
     visit.errors.clear()  # browsers log every such status themselves

@@ -11,10 +11,12 @@ import sys
 import time
 
 import pytest
+from click.testing import CliRunner
 
 from salt_infer import SaltModel, png, rle
 from salt_infer.session import default_model
 from salt_serve import server
+from salt_serve.cli import cli
 from tests import pngs
 
 BOUNDARY = b"b"
@@ -87,9 +89,36 @@ def test_a_request_that_never_ends_does_not_hold_up_the_end() -> None:
         )
         _wait_until_ready(port)
         process.terminate()
+        assert connection.recv(65536).startswith(b"HTTP/1.1 503")
         assert process.wait(20) == 0
         assert process.stdout
+        assert process.stderr
         assert "healthz" not in process.stdout.read()
+        assert "Traceback" not in process.stderr.read()
+
+
+@pytest.mark.slow
+def test_who_does_not_want_to_wait_says_so_twice() -> None:
+    process, port = start()
+    with process, socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(
+            b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+        )
+        _wait_until_ready(port)
+        process.send_signal(signal.SIGINT)
+        _wait_until_refused(port)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        assert connection.recv(65536).startswith(b"HTTP/1.1 503")
+        assert process.stderr
+        assert "Traceback" not in process.stderr.read()
+
+
+def test_help_tells_the_defaults() -> None:
+    text = " ".join(CliRunner().invoke(cli, ["--help"]).output.split())
+    assert "Write a line for each request. [default: access-log]" in text
+    assert "told to stop. [default: 30; 0<=x<=3600]" in text
 
 
 def test_a_port_that_is_taken_is_named() -> None:

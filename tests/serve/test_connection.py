@@ -107,7 +107,7 @@ def test_silent_connections_make_room_for_others_and_busy_ones_do_not(
 
 @pytest.mark.slow
 def test_more_silent_connections_than_descriptors_shut_nobody_out() -> None:
-    command = 'ulimit -n 128; exec "$0" -m salt_serve --port 0 --threads 1'
+    command = 'ulimit -n 128; exec "$0" -m salt_serve --port 0 --threads 1 --grace 2'
     with started(["bash", "-c", command, sys.executable]) as port, contextlib.ExitStack() as opened:
         for _ in range(140):
             opened.enter_context(connected(port))

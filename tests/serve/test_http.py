@@ -136,6 +136,9 @@ def test_a_client_that_leaves_in_the_middle_is_no_error(small: Running) -> None:
         ("GET", "/nothing", 404),
         ("GET", "/v1/predict", 405),
         ("POST", "/", 405),
+        ("POST", "/healthz", 405),
+        ("POST", "/openapi.json", 405),
+        ("POST", "/static/main.js", 405),
         ("POST", "/v1/predict", 415),
     ],
 )
@@ -154,7 +157,8 @@ def test_every_answer_has_the_security_headers(
     if status >= 400:
         assert response.json().keys() == {"detail"}
     if status == 405:
-        assert response.headers["allow"]
+        allowed = {"POST"} if path == "/v1/predict" else {"GET", "HEAD"}
+        assert set(response.headers["allow"].split(", ")) == allowed
 
 
 def test_a_fault_of_the_server_says_nothing_of_its_inside(
@@ -204,6 +208,7 @@ def test_the_description_names_all_addresses(server: Running) -> None:
     assert paths.keys() == {"/v1/predict", "/v1/model", "/healthz", "/readyz", "/metrics"}
     predict = paths["/v1/predict"]["post"]
     assert {"200", "408", "413", "415", "422", "500", "503"} <= predict["responses"].keys()
+    assert [each["name"] for each in predict["parameters"]] == ["probabilities", "each"]
     assert "to 0.005" in predict["parameters"][0]["description"]
 
 

@@ -73,7 +73,7 @@ def test_sixty_four_clients_lose_nothing_and_leave_nothing(
     expected = model.predict(np.stack([png.decode(data) for data in tiles.values()])).masks
     bodies = [body(data) for data in tiles.values()]
     chosen = [[(client + i) % len(bodies) for i in range(REQUESTS)] for client in range(CLIENTS)]
-    options = "--port 0 --threads 1 --no-access-log --max-files 1 --batch-size 8 --queue"
+    options = "--port 0 --threads 1 --grace 2 --no-access-log --max-files 1 --batch-size 8 --queue"
     command = [sys.executable, "-m", "salt_serve", *options.split(), str(queue)]
     memory, refused = [], 0
     with started(command) as port, ThreadPoolExecutor(CLIENTS) as clients:

@@ -15,16 +15,17 @@ export async function fetchModel() {
  * {status, error}; a request that fails as a whole fails each of its files.
  * @param {File[]} files as many as a request may hold
  * @param {{sha256: string}} model that is to answer: its threshold and levels read the results
+ * @param {() => void} waits is called when the server is busy and will be asked again
  */
-export async function predict(files, model) {
+export async function predict(files, model, waits) {
   try {
-    return resultsIn(await posted(files), files.length, model);
+    return resultsIn(await posted(files, waits), files.length, model);
   } catch (error) {
     return files.map(() => ({ status: 0, error: error.message }));
   }
 }
 
-async function posted(files) {
+async function posted(files, waits) {
   const form = new FormData();
   for (const file of files) form.append("files", file);
   for (let attempt = 1; ; attempt++) {
@@ -32,6 +33,7 @@ async function posted(files) {
       throw new Error("the server cannot be reached");
     });
     if (response.status === 503 && attempt < TRIES) {
+      waits();
       await pause(Number(response.headers.get("Retry-After")) || 1);
       continue;
     }

@@ -25,11 +25,12 @@ export function takePart(waiting, limits) {
  * For each file {pixels, salt, above, ...} or {error}; one that is bad does not touch the others.
  * @param {File[]} files a part
  * @param model as the server describes it
+ * @param {() => void} waits is called when the server is busy and will be asked again
  */
-export async function examine(files, model) {
+export async function examine(files, model, waits) {
   const copies = await Promise.all(files.map((file) => read(file, model.limits)));
   const sound = copies.filter((copy) => copy instanceof File);
-  const results = sound.length ? await predict(sound, model) : [];
+  const results = sound.length ? await predict(sound, model, waits) : [];
   return await Promise.all(
     copies.map((copy) => (copy instanceof File ? withPixels(copy, results.shift()) : copy)),
   );

@@ -12,7 +12,7 @@ const EXAMPLES = ["synthetic-00001", "synthetic-00011", "synthetic-00019"];
 
 const $ = (id) => document.getElementById(id);
 const EMPTY = () => ({ waiting: [], asked: 0, cards: [], refused: 0, ids: new Set(), note: "" });
-const state = { ...EMPTY(), model: null, round: 0, working: false };
+const state = { ...EMPTY(), model: null, round: 0, working: false, busy: false };
 
 // Files ------------------------------------------------------------------------------------------
 
@@ -40,7 +40,8 @@ async function work() {
 
 async function lookAt(files) {
   const { round } = state;
-  const found = await examine(files, state.model);
+  const found = await examine(files, state.model, () => sayBusy(true));
+  sayBusy(false);
   if (round !== state.round) return; // cleared meanwhile
   files.forEach((file, i) => show(file.name, found[i]));
   say();
@@ -69,13 +70,22 @@ function clear() {
   $("files").focus();
 }
 
+/** Whether the server has no room for what it is asked now. */
+function sayBusy(busy) {
+  state.busy = busy;
+  say();
+}
+
 /** How far things are. */
 function say() {
   const salt = state.cards.filter((card) => card.rle).length;
   const done = state.cards.length + state.refused;
   const counts = `${done} of ${state.asked} looked at: ${salt} with salt`;
   const refused = state.refused ? `, ${state.refused} could not be read` : "";
-  $("status").textContent = state.asked ? `${counts}${refused}.${state.note}` : "";
+  const busy = state.busy ? " The server is busy; this page will ask it again." : "";
+  const text = state.asked ? `${counts}${refused}.${state.note}${busy}` : "";
+  // Screen readers read it out each time it is set.
+  if ($("status").textContent !== text) $("status").textContent = text;
 }
 
 // Decision ---------------------------------------------------------------------------------------
