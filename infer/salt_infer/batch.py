@@ -1,4 +1,4 @@
-"""One batch: what a model says of it, how it is cancelled, how it is cut into parts."""
+"""One batch: what a model says of it, how it is cancelled, how it is cut to a fixed size."""
 
 from __future__ import annotations
 
@@ -78,25 +78,20 @@ def from_outputs(
 
 
 def in_parts(
-    run: Callable[[npt.NDArray[np.uint8]], BatchResult],
-    tiles: npt.NDArray[np.uint8],
-    size: int,
-    padded: bool,
+    run: Callable[[npt.NDArray[np.uint8]], BatchResult], tiles: npt.NDArray[np.uint8], size: int
 ) -> BatchResult:
-    """Run tiles through something that takes ``size`` at once.
+    """Run tiles through something that takes exactly ``size`` at once: the last part is padded
+    with black tiles, and nothing of what is said about those is in the result.
 
     Args:
-        run: takes uint8 [size, V, H, W], and fewer if not ``padded``.
+        run: takes uint8 [size, V, H, W].
         tiles: uint8 [N, V, H, W], any N.
         size: at least 1.
-        padded: fill the last part up with black tiles; nothing of what is said about those is in
-            the result.
     """
     parts = []
     for start in range(0, len(tiles), size) or (0,):
         part = tiles[start : start + size]
-        result = run(_padded(part, size)) if padded else run(part)
-        parts.append((start, _first(result, len(part))))
+        parts.append((start, _first(run(_padded(part, size)), len(part))))
     if len(parts) == 1:
         return parts[0][1]
     return BatchResult(

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer import selfcontained, usable
-from salt_infer.batch import BatchResult, Cancel, from_outputs, in_parts
+from salt_infer.batch import BatchResult, Cancel, from_outputs
 from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES
 from salt_infer.errors import ModelError, ProviderError
 from salt_infer.machine import this_machine, threads_here
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 DEVICE = "CPU"
 PRECISION = "INFERENCE_PRECISION_HINT"
-# Tiles at once, of a batch. OpenVINO prepares anew for each size that it meets, encoder and decoder
-# (30 ms a core); the gate and second looks make all sizes there are, so there should be few.
-PART = 16
 _CORE_LOCK = threading.Lock()  # functools.cache lets two threads make one each
 _KINDS = {"u8": "uint8", "f32": "float", "i64": "int64"}
 _WHERE = ["framework", METADATA_KEY]  # metadata of an ONNX file, in OpenVINO's tree
@@ -130,10 +127,7 @@ class OpenVinoSession:
         self, tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None
     ) -> BatchResult:
         """Run one batch, see :meth:`salt_infer.session.Session.run`."""
-        limit, cancel = np.float32(gate), cancel or Cancel()
-        return in_parts(lambda part: self._run(part, limit, cancel), tiles, PART, padded=False)
-
-    def _run(self, tiles: npt.NDArray[np.uint8], limit: np.float32, cancel: Cancel) -> BatchResult:
+        limit = np.float32(gate)
         feeds: dict[str, npt.NDArray[Any]] = {TILES: np.ascontiguousarray(tiles)}
         if self.contract.gated:
             feeds[GATE] = np.asarray(limit)
@@ -141,7 +135,7 @@ class OpenVinoSession:
             with self._request() as request:
                 request.start_async(feeds)
                 # Only now: a request that has not started would not notice.
-                with cancel.ends(request.cancel):
+                with (cancel or Cancel()).ends(request.cancel):
                     request.wait()
                 names = (PROBABILITY, SALT, KEPT) if self.contract.gated else (PROBABILITY, SALT)
                 # Copied, as the request's memory is the next batch's.

@@ -166,7 +166,7 @@ class ModelSession:
         count, views = self.plan.shape
         if tiles.shape[1] != views:
             raise ModelError(f"{self.path} is loaded for {views} views, got {tiles.shape[1]}")
-        return in_parts(lambda part: self._run(part, limit, cancel), tiles, count, padded=True)
+        return in_parts(lambda part: self._run(part, limit, cancel), tiles, count)
 
     def _run(self, tiles: npt.NDArray[np.uint8], gate: np.float32, cancel: Cancel) -> BatchResult:
         options = usable.onnxruntime().RunOptions()
