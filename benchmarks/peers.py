@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
+import ratios
 import record
 from comparison import answers, chart, standings
 from comparison.answers import Answer, Reference
@@ -110,8 +111,11 @@ def save(
     settings: Mapping[str, float],
     models: Mapping[str, str],
     skipped: Mapping[str, str],
+    short: bool,
 ) -> list[str]:
-    """Write ``results/peers.json`` and ``.png``; returns the lines to show."""
+    """Write ``results/peers.json``, or ``peers-short.json``, and ``.png``; returns the lines to
+    show.
+    """
     verdicts = standings.verdicts(ranking)
     table = standings.table(ranking)
     result = {
@@ -120,6 +124,7 @@ def save(
         "settings": dict(settings),
         "reference_score": reference.score,
         "table": table,
+        "ratios": ratios.to_json(standings.to_check(ranking)),
         "targets": [dataclasses.asdict(each) | {"holds": each.holds} for each in verdicts],
         "skipped": dict(skipped),
         "contenders": {
@@ -134,7 +139,7 @@ def save(
             for each in ranking
         },
     }
-    path = record.save("peers", result)
+    path = record.save("peers-short" if short else "peers", result)
     chart.draw(ranking, path.with_suffix(".png"))
     return [
         f"{len(reference.ids)} tiles, {len(reference.labelled)} of them labelled; torch in float32 "
@@ -186,7 +191,7 @@ def _workplace(kept: Path | None) -> Iterator[tuple[Path, Path]]:
 @click.option("--images", type=_FOLDER, help="Folder of PNG tiles.")
 @click.option("--labels", type=_PATH, help="Masks of all of them or of some.")
 @click.option("--calibrate", type=_PATH, help="Other tiles, to measure int8's ranges on.")
-@click.option("--rounds", type=click.IntRange(1), help="Default: 3; with --short 1.")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
 @click.option(
     "--only", multiple=True, type=click.Choice(list(CONTENDERS)), metavar="NAME",
     help=f"Who takes part; may be given several times. {', '.join(CONTENDERS)}.",
@@ -198,10 +203,10 @@ def _workplace(kept: Path | None) -> Iterator[tuple[Path, Path]]:
     help="Keep the exported files in this folder, and take those that are there: give each "
     "checkpoint a folder of its own.",
 )  # fmt: skip
-@click.option("--short", is_flag=True, help="A few contenders, few tiles, one round.")
+@click.option("--short", is_flag=True, help="A few contenders and few tiles.")
 def main(
     checkpoint: Path | None, images: Path | None, labels: Path | None, calibrate: Path | None,
-    rounds: int | None, only: tuple[str, ...], tiles: int | None, batch_size: int,
+    rounds: int, only: tuple[str, ...], tiles: int | None, batch_size: int,
     models: Path | None, short: bool,
 ) -> None:  # fmt: skip
     """Compare ways from PNGs to a submission: speed, memory, score."""
@@ -217,13 +222,13 @@ def main(
         shown = material.some(tiles, folder / "some") if tiles else material
         reference = answers.reference(shown, decision, batch_size)
         asked = tasks(names, files, shown.images, decision, batch_size, folder)
-        ranking = compete(asked, reference, rounds or (1 if short else 3), folder / "inductor")
+        ranking = compete(asked, reference, rounds, folder / "inductor")
         models_run = digests(asked)
     settings = dataclasses.asdict(decision) | {
         "batch_size": batch_size,
         "threads": available_cpus(),
     }
-    lines = save(ranking, reference, settings, models_run, skipped)
+    lines = save(ranking, reference, settings, models_run, skipped, short)
     click.echo("\n".join(lines))
 
 

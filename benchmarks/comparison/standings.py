@@ -6,9 +6,13 @@ import dataclasses
 import statistics
 from collections.abc import Mapping, Sequence
 
+import ratios
+from ratios import Ratio
+
 from comparison.answers import Answer
 from comparison.roster import CONTENDERS, OURS, Group
 
+SIMPLEST = ("notebook", "onnxruntime")
 WITHIN = 0.003  # of the reference's score: what is below is no winner
 TARGETS: Mapping[Group, float] = {
     "notebook": 8.0, "PyTorch": 4.0, "ONNX Runtime": 5.0, "OpenVINO": 1.2,
@@ -76,23 +80,9 @@ class Standing:
         return self.answer.difference >= -WITHIN
 
 
-@dataclasses.dataclass(frozen=True)
-class Ratio:
-    """Median of the rounds' ratios, smallest, largest."""
-
-    median: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, one: Standing, other: Standing) -> Ratio:
-        """How many times as fast one is as the other, round by round."""
-        pairs = zip(one.rates, other.rates, strict=True)
-        ratios = [mine / theirs for mine, theirs in pairs]
-        return cls(statistics.median(ratios), min(ratios), max(ratios))
-
-    def __str__(self) -> str:
-        return f"{self.median:.2f}x ({self.low:.2f} to {self.high:.2f})"
+def ratio(one: Standing, other: Standing) -> Ratio:
+    """How many times as fast one is as the other, round by round."""
+    return ratios.paired(one.rates, other.rates)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,9 +122,19 @@ def verdicts(standings: Sequence[Standing]) -> list[Verdict]:
     for group, target in TARGETS.items():
         baseline = best(standings, group)
         if ours and baseline:
-            ratio = Ratio.of(ours, baseline)
-            found.append(Verdict(group, target, baseline.name, ours.name, ratio))
+            times = ratio(ours, baseline)
+            found.append(Verdict(group, target, baseline.name, ours.name, times))
     return found
+
+
+def to_check(standings: Sequence[Standing]) -> dict[str, Ratio]:
+    """What later runs are held against: each of salt-infer's ways beside the others' simplest."""
+    return {
+        f"{ours.name} to {other.name}": ratio(ours, other)
+        for ours in standings
+        for other in standings
+        if ours.group == OURS and other.name in SIMPLEST
+    }
 
 
 def table(standings: Sequence[Standing]) -> list[str]:
@@ -162,4 +162,4 @@ def table(standings: Sequence[Standing]) -> list[str]:
 def _ratio(one: Standing, baseline: Standing | None) -> str:
     if baseline is None:
         return "–"
-    return "1" if one is baseline else str(Ratio.of(one, baseline))
+    return "1" if one is baseline else str(ratio(one, baseline))

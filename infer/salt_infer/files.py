@@ -53,7 +53,7 @@ def check_writable(path: Path, overwrite: bool) -> None:
         raise InputError(f"{path} is a directory, expected the name of a file to write")
     if target.exists() and not target.is_file():
         raise InputError(f"{path} is not a regular file and will not be replaced")
-    if os.path.ismount(target):
+    if _is_mount_point(target):
         raise InputError(f"{path} is a mount point, which cannot be replaced; mount its folder")
     if target.exists() and not overwrite:
         raise OutputExistsError(f"{path} exists; give --overwrite to replace it")
@@ -73,7 +73,7 @@ def check_folder(path: Path, ending: str, overwrite: bool) -> None:
         return
     if not target.is_dir():
         raise InputError(f"{path} is not a directory, expected the name of one to write into")
-    if os.path.ismount(target):
+    if _is_mount_point(target):
         raise InputError(
             f"{path} is a mount point, which cannot be replaced; name a folder inside it, such as "
             f"{path / target.name}"
@@ -142,6 +142,20 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def _is_mount_point(target: Path) -> bool:
+    """By the kernel's own list, where there is one: in a container, plain files may well look as if
+    they were on another device than their folder.
+    """
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
+    except OSError:
+        return os.path.ismount(target)
+    name = str(target)
+    for character in "\\ \t\n":  # written so in the list, see proc(5)
+        name = name.replace(character, f"\\{ord(character):03o}")
+    return any(line.split(" ", 5)[4] == name for line in mounts.splitlines())
+
+
 def partial_of(path: Path, run: str) -> Path:
     """Hidden name beside a file or folder that is being written by a run."""
     target = real(path)
@@ -168,18 +182,24 @@ def put_in_place(renames: Sequence[tuple[Path, Path]]) -> None:
         undo.pop_all()
     sync_folder(target.parent)
     for partial, _ in others:
-        discard(_aside(partial))
+        with contextlib.suppress(OSError):  # all is in place; what is left is hidden
+            discard(_aside(partial))
 
 
 def _swap(partial: Path, target: Path, undo: contextlib.ExitStack) -> None:
     aside = _aside(partial)
     if target.exists():
         discard(aside)  # of a run that was killed before it got to that
+        undo.callback(_back, aside, target)
         target.rename(aside)
-        undo.callback(aside.rename, target)
+    undo.callback(_back, target, partial)
     partial.rename(target)
-    undo.callback(target.rename, partial)
     sync_folder(target.parent)
+
+
+def _back(moved: Path, origin: Path) -> None:
+    if moved.exists():
+        moved.rename(origin)
 
 
 def _aside(partial: Path) -> Path:

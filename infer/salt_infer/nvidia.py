@@ -148,7 +148,8 @@ def main() -> None:
     except DriverError as error:
         found["problem"] = str(error)
     major = CUDA_MAJOR
-    with contextlib.suppress(ImportError, AttributeError):  # none, or what is left of one
+    # None, or what is left of one, or a broken one.
+    with contextlib.suppress(ImportError, AttributeError, OSError, RuntimeError):
         import onnxruntime
 
         major = str(getattr(onnxruntime, "cuda_version", "")).partition(".")[0] or CUDA_MAJOR

@@ -57,10 +57,8 @@ _TRT_BOOLEANS = {
     "trt_engine_decryption_enable", "trt_dump_ep_context_model",
 }  # fmt: skip
 # These name files, with a semicolon between two, whose contents go into an engine.
-_TRT_FILES = {
-    "trt_int8_calibration_table_name", "trt_extra_plugin_lib_paths",
-    "trt_engine_decryption_lib_path",
-}  # fmt: skip
+_TRT_TABLE = "trt_int8_calibration_table_name"
+_TRT_FILES = {_TRT_TABLE, "trt_extra_plugin_lib_paths", "trt_engine_decryption_lib_path"}
 _BOOLEANS = {"true": "True", "1": "True", "false": "False", "0": "False"}
 _PRECISION_FLAGS = {"fp16": "trt_fp16_enable", "int8": "trt_int8_enable"}
 PROFILES = tuple(f"trt_profile_{size}_shapes" for size in ("min", "opt", "max"))
@@ -200,7 +198,16 @@ def tensorrt_options(device_id: int, precision: str, cache: Path, options: Optio
         precision: of the model file; TensorRT 10 takes a half-precision graph only when allowed to.
         cache: folder for this engine and no other.
         options: the user's.
+
+    Raises:
+        UsageError: the calibration table has a relative path.
     """
+    table = options.get(_TRT_TABLE)
+    if table and not Path(table).is_absolute():
+        raise UsageError(
+            f"{_TRT_TABLE} is {table!r}, which ONNX Runtime looks for in the engine's own folder; "
+            "give an absolute path"
+        )
     own = {
         "device_id": str(device_id),
         "trt_engine_cache_enable": "True",

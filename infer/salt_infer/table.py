@@ -7,7 +7,7 @@ import gzip
 import importlib
 import io
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ ENDINGS = (".csv", ".csv.gz", ".parquet")
 
 # A compressed CSV of masks unpacks to some ten times its size; what goes far beyond is a bomb.
 _RATIO, _SLACK = 200, 1 << 20
-_TEXT = {"string", "large_string"}  # Parquet's types for it
+_BATCH = 1 << 16  # rows of Parquet that are read together
 
 
 class Table(NamedTuple):
@@ -94,16 +94,29 @@ def _csv(path: Path, text: str) -> Table:
 def _parquet(path: Path) -> Table:
     arrow, parquet = pyarrow(), pyarrow("pyarrow.parquet")
     try:
-        content = parquet.read_table(path)
+        with path.open("rb") as stream, parquet.ParquetFile(stream) as file:
+            header = list(file.schema_arrow.names)
+            _check(path, header)
+            return Table(header, _unique(path, header, _lines(path, file)))
     except arrow.ArrowException as error:
         raise LabelError(f"{path} cannot be read as Parquet ({error})") from error
-    _check(path, content.column_names)
-    if not {str(content.schema.field(name).type) for name in COLUMNS} <= _TEXT:
-        raise LabelError(f"{path} has other types in {','.join(COLUMNS)}, expected text")
-    # Some writers have no string where a mask is empty.
-    columns = [["" if it is None else str(it) for it in each.to_pylist()] for each in content]
-    lines = map(list, zip(*columns, strict=True))
-    return Table(content.column_names, _unique(path, content.column_names, enumerate(lines, 1)))
+
+
+def _lines(path: Path, file: Any) -> Iterator[tuple[int, list[str]]]:
+    """Rows of Parquet, in bounded memory: values that repeat take hardly any room in the file."""
+    left, number = _RATIO * path.stat().st_size + _SLACK, 0
+    for batch in file.iter_batches(_BATCH):
+        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            number += 1
+            name, mask, *rest = row
+            # Some writers have no string where a mask is empty.
+            if not (isinstance(name, str) and isinstance(mask or "", str)):
+                raise LabelError(f"{path}, line {number}: not text, expected {','.join(COLUMNS)}")
+            line = [name, mask or "", *map(str, rest)]
+            left -= sum(map(len, line))
+            if left < 0:
+                raise LabelError(f"{path} holds over {_RATIO} times its size, which no masks do")
+            yield number, line
 
 
 def _check(path: Path, header: list[str]) -> None:

@@ -21,7 +21,8 @@ CLASS_COLUMN = "coverage_class"
 
 def find_depths(data: Path) -> Path | None:
     """The ``depths.csv`` in a data set's folder or beside it, if there is one."""
-    places = (data / DEPTHS, data.resolve().parent / DEPTHS)  # of ".", pathlib's parent is "."
+    above = data.parent if data.name not in ("", "..") else data / ".."  # of ".", it would be "."
+    places = (data / DEPTHS, above / DEPTHS)
     return next((path for path in places if path.is_file()), None)
 
 

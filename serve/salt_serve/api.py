@@ -213,7 +213,9 @@ async def _invalid(request: Request, error: Exception) -> Response:
     if first["type"] == "extra_forbidden":
         known = ", ".join(Wanted.model_fields)
         detail = f"the query has {str(first['loc'][-1])[:100]!r}, expected only {known}"
-    return _json(Problem(detail=detail), 422)
+    body = Body(request, _service(request).limits)
+    await body.forget()
+    return _json(Problem(detail=detail), 422, None if body.finished else {"Connection": "close"})
 
 
 async def _http_problem(request: Request, error: Exception) -> Response:

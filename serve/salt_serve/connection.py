@@ -14,14 +14,17 @@ from salt_serve.security import HEADERS
 class Connection(H11Protocol):
     """uvicorn by itself waits for ever for the rest of a request's head, and takes connections
     until the system has no more. Here a head has a bounded time, and where there are too many
-    connections, the one that has been waited for the longest makes room for the newest.
+    connections, the one that has been waited for the longest makes room for the newest. Nor does it
+    wait for ever for who does not read an answer.
 
     Attributes:
         head_s: seconds that a head has from the connection's begin or from the last answer's end.
+        read_s: seconds that a client has to read what is left of its answer after that.
         most: connections at once.
     """
 
     head_s: ClassVar[float]
+    read_s: ClassVar[float]
     most: ClassVar[int]
     _patience: asyncio.TimerHandle | None = None
 
@@ -54,26 +57,31 @@ class Connection(H11Protocol):
         if self.idle or not self.cycle.response_started:
             self.transport.write(_refusal(msg))
         self.transport.close()
+        self._await_head()
 
     def _await_head(self) -> None:
+        """Or, on a connection that is closing, that the client reads its answer."""
         self._stop_waiting()
-        if not self.transport.is_closing():
-            self._patience = self.loop.call_later(self.head_s, self._give_up)
+        seconds = self.read_s if self.transport.is_closing() else self.head_s
+        self._patience = self.loop.call_later(seconds, self._give_up)
 
     def _stop_waiting(self) -> None:
         if self._patience:
             self._patience.cancel()
 
     def _give_up(self) -> None:
-        if self.idle:
+        if self.transport.is_closing():
+            self.transport.abort()
+        elif self.idle:
             self.transport.close()
+            self._await_head()
 
     def _make_room(self) -> None:
         others = [each for each in self.connections if isinstance(each, Connection)]
-        opened = [each for each in others if not each.transport.is_closing()]
-        if len(opened) > self.most:  # this one is idle, so there is always one
-            idle = (each for each in opened if each.idle)
-            min(idle, key=lambda each: each.waits_until).transport.close()
+        idle = [each for each in others if each.idle or each.transport.is_closing()]
+        idle.sort(key=lambda each: (not each.transport.is_closing(), each.waits_until))
+        for each in idle[: len(others) - self.most]:  # this one comes last, if it has to be
+            each._give_up()
 
 
 def _refusal(reason: str) -> bytes:

@@ -23,6 +23,7 @@ class Limits:
         held_bytes: of all bodies that are in memory at once.
         body_s: seconds in which a body must arrive.
         head_s: seconds in which a request's head must arrive on an open connection.
+        read_s: seconds that a client has to read its answer after a connection was to be closed.
         connections: open at once; beyond them, those without a request are closed.
     """
 
@@ -32,6 +33,7 @@ class Limits:
     held_bytes: int = 128 * MIB
     body_s: float = 30.0
     head_s: float = 10.0
+    read_s: float = 60.0
     connections: int = 1000
 
     def __post_init__(self) -> None:

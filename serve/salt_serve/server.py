@@ -68,7 +68,8 @@ def make(app: ASGIApp, limits: Limits, grace_s: int, access_log: bool) -> uvicor
     """
 
     class Limited(Connection):
-        head_s, most = limits.head_s, min(limits.connections, _possible_connections())
+        head_s, read_s = limits.head_s, limits.read_s
+        most = min(limits.connections, _possible_connections())
 
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # clients' mistakes, not ours
     config = uvicorn.Config(

@@ -20,7 +20,7 @@ from comparison import answers, chart, process, standings
 from comparison.answers import Answer, Reference
 from comparison.material import BENCHMARKS, Files, Material
 from comparison.roster import CONTENDERS, SHORT
-from comparison.standings import Ratio, Sample, Standing
+from comparison.standings import Sample, Standing, ratio
 from contenders import common
 from contenders.common import Task
 
@@ -140,8 +140,8 @@ MADE_UP = [
 
 
 def test_ratios_are_medians_of_the_rounds() -> None:
-    ratio = Ratio.of(MADE_UP[5], MADE_UP[0])
-    assert (ratio.median, ratio.low, ratio.high) == (10.0, 8.0, 12.5)
+    found = ratio(MADE_UP[5], MADE_UP[0])
+    assert (found.median, found.min, found.max) == (10.0, 8.0, 12.5)
 
 
 def test_targets_pass_over_what_lost_the_score() -> None:
@@ -236,6 +236,9 @@ def test_contenders_agree(
         for sample in found["samples"]:
             assert 0 < sample["run_s"] < sample["wall_s"]
             assert sample["peak_rss_mb"] > 50
+    assert result["ratios"].keys() == {
+        f"salt-cpu-fp32-dense to {name}" for name in ("notebook", "onnxruntime")
+    }
     assert "holds" in done.output or "MISSED" in done.output
     assert (tmp_path / "results" / "peers.png").stat().st_size > 10_000
 

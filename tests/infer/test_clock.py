@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import types
 
 import pytest
 
@@ -48,7 +49,8 @@ class Time:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
-        monkeypatch.setattr(clock.time, "perf_counter", lambda: self.now)
+        own = types.SimpleNamespace(perf_counter=lambda: self.now)
+        monkeypatch.setattr(clock, "time", own)
 
 
 def test_the_first_batch_is_cold_and_the_rest_is_warm(monkeypatch: pytest.MonkeyPatch) -> None:

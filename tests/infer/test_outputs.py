@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from salt_infer import files
 from salt_infer.errors import InputError, OutputError, OutputExistsError, UsageError
 from salt_infer.outputs import Outputs
 from salt_infer.record import Entry
@@ -205,17 +206,22 @@ def test_what_a_killed_run_left_is_written_anew(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path / "masks")) == ["a.png", "b.png", "c.png"]
 
 
-def test_what_cannot_be_replaced_takes_the_others_back(tmp_path: Path) -> None:
-    """A folder mounted from the same file system, which os.path.ismount takes for any other."""
+def test_what_cannot_be_replaced_takes_the_others_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that is mounted after the last look at it."""
     for name in ("maps", "elsewhere"):
         (tmp_path / name).mkdir()
+    mine = outputs(tmp_path, probabilities_in="maps", overwrite=True)
+    (tmp_path / "x.csv").write_text("precious")
+    mine.check()
     command = ["mount", "--bind", tmp_path / "elsewhere", tmp_path / "maps"]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("a folder cannot be mounted here")
-    mine = outputs(tmp_path, probabilities_in="maps", overwrite=True)
-    (tmp_path / "x.csv").write_text("precious")
     try:
-        mine.check()
+        with pytest.raises(InputError, match="is a mount point"):
+            mine.check()
+        monkeypatch.setattr(files, "_is_mount_point", lambda target: False)
         with pytest.raises(OutputError, match=r"outputs cannot be put in place .*busy"):
             mine.publish(rows, ignore, DECISION)
     finally:

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_compressed_it_is_the_same_and_always_the_same_bytes(
 ) -> None:
     packed = content("x.csv.gz", details=details)
     assert gzip.decompress(packed) == content("x.csv", details=details)
-    monkeypatch.setattr(gzip.time, "time", lambda: 2e9)
+    monkeypatch.setattr(gzip, "time", types.SimpleNamespace(time=lambda: 2e9))
     assert content("somewhere/y.csv.GZ", details=details) == packed
 
 

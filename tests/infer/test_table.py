@@ -101,8 +101,19 @@ def test_parquet_of_others(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     parquet.write_table(arrow.table({"id": ["a", "b"], "rle_mask": [None, "1 2"]}), path)
     assert read_rows(path) == {"a": "", "b": "1 2"}
-    parquet.write_table(arrow.table({"id": ["a"], "rle_mask": [1]}), path)
-    with pytest.raises(LabelError, match=r"other types in id,rle_mask, expected text"):
+    none = {"id": ["a", "b"], "rle_mask": arrow.array([None, None])}
+    parquet.write_table(arrow.table(none), path)
+    assert read_rows(path) == {"a": "", "b": ""}
+    words = arrow.array(["1 2", "1 2"]).dictionary_encode()
+    parquet.write_table(arrow.table({"id": ["a", "b"], "rle_mask": words}), path)
+    assert read_rows(path) == {"a": "1 2", "b": "1 2"}
+    for faulty in ({"id": ["a"], "rle_mask": [1]}, {"id": [None], "rle_mask": [""]}):
+        parquet.write_table(arrow.table(faulty), path)
+        with pytest.raises(LabelError, match=r"line 1: not text, expected id,rle_mask"):
+            table.read(path)
+    long = {"id": [str(n) for n in range(2000)], "rle_mask": ["1 2 " * 5000] * 2000}
+    parquet.write_table(arrow.table(long), path)
+    with pytest.raises(LabelError, match="over 200 times its size"):
         table.read(path)
     parquet.write_table(arrow.table({"id": ["a", "a"], "rle_mask": ["", ""]}), path)
     with pytest.raises(LabelError, match="line 2: id 'a' appears a second time"):

@@ -33,7 +33,12 @@ def test_depths_beside_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert tables.find_depths(data) == tmp_path / "depths.csv"
     assert tables.find_depths(tmp_path / "train.zip") == tmp_path / "depths.csv"
     monkeypatch.chdir(data)
-    assert tables.find_depths(Path()) == tmp_path / "depths.csv"
+    assert tables.find_depths(Path()) == Path("../depths.csv")
+    (tmp_path / "at").mkdir()
+    (tmp_path / "at" / "data").symlink_to(data)
+    (tmp_path / "at" / "depths.csv").touch()
+    (tmp_path / "depths.csv").unlink()
+    assert tables.find_depths(tmp_path / "at" / "data") == tmp_path / "at" / "depths.csv"
     (data / "depths.csv").touch()
     assert tables.find_depths(data) == data / "depths.csv"
 

@@ -7,19 +7,23 @@ import http.client
 import json
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
+from salt_serve import server as servers
 from salt_serve.limits import Limits
 from salt_serve.predictor import Predictor
 from salt_serve.security import HEADERS
 from tests import pngs
-from tests.serve.running import Running, healthy, logged, running, started
+from tests.serve.running import Running, healthy, logged, running, started, until
 
 HEAD_S, CONNECTIONS = 0.4, 4
-LIMITS = Limits(head_s=HEAD_S, connections=CONNECTIONS)
+PATIENT_S = 2.0  # where a busy machine must not be taken for a silent client
+LIMITS = Limits(head_s=HEAD_S, read_s=0.2, connections=CONNECTIONS)
 HALF = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 BODY = (
     b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
@@ -35,6 +39,12 @@ UPLOAD = (
 @pytest.fixture(scope="module")
 def strict(predictor: Predictor) -> Iterator[Running]:
     with running(predictor, LIMITS) as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def patient(predictor: Predictor) -> Iterator[Running]:
+    with running(predictor, Limits(head_s=PATIENT_S)) as it:
         yield it
 
 
@@ -70,10 +80,10 @@ def test_a_head_that_comes_byte_by_byte_has_no_longer(strict: Running) -> None:
             time.sleep(HEAD_S / 10)
 
 
-def test_the_next_head_on_a_connection_has_the_same_time(strict: Running) -> None:
-    with connected(strict.port) as connection:
+def test_the_next_head_on_a_connection_has_the_same_time(patient: Running) -> None:
+    with connected(patient.port) as connection:
         for _ in range(3):
-            time.sleep(HEAD_S / 2)
+            time.sleep(0.4 * PATIENT_S)
             connection.sendall(HALF + b"\r\n")
             assert answer(connection)[1] == b'{"status":"ok"}'
         connection.sendall(HALF)
@@ -112,6 +122,33 @@ def test_more_silent_connections_than_descriptors_shut_nobody_out() -> None:
         for _ in range(140):
             opened.enter_context(connected(port))
         assert healthy(port)
+
+
+async def much(scope: Scope, receive: Receive, send: Send) -> None:
+    """An answer that is larger than what the system keeps for both ends of a connection."""
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": bytes(1 << 25)})
+
+
+@pytest.mark.parametrize("keeps", [b"", b"Connection: close\r\n"])
+def test_an_answer_that_nobody_reads_is_given_up(keeps: bytes) -> None:
+    server = servers.make(much, LIMITS, 2, access_log=False)
+    state = server.server_state
+    with servers.listen("127.0.0.1", 0) as listening, contextlib.ExitStack() as opened:
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        try:
+            port = listening.getsockname()[1]
+            for _ in range(CONNECTIONS):
+                client = opened.enter_context(connected(port))
+                client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n" + keeps + b"\r\n")
+                assert client.recv(8) == b"HTTP/1.1"
+            until(lambda: not state.connections)
+        finally:
+            server.should_exit = True
+            thread.join(20)
+    assert not thread.is_alive()
 
 
 def test_what_is_no_http_is_refused_as_everything_else_is(strict: Running) -> None:
