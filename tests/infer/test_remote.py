@@ -309,6 +309,7 @@ class Counting(Bucket):
 
 
 @needs("s3fs")
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "most"), [("tiles", 4_200_000), ("tiles.zip", 6_000_000)])
 def test_little_is_fetched_from_a_bucket(tmp_path: Path, name: str, most: int) -> None:
     """Left to itself, s3fs reads 50 MB at a time."""

@@ -80,6 +80,7 @@ def test_a_head_that_comes_byte_by_byte_has_no_longer(strict: Running) -> None:
             time.sleep(HEAD_S / 10)
 
 
+@pytest.mark.slow
 def test_the_next_head_on_a_connection_has_the_same_time(patient: Running) -> None:
     with connected(patient.port) as connection:
         for _ in range(3):
