@@ -89,21 +89,27 @@ def read_rows(path: Path) -> dict[str, str]:
     return {name: row[0] for name, row in table.read(path).rows.items()}
 
 
-def has_column(path: Path, column: str) -> bool:
-    """Whether there is such a column after ``id,rle_mask``; raises likewise."""
-    return column in table.read(path).header[len(table.COLUMNS) :]
-
-
 def read_column(path: Path, column: str) -> dict[str, float]:
-    """Number of each id in one of the columns that ``salt-infer --details`` adds: ``salt``, NaN
-    for a tile that could not be read, or ``confidence``; both are 0..1.
+    """:func:`find_column`, where the column has to be there.
 
     Raises:
-        LabelError: as :func:`read_rows`, or there is no such column or no number in it.
+        LabelError: likewise, or there is no such column.
+    """
+    if (found := find_column(path, column)) is None:
+        raise LabelError(f"{path} has no column {column}; write it with salt-infer --details")
+    return found
+
+
+def find_column(path: Path, column: str) -> dict[str, float] | None:
+    """Number of each id in one of the columns that ``salt-infer --details`` adds: ``salt``, NaN
+    for a tile that could not be read, or ``confidence``; both are 0..1. None without that column.
+
+    Raises:
+        LabelError: as :func:`read_rows`, or something in it is no number.
     """
     header, rows = table.read(path)
     if column not in header[len(table.COLUMNS) :]:
-        raise LabelError(f"{path} has no column {column}; write it with salt-infer --details")
+        return None
     index = header.index(column, len(table.COLUMNS)) - 1
     return {name: _number(row[index], f"{path}: {column} of {name}") for name, row in rows.items()}
 

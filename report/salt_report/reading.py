@@ -17,7 +17,7 @@ import numpy.typing as npt
 from salt_infer import layout, png, table
 from salt_infer.errors import BadTilesError, LabelError, TileError
 from salt_infer.kinds import coverage_class
-from salt_infer.labels import Labels, has_column, read_column
+from salt_infer.labels import Labels, find_column
 from salt_infer.rle import TILE_SHAPE
 from salt_infer.tiles import TileSource
 from salt_report.errors import ReportError, listed, named
@@ -207,9 +207,8 @@ def _each(
 
 
 def _salt(path: Path, ids: Sequence[str]) -> npt.NDArray[np.float64] | None:
-    if not has_column(path, SALT):
+    if (salt := find_column(path, SALT)) is None:
         return None
-    salt = read_column(path, SALT)
     faults = [
         (name, f"{salt[name]:g}")
         for name in ids
