@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from salt_infer.errors import ProviderError
-from salt_infer.files import write_whole
+from salt_infer.files import still_there, take_lock, write_whole
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ABOUT = "engine.json"  # written last: a folder without it holds no finished engine
@@ -166,7 +166,7 @@ def _removed(folder: Path) -> bool:
         with contextlib.suppress(FileNotFoundError):  # one without a lock nobody holds
             file = stack.enter_context(open(folder / _LOCK, "rb"))
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                take_lock(file.fileno())
             except BlockingIOError:
                 return False
         # First out of the way, at once: a process that wants the engine now makes a new folder.
@@ -192,11 +192,11 @@ def _locked(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
     while True:
         with _lock_file(folder) as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                take_lock(file.fileno())
             except BlockingIOError:
                 tell("another process is building or loading this TensorRT engine; waiting for it")
                 fcntl.flock(file, fcntl.LOCK_EX)
-            if _is_there(folder / _LOCK, file):
+            if still_there(folder / _LOCK, file.fileno()):
                 yield
                 return
         # The folder was removed between opening and locking.
@@ -218,10 +218,3 @@ def _lock_file(folder: Path) -> IO[bytes]:
             f"the engine cache {folder} cannot be used ({error.strerror or error}); give another "
             "--engine-cache"
         ) from error
-
-
-def _is_there(path: Path, file: IO[bytes]) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False

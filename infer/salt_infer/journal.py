@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import array
 import contextlib
-import fcntl
 import json
 import os
 import stat
@@ -38,7 +37,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from salt_infer.errors import JournalError, OutputError
-from salt_infer.files import real, sync_folder
+from salt_infer.files import real, still_there, sync_folder, take_lock
 from salt_infer.fingerprint import Fingerprint
 from salt_infer.record import Finished
 
@@ -309,8 +308,8 @@ def _locked(path: Path) -> int:
         try:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise JournalError(f"{path} is not a journal of salt-infer; move it away")
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_there(path, file):
+            take_lock(file)
+            if still_there(path, file):
                 return file
         except BlockingIOError as error:
             os.close(file)
@@ -322,13 +321,6 @@ def _locked(path: Path) -> int:
             os.close(file)
             raise
         os.close(file)  # another run removed it between opening and locking
-
-
-def _is_there(path: Path, file: int) -> bool:
-    try:
-        return os.path.samestat(os.stat(path), os.fstat(file))
-    except FileNotFoundError:
-        return False
 
 
 def _reason(error: Exception) -> str:

@@ -16,7 +16,8 @@ from salt_export import graph, parity
 from salt_export.errors import ExportError, ParityError
 from salt_export.job import export, verify
 from salt_export.request import Job
-from salt_infer.errors import OutputExistsError
+from salt_infer.errors import OutputExistsError, OutputInUseError
+from salt_infer.files import writing
 from salt_infer.session import ModelSession
 from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
@@ -51,6 +52,20 @@ def test_nothing_is_overwritten_unasked(tiny_checkpoint: Path, tmp_path: Path) -
     with pytest.raises(OutputExistsError, match="--overwrite"):
         export(Job((tiny_checkpoint,), target))
     assert target.read_text() == "precious"
+
+
+def test_two_exports_do_not_write_one_file(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    model, report = tmp_path / "x.onnx", tmp_path / "x.json"
+    for held in (model, report):
+        with (
+            writing(held),
+            pytest.raises(OutputInUseError, match=f"another run writes to {held}"),
+        ):
+            export(Job((tiny_checkpoint,), model, report=report))
+    assert os.listdir(tmp_path) == []
+    model.write_bytes(b"looked at by nobody")
+    with writing(report), pytest.raises(OutputInUseError, match="another run"):
+        verify(Job((tiny_checkpoint,), model, report=report))
 
 
 def test_a_bad_checkpoint_leaves_nothing(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import os
 import resource
 import subprocess
@@ -273,7 +274,7 @@ def test_a_journal_removed_while_it_is_being_opened_is_made_anew(
     """Another run finishes between this one's opening and locking the file."""
     path = tmp_path / "x.journal"
     written(path, some(1))
-    flock, calls = journal.fcntl.flock, []
+    flock, calls = fcntl.flock, []
 
     def late(file: int, how: int) -> None:
         if not calls:
@@ -281,7 +282,7 @@ def test_a_journal_removed_while_it_is_being_opened_is_made_anew(
         calls.append(file)
         flock(file, how)
 
-    monkeypatch.setattr(journal.fcntl, "flock", late)
+    monkeypatch.setattr(fcntl, "flock", late)
     with opened(path) as log:
         assert not len(log)
         assert len(calls) == 2

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from salt_infer.errors import InputError
+from salt_infer.errors import InputError, OutputInUseError
+from salt_infer.files import writing
 from salt_train import checkpoint as checkpoints
 from salt_train import job, synthetic
 from salt_train.errors import CheckpointError, ConfigError
@@ -126,3 +127,34 @@ def test_a_folder_that_cannot_be_made(data: Path, tmp_path: Path) -> None:
     below, _ = asked(data, tmp_path / "run" / "below")
     with pytest.raises(ConfigError, match=r"below cannot be made \(Not a directory\)"):
         job.run(below)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize(("theirs", "every_fold"), [("", False), ("", True), ("fold-2", True)])
+def test_two_runs_do_not_write_to_one_folder(
+    data: Path, tmp_path: Path, theirs: str, every_fold: bool, resume: bool
+) -> None:
+    (tmp_path / theirs).mkdir(exist_ok=True)
+    wanted, said = asked(data, tmp_path, every_fold=every_fold, resume=resume)
+    with (
+        writing(tmp_path / theirs),
+        pytest.raises(OutputInUseError, match=f"another run writes to {tmp_path / theirs}; wait"),
+    ):
+        job.run(wanted)
+    assert said == []
+    assert not list(tmp_path.rglob("*.pth"))
+
+
+def test_a_run_holds_its_folder_and_leaves_no_lock(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Trainer._save
+
+    def seen(self: Trainer, row: dict[str, Any]) -> None:
+        with pytest.raises(OutputInUseError), writing(tmp_path):
+            pass
+        save(self, row)
+
+    monkeypatch.setattr(Trainer, "_save", seen)
+    job.run(asked(data, tmp_path)[0])
+    assert not (tmp_path / ".lock").exists()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from salt_infer.files import writing
 from salt_infer.tiles import shown
 from salt_train import checkpoint as checkpoints
 from salt_train import crossval, dataset, weights
@@ -52,11 +54,20 @@ def run(job: Job) -> str:
 
     Raises:
         ConfigError: ``out`` holds a run and ``resume`` was not asked for.
+        OutputInUseError: another run writes to it.
         DataError: the data cannot be used.
         CheckpointError: what is in ``out`` belongs to another run.
         TrainError: the loss is not finite.
     """
     folders = _folders(job)
+    everywhere = (job.options.out, *folders.values())
+    for folder in everywhere:
+        _make(folder)
+    with writing(*everywhere) if job.options.world.first else contextlib.nullcontext():
+        return _run(job, folders)
+
+
+def _run(job: Job, folders: dict[int, Path]) -> str:
     for folder in folders.values():
         _check_folder(folder, job.resume)
     data = dataset.load(job.data)
@@ -78,11 +89,14 @@ def _folders(job: Job) -> dict[int, Path]:
     return {fold: job.options.out / f"fold-{fold}" for fold in range(job.config.folds)}
 
 
-def _check_folder(folder: Path, resume: bool) -> None:
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"folder {folder} cannot be made ({error.strerror})") from error
+
+
+def _check_folder(folder: Path, resume: bool) -> None:
     last = folder / LAST
     if last.exists() and not resume:
         raise ConfigError(f"{last} exists; use --resume to go on with it, or another --out")
