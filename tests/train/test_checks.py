@@ -306,7 +306,8 @@ def test_what_cannot_be_looked_at_at_all(folder: Path, tmp_path: Path) -> None:
         assert str(here.value) == str(by_training.value)
         return str(here.value)
 
-    assert "no training data" in refused(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert "no training data" in refused(tmp_path / "empty")
     assert "no training data" in refused(tmp_path / "missing")
     assert "readable zip" in refused(folder / "train.csv")
     (folder / "images" / "again").mkdir()

@@ -22,7 +22,6 @@ import numpy.typing as npt
 from salt_infer import kinds, layout, png, rle
 from salt_infer.errors import InputError, LabelError, RleError, TileError
 from salt_infer.kinds import TINY
-from salt_infer.labels import read_rows
 from salt_infer.layout import Layout
 from salt_infer.tiles import TileSource, shown
 
@@ -183,7 +182,7 @@ class _Survey:
                 self.masks = dict(self._images("mask", source, png.decode_mask))
         if place.table is not None:
             with self._labels(place.table):
-                self._rows(place.table)
+                self._rows(place.table, place.rows())
 
     @contextlib.contextmanager
     def _labels(self, place: Path) -> Iterator[None]:
@@ -220,9 +219,8 @@ class _Survey:
         name = " and ".join(map(str, found)) if len(found) <= 2 else f"{len(found)} values"
         self.facts["mask_values"][name] += 1
 
-    def _rows(self, file: Path) -> None:
+    def _rows(self, file: Path, rows: Mapping[str, str]) -> None:
         """Run-length strings: the labels where nothing else is, else compared with the masks."""
-        rows = read_rows(file)
         alone = len(self.listed) == 1
         self.listed[str(file)] = rows.keys()
         for name, text in sorted(rows.items()):
