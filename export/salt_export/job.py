@@ -62,6 +62,7 @@ class Done:
             f"{self.cost.gmac:.2f} GMAC a view ({self.cost.gmac_as_drawn:.2f} with hypercolumns "
             f"projected after upsampling), {self.cost.parameters / 1e6:.2f} M parameters",
             *self.parity.lines(),
+            *provenance.unscored(self.contract.validation),
         ]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import png, rle, table
+from salt_infer import mismatch, png, rle, table
 from salt_infer.errors import LabelError, RleError, TileError
 from salt_infer.tiles import TileSource, open_tiles
 
@@ -49,12 +49,12 @@ class Labels(AbstractContextManager["Labels"]):
 
     def check(self, ids: Sequence[str]) -> None:
         """Raise LabelError unless every one of these tiles has a label."""
-        missing = [name for name in ids if name not in self._tiles and name not in self._rows]
-        if missing:
-            names = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-            raise LabelError(
-                f"{self.path} has no label for {len(missing)} of {len(ids)} tiles: {names}"
-            )
+        if missing := self.missing(ids):
+            raise LabelError(mismatch.missing_labels(self.path, missing, ids, self.ids))
+
+    def missing(self, ids: Sequence[str]) -> list[str]:
+        """Those of the tiles that have no label."""
+        return [name for name in ids if name not in self._tiles and name not in self._rows]
 
     def masks(self, ids: Sequence[str]) -> npt.NDArray[np.uint8]:
         """Masks of the named tiles, in that order: uint8 [N, 101, 101], 0 or 1.

@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from salt_export import graph, parity
+from salt_export import graph, parity, provenance
 from salt_export.errors import ExportError, ParityError
 from salt_export.job import export, verify
 from salt_export.request import Job
@@ -73,6 +73,24 @@ def test_a_bad_checkpoint_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError):
         export(Job((tmp_path / "bad.pth",), tmp_path / "x.onnx"))
     assert os.listdir(tmp_path) == ["bad.pth"]
+
+
+def test_what_is_said_of_a_network_without_a_score(tiny_checkpoint: Path) -> None:
+    """Of seen tiles it has one, which must not pass for more; in the contract too."""
+    loaded = checkpoints.load(tiny_checkpoint)
+    config = dataclasses.replace(loaded.config, fold=None, folds=1)
+    scores = {"fold": None, "score_of_seen_tiles": 0.98765, "score_of_empty_masks": 0.6}
+    seen = dataclasses.replace(loaded, config=config, scores=scores)
+    validation = provenance.validation([seen])
+    assert validation == {"epoch": loaded.epoch, **scores}
+    [line] = provenance.unscored(validation)
+    assert line == (
+        "1 of 1 networks trained on every tile: score of seen tiles 0.9877, which says nothing of "
+        "others"
+    )
+    [line] = provenance.unscored(provenance.validation([loaded, seen, seen]))
+    assert line.startswith("2 of 3 networks trained on every tile: score of seen tiles 0.9877, 0.9")
+    assert provenance.unscored(provenance.validation([loaded])) == []
 
 
 @pytest.mark.slow

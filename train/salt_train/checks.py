@@ -43,13 +43,16 @@ FAULTS = {
     # Nothing in such a tile can tell where the salt is: the mask is most likely another tile's. It
     # also contradicts every other blank tile. In the TGS data each blank tile has an empty mask.
     "blank-salt": "tiles of one grey value, yet with salt in the mask",
+    **{kind: f"{kinds.ONE_SIDED[kind]}; {kinds.ASKED[kind]}" for kind in ("no-salt", "only-salt")},
 }
 NOTES = {
+    "assumed": "tiles without a label, taken for empty",
     "duplicate": "tiles of the same pixels and mask; a split may part them",
     "blank": "tiles of one grey value",
     "vertical": "masks of whole columns, neither empty nor full",
     "tiny": f"masks of 1 to {TINY} pixels",
     "full": "masks of nothing but salt",
+    **{kind: f"{kinds.ONE_SIDED[kind]}; {kinds.ASKED[kind]}" for kind in ("whole", "no-empty")},
 }
 
 
@@ -141,7 +144,7 @@ class Report:
         yield "masks         " + "".join(f"{count:6}" for count in coverage.values())
 
 
-def check(path: Path) -> Report:
+def check(path: Path, missing_as_empty: bool = False) -> Report:
     """Read a whole labelled data set and tell all that is wrong or odd about it.
 
     Where there are both ``masks/`` and a ``train.csv``, the masks are the labels, as they are in
@@ -149,6 +152,7 @@ def check(path: Path) -> Report:
 
     Args:
         path: what :func:`salt_train.dataset.load` takes.
+        missing_as_empty: likewise.
 
     Raises:
         InputError: no labelled data there, or its tiles cannot be listed (two with one id, say).
@@ -156,6 +160,8 @@ def check(path: Path) -> Report:
     survey = _Survey()
     survey.read(layout.find(path))
     survey.match()
+    if missing_as_empty and not survey.noted["no-tile"]:
+        survey.assume()
     survey.look()
     return survey.report(path)
 
@@ -244,8 +250,18 @@ class _Survey:
             places = " and ".join(place for place, ids in labels if name in ids)
             self.noted["no-tile"][name] = f"in {places} only"
 
+    def assume(self) -> None:
+        """Take tiles without a label for empty; not where labels have no tile, see
+        :func:`salt_train.dataset.load`.
+        """
+        self.noted["assumed"] = dict.fromkeys(self.noted.pop("no-label", {}), "")
+        for name in self.noted["assumed"]:
+            self.masks.setdefault(name, np.zeros(rle.TILE_SHAPE, np.uint8))
+
     def look(self) -> None:
         """What the pixels say of tiles and masks, alone and together."""
+        if self.masks and (kind := kinds.one_sided(np.stack([*self.masks.values()]))):
+            self.noted[kind] = dict.fromkeys(self.masks, "")
         for name, mask in self.masks.items():
             for kind in _mask_kinds(mask):
                 self.noted[kind][name] = ""
