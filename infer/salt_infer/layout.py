@@ -206,8 +206,12 @@ def _within(name: Part, look: Look, alone: bool = False) -> str:
 def _inside(look: Look) -> str:
     """Path of the folder that a data set's folders are in, if there are any."""
     inside = tree.wrapped(look)
-    level, train = look(inside), f"{inside}train/"
-    return train if "train" in level.folders and not level.images and look(train).images else inside
+    level = look(inside)
+    if level.images or "train" not in level.folders:
+        return inside
+    labelled = [name for name in level.folders if "masks" in look(f"{inside}{name}/").folders]
+    others = set(labelled) - {"train"}  # which of them is meant is not for us to say
+    return f"{inside}train/" if look(f"{inside}train/").images and not others else inside
 
 
 def _spot(path: Path) -> _Spot | None:

@@ -264,6 +264,9 @@ def test_what_is_there_instead_is_said(root: Path, place: Path) -> None:
     assert says(place).endswith(
         f"it holds north/, south/: name {place / 'north'} or {place / 'south'}"
     )
+    (place / "north").rename(place / "train")  # the other one would be left out without a word
+    assert says(place).endswith(f"name {place / 'south'} or {place / 'train'}")
+    (place / "train").rename(place / "north")
     two = zipped(place, place / "two.zip")
     assert says(two).endswith("it holds north/, south/: pack only one of them, north or south")
     shutil.rmtree(place / "north")

@@ -234,6 +234,7 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
         (["--pseudo-fraction", "0.5"], "--pseudo-fraction is of --pseudo-labels; give these too"),
         (["--fold", "all", "--set", "fold=2"], "fold is changed by --fold, not by --set"),
         (["--encoder-weights", "imagenet"], "are for a width of 64, model.width is 32"),
+        (["--out", ""], "the path is empty; is a variable of the shell not set?"),
         (["--depth", "34"], "No such option"),
         (["--check-data", "--dry-run"], "--check-data and --dry-run each stop before"),
         (["--fold", "none", "--validate-every", "2"], "leave --validate-every out"),

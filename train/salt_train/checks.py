@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import json
 import textwrap
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -47,6 +48,8 @@ FAULTS = {
 }
 NOTES = {
     "assumed": "tiles without a label, taken for empty",
+    "case": "ids that differ in upper and lower case alone: on a system that does not tell these "
+    "apart, one file would take the other's place",
     "duplicate": "tiles of the same pixels and mask; a split may part them",
     "blank": "tiles of one grey value",
     "vertical": "masks of whole columns, neither empty nor full",
@@ -160,6 +163,7 @@ def check(path: Path, missing_as_empty: bool = False) -> Report:
     survey = _Survey()
     survey.read(layout.find(path))
     survey.match()
+    survey.compare_ids()
     if missing_as_empty and not survey.noted["no-tile"]:
         survey.assume()
     survey.look()
@@ -249,6 +253,16 @@ class _Survey:
         for name in sorted(set().union(*(ids for _, ids in labels)) - tiles):
             places = " and ".join(place for place, ids in labels if name in ids)
             self.noted["no-tile"][name] = f"in {places} only"
+
+    def compare_ids(self) -> None:
+        """Tiles whose names are one name to other systems."""
+        folded = defaultdict[str, list[str]](list)
+        for name in next(iter(self.listed.values())):
+            folded[unicodedata.normalize("NFC", name).casefold()].append(name)
+        for names in folded.values():
+            for name in names if len(names) > 1 else ():
+                other = names[1] if name == names[0] else names[0]
+                self.noted["case"][name] = f"beside {shown(other)}"
 
     def assume(self) -> None:
         """Take tiles without a label for empty; not where labels have no tile, see

@@ -21,7 +21,7 @@ from salt_train.settings import listed, override
 
 _FRACTION = 0.7
 _COUNT = click.IntRange(1)
-_PATH = click.Path(path_type=Path)
+_PATH = console.PATH
 _DEALING = ("folds", "split_seed")
 # Options that stand for a setting of the same name; what is not given stays the recipe's.
 _SETTINGS = (
