@@ -133,7 +133,7 @@ class TileZip(TileSource):
 
     def part(self, tiles: Sequence[Tile]) -> TileSource:
         path = self._path.absolute() if isinstance(self._path, Path) else self._path
-        return _ZipPart(list(tiles), path, self._opener)
+        return _ZipPart(list(tiles), path, self.folder, self._opener)
 
     def give_up(self) -> None:
         if isinstance(self._file, _Hanging):
@@ -147,9 +147,9 @@ class _ZipPart(TileSource):
     """Some tiles of a zip, which is opened when the first is asked for."""
 
     def __init__(
-        self, tiles: list[Tile], path: Place, opener: Callable[[Place], BinaryFile]
+        self, tiles: list[Tile], path: Place, folder: str, opener: Callable[[Place], BinaryFile]
     ) -> None:
-        self.tiles, self._path, self._opener = tiles, path, opener
+        self.tiles, self._path, self._folder, self._opener = tiles, path, folder, opener
 
     def read(self, tile: Tile) -> bytes:
         try:
@@ -164,16 +164,16 @@ class _ZipPart(TileSource):
             return "gone"
 
     def part(self, tiles: Sequence[Tile]) -> TileSource:
-        return _ZipPart(list(tiles), self._path, self._opener)
+        return _ZipPart(list(tiles), self._path, self._folder, self._opener)
 
     def _zip(self) -> TileZip:
-        return _again(self._path, self._opener)
+        return _again(self._path, self._folder, self._opener)
 
 
 @functools.lru_cache(maxsize=1)
-def _again(path: Place, opener: Callable[[Place], BinaryFile]) -> TileZip:
+def _again(path: Place, folder: str, opener: Callable[[Place], BinaryFile]) -> TileZip:
     """A zip that stays open, once a process: its table of contents is long."""
-    return TileZip(path, opener=opener)
+    return TileZip(path, folder, opener)
 
 
 def _opened(path: Place) -> BinaryFile:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import shutil
 import zipfile
@@ -188,6 +189,14 @@ def test_a_folder_around_it_all_is_looked_through(
     with layout.open_images(path) as source, layout.open_labels(path) as known:
         assert [tile.id for tile in source.tiles] == list(DATA.ids)
         assert (known.masks(DATA.ids) == DATA.masks).all()
+
+
+def test_a_part_of_a_zip_with_masks_is_of_its_tiles(root: Path, place: Path) -> None:
+    """As a job on another machine has it: masks of the same ids are in no tile's way."""
+    with layout.open_images(zipped(root, place / "x.zip")) as source:
+        part = pickle.loads(pickle.dumps(source.part(source.tiles[1:])))  # ours
+        assert part.read(part.tiles[0]) == source.read(source.tiles[1])
+        assert part.stamp(part.tiles[0]) == source.stamp(source.tiles[1])
 
 
 @pytest.mark.parametrize("name", ["./{}", "/{}", "back/{}"])
