@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
@@ -172,7 +173,7 @@ def open_within(path: Path, name: Part) -> TileSource:
     return _open(path, functools.partial(_within, name))
 
 
-def _open(place: Place, folder: functools.partial[str]) -> TileSource:
+def _open(place: Place, folder: Callable[[Look], str]) -> TileSource:
     """List what is in a folder of a place, told from what is where."""
     if isinstance(place, Url):
         return open_remote(place, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import difflib
 import re
 import unicodedata
@@ -71,8 +72,10 @@ def _is_around(part: str, name: str) -> bool:
 
 
 def _alike(name: str, others: Sequence[str]) -> str | None:
-    """The nearest name with the same numbers in it: ``a7_mask`` for ``a7_image``."""
-    near = difflib.get_close_matches(name, others[:_LOOKED_AT], 5, cutoff=0.75)
+    """The nearest of sorted names with the same numbers in it: ``a7_mask`` for ``a7_image``."""
+    here = bisect.bisect(others, name)
+    around = others[max(0, here - _LOOKED_AT // 2) : here + _LOOKED_AT // 2]
+    near = difflib.get_close_matches(name, around, 5, cutoff=0.75)
     return next((other for other in near if _numbers(other) == _numbers(name)), None)
 
 

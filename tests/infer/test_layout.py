@@ -231,7 +231,7 @@ def test_a_packed_download_in_a_folder(root: Path, place: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["folder", "zip"])
 def test_tiles_are_never_taken_for_masks(root: Path, place: Path, kind: str) -> None:
-    """Every pixel above 0 would be salt."""
+    """Blank ones would be full of salt, the others be refused when the run is over."""
     shutil.rmtree(root / "masks")
     path = zipped(root, place / "x.zip") if kind == "zip" else root
     with pytest.raises(InputError, match=r"neither masks/ nor train\.csv .*; it holds images/$"):

@@ -29,6 +29,7 @@ def test_names_of_both_sides() -> None:
         ("000e21", "000e21_mask", "there is 000e21_mask: is it meant for 000e21?"),
         ("000e21", "mask_000e21", "there is mask_000e21: is it meant"),
         ("000e21", "000e21.png", "there is 000e21.png: is it meant"),
+        ("BLB_404_0000", "BLB_404", "there is BLB_404: is it meant for BLB_404_0000?"),
         ("000e21_image", "000e21", "there is 000e21: is it meant for 000e21_image?"),
         ("000e21_image", "000e21_mask", "there is 000e21_mask: is it meant for 000e21_image?"),
         ("000e21", "000E21", "there is 000E21 for 000e21, which differs in upper and lower case"),
