@@ -212,7 +212,7 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
         (["--fold", "first"], "fold is 'first', expected a number, all or none"),
         (["--fold", "-1"], "fold is '-1', expected a number, all or none"),
         (["--fold", "10"], "fold is 10 of 10, expected 0 <= fold < folds"),
-        (["--fold", "all", "--folds", "1"], "folds is 1, expected 2 or more; --fold none trains"),
+        (["--fold", "all", "--folds", "1"], "expected 0 <= fold < folds, folds >= 2"),
         (["--folds", "1"], "--fold none trains on every tile and holds none out"),
         (["--fold", "none", "--folds", "4"], "--fold none deals no folds: leave --folds out."),
         (

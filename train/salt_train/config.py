@@ -331,10 +331,8 @@ class TrainConfig:
 def _check_fold(fold: object, folds: int) -> None:
     if fold is None and folds == 1:
         return
-    if folds < 2:
+    if type(fold) is not int or not 0 <= fold < folds or folds < 2:
         raise ConfigError(
-            f"folds is {folds}, expected 2 or more; --fold none trains on every tile and holds "
-            "none out"
+            f"fold is {fold} of {folds}, expected 0 <= fold < folds, folds >= 2"
+            + ("; --fold none trains on every tile and holds none out" if folds == 1 else "")
         )
-    if type(fold) is not int or not 0 <= fold < folds:
-        raise ConfigError(f"fold is {fold} of {folds}, expected 0 <= fold < folds, folds >= 2")
