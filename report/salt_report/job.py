@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 from pathlib import Path
 
+from salt_infer import layout
 from salt_infer.errors import UsageError
 from salt_infer.files import check_output, write_whole, writing
 from salt_report import data_page, evaluation, evaluation_page, reading, tables
@@ -82,7 +83,8 @@ def data(job: DataJob) -> list[str]:
 
 def _data(job: DataJob) -> list[str]:
     known = reading.data_set(job.data)
-    place = job.depths or tables.find_depths(job.data)
+    root = layout.find(job.data).root  # the data set may lie in a folder of what was named
+    place = job.depths or tables.find_depths(job.data) or tables.find_depths(root)
     depth = tables.depths(place, known.ids) if place else None
     fold = tables.folds(job.split, known.ids, known.classes) if job.split else None
     found = data_page.explore(known, depth, fold)

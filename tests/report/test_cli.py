@@ -143,6 +143,17 @@ def test_a_data_set_explored(folder: Path, tmp_path: Path) -> None:
     assert again.read_bytes() == out.read_bytes()
 
 
+def test_a_data_set_in_another_folder(folder: Path, tmp_path: Path) -> None:
+    """Its depths too."""
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    for name in ("images", "masks", "depths.csv"):
+        (inner / name).symlink_to(folder / name)
+    said = run("data", tmp_path / "a", "--out", tmp_path / "x.html")
+    assert said[0].startswith("60 tiles: ")
+    assert [line for line in said if line.startswith("depth of 60 tiles")]
+
+
 def test_a_data_set_without_depths_or_split(folder: Path, tmp_path: Path) -> None:
     for name in ("images", "masks"):
         (tmp_path / name).symlink_to(folder / name)
