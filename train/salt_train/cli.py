@@ -183,7 +183,7 @@ def _config(
     given = {name: settings[name] for name in _SETTINGS if settings[name] is not None}
     given |= {"fold": 0 if fold == "all" else int(fold)}
     given |= {"pseudo_fraction": pseudo_share} if pseudo_share else {}
-    return override(dataclasses.replace(config, **given), assignments)
+    return override(config, assignments, given)
 
 
 def _shown(config: TrainConfig, data: Path | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from salt_train.config import TrainConfig
@@ -48,17 +48,22 @@ def difference(old: TrainConfig, new: TrainConfig) -> str:
     )
 
 
-def override(config: TrainConfig, assignments: Sequence[str]) -> TrainConfig:
+def override(
+    config: TrainConfig, assignments: Sequence[str], given: Mapping[str, Any] | None = None
+) -> TrainConfig:
     """Change settings by their path in the stored JSON.
 
     Args:
         config: what to start from.
         assignments: such as ``model.width=16``, ``stages.1.learning_rate=3e-4``, ``seed=7``.
+        given: settings of options by name, which the assignments may change again; all are
+            checked together.
 
     Raises:
         ConfigError: no such setting, or a value of another kind.
     """
-    value = config.to_json()
+    before = config.to_json() | dict(given or {})
+    value = dict(before)
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
         if not equals:
@@ -66,7 +71,7 @@ def override(config: TrainConfig, assignments: Sequence[str]) -> TrainConfig:
         _set(value, path.split("."), text, path)
     changed = TrainConfig.from_json(value)
     for name, option in _ELSEWHERE.items():
-        if getattr(changed, name) != getattr(config, name):
+        if getattr(changed, name) != before[name]:
             raise ConfigError(f"{name} is changed by {option}, not by --set")
     return changed
 
