@@ -70,7 +70,7 @@ def test_a_setting_is_changed_and_nothing_else(assignment: str, path: str, value
         ("", "sets nothing"),
         ("=3", r"there is no '', expected one of model, stages"),
         ("colour=red", r"colour: there is no 'colour', expected one of model, stages, augment"),
-        ("model.colour=1", r"model\.colour: there is no 'colour', expected one of depth, width"),
+        ("model.colour=1", r"model\.colour: there is no 'colour', expected one of encoder, depth, width"),
         ("stages.2.epochs=1", r"stages\.2\.epochs: there is no '2', expected 0 to 1"),
         ("stages.-1.epochs=1", r"there is no '-1', expected 0 to 1"),
         ("stages.first.epochs=1", r"there is no 'first', expected 0 to 1"),

@@ -160,9 +160,7 @@ class ModelConfig:
         columns = ", hypercolumn" if self.hypercolumn_channels else ""
         coord = ", CoordConv" if self.coord_conv else ""
         judge = ", binary judge" if self.judge else ""
-        return (
-            f"U-Net, {encoder}{zoom}{coord}, {widths}-channel decoder{scse}{columns}{judge}"
-        )
+        return f"U-Net, {encoder}{zoom}{coord}, {widths}-channel decoder{scse}{columns}{judge}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -100,9 +100,8 @@ class DepthwiseConv2d(SameConv2d):
         self.quick_in_halves = kernel == 3 and stride == 1
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.quick_in_halves or x.dtype != torch.bfloat16 or x.device.type != "cpu":
-            return super().forward(x)
-        if not self.training:
+        slow = self.training and x.dtype == torch.bfloat16 and x.device.type == "cpu"
+        if self.quick_in_halves or not slow:
             return super().forward(x)
         with torch.autocast("cpu", enabled=False):
             return super().forward(x.float()).to(x.dtype)
@@ -160,8 +159,8 @@ class EfficientNetLite(nn.Module):
             if stage.stride == 2:
                 self._ends.append(len(blocks))
                 widths.append(channels)
-            for repeat in range(stage.repeats):
-                blocks.append(InvertedBottleneck(channels, stage, stage.stride if not repeat else 1))
+            for stride in (stage.stride, *[1] * (stage.repeats - 1)):
+                blocks.append(InvertedBottleneck(channels, stage, stride))
                 channels = stage.outputs
         self._blocks = nn.ModuleList(blocks)
         self.channels = [*widths, channels]

