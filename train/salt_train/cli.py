@@ -68,8 +68,10 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
 )  # fmt: skip
 @click.option("--seed", type=int, metavar="N", help="Seed of first weights, order, augmentation.")
 @click.option(
-    "--encoder-weights", metavar="FILE|imagenet",
-    help="Start the encoder from a torchvision-format ResNet file (width 64), or download it.",
+    "--encoder-weights", metavar="FILE|imagenet|none",
+    help="Start the encoder from a published file, a ResNet's (width 64) or an EfficientNet-"
+    "Lite's; imagenet: that of the installed package or of torchvision; none: from random weights. "
+    "Default: as the recipe says.",
 )  # fmt: skip
 @click.option(
     "--init-weights", metavar="FILE.pth",
@@ -180,6 +182,10 @@ def _config(
     if epochs:
         config = recipes.rescaled(config, epochs)
     given = {name: settings[name] for name in _SETTINGS if settings[name] is not None}
+    if given.get("encoder_weights", "none" if "init_weights" in given else "") == "none":
+        given["encoder_weights"] = (
+            ""  # all weights from one place, whatever the recipe's encoder has
+        )
     given |= {"fold": 0 if fold == "all" else int(fold)}
     given |= {"pseudo_fraction": pseudo_share} if pseudo_share else {}
     return override(config, assignments, given)

@@ -286,8 +286,8 @@ class TrainConfig:
         warmup_steps: steps over which each stage's rate rises from nothing.
         precision: arithmetic of the forward pass; weights and losses stay float32.
         seed: of the first weights, the order of tiles and their augmentation.
-        encoder_weights: ``imagenet`` or the path of a torchvision-format file that the encoder
-            starts from; empty for random weights.
+        encoder_weights: ``imagenet`` or the path of a published file that the encoder starts
+            from; empty for random weights.
         init_weights: path of a checkpoint of the same network that all weights start from, with
             ``{fold}`` for the fold's number; empty for none.
         recipe: name of the recipe that this was made from.
@@ -335,7 +335,7 @@ class TrainConfig:
         if self.encoder_weights == IMAGENET and resnet and self.model.width != 64:
             raise ConfigError(
                 "ImageNet's encoder weights are for a width of 64, model.width is "
-                f"{self.model.width}; choose another recipe or --set model.width=64"
+                f"{self.model.width}; --set model.width=64, or --encoder-weights none"
             )
         if self.encoder_weights and self.init_weights:
             raise ConfigError("weights start from encoder_weights or init_weights, not from both")

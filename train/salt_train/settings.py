@@ -16,6 +16,7 @@ _ELSEWHERE = {
     "pseudo_fraction": "--pseudo-fraction",
     "pseudo_sha256": "--pseudo-labels",
 }
+_OF_RESNETS = {"model.depth", "model.width", "model.stem_pool"}
 
 
 def flat(value: Any, name: str = "") -> dict[str, Any]:
@@ -64,16 +65,34 @@ def override(
     """
     before = config.to_json() | dict(given or {})
     value = dict(before)
-    for assignment in assignments:
-        path, equals, text = assignment.partition("=")
-        if not equals:
-            raise ConfigError(f"{assignment!r} sets nothing; expected a form like model.width=16")
-        _set(value, path.split("."), text, path)
+    paths = [_assigned(value, assignment) for assignment in assignments]
+    _choose_encoder(value, config, {*paths, *(given or {})})
     changed = TrainConfig.from_json(value)
     for name, option in _ELSEWHERE.items():
         if getattr(changed, name) != before[name]:
             raise ConfigError(f"{name} is changed by {option}, not by --set")
     return changed
+
+
+def _assigned(value: dict[str, Any], assignment: str) -> str:
+    """Make an assignment; the path of what it sets."""
+    path, equals, text = assignment.partition("=")
+    if not equals:
+        raise ConfigError(f"{assignment!r} sets nothing; expected a form like model.width=16")
+    _set(value, path.split("."), text, path)
+    return path
+
+
+def _choose_encoder(value: dict[str, Any], config: TrainConfig, chosen: set[str]) -> None:
+    """Take a ResNet where its depth, width or pool is set and no encoder is named: nothing else
+    has these. A recipe's own weights are another encoder's then, so it starts from random ones.
+    """
+    model = value["model"]
+    if "model.encoder" not in chosen and chosen & _OF_RESNETS:
+        model["encoder"] = "resnet"
+    became_resnet = model["encoder"].startswith("resnet") and not config.model.is_resnet
+    if became_resnet and "encoder_weights" not in chosen:
+        value["encoder_weights"] = ""
 
 
 def _set(value: Any, keys: list[str], text: str, path: str) -> None:
