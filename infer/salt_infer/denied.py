@@ -29,7 +29,7 @@ def explained(error: BaseException) -> str | None:
     """A line on what is denied and what mends it; None where an error is of another kind."""
     if isinstance(error, MemoryError):
         return NO_MEMORY
-    if is_threads(error):
+    if isinstance(error, RuntimeError | BlockingIOError) and is_threads(error):
         return NO_THREADS
     if isinstance(error, FileNotFoundError) and error.filename is None:
         return NO_TEMPORARY if _has_current_folder() else NO_FOLDER
@@ -40,9 +40,7 @@ def explained(error: BaseException) -> str | None:
 
 def is_threads(error: BaseException) -> bool:
     """Whether a thread or process could not be started."""
-    return isinstance(error, RuntimeError | BlockingIOError) and any(
-        words in str(error) for words in _THREADS
-    )
+    return any(words in str(error) for words in _THREADS)
 
 
 def check_temporary() -> None:

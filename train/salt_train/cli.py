@@ -143,17 +143,18 @@ def cli(
         torch.set_num_threads(threads)
     world = World.join(device)
     try:
-        result = job.run(
-            Job(
-                data=data,
-                config=config,
-                options=RunOptions(out, device, progress, validate_every, world),
-                every_fold=fold == "all",
-                resume=resume,
-                pseudo=pseudo,
-                say=click.echo,
+        with world.together():
+            result = job.run(
+                Job(
+                    data=data,
+                    config=config,
+                    options=RunOptions(out, device, progress, validate_every, world),
+                    every_fold=fold == "all",
+                    resume=resume,
+                    pseudo=pseudo,
+                    say=click.echo,
+                )
             )
-        )
     finally:
         world.leave()
     if world.first:
