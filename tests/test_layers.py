@@ -21,13 +21,22 @@ PACKAGES = {
 }
 MAY_IMPORT = {
     "salt_infer": {"numpy", "PIL", "click", "tqdm", "onnxruntime", "openvino", "fsspec", "ray"},
-    "salt_train": {"numpy", "tqdm", "click", "torch", "matplotlib", "salt_infer"},
+    "salt_train": {
+        "numpy",
+        "tqdm",
+        "click",
+        "torch",
+        "matplotlib",
+        "tensorboard",
+        "salt_infer",
+    },
     "salt_export": {
         "numpy",
         "click",
         "torch",
         "onnx",
         "onnxruntime",
+        "onnxscript",
         "salt_infer",
         "salt_train",
         "tensorrt_rtx_bindings",

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import click
 
-from salt_infer import console, layout
+from salt_infer import console, denied, layout
 from salt_train import checks, folds, recipes
 from salt_train.config import PrecisionName, TrainConfig
 from salt_train.errors import ConfigError
@@ -127,7 +127,10 @@ def cli(
     assert data is not None
     assert out is not None
     layout.find(data)  # to say what is missing before torch is imported, which takes a while
+    denied.check_temporary()  # torch asks for it when it is imported
     with console.importing("train"):
+        import matplotlib  # noqa: F401  (used after an epoch, which would be lost)
+        import tensorboard  # noqa: F401
         import torch
 
         from salt_train import job

@@ -89,9 +89,9 @@ class World:
         except RuntimeError as error:
             if self.size == 1 or not (isinstance(error, dist.DistError) or "gloo" in str(error)):
                 raise
+            reason = one_line(error).partition(". ")[0]  # what follows is of no use
             raise TrainError(
-                f"another process of this run is gone ({one_line(error)}); start all again, with "
-                "--resume"
+                f"another process of this run is gone ({reason}); start all again, with --resume"
             ) from error
 
     @property
@@ -147,7 +147,7 @@ class World:
 
 
 def _peers(rank: int, size: int) -> Peers:
-    """The others, by a connection of our own: one that is shared waits where another thread does."""
+    """The others, by a connection of our own: one that is shared may be waiting for them."""
     address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     return Peers(dist.TCPStore(address, port, is_master=False, timeout=_REACH), rank, size)
 
