@@ -13,6 +13,7 @@ from salt_infer.errors import InputError, OutputError, OutputExistsError, UsageE
 from salt_infer.place import Place
 
 LONGEST = 255  # bytes of a name, on the file systems of Linux
+_NO_FLUSH = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}  # of folders, on network file systems
 _HIDDEN = len("..01234567.partial")  # of them, what the longest hidden name has more
 
 
@@ -132,11 +133,14 @@ def write_whole(path: Path, data: bytes, overwrite: bool) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Flush names that were made or changed in a folder to the disk; raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:
+        return  # one that may be written to and not be listed
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # some network file systems know no such thing
+        if error.errno not in _NO_FLUSH:
             raise
     finally:
         os.close(descriptor)

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import click
 
-from salt_infer import console, layout
+from salt_infer import console, denied, layout
 from salt_train import checks, folds, recipes
 from salt_train.config import PrecisionName, TrainConfig
 from salt_train.errors import ConfigError
@@ -128,7 +128,10 @@ def cli(
     assert data is not None
     assert out is not None
     layout.find(data)  # to say what is missing before torch is imported, which takes a while
+    denied.check_temporary()  # torch asks for it when it is imported
     with console.importing("train"):
+        import matplotlib  # noqa: F401  (used after an epoch, which would be lost)
+        import tensorboard  # noqa: F401
         import torch
 
         from salt_train import job
@@ -144,17 +147,18 @@ def cli(
         torch.set_num_threads(threads)
     world = World.join(device)
     try:
-        result = job.run(
-            Job(
-                data=data,
-                config=config,
-                options=RunOptions(out, device, progress, validate_every, world),
-                every_fold=fold == "all",
-                resume=resume,
-                pseudo=pseudo,
-                say=click.echo,
+        with world.together():
+            result = job.run(
+                Job(
+                    data=data,
+                    config=config,
+                    options=RunOptions(out, device, progress, validate_every, world),
+                    every_fold=fold == "all",
+                    resume=resume,
+                    pseudo=pseudo,
+                    say=click.echo,
+                )
             )
-        )
     finally:
         world.leave()
     if world.first:
