@@ -50,6 +50,24 @@ def test_help_and_version_need_no_extra(command: str) -> None:
     assert (done.returncode, done.stdout) == (0, f"{command}, version {__version__}\n")
 
 
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("salt-infer", ["--labels", ""]),
+        ("salt-doctor", ["--engine-cache", ""]),
+        ("salt-train", ["--data", ""]),
+        ("salt-export", ["", "x.onnx"]),
+        ("salt-report", ["data", "", "--out", "x.html"]),
+        ("salt-serve", ["--model", ""]),
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(command: str, arguments: list[str]) -> None:
+    """A shell makes it of a variable that is not set."""
+    done = run(command, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the path is empty" in done.stderr
+
+
 def test_recipes_settings_and_data_can_be_looked_at_without_torch(labelled: Path) -> None:
     for arguments in (["--list-recipes"], ["--dry-run"], ["--check-data", "--data", labelled]):
         done = run("salt-train", *arguments)

@@ -13,7 +13,7 @@ from salt_export.targets import Precision, TargetName
 from salt_export.tolerances import TILES
 from salt_infer import console, denied
 
-_PATH = click.Path(path_type=Path)
+_PATH = console.PATH
 _CHOICES = ("target", "gated", "precision", "opset")  # what a file that is there has settled
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -37,6 +38,22 @@ class _Share(click.FloatRange):
 
 
 SHARE = _Share(0.0, 1.0)
+
+
+class _Path(click.Path):
+    """Not the empty path, which a shell makes of a variable that is not set, and Python takes for
+    the current folder.
+    """
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, context: click.Context | None
+    ) -> Any:
+        if value == "":
+            self.fail("the path is empty; is a variable of the shell not set?", param, context)
+        return super().convert(value, param, context)
+
+
+PATH = _Path(path_type=Path)
 
 progress_option = click.option(
     "--progress/--no-progress",

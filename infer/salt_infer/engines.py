@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from salt_infer.errors import ProviderError
-from salt_infer.files import write_whole
+from salt_infer.files import still_there, write_whole
 from salt_infer.locking import held
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -204,7 +204,7 @@ def _locked(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
             except BlockingIOError:
                 tell("another process is building or loading this TensorRT engine; waiting for it")
                 stack.enter_context(held(file.fileno(), wait=True))
-            if _is_there(folder / _LOCK, file):
+            if still_there(folder / _LOCK, file.fileno()):
                 yield
                 return
         # The folder was removed between opening and locking.
@@ -228,10 +228,3 @@ def _lock_file(folder: Path) -> IO[bytes]:
             f"the engine cache {folder} cannot be used ({error.strerror or error}); give another "
             "--engine-cache"
         ) from error
-
-
-def _is_there(path: Path, file: IO[bytes]) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False

@@ -38,7 +38,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from salt_infer.errors import JournalError, OutputError
-from salt_infer.files import real, sync_folder
+from salt_infer.files import real, still_there, sync_folder
 from salt_infer.fingerprint import Fingerprint
 from salt_infer.locking import Lock
 from salt_infer.record import Finished
@@ -317,7 +317,7 @@ def _locked(path: Path) -> tuple[int, Lock]:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise JournalError(f"{path} is not a journal of salt-infer; move it away")
             lock = Lock(file)
-            if _is_there(path, file):
+            if still_there(path, file):
                 return file, lock
             lock.close()
         except BlockingIOError as error:
@@ -332,13 +332,6 @@ def _locked(path: Path) -> tuple[int, Lock]:
             os.close(file)
             raise
         os.close(file)  # another run removed it between opening and locking
-
-
-def _is_there(path: Path, file: int) -> bool:
-    try:
-        return os.path.samestat(os.stat(path), os.fstat(file))
-    except FileNotFoundError:
-        return False
 
 
 def _reason(error: Exception) -> str:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import click
 
+from salt_infer import console
 from salt_infer.providers import CHOICES, Asked, ProviderRequest, parse_option
 
 _OPTIONS = (
@@ -29,7 +30,7 @@ _OPTIONS = (
         help="Run on the next best provider, and say so, where the one asked for cannot.",
     ),
     click.option(
-        "--engine-cache", type=click.Path(path_type=Path), metavar="DIR",
+        "--engine-cache", type=console.PATH, metavar="DIR",
         help="TensorRT's engines; default: in the user's cache directory.",
     ),
 )  # fmt: skip

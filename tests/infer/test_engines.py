@@ -10,7 +10,6 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import IO
 
 import pytest
 from hypothesis import given
@@ -139,7 +138,7 @@ def test_a_folder_that_is_removed_before_it_is_held_is_made_again(
     """As when another process prunes just between opening the lock and taking it."""
     cache, honest, calls = EngineCache(tmp_path), fcntl.flock, list[int]()
 
-    def flock(file: IO[bytes], operation: int) -> None:
+    def flock(file: int, operation: int) -> None:
         calls.append(operation)
         if len(calls) == 1:
             monkeypatch.setattr(fcntl, "flock", honest)

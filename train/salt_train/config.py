@@ -22,6 +22,7 @@ EncoderName = Literal[
 ]  # fmt: skip
 
 FOLD = "{fold}"  # in a path: stands for the number of the fold that is held out
+NONE = "none"  # instead of a fold: no tile is held out
 IMAGENET = "imagenet"  # instead of a file: torchvision's own encoder weights
 
 _MEMORY = (0.0, 0.999999)  # share that a moving average keeps each step: all of it stands still
@@ -274,7 +275,8 @@ class TrainConfig:
 
     Attributes:
         model, stages, augment: see their classes.
-        fold, folds, split_seed: which fold is held out, of how many, dealt by which seed.
+        fold, folds, split_seed: which fold is held out, of how many, dealt by which seed. None of
+            1: every tile is trained on, and no score is of unseen ones.
         batch_size: tiles a step, over all processes.
         weight_decay: of convolutions; biases and normalisation have none.
         judge_weight: factor of the judge's loss beside the mask's.
@@ -298,7 +300,7 @@ class TrainConfig:
     model: ModelConfig
     stages: tuple[Stage, ...]
     augment: AugmentConfig = dataclasses.field(default_factory=AugmentConfig)
-    fold: int = 0
+    fold: int | None = 0
     folds: int = 10
     batch_size: int = 32
     weight_decay: float = 1e-4
@@ -322,10 +324,7 @@ class TrainConfig:
             ema_warmup=AT_LEAST_ONE, statistics_tiles=AT_LEAST_ONE, warmup_steps=NOT_NEGATIVE,
             pseudo_fraction=(0, 1),
         )  # fmt: skip
-        if not 0 <= self.fold < self.folds or self.folds < 2:
-            raise ConfigError(
-                f"fold is {self.fold} of {self.folds}, expected 0 <= fold < folds, folds >= 2"
-            )
+        _check_fold(self.fold, self.folds)
         if not self.epochs:
             raise ConfigError("the stages have no epochs, expected at least 1")
         for name in ("seed", "split_seed"):
@@ -344,6 +343,11 @@ class TrainConfig:
                 f"batch size is {self.batch_size}, expected at least 2: batch normalisation needs "
                 "more than one tile"
             )
+
+    @property
+    def fold_name(self) -> str:
+        """The fold's number, or NONE."""
+        return NONE if self.fold is None else str(self.fold)
 
     @property
     def epochs(self) -> int:
@@ -377,3 +381,13 @@ class TrainConfig:
                 f"settings do not fit this version of salt-train ({error}); they were written by "
                 "another version, use that one or train anew"
             ) from error
+
+
+def _check_fold(fold: object, folds: int) -> None:
+    if fold is None and folds == 1:
+        return
+    if type(fold) is not int or not 0 <= fold < folds or folds < 2:
+        raise ConfigError(
+            f"fold is {fold} of {folds}, expected 0 <= fold < folds, folds >= 2"
+            + ("; --fold none trains on every tile and holds none out" if folds == 1 else "")
+        )

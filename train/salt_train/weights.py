@@ -173,7 +173,7 @@ def first_checkpoint(config: TrainConfig, split: Split) -> tuple[Checkpoint, str
         CheckpointError: it cannot be read.
         DataError: it may have learnt of the tiles that this run validates on.
     """
-    name = config.init_weights.replace(FOLD, str(config.fold))
+    name = config.init_weights.replace(FOLD, config.fold_name)
     checkpoint = read_checkpoint(Path(name))
     split.check_unseen(checkpoint.scores, config.fold, f"{name} is", "start from")
     return checkpoint, name
