@@ -22,7 +22,7 @@ import ratios
 import record
 from comparison import answers, chart, standings
 from comparison.answers import Answer, Reference
-from comparison.material import BENCHMARKS, CHECKPOINT, QUIET, Files, Material, drawn
+from comparison.material import BENCHMARKS, CHECKPOINT, Files, Material, drawn
 from comparison.process import CommandError, run
 from comparison.roster import CONTENDERS, SHORT
 from comparison.standings import Sample, Standing
@@ -64,7 +64,7 @@ def tasks(
 def measure(name: str, task: Task, cache: Path) -> Sample:
     """One run."""
     contender = CONTENDERS[name]
-    environment = os.environ | QUIET | {
+    environment = os.environ | {
         "OMP_NUM_THREADS": str(task.threads), "TORCHINDUCTOR_CACHE_DIR": str(cache),
     }  # fmt: skip
     try:

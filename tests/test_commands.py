@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from salt_infer import __version__
+from salt_infer import __version__, denied
+from tests import bare
 from tests.conftest import ROOT
 
 HEAVY = (
@@ -78,7 +79,7 @@ def test_a_run_names_the_extra_that_it_lacks(tmp_path: Path) -> None:
     checkpoint.write_bytes(b"")
     rows = ["--submission", "x.csv", "--labels", TILES.with_name("masks")]
     for command, arguments, package, extra in (
-        ("salt-train", ["--data", TILES.parent, "--out", out], "torch", "train"),
+        ("salt-train", ["--data", TILES.parent, "--out", out], "matplotlib", "train"),
         ("salt-export", [checkpoint, tmp_path / "a.onnx"], "onnx", "export"),
         ("salt-report", ["data", TILES, "--out", out], "pandas", "report"),
         ("salt-report", ["evaluate", *rows, "--out", out], "pandas", "report"),
@@ -116,3 +117,68 @@ def test_an_export_that_cannot_be_is_refused_before_torch_is_imported(tmp_path: 
         done = run("salt-export", *arguments)
         assert (done.returncode, done.stdout) == (2, ""), done.stderr
         assert says in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "package", "extra"),
+    [
+        ("salt-train", "torch", "train"),
+        ("salt-train", "tensorboard", "train"),
+        ("salt-export", "onnxscript", "export"),
+        ("salt-export", "onnxruntime", "export"),
+        ("salt-report", "jinja2", "report"),
+        ("salt-serve", "python_multipart", "serve"),
+    ],
+)
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_package_that_is_used_late_is_missed_early(
+    tmp_path: Path, command: str, package: str, extra: str, broken: bool
+) -> None:
+    """One that is not there, or cannot find a library that it needs."""
+    error = "ImportError('libgomp.so.1: cannot open shared object file')"
+    if not broken:
+        error = f"ModuleNotFoundError({f'No module named {package!r}'!r}, name={package!r})"
+    (tmp_path / "site" / package).mkdir(parents=True)
+    (tmp_path / "site" / package / "__init__.py").write_text(f"raise {error}\n")
+    checkpoint, out = tmp_path / "a.pth", tmp_path / "out"
+    checkpoint.write_bytes(b"")
+    arguments = {
+        "salt-train": ["--data", TILES.parent, "--out", out],
+        "salt-export": [checkpoint, out.with_suffix(".onnx")],
+        "salt-report": ["data", TILES.parent, "--out", out.with_suffix(".html")],
+        "salt-serve": ["--port", 0],
+    }[command]
+    variables = bare.environment(tmp_path, PYTHONPATH=str(tmp_path / "site"))
+    done = bare.run(command, *arguments, env=variables)
+    assert (done.returncode, done.stdout) == (1, "")
+    remedy = f"pip install 'salt-toolkit[{extra}]'"
+    if broken:
+        assert "installed and cannot be imported (libgomp.so.1: cannot open shared" in done.stderr
+        assert done.stderr.endswith(f"{remedy} --force-reinstall\n")
+    else:
+        assert done.stderr == f"{command}: {package} is not installed; {remedy}\n"
+    assert done.stderr.count("\n") == 1
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("command", ["salt-train", "salt-export"])
+def test_a_folder_for_temporary_files_is_asked_for_before_the_work(
+    tmp_path: Path, command: str
+) -> None:
+    """As in a container with a read-only root: none of the places can be written to."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(
+        "import tempfile\n"
+        "def none(*_): raise FileNotFoundError(2, 'No usable temporary directory found in []')\n"
+        "tempfile._get_default_tempdir = none\n"
+    )
+    checkpoint, out = tmp_path / "a.pth", tmp_path / "out"
+    checkpoint.write_bytes(b"")
+    arguments = {
+        "salt-train": ["--data", TILES.parent, "--out", out],
+        "salt-export": [checkpoint, out.with_suffix(".onnx")],
+    }[command]
+    variables = bare.environment(tmp_path, PYTHONPATH=str(tmp_path / "site"))
+    done = bare.run(command, *arguments, env=variables)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"{command}: {denied.NO_TEMPORARY}\n"

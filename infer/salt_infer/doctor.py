@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from salt_infer import usable
+from salt_infer import denied, usable
 from salt_infer.engines import EngineCache
 from salt_infer.machine import Machine, this_machine
 from salt_infer.providers import AUTO, GPUS
@@ -154,6 +154,8 @@ def in_child(command: Sequence[str], timeout_s: float) -> tuple[dict[str, Any] |
         )
     except subprocess.TimeoutExpired:
         return None, f"no answer within {timeout_s:.0f} s"
+    except OSError as error:
+        return None, f"no process can be started: {denied.explained(error)}"
     lines = done.stdout.strip().splitlines()
     if done.returncode == 0 and (value := _object(lines[-1] if lines else "")) is not None:
         return value, ""

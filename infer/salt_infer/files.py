@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -17,9 +16,11 @@ from salt_infer.errors import (
     OutputInUseError,
     UsageError,
 )
+from salt_infer.locking import Lock
 from salt_infer.place import Place
 
 LONGEST = 255  # bytes of a name, on the file systems of Linux
+_NO_FLUSH = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}  # of folders, on network file systems
 _HIDDEN = len("..01234567.partial")  # of them, what the longest hidden name has more
 
 
@@ -137,16 +138,6 @@ def write_whole(path: Path, data: bytes, overwrite: bool) -> None:
             temporary.unlink()
 
 
-def take_lock(file: int) -> None:
-    """Hold an open file until its descriptor is closed, however the process ends.
-
-    Raises:
-        BlockingIOError: it is held already, by another process or another descriptor.
-        OSError: it cannot be held.
-    """
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
 def still_there(path: Path, file: int) -> bool:
     """Whether an open file is the one of that name; it may have been removed since."""
     try:
@@ -180,7 +171,7 @@ def _writing(path: Path) -> Iterator[None]:
     target = real(path)
     lock = target / ".lock" if target.is_dir() else target.with_name(f".{target.name}.lock")
     try:
-        file = _held(lock)
+        file, held = _held(lock)
     except BlockingIOError as error:
         raise OutputInUseError(
             f"another run writes to {path}; wait for it, or give another output"
@@ -192,17 +183,19 @@ def _writing(path: Path) -> Iterator[None]:
     finally:
         with contextlib.suppress(OSError):
             lock.unlink()  # before it is let go: from then on another may hold one of that name
+        held.close()
         os.close(file)
 
 
-def _held(lock: Path) -> int:
-    """Descriptor of a file, made if need be, that nobody else holds; raises OSError."""
+def _held(lock: Path) -> tuple[int, Lock]:
+    """Descriptor of a file, made if need be, and what keeps others from it; raises OSError."""
     while True:
         file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         try:
-            take_lock(file)
+            held = Lock(file)
             if still_there(lock, file):
-                return file
+                return file, held
+            held.close()
         except BaseException:
             os.close(file)
             raise
@@ -211,11 +204,14 @@ def _held(lock: Path) -> int:
 
 def sync_folder(folder: Path) -> None:
     """Flush names that were made or changed in a folder to the disk; raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:
+        return  # one that may be written to and not be listed
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # some network file systems know no such thing
+        if error.errno not in _NO_FLUSH:
             raise
     finally:
         os.close(descriptor)

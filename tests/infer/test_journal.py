@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import fcntl
 import os
 import resource
@@ -266,6 +267,36 @@ def test_a_journal_in_use_is_refused_and_may_be_used_after(tmp_path: Path) -> No
                 opened(path, restart=restart)
     with opened(path) as log:
         assert len(log) == 1
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_where_there_are_no_locks_runs_of_one_machine_are_kept_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def flock(file: int, how: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    path = tmp_path / "x.journal"
+    with opened(path) as log:
+        assert log.local
+        log.append(some(1)[0])
+        with pytest.raises(JournalError, match="is in use: another run writes this output"):
+            opened(path)
+    with opened(path) as log:
+        assert len(log) == 1
+
+
+def test_a_lock_that_fails_otherwise_is_told_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(file: int, how: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(OutputError, match=r"cannot be locked \(Input/output error\)"):
+        opened(tmp_path / "x.journal")
+    assert not os.listdir(tmp_path)
 
 
 def test_a_journal_removed_while_it_is_being_opened_is_made_anew(

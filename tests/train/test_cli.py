@@ -101,6 +101,24 @@ def test_a_dry_run_shows_a_recipe_and_writes_nothing(
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "weights"),
+    [
+        ([], "imagenet"),
+        (["--encoder-weights", "none"], ""),
+        (["--encoder-weights", "mine.pth"], "mine.pth"),
+        (["--init-weights", "a.pth"], ""),
+        (["--set", "model.encoder=efficientnet-lite2"], "imagenet"),
+        (["--set", "model.depth=18"], ""),
+    ],
+)
+def test_where_the_encoder_starts(
+    main: Main, capsys: pytest.CaptureFixture[str], arguments: list[str], weights: str
+) -> None:
+    assert main("--dry-run", *arguments) == 0
+    assert f"encoder_weights={weights}" in capsys.readouterr().out.splitlines()
+
+
 def test_a_dry_run_with_data_draws_what_a_run_logs(
     main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path
 ) -> None:
@@ -221,7 +239,10 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
         ),
         (["--fold", "none", "--set", "folds=4"], "fold is None of 4"),
         (["--set", "model.width"], "'model.width' sets nothing; expected a form like"),
-        (["--set", "model.colour=3"], "there is no 'colour', expected one of depth, width"),
+        (
+            ["--set", "model.colour=3"],
+            "there is no 'colour', expected one of encoder, depth, width",
+        ),
         (["--set", "model.width=wide"], "model.width is 'wide', expected a value of type int"),
         (["--set", "model.depth=20"], "depth is 20, expected 18, 34 or 50"),
         (["--recipe", "best"], "'best' is not one of 'cpu', 'baseline'"),
@@ -233,7 +254,10 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
         (["--out", "run", "--pseudo-labels", "x.csv"], "--pseudo-labels and --pseudo-images go"),
         (["--pseudo-fraction", "0.5"], "--pseudo-fraction is of --pseudo-labels; give these too"),
         (["--fold", "all", "--set", "fold=2"], "fold is changed by --fold, not by --set"),
-        (["--encoder-weights", "imagenet"], "are for a width of 64, model.width is 32"),
+        (
+            ["--encoder-weights", "imagenet", "--set", "model.depth=34"],
+            "are for a width of 64, model",
+        ),
         (["--out", ""], "the path is empty; is a variable of the shell not set?"),
         (["--depth", "34"], "No such option"),
         (["--check-data", "--dry-run"], "--check-data and --dry-run each stop before"),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 from click.core import ParameterSource
 
-from salt_infer import console, layout
+from salt_infer import console, denied, layout
 from salt_infer.errors import UsageError
 from salt_infer.files import real
 from salt_infer.layout import Layout
@@ -79,8 +78,10 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
 )  # fmt: skip
 @click.option("--seed", type=int, metavar="N", help="Seed of first weights, order, augmentation.")
 @click.option(
-    "--encoder-weights", metavar="FILE|imagenet",
-    help="Start the encoder from a torchvision-format ResNet file (width 64), or download it.",
+    "--encoder-weights", metavar="FILE|imagenet|none",
+    help="Start the encoder from a published file, a ResNet's (width 64) or an EfficientNet-"
+    "Lite's; imagenet: that of the installed package or of torchvision; none: from random weights. "
+    "Default: as the recipe says.",
 )  # fmt: skip
 @click.option(
     "--init-weights", metavar="FILE.pth",
@@ -143,7 +144,10 @@ def cli(
     assert out is not None
     # What is missing or in the way is said before torch is imported, which takes a while.
     _check_apart(out, layout.find(data))
+    denied.check_temporary()  # torch asks for it when it is imported
     with console.importing("train"):
+        import matplotlib  # noqa: F401  (used after an epoch, which would be lost)
+        import tensorboard  # noqa: F401
         import torch
 
         from salt_train import job
@@ -159,18 +163,19 @@ def cli(
         torch.set_num_threads(threads)
     world = World.join(device)
     try:
-        result = job.run(
-            Job(
-                data=data,
-                config=config,
-                options=RunOptions(out, device, progress, validate_every, world),
-                every_fold=fold == "all",
-                resume=resume,
-                pseudo=pseudo,
-                missing_as_empty=missing_as_empty,
-                say=click.echo,
+        with world.together():
+            result = job.run(
+                Job(
+                    data=data,
+                    config=config,
+                    options=RunOptions(out, device, progress, validate_every, world),
+                    every_fold=fold == "all",
+                    resume=resume,
+                    pseudo=pseudo,
+                    missing_as_empty=missing_as_empty,
+                    say=click.echo,
+                )
             )
-        )
     finally:
         world.leave()
     if world.first:
@@ -217,12 +222,15 @@ def _config(
     if epochs:
         config = recipes.rescaled(config, epochs)
     given = {name: settings[name] for name in _SETTINGS if settings[name] is not None}
+    # All weights from one place, whatever the recipe's encoder has.
+    if given.get("encoder_weights", "none" if "init_weights" in given else "") == "none":
+        given["encoder_weights"] = ""
     if fold == NONE:
         given |= {"fold": None, "folds": 1}
     else:
         given |= {"fold": 0 if fold == "all" else int(fold)}
     given |= {"pseudo_fraction": pseudo_share} if pseudo_share else {}
-    return override(dataclasses.replace(config, **given), assignments)
+    return override(config, assignments, given)
 
 
 def _shown(config: TrainConfig, data: Path | None) -> str:

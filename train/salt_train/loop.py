@@ -146,7 +146,7 @@ class Trainer:
         if self.world.first and self.config.fold is not None:
             self.split.write(self.options.out)
         if self.config.encoder_weights:
-            path = weights.fetch(self.config.encoder_weights, self.config.model.depth)
+            path = weights.fetch(self.config.encoder_weights, self.config.model)
             self.start_sha256 = weights.load_file(self.learner.model.encoder, path)
         if self.config.init_weights:
             first, name = weights.first_checkpoint(self.config, self.split)
