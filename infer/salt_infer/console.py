@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import os
 import signal
@@ -110,6 +111,8 @@ def importing(extra: str = "") -> Iterator[None]:
     Raises:
         PackageError: one is missing, or broken.
     """
+    # Without a home it keeps its list of fonts among temporary files, which concerns nobody.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in handlers:
         signal.signal(number, signal.SIG_DFL)
