@@ -63,13 +63,14 @@ def test_the_average_moves_towards_the_model() -> None:
             weight.add_(1.0)
     model.encoder.bn1.num_batches_tracked.fill_(7)
     before = copy.deepcopy(average.state_dict())
-    optimizer.blend(average, model, 0.75)
+    blend = optimizer.Blend(average, model)
+    blend(0.75)
     for name, value in average.state_dict().items():
         current = model.state_dict()[name]
         if value.is_floating_point():
             torch.testing.assert_close(value, 0.75 * before[name] + 0.25 * current)
     assert int(average.encoder.bn1.num_batches_tracked) == 7
-    optimizer.blend(average, model, 0.0)
+    blend(0.0)
     for name, value in average.state_dict().items():
         assert torch.equal(value, model.state_dict()[name]), name
 

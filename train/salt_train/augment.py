@@ -31,6 +31,14 @@ class Changes(NamedTuple):
         """Those of some of the tiles."""
         return Changes(*(value[which] for value in self))
 
+    def to(self, device: torch.device) -> Changes:
+        """The same on a device, in one copy."""
+        if device == self.matrices.device:
+            return self
+        columns = torch.cat([self.matrices.flatten(1), torch.stack(self[1:], dim=1)], dim=1)
+        there = columns.to(device)
+        return Changes(there[:, :6].reshape(-1, 2, 3), *there[:, 6:].unbind(1))
+
 
 def draw(count: int, config: AugmentConfig, generator: torch.Generator) -> Changes:
     """Draw changes for a batch of ``count`` tiles.

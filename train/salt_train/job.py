@@ -115,7 +115,10 @@ def _train(job: Job, data: Dataset, fold: int, folder: Path) -> Checkpoint:
         return trainer.run()
     except (KeyboardInterrupt, SystemExit):
         if options.world.first and last.exists():
-            job.say(f"{last} has the epochs that are done; --resume goes on from there")
+            job.say(
+                f"{last} has {trainer.saved} of the {trainer.epoch} epochs that are done; "
+                "--resume goes on from there"
+            )
         raise
 
 
