@@ -9,7 +9,7 @@ from typing import Any, get_args
 import click
 
 from salt_infer import console, layout
-from salt_train import checks, folds, recipes
+from salt_train import checks, folds, recipes, shipped
 from salt_train.config import PrecisionName, TrainConfig
 from salt_train.errors import ConfigError
 from salt_train.scaling import scaled
@@ -78,9 +78,9 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
     help="Start the encoder from a torchvision-format ResNet file (width 64), or download it.",
 )  # fmt: skip
 @click.option(
-    "--init-weights", metavar="FILE.pth",
-    help="Start from the weights of a checkpoint of the same network, split and fold; {fold} in "
-    "the name stands for the fold.",
+    "--init-weights", metavar="FILE.pth|default",
+    help="Start from the weights of a checkpoint of the same network, split and fold ({fold} in "
+    "the name stands for the fold), or from the shipped network, whatever the recipe's is.",
 )  # fmt: skip
 @click.option(
     "--pseudo-labels", type=_PATH, metavar="FILE.csv",
@@ -196,6 +196,8 @@ def _config(
     config = recipes.RECIPES[recipe].config
     if epochs:
         config = recipes.rescaled(config, epochs)
+    if settings["init_weights"] == shipped.NAME:
+        config = dataclasses.replace(config, model=shipped.read().members[0].network)
     if scale_batch:
         if settings["batch_size"]:
             raise click.UsageError("--batch-size and --scale-batch both set the batch size.")

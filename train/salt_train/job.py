@@ -10,7 +10,7 @@ import numpy as np
 
 from salt_infer.tiles import shown
 from salt_train import checkpoint as checkpoints
-from salt_train import crossval, dataset, weights
+from salt_train import crossval, dataset, shipped, weights
 from salt_train.checkpoint import Checkpoint
 from salt_train.compute import slow_precision
 from salt_train.config import TrainConfig
@@ -165,9 +165,11 @@ def _summary(checkpoint: Checkpoint, path: Path) -> str:
         "score_ungated": "without the gate",
         "score_of_empty_masks": "for empty masks",
     }
+    doubted = ", which the weights it started from may have seen"
+    doubted = doubted if shipped.MAY_HAVE_SEEN in scores else ""
     more = ", ".join(f"{scores[key]:.4f} {what}" for key, what in parts.items() if key in scores)
     return (
         f"{path}: epoch {checkpoint.epoch}, score {scores['score']:.4f} ({low:.3f} to {high:.3f}) "
-        f"on fold {config.fold} of {config.folds} with flip TTA\n"
+        f"on fold {config.fold} of {config.folds} with flip TTA{doubted}\n"
         f"{more}; threshold {checkpoint.decision.threshold:g}, gate {checkpoint.decision.gate:.3g}"
     )

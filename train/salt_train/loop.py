@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from salt_train import calibrate, evaluate, weights
+from salt_train import calibrate, evaluate, shipped, unfold, weights
 from salt_train import checkpoint as checkpoints
 from salt_train.checkpoint import Checkpoint
 from salt_train.config import Stage, TrainConfig
@@ -91,6 +91,7 @@ class Trainer:
         self.learner = Learner(config, options.device, self.world, options.compiled)
         self.feed = Feed(self.train_data, self.learner.compute.device)
         self.start_sha256 = ""
+        self.start_doubted = False
         self.epoch = 0
         self.scored = False
         self.random = torch.Generator()
@@ -147,6 +148,7 @@ class Trainer:
         self.epoch = self.saved = checkpoint.epoch
         self.scored = "score" in checkpoint.scores
         self.start_sha256 = checkpoint.scores["start_sha256"]
+        self.start_doubted = shipped.MAY_HAVE_SEEN in checkpoint.scores
         self.learner.restore(checkpoint, stage_at(self.config, self.epoch - 1)[0])
         self.history.rows = list(checkpoint.history)
         self.best = max((r["score"] for r in checkpoint.history if "score" in r), default=self.best)
@@ -161,7 +163,17 @@ class Trainer:
         if self.config.init_weights:
             first, name = weights.first_checkpoint(self.config, self.split)
             self.start_sha256 = weights.load_checkpoint(self.learner.model, first, name)
+            self.start_doubted = bool(first.scores.get(shipped.MAY_HAVE_SEEN))
+            if self.config.init_weights == shipped.NAME:
+                self._settle(first)
         self.learner.average.load_state_dict(self.learner.model.state_dict())
+
+    def _settle(self, first: Checkpoint) -> None:
+        """What a file lacks of a network that is to be trained, and what it does not say."""
+        size, most = self.batch_size, self.config.statistics_tiles
+        unfold.measure(self.learner.model, self.train_data.tiles, size, most, self.world)
+        if self.start_doubted and self.world.first:
+            tqdm.write(shipped.doubt(first.scores))
 
     def _epoch(self) -> dict[str, Any]:
         started = time.perf_counter()
@@ -306,4 +318,5 @@ class Trainer:
             "folds": self.config.folds,
             "fold": self.config.fold,
             "start_sha256": self.start_sha256,
+            **({shipped.MAY_HAVE_SEEN: True} if self.start_doubted else {}),
         }
