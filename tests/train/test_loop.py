@@ -71,6 +71,63 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path) -> None:
     assert [row["loss"] for row in final.history] == [row["loss"] for row in whole.history]
 
 
+def test_checkpoints_wait_for_their_time_but_for_the_first_and_the_last(tmp_path: Path) -> None:
+    whole = Trainer(CONFIG, options(tmp_path / "whole"), DATA).run()
+    seldom = dataclasses.replace(options(tmp_path / "seldom"), save_every_s=1e9)
+    saved: list[tuple[int, int]] = []
+
+    class Noted(Trainer):
+        def _save(self, row: dict[str, Any]) -> None:
+            super()._save(row)
+            saved.append((self.epoch, self.saved))
+            assert checkpoints.load(seldom.out / LAST).epoch == self.saved
+
+    final = Noted(CONFIG, seldom, DATA).run()
+    assert saved == [(1, 1), (2, 1), (3, 3)]
+    same_weights(final, whole)
+    assert final.scores == whole.scores
+    # The best epoch's weights are those it had then, whenever they are written.
+    best = [checkpoints.load(tmp_path / run / BEST) for run in ("whole", "seldom")]
+    same_weights(*best)
+    assert best[0].epoch == best[1].epoch
+
+
+def test_a_run_killed_long_after_its_checkpoint_ends_with_the_same_bits(tmp_path: Path) -> None:
+    whole = Trainer(CONFIG, options(tmp_path / "whole"), DATA).run()
+    seldom = dataclasses.replace(options(tmp_path / "broken"), save_every_s=1e9)
+
+    class Killed(Trainer):
+        def _epoch(self) -> dict[str, Any]:
+            if self.epoch == 2:
+                raise KeyboardInterrupt
+            return super()._epoch()
+
+    with pytest.raises(KeyboardInterrupt):
+        Killed(CONFIG, seldom, DATA).run()
+    resumed = Trainer(CONFIG, seldom, DATA)
+    resumed.resume(checkpoints.load(seldom.out / LAST))
+    assert resumed.epoch == 1
+    final = resumed.run()
+    same_weights(final, whole)
+    assert [row["loss"] for row in final.history] == [row["loss"] for row in whole.history]
+    rows = [json.loads(line) for line in (seldom.out / METRICS).read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    same_weights(*(checkpoints.load(tmp_path / run / BEST) for run in ("whole", "broken")))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # its compiler uses its own
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method`:DeprecationWarning")
+def test_compiled_steps_learn_as_others_do(tmp_path: Path) -> None:
+    short = dataclasses.replace(CONFIG, stages=two_stages(2, 1e-3))
+    plain = Trainer(short, options(tmp_path / "plain"), FEW).run()
+    compiled = dataclasses.replace(options(tmp_path / "compiled"), compiled=True)
+    final = Trainer(short, compiled, FEW).run()
+    assert final.weights.keys() == plain.weights.keys()
+    losses = [[row["loss"] for row in run.history] for run in (plain, final)]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-2)
+
+
 def test_training_learns_and_leaves_its_traces(tmp_path: Path) -> None:
     config = dataclasses.replace(CONFIG, stages=two_stages(8, 3e-3))
     final = Trainer(config, options(tmp_path), DATA).run()
