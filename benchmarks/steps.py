@@ -28,13 +28,13 @@ from salt_train.loop import RunOptions, Trainer
 
 RECIPES = ("cpu", "binary-judge")
 BATCH, STEPS, READ_EVERY = 2, 20, 20
-NARROW = {"width": 16, "decoder_channels": 16, "hypercolumn_channels": 16}
+NARROW = 16  # channels of the first level and of the decoder
 _READS = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "is_nonzero")
 # Nothing is computed: another look at the same memory, or memory alone.
 _FREE = ("empty", "empty_like", "empty_strided", "detach", "detach_", "alias", "_unsafe_view")
 
 
-class Trace(TorchDispatchMode):
+class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts operations and waits of what runs within it.
 
     Attributes:
@@ -43,7 +43,7 @@ class Trace(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.operations: Counter[str] = Counter()
         self.waits: Counter[str] = Counter()
 
@@ -60,12 +60,12 @@ class Trace(TorchDispatchMode):
     def __enter__(self) -> Trace:
         self._tolist = Tensor.tolist
         Tensor.tolist = self._counted  # type: ignore[method-assign]  # it is no operation
-        super().__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *error: Any) -> None:
         Tensor.tolist = self._tolist  # type: ignore[method-assign]
-        super().__exit__(*error)
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
 
     @property
     def _counted(self) -> Any:
@@ -93,8 +93,10 @@ class Traced(Trainer):
 
 def traced(config: TrainConfig, data: Dataset, out: Path) -> Trace:
     """An epoch of :data:`STEPS` steps, and one that is not counted."""
-    columns = {} if config.model.hypercolumn_channels else {"hypercolumn_channels": 0}
-    narrow = dataclasses.replace(config.model, **(NARROW | columns))
+    columns = NARROW if config.model.hypercolumn_channels else 0
+    narrow = dataclasses.replace(
+        config.model, width=NARROW, decoder_channels=NARROW, hypercolumn_channels=columns
+    )
     config = dataclasses.replace(config, model=narrow, batch_size=BATCH, precision="bf16")
     trainer = Traced(config, RunOptions(out, progress=False, validate_every=99), data)
     watch = getattr(trainer.learner, "watch", None)
