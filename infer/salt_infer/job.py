@@ -23,7 +23,7 @@ from salt_infer.pipeline import RunOptions, group_count
 from salt_infer.place import Place
 from salt_infer.probabilities import DECISION
 from salt_infer.progress import Watcher
-from salt_infer.providers import ProviderRequest
+from salt_infer.providers import BATCH, ProviderRequest
 from salt_infer.report import RunReport
 from salt_infer.run import OnError, Plan, Run
 from salt_infer.tiles import TileSource
@@ -38,7 +38,7 @@ class Job:
         images: directory, zip or list of tiles, or a URL of the first two.
         out: the submission to write: ``.csv``, ``.csv.gz`` or ``.parquet``.
         model: model file; the one that ships for the provider if None.
-        batch_size: tiles a batch.
+        batch_size: tiles a batch; as many as suit the provider if None.
         decode_workers: threads, or Ray's tasks, that decode; one for each CPU if None.
         tta, threshold, gate: override the model's contract.
         min_area: pixels; a mask with fewer becomes empty.
@@ -58,7 +58,7 @@ class Job:
     images: Place
     out: Path
     model: Path | None = None
-    batch_size: int = 32
+    batch_size: int | None = None
     decode_workers: int | None = None
     tta: Tta | None = None
     threshold: float | None = None
@@ -106,7 +106,7 @@ def run(job: Job, watcher: Watcher) -> RunReport:
         engine = stack.enter_context(_engine(job, source, watcher))
         done = stack.enter_context(_journal(job, engine, source, watcher))
         outputs.check(done.published)
-        run = Run(source, engine, done, _plan(job), watcher)
+        run = Run(source, engine, done, _plan(job, engine), watcher)
         with run.telling_what_is_kept():
             run.resume(job.retry_bad)
             run.startup_s = time.perf_counter() - started
@@ -138,7 +138,7 @@ def _request(job: Job) -> ModelRequest:
 
 
 def _engine(job: Job, source: TileSource, watcher: Watcher) -> Engine:
-    groups = group_count(len(source.tiles), job.batch_size)
+    groups = group_count(len(source.tiles), job.batch_size or BATCH)
     return open_engine(job.engine, _request(job), job.decode_workers, watcher.note, groups)
 
 
@@ -155,10 +155,10 @@ def _outputs(job: Job) -> Outputs:
 
 
 def _journal(job: Job, engine: Engine, source: TileSource, watcher: Watcher) -> Journal:
-    plan = _plan(job)
+    plan = _plan(job, engine)
     images = place.absolute(job.images)
     mine = Fingerprint.of(engine.model, plan.options, images, source.tiles, plan.probabilities)
-    groups = group_count(len(source.tiles), job.batch_size)
+    groups = group_count(len(source.tiles), plan.options.batch_size)
     done = Journal(path_beside(job.out), mine, groups, job.restart)
     if done.damaged:
         watcher.note(
@@ -168,9 +168,11 @@ def _journal(job: Job, engine: Engine, source: TileSource, watcher: Watcher) -> 
     return done
 
 
-def _plan(job: Job) -> Plan:
-    options = RunOptions(job.batch_size, job.decode_workers or available_cpus(), job.details)
-    return Plan(options, job.probabilities is not None, job.on_error)
+def _plan(job: Job, engine: Engine) -> Plan:
+    kept = job.probabilities is not None
+    workers = job.decode_workers or available_cpus()
+    options = RunOptions(engine.model.batch_size, workers, job.details, kept)
+    return Plan(options, kept, job.on_error)
 
 
 def _carry_out(run: Run, job: Job) -> None:

@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer import confidence, png, rle
+from salt_infer.batch import Drawn
 from salt_infer.clock import StageClock
 from salt_infer.errors import ModelError, TileError
 from salt_infer.interruption import Check, never
@@ -49,11 +50,18 @@ class RunOptions:
         batch_size: tiles a batch.
         decode_workers: threads that read and decode.
         details: work out each tile's confidence.
+        probabilities: they are kept.
     """
 
     batch_size: int = 32
     decode_workers: int = 2
     details: bool = False
+    probabilities: bool = False
+
+    @property
+    def more_than_masks(self) -> bool:
+        """Whether the model has to tell its probabilities."""
+        return self.details or self.probabilities
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +127,7 @@ class Ran(NamedTuple):
     """A group after the model."""
 
     decoded: Decoded
-    result: BatchResult | None  # None where no tile of the group could be read
+    result: BatchResult | Drawn | None  # None where no tile of the group could be read
 
 
 def masks_of(
@@ -154,7 +162,7 @@ def masks_of(
         if not decoded.ids:
             return Ran(decoded, None)
         started = time.perf_counter()
-        result = model.run(decoded.tiles, cancel)
+        result = model.run(decoded.tiles, cancel, probabilities=options.more_than_masks)
         clock.ran(time.perf_counter() - started)
         return Ran(decoded, result)
 
@@ -318,6 +326,7 @@ def encode_group(ran: Ran, model: SaltModel, options: RunOptions) -> MaskedBatch
 
 
 def _confidence(decided: Decided) -> npt.NDArray[np.float32]:
+    assert decided.probability is not None, "details need probabilities"
     return confidence.of_tiles(decided.salt, decided.kept, decided.probability, decided.masks)
 
 

@@ -152,7 +152,9 @@ class Predictor:
 
     def _run(self, read: Read) -> Done:
         started = time.perf_counter()
-        result = self._model.run(read.decoded.tiles) if read.decoded.ids else None
+        wanted, result = self._options.more_than_masks, None
+        if read.decoded.ids:
+            result = self._model.run(read.decoded.tiles, probabilities=wanted)
         ran = time.perf_counter()
         batch = pipeline.encode_group(Ran(read.decoded, result), self._model, self._options)
         group = Finished.of(batch, self._probabilities)
