@@ -49,7 +49,8 @@ class Bound:
         self._session, self._binding = session, session.io_binding()
         size = (*shape, *session.get_inputs()[0].shape[2:])
         self._empty = np.zeros(size, np.uint8)
-        self._tiles = value.ortvalue_from_numpy(self._empty, *place)
+        # Made from an array it would share that one's memory, where the device is the host.
+        self._tiles = value.ortvalue_from_shape_and_type(size, np.uint8, *place)
         sizes = {PROBABILITY: size, SALT: shape[:1]}
         self._given = {
             name: value.ortvalue_from_shape_and_type(each, np.float32, *place)

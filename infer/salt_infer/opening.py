@@ -14,7 +14,7 @@ from salt_infer.device_session import DeviceSession
 from salt_infer.engines import EngineCache, EngineKey
 from salt_infer.errors import ProviderError
 from salt_infer.modelfile import default_model, sha256_of
-from salt_infer.options import NHWC, files_of_an_engine
+from salt_infer.options import NHWC, STREAMS, files_of_an_engine
 from salt_infer.providers import (
     GPUS,
     Plan,
@@ -150,10 +150,12 @@ def default_for(request: ProviderRequest) -> Path:
 def _given(
     session: Session, provider: Provider, request: ProviderRequest
 ) -> tuple[tuple[str, str], ...]:
+    """What the answers may depend on."""
     options = request.options_of(provider)
+    options.pop(STREAMS, None)
     if isinstance(session, ModelSession) and provider in GPUS:
         known = session.plan.options
-        options = {key: value for key, value in known.items() if key not in _NOT_OF_AN_ENGINE}
+        options |= {key: value for key, value in known.items() if key not in _NOT_OF_AN_ENGINE}
         if session.plan.deterministic:
             options["deterministic"] = "1"
     return tuple(options.items())

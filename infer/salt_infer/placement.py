@@ -27,8 +27,8 @@ HEAVY_OPS = frozenset({
     "GroupQueryAttention", "MatMul", "MatMulInteger", "MultiHeadAttention", "NhwcConv",
     "NhwcFusedConv", "QLinearConv", "QLinearMatMul",
 })  # fmt: skip
-# Share of all nodes that may be elsewhere. One without a kernel on the device (an odd Pad, a Resize)
-# costs two copies a batch; many of them cost more than the rest of the network.
+# Share of all nodes that may be elsewhere. One that the device has no kernel for costs two
+# copies a batch; many of them cost more than the rest of the network.
 MOST_ELSEWHERE = 0.2
 NAMED_AT_MOST = 6  # kinds of node in a message
 
