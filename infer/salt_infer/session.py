@@ -98,7 +98,7 @@ class ModelSession:
             path: the ``.onnx`` file.
             threads: threads of the runtime; as many as suit the machine if not given.
             plan: what is to run it; the CPU provider if not given.
-            lanes: batches that share the threads on the CPU; a GPU runs one at a time.
+            lanes: batches that share the threads on the CPU.
 
         Raises:
             ModelError: not there, not a model that ONNX Runtime loads, or not all of one.

@@ -15,10 +15,13 @@ from salt_infer import SaltModel, opening, usable
 from salt_infer.batch import BatchResult, Cancel, Drawn
 from salt_infer.device_session import DeviceSession
 from salt_infer.errors import ModelError, ProviderError
+from salt_infer.job import Job, run
 from salt_infer.lanes import Bound
+from salt_infer.machine import lanes_here
 from salt_infer.model import Settings
 from salt_infer.opening import Batches, open_session
-from salt_infer.providers import Plan, ProviderRequest, plan
+from salt_infer.progress import Watcher
+from salt_infer.providers import Asked, Plan, ProviderRequest, plan
 from salt_infer.session import ModelSession
 from salt_infer.views import TTA_NAMES, Tta
 from salt_train import synthetic
@@ -215,6 +218,33 @@ def test_a_layout_that_cannot_be_is_left_out_and_told(
     with pytest.raises(ProviderError, match="it cannot"):
         open_session(dense_model, named, lambda _: Batches(4, 1))
     assert (session.notes, choice.notes) == ((), ())
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize("tta", TTA_NAMES)
+def test_a_run_writes_the_bytes_of_a_run_on_the_cpu(
+    dense_model: Path, tile_folder: Path, tmp_path: Path, tta: Tta
+) -> None:
+    """Masks alone, and with what needs probabilities."""
+
+    def outputs(name: str, provider: Asked, more: bool) -> dict[str, bytes]:
+        folder = tmp_path / name
+        folder.mkdir()
+        extra: dict[str, Any] = {"details": True, "probabilities": folder / "p.npz"} if more else {}
+        report = run(
+            Job(
+                tile_folder / "tiles", folder / "x.csv", dense_model, batch_size=8, tta=tta,
+                gate=0.3, provider=ProviderRequest(provider), **extra,
+            ),
+            Watcher(),
+        )  # fmt: skip
+        assert report.timing.threads["run"] == (2 if provider == "cuda" else lanes_here())
+        return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+    for more in (False, True):
+        device, host = (outputs(f"{name}-{more}", name, more) for name in ("cuda", "cpu"))
+        assert device == host
+        assert len(device) == (2 if more else 1)
 
 
 @pytest.mark.usefixtures("stand_in")
