@@ -66,6 +66,10 @@ class Bound:
         self._session.run_with_iobinding(self._binding, options)
         return dict(self._given)
 
+    def rerun(self, options: Any = None) -> None:
+        """Run what lies there once more."""
+        self._session.run_with_iobinding(self._binding, options)
+
     def fetch(self, tiles: npt.NDArray[np.uint8], options: Any) -> tuple[Floats, Floats]:
         """The same with the answers brought to the host: probability and salt."""
         self(tiles, options)
