@@ -171,7 +171,9 @@ def _journal(job: Job, engine: Engine, source: TileSource, watcher: Watcher) -> 
 def _plan(job: Job, engine: Engine) -> Plan:
     kept = job.probabilities is not None
     workers = job.decode_workers or available_cpus()
-    options = RunOptions(engine.model.batch_size, workers, job.details, kept)
+    options = RunOptions(
+        engine.model.batch_size, workers, details=job.details, probabilities=kept
+    )  # fmt: skip
     return Plan(options, kept, job.on_error)
 
 
