@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -176,10 +177,12 @@ def _open(
         return ModelSession(path, work.threads, lanes=work.lanes)
     contract = peek(path)
     coming = batches(contract)
+    load = functools.partial(_on_device, path, work, contract.gated)
     if provider == "cuda":
-        return _on_cuda(path, work, _planned(provider, request, coming, contract), request, tell)
+        planned = _planned(provider, request, coming, contract)
+        return _on_cuda(load, planned, request, lambda line: tell(f"{path.name}: {line}"))
     with _engine(path, request, coming, contract, tell) as planned:
-        return _on_device(path, work, planned)
+        return load(planned)
 
 
 def _planned(
@@ -192,24 +195,24 @@ def _planned(
 
 
 def _on_cuda(
-    path: Path, work: _Work, planned: Plan, request: ProviderRequest, tell: Tell
+    load: Callable[[Plan], ModelSession], planned: Plan, request: ProviderRequest, tell: Tell
 ) -> ModelSession:
     """With channels last where that was chosen here, or without if it cannot be."""
     try:
-        return _on_device(path, work, planned)
+        return load(planned)
     except ProviderError as error:
         plain = without_layout(planned, request)
         if plain is None:
             raise
-        session = _on_device(path, work, plain)
-        tell(f"cuda runs {path.name} with channels first ({NHWC}=0), not last: {error}")
+        session = load(plain)
+        tell(f"cuda runs it with channels first ({NHWC}=0), not last: {error}")
         return session
 
 
-def _on_device(path: Path, work: _Work, planned: Plan) -> ModelSession:
+def _on_device(path: Path, work: _Work, gated: bool, planned: Plan) -> ModelSession:
     # How many tiles a gated file decodes is only known when it runs, and a user's own profiles
     # stand for any number: their answers come to the host as they are.
-    if planned.shape is None or peek(path).gated:
+    if planned.shape is None or gated:
         return ModelSession(path, work.threads, planned)
     streams = planned.streams if work.in_turn else 1
     return DeviceSession(path, work.threads, dataclasses.replace(planned, streams=streams))

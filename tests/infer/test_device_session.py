@@ -213,7 +213,9 @@ def test_a_layout_that_cannot_be_is_left_out_and_told(
         dense_model, ProviderRequest("cuda"), lambda _: Batches(4, 1), tell=told.append
     )
     assert [each.options["prefer_nhwc"] for each in stand_in] == ["1", "0"]
-    assert told == ["cuda runs dense.onnx with channels first (prefer_nhwc=0), not last: it cannot"]
+    assert told == [
+        "dense.onnx: cuda runs it with channels first (prefer_nhwc=0), not last: it cannot"
+    ]
     named = ProviderRequest("cuda", options=(("prefer_nhwc", "1"),))
     with pytest.raises(ProviderError, match="it cannot"):
         open_session(dense_model, named, lambda _: Batches(4, 1))
@@ -258,7 +260,6 @@ def test_gated_files_answer_with_probabilities(
         kinds.append(ModelSession)
         return ModelSession(path, threads, Plan(shape=planned.shape))
 
-    monkeypatch.setattr(opening, "_on_device", opening._on_device)
     monkeypatch.setattr("salt_infer.opening.ModelSession", loaded)
     monkeypatch.setattr(opening, "_given", lambda *_: ())
     session, _ = open_session(gated_model, ProviderRequest("cuda"), lambda _: Batches(4, 1, True))
