@@ -27,7 +27,7 @@ import ratios
 import record
 from comparison import answers, chart, standings
 from comparison.answers import Answer, Reference
-from comparison.material import BENCHMARKS, CHECKPOINT, QUIET, Files, Material, drawn
+from comparison.material import BENCHMARKS, CHECKPOINT, Files, Material, drawn
 from comparison.process import CommandError, run
 from comparison.roster import CONTENDERS, SHORT
 from comparison.standings import Sample, Standing
@@ -71,7 +71,7 @@ def tasks(
 def measure(name: str, task: Task, cache: Path, limit_s: float | None = None) -> Sample:
     """One run; raises click.ClickException where it fails, or takes longer."""
     contender = CONTENDERS[name]
-    environment = os.environ | QUIET | {
+    environment = os.environ | {
         "OMP_NUM_THREADS": str(task.threads), "TORCHINDUCTOR_CACHE_DIR": str(cache),
     }  # fmt: skip
     try:

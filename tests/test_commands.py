@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from salt_infer import __version__
+from salt_infer import __version__, denied
+from tests import bare
 from tests.conftest import ROOT
 
 HEAVY = (
@@ -49,6 +50,24 @@ def test_help_and_version_need_no_extra(command: str) -> None:
     assert (done.returncode, done.stdout) == (0, f"{command}, version {__version__}\n")
 
 
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("salt-infer", ["--labels", ""]),
+        ("salt-doctor", ["--engine-cache", ""]),
+        ("salt-train", ["--data", ""]),
+        ("salt-export", ["", "x.onnx"]),
+        ("salt-report", ["data", "", "--out", "x.html"]),
+        ("salt-serve", ["--model", ""]),
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(command: str, arguments: list[str]) -> None:
+    """A shell makes it of a variable that is not set."""
+    done = run(command, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the path is empty" in done.stderr
+
+
 def test_recipes_settings_and_data_can_be_looked_at_without_torch(labelled: Path) -> None:
     for arguments in (["--list-recipes"], ["--dry-run"], ["--check-data", "--data", labelled]):
         done = run("salt-train", *arguments)
@@ -60,7 +79,7 @@ def test_a_run_names_the_extra_that_it_lacks(tmp_path: Path) -> None:
     checkpoint.write_bytes(b"")
     rows = ["--submission", "x.csv", "--labels", TILES.with_name("masks")]
     for command, arguments, package, extra in (
-        ("salt-train", ["--data", TILES.parent, "--out", out], "torch", "train"),
+        ("salt-train", ["--data", TILES.parent, "--out", out], "matplotlib", "train"),
         ("salt-export", [checkpoint, tmp_path / "a.onnx"], "onnx", "export"),
         ("salt-report", ["data", TILES, "--out", out], "pandas", "report"),
         ("salt-report", ["evaluate", *rows, "--out", out], "pandas", "report"),
@@ -98,3 +117,80 @@ def test_an_export_that_cannot_be_is_refused_before_torch_is_imported(tmp_path: 
         done = run("salt-export", *arguments)
         assert (done.returncode, done.stdout) == (2, ""), done.stderr
         assert says in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "package", "extra", "broken"),
+    [
+        ("salt-train", "tensorboard", "train", False),
+        ("salt-train", "torch", "train", True),
+        ("salt-export", "onnxscript", "export", False),
+        ("salt-report", "jinja2", "report", True),
+        ("salt-serve", "python_multipart", "serve", False),
+    ],
+)
+def test_a_package_that_is_used_late_is_missed_early(
+    tmp_path: Path, command: str, package: str, extra: str, broken: bool
+) -> None:
+    """One that is not there, or cannot find a library that it needs."""
+    error = "ImportError('libgomp.so.1: cannot open shared object file')"
+    if not broken:
+        error = f"ModuleNotFoundError({f'No module named {package!r}'!r}, name={package!r})"
+    (tmp_path / "site" / package).mkdir(parents=True)
+    (tmp_path / "site" / package / "__init__.py").write_text(f"raise {error}\n")
+    checkpoint, out = tmp_path / "a.pth", tmp_path / "out"
+    checkpoint.write_bytes(b"")
+    arguments = {
+        "salt-train": ["--data", TILES.parent, "--out", out],
+        "salt-export": [checkpoint, out.with_suffix(".onnx")],
+        "salt-report": ["data", TILES.parent, "--out", out.with_suffix(".html")],
+        "salt-serve": ["--port", 0],
+    }[command]
+    variables = bare.environment(tmp_path, PYTHONPATH=str(tmp_path / "site"))
+    done = bare.run(command, *arguments, env=variables)
+    assert (done.returncode, done.stdout) == (1, "")
+    remedy = f"pip install 'salt-toolkit[{extra}]'"
+    if broken:
+        assert "installed and cannot be imported (libgomp.so.1: cannot open shared" in done.stderr
+        assert done.stderr.endswith(f"{remedy} --force-reinstall\n")
+    else:
+        assert done.stderr == f"{command}: {package} is not installed; {remedy}\n"
+    assert done.stderr.count("\n") == 1
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("command", ["salt-train", "salt-export"])
+def test_a_folder_for_temporary_files_is_asked_for_before_the_work(
+    tmp_path: Path, command: str
+) -> None:
+    """As in a container with a read-only root: none of the places can be written to."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(
+        "import tempfile\n"
+        "def none(*_): raise FileNotFoundError(2, 'No usable temporary directory found in []')\n"
+        "tempfile._get_default_tempdir = none\n"
+    )
+    checkpoint, out = tmp_path / "a.pth", tmp_path / "out"
+    checkpoint.write_bytes(b"")
+    arguments = {
+        "salt-train": ["--data", TILES.parent, "--out", out],
+        "salt-export": [checkpoint, out.with_suffix(".onnx")],
+    }[command]
+    variables = bare.environment(tmp_path, PYTHONPATH=str(tmp_path / "site"))
+    done = bare.run(command, *arguments, env=variables)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"{command}: {denied.NO_TEMPORARY}\n"
+
+
+def test_a_page_without_a_home_says_nothing_of_fonts(tmp_path: Path) -> None:
+    out = tmp_path / "page.html"
+    home = bare.environment(tmp_path / "no" / "home")
+    done = bare.run("salt-report", "data", TILES.parent, "--out", out, env=home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert out.exists()
+
+
+def test_files_are_as_the_users_mask_wants_them(tmp_path: Path) -> None:
+    out = tmp_path / "x.csv"
+    done = bare.run("salt-infer", "--images", TILES, "--out", out, umask=0o027)
+    assert (done.returncode, out.stat().st_mode & 0o777) == (0, 0o640)

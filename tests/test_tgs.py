@@ -52,7 +52,10 @@ def test_the_default_model_scores_what_its_contract_says(
     from salt_infer.progress import Watcher
 
     contract = ModelSession(default_model()).contract
-    measured = contract.validation
+    # The members of an ensemble have held out the same fold.
+    members = contract.validation.get("members", [contract.validation])
+    measured = members[0]
+    assert len({(each["split_sha256"], each["fold"]) for each in members}) == 1
     if len(data) != measured["split_tiles"]:
         pytest.skip(f"this data has {len(data)} tiles, the model's {measured['split_tiles']}")
     split = Split.of(data, measured["folds"], measured["split_seed"])
@@ -73,5 +76,8 @@ def test_the_default_model_scores_what_its_contract_says(
     assert abs(report.empty_score - 0.39) < 0.02
     # As deployed; where a pixel lies on the threshold, the processor decides.
     assert report.score == pytest.approx(contract.verification["score"], abs=0.002)
-    # Threshold and gate were chosen on these very tiles, unlike those of the cross-fitted score.
-    assert report.score == pytest.approx(measured["score"], abs=0.01)
+    # Threshold and gate were chosen on these very tiles, unlike those of the cross-fitted scores;
+    # an ensemble is at least about as good as its best member.
+    best = max(each["score"] for each in members)
+    assert report.score > best - 0.01
+    assert len(members) > 1 or report.score < best + 0.01

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import sys
 
-import nncf
 import numpy as np
-import openvino as ov
+
+from salt_infer import privacy
+
+with privacy.unreported():
+    import nncf
+    import openvino as ov
 
 
 def main() -> None:

@@ -11,9 +11,9 @@ from click.core import ParameterSource
 from salt_export.request import MAX_DROP, OPSET, Job
 from salt_export.targets import Precision, TargetName
 from salt_export.tolerances import TILES
-from salt_infer import console
+from salt_infer import console, denied
 
-_PATH = click.Path(path_type=Path)
+_PATH = console.PATH
 _CHOICES = ("target", "gated", "precision", "opset")  # what a file that is there has settled
 
 
@@ -80,7 +80,10 @@ def cli(checkpoints: tuple[Path, ...], verify_only: bool, **request: Any) -> Non
         asked.check_verification()
     else:
         asked.check()
+    denied.check_temporary()
     with console.importing("export"):
+        import onnxscript  # noqa: F401  (torch's exporter stands on it)
+
         from salt_export import job
 
     done = job.verify(asked) if verify_only else job.export(asked)

@@ -68,7 +68,8 @@ def of(model: SaltNet) -> Cost:
 
 def _upsampled_first(config: ModelConfig, model: SaltNet) -> int:
     """Further multiplications of a hypercolumn that is upsampled before it is projected."""
-    finest = config.canvas_px // (2 if config.subpixel_head else 1)
-    sizes = [finest >> level for level in range(len(model.head.projections))]
-    each = config.decoder_channels * config.hypercolumn_channels
-    return sum((finest**2 - size**2) * each for size in sizes)
+    finest = config.canvas_px // (2 if config.ends_at_half else 1)
+    projections = [projection.weight.numel() for projection in model.head.projections]
+    return sum(
+        (finest**2 - (finest >> level) ** 2) * each for level, each in enumerate(projections)
+    )

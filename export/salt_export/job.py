@@ -31,7 +31,7 @@ from salt_export.request import Job
 from salt_export.targets import Target
 from salt_export.tolerances import TILES, TOLERANCES
 from salt_infer.contract import ModelContract
-from salt_infer.files import write_whole
+from salt_infer.files import write_whole, writing
 from salt_infer.session import ModelSession
 from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
@@ -62,6 +62,7 @@ class Done:
             f"{self.cost.gmac:.2f} GMAC a view ({self.cost.gmac_as_drawn:.2f} with hypercolumns "
             f"projected after upsampling), {self.cost.parameters / 1e6:.2f} M parameters",
             *self.parity.lines(),
+            *provenance.unscored(self.contract.validation),
         ]
 
 
@@ -70,9 +71,14 @@ def export(job: Job) -> Done:
 
     Raises:
         CheckpointError, ExportError, ParityError: nothing is left at ``job.model``.
-        UsageError: an output exists, or a path cannot be used.
+        UsageError: an output exists, another run writes it, or a path cannot be used.
     """
     job.check()
+    with writing(job.model, job.report):
+        return _export(job)
+
+
+def _export(job: Job) -> Done:
     if job.check_tensorrt:
         tensorrt.library()  # if it is not there, that is told before minutes of work
     seen = _tiles(job)
@@ -117,6 +123,11 @@ def verify(job: Job) -> Done:
         ParityError: it computes something else, or has other weights, or was changed.
     """
     job.check_verification()
+    with writing(job.report):
+        return _verify(job)
+
+
+def _verify(job: Job) -> Done:
     seen = _tiles(job)
     loaded, models = _load(job)
     contract = ModelSession(job.model).contract

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from salt_train.calibrate import SEEN
 from salt_train.checkpoint import Checkpoint
 
 PACKAGES = ("salt-toolkit", "torch", "onnx", "onnxscript", "onnxruntime", "numpy")
@@ -44,6 +45,19 @@ def validation(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
     """
     own = [{"epoch": each.epoch, **each.scores} for each in checkpoints]
     return own[0] if len(own) == 1 else {"members": own}
+
+
+def unscored(validation: Mapping[str, Any]) -> list[str]:
+    """A line about the networks of which no score is of unseen tiles, where there are such."""
+    members = validation.get("members", [validation])
+    seen = [member[SEEN] for member in members if SEEN in member]
+    if not seen:
+        return []
+    scores = ", ".join(f"{score:.4f}" for score in seen)
+    return [
+        f"{len(seen)} of {len(members)} networks trained on every tile: score of seen tiles "
+        f"{scores}, which says nothing of others"
+    ]
 
 
 def command_line() -> str:

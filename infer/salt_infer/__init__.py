@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from salt_infer import privacy
+
 if TYPE_CHECKING:
     from salt_infer.model import Prediction, SaltModel
 
 __version__ = "0.1.0"
 __all__ = ["Prediction", "SaltModel", "__version__"]
+
+privacy.switch_off()  # before any runtime can be imported
 
 
 def __getattr__(name: str) -> Any:

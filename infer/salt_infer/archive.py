@@ -10,16 +10,20 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol, cast, runtime_checkable
 
-from salt_infer.errors import InputError, TileError, one_line
+from salt_infer import tree
+from salt_infer.errors import InputError, LabelError, TileError, one_line
 from salt_infer.place import Place
 from salt_infer.png import MAX_FILE_BYTES
 from salt_infer.source import Tile, TileSource, check_id, is_tile_name, shown, sorted_unique
+from salt_infer.tree import Look
 
 # Of a zip's table of contents: about a million tiles, 500 bytes of memory each.
 MAX_TABLE_BYTES = 64 * 1024 * 1024
 
 # zipfile unpacks bzip2 and LZMA without a limit: 600 bytes of bzip2 become 600 MB in memory.
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+
+NESTED = ": a zip inside a zip is not read; unpack it and name what is in it"
 
 _UNREADABLE = (OSError, zipfile.BadZipFile, NotImplementedError, ValueError)
 
@@ -45,15 +49,15 @@ class TileZip(TileSource):
     """Tiles in a .zip, or in one folder of it; nothing is unpacked to disk."""
 
     def __init__(
-        self, path: Place, folder: str | Callable[[set[str]], str] = "",
+        self, path: Place, folder: str | Callable[[Look], str] = "",
         opener: Callable[[Place], BinaryFile] | None = None,
     ) -> None:  # fmt: skip
         """List the tiles.
 
         Args:
             path: the zip.
-            folder: only names that begin with this count; or what tells it from the names of the
-                folders at the top, as the table of contents is read but once.
+            folder: only names that begin with this count; or what tells it from what is where, as
+                the table of contents is read but once.
             opener: opens the zip, where it is not a file of this machine; a module's function.
 
         Raises:
@@ -69,17 +73,42 @@ class TileZip(TileSource):
             except _UNREADABLE as error:
                 raise _no_zip(path, error) from error
             if callable(folder):
-                folder = folder(_tops(self._zip))
-            self.tiles = sorted_unique(self._named(folder), f"{path}/{folder}".rstrip("/"))
+                folder = folder(tree.of_names(self._zip.namelist()))
+            self.folder = folder
+            self.tiles = sorted_unique(
+                self._named(folder), f"{path}/{folder}".rstrip("/"), self._holds
+            )
             stack.pop_all()
 
     def _named(self, folder: str) -> Iterator[Tile]:
         for name in self._zip.namelist():
-            # Some Windows programs write backslashes, against the format.
-            place = PurePosixPath(name.replace("\\", "/"))
-            inside = name.startswith(folder) and not name.endswith("/")
-            if inside and is_tile_name(place):
-                yield Tile(place.stem, name)
+            place = tree.plain(name)
+            inside = place.startswith(folder) and not place.endswith("/")
+            if inside and is_tile_name(path := PurePosixPath(place)):
+                yield Tile(path.stem, name)
+
+    def _holds(self) -> str:
+        """What is in it, where there are no tiles."""
+        level = tree.of_names(self._zip.namelist())(self.folder)
+        return f"{level}{NESTED if level.archives else ''}"
+
+    def table(self, name: str) -> bytes:
+        """A file that is no tile, at most MAX_TABLE_BYTES.
+
+        Raises:
+            LabelError: there is none, it cannot be unpacked, or it is longer.
+        """
+        found = next((each for each in self._zip.namelist() if tree.plain(each) == name), name)
+        try:
+            if self._zip.getinfo(found).compress_type not in _METHODS:
+                raise LabelError(f"{self._path}/{name} is not stored or deflated; pack it anew")
+            with self._zip.open(found) as file:
+                data = file.read(MAX_TABLE_BYTES + 1)
+        except (KeyError, RuntimeError, *_UNREADABLE, zlib.error, EOFError) as error:
+            raise LabelError(f"{self._path}/{name} cannot be read ({one_line(error)})") from error
+        if len(data) > MAX_TABLE_BYTES:
+            raise LabelError(f"{self._path}/{name} is larger than {MAX_TABLE_BYTES} bytes")
+        return data
 
     def read(self, tile: Tile) -> bytes:
         check_id(tile)
@@ -104,7 +133,7 @@ class TileZip(TileSource):
 
     def part(self, tiles: Sequence[Tile]) -> TileSource:
         path = self._path.absolute() if isinstance(self._path, Path) else self._path
-        return _ZipPart(list(tiles), path, self._opener)
+        return _ZipPart(list(tiles), path, self.folder, self._opener)
 
     def give_up(self) -> None:
         if isinstance(self._file, _Hanging):
@@ -118,9 +147,9 @@ class _ZipPart(TileSource):
     """Some tiles of a zip, which is opened when the first is asked for."""
 
     def __init__(
-        self, tiles: list[Tile], path: Place, opener: Callable[[Place], BinaryFile]
+        self, tiles: list[Tile], path: Place, folder: str, opener: Callable[[Place], BinaryFile]
     ) -> None:
-        self.tiles, self._path, self._opener = tiles, path, opener
+        self.tiles, self._path, self._folder, self._opener = tiles, path, folder, opener
 
     def read(self, tile: Tile) -> bytes:
         try:
@@ -135,16 +164,16 @@ class _ZipPart(TileSource):
             return "gone"
 
     def part(self, tiles: Sequence[Tile]) -> TileSource:
-        return _ZipPart(list(tiles), self._path, self._opener)
+        return _ZipPart(list(tiles), self._path, self._folder, self._opener)
 
     def _zip(self) -> TileZip:
-        return _again(self._path, self._opener)
+        return _again(self._path, self._folder, self._opener)
 
 
 @functools.lru_cache(maxsize=1)
-def _again(path: Place, opener: Callable[[Place], BinaryFile]) -> TileZip:
+def _again(path: Place, folder: str, opener: Callable[[Place], BinaryFile]) -> TileZip:
     """A zip that stays open, once a process: its table of contents is long."""
-    return TileZip(path, opener=opener)
+    return TileZip(path, folder, opener)
 
 
 def _opened(path: Place) -> BinaryFile:
@@ -177,14 +206,11 @@ class _Bounded:
         return self._file.read(size if size >= 0 else MAX_TABLE_BYTES)
 
 
-def folders(path: Path) -> set[str]:
-    """Names of the folders at the top of a zip; raises InputError as :class:`TileZip` does."""
+def look_into(path: Path) -> Look:
+    """What is where in a zip; raises InputError as :class:`TileZip` does."""
     with contextlib.closing(_opened(path)) as file:
         try:
-            return _tops(zipfile.ZipFile(cast("IO[bytes]", _Bounded(file))))
+            opened = zipfile.ZipFile(cast("IO[bytes]", _Bounded(file)))
         except _UNREADABLE as error:
             raise _no_zip(path, error) from error
-
-
-def _tops(opened: zipfile.ZipFile) -> set[str]:
-    return {name.partition("/")[0] for name in opened.namelist() if "/" in name}
+        return tree.of_names(opened.namelist())

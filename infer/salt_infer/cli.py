@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -15,7 +14,7 @@ from salt_infer.progress import Bar
 from salt_infer.provider_cli import provider_options
 from salt_infer.views import TTA_NAMES
 
-_PATH = click.Path(path_type=Path)
+_PATH = console.PATH
 
 
 @click.command("salt-infer", epilog="Exit codes: 0 done; 1 failed; 2 bad usage; 3 bad tiles.")

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import io
+import logging
 import math
+import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
-from salt_infer.errors import PackageError, SaltError
+from salt_infer import denied, streams
+from salt_infer.errors import PackageError, SaltError, one_line
+
+# No command here has use for more: numpy's OpenBLAS starts a thread a core when it is imported,
+# and where the system allows fewer it ends the process by a Ctrl-C of its own.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 TERMINATED = 143  # 128 + SIGTERM
@@ -33,6 +40,22 @@ class _Share(click.FloatRange):
 
 SHARE = _Share(0.0, 1.0)
 
+
+class _Path(click.Path):
+    """Not the empty path, which a shell makes of a variable that is not set, and Python takes for
+    the current folder.
+    """
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, context: click.Context | None
+    ) -> Any:
+        if value == "":
+            self.fail("the path is empty; is a variable of the shell not set?", param, context)
+        return super().convert(value, param, context)
+
+
+PATH = _Path(path_type=Path)
+
 progress_option = click.option(
     "--progress/--no-progress",
     default=None,
@@ -41,30 +64,38 @@ progress_option = click.option(
 
 
 def run(command: click.Command) -> NoReturn:
-    """Run a click command and exit: 0 done, 1 failed, 2 bad usage, 3 bad tiles, 130 Ctrl-C."""
+    """Run a click command and exit: 0 done, 1 failed, 2 bad usage, 3 bad tiles, 130 Ctrl-C.
+
+    What standard output does not take costs no work; it is told in the end, and a failure.
+    """
     signal.signal(signal.SIGTERM, _terminate)
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        # A file's name may hold what the terminal's encoding does not; stderr is so already.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    out = streams.patient()
     name = command.name or "salt"
+    code = _code(command, name)
+    if lost := out and out.lost():
+        click.echo(f"{name}: standard output cannot be written ({lost})", err=True)
+        code = code or 1
+    sys.exit(code)
+
+
+def _code(command: click.Command, name: str) -> int:
+    """Run a command to its end; its exit code."""
     try:
-        code = command.main(prog_name=name, standalone_mode=False)
+        return command.main(prog_name=name, standalone_mode=False) or 0
     except click.ClickException as error:
         error.show()
-        code = error.exit_code
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo(f"{name}: interrupted", err=True)
-        code = INTERRUPTED
+        return INTERRUPTED
     except SaltError as error:
         click.echo(f"{name}: {error}", err=True)
-        code = error.exit_code
-    except OSError as error:  # standard output is full or closed
-        # Of all that may be missing, this alone has no name.
-        gone = isinstance(error, FileNotFoundError) and error.filename is None
-        said = "the current folder is gone; change to another" if gone else error
-        click.echo(f"{name}: {said}", err=True)
-        code = 1
-    sys.exit(code)
+        return error.exit_code
+    except (OSError, RuntimeError, MemoryError) as error:
+        if (why := denied.explained(error)) is None:
+            raise
+        click.echo(f"{name}: {why}", err=True)
+        return 1
 
 
 @contextlib.contextmanager
@@ -78,22 +109,31 @@ def importing(extra: str = "") -> Iterator[None]:
         extra: what of the toolkit the packages come with, where they may be missing.
 
     Raises:
-        PackageError: one is missing.
+        PackageError: one is missing, or broken.
     """
+    # Without a home it keeps its list of fonts among temporary files, which concerns nobody.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in handlers:
         signal.signal(number, signal.SIG_DFL)
     try:
         yield
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         if not extra:
             raise
-        raise PackageError(
-            f"{error.name} is not installed; pip install 'salt-toolkit[{extra}]'"
-        ) from error
+        raise PackageError(_absent(error, f"pip install 'salt-toolkit[{extra}]'")) from error
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def _absent(error: ImportError, remedy: str) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error.name} is not installed; {remedy}"
+    return (
+        f"{error.name or 'a package'} is installed and cannot be imported ({one_line(error)}); "
+        f"mend that, or install it anew: {remedy} --force-reinstall"
+    )
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

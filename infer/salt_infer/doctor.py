@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from salt_infer import usable
+from salt_infer import denied, usable
 from salt_infer.engines import EngineCache
 from salt_infer.machine import Machine, this_machine
 from salt_infer.providers import AUTO, GPUS
@@ -23,6 +23,8 @@ PACKAGES = (
     "salt-toolkit", "numpy", "pillow", "onnxruntime", "onnxruntime-gpu", "openvino",
     "tensorrt-cu13-libs", "nvidia-cudnn-cu13", "nvidia-cublas", "nvidia-cuda-runtime",
 )  # fmt: skip
+# -P: a json.py or numpy.py in the current folder is somebody else's.
+_MODULE = [sys.executable, "-P", "-m"]
 TIMEOUT_S = 1800  # TensorRT may build an engine
 _GPU_TIMEOUT_S = 120
 
@@ -124,7 +126,7 @@ def diagnose(cache: EngineCache, device_id: int = 0) -> Diagnosis:
 
 
 def _outcome(provider: str, cache: EngineCache, device_id: int) -> Outcome:
-    command = [sys.executable, "-m", "salt_infer.selftest", provider]
+    command = [*_MODULE, "salt_infer.selftest", provider]
     if provider in GPUS:
         command += ["--device-id", str(device_id), "--engine-cache", str(cache.root)]
     value, failure = in_child(command, TIMEOUT_S)
@@ -138,7 +140,7 @@ def outcome_of(value: Mapping[str, Any]) -> Outcome:
 
 
 def _gpu() -> Mapping[str, Any]:
-    value, failure = in_child([sys.executable, "-m", "salt_infer.nvidia"], _GPU_TIMEOUT_S)
+    value, failure = in_child([*_MODULE, "salt_infer.nvidia"], _GPU_TIMEOUT_S)
     return value if value is not None else {"problem": failure, "gpus": [], "libraries": {}}
 
 
@@ -154,6 +156,8 @@ def in_child(command: Sequence[str], timeout_s: float) -> tuple[dict[str, Any] |
         )
     except subprocess.TimeoutExpired:
         return None, f"no answer within {timeout_s:.0f} s"
+    except OSError as error:
+        return None, f"no process can be started: {denied.explained(error)}"
     lines = done.stdout.strip().splitlines()
     if done.returncode == 0 and (value := _object(lines[-1] if lines else "")) is not None:
         return value, ""

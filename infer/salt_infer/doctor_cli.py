@@ -10,7 +10,7 @@ import click
 from salt_infer import console
 from salt_infer.files import check_output, write_whole
 
-_PATH = click.Path(path_type=Path)
+_PATH = console.PATH
 
 
 @click.command("salt-doctor", epilog="Exit codes: 0 salt-infer works; 1 it does not; 2 bad usage.")

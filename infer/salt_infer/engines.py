@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
+import stat
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from salt_infer.errors import ProviderError
-from salt_infer.files import write_whole
+from salt_infer.files import still_there, write_whole
+from salt_infer.locking import held
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ABOUT = "engine.json"  # written last: a folder without it holds no finished engine
@@ -89,9 +91,15 @@ class Entry:
 
 
 def default_root() -> Path:
-    """``engines`` in the user's cache directory."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "salt-toolkit" / "engines"
+    """``engines`` in the user's cache directory; a user without a home, as in some containers and
+    batch jobs, has a folder of their own among the temporary ones.
+    """
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "salt-toolkit" / "engines"
+    try:
+        return Path.home() / ".cache" / "salt-toolkit" / "engines"
+    except RuntimeError:  # there is neither HOME nor an entry in the list of users
+        return Path(tempfile.gettempdir()) / f"salt-toolkit-engines-{os.geteuid()}"
 
 
 class EngineCache:
@@ -166,7 +174,7 @@ def _removed(folder: Path) -> bool:
         with contextlib.suppress(FileNotFoundError):  # one without a lock nobody holds
             file = stack.enter_context(open(folder / _LOCK, "rb"))
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                stack.enter_context(held(file.fileno()))
             except BlockingIOError:
                 return False
         # First out of the way, at once: a process that wants the engine now makes a new folder.
@@ -190,13 +198,13 @@ def _entry(folder: Path) -> Entry:
 def _locked(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
     """Make the folder, for its owner alone, and hold it."""
     while True:
-        with _lock_file(folder) as file:
+        with _lock_file(folder) as file, contextlib.ExitStack() as stack:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                stack.enter_context(held(file.fileno()))
             except BlockingIOError:
                 tell("another process is building or loading this TensorRT engine; waiting for it")
-                fcntl.flock(file, fcntl.LOCK_EX)
-            if _is_there(folder / _LOCK, file):
+                stack.enter_context(held(file.fileno(), wait=True))
+            if still_there(folder / _LOCK, file.fileno()):
                 yield
                 return
         # The folder was removed between opening and locking.
@@ -206,22 +214,17 @@ def _lock_file(folder: Path) -> IO[bytes]:
     """Engines are programs: a folder that others may write to is refused."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        state = folder.stat()
-        if state.st_uid != os.geteuid() or state.st_mode & 0o022:
-            raise ProviderError(
-                f"{folder} may be written by others, and an engine is a program; give another "
-                "--engine-cache"
-            )
+        for each, others in ((folder, 0), (folder.parent, stat.S_ISVTX)):
+            state = each.stat()
+            safe = not state.st_mode & 0o022 or state.st_mode & others
+            if state.st_uid not in (os.geteuid(), 0) or not safe:
+                raise ProviderError(
+                    f"{each} may be written by others, and an engine is a program; give another "
+                    "--engine-cache"
+                )
         return open(folder / _LOCK, "wb")
     except OSError as error:
         raise ProviderError(
             f"the engine cache {folder} cannot be used ({error.strerror or error}); give another "
             "--engine-cache"
         ) from error
-
-
-def _is_there(path: Path, file: IO[bytes]) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False

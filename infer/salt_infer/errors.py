@@ -6,6 +6,7 @@
     ├── UsageError          the request cannot be carried out as asked
     │   ├── InputError        no such folder or zip, no tiles in it, two tiles with one id
     │   ├── OutputExistsError the output is there already and --overwrite was not given
+    │   ├── OutputInUseError  another run writes the same output
     │   └── JournalError      the journal beside the output is another run's, or in use
     ├── OutputError         a file cannot be written: the disk is full, the folder read-only
     ├── PackageError        a package that the request needs is not installed
@@ -45,6 +46,10 @@ class InputError(UsageError):
 
 class OutputExistsError(UsageError):
     """The output exists and overwriting was not asked for."""
+
+
+class OutputInUseError(UsageError):
+    """Another run writes the same output."""
 
 
 class JournalError(UsageError):

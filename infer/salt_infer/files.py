@@ -6,13 +6,21 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from salt_infer.errors import InputError, OutputError, OutputExistsError, UsageError
+from salt_infer.errors import (
+    InputError,
+    OutputError,
+    OutputExistsError,
+    OutputInUseError,
+    UsageError,
+)
+from salt_infer.locking import Lock
 from salt_infer.place import Place
 
 LONGEST = 255  # bytes of a name, on the file systems of Linux
+_NO_FLUSH = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}  # of folders, on network file systems
 _HIDDEN = len("..01234567.partial")  # of them, what the longest hidden name has more
 
 
@@ -130,13 +138,80 @@ def write_whole(path: Path, data: bytes, overwrite: bool) -> None:
             temporary.unlink()
 
 
+def still_there(path: Path, file: int) -> bool:
+    """Whether an open file is the one of that name; it may have been removed since."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
+
+
+@contextlib.contextmanager
+def writing(*paths: Path | None) -> Iterator[None]:
+    """Let no other run write these files, or into these folders, at the same time.
+
+    A hidden file is held for each meanwhile: beside a file, ``.lock`` in a folder. A run that is
+    killed leaves it, and it is in nobody's way.
+
+    Args:
+        paths: of files that need not exist, and of folders that do; None stands for no path.
+
+    Raises:
+        OutputInUseError: another run writes one of them.
+        OutputError: nothing can be held there.
+    """
+    with contextlib.ExitStack() as stack:
+        for path in {real(path): path for path in paths if path}.values():
+            stack.enter_context(_writing(path))
+        yield
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    target = real(path)
+    lock = target / ".lock" if target.is_dir() else target.with_name(f".{target.name}.lock")
+    try:
+        file, held = _held(lock)
+    except BlockingIOError as error:
+        raise OutputInUseError(
+            f"another run writes to {path}; wait for it, or give another output"
+        ) from error
+    except OSError as error:
+        raise OutputError(f"{lock} cannot be held ({error.strerror or error})") from error
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            lock.unlink()  # before it is let go: from then on another may hold one of that name
+        held.close()
+        os.close(file)
+
+
+def _held(lock: Path) -> tuple[int, Lock]:
+    """Descriptor of a file, made if need be, and what keeps others from it; raises OSError."""
+    while True:
+        file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        try:
+            held = Lock(file)
+            if still_there(lock, file):
+                return file, held
+            held.close()
+        except BaseException:
+            os.close(file)
+            raise
+        os.close(file)  # another run removed it between opening and holding
+
+
 def sync_folder(folder: Path) -> None:
     """Flush names that were made or changed in a folder to the disk; raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:
+        return  # one that may be written to and not be listed
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # some network file systems know no such thing
+        if error.errno not in _NO_FLUSH:
             raise
     finally:
         os.close(descriptor)

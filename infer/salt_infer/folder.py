@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from salt_infer import tree
 from salt_infer.errors import InputError, TileError
 from salt_infer.png import MAX_FILE_BYTES
 from salt_infer.source import (
@@ -54,7 +55,7 @@ class TileFolder(TileFiles):
             InputError: a folder in it cannot be listed, there are more than MAX_FOLDERS or no
                 tiles, or two tiles have one id.
         """
-        super().__init__(sorted_unique(_walk(root), root))
+        super().__init__(sorted_unique(_walk(root), root, lambda: tree.of_folder(root)("")))
 
 
 def read_file(path: str) -> bytes:

@@ -17,6 +17,7 @@ from salt_infer.fingerprint import Fingerprint
 from salt_infer.journal import Journal, path_beside
 from salt_infer.labels import Labels
 from salt_infer.layout import open_images, open_labels
+from salt_infer.locking import NO_LOCKS
 from salt_infer.machine import available_cpus
 from salt_infer.outputs import Outputs
 from salt_infer.pipeline import RunOptions, group_count
@@ -160,6 +161,8 @@ def _journal(job: Job, engine: Engine, source: TileSource, watcher: Watcher) -> 
     mine = Fingerprint.of(engine.model, plan.options, images, source.tiles, plan.probabilities)
     groups = group_count(len(source.tiles), plan.options.batch_size)
     done = Journal(path_beside(job.out), mine, groups, job.restart)
+    if done.local:
+        watcher.note(f"{done.path}: {NO_LOCKS}")
     if done.damaged:
         watcher.note(
             f"{done.damaged} bytes of {done.path} are damaged and passed over; what they alone "

@@ -18,14 +18,14 @@ power cut the file is flushed to the disk with the first group that is finished 
 last flush: such a cut costs what was finished within that time, at any speed of disk or model, and
 a flush for each group could take longer than a GPU takes for it.
 
-The file is locked while a run uses it. The kernel gives the lock back however the process ends.
+The file is locked while a run uses it, see :mod:`salt_infer.locking`. The kernel gives the lock
+back however the process ends.
 """
 
 from __future__ import annotations
 
 import array
 import contextlib
-import fcntl
 import json
 import os
 import stat
@@ -38,8 +38,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from salt_infer.errors import JournalError, OutputError
-from salt_infer.files import real, sync_folder
+from salt_infer.files import real, still_there, sync_folder
 from salt_infer.fingerprint import Fingerprint
+from salt_infer.locking import Lock
 from salt_infer.record import Finished
 
 SYNC_S = 1.0
@@ -77,6 +78,7 @@ class Journal(AbstractContextManager["Journal"]):
         damaged: bytes that are no whole frame: they are passed over, or cut off.
         published: absolute paths that this run, or the one it goes on from, began to put in
             place: they may be replaced.
+        local: whether only runs on this machine are kept away.
     """
 
     def __init__(
@@ -99,7 +101,8 @@ class Journal(AbstractContextManager["Journal"]):
         self._offsets = array.array("q", [_ABSENT]) * groups
         self._end, self._synced, self._removed = 0, time.monotonic(), False
         self._holds_work = False  # a group or a note, also of what has to be run again
-        self._file = _locked(path)
+        self._file, self._lock = _locked(path)
+        self.local = self._lock.local
         try:
             found = self._begun(restart)
             if found is None:
@@ -108,7 +111,7 @@ class Journal(AbstractContextManager["Journal"]):
                 self._check(found, fingerprint)
                 self._scan()
         except BaseException:
-            os.close(self._file)
+            self._close()
             raise
 
     def __len__(self) -> int:
@@ -175,7 +178,11 @@ class Journal(AbstractContextManager["Journal"]):
             self.remove()
         with contextlib.suppress(OSError):  # the error under way says more
             os.fdatasync(self._file)
+        self._close()
+
+    def _close(self) -> None:
         os.close(self._file)
+        self._lock.close()
 
     def _begun(self, restart: bool) -> _Frame | None:
         """The first frame; None where the file is new, or was torn at its very beginning."""
@@ -294,8 +301,8 @@ class Journal(AbstractContextManager["Journal"]):
         self._synced = time.monotonic()
 
 
-def _locked(path: Path) -> int:
-    """Descriptor of the journal, made if need be, which no other run uses.
+def _locked(path: Path) -> tuple[int, Lock]:
+    """Descriptor of the journal, made if need be, which no other run uses, and what says so.
 
     Raises:
         JournalError: another run does, or it is no regular file.
@@ -309,26 +316,22 @@ def _locked(path: Path) -> int:
         try:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise JournalError(f"{path} is not a journal of salt-infer; move it away")
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_there(path, file):
-                return file
+            lock = Lock(file)
+            if still_there(path, file):
+                return file, lock
+            lock.close()
         except BlockingIOError as error:
             os.close(file)
             raise JournalError(f"{path} is in use: another run writes this output") from error
         except OSError as error:
+            if not os.fstat(file).st_size:
+                path.unlink()
             os.close(file)
             raise OutputError(f"{path} cannot be locked ({_reason(error)})") from error
         except BaseException:
             os.close(file)
             raise
         os.close(file)  # another run removed it between opening and locking
-
-
-def _is_there(path: Path, file: int) -> bool:
-    try:
-        return os.path.samestat(os.stat(path), os.fstat(file))
-    except FileNotFoundError:
-        return False
 
 
 def _reason(error: Exception) -> str:

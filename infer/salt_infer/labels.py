@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import png, rle, table
+from salt_infer import mismatch, png, rle, table
 from salt_infer.errors import LabelError, RleError, TileError
 from salt_infer.tiles import TileSource, open_tiles
 
@@ -17,25 +17,29 @@ from salt_infer.tiles import TileSource, open_tiles
 class Labels(AbstractContextManager["Labels"]):
     """True masks by tile id; a context manager, since a zip stays open."""
 
-    def __init__(self, path: Path, source: TileSource | None = None) -> None:
+    def __init__(
+        self, path: Path, source: TileSource | None = None, rows: dict[str, str] | None = None
+    ) -> None:
         """Open labels.
 
         Args:
             path: a ``.csv``, ``.csv.gz`` or ``.parquet`` with columns ``id`` and ``rle_mask``, or
                 a directory or zip of PNG masks named like the tiles.
             source: the masks, where they are open already; closed with the labels.
+            rows: run-length strings by id, where they are read already.
 
         Raises:
             LabelError: the table cannot be read.
             InputError: no such file, directory or zip, or no masks in it.
         """
         self.path = path
-        self._rows: dict[str, str] = {}
+        self._rows = rows or {}
         self._source = source
-        if source is None and table.kind(path):
-            self._rows = read_rows(path)
-        else:
-            self._source = source or open_tiles(path)
+        if source is None and rows is None:
+            if table.kind(path):
+                self._rows = read_rows(path)
+            else:
+                self._source = open_tiles(path)
         self._tiles = {tile.id: tile for tile in self._source.tiles} if self._source else {}
 
     @property
@@ -45,12 +49,12 @@ class Labels(AbstractContextManager["Labels"]):
 
     def check(self, ids: Sequence[str]) -> None:
         """Raise LabelError unless every one of these tiles has a label."""
-        missing = [name for name in ids if name not in self._tiles and name not in self._rows]
-        if missing:
-            names = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-            raise LabelError(
-                f"{self.path} has no label for {len(missing)} of {len(ids)} tiles: {names}"
-            )
+        if missing := self.missing(ids):
+            raise LabelError(mismatch.missing_labels(self.path, missing, ids, self.ids))
+
+    def missing(self, ids: Sequence[str]) -> list[str]:
+        """Those of the tiles that have no label."""
+        return [name for name in ids if name not in self._tiles and name not in self._rows]
 
     def masks(self, ids: Sequence[str]) -> npt.NDArray[np.uint8]:
         """Masks of the named tiles, in that order: uint8 [N, 101, 101], 0 or 1.
@@ -86,7 +90,7 @@ def read_rows(path: Path) -> dict[str, str]:
 
     Columns after ``id,rle_mask`` are passed over; raises as :func:`salt_infer.table.read`.
     """
-    return {name: row[0] for name, row in table.read(path).rows.items()}
+    return table.masks(table.read(path))
 
 
 def read_column(path: Path, column: str) -> dict[str, float]:

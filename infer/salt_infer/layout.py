@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from pathlib import Path
-from typing import Literal
+import functools
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Literal, NamedTuple
 
-from salt_infer import archive
+from salt_infer import archive, table, tree
 from salt_infer.errors import InputError
 from salt_infer.labels import Labels
 from salt_infer.listing import LIST_SUFFIXES
-from salt_infer.place import Place
-from salt_infer.source import is_hidden
+from salt_infer.place import Place, Url
+from salt_infer.remote import open_remote
+from salt_infer.source import shown
 from salt_infer.tiles import TileSource, TileZip, open_tiles
+from salt_infer.tree import DOWNLOAD, TABLE, Level, Look
 
 Part = Literal["images", "masks"]
 
@@ -23,20 +26,17 @@ class Layout:
     """A folder or zip with tiles, and the labels that belong to it.
 
     Attributes:
-        root: the folder or zip with ``images/``, or ``tiles/``, inside.
-        masks: ``masks/`` inside it, or None. Where there is one, training takes its masks.
-        table: a ``train.csv`` inside the folder, or beside the folder or zip; or None. Not both
-            are None.
+        root: the folder or zip.
+        images: ``images/``, or ``tiles/``, inside it.
+        masks: ``masks/`` beside these, or None. Where there is one, training takes its masks.
+        table: a ``train.csv`` beside these, or beside the folder that holds them, be it in the zip
+            or outside; or None. Not both are None.
     """
 
     root: Path
+    images: Path
     masks: Path | None
     table: Path | None
-
-    @property
-    def images(self) -> Path:
-        """Where the tiles are, inside the folder or zip."""
-        return self.root / _folder_of("images", _folders(self.root))
 
     def open(self, name: Part) -> TileSource:
         """List tiles or masks.
@@ -44,7 +44,8 @@ class Layout:
         Raises:
             InputError: there are none, or two with one id.
         """
-        return _open(self.root, name)
+        folder = self.images if name == "images" else self.images.with_name("masks")
+        return open_tiles(folder) if self.root.is_dir() else TileZip(self.root, self._name(folder))
 
     def labels(self) -> Labels:
         """The labels that training takes.
@@ -56,7 +57,37 @@ class Layout:
         if self.masks is not None:
             return Labels(self.masks, self.open("masks"))
         assert self.table is not None
-        return Labels(self.table)
+        return Labels(self.table, rows=self.rows())
+
+    def rows(self) -> dict[str, str]:
+        """Run-length string of each id in the table; nothing is decoded.
+
+        Raises:
+            LabelError: it cannot be read.
+        """
+        assert self.table is not None
+        if self.root.is_dir() or self.root not in self.table.parents:
+            return table.masks(table.read(self.table))
+        with self.open("images") as source:
+            assert isinstance(source, TileZip)
+            data = source.table(self._name(self.table).rstrip("/"))
+        return table.masks(table.parse(self.table, data))
+
+    def _name(self, path: Path) -> str:
+        """Of a folder, in the zip."""
+        return f"{path.relative_to(self.root).as_posix()}/"
+
+
+class _Spot(NamedTuple):
+    """Where a data set is: a folder or zip, what is where in it, and where its tiles' folder is."""
+
+    root: Path
+    look: Look
+    inside: str
+
+    @property
+    def level(self) -> Level:
+        return self.look(self.inside)
 
 
 def find(path: Path) -> Layout:
@@ -64,34 +95,73 @@ def find(path: Path) -> Layout:
 
     Args:
         path: a directory or zip that holds ``images/`` (or ``tiles/``) and ``masks/``, or
-            ``images/`` with a ``train.csv`` beside; or a directory that has one of these as
-            ``train/`` or ``train.zip``, as the competition's download has.
+            ``images/`` and a ``train.csv``, which may lie beside, too; or that has one of these as
+            ``train/``; or a directory with a ``train.zip``, as the competition's download is. A
+            folder around it all, with no other beside it, is looked through.
 
     Raises:
         InputError: nothing of that kind is there.
     """
-    root = _root(path)
-    masks = root / "masks" if _holds(root, "masks") else None
-    tables = (root / "train.csv", root.parent / "train.csv")
-    table = next((file for file in tables if file.exists()), None)
-    if masks is None and table is None:
-        raise InputError(f"{root} has neither masks/ nor train.csv beside it")
-    return Layout(root, masks, table)
+    spot = _spot(path) if _is_there(path) else None
+    if spot is None:
+        raise InputError(_nothing_in(path))
+    found = _layout(spot)
+    if found.masks is None and found.table is None:
+        where, images = shown(str(found.images.parent)), found.images.name
+        raise InputError(
+            f"{where} has neither masks/ nor {TABLE} beside it, which would say where salt is in "
+            f"{images}/; it holds {spot.level}"
+        )
+    return found
 
 
 def open_images(place: Place) -> TileSource:
     """:func:`salt_infer.tiles.open_tiles`, but of a labelled data set the tiles alone.
 
     That is a directory or zip with ``images/`` (or ``tiles/``) and ``masks/`` and no folder beside
-    them, as the competition's ``train.zip`` is: with the masks, each id would be there twice.
+    them, as the competition's ``train.zip`` is: with the masks, each id would be there twice. A
+    folder around it is looked through.
     """
-    found = _of_data_set(place, "images") if isinstance(place, Path) else None
-    return found or open_tiles(place)
+    return _open(place, functools.partial(_within, "images", alone=True))
 
 
 def open_labels(path: Path) -> Labels:
-    """:class:`salt_infer.labels.Labels`, but of such a data set ``masks/`` alone."""
-    return Labels(path, _of_data_set(path, "masks"))
+    """:class:`salt_infer.labels.Labels`, but of ``masks/`` alone where there is such a folder, and
+    of what else :func:`find` takes the table. Tiles are never taken for masks.
+
+    Raises:
+        InputError: there are tiles and no labels, besides what the class raises.
+    """
+    if table.kind(path) or path.suffix.lower() in LIST_SUFFIXES or not _is_there(path):
+        return Labels(path)
+    return _labels_of_folder(path) if path.is_dir() else _labels_of_zip(path)
+
+
+def _labels_of_folder(path: Path) -> Labels:
+    folder = _label_folder(tree.of_folder(path))
+    if _holds_masks(folder):
+        return Labels(path, open_tiles(path / folder))
+    return Labels(path) if _spot(path) is None else find(path).labels()
+
+
+def _labels_of_zip(path: Path) -> Labels:
+    source = TileZip(path, _label_folder)
+    if not source.folder or _holds_masks(source.folder):
+        return Labels(path, source)
+    source.close()
+    return find(path).labels()
+
+
+def _label_folder(look: Look) -> str:
+    """Path of a data set's masks; of its tiles where it has none; "" where there is no data set."""
+    inside = _inside(look)
+    level = look(inside)
+    name = "masks" if "masks" in level.folders else level.images
+    return f"{inside}{name}/" if name else ""
+
+
+def _holds_masks(folder: str) -> bool:
+    return PurePosixPath(folder).name == "masks"
 
 
 def open_within(path: Path, name: Part) -> TileSource:
@@ -100,71 +170,104 @@ def open_within(path: Path, name: Part) -> TileSource:
     Raises:
         InputError: no such path, nothing in it, or two tiles with one id.
     """
-    within = path.exists() and path.suffix.lower() not in LIST_SUFFIXES and _holds(path, name)
-    return _open(path, name) if within else open_tiles(path)
+    return _open(path, functools.partial(_within, name))
 
 
-def _open(root: Path, name: Part) -> TileSource:
-    if root.is_dir():
-        return open_tiles(root / _folder_of(name, _folders(root)))
-    return TileZip(root, lambda folders: f"{_folder_of(name, folders)}/")
+def _open(place: Place, folder: Callable[[Look], str]) -> TileSource:
+    """List what is in a folder of a place, told from what is where."""
+    if isinstance(place, Url):
+        return open_remote(place, folder)
+    if not _is_there(place) or place.suffix.lower() in LIST_SUFFIXES:
+        return open_tiles(place)
+    if place.is_dir():
+        return open_tiles(place / folder(tree.of_folder(place)))
+    return TileZip(place, folder)
 
 
-def _root(path: Path) -> Path:
-    if path.is_file():
-        return path
-    for folder in (path, path / "train"):
-        if folder.is_dir() and _holds(folder, "images"):
-            return folder
-    if (path / "train.zip").is_file():
-        return path / "train.zip"
-    raise InputError(
-        f"no training data in {path}: expected images/ and masks/ (or train.csv), or train/ or "
-        "train.zip with these inside"
+def _is_there(path: Path) -> bool:
+    """Whether it is a directory or file; what else it may be is for those who open it to say."""
+    try:
+        return path.is_dir() or path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _within(name: Part, look: Look, alone: bool = False) -> str:
+    """Path of a data set's tiles or masks, or "" where there are none; and, if asked for ``alone``,
+    where there are other folders that may hold tiles.
+    """
+    inside = tree.wrapped(look)
+    level = look(inside)
+    folder = level.images if name == "images" else name
+    if folder not in level.folders or (alone and level.folders != {level.images, "masks"}):
+        return ""
+    return f"{inside}{folder}/"
+
+
+def _inside(look: Look) -> str:
+    """Path of the folder that a data set's folders are in, if there are any."""
+    inside = tree.wrapped(look)
+    level = look(inside)
+    if level.images or "train" not in level.folders:
+        return inside
+    labelled = [name for name in level.folders if "masks" in look(f"{inside}{name}/").folders]
+    others = set(labelled) - {"train"}  # which of them is meant is not for us to say
+    return f"{inside}train/" if look(f"{inside}train/").images and not others else inside
+
+
+def _spot(path: Path) -> _Spot | None:
+    look = tree.of_folder(path) if path.is_dir() else archive.look_into(path)
+    inside = _inside(look)
+    if not look(inside).images:
+        packed = path / inside / DOWNLOAD
+        return _spot(packed) if packed.is_file() else None
+    if path.is_dir():
+        return _Spot(path / inside, tree.of_folder(path / inside), "")
+    return _Spot(path, look, inside)
+
+
+def _layout(spot: _Spot) -> Layout:
+    folder = spot.root / spot.inside
+    masks = folder / "masks" if "masks" in spot.level.folders else None
+    return Layout(spot.root, folder / spot.level.images, masks, _table(spot))
+
+
+def _table(spot: _Spot) -> Path | None:
+    """The nearest: beside the tiles' folder, above that, or beside the zip."""
+    inside = PurePosixPath(spot.inside)
+    for folder in dict.fromkeys((inside, inside.parent)):
+        prefix = "" if folder == PurePosixPath() else f"{folder}/"
+        if TABLE in spot.look(prefix).files:
+            return spot.root / prefix / TABLE
+    root = spot.root
+    above = root.parent if root.name not in ("", "..") else root / ".."  # of ".", it would be "."
+    return above / TABLE if (above / TABLE).exists() else None
+
+
+def _nothing_in(path: Path) -> str:
+    """What is there instead of a data set, and what to do."""
+    said = (
+        f"no training data in {shown(str(path))}: expected images/ and masks/ (or {TABLE}), or "
+        f"train/ or {DOWNLOAD} with these inside"
     )
+    if not _is_there(path):
+        return f"{said}; it cannot be found, or is neither a directory nor a zip"
+    look = tree.of_folder(path) if path.is_dir() else archive.look_into(path)
+    inside = tree.wrapped(look)
+    within = f" in {shown(inside)}" if inside else ""
+    return f"{said}; it holds {look(inside)}{within}{_advice(path, look, inside)}"
 
 
-def _holds(root: Path, name: Part) -> bool:
-    """Whether there is such a folder; it may be empty, which is for :meth:`Layout.open` to say."""
-    folders = _folders(root)
-    return _folder_of(name, folders) in folders
-
-
-def _folder_of(name: Part, folders: set[str]) -> str:
-    return _tiles_in(folders) if name == "images" else name
-
-
-def _tiles_in(folders: set[str]) -> str:
-    """Which of these holds a data set's tiles; ``tiles`` beside other folders may be anything."""
-    return "tiles" if "images" not in folders and {"tiles", "masks"} <= folders else "images"
-
-
-def _folders(root: Path) -> set[str]:
-    """Names at the top of a directory or zip; raises InputError where it is neither."""
-    if not root.is_dir():
-        return archive.folders(root)
-    try:
-        with os.scandir(root) as entries:
-            return {entry.name for entry in entries if entry.is_dir()}
-    except OSError as error:
-        raise InputError(f"folder {root} cannot be listed ({error.strerror})") from error
-
-
-def _of_data_set(path: Path, name: Part) -> TileSource | None:
-    """Tiles or masks of a labelled data set; of a zip that is none, all. None of other places."""
-    try:
-        zipped = path.suffix.lower() == ".zip" and path.is_file()
-        folders = _folders(path) if path.is_dir() else set()
-    except (InputError, OSError, ValueError):  # told better by whoever opens it
-        return None
-    if zipped:
-        return TileZip(
-            path, lambda inside: f"{_folder_of(name, inside)}/" if _is_data_set(inside) else ""
-        )
-    return _open(path, name) if _is_data_set(folders) else None
-
-
-def _is_data_set(folders: set[str]) -> bool:
-    """Whether there are tiles and masks, and no other folder that may hold tiles."""
-    visible = {name for name in folders if not is_hidden(name)}
-    return visible == {_tiles_in(visible), "masks"}
+def _advice(path: Path, look: Look, inside: str) -> str:
+    level, packed = look(inside), not path.is_dir()
+    sets = [name for name in sorted(level.folders) if look(f"{inside}{name}/").images]
+    if level.archives and packed:
+        return archive.NESTED
+    if sets and packed:
+        return f": pack only one of them, {' or '.join(map(shown, sets))}"
+    if found := sets or level.archives:
+        return f": name {' or '.join(shown(str(path / inside / name)) for name in found)}"
+    here = path.resolve()
+    if not packed and here.name in ("images", "tiles", "masks") and _spot(here.parent):
+        return f": name the folder above it, {shown(str(here.parent))}"
+    return ""

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from salt_infer import privacy
+
 DRIVER = "libcuda.so.1"
 TENSORRT = ("libnvinfer.so.10", "libnvonnxparser.so.10")  # what ONNX Runtime 1.31 was built against
 CUDA_MAJOR = "13"  # of the registry's onnxruntime-gpu, where none is installed to ask
@@ -175,10 +177,9 @@ def main() -> None:
     major = CUDA_MAJOR
     # None, or what is left of one, or a broken one.
     with contextlib.suppress(ImportError, AttributeError, OSError, RuntimeError):
-        import onnxruntime
-
-        major = str(getattr(onnxruntime, "cuda_version", "")).partition(".")[0] or CUDA_MAJOR
-        preload(onnxruntime)
+        runtime = privacy.imported("onnxruntime")
+        major = str(getattr(runtime, "cuda_version", "")).partition(".")[0] or CUDA_MAJOR
+        preload(runtime)
     preload_tensorrt()
     names = (*cuda_libraries(major), *TENSORRT)
     absent = missing(names)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import selfcontained, usable
+from salt_infer import denied, privacy, selfcontained, usable
 from salt_infer.batch import BatchResult, Cancel, from_outputs
 from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES
 from salt_infer.errors import ModelError, ProviderError
@@ -193,8 +193,7 @@ def core() -> openvino.Core:
 
 @functools.cache
 def _new_core() -> openvino.Core:
-    import openvino
-
+    openvino = privacy.imported("openvino")
     _ = openvino.Tensor(np.zeros(1, np.float32)).data  # no assert: python -O leaves those out
     return openvino.Core()
 
@@ -203,6 +202,8 @@ def _compile(model: openvino.Model, asked: dict[str, str], path: Path) -> openvi
     try:
         return core().compile_model(model, DEVICE, asked)
     except Exception as error:  # OpenVINO's own exceptions share no narrower base
+        if denied.is_threads(error):
+            raise ModelError(denied.NO_THREADS) from error
         raise ProviderError(f"openvino cannot compile {path} ({_squeezed(error)})") from error
 
 

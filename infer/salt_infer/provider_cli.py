@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import click
 
+from salt_infer import console
 from salt_infer.options import parse_option
 from salt_infer.providers import CHOICES, Asked, ProviderRequest
 
@@ -34,7 +35,7 @@ _OPTIONS = (
         help="The same bytes in every run on one GPU, at the price of speed; CPUs always do.",
     ),
     click.option(
-        "--engine-cache", type=click.Path(path_type=Path), metavar="DIR",
+        "--engine-cache", type=console.PATH, metavar="DIR",
         help="TensorRT's engines; default: in the user's cache directory.",
     ),
 )  # fmt: skip

@@ -17,11 +17,10 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-# Read by Ray when it is imported and started. It would report to its makers, join a cluster again
-# from a thread that was left behind, warn of a change to come in what it does with the numbers of
-# GPUs, and print what is no error as one.
+# Read by Ray when it is imported and started; that it reports nothing is in salt_infer.privacy. It
+# would join a cluster again from a thread that was left behind, warn of a change to come in what it
+# does with the numbers of GPUs, and print what is no error as one.
 for _name, _value in {
-    "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_AUTO_CONNECT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",

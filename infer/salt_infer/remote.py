@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import PurePosixPath
 from typing import Literal, Protocol, cast
@@ -18,6 +18,7 @@ from salt_infer.place import Place, Url
 from salt_infer.png import MAX_FILE_BYTES
 from salt_infer.readahead import ReadAhead
 from salt_infer.source import Tile, TileSource, check_id, is_hidden, is_tile_name, sorted_unique
+from salt_infer.tree import Look
 
 # What storages say of a file that is another once the file was changed; its size first.
 _CHANGING = ("size", "ETag", "etag", "md5Hash", "LastModified", "mtime", "created")
@@ -41,8 +42,12 @@ class _FileSystem(Protocol):
     def unstrip_protocol(self, name: str) -> str: ...
 
 
-def open_remote(url: Url) -> TileSource:
+def open_remote(url: Url, folder: str | Callable[[Look], str] = "") -> TileSource:
     """List the tiles below a URL (recursively), or in the ``.zip`` that it names.
+
+    Args:
+        url: where.
+        folder: of a zip, see :class:`salt_infer.archive.TileZip`.
 
     Raises:
         InputError: fsspec or the package for this kind of URL is not installed; the place cannot
@@ -51,7 +56,7 @@ def open_remote(url: Url) -> TileSource:
     if url.suffix in LIST_SUFFIXES:
         raise InputError(f"{url} cannot be a list of tiles; lists have to be local files")
     if url.suffix == ".zip":
-        return TileZip(url, opener=_remote_zip)
+        return TileZip(url, folder, _remote_zip)
     system, path = _file_system(url)
     return ReadAhead(TileBucket(url, system, path))
 

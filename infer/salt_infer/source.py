@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -98,12 +98,15 @@ def shown(text: str) -> str:
     return text if text.isprintable() else ascii(text)
 
 
-def sorted_unique(found: Iterable[Tile], where: object) -> list[Tile]:
+def sorted_unique(
+    found: Iterable[Tile], where: object, holds: Callable[[], object] | None = None
+) -> list[Tile]:
     """Tiles sorted by id.
 
     Args:
         found: in any order.
         where: they were looked for, to name in an error.
+        holds: tells what is there where there are no tiles.
 
     Raises:
         InputError: there are none, more than MAX_TILES, or two with one id (both are named).
@@ -113,7 +116,8 @@ def sorted_unique(found: Iterable[Tile], where: object) -> list[Tile]:
     if len(tiles) > MAX_TILES:
         raise InputError(f"{name} holds more than {MAX_TILES} tiles; make several runs")
     if not tiles:
-        raise InputError(f"{name} holds no {SUFFIX} files; expected 101x101 PNG tiles")
+        more = f"; it holds {holds()}" if holds else ""
+        raise InputError(f"{name} holds no {SUFFIX} files; expected 101x101 PNG tiles{more}")
     for first, second in itertools.pairwise(tiles):
         if first.id == second.id:
             raise InputError(

@@ -57,6 +57,19 @@ def read(path: Path) -> Table:
         raise LabelError(f"{path} cannot be read as {_NAMES[kind(path)]} ({error})") from error
 
 
+def parse(path: Path, data: bytes) -> Table:
+    """A CSV's bytes, read from somewhere inside ``path``; raises LabelError as :func:`read`."""
+    try:
+        return _csv(path, data.decode("utf-8-sig"))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise LabelError(f"{path} cannot be read as CSV ({error})") from error
+
+
+def masks(table: Table) -> dict[str, str]:
+    """Run-length string of each id."""
+    return {name: row[0] for name, row in table.rows.items()}
+
+
 _NAMES = {None: "CSV", ".csv": "CSV", ".csv.gz": "compressed CSV", ".parquet": "Parquet"}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import itertools
 import re
@@ -11,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from salt_infer import interruption, nvidia
+from salt_infer import interruption, nvidia, privacy
 from salt_infer.errors import ModelError, ProviderError, one_line
 from salt_infer.nvidia import DriverError
 from salt_infer.providers import GPUS, NAMES, Provider
@@ -67,7 +66,7 @@ def _imported(runtime: str, provider: Provider) -> ModuleType | Problem:
     again = f"pip uninstall -y {packages} && {install(provider)}"
     with interruption.put_off():
         try:
-            module = importlib.import_module(runtime)
+            module = privacy.imported(runtime)
         except Exception as error:  # a broken package raises what it likes
             return Problem(f"{name} cannot be imported ({one_line(error)})", again)
     if getattr(module, "__file__", None) is None:  # Python takes any folder for a package

@@ -6,6 +6,8 @@ from typing import NoReturn
 def main() -> NoReturn:
     """Entry point of the ``salt-report`` command."""
     from salt_infer import console
-    from salt_report.cli import cli
+
+    with console.importing():
+        from salt_report.cli import cli
 
     console.run(cli)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from salt_infer import console
 
-_PATH = click.Path(path_type=Path)
+_PATH = console.PATH
 _OUT = click.option(
     "--out", type=_PATH, required=True, metavar="FILE.html",
     help="Page to write: one file that needs no network.",

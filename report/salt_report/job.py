@@ -6,8 +6,9 @@ import contextlib
 import dataclasses
 from pathlib import Path
 
+from salt_infer import layout
 from salt_infer.errors import UsageError
-from salt_infer.files import check_output, write_whole
+from salt_infer.files import check_output, write_whole, writing
 from salt_report import data_page, evaluation, evaluation_page, reading, tables
 from salt_report.evaluation import Case, Evaluation
 from salt_report.page import Source, sources
@@ -76,8 +77,14 @@ def data(job: DataJob) -> list[str]:
         BadTilesError, LabelError, ReportError: the data is faulty; nothing is written.
     """
     check_output(job.out, ".html", (job.data, job.depths, job.split), job.overwrite)
+    with writing(job.out):
+        return _data(job)
+
+
+def _data(job: DataJob) -> list[str]:
     known = reading.data_set(job.data)
-    place = job.depths or tables.find_depths(job.data)
+    root = layout.find(job.data).root  # the data set may lie in a folder of what was named
+    place = job.depths or tables.find_depths(job.data) or tables.find_depths(root)
     depth = tables.depths(place, known.ids) if place else None
     fold = tables.folds(job.split, known.ids, known.classes) if job.split else None
     found = data_page.explore(known, depth, fold)
@@ -99,6 +106,11 @@ def evaluate(job: EvaluateJob) -> list[str]:
     if job.json:
         check_output(job.json, ".json", inputs, job.overwrite)
     _check_tried(job)
+    with writing(job.out, job.json):
+        return _evaluate(job)
+
+
+def _evaluate(job: EvaluateJob) -> list[str]:
     case = _case(job)
     found = evaluation.evaluate(case)
     made_from = _sources(job)

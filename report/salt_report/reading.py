@@ -99,16 +99,10 @@ def tiles(path: Path, ids: Sequence[str]) -> Images:
 
 
 def labels(path: Path) -> Labels:
-    """Open true masks: a table of ``id,rle_mask``, a directory or zip of PNGs, or one with
-    ``masks/`` inside.
-
-    Raises:
-        LabelError: the table cannot be read.
-        InputError: no such file, directory or zip, or no masks in it.
+    """Open true masks: a table of ``id,rle_mask``, a directory or zip of PNGs, or a labelled data
+    set, of which the labels are taken; raises as :func:`salt_infer.layout.open_labels`.
     """
-    if table.kind(path):
-        return Labels(path)
-    return Labels(path, layout.open_within(path, "masks"))
+    return layout.open_labels(path)
 
 
 def masks(given: Labels, ids: Sequence[str]) -> Images:

@@ -6,6 +6,8 @@ from typing import NoReturn
 def main() -> NoReturn:
     """Entry point of the ``salt-serve`` command."""
     from salt_infer import console
-    from salt_serve.cli import cli
+
+    with console.importing():
+        from salt_serve.cli import cli
 
     console.run(cli)

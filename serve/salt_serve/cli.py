@@ -11,7 +11,7 @@ from salt_infer import console
 
 @click.command("salt-serve", epilog="Exit codes: 0 stopped; 1 failed; 2 bad usage.")
 @click.option(
-    "--model", "-m", type=click.Path(path_type=Path), metavar="FILE",
+    "--model", "-m", type=console.PATH, metavar="FILE",
     help="Model; default: the shipped one.",
 )  # fmt: skip
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")

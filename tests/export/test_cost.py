@@ -49,3 +49,14 @@ def test_transposed_convolutions_count_once_for_each_output() -> None:
     inputs = ((16, 64), (32, 8), (64, 8), (128, 8))
     more = sum(side * side * channels**2 for side, channels in inputs)
     assert up.gmac - bilinear.gmac == pytest.approx(more / 1e9, rel=1e-9)
+
+
+def test_levels_of_other_widths_are_counted_by_their_own() -> None:
+    taper = ModelConfig(
+        width=8, decoder_channels=16, decoder_falloff=0.5, hypercolumn_channels=4, zoom=2,
+        canvas_px=224,
+    )  # fmt: skip
+    found = cost.of(SaltNet(taper))
+    assert taper.decoder_widths == (16, 8, 8)
+    more = sum((112**2 - side**2) * width * 4 for side, width in ((56, 8), (28, 16)))
+    assert found.gmac_as_drawn - found.gmac == pytest.approx(more / 1e9, rel=1e-9)

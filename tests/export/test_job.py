@@ -12,11 +12,12 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from salt_export import graph, parity
+from salt_export import graph, parity, provenance
 from salt_export.errors import ExportError, ParityError
 from salt_export.job import export, verify
 from salt_export.request import Job
-from salt_infer.errors import OutputExistsError
+from salt_infer.errors import OutputExistsError, OutputInUseError
+from salt_infer.files import writing
 from salt_infer.session import ModelSession
 from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
@@ -53,11 +54,43 @@ def test_nothing_is_overwritten_unasked(tiny_checkpoint: Path, tmp_path: Path) -
     assert target.read_text() == "precious"
 
 
+def test_two_exports_do_not_write_one_file(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    model, report = tmp_path / "x.onnx", tmp_path / "x.json"
+    for held in (model, report):
+        with (
+            writing(held),
+            pytest.raises(OutputInUseError, match=f"another run writes to {held}"),
+        ):
+            export(Job((tiny_checkpoint,), model, report=report))
+    assert os.listdir(tmp_path) == []
+    model.write_bytes(b"looked at by nobody")
+    with writing(report), pytest.raises(OutputInUseError, match="another run"):
+        verify(Job((tiny_checkpoint,), model, report=report))
+
+
 def test_a_bad_checkpoint_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "bad.pth").write_bytes(b"rubbish")
     with pytest.raises(CheckpointError):
         export(Job((tmp_path / "bad.pth",), tmp_path / "x.onnx"))
     assert os.listdir(tmp_path) == ["bad.pth"]
+
+
+def test_what_is_said_of_a_network_without_a_score(tiny_checkpoint: Path) -> None:
+    """Of seen tiles it has one, which must not pass for more; in the contract too."""
+    loaded = checkpoints.load(tiny_checkpoint)
+    config = dataclasses.replace(loaded.config, fold=None, folds=1)
+    scores = {"fold": None, "score_of_seen_tiles": 0.98765, "score_of_empty_masks": 0.6}
+    seen = dataclasses.replace(loaded, config=config, scores=scores)
+    validation = provenance.validation([seen])
+    assert validation == {"epoch": loaded.epoch, **scores}
+    [line] = provenance.unscored(validation)
+    assert line == (
+        "1 of 1 networks trained on every tile: score of seen tiles 0.9877, which says nothing of "
+        "others"
+    )
+    [line] = provenance.unscored(provenance.validation([loaded, seen, seen]))
+    assert line.startswith("2 of 3 networks trained on every tile: score of seen tiles 0.9877, 0.9")
+    assert provenance.unscored(provenance.validation([loaded])) == []
 
 
 @pytest.mark.slow

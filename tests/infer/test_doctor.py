@@ -182,3 +182,13 @@ def test_the_cache_is_listed_and_emptied(tmp_path: Path) -> None:
             doctor_cli.cli, ["--engine-cache", str(tmp_path), "--prune-cache"]
         )
     assert f"left {KEY.digest[:12]}: a process is building or loading it" in result.output
+
+
+@pytest.mark.slow
+def test_files_of_the_current_folder_are_none_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("json", "numpy", "click"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('shadowed')\n")
+    monkeypatch.chdir(tmp_path)
+    assert doctor._outcome("cpu", EngineCache(tmp_path / "engines"), 0).works

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import fcntl
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
-from typing import IO
 
 import pytest
 from hypothesis import given
@@ -137,7 +138,7 @@ def test_a_folder_that_is_removed_before_it_is_held_is_made_again(
     """As when another process prunes just between opening the lock and taking it."""
     cache, honest, calls = EngineCache(tmp_path), fcntl.flock, list[int]()
 
-    def flock(file: IO[bytes], operation: int) -> None:
+    def flock(file: int, operation: int) -> None:
         calls.append(operation)
         if len(calls) == 1:
             monkeypatch.setattr(fcntl, "flock", honest)
@@ -160,6 +161,21 @@ def test_a_folder_that_others_may_write_is_refused(tmp_path: Path) -> None:
         EngineCache(tmp_path).building(KEY, "m", print),
     ):
         pass
+
+
+def test_a_cache_that_others_may_empty_is_refused_unless_they_may_not(tmp_path: Path) -> None:
+    root = tmp_path / "engines"
+    root.mkdir()
+    root.chmod(0o777)
+    cache = EngineCache(root)
+    with (
+        pytest.raises(ProviderError, match="engines may be written by others"),
+        cache.building(KEY, "m", print),
+    ):
+        pass
+    root.chmod(0o1777)  # as folders for temporary files are
+    build(cache, KEY, [])
+    assert cache.holds(KEY)
 
 
 def test_a_cache_that_cannot_be_made(tmp_path: Path) -> None:
@@ -214,3 +230,39 @@ def test_the_default_is_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert engines.default_root() == tmp_path / ".cache" / "salt-toolkit" / "engines"
+
+
+def test_a_user_without_a_home_has_one_among_temporary_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert engines.default_root() == tmp_path / f"salt-toolkit-engines-{os.geteuid()}"
+    build(EngineCache(), KEY, [])
+    assert EngineCache().holds(KEY)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_where_there_are_no_locks_engines_are_built_one_after_the_other(
+    number: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def flock(file: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    cache = EngineCache(tmp_path)
+    with cache.building(KEY, "m", print) as folder:
+        (folder / "x.engine").write_text("x")
+        assert [entry.folder for entry in cache.prune()[1]] == [folder]
+        told: list[str] = []
+        mine = threading.Thread(target=build, args=(cache, KEY, told))
+        mine.start()
+        while not told:
+            assert mine.is_alive()
+    mine.join(timeout=20)
+    assert not mine.is_alive()
+    assert len(told) == 1

@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from salt_infer import files
-from salt_infer.errors import InputError, OutputError, UsageError
-from salt_infer.files import check_output, write_whole
+from salt_infer.errors import InputError, OutputError, OutputInUseError, UsageError
+from salt_infer.files import check_output, write_whole, writing
 from salt_infer.place import Url
 
 
@@ -58,13 +60,15 @@ def test_a_link_to_itself_is_replaced_or_told(tmp_path: Path) -> None:
 def test_a_file_system_that_cannot_flush_folders_is_no_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    number = errno.EINVAL
+    number = 0
 
     def refuse(descriptor: int) -> None:
         raise OSError(number, "refused")
 
     monkeypatch.setattr(os, "fsync", refuse)
-    files.sync_folder(tmp_path)
+    for unknown in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+        number = unknown
+        files.sync_folder(tmp_path)
     number = errno.EIO
     with pytest.raises(OSError, match="refused"):
         files.sync_folder(tmp_path)
@@ -155,3 +159,64 @@ def test_what_is_mounted_is_not_replaced(mounted: Path) -> None:
             check_output(where, ".csv", (), overwrite=True)
     finally:
         subprocess.run(["umount", where], check=True)
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from salt_infer.files import writing
+with writing(*map(Path, sys.argv[1:])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_one_run_writes_no_other_does(tmp_path: Path) -> None:
+    """In another process, by another name; and however that process ends."""
+    out, folder = tmp_path / "m.onnx", tmp_path / "run"
+    folder.mkdir()
+    (tmp_path / "link").symlink_to(folder)
+    arguments = [sys.executable, "-c", HOLD, str(out), str(folder)]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        for path in (out, folder, tmp_path / "link"):
+            with (
+                pytest.raises(OutputInUseError, match=f"another run writes to {path}; wait"),
+                writing(path),
+            ):
+                pass
+        with writing(tmp_path / "other.onnx"):
+            other.kill()
+            other.wait()
+    with writing(out, None, folder, folder / ".." / "run"):
+        assert sorted(os.listdir(tmp_path)) == [".m.onnx.lock", "link", "run"]
+        assert os.listdir(folder) == [".lock"]
+    assert sorted(os.listdir(tmp_path)) == ["link", "run"]
+    assert os.listdir(folder) == []
+
+
+def test_a_lock_removed_while_it_is_being_taken_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run ends between this one's opening and holding the file."""
+    flock, calls = fcntl.flock, []
+
+    def late(file: int, how: int) -> None:
+        if not calls:
+            (tmp_path / ".lock").unlink()
+        calls.append(file)
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with writing(tmp_path):
+        assert len(calls) == 2
+        with pytest.raises(OutputInUseError), writing(tmp_path):
+            pass
+
+
+def test_a_lock_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / ".lock").symlink_to(tmp_path / "elsewhere")  # nothing is made where a link leads
+    with pytest.raises(OutputError, match="cannot be held"), writing(tmp_path):
+        pass
+    assert not (tmp_path / "elsewhere").exists()

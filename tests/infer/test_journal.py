@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import fcntl
 import os
 import resource
 import subprocess
@@ -267,13 +269,43 @@ def test_a_journal_in_use_is_refused_and_may_be_used_after(tmp_path: Path) -> No
         assert len(log) == 1
 
 
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_where_there_are_no_locks_runs_of_one_machine_are_kept_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def flock(file: int, how: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    path = tmp_path / "x.journal"
+    with opened(path) as log:
+        assert log.local
+        log.append(some(1)[0])
+        with pytest.raises(JournalError, match="is in use: another run writes this output"):
+            opened(path)
+    with opened(path) as log:
+        assert len(log) == 1
+
+
+def test_a_lock_that_fails_otherwise_is_told_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(file: int, how: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(OutputError, match=r"cannot be locked \(Input/output error\)"):
+        opened(tmp_path / "x.journal")
+    assert not os.listdir(tmp_path)
+
+
 def test_a_journal_removed_while_it_is_being_opened_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another run finishes between this one's opening and locking the file."""
     path = tmp_path / "x.journal"
     written(path, some(1))
-    flock, calls = journal.fcntl.flock, []
+    flock, calls = fcntl.flock, []
 
     def late(file: int, how: int) -> None:
         if not calls:
@@ -281,7 +313,7 @@ def test_a_journal_removed_while_it_is_being_opened_is_made_anew(
         calls.append(file)
         flock(file, how)
 
-    monkeypatch.setattr(journal.fcntl, "flock", late)
+    monkeypatch.setattr(fcntl, "flock", late)
     with opened(path) as log:
         assert not len(log)
         assert len(calls) == 2

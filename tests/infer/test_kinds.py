@@ -27,3 +27,22 @@ def test_vertical_masks_are_of_whole_columns() -> None:
     masks[3, 1:, 40:60] = 65535
     masks[4, :, 0], masks[4, :, 100] = 1, 2
     assert kinds.vertical(masks).tolist() == [False, False, True, False, True]
+
+
+def test_what_masks_have_in_common() -> None:
+    masks = np.zeros((4, 101, 101), np.uint8)
+    empty, part, full, other = masks
+    part[:50], full[:], other[:, :9] = 1, 1, 7
+
+    def said(*chosen: np.ndarray) -> str | None:
+        return kinds.one_sided(np.stack(chosen))
+
+    assert said(empty, empty) == "no-salt"
+    assert said(full, full) == said(full) == "only-salt"
+    assert said(empty, full, full) == "whole"
+    assert said(empty, full, part) is None
+    assert said(empty, full) is None  # one full mask is no rule
+    assert said(part, full) == said(part, other) == "no-empty"
+    assert said(empty, part) is None
+    assert kinds.one_sided(masks[:0]) is None
+    assert kinds.ONE_SIDED.keys() == kinds.ASKED.keys()

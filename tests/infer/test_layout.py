@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import os
+import pickle
+import re
+import shutil
 import zipfile
 from pathlib import Path
 from typing import IO
@@ -8,7 +11,7 @@ from typing import IO
 import pytest
 
 from salt_infer import layout, rle
-from salt_infer.errors import InputError
+from salt_infer.errors import InputError, LabelError
 from salt_train import synthetic
 from tests.pngs import pack
 
@@ -137,3 +140,171 @@ def test_nothing_there(tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(b"no zip")
     with pytest.raises(InputError, match="neither a directory nor a readable zip"):
         layout.find(tmp_path / "x.zip")
+
+
+def wrap(root: Path, inside: str, download: Path) -> Path:
+    """The data set below another folder, beside what other systems leave there."""
+    shutil.copytree(root, download / inside)
+    for name in ("__MACOSX", ".git"):
+        (download / name).mkdir()
+        (download / name / "._x.png").write_bytes(b"")
+    (download / "README.txt").write_text("read me")
+    return download
+
+
+def zipped(folder: Path, path: Path, name: str = "{}") -> Path:
+    """All of a folder, each name written in some way."""
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in files:
+            inside = name.format(file.relative_to(folder).as_posix())
+            inside = inside.replace("/", "\\") if name.startswith("back") else inside
+            archive.writestr(inside, file.read_bytes())
+    return path
+
+
+@pytest.fixture
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("place")
+
+
+def table_for_masks(root: Path) -> None:
+    shutil.rmtree(root / "masks")
+    rows = zip(DATA.ids, rle.encode(DATA.masks), strict=True)
+    text = "".join(f"{name},{text}\n" for name, text in rows)
+    (root / "train.csv").write_text("id,rle_mask\n" + text)
+
+
+@pytest.mark.parametrize("inside", ["train", "tgs", "a/b/c"])
+@pytest.mark.parametrize("labels", ["masks", "table"])
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_a_folder_around_it_all_is_looked_through(
+    root: Path, place: Path, kind: str, labels: str, inside: str
+) -> None:
+    if labels == "table":
+        table_for_masks(root)
+    path = wrap(root, inside, place / "x")
+    path = zipped(path, place / "x.zip") if kind == "zip" else path
+    assert read(path)
+    with layout.open_images(path) as source, layout.open_labels(path) as known:
+        assert [tile.id for tile in source.tiles] == list(DATA.ids)
+        assert (known.masks(DATA.ids) == DATA.masks).all()
+
+
+def test_a_part_of_a_zip_with_masks_is_of_its_tiles(root: Path, place: Path) -> None:
+    """As a job on another machine has it: masks of the same ids are in no tile's way."""
+    with layout.open_images(zipped(root, place / "x.zip")) as source:
+        part = pickle.loads(pickle.dumps(source.part(source.tiles[1:])))  # ours
+        assert part.read(part.tiles[0]) == source.read(source.tiles[1])
+        assert part.stamp(part.tiles[0]) == source.stamp(source.tiles[1])
+
+
+@pytest.mark.parametrize("name", ["./{}", "/{}", "back/{}"])
+def test_names_of_a_zip_however_they_are_written(root: Path, place: Path, name: str) -> None:
+    assert read(zipped(root, place / "x.zip", name))
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_the_whole_download_in_one(root: Path, place: Path, kind: str) -> None:
+    """The table beside train/, and tiles without labels in test/: these are no training data, and
+    must not be left out where tiles are asked for.
+    """
+    table_for_masks(root)
+    (place / "x").mkdir()
+    shutil.copytree(root, place / "x" / "train")
+    (place / "x" / "train" / "train.csv").rename(place / "x" / "train.csv")
+    shutil.copytree(root / "images", place / "x" / "test" / "images")
+    path = zipped(place / "x", place / "x.zip") if kind == "zip" else place / "x"
+    assert read(path)
+    with layout.open_labels(path) as known:
+        assert (known.masks(DATA.ids) == DATA.masks).all()
+    with pytest.raises(InputError, match="two tiles have the id"):
+        layout.open_images(path)
+
+
+def test_a_packed_download_in_a_folder(root: Path, place: Path) -> None:
+    (place / "tgs").mkdir()
+    zipped(root, place / "tgs" / "train.zip")
+    shutil.copytree(root / "images", place / "tgs" / "test")
+    assert read(place)
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_tiles_are_never_taken_for_masks(root: Path, place: Path, kind: str) -> None:
+    """Blank ones would be full of salt, the others be refused when the run is over."""
+    shutil.rmtree(root / "masks")
+    path = zipped(root, place / "x.zip") if kind == "zip" else root
+    with pytest.raises(InputError, match=r"neither masks/ nor train\.csv .*; it holds images/$"):
+        layout.open_labels(path)
+    (place / "only").mkdir()
+    shutil.copy(root / "images" / f"{DATA.ids[0]}.png", place / "only")
+    assert layout.open_labels(place / "only").ids == [DATA.ids[0]]
+
+
+def test_a_zip_of_zips_says_so(root: Path, place: Path) -> None:
+    for name in ("train.zip", "test.zip"):
+        zipped(root, place / name)
+    (place / "train.csv").write_text("id,rle_mask\n")
+    outer = zipped(place, place / "competition.zip")
+    for opened in (layout.find, layout.open_images, layout.open_labels):
+        with pytest.raises(
+            InputError, match=r"holds test\.zip, train\.csv, train\.zip: .* unpack it"
+        ):
+            opened(outer)
+
+
+def says(path: Path) -> str:
+    with pytest.raises(InputError) as refused:
+        layout.find(path)
+    return str(refused.value)
+
+
+def test_what_is_there_instead_is_said(root: Path, place: Path) -> None:
+    """And what to name."""
+    assert says(place).endswith("; it holds nothing")
+    assert says(place / "missing").endswith(
+        "it cannot be found, or is neither a directory nor a zip"
+    )
+    assert says(root / "images").endswith(
+        f"it holds 3 .png files: name the folder above it, {root}"
+    )
+    shutil.copytree(root, place / "north")
+    shutil.copytree(root, place / "south")
+    assert says(place).endswith(
+        f"it holds north/, south/: name {place / 'north'} or {place / 'south'}"
+    )
+    (place / "north").rename(place / "train")  # the other one would be left out without a word
+    assert says(place).endswith(f"name {place / 'south'} or {place / 'train'}")
+    (place / "train").rename(place / "north")
+    two = zipped(place, place / "two.zip")
+    assert says(two).endswith("it holds north/, south/: pack only one of them, north or south")
+    shutil.rmtree(place / "north")
+    shutil.rmtree(place / "south")
+    two.unlink()
+    zipped(root, place / "salt.zip")
+    assert says(place).endswith(f"it holds salt.zip: name {place / 'salt.zip'}")
+    (root / "masks").rename(root / "labels")
+    assert re.search("neither masks/ nor .* in images/; it holds images/, labels/$", says(root))
+
+
+def test_a_table_in_a_zip_that_cannot_be_read(root: Path, place: Path) -> None:
+    table_for_masks(root)
+    (root / "train.csv").write_bytes(b"id,rle_mask\n\xff,\n")
+    with pytest.raises(LabelError, match=r"x\.zip/train\.csv cannot be read as CSV"):
+        layout.find(zipped(root, place / "x.zip")).labels()
+    path = place / "y.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.write(root / "images" / f"{DATA.ids[0]}.png", "images/a.png")
+        archive.writestr("train.csv", "id,rle_mask\n")
+    with pytest.raises(LabelError, match="not stored or deflated"):
+        layout.find(path).labels()
+
+
+def test_a_table_above_the_current_folder(
+    root: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table_for_masks(root)
+    shutil.copytree(root / "images", place / "train" / "images")
+    shutil.copy(root / "train.csv", place)
+    monkeypatch.chdir(place / "train")
+    assert read(Path())

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 
 from salt_infer import console, metric, rle
 from salt_infer.errors import UsageError
+from salt_infer.files import writing
 from salt_infer.job import Job
 from salt_infer.job import run as infer
 from salt_infer.progress import Watcher
@@ -140,6 +141,17 @@ def test_a_data_set_explored(folder: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.html"
     run("data", folder, "--split", folder / "split.csv", "--out", again)
     assert again.read_bytes() == out.read_bytes()
+
+
+def test_a_data_set_in_another_folder(folder: Path, tmp_path: Path) -> None:
+    """Its depths too."""
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    for name in ("images", "masks", "depths.csv"):
+        (inner / name).symlink_to(folder / name)
+    said = run("data", tmp_path / "a", "--out", tmp_path / "x.html")
+    assert said[0].startswith("60 tiles: ")
+    assert [line for line in said if line.startswith("depth of 60 tiles")]
 
 
 def test_a_data_set_without_depths_or_split(folder: Path, tmp_path: Path) -> None:
@@ -382,6 +394,39 @@ def test_a_data_set_that_is_none(tmp_path: Path, main: Main) -> None:
     code, said = main("data", tmp_path, "--out", tmp_path / "x.html")
     assert code == 2
     assert "no training data" in said
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_masks_that_are_all_of_one_side(
+    folder: Path, tmp_path: Path, main: Main, value: int
+) -> None:
+    shutil.copytree(folder / "images", tmp_path / "data" / "images")
+    (tmp_path / "data" / "masks").mkdir()
+    mask = pngs.grey([[value] * 101] * 101)
+    for path in (folder / "images").iterdir():
+        (tmp_path / "data" / "masks" / path.name).write_bytes(mask)
+    page = tmp_path / "x.html"
+    warning = "no mask has salt" if value == 0 else "every mask is nothing but salt"
+    assert run("data", tmp_path / "data", "--out", page)[0].startswith(f"warning: {warning}; are")
+    assert f"Warning: {warning}; are" in page.read_text()
+    run("data", folder, "--out", page, "--overwrite")
+    assert "Warning" not in page.read_text()
+
+
+def test_two_runs_do_not_write_one_page(folder: Path, tmp_path: Path, main: Main) -> None:
+    with writing(tmp_path / "x.html"):
+        code, said = main("data", folder, "--out", tmp_path / "x.html")
+    assert (code, os.listdir(tmp_path)) == (2, [])
+    assert f"another run writes to {tmp_path / 'x.html'}" in said
+    numbers, labels = tmp_path / "n.json", ROOT / "examples" / "masks"
+    (tmp_path / "s.csv").write_text("id,rle_mask\na,\n")
+    with writing(numbers):
+        code, said = main(
+            "evaluate", "--submission", tmp_path / "s.csv", "--labels", labels, "--out",
+            tmp_path / "x.html", "--json", numbers,
+        )  # fmt: skip
+    assert code == 2
+    assert f"another run writes to {numbers}" in said
 
 
 def test_what_salt_infer_writes(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from salt_infer import png, rle
+from salt_infer import kinds, png, rle
 from salt_infer.errors import InputError
 from salt_train import checks, dataset, synthetic
 from salt_train.checks import FAULTS, NOTES, Finding, Report, check
@@ -199,7 +199,62 @@ def test_a_fault_is_found_and_told(folder: Path, name: str) -> None:
 
 
 def test_every_fault_is_provoked_here() -> None:
-    assert {kind for kind, *_ in FAULTY.values()} == set(FAULTS) - {"bad-labels"}
+    provoked = {kind for kind, *_ in FAULTY.values()} | ONE_SIDED.keys()
+    assert {*FAULTS, "whole", "no-empty"} == provoked | {"bad-labels"}
+
+
+def test_ids_that_other_systems_do_not_tell_apart(folder: Path) -> None:
+    other = IDS[0].upper()
+    for name in ("images", "masks"):
+        shutil.copy(folder / name / f"{IDS[0]}.png", folder / name / f"{other}.png")
+    (folder / "train.csv").unlink()
+    report = check(folder)
+    assert report.ok
+    found = by_kind(report)["case"]
+    assert dict(zip(found.ids, found.details, strict=True)) == {
+        IDS[0]: f"beside {other}", other: f"beside {IDS[0]}",
+    }  # fmt: skip
+
+
+def test_tiles_without_a_label_may_be_taken_for_empty(folder: Path) -> None:
+    (folder / "train.csv").unlink()
+    (folder / "masks" / f"{SALT[0]}.png").unlink()
+    assert by_kind(check(folder))["no-label"].ids == (SALT[0],)
+    report = check(folder, missing_as_empty=True)
+    assert report.ok
+    assert by_kind(report)["assumed"].ids == (SALT[0],)
+    assert report.facts["coverage"]["0"] == len(EMPTY) + 1
+    (folder / "masks" / f"{SALT[1]}.png").rename(folder / "masks" / f"{SALT[1]}_mask.png")
+    renamed = by_kind(check(folder, missing_as_empty=True))
+    assert set(renamed["no-label"].ids) == {SALT[0], SALT[1]}
+    assert renamed["no-tile"].ids == (f"{SALT[1]}_mask",)
+
+
+ONE_SIDED = {
+    "no-salt": lambda mask: mask * 0,
+    "only-salt": lambda mask: mask * 0 + 1,
+    "whole": lambda mask: mask * 0 + mask.any(),
+    "no-empty": lambda mask: np.maximum(mask, np.eye(101, dtype=np.uint8)),
+}
+
+
+@pytest.mark.parametrize("kind", ONE_SIDED)
+@pytest.mark.parametrize("labels", ["masks", "train.csv"])
+def test_masks_that_are_all_of_one_side(folder: Path, kind: str, labels: str) -> None:
+    masks = np.stack([ONE_SIDED[kind](mask) for mask in DATA.masks])
+    for name, mask in zip(IDS, masks, strict=True):
+        (folder / "masks" / f"{name}.png").write_bytes(
+            png.encode((mask > 0).astype(np.uint8) * 255)
+        )
+    write_rows(folder, dict(zip(IDS, rle.encode(masks), strict=True)))
+    if labels == "train.csv":
+        shutil.rmtree(folder / "masks")
+    report = check(folder)
+    found = by_kind(report)
+    assert found.keys() & ONE_SIDED.keys() == {kind}
+    assert set(found[kind].ids) == set(IDS)
+    assert report.ok == (kind in NOTES)
+    assert f"{kinds.ONE_SIDED[kind]}; " in report.to_text()
 
 
 @pytest.mark.parametrize("name", ["masks", "train.csv"])
@@ -267,7 +322,7 @@ def test_what_is_odd_is_noted_and_nothing_is_wrong(folder: Path) -> None:
     report = check(folder)
     found = by_kind(report)
     assert report.ok
-    assert set(found) == set(NOTES)
+    assert set(found) == set(NOTES) - {"whole", "no-empty", "assumed", "case"}  # see below
     assert [found[kind].ids for kind in ("vertical", "tiny", "full")] == [(n,) for n in names]
     assert set(found["blank"].ids) >= set(EMPTY[:2])
     assert found["duplicate"].ids == tuple(EMPTY[2:4])
@@ -306,7 +361,8 @@ def test_what_cannot_be_looked_at_at_all(folder: Path, tmp_path: Path) -> None:
         assert str(here.value) == str(by_training.value)
         return str(here.value)
 
-    assert "no training data" in refused(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert "no training data" in refused(tmp_path / "empty")
     assert "no training data" in refused(tmp_path / "missing")
     assert "readable zip" in refused(folder / "train.csv")
     (folder / "images" / "again").mkdir()

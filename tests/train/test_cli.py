@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -100,6 +101,24 @@ def test_a_dry_run_shows_a_recipe_and_writes_nothing(
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "weights"),
+    [
+        ([], "imagenet"),
+        (["--encoder-weights", "none"], ""),
+        (["--encoder-weights", "mine.pth"], "mine.pth"),
+        (["--init-weights", "a.pth"], ""),
+        (["--set", "model.encoder=efficientnet-lite2"], "imagenet"),
+        (["--set", "model.depth=18"], ""),
+    ],
+)
+def test_where_the_encoder_starts(
+    main: Main, capsys: pytest.CaptureFixture[str], arguments: list[str], weights: str
+) -> None:
+    assert main("--dry-run", *arguments) == 0
+    assert f"encoder_weights={weights}" in capsys.readouterr().out.splitlines()
+
+
 def test_a_dry_run_with_data_draws_what_a_run_logs(
     main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path
 ) -> None:
@@ -123,7 +142,13 @@ def test_a_dry_run_asks_for_as_many_tiles_as_folds(
     main: Main, capsys: pytest.CaptureFixture[str], labelled: Path
 ) -> None:
     assert main("--data", labelled, "--dry-run", "--folds", "41") == 1
-    assert "there are 40 tiles for 41 folds" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "there are 40 tiles for 41 folds, expected at least 41; give a smaller number of" in said
+    assert "--folds, or --fold none to train on every tile" in said
+    assert main("--data", labelled, "--dry-run", "--fold", "none", "--batch-size", "8") == 0
+    shown = capsys.readouterr().out
+    assert "fold=null" in shown
+    assert "5 steps" in shown
 
 
 def test_options_change_a_recipe_and_set_has_the_last_word(
@@ -202,12 +227,22 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
     ("arguments", "says"),
     [
         ([], "Missing option '--out'"),
-        (["--fold", "first"], "fold is 'first', expected a number or all"),
-        (["--fold", "-1"], "fold is '-1', expected a number or all"),
+        (["--fold", "first"], "fold is 'first', expected a number, all or none"),
+        (["--fold", "-1"], "fold is '-1', expected a number, all or none"),
         (["--fold", "10"], "fold is 10 of 10, expected 0 <= fold < folds"),
         (["--fold", "all", "--folds", "1"], "expected 0 <= fold < folds, folds >= 2"),
+        (["--folds", "1"], "--fold none trains on every tile and holds none out"),
+        (["--fold", "none", "--folds", "4"], "--fold none deals no folds: leave --folds out."),
+        (
+            ["--fold", "none", "--folds", "4", "--split-seed", "1"],
+            "leave --folds and --split-seed out",
+        ),
+        (["--fold", "none", "--set", "folds=4"], "fold is None of 4"),
         (["--set", "model.width"], "'model.width' sets nothing; expected a form like"),
-        (["--set", "model.colour=3"], "there is no 'colour', expected one of depth, width"),
+        (
+            ["--set", "model.colour=3"],
+            "there is no 'colour', expected one of encoder, depth, width",
+        ),
         (["--set", "model.width=wide"], "model.width is 'wide', expected a value of type int"),
         (["--set", "model.depth=20"], "depth is 20, expected 18, 34 or 50"),
         (["--recipe", "best"], "'best' is not one of 'cpu', 'baseline'"),
@@ -219,8 +254,14 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
         (["--out", "run", "--pseudo-labels", "x.csv"], "--pseudo-labels and --pseudo-images go"),
         (["--pseudo-fraction", "0.5"], "--pseudo-fraction is of --pseudo-labels; give these too"),
         (["--fold", "all", "--set", "fold=2"], "fold is changed by --fold, not by --set"),
-        (["--encoder-weights", "imagenet"], "are for a width of 64, model.width is 32"),
+        (
+            ["--encoder-weights", "imagenet", "--set", "model.depth=34"],
+            "are for a width of 64, model",
+        ),
+        (["--out", ""], "the path is empty; is a variable of the shell not set?"),
         (["--depth", "34"], "No such option"),
+        (["--check-data", "--dry-run"], "--check-data and --dry-run each stop before"),
+        (["--fold", "none", "--validate-every", "2"], "leave --validate-every out"),
         (["--out", "run", "--device", "abacus"], "device 'abacus' cannot be used here"),
     ],
 )
@@ -234,6 +275,20 @@ def test_bad_usage(
     assert says in re.sub(r"\s+", " ", said.err)
     assert said.out == ""
     assert not list(tmp_path.rglob("*.pth"))
+
+
+@pytest.mark.parametrize("inside", ["images", "images/run", "masks/run"])
+def test_a_run_is_not_written_among_the_tiles(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path, inside: str
+) -> None:
+    """Its curves would be a tile of the next run."""
+    data = tmp_path / "data"
+    for name in ("images", "masks"):
+        shutil.copytree(labelled / name, data / name)
+    (tmp_path / "link").symlink_to(data)
+    assert main("--data", data, "--out", tmp_path / "link" / inside) == 2
+    assert "is inside" in capsys.readouterr().err
+    assert not (data / "images" / "run").exists()
 
 
 def test_data_is_asked_for(main: Main, capsys: pytest.CaptureFixture[str]) -> None:

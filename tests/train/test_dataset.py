@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -166,3 +167,38 @@ def test_some_tiles_of_a_source_or_none(folder: Path) -> None:
         some = dataset.read_tiles(source, [source.tiles[4], source.tiles[1]])
         np.testing.assert_array_equal(some, DATA.tiles[[4, 1]])
         assert dataset.read_tiles(source, []).shape == (0, 101, 101)
+
+
+def without(folder: Path, names: tuple[str, ...], labels: str) -> None:
+    """Take the labels of some tiles away."""
+    if labels == "masks":
+        for name in names:
+            (folder / "masks" / f"{name}.png").unlink()
+        return
+    shutil.rmtree(folder / "masks")
+    rows = zip(DATA.ids, rle.encode(DATA.masks), strict=True)
+    lines = [f"{name},{text}\n" for name, text in rows if name not in names]
+    (folder / "train.csv").write_text("id,rle_mask\n" + "".join(lines))
+
+
+@pytest.mark.parametrize("labels", ["masks", "table"])
+def test_a_tile_without_a_label_has_no_salt_if_one_says_so(folder: Path, labels: str) -> None:
+    chosen = DATA.ids[1], DATA.ids[3]
+    without(folder, chosen, labels)
+    with pytest.raises(DataError, match=r"no label for 2 of 5 tiles: .* needs a label too"):
+        dataset.load(folder)
+    loaded = dataset.load(folder, missing_as_empty=True)
+    assert loaded.assumed == chosen
+    for name, mask, truth in zip(loaded.ids, loaded.masks, DATA.masks, strict=True):
+        np.testing.assert_array_equal(mask, 0 * truth if name in chosen else truth)
+    assert dataset.load(folder, missing_as_empty=True).sha256 == loaded.sha256
+
+
+def test_masks_with_other_names_are_never_taken_for_missing(folder: Path) -> None:
+    for path in (folder / "masks").iterdir():
+        path.rename(path.with_name(f"{path.stem}_mask.png"))
+    hint = f"there is {DATA.ids[0]}_mask: is it meant for {DATA.ids[0]}?"
+    with pytest.raises(DataError, match=f"no label for 5 of 5 tiles: .*{re.escape(hint)}$"):
+        dataset.load(folder)
+    with pytest.raises(DataError, match="none is taken for empty while 5 labels have no tile"):
+        dataset.load(folder, missing_as_empty=True)

@@ -57,5 +57,6 @@ def test_too_few_tiles() -> None:
 def test_a_fold_is_as_large_as_its_number_says(tiles: int, count: int) -> None:
     ids = [f"tile-{number}" for number in range(tiles)]
     fold = folds.assign(ids, np.arange(tiles) % 3, count, 0)
+    assert folds.size(tiles, None, 1) == 0
     sizes = [folds.size(tiles, number, count) for number in range(count)]
     assert sizes == np.bincount(fold).tolist()

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from salt_infer.errors import InputError
+from salt_infer.errors import InputError, OutputInUseError
+from salt_infer.files import writing
 from salt_train import checkpoint as checkpoints
-from salt_train import job, synthetic
-from salt_train.errors import CheckpointError, ConfigError
+from salt_train import folds, job, synthetic
+from salt_train.errors import CheckpointError, ConfigError, DataError
+from salt_train.evaluate import Decision
 from salt_train.folds import Split
 from salt_train.job import Job
 from salt_train.loop import LAST, RunOptions, Trainer
@@ -126,3 +128,143 @@ def test_a_folder_that_cannot_be_made(data: Path, tmp_path: Path) -> None:
     below, _ = asked(data, tmp_path / "run" / "below")
     with pytest.raises(ConfigError, match=r"below cannot be made \(Not a directory\)"):
         job.run(below)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize(("theirs", "every_fold"), [("", False), ("", True), ("fold-2", True)])
+def test_two_runs_do_not_write_to_one_folder(
+    data: Path, tmp_path: Path, theirs: str, every_fold: bool, resume: bool
+) -> None:
+    (tmp_path / theirs).mkdir(exist_ok=True)
+    wanted, said = asked(data, tmp_path, every_fold=every_fold, resume=resume)
+    with (
+        writing(tmp_path / theirs),
+        pytest.raises(OutputInUseError, match=f"another run writes to {tmp_path / theirs}; wait"),
+    ):
+        job.run(wanted)
+    assert said == []
+    assert not list(tmp_path.rglob("*.pth"))
+
+
+def test_a_run_holds_its_folder_and_leaves_no_lock(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Trainer._save
+
+    def seen(self: Trainer, row: dict[str, Any]) -> None:
+        with pytest.raises(OutputInUseError), writing(tmp_path):
+            pass
+        save(self, row)
+
+    monkeypatch.setattr(Trainer, "_save", seen)
+    job.run(asked(data, tmp_path)[0])
+    assert not (tmp_path / ".lock").exists()
+
+
+def warned(tmp_path: Path, masks: np.ndarray, **changes: object) -> list[str]:
+    """Warnings of a run on 15 tiles with such masks, as far as masks go."""
+    drawn = synthetic.draw(15, seed=3)
+    drawn.masks[:] = masks
+    synthetic.write(drawn, tmp_path)
+    (tmp_path / "tiles").rename(tmp_path / "images")
+    wanted, said = asked(tmp_path, tmp_path / "run", **changes)
+    job.run(wanted)
+    return said[0].splitlines()[2:]
+
+
+def test_masks_that_are_all_of_one_side_are_warned_of(tmp_path: Path) -> None:
+    [line] = warned(tmp_path, np.zeros((15, 101, 101), np.uint8))
+    assert line == (
+        "warning: no mask has salt (15); are these the masks of the tiles, and is salt above 0 in "
+        "them?"
+    )
+
+
+def test_of_each_part_too(tmp_path: Path) -> None:
+    """One tile with salt and without: the split cannot put it on both sides."""
+    masks = np.zeros((15, 101, 101), np.uint8)
+    classes = np.array([9] + [0] * 14)
+    drawn = synthetic.draw(15, seed=3)
+    fold = folds.assign(drawn.ids, classes, CONFIG.folds, 0)
+    masks[0, :80] = 1
+    config = dataclasses.replace(CONFIG, fold=int((fold[0] + 1) % 3))
+    [line] = warned(tmp_path, masks, config=config)
+    assert line.startswith("warning: no mask has salt of the tiles to validate on (5); are")
+
+
+ALL = dataclasses.replace(CONFIG, fold=None, folds=1)
+
+
+def test_every_tile_can_be_trained_on(data: Path, tmp_path: Path) -> None:
+    """No score that could be taken for one of unseen tiles, anywhere."""
+    wanted, said = asked(data, tmp_path, config=ALL)
+    result = job.run(wanted)
+    assert said == [
+        f"tiny: {CONFIG.model.architecture}\n"
+        "every tile: 15 tiles to train on, none held out to validate on"
+    ]
+    checkpoint = checkpoints.load(tmp_path / LAST)
+    seen = checkpoint.scores["score_of_seen_tiles"]
+    assert not [
+        name
+        for name in checkpoint.scores
+        if name.startswith("score") and name not in ("score_of_seen_tiles", "score_of_empty_masks")
+    ]
+    assert checkpoint.scores["fold"] is None
+    assert checkpoint.config.fold is None
+    assert checkpoint.decision == Decision()
+    assert not [row for row in checkpoint.history if "score" in row]
+    assert result.startswith(
+        f"{tmp_path / LAST}: epoch 2, trained on every tile; score of seen tiles {seen:.4f} with "
+        "flip TTA, which says nothing of others\n"
+    )
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names.isdisjoint({"best.pth", "validation.npz", "split.csv"})
+    again, said = asked(data, tmp_path, config=ALL, resume=True)
+    assert job.run(again) == result
+    assert said[0].endswith("resuming after epoch 2")
+    # All of them were learnt of: a network of 14 tiles differs.
+    held_out, _ = asked(data, tmp_path / "other", config=dataclasses.replace(CONFIG, fold=0))
+    job.run(held_out)
+    other = checkpoints.load(tmp_path / "other" / LAST)
+    assert any((other.weights[name] != value).any() for name, value in checkpoint.weights.items())
+
+
+def test_what_saw_every_tile_is_no_start_for_a_run_that_validates(
+    data: Path, tmp_path: Path
+) -> None:
+    job.run(asked(data, tmp_path / "all", config=ALL)[0])
+    start = str(tmp_path / "all" / LAST)
+    wanted, _ = asked(
+        data, tmp_path / "one", config=dataclasses.replace(CONFIG, init_weights=start)
+    )
+    with pytest.raises(DataError, match="is a model that held out no fold of split"):
+        job.run(wanted)
+    named = str(tmp_path / "{fold}" / LAST)
+    (tmp_path / "all").rename(tmp_path / "none")
+    config = dataclasses.replace(ALL, init_weights=named)
+    job.run(asked(data, tmp_path / "more", config=config)[0])  # nothing is held out from it
+
+
+def test_tiles_taken_for_empty_are_counted(tmp_path: Path) -> None:
+    drawn = synthetic.draw(15, seed=3)
+    synthetic.write(drawn, tmp_path)
+    (tmp_path / "tiles").rename(tmp_path / "images")
+    for name in drawn.ids[:4]:
+        (tmp_path / "masks" / f"{name}.png").unlink()
+    wanted, said = asked(tmp_path, tmp_path / "run", missing_as_empty=True)
+    job.run(wanted)
+    assert said[0] == "tiles without a label, taken for tiles without salt: 4 of 15"
+
+
+def test_one_fold_and_all_do_not_share_a_folder(data: Path, tmp_path: Path) -> None:
+    (tmp_path / LAST).write_bytes(b"of one fold")
+    for resume in (False, True):
+        wanted, _ = asked(data, tmp_path, every_fold=True, resume=resume)
+        with pytest.raises(ConfigError, match="holds a run of one fold; give --fold all an --out"):
+            job.run(wanted)
+        assert not (tmp_path / "fold-0").exists()
+    (tmp_path / LAST).unlink()
+    (tmp_path / "fold-0").mkdir()
+    with pytest.raises(ConfigError, match="holds a run of --fold all"):
+        job.run(asked(data, tmp_path)[0])

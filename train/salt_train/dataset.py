@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import layout, png
+from salt_infer import layout, mismatch, png
 from salt_infer.errors import InputError, SaltError, TileError
+from salt_infer.labels import Labels
 from salt_infer.rle import TILE_SHAPE
-from salt_infer.tiles import Tile, TileSource
+from salt_infer.tiles import Tile, TileSource, shown
 from salt_train.errors import DataError
 
 Images = npt.NDArray[np.uint8]  # [N, 101, 101]
@@ -29,11 +30,13 @@ class Dataset:
         ids: N ids, sorted.
         tiles: uint8 [N, 101, 101].
         masks: uint8 [N, 101, 101], 0 or 1.
+        assumed: ids of tiles that have no label, and whose mask was taken for empty.
     """
 
     ids: tuple[str, ...]
     tiles: Images
     masks: Images
+    assumed: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -80,11 +83,12 @@ def has_salt(masks: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return np.asarray(masks.any(axis=(1, 2)))
 
 
-def load(path: Path) -> Dataset:
+def load(path: Path, missing_as_empty: bool = False) -> Dataset:
     """Read a labelled data set.
 
     Args:
         path: what :func:`salt_infer.layout.find` takes.
+        missing_as_empty: a tile without a label has no salt.
 
     Raises:
         InputError: nothing of that kind is there, or two tiles have one id.
@@ -94,11 +98,32 @@ def load(path: Path) -> Dataset:
         place = layout.find(path)
         with place.open("images") as source, place.labels() as labels:
             ids = tuple(tile.id for tile in source.tiles)
-            return Dataset(ids, read_tiles(source), labels.masks(ids))
+            assumed = _assumed(labels, ids) if missing_as_empty else ()
+            if not assumed:
+                labels.check(ids)  # before the tiles are read
+            return Dataset(ids, read_tiles(source), _masks(labels, ids, assumed), assumed)
     except (DataError, InputError):
         raise
     except SaltError as error:
         raise DataError(str(error)) from error
+
+
+def _assumed(labels: Labels, ids: Sequence[str]) -> tuple[str, ...]:
+    """Tiles without a label, if each label has its tile: else the two are called differently."""
+    missing, strangers = labels.missing(ids), sorted(set(labels.ids) - set(ids))
+    if missing and strangers:
+        raise DataError(
+            f"{mismatch.missing_labels(labels.path, missing, ids, labels.ids)}; none is taken for "
+            f"empty while {len(strangers)} labels have no tile, such as {shown(strangers[0])}"
+        )
+    return tuple(missing)
+
+
+def _masks(labels: Labels, ids: Sequence[str], assumed: Collection[str]) -> Images:
+    masks, empty = np.zeros((len(ids), *TILE_SHAPE), dtype=np.uint8), set(assumed)
+    known = np.array([name not in empty for name in ids], dtype=bool)
+    masks[known] = labels.masks([name for name in ids if name not in empty])
+    return masks
 
 
 def read_tiles(source: TileSource, tiles: Sequence[Tile] | None = None) -> Images:

@@ -7,8 +7,11 @@ loss weighs each part by the tiles that it counts.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import datetime
 import os
+from collections.abc import Iterator
 from typing import Any, Self
 
 import torch
@@ -16,7 +19,11 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from salt_train.errors import ConfigError
+from salt_infer.errors import one_line
+from salt_train.errors import ConfigError, TrainError
+from salt_train.lifeline import Lifeline, Peers
+
+_REACH = datetime.timedelta(seconds=10)  # to hear from the store where signs of life are left
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,11 +34,13 @@ class World:
         rank: from 0; the first one validates and writes.
         size: number of processes.
         local_rank: from 0 on this machine; the GPU that is this process's.
+        line: ends this process where it is left alone, or told to end.
     """
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
+    line: Lifeline | None = dataclasses.field(default=None, compare=False)
 
     @classmethod
     def join(cls, device: str) -> Self:
@@ -49,19 +58,41 @@ class World:
             raise ConfigError(
                 f"device is {device} for {size} processes, expected cuda: each takes its own GPU"
             )
+        line = Lifeline(os.getppid() if "TORCHELASTIC_RUN_ID" in os.environ else None)
         try:
             if device == "cuda":
                 torch.cuda.set_device(local_rank)
             dist.init_process_group("nccl" if device == "cuda" else "gloo")
+            line.peers = _peers(dist.get_rank(), size)
         except (RuntimeError, ValueError, AssertionError) as error:
+            line.close()
             reason = str(error).partition("\n")[0]
             raise ConfigError(f"{size} processes cannot be joined ({reason})") from error
-        return cls(dist.get_rank(), size, local_rank)
+        return cls(dist.get_rank(), size, local_rank, line)
 
     def leave(self) -> None:
         """End the group, where there is one."""
         if self.size > 1:
             dist.destroy_process_group()
+        if self.line:
+            self.line.close()
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Within, a peer that is gone is told so.
+
+        Raises:
+            TrainError: a collective failed.
+        """
+        try:
+            yield
+        except RuntimeError as error:
+            if self.size == 1 or not (isinstance(error, dist.DistError) or "gloo" in str(error)):
+                raise
+            reason = one_line(error).partition(". ")[0]  # what follows is of no use
+            raise TrainError(
+                f"another process of this run is gone ({reason}); start all again, with --resume"
+            ) from error
 
     @property
     def first(self) -> bool:
@@ -113,6 +144,12 @@ class World:
     def parallel(self, model: nn.Module) -> nn.Module:
         """A network whose gradients are averaged over the processes."""
         return model if self.size == 1 else DistributedDataParallel(model)
+
+
+def _peers(rank: int, size: int) -> Peers:
+    """The others, by a connection of our own: one that is shared may be waiting for them."""
+    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    return Peers(dist.TCPStore(address, port, is_master=False, timeout=_REACH), rank, size)
 
 
 def _number(variable: str) -> int | None:

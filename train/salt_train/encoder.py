@@ -69,6 +69,7 @@ class Encoder(nn.Module):
     Attributes:
         channels: channels of each feature map.
         strides: canvas pixels a feature pixel, for each map.
+        stem: the first convolution.
     """
 
     def __init__(self, depth: int, width: int, stem_pool: bool, inputs: int = 1) -> None:
@@ -88,6 +89,10 @@ class Encoder(nn.Module):
         self.channels = [width, *outputs] if stem_pool else outputs
         self.strides = [2, 4, 8, 16, 32] if stem_pool else [2, 4, 8, 16]
         self.apply(_initialise)
+
+    @property
+    def stem(self) -> nn.Conv2d:
+        return self.conv1
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """[B, inputs, S, S] -> [[B, C_i, S / stride_i, S / stride_i], ...], finest first.

@@ -38,11 +38,14 @@ def assign(
     return fold
 
 
-def size(tiles: int, fold: int, folds: int) -> int:
-    """Tiles that :func:`assign` deals to a fold; raises as it does."""
+def size(tiles: int, fold: int | None, folds: int) -> int:
+    """Tiles that :func:`assign` deals to a fold, 0 to none; raises as it does."""
     if tiles < folds:
-        raise DataError(f"there are {tiles} tiles for {folds} folds, expected at least {folds}")
-    return tiles // folds + (fold < tiles % folds)
+        raise DataError(
+            f"there are {tiles} tiles for {folds} folds, expected at least {folds}; give a smaller "
+            "number of --folds, or --fold none to train on every tile"
+        )
+    return 0 if fold is None else tiles // folds + (fold < tiles % folds)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +68,10 @@ class Split:
         classes = coverage_class(data.masks)
         return cls(data.ids, assign(data.ids, classes, folds, seed), classes)
 
+    def held_out(self, fold: int | None) -> npt.NDArray[np.bool_]:
+        """Which tiles are not trained on when that fold is held out, or none is: bool [N]."""
+        return np.asarray(self.fold == (-1 if fold is None else fold))
+
     @property
     def sha256(self) -> str:
         """Digest of which tile is in which fold."""
@@ -72,12 +79,14 @@ class Split:
         rows = sorted(f"{name},{number}\n" for name, number in pairs)
         return hashlib.sha256("".join(rows).encode()).hexdigest()
 
-    def check_unseen(self, origin: dict[str, Any], fold: int, what: str, instead: str) -> None:
+    def check_unseen(
+        self, origin: dict[str, Any], fold: int | None, what: str, instead: str
+    ) -> None:
         """Refuse a model that has learnt of a fold's tiles, by training or by being chosen.
 
         Args:
             origin: a checkpoint's scores, or what a contract says of its validation.
-            fold: the fold that is held out now.
+            fold: the fold that is held out now; with None, no tile is kept from anything.
             what: the thing made by the model, to begin the message with.
             instead: what to use, to end the message with.
 
@@ -85,9 +94,12 @@ class Split:
             DataError: the model held out other tiles, or was selected by its score on these.
         """
         seen = (origin.get("split_sha256"), origin.get("fold"))
+        if fold is None:
+            return
         if seen != (self.sha256, fold):
+            held = f"fold {seen[1]!r}" if seen[1] is not None else "no fold"
             raise DataError(
-                f"{what} a model that held out fold {seen[1]!r} of split {str(seen[0])[:12]!r}, "
+                f"{what} a model that held out {held} of split {str(seen[0])[:12]!r}, "
                 f"this run holds out fold {fold} of split {self.sha256[:12]!r}: tiles that it "
                 f"validates on may have been trained on; {instead} a model of the same fold"
             )

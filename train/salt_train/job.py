@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-from salt_infer.tiles import shown
+from salt_infer.files import writing
 from salt_train import checkpoint as checkpoints
-from salt_train import crossval, dataset, weights
+from salt_train import crossval, dataset, doubts, weights
+from salt_train.calibrate import SEEN
 from salt_train.checkpoint import Checkpoint
 from salt_train.compute import slow_precision
 from salt_train.config import TrainConfig
@@ -20,8 +20,6 @@ from salt_train.folds import Split
 from salt_train.loop import LAST, RunOptions, Trainer
 from salt_train.pseudo import Pseudo
 from salt_train.schedule import cut_short
-
-SHOWN = 3  # ids that a warning names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +33,7 @@ class Job:
         every_fold: train each fold in turn and score all tiles out of fold.
         resume: go on with what is in ``out``.
         pseudo: more tiles, labelled by a model.
+        missing_as_empty: a tile without a label has no salt.
         say: takes lines about the progress.
     """
 
@@ -44,6 +43,7 @@ class Job:
     every_fold: bool = False
     resume: bool = False
     pseudo: Pseudo | None = None
+    missing_as_empty: bool = False
     say: Callable[[str], None] = print
 
 
@@ -52,14 +52,36 @@ def run(job: Job) -> str:
 
     Raises:
         ConfigError: ``out`` holds a run and ``resume`` was not asked for.
+        OutputInUseError: another run writes to it.
         DataError: the data cannot be used.
         CheckpointError: what is in ``out`` belongs to another run.
         TrainError: the loss is not finite.
     """
     folders = _folders(job)
+    _check_kind(job)
+    everywhere = (job.options.out, *folders.values())
+    for folder in everywhere:
+        _make(folder)
+    with writing(*everywhere) if job.options.world.first else contextlib.nullcontext():
+        return _run(job, folders)
+
+
+def _check_kind(job: Job) -> None:
+    """One fold's run and one of all would write over each other's ``split.csv``."""
+    out = job.options.out
+    if job.every_fold and (out / LAST).exists():
+        raise ConfigError(f"{out} holds a run of one fold; give --fold all an --out of its own")
+    if not job.every_fold and (out / _folder_name(0)).exists():
+        raise ConfigError(f"{out} holds a run of --fold all; give another --out")
+
+
+def _run(job: Job, folders: dict[int | None, Path]) -> str:
     for folder in folders.values():
         _check_folder(folder, job.resume)
-    data = dataset.load(job.data)
+    data = dataset.load(job.data, job.missing_as_empty)
+    if data.assumed and job.options.world.first:
+        count = f"{len(data.assumed)} of {len(data)}"
+        job.say(f"tiles without a label, taken for tiles without salt: {count}")
     _check_ahead(job, data, folders)
     for fold, folder in folders.items():
         checkpoint = _train(job, data, fold, folder)
@@ -72,23 +94,30 @@ def run(job: Job) -> str:
     return result
 
 
-def _folders(job: Job) -> dict[int, Path]:
+def _folders(job: Job) -> dict[int | None, Path]:
     if not job.every_fold:
         return {job.config.fold: job.options.out}
-    return {fold: job.options.out / f"fold-{fold}" for fold in range(job.config.folds)}
+    return {fold: job.options.out / _folder_name(fold) for fold in range(job.config.folds)}
 
 
-def _check_folder(folder: Path, resume: bool) -> None:
+def _folder_name(fold: int) -> str:
+    return f"fold-{fold}"
+
+
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"folder {folder} cannot be made ({error.strerror})") from error
+
+
+def _check_folder(folder: Path, resume: bool) -> None:
     last = folder / LAST
     if last.exists() and not resume:
         raise ConfigError(f"{last} exists; use --resume to go on with it, or another --out")
 
 
-def _check_ahead(job: Job, data: Dataset, folders: dict[int, Path]) -> None:
+def _check_ahead(job: Job, data: Dataset, folders: dict[int | None, Path]) -> None:
     """What the last of many folds starts from should not turn out wrong after days."""
     if not job.every_fold:
         return
@@ -100,7 +129,7 @@ def _check_ahead(job: Job, data: Dataset, folders: dict[int, Path]) -> None:
             weights.first_checkpoint(dataclasses.replace(job.config, fold=fold), split)
 
 
-def _train(job: Job, data: Dataset, fold: int, folder: Path) -> Checkpoint:
+def _train(job: Job, data: Dataset, fold: int | None, folder: Path) -> Checkpoint:
     config = dataclasses.replace(job.config, fold=fold)
     options = dataclasses.replace(job.options, out=folder)
     trainer = Trainer(config, options, data, job.pseudo)
@@ -120,42 +149,40 @@ def _train(job: Job, data: Dataset, fold: int, folder: Path) -> Checkpoint:
 
 
 def _opening(trainer: Trainer) -> str:
-    config, labelled = trainer.config, len(trainer.split.ids) - len(trainer.validation_data)
+    config, world = trainer.config, (trainer.train_data, trainer.validation_data)
+    after = f"; resuming after epoch {trainer.epoch}" if trainer.epoch else ""
+    lines = [
+        f"{config.recipe}: {config.model.architecture}",
+        f"{_dealt(trainer)}{after}",
+        *(
+            ["this CPU emulates bf16 slowly: --precision fp32 is faster"]
+            if slow_precision(config, trainer.options.device)
+            else []
+        ),
+        *(doubts.of_all(*world) if config.fold is None else doubts.of_parts(*world)),
+        *cut_short(config, trainer.steps_per_epoch),
+    ]
+    return "\n".join(lines)
+
+
+def _dealt(trainer: Trainer) -> str:
+    """Which tiles are for what."""
+    config = trainer.config
+    labelled = len(trainer.split.ids) - int(trainer.split.held_out(config.fold).sum())
     pseudo = len(trainer.train_data) - labelled
     more = f" and {pseudo} with pseudo-labels" if pseudo else ""
-    slow = (
-        "\nthis CPU emulates bf16 slowly: --precision fp32 is faster"
-        if slow_precision(config, trainer.options.device)
-        else ""
-    )
-    after = f"; resuming after epoch {trainer.epoch}" if trainer.epoch else ""
+    if config.fold is None:
+        return f"every tile: {labelled} tiles{more} to train on, none held out to validate on"
     return (
-        f"{config.recipe}: {config.model.architecture}\n"
         f"fold {config.fold} of {config.folds}: {labelled} tiles{more} to train on, "
-        f"{len(trainer.validation_data)} to validate on{after}{slow}"
-        f"{_twins(trainer.train_data, trainer.validation_data)}"
-    ) + "".join(f"\n{line}" for line in cut_short(config, trainer.steps_per_epoch))
-
-
-def _twins(train: Dataset, held_out: Dataset) -> str:
-    """A line of its own about held-out tiles that are trained on under other names; empty where
-    there are none.
-    """
-    twins = held_out.subset(held_out.pixels_in(train))
-    if not len(twins):
-        return ""
-    order = np.argsort(twins.blank, kind="stable")  # tiles with a picture tell more
-    names = ", ".join(shown(twins.ids[index]) for index in order[:SHOWN])
-    more = f" and {len(twins) - SHOWN} more" if len(twins) > SHOWN else ""
-    return (
-        f"\nwarning: validation tiles with the pixels of a training tile: {len(twins)} of "
-        f"{len(held_out)}, of one grey value: {np.count_nonzero(twins.blank)} ({names}{more}); the "
-        "score takes them for unseen"
+        f"{len(trainer.validation_data)} to validate on"
     )
 
 
 def _summary(checkpoint: Checkpoint, path: Path) -> str:
     scores, config = checkpoint.scores, checkpoint.config
+    if config.fold is None:
+        return _summary_of_all(checkpoint, path)
     low, high = scores["score_interval"]
     parts = {
         "score_without_tta": "without TTA",  # one of all folds has none, see crossval
@@ -167,4 +194,14 @@ def _summary(checkpoint: Checkpoint, path: Path) -> str:
         f"{path}: epoch {checkpoint.epoch}, score {scores['score']:.4f} ({low:.3f} to {high:.3f}) "
         f"on fold {config.fold} of {config.folds} with flip TTA\n"
         f"{more}; threshold {checkpoint.decision.threshold:g}, gate {checkpoint.decision.gate:.3g}"
+    )
+
+
+def _summary_of_all(checkpoint: Checkpoint, path: Path) -> str:
+    scores, decision = checkpoint.scores, checkpoint.decision
+    return (
+        f"{path}: epoch {checkpoint.epoch}, trained on every tile; score of seen tiles "
+        f"{scores[SEEN]:.4f} with flip TTA, which says nothing of others\n"
+        f"{scores['score_of_empty_masks']:.4f} for empty masks; threshold {decision.threshold:g}, "
+        f"gate {decision.gate:.3g}, the neutral ones: there are no unseen tiles to choose them on"
     )

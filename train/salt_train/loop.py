@@ -60,7 +60,8 @@ class Trainer:
         Args:
             config: what to compute; what it says of pseudo-labels is filled in here.
             options: how.
-            data: labelled tiles; the config says which fold of them is held out.
+            data: labelled tiles; the config says which fold of them is held out. If none is, they
+                are scored once, at the end, by a network that has seen them.
             pseudo: more tiles to train on, labelled by a model; never validated on.
 
         Raises:
@@ -69,9 +70,9 @@ class Trainer:
         """
         self.options, self.world = options, options.world
         self.split = Split.of(data, config.folds, config.split_seed)
-        held_out = self.split.fold == config.fold
-        self.validation_data = data.subset(held_out)
+        held_out = self.split.held_out(config.fold)
         self.train_data = data.subset(~held_out)
+        self.validation_data = data if config.fold is None else data.subset(held_out)
         if pseudo is not None:
             more = pseudo.load(data, self.split, config.fold)
             self.train_data = self.train_data.joined(more)
@@ -134,7 +135,7 @@ class Trainer:
         if checkpoint.run is None:
             raise CheckpointError("this checkpoint was stripped of what resuming needs")
         self.epoch = checkpoint.epoch
-        self.scored = "score" in checkpoint.scores
+        self.scored = bool(checkpoint.scores.keys() & {"score", calibrate.SEEN})
         self.start_sha256 = checkpoint.scores["start_sha256"]
         self.learner.restore(checkpoint, stage_at(self.config, self.epoch - 1)[0])
         self.history.rows = list(checkpoint.history)
@@ -142,10 +143,10 @@ class Trainer:
 
     def _start(self) -> None:
         """What a new run does and a resumed one must not need again."""
-        if self.world.first:
+        if self.world.first and self.config.fold is not None:
             self.split.write(self.options.out)
         if self.config.encoder_weights:
-            path = weights.fetch(self.config.encoder_weights, self.config.model.depth)
+            path = weights.fetch(self.config.encoder_weights, self.config.model)
             self.start_sha256 = weights.load_file(self.learner.model.encoder, path)
         if self.config.init_weights:
             first, name = weights.first_checkpoint(self.config, self.split)
@@ -175,7 +176,7 @@ class Trainer:
             "learning_rate": self.learner.optimizer.param_groups[0]["lr"],
         }
         due = self.epoch % self.options.validate_every == 0 or self.epoch == self.config.epochs
-        if due and self.world.first:
+        if due and self.world.first and self.config.fold is not None:
             prediction = evaluate.predict(self.learner.average, self.validation_data.tiles, "none")
             row |= evaluate.brief(prediction, self.validation_data, self._default_decision)
         return row | {"seconds": time.perf_counter() - started}
@@ -248,7 +249,8 @@ class Trainer:
         """Make the last checkpoint one to deploy, and keep what it says of the held-out tiles."""
         scored, prediction = self._scored(checkpoints.load(self.options.out / LAST))
         ids, path = self.validation_data.ids, self.options.out / PREDICTIONS
-        prediction.save(path, ids, scored.decision)
+        if self.config.fold is not None:  # of seen tiles, no threshold could be tried on it
+            prediction.save(path, ids, scored.decision)
         self.history.close()
         checkpoints.save(scored, self.options.out / LAST)
 
@@ -257,6 +259,9 @@ class Trainer:
         data, default = self.validation_data, self._default_decision
         views = evaluate.predict_views(self.learner.average, data.tiles, "hflip")
         prediction, plain = views.merged("hflip"), views.merged("none")
+        if self.config.fold is None:
+            scores = self._origin() | calibrate.seen_scores(prediction, data, default)
+            return dataclasses.replace(checkpoint, scores=scores, decision=default), prediction
         scores = calibrate.final_scores(prediction, plain, data, default)
         scored = dataclasses.replace(
             checkpoint,

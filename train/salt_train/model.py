@@ -1,4 +1,4 @@
-"""The network: U-Net on a ResNet, with SCSE, hypercolumn and a binary judge.
+"""The network: U-Net on a ResNet or EfficientNet-Lite, with SCSE, hypercolumn and a binary judge.
 
 Ronneberger et al., "U-Net", 2015; Roy et al., "Concurrent Spatial and Channel Squeeze &
 Excitation", 2018; Hariharan et al., "Hypercolumns", 2015. The judge, which says from the
@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from salt_train.config import ModelConfig
+from salt_train.efficientnet import EfficientNetLite
 from salt_train.encoder import Encoder
 
 
@@ -40,13 +41,13 @@ class SaltNet(nn.Module):
         super().__init__()
         self.config = config
         inputs = 3 if config.coord_conv else 1
-        self.encoder = Encoder(config.depth, config.width, config.stem_pool, inputs)
+        self.encoder = _encoder(config, inputs)
         self.decoder = Decoder(self.encoder.channels, config)
-        self.head = Head(len(self.decoder.blocks), config)
+        self.head = Head(config)
         self.judge_head = Judge(self.encoder.channels[-1], config) if config.judge else None
         self.level_heads = nn.ModuleList(
-            nn.Conv2d(config.decoder_channels, 1, 1)
-            for _ in (self.decoder.blocks if config.deep_supervision else ())
+            nn.Conv2d(width, 1, 1)
+            for width in (reversed(config.decoder_widths) if config.deep_supervision else ())
         )
 
     def forward(self, tiles: Tensor) -> Logits:
@@ -62,10 +63,12 @@ class SaltNet(nn.Module):
         before, after = padding(self.config)
         normal = (tiles - self.config.mean) / self.config.std
         canvas = F.pad(normal, (before, after, before, after), mode="replicate")
+        if self.config.zoom > 1:
+            canvas = F.interpolate(canvas, scale_factor=float(self.config.zoom), mode="bilinear")
         if self.config.coord_conv:
             canvas = torch.cat([canvas, _coordinates(canvas)], dim=1)
         # The weights may be float16; the arithmetic up to here is too coarse for that.
-        maps: list[Tensor] = self.encoder(canvas.to(self.encoder.conv1.weight.dtype))
+        maps: list[Tensor] = self.encoder(canvas.to(self.encoder.stem.weight.dtype))
         return maps
 
     def decode(self, features: list[Tensor]) -> Tensor:
@@ -83,13 +86,13 @@ class SaltNet(nn.Module):
         return torch.sigmoid(mask.amax(dim=(1, 2)).float())
 
     def _crop(self, canvas: Tensor) -> Tensor:
-        """Logits [B, 1, canvas, canvas] -> [B, tile, tile]."""
+        """Logits [B, 1, S, S] of the padded tile -> [B, tile, tile]."""
         before, _ = padding(self.config)
         inside = slice(before, before + self.config.tile_px)
         return canvas[:, 0, inside, inside]
 
     def _level_logits(self, levels: list[Tensor]) -> tuple[Tensor, ...]:
-        edge = self.config.canvas_px
+        edge = self.config.canvas_px // self.config.zoom
         return tuple(
             self._crop(F.interpolate(head(level), size=(edge, edge), mode="bilinear"))
             for head, level in zip(self.level_heads, levels, strict=False)
@@ -104,26 +107,37 @@ def _coordinates(canvas: Tensor) -> Tensor:
     return torch.stack([columns, rows]).expand(canvas.shape[0], -1, -1, -1)
 
 
+def _encoder(config: ModelConfig, inputs: int) -> Encoder | EfficientNetLite:
+    if config.is_resnet:
+        return Encoder(config.depth, config.width, config.stem_pool, inputs)
+    return EfficientNetLite(config.encoder, inputs)
+
+
 def padding(config: ModelConfig) -> tuple[int, int]:
-    """Pixels added before and after each axis; 101 -> 128 is (13, 14)."""
-    total = config.canvas_px - config.tile_px
+    """Tile pixels added before and after each axis, before any zoom; 101 -> 128 is (13, 14).
+
+    Edges are replicated, so padding and then zooming is zooming and then padding.
+    """
+    total = config.canvas_px // config.zoom - config.tile_px
     return total // 2, total - total // 2
 
 
 class Decoder(nn.Module):
     """Feature maps, finest first -> decoder levels, finest first.
 
-    The finest level has half the canvas' size with a subpixel head, and its full size without.
+    The finest level has half the canvas' size with a subpixel head or a zoom, and its full size
+    without.
     """
 
     def __init__(self, channels: list[int], config: ModelConfig) -> None:
         super().__init__()
-        width = config.decoder_channels
+        widths = config.decoder_widths
         # A level at canvas size has no skip: the stem has halved the canvas before the first map.
-        skips = [*reversed(channels[:-1]), *([] if config.subpixel_head else [0])]
-        below = [channels[-1], *[width] * (len(skips) - 1)]
+        skips = [*reversed(channels[:-1]), *([] if config.ends_at_half else [0])]
+        below = [channels[-1], *widths[:-1]]
         self.blocks = nn.ModuleList(
-            DecoderBlock(inputs, skip, config) for inputs, skip in zip(below, skips, strict=True)
+            DecoderBlock(inputs, skip, width, config)
+            for inputs, skip, width in zip(below, skips, widths, strict=True)
         )
 
     def forward(self, features: list[Tensor]) -> list[Tensor]:
@@ -139,9 +153,8 @@ class Decoder(nn.Module):
 class DecoderBlock(nn.Module):
     """Upsampling by 2, the skip beside it, two 3x3 convolutions, SCSE."""
 
-    def __init__(self, inputs: int, skip: int, config: ModelConfig) -> None:
+    def __init__(self, inputs: int, skip: int, outputs: int, config: ModelConfig) -> None:
         super().__init__()
-        outputs = config.decoder_channels
         transposed = config.upsampling == "transposed"
         self.up = nn.ConvTranspose2d(inputs, inputs, 2, stride=2) if transposed else None
         self.body = nn.Sequential(
@@ -192,15 +205,15 @@ class Head(nn.Module):
     upsampled: the same function without the wide full-resolution tensor.
     """
 
-    def __init__(self, levels: int, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        width = config.hypercolumn_channels
+        width, finest_first = config.hypercolumn_channels, config.decoder_widths[::-1]
         self.projections = nn.ModuleList(
-            nn.Conv2d(config.decoder_channels, width, 1, bias=level == 0)
-            for level in range(levels if width else 0)
+            nn.Conv2d(channels, width, 1, bias=level == 0)
+            for level, channels in enumerate(finest_first if width else ())
         )
-        outputs = 4 if config.subpixel_head else 1
-        self.last = nn.Conv2d(width or config.decoder_channels, outputs, 3, padding=1)
+        outputs = 4 if config.subpixel_head and config.zoom == 1 else 1
+        self.last = nn.Conv2d(width or finest_first[0], outputs, 3, padding=1)
 
     def forward(self, levels: list[Tensor]) -> Tensor:
         x = levels[0]

@@ -21,7 +21,7 @@ from salt_infer.errors import SaltError
 from salt_infer.kinds import coverage_class
 from salt_infer.labels import Labels, read_column
 from salt_train.calibrate import CHOSEN_ON, OTHER_FOLDS
-from salt_train.config import FOLD
+from salt_train.config import FOLD, NONE
 from salt_train.dataset import Dataset, read_tiles
 from salt_train.errors import ConfigError, DataError
 from salt_train.evaluate import Decision
@@ -54,11 +54,11 @@ class Pseudo:
                 "report beside it"
             )
 
-    def for_fold(self, fold: int) -> Path:
-        """The submission for a run that holds out this fold."""
-        return Path(str(self.labels).replace(FOLD, str(fold)))
+    def for_fold(self, fold: int | None) -> Path:
+        """The submission for a run that holds out this fold, or none."""
+        return Path(str(self.labels).replace(FOLD, NONE if fold is None else str(fold)))
 
-    def sha256(self, fold: int) -> str:
+    def sha256(self, fold: int | None) -> str:
         """Digest of the submission.
 
         Raises:
@@ -70,7 +70,7 @@ class Pseudo:
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error.strerror})") from error
 
-    def load(self, data: Dataset, split: Split, fold: int) -> Dataset:
+    def load(self, data: Dataset, split: Split, fold: int | None) -> Dataset:
         """Tiles and masks to train on beside those of ``data``.
 
         Left out are tiles that ``data`` has, by name or by pixels: they have true labels, and
@@ -134,12 +134,14 @@ def _is_new(pseudo: Dataset, data: Dataset) -> npt.NDArray[np.bool_]:
     return np.asarray(new & ~pseudo.pixels_in(data))
 
 
-def _check_origin(path: Path, sha256: str, split: Split, fold: int) -> None:
+def _check_origin(path: Path, sha256: str, split: Split, fold: int | None) -> None:
     """Raise DataError unless the report beside says that the labels' model never saw the fold."""
     report = _report(path)
     if report.get("out_sha256") != sha256:
         raise DataError(f"{path} is not the file that its report describes; run salt-infer again")
     origins = _origins(path, report)
+    if fold is None:  # nothing is held out that they could have seen
+        return
     for origin in origins:
         split.check_unseen(origin, fold, f"{path} was labelled by", "label with")
     if any(origin.get(CHOSEN_ON) != OTHER_FOLDS for origin in origins):

