@@ -26,13 +26,14 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import confidence, png, rle
+from salt_infer import confidence, png, rle, unfilter
 from salt_infer.clock import StageClock
 from salt_infer.errors import ModelError, TileError
 from salt_infer.interruption import Check, never
 from salt_infer.model import Decided, SaltModel
 from salt_infer.session import BatchResult, Cancel
 from salt_infer.tiles import BadTile, Tile, TileSource
+from salt_infer.unfilter import Rows
 
 WAKE_S = 0.1  # seconds that a signal may go unseen
 
@@ -287,21 +288,38 @@ def decode_group(source: TileSource, group: Group, cancel: Cancel) -> Decoded:
     Raises:
         ModelError: it was cancelled.
     """
-    ids: list[str] = []
-    bad: list[BadTile] = []
-    stamps: list[str] = []
+    found = _Found([], [], [])
     tiles = np.empty((len(group.tiles), *rle.TILE_SHAPE), dtype=np.uint8)
-    for tile in group.tiles:
+    for start in range(0, len(group.tiles), unfilter.AT_ONCE):
+        before = len(found.ids)
+        rows = _read(source, group.tiles[start : start + unfilter.AT_ONCE], cancel, found)
+        tiles[before : len(found.ids)] = unfilter.pixels(rows, rle.TILE_SHAPE)
+    count = len(found.ids)
+    return Decoded(group.number, stamp_of(found.stamps), found.ids, tiles[:count], found.bad)
+
+
+class _Found(NamedTuple):
+    """What is known of a group's tiles so far."""
+
+    stamps: list[str]
+    ids: list[str]
+    bad: list[BadTile]
+
+
+def _read(source: TileSource, tiles: Sequence[Tile], cancel: Cancel, found: _Found) -> list[Rows]:
+    """The tiles among these that can be read."""
+    rows = []
+    for tile in tiles:
         if cancel.cancelled:  # else a slow source would keep the program from ending
             raise ModelError("the run was given up")
         # Before it is read: of a tile that changes meanwhile, the stamp is then the old one.
-        stamps.append(source.stamp(tile))
+        found.stamps.append(source.stamp(tile))
         try:
-            tiles[len(ids)] = png.decode(source.read(tile))
-            ids.append(tile.id)
+            rows.append(png.rows(source.read(tile)))
+            found.ids.append(tile.id)
         except TileError as error:
-            bad.append(BadTile(tile, str(error)))
-    return Decoded(group.number, stamp_of(stamps), ids, tiles[: len(ids)], bad)
+            found.bad.append(BadTile(tile, str(error)))
+    return rows
 
 
 def encode_group(ran: Ran, model: SaltModel, options: RunOptions) -> MaskedBatch:
