@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import click
 
 from salt_infer import console
+from salt_infer.decoders import DECODE_IN
 from salt_infer.engine_cli import engine_options
 from salt_infer.errors import BAD_TILES
 from salt_infer.place import parse
@@ -41,6 +42,11 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--workers", "-j", "decode_workers", type=click.IntRange(1, 256), metavar="N",
     help="Threads, or Ray's tasks, that decode; default: one for each CPU.",
+)  # fmt: skip
+@click.option(
+    "--decode-in", type=click.Choice(DECODE_IN), default="auto", show_default=True,
+    help="Whether those threads decode, or a process for each: auto has processes where four "
+    "threads or more are too slow for the model and enough is left to do.",
 )  # fmt: skip
 @click.option(
     "--tta", type=click.Choice(TTA_NAMES),

@@ -42,6 +42,9 @@ class TileFiles(TileSource):
     def part(self, tiles: Sequence[Tile]) -> TileFiles:
         return TileFiles(list(tiles), self._base or os.fspath(Path.cwd()))
 
+    def nearby(self, tiles: Sequence[Tile]) -> TileFiles:
+        return self.part(tiles)
+
     def folders(self) -> set[Path]:
         names = {tile.path.rpartition("/")[0] for tile in self.tiles}
         return {Path(name) for name in names if "\0" not in name}  # a list may say anything

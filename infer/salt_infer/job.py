@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from salt_infer import place, scoring
+from salt_infer.decoders import DecodeIn
 from salt_infer.engine import EngineRequest
 from salt_infer.errors import BadTilesError, LabelError, UsageError
 from salt_infer.execution import Engine, ModelRequest, open_engine
@@ -40,6 +41,7 @@ class Job:
         model: model file; the one that ships for the provider if None.
         batch_size: tiles a batch.
         decode_workers: threads, or Ray's tasks, that decode; one for each CPU if None.
+        decode_in: whether threads decode themselves, or processes for them.
         tta, threshold, gate: override the model's contract.
         min_area: pixels; a mask with fewer becomes empty.
         on_error: what a bad tile does: end the run, be left out, or get an empty mask.
@@ -60,6 +62,7 @@ class Job:
     model: Path | None = None
     batch_size: int = 32
     decode_workers: int | None = None
+    decode_in: DecodeIn = "auto"
     tta: Tta | None = None
     threshold: float | None = None
     gate: float | None = None
@@ -169,7 +172,8 @@ def _journal(job: Job, engine: Engine, source: TileSource, watcher: Watcher) -> 
 
 
 def _plan(job: Job) -> Plan:
-    options = RunOptions(job.batch_size, job.decode_workers or available_cpus(), job.details)
+    workers = job.decode_workers or available_cpus()
+    options = RunOptions(job.batch_size, workers, job.decode_in, job.details)
     return Plan(options, job.probabilities is not None, job.on_error)
 
 
