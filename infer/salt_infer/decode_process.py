@@ -80,6 +80,7 @@ class DecodeProcess:
         """End it and give back what is open; nobody waits for it any more."""
         self.kill()
         self._connection.close()
+        self._tiles = self._tiles[:0].copy()  # the last that holds the memory
         with contextlib.suppress(subprocess.TimeoutExpired):  # one that the kernel holds fast
             self._process.wait(PATIENCE_S)
 

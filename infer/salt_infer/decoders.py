@@ -53,7 +53,7 @@ class Decoders:
         self._idle: queue.SimpleQueue[DecodeProcess] = queue.SimpleQueue()
         self._started: list[DecodeProcess] = []
         self._lock, self._closed = threading.Lock(), False
-        self._starter = threading.Thread(target=self._start, name="salt-infer-starter")
+        self._starter: threading.Thread | None = None
         self._may_start = where == "auto" and workers >= FEWEST
         if where == "processes":
             self._start()
@@ -93,6 +93,7 @@ class Decoders:
         with self._lock:
             if self._may_start and not self._closed and self._pace.pays(tiles, time.perf_counter()):
                 self._may_start = False
+                self._starter = threading.Thread(target=self._start, name="salt-infer-starter")
                 self._starter.start()
 
     def _start(self) -> None:
@@ -124,7 +125,7 @@ class Decoders:
     def close(self) -> None:
         """End all processes; no thread decodes any more."""
         self.kill()
-        if self._starter.ident is not None:
+        if self._starter:
             self._starter.join()
         for process in self._started:
             process.close()
