@@ -45,8 +45,8 @@ _PATH = click.Path(path_type=Path)
 )  # fmt: skip
 @click.option(
     "--decode-in", type=click.Choice(DECODE_IN), default="auto", show_default=True,
-    help="Whether those threads decode, or a process for each: auto has processes where four "
-    "threads or more are too slow for the model and enough is left to do.",
+    help="Whether these threads decode, or a process each for them: auto goes over to processes "
+    "where four threads or more may be too slow for the model.",
 )  # fmt: skip
 @click.option(
     "--tta", type=click.Choice(TTA_NAMES),

@@ -1,7 +1,7 @@
 """Who decodes: threads of this process, or a process for each of them.
 
 Python runs one thread at a time, so that threads alone decode some thousand tiles a second, on any
-number of cores. That feeds any CPU, and not a large GPU. Processes take a third of a second of a
+number of cores. That feeds any CPU, and not a large GPU. Processes take a fifth of a second of a
 core each to start: they are for runs that are fast, and long enough to gain from it.
 """
 
