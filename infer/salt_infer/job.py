@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from salt_infer import place, scoring
+from salt_infer.decoders import DecodeIn
 from salt_infer.engine import EngineRequest
 from salt_infer.errors import BadTilesError, LabelError, UsageError
 from salt_infer.execution import Engine, ModelRequest, open_engine
@@ -41,6 +42,7 @@ class Job:
         model: model file; the one that ships for the provider if None.
         batch_size: tiles a batch; as many as suit the provider if None.
         decode_workers: threads, or Ray's tasks, that decode; one for each CPU if None.
+        decode_in: whether threads decode themselves, or processes for them.
         tta, threshold, gate: override the model's contract.
         min_area: pixels; a mask with fewer becomes empty.
         on_error: what a bad tile does: end the run, be left out, or get an empty mask.
@@ -61,6 +63,7 @@ class Job:
     model: Path | None = None
     batch_size: int | None = None
     decode_workers: int | None = None
+    decode_in: DecodeIn = "auto"
     tta: Tta | None = None
     threshold: float | None = None
     gate: float | None = None
@@ -175,7 +178,7 @@ def _plan(job: Job, engine: Engine) -> Plan:
     kept = job.probabilities is not None
     workers = job.decode_workers or available_cpus()
     options = RunOptions(
-        engine.model.batch_size, workers, details=job.details, probabilities=kept
+        engine.model.batch_size, workers, job.decode_in, details=job.details, probabilities=kept
     )  # fmt: skip
     return Plan(options, kept, job.on_error)
 

@@ -15,10 +15,11 @@ from typing import Any, Protocol
 
 from salt_infer import pipeline
 from salt_infer.batch import Cancel
+from salt_infer.decoding import Decoded, Group, decode_group
 from salt_infer.errors import EngineError, ModelError, SaltError, TileError
 from salt_infer.execution import ModelRequest
 from salt_infer.facts import ModelFacts
-from salt_infer.pipeline import Decoded, Group, Ran, RunOptions
+from salt_infer.pipeline import Ran, RunOptions
 from salt_infer.record import Finished
 from salt_infer.tiles import Tile, TileSource
 
@@ -107,7 +108,7 @@ def decode(row: Row, witness: TileSource) -> Row:
     except EngineError as error:
         return {"group": error}
     try:
-        decoded = pipeline.decode_group(part, Group(waiting.number, part.tiles), Cancel())
+        decoded = decode_group(part, Group(waiting.number, part.tiles), Cancel())
     finally:
         part.close()
     return {"group": Read(decoded, time.perf_counter() - started)}
