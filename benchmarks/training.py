@@ -55,7 +55,11 @@ def plain_loop(config: TrainConfig, data: Dataset) -> Callable[[np.ndarray], Non
 
 def trainer(config: TrainConfig, data: Dataset, out: Path) -> Callable[[np.ndarray], object]:
     run = Trainer(config, RunOptions(out, progress=False), data)
-    return lambda batch: float(run._step(0, batch))
+
+    def step(batch: np.ndarray) -> None:
+        run._step(0, run.feed.draw(len(batch), config.augment, run.random))
+
+    return step
 
 
 def rate(step: Callable[[np.ndarray], object], batches: list[np.ndarray]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +44,7 @@ def draft(
             "git_commit": provenance.git_commit(),
             "gmac": round(spent.gmac, 4),
             "parameters": spent.parameters,
+            "networks": _networks(loaded),
             **({"members": members} if len(members) > 1 else {}),
         },
         verification={},
@@ -86,10 +88,20 @@ def check(contract: ModelContract, loaded: Sequence[Checkpoint], path: Path) -> 
                 f"{path} says {name} {_plain(said)}, its checkpoints {_plain(value)}; it was "
                 "changed after its export, or written by another version: export it anew"
             )
+    if _plain(contract.provenance.get("networks", _networks(loaded))) != _plain(_networks(loaded)):
+        raise ExportError(
+            f"{path} says other things of its networks' shapes than its checkpoints; it was "
+            "changed after its export: export it anew"
+        )
     if contract.precision not in TOLERANCES:
         raise ExportError(
             f"{path} says precision {contract.precision!r}, expected one of {', '.join(TOLERANCES)}"
         )
+
+
+def _networks(loaded: Sequence[Checkpoint]) -> list[dict[str, Any]]:
+    """The networks' shapes: with them the file's weights can be trained on."""
+    return [dataclasses.asdict(each.config.model) for each in loaded]
 
 
 def _preparation(config: ModelConfig) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def of(model: SaltNet) -> Cost:
 def _upsampled_first(config: ModelConfig, model: SaltNet) -> int:
     """Further multiplications of a hypercolumn that is upsampled before it is projected."""
     finest = config.canvas_px // (2 if config.ends_at_half else 1)
-    projections = [projection.weight.numel() for projection in model.head.projections]
+    projections = [w.numel() for w in model.head.projections.parameters() if w.ndim > 1]
     return sum(
         (finest**2 - (finest >> level) ** 2) * each for level, each in enumerate(projections)
     )

@@ -15,12 +15,13 @@ from click.testing import CliRunner
 from salt_infer import console, png
 from salt_infer.errors import InputError
 from salt_train import checkpoint as checkpoints
-from salt_train import job, recipes, synthetic
+from salt_train import job, recipes, shipped, synthetic
 from salt_train.cli import cli
 from salt_train.config import TrainConfig
 from salt_train.errors import CheckpointError, ConfigError
 from salt_train.job import Job
 from salt_train.recipes import RECIPES
+from salt_train.scaling import scaled
 from salt_train.schedule import cut_short, learning_rate
 from salt_train.settings import listed, override
 from tests.conftest import ROOT
@@ -170,6 +171,29 @@ def test_options_change_a_recipe_and_set_has_the_last_word(
     assert config.recipe == "binary-judge"
 
 
+def test_a_batch_is_scaled_with_what_suits_it(
+    main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main("--dry-run", "--scale-batch", "128", "--set", "warmup_steps=7") == 0
+    start = RECIPES[recipes.DEFAULT].config
+    expected = dataclasses.replace(scaled(start, 128), warmup_steps=7)
+    assert shown(capsys.readouterr().out, start) == expected
+    assert expected.stages[0].learning_rate > start.stages[0].learning_rate
+
+
+def test_the_shipped_network_takes_the_recipes_place(
+    main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--dry-run", "--recipe", "binary-judge", "--init-weights", "default"]
+    assert main(*arguments) == 0
+    start = RECIPES["binary-judge"].config
+    config = shown(capsys.readouterr().out, start)
+    assert config.model == shipped.read().members[0].network
+    assert config.model != start.model
+    assert config.init_weights == "default"
+    assert config.stages == start.stages
+
+
 def test_what_is_not_given_stays_the_recipes(
     monkeypatch: pytest.MonkeyPatch, labelled: Path, tmp_path: Path
 ) -> None:
@@ -178,6 +202,7 @@ def test_what_is_not_given_stays_the_recipes(
     monkeypatch.setattr(job, "run", lambda wanted: asked.append(wanted) or "done")
     arguments = ["--data", str(labelled), "--out", str(tmp_path / "run")]
     more = ["--fold", "all", "--resume", "--progress", "--validate-every", "3"]
+    more += ["--save-every", "7.5", "--compile"]
     pseudo = ["--pseudo-labels", "x.csv", "--pseudo-images", "test.zip"]
     for extra in ([], more, pseudo):
         result = CliRunner().invoke(cli, arguments + extra, catch_exceptions=False)
@@ -186,6 +211,8 @@ def test_what_is_not_given_stays_the_recipes(
     assert plain.config == RECIPES[recipes.DEFAULT].config
     assert plain.options.out == tmp_path / "run"
     assert (plain.options.device, plain.options.validate_every) == ("cpu", 1)
+    assert (plain.options.save_every_s, plain.options.compiled) == (60.0, False)
+    assert (changed.options.save_every_s, changed.options.compiled) == (7.5, True)
     assert plain.options.progress is None
     assert plain.options.world.size == 1
     assert (plain.every_fold, plain.resume, plain.pseudo) == (False, False, None)
@@ -249,6 +276,9 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
         (["--recipe", "swa", "--epochs", "3"], "3 epochs for 4 stages, expected one each"),
         (["--epochs", "0"], "0 is not in the range x>=1"),
         (["--batch-size", "1"], "batch size is 1, expected at least 2"),
+        (["--scale-batch", "1"], "1 is not in the range x>=2"),
+        (["--scale-batch", "64", "--batch-size", "64"], "--batch-size and --scale-batch both set"),
+        (["--save-every", "-1"], "-1.0 is not in the range x>=0.0"),
         (["--precision", "fp8"], "'fp8' is not one of 'fp32', 'bf16', 'fp16'"),
         (["--pseudo-fraction", "0"], "0.0 is not in the range 0.0<x<=1.0"),
         (["--out", "run", "--pseudo-labels", "x.csv"], "--pseudo-labels and --pseudo-images go"),

@@ -80,10 +80,13 @@ def test_curves_are_drawn_now_and_then_and_at_the_end(tmp_path: Path) -> None:
     told = History(tmp_path)
     for epoch in range(1, DRAW_EVERY):
         told.add(row(epoch))
+    told.refresh()
     assert not (tmp_path / CURVES).exists()
     told.add(row(DRAW_EVERY))
+    told.refresh()
     first = (tmp_path / CURVES).read_bytes()
     told.add(row(DRAW_EVERY + 1, loss=9.0))
+    told.refresh()
     assert (tmp_path / CURVES).read_bytes() == first
     told.close()
     assert (tmp_path / CURVES).read_bytes() != first

@@ -22,10 +22,11 @@ from salt_train import checkpoint as checkpoints
 from salt_train import evaluate, synthetic
 from salt_train.checkpoint import Checkpoint
 from salt_train.config import PrecisionName
-from salt_train.dataset import Images, Indices
+from salt_train.dataset import Images
 from salt_train.distributed import World
 from salt_train.errors import CheckpointError, ConfigError, TrainError
 from salt_train.evaluate import Decision, Prediction, Views, predict, to_input
+from salt_train.feed import Drawn
 from salt_train.history import METRICS
 from salt_train.loop import BEST, LAST, PREDICTIONS, RunOptions, Trainer
 from salt_train.model import SaltNet
@@ -68,6 +69,63 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path) -> None:
     best = [checkpoints.load(tmp_path / run / BEST) for run in ("whole", "broken")]
     same_weights(*best)
     assert [row["loss"] for row in final.history] == [row["loss"] for row in whole.history]
+
+
+def test_checkpoints_wait_for_their_time_but_for_the_first_and_the_last(tmp_path: Path) -> None:
+    whole = Trainer(CONFIG, options(tmp_path / "whole"), DATA).run()
+    seldom = dataclasses.replace(options(tmp_path / "seldom"), save_every_s=1e9)
+    saved: list[tuple[int, int]] = []
+
+    class Noted(Trainer):
+        def _save(self, row: dict[str, Any]) -> None:
+            super()._save(row)
+            saved.append((self.epoch, self.saved))
+            assert checkpoints.load(seldom.out / LAST).epoch == self.saved
+
+    final = Noted(CONFIG, seldom, DATA).run()
+    assert saved == [(1, 1), (2, 1), (3, 3)]
+    same_weights(final, whole)
+    assert final.scores == whole.scores
+    # The best epoch's weights are those it had then, whenever they are written.
+    best = [checkpoints.load(tmp_path / run / BEST) for run in ("whole", "seldom")]
+    same_weights(*best)
+    assert best[0].epoch == best[1].epoch
+
+
+def test_a_run_killed_long_after_its_checkpoint_ends_with_the_same_bits(tmp_path: Path) -> None:
+    whole = Trainer(CONFIG, options(tmp_path / "whole"), DATA).run()
+    seldom = dataclasses.replace(options(tmp_path / "broken"), save_every_s=1e9)
+
+    class Killed(Trainer):
+        def _epoch(self) -> dict[str, Any]:
+            if self.epoch == 2:
+                raise KeyboardInterrupt
+            return super()._epoch()
+
+    with pytest.raises(KeyboardInterrupt):
+        Killed(CONFIG, seldom, DATA).run()
+    resumed = Trainer(CONFIG, seldom, DATA)
+    resumed.resume(checkpoints.load(seldom.out / LAST))
+    assert resumed.epoch == 1
+    final = resumed.run()
+    same_weights(final, whole)
+    assert [row["loss"] for row in final.history] == [row["loss"] for row in whole.history]
+    rows = [json.loads(line) for line in (seldom.out / METRICS).read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    same_weights(*(checkpoints.load(tmp_path / run / BEST) for run in ("whole", "broken")))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # its compiler uses its own
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method`:DeprecationWarning")
+def test_compiled_steps_learn_as_others_do(tmp_path: Path) -> None:
+    short = dataclasses.replace(CONFIG, stages=two_stages(2, 1e-3))
+    plain = Trainer(short, options(tmp_path / "plain"), FEW).run()
+    compiled = dataclasses.replace(options(tmp_path / "compiled"), compiled=True)
+    final = Trainer(short, compiled, FEW).run()
+    assert final.weights.keys() == plain.weights.keys()
+    losses = [[row["loss"] for row in run.history] for run in (plain, final)]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-2)
 
 
 def test_training_learns_and_leaves_its_traces(tmp_path: Path) -> None:
@@ -183,18 +241,55 @@ class Reads(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def test_a_step_waits_for_its_device_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For which tiles have salt, and for loss and gradient together: Tensor.tolist."""
-    plain = dataclasses.replace(CONFIG.stages[0], optimizer="sgd")  # Adam's count is on the host
-    config = dataclasses.replace(CONFIG, stages=(plain,))
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_steps_wait_for_their_device_only_to_read_many_losses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: PrecisionName
+) -> None:
+    config = dataclasses.replace(CONFIG, precision=precision)
     trainer = Trainer(config, options(tmp_path), DATA)
+    trainer.learner.watch.every = 3
     honest, lists = Tensor.tolist, []
     monkeypatch.setattr(Tensor, "tolist", lambda it: lists.append(it.shape) or honest(it))
-    tiles, masks = trainer._drawn(next(trainer._order()))
+    drawn = trainer.feed.draw(3 * trainer.batch_size, config.augment, trainer.random)
     with Reads() as reads:
-        trainer.learner.step(tiles, masks, plain, 1e-3, 0)
-    assert reads.seen == {"nonzero": 1}
-    assert lists == [(2,)]
+        for step in range(3):
+            assert not lists
+            trainer._step(step, drawn)
+    assert reads.seen == {}
+    assert lists == [(3, 3)]
+
+
+def test_losses_that_are_read_late_are_those_of_every_step(tmp_path: Path) -> None:
+    at_once = Trainer(CONFIG, options(tmp_path / "once"), DATA).run()
+    late = Trainer(CONFIG, options(tmp_path / "late"), DATA)
+    assert late.steps_per_epoch == 3
+    late.learner.watch.every = 2
+    same_weights(late.run(), at_once)
+    assert late.history.rows[-1]["loss"] == at_once.history[-1]["loss"]
+
+
+@pytest.mark.parametrize("every", [1, 2, 20])
+def test_a_step_that_is_not_finite_is_named_whenever_it_is_seen(tmp_path: Path, every: int) -> None:
+    class Spoilt(Trainer):
+        batch = ""
+
+        def _step(self, step: int, drawn: Drawn) -> None:
+            if (self.epoch, step) == (1, 1):
+                size = self.batch_size
+                names = [self.train_data.ids[index] for index in drawn.order[size : 2 * size]]
+                self.batch = ", ".join(names)
+                with torch.no_grad():
+                    self.learner.model.judge_head.last.bias.fill_(float("nan"))
+            super()._step(step, drawn)
+
+    trainer = Spoilt(CONFIG, options(tmp_path), DATA)
+    trainer.learner.watch.every = every
+    with pytest.raises(TrainError, match="loss is nan at epoch 2, step 2, tiles ") as stopped:
+        trainer.run()
+    assert f"tiles {trainer.batch}; lower" in str(stopped.value)
+    kept = checkpoints.load(tmp_path / LAST)
+    assert kept.epoch == 1
+    assert not checkpoints.not_finite(kept.weights)
 
 
 def test_a_gradient_that_is_not_finite_stops_before_it_spoils_the_weights(tmp_path: Path) -> None:
@@ -323,13 +418,12 @@ def test_ema_follows_every_step(tmp_path: Path) -> None:
     )
 
     class Stepped(Trainer):
-        def _step(self, step: int, batch: Indices) -> float:
-            loss = super()._step(step, batch)
+        def _step(self, step: int, drawn: Drawn) -> None:
+            super()._step(step, drawn)
             decay = min(0.15, (1 + step) / (8 + step))  # 0.125 at first, then the setting's
             for name, value in self.learner.model.state_dict().items():
                 if value.is_floating_point():
                     expected[name] = decay * expected[name] + (1 - decay) * value
-            return loss
 
     trainer = Stepped(config, options(tmp_path), FEW)
     assert trainer.steps_per_epoch == 3
@@ -403,10 +497,8 @@ def test_bars_are_shown_on_terminals_or_as_asked(
     trainer = Trainer(CONFIG, RunOptions(tmp_path, progress=progress), FEW)
     screen = Terminal() if terminal else StringIO()
     monkeypatch.setattr(sys, "stderr", screen)
-    batches = list(trainer._shown(list(trainer._order())))
+    assert list(trainer._shown(range(3))) == [0, 1, 2]
     assert ("epoch 1/3" in screen.getvalue()) == shown
-    flat = np.concatenate(batches)
-    assert len(set(flat.tolist())) == len(flat) == trainer.steps_per_epoch * len(batches[0])
 
 
 @pytest.fixture

@@ -51,6 +51,24 @@ def test_a_stage_has_the_optimiser_it_names(
             assert (where[id(weight)] is decayed) == (convolution and weight is module.weight)
 
 
+def test_a_state_is_restored_however_it_was_computed() -> None:
+    """On a device without fused kernels, say: its flags are not those of the next one."""
+    stage = Stage("bce", 1)
+    plain = torch.optim.AdamW(optimizer.build(network(), stage, 0.1).param_groups, fused=None)
+    for group in plain.param_groups:
+        group["fused"] = None
+        for weight in group["params"]:
+            weight.grad = torch.ones_like(weight)
+    plain.step()
+    built = optimizer.build(network(), stage, 0.1)
+    optimizer.restore(built, plain.state_dict())
+    assert {group["fused"] for group in built.param_groups} == {True}
+    theirs, ours = plain.state_dict()["state"], built.state_dict()["state"]
+    assert theirs.keys() == ours.keys()
+    assert all(torch.equal(ours[key]["exp_avg"], theirs[key]["exp_avg"]) for key in ours)
+    assert {float(each["step"]) for each in ours.values()} == {1.0}
+
+
 def test_plain_sgd_has_no_momentum_at_all() -> None:
     built = optimizer.build(network(), Stage("bce", 1, optimizer="sgd", momentum=0.0), 0.0)
     assert (built.param_groups[0]["momentum"], built.param_groups[0]["nesterov"]) == (0.0, False)
@@ -63,13 +81,14 @@ def test_the_average_moves_towards_the_model() -> None:
             weight.add_(1.0)
     model.encoder.bn1.num_batches_tracked.fill_(7)
     before = copy.deepcopy(average.state_dict())
-    optimizer.blend(average, model, 0.75)
+    blend = optimizer.Blend(average, model)
+    blend(0.75)
     for name, value in average.state_dict().items():
         current = model.state_dict()[name]
         if value.is_floating_point():
             torch.testing.assert_close(value, 0.75 * before[name] + 0.25 * current)
     assert int(average.encoder.bn1.num_batches_tracked) == 7
-    optimizer.blend(average, model, 0.0)
+    blend(0.0)
     for name, value in average.state_dict().items():
         assert torch.equal(value, model.state_dict()[name]), name
 

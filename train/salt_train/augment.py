@@ -31,6 +31,23 @@ class Changes(NamedTuple):
         """Those of some of the tiles."""
         return Changes(*(value[which] for value in self))
 
+    def to(self, device: torch.device) -> Changes:
+        """The same on a device, in one copy."""
+        if device == self.matrices.device:
+            return self
+        return unpacked(packed(self).to(device))
+
+
+def packed(changes: Changes) -> Tensor:
+    """A row a tile: float [B, 9]."""
+    columns = [changes.matrices.flatten(1), torch.stack(changes[1:], dim=1)]
+    return torch.cat(columns, dim=1)
+
+
+def unpacked(rows: Tensor) -> Changes:
+    """What :func:`packed` gave."""
+    return Changes(rows[:, :6].reshape(-1, 2, 3), *rows[:, 6:].unbind(1))
+
 
 def draw(count: int, config: AugmentConfig, generator: torch.Generator) -> Changes:
     """Draw changes for a batch of ``count`` tiles.

@@ -184,4 +184,8 @@ def build_model(checkpoint: Checkpoint) -> SaltNet:
 
 def not_finite(weights: Mapping[str, Tensor]) -> str:
     """Name of the first tensor with an infinity or NaN in it; empty where all are finite."""
-    return next((name for name, value in weights.items() if not value.isfinite().all()), "")
+    if not weights:
+        return ""
+    # All at once: a device is waited for wherever one is looked at.
+    finite = torch.stack([value.isfinite().all() for value in weights.values()]).tolist()
+    return next((name for name, fine in zip(weights, finite, strict=True) if not fine), "")

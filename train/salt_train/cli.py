@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,9 +13,10 @@ from salt_infer import console, denied, layout
 from salt_infer.errors import UsageError
 from salt_infer.files import real
 from salt_infer.layout import Layout
-from salt_train import checks, folds, recipes
+from salt_train import checks, folds, recipes, shipped
 from salt_train.config import NONE, PrecisionName, TrainConfig
 from salt_train.errors import ConfigError
+from salt_train.scaling import scaled
 from salt_train.schedule import steps_of
 from salt_train.settings import listed, override
 
@@ -73,6 +75,10 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
 @click.option("--split-seed", type=int, metavar="N", help="Seed that deals tiles to the folds.")
 @click.option("--batch-size", "-b", type=int, metavar="N", help="Tiles a step, all processes.")
 @click.option(
+    "--scale-batch", type=click.IntRange(2), metavar="N",
+    help="As --batch-size, and learning rates, warm-up and averaging are scaled to suit it.",
+)  # fmt: skip
+@click.option(
     "--precision", type=click.Choice(get_args(PrecisionName)),
     help="Arithmetic of the forward pass; weights and losses stay fp32.",
 )  # fmt: skip
@@ -84,9 +90,9 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
     "Default: as the recipe says.",
 )  # fmt: skip
 @click.option(
-    "--init-weights", metavar="FILE.pth",
-    help="Start from the weights of a checkpoint of the same network, split and fold; {fold} in "
-    "the name stands for the fold.",
+    "--init-weights", metavar="FILE.pth|default",
+    help="Start from the weights of a checkpoint of the same network, split and fold ({fold} in "
+    "the name stands for the fold), or from the shipped network, whatever the recipe's is.",
 )  # fmt: skip
 @click.option(
     "--pseudo-labels", type=_PATH, metavar="FILE.csv",
@@ -107,6 +113,14 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
     help="Epochs between validations.",
 )  # fmt: skip
 @click.option(
+    "--save-every", type=click.FloatRange(0.0), default=60.0, show_default=True, metavar="SECONDS",
+    help="Time between checkpoints, at ends of epochs: what a killed run loses, and an epoch.",
+)  # fmt: skip
+@click.option(
+    "--compile", "compiled", is_flag=True,
+    help="Let torch.compile make the steps: a slow start, then quicker; worth it on a GPU.",
+)  # fmt: skip
+@click.option(
     "--resume", is_flag=True, help="Go on with the run in --out; if there is none, begin it."
 )
 @console.progress_option
@@ -120,7 +134,8 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
 @click.pass_context
 def cli(
     context: click.Context, /, data: Path | None, missing_as_empty: bool, out: Path | None,
-    fold: str, device: str, threads: int | None, validate_every: int, resume: bool,
+    fold: str, device: str, threads: int | None, validate_every: int, save_every: float,
+    compiled: bool, resume: bool,
     progress: bool | None, dry_run: bool, check_data: bool, pseudo_labels: Path | None,
     pseudo_images: Path | None, pseudo_fraction: float | None, **request: Any,
 ) -> None:  # fmt: skip
@@ -168,7 +183,9 @@ def cli(
                 Job(
                     data=data,
                     config=config,
-                    options=RunOptions(out, device, progress, validate_every, world),
+                    options=RunOptions(
+                        out, device, progress, validate_every, world, save_every, compiled
+                    ),
                     every_fold=fold == "all",
                     resume=resume,
                     pseudo=pseudo,
@@ -210,6 +227,7 @@ def _config(
     recipe: str,
     assignments: tuple[str, ...],
     epochs: int | None,
+    scale_batch: int | None,
     **settings: Any,
 ) -> TrainConfig:
     """The recipe with what was asked for; ``--set`` comes last."""
@@ -221,6 +239,12 @@ def _config(
     config = recipes.RECIPES[recipe].config
     if epochs:
         config = recipes.rescaled(config, epochs)
+    if settings["init_weights"] == shipped.NAME:
+        config = dataclasses.replace(config, model=shipped.read().members[0].network)
+    if scale_batch:
+        if settings["batch_size"]:
+            raise click.UsageError("--batch-size and --scale-batch both set the batch size.")
+        config = scaled(config, scale_batch)
     given = {name: settings[name] for name in _SETTINGS if settings[name] is not None}
     # All weights from one place, whatever the recipe's encoder has.
     if given.get("encoder_weights", "none" if "init_weights" in given else "") == "none":

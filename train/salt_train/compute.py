@@ -5,10 +5,12 @@ from __future__ import annotations
 import platform
 
 import torch
+from torch import Tensor
 
 from salt_train.config import TrainConfig
 from salt_train.errors import ConfigError
 
+_READ_EVERY = 20  # steps of a GPU; of a CPU each, which costs nothing there
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -21,6 +23,7 @@ class Compute:
             oneDNN corrupts memory: in the backward pass of strided 1x1 convolutions of fewer than
             16 channels (uxlfoundation/oneDNN#6035).
         scaler: of the loss, for float16: most gradients are too small for it unscaled.
+        read_every: steps between two readings of losses from the device.
     """
 
     def __init__(self, config: TrainConfig, device: str) -> None:
@@ -28,13 +31,18 @@ class Compute:
         self.device = _device(device)
         wide = config.model.width >= 16 or not config.model.is_resnet
         self.layout = torch.channels_last if wide else torch.contiguous_format
+        self.read_every = 1 if self.device.type == "cpu" else _READ_EVERY
+        if self.device.type == "cuda":
+            # Shapes never change: the search for the quickest convolution is paid once.
+            torch.backends.cudnn.benchmark = True
         self._dtype = _DTYPES[config.precision]
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.precision == "fp16")
 
-    @property
-    def scaling(self) -> bool:
-        """Whether a gradient that is not finite may be the loss scale's fault: it can be halved."""
-        return self.scaler.is_enabled() and self.scaler.get_scale() >= 1.0
+    def loss_scale(self) -> Tensor:
+        """What a loss is multiplied by now, a scalar on the device; 0 where none is."""
+        one = torch.full((), float(self.scaler.is_enabled()), device=self.device)
+        scaled: Tensor = self.scaler.scale(one)
+        return scaled
 
     def autocast(self) -> torch.autocast:
         """Context in which the forward pass runs in the run's precision."""

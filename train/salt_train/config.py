@@ -291,7 +291,8 @@ class TrainConfig:
         encoder_weights: ``imagenet`` or the path of a published file that the encoder starts
             from; empty for random weights.
         init_weights: path of a checkpoint of the same network that all weights start from, with
-            ``{fold}`` for the fold's number; empty for none.
+            ``{fold}`` for the fold's number, or ``default`` for the shipped network; empty for
+            none.
         recipe: name of the recipe that this was made from.
         pseudo_sha256: of the tiles with pseudo-labels that are trained on too; empty for none.
         pseudo_fraction: share of each coverage class's pseudo-labels used, surest first.

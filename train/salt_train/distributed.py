@@ -149,7 +149,10 @@ class World:
 def _peers(rank: int, size: int) -> Peers:
     """The others, by a connection of our own: one that is shared may be waiting for them."""
     address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    return Peers(dist.TCPStore(address, port, is_master=False, timeout=_REACH), rank, size)
+    board = dist.TCPStore(  # type: ignore[attr-defined]  # documented, and not in its __all__
+        address, port, is_master=False, timeout=_REACH
+    )
+    return Peers(board, rank, size)
 
 
 def _number(variable: str) -> int | None:

@@ -6,7 +6,8 @@
     └── TrainError
         ├── ConfigError      settings that contradict each other or are out of range
         ├── DataError        the training data is missing or does not fit together
-        └── CheckpointError  a checkpoint cannot be read, or belongs to another run
+        ├── CheckpointError  a checkpoint cannot be read, or belongs to another run
+        └── NotFiniteError   a step's loss or gradient is not finite
 """
 
 from __future__ import annotations
@@ -30,3 +31,15 @@ class DataError(TrainError):
 
 class CheckpointError(TrainError):
     """A checkpoint cannot be read, or belongs to another run."""
+
+
+class NotFiniteError(TrainError):
+    """A step's loss or gradient is not finite.
+
+    Attributes:
+        step: of the epoch, from 0.
+    """
+
+    def __init__(self, message: str, step: int) -> None:
+        super().__init__(message)
+        self.step = step

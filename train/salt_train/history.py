@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 METRICS, CURVES, TENSORBOARD = "metrics.jsonl", "curves.png", "tensorboard"
-DRAW_EVERY = 10  # epochs between pictures
+DRAW_EVERY = 10  # epochs between pictures, at least
 
 Row = dict[str, Any]
 
@@ -26,20 +26,25 @@ class History:
     def __init__(self, out: Path) -> None:
         self.out = out
         self.rows: list[Row] = []
+        self._drawn = 0  # epochs that the picture shows
         self._writer: SummaryWriter | None = None
 
     def add(self, row: Row) -> None:
-        """Append an epoch's row and bring the files up to date."""
+        """Append an epoch's row and bring all files but the picture up to date."""
         self.rows.append(row)
         lines = "".join(json.dumps(entry) + "\n" for entry in self.rows)
         write_whole(self.out / METRICS, lines.encode(), overwrite=True)
         self._write_events(row)
-        if row["epoch"] % DRAW_EVERY == 0:
+
+    def refresh(self) -> None:
+        """Draw the curves if the picture lacks ten epochs."""
+        if len(self.rows) - self._drawn >= DRAW_EVERY:
             self.draw()
 
     def draw(self) -> None:
         """Write the curves as a PNG."""
         write_whole(self.out / CURVES, curves(self.rows), overwrite=True)
+        self._drawn = len(self.rows)
 
     def close(self) -> None:
         """Draw the last curves and close what is open."""

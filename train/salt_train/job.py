@@ -9,7 +9,7 @@ from pathlib import Path
 
 from salt_infer.files import writing
 from salt_train import checkpoint as checkpoints
-from salt_train import crossval, dataset, doubts, weights
+from salt_train import crossval, dataset, doubts, shipped, weights
 from salt_train.calibrate import SEEN
 from salt_train.checkpoint import Checkpoint
 from salt_train.compute import slow_precision
@@ -144,7 +144,10 @@ def _train(job: Job, data: Dataset, fold: int | None, folder: Path) -> Checkpoin
         return trainer.run()
     except (KeyboardInterrupt, SystemExit):
         if options.world.first and last.exists():
-            job.say(f"{last} has the epochs that are done; --resume goes on from there")
+            job.say(
+                f"{last} has {trainer.saved} of the {trainer.epoch} epochs that are done; "
+                "--resume goes on from there"
+            )
         raise
 
 
@@ -189,10 +192,12 @@ def _summary(checkpoint: Checkpoint, path: Path) -> str:
         "score_ungated": "without the gate",
         "score_of_empty_masks": "for empty masks",
     }
+    doubted = ", which the weights it started from may have seen"
+    doubted = doubted if shipped.MAY_HAVE_SEEN in scores else ""
     more = ", ".join(f"{scores[key]:.4f} {what}" for key, what in parts.items() if key in scores)
     return (
         f"{path}: epoch {checkpoint.epoch}, score {scores['score']:.4f} ({low:.3f} to {high:.3f}) "
-        f"on fold {config.fold} of {config.folds} with flip TTA\n"
+        f"on fold {config.fold} of {config.folds} with flip TTA{doubted}\n"
         f"{more}; threshold {checkpoint.decision.threshold:g}, gate {checkpoint.decision.gate:.3g}"
     )
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +17,7 @@ from salt_train.distributed import World
 from salt_train.errors import TrainError
 from salt_train.losses import salt_tiles, total_loss
 from salt_train.model import Logits, SaltNet
+from salt_train.watch import Watch
 
 
 class Learner:
@@ -26,17 +26,26 @@ class Learner:
     Attributes:
         model: the weights that are trained.
         average: the weights that are validated and deployed.
+        watch: what the steps of this epoch measured.
     """
 
-    def __init__(self, config: TrainConfig, device: str, world: World) -> None:
-        """Draw first weights from the run's seed."""
+    def __init__(
+        self, config: TrainConfig, device: str, world: World, compiled: bool = False
+    ) -> None:
+        """Draw first weights from the run's seed; ``compiled``: by ``torch.compile``."""
         self.config, self.world = config, world
         self.compute = Compute(config, world.device(device))
         torch.manual_seed(config.seed)
         self.model = SaltNet(config.model).to(self.compute.device)
         self.model.to(memory_format=self.compute.layout)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
-        self._parallel = world.parallel(world.synchronised(self.model))
+        self.watch = Watch(self.compute.read_every)
+        self._network = world.parallel(world.synchronised(self.model))
+        self._blend = optimizer.Blend(self.average, self.model)
+        self._total_loss = total_loss
+        if compiled:
+            self._network = cast(nn.Module, torch.compile(self._network))
+            self._total_loss = torch.compile(total_loss)
         self.begin(config.stages[0])
 
     def begin(self, stage: Stage) -> None:
@@ -57,11 +66,13 @@ class Learner:
         self.model.load_state_dict(checkpoint.run["model"])
         self.average.load_state_dict(checkpoint.weights)
         self.begin(stage)
-        self.optimizer.load_state_dict(checkpoint.run["optimizer"])
+        optimizer.restore(self.optimizer, checkpoint.run["optimizer"])
         self.compute.scaler.load_state_dict(checkpoint.run["scaler"])
 
-    def step(self, tiles: Tensor, masks: Tensor, stage: Stage, rate: float, number: int) -> float:
-        """Learn from this process's part of a batch.
+    def step(self, tiles: Tensor, masks: Tensor, stage: Stage, rate: float, number: int) -> None:
+        """Learn from this process's part of a batch; :attr:`watch` has the whole batch's loss.
+
+        Nothing in here waits for the device, but for the watch, now and then.
 
         Args:
             tiles: float32 [b, 1, H, W] in 0..1, on the device.
@@ -70,22 +81,18 @@ class Learner:
             rate: learning rate.
             number: steps before this one.
 
-        Returns:
-            The whole batch's loss.
-
         Raises:
-            TrainError: the loss or its gradient is not finite; the weights are as before.
+            NotFiniteError: loss or gradient is not finite, of this step or one since the last look.
         """
         with self.compute.autocast():
-            logits: Logits = self._parallel(tiles.contiguous(memory_format=self.compute.layout))
+            logits: Logits = self._network(tiles.contiguous(memory_format=self.compute.layout))
         loss = self._loss(logits, masks, stage)
-        whole = self.world.sum(loss.detach()) / self.world.size
-        value = self._checked(whole, self._backward(loss))
+        gradient = self._backward(loss)
+        self.watch.see(self._whole(loss.detach()), gradient, self.compute.loss_scale())
         self._update(rate)
         if stage.average == "ema" and self.config.ema_decay:
             decay = optimizer.ema_decay(self.config.ema_decay, self.config.ema_warmup, number)
-            optimizer.blend(self.average, self.model, decay)
-        return value
+            self._blend(decay)
 
     def end_epoch(self, stage: Stage, within: int, tiles: Images) -> None:
         """Bring an average that does not follow the steps up to date.
@@ -99,23 +106,26 @@ class Learner:
             TrainError: averaged weights are not finite.
         """
         if stage.average == "swa":
-            optimizer.blend(self.average, self.model, within / (within + 1))
+            self._blend(within / (within + 1))
             optimizer.refresh_statistics(
                 self.average, tiles, self.config.batch_size, self.config.statistics_tiles
             )
         elif not self.config.ema_decay:
-            optimizer.blend(self.average, self.model, 0.0)
+            self._blend(0.0)
         if name := not_finite(self.average.state_dict()):
             raise TrainError(f"weight {name} is not finite")
 
     def _loss(self, logits: Logits, masks: Tensor, stage: Stage) -> Tensor:
         """The part's loss, so weighted that the mean over processes is the whole batch's."""
-        mine = salt_tiles(masks)
-        share = mine * self.world.size / self.world.sum(mine).clamp(min=1.0)
-        loss = total_loss(logits, masks, stage, self.config.judge_weight, share)
-        # Every weight takes part even where no tile has salt: other processes wait for its
-        # gradient, and an optimiser passes over a weight without one. In float16 the sum overflows.
-        return loss + sum(0.0 * output.float().sum() for output in (logits.mask, *logits.levels))
+        share: Tensor | float = 1.0
+        if self.world.size > 1:
+            mine = salt_tiles(masks)
+            share = mine * self.world.size / self.world.sum(mine).clamp(min=1.0)
+        return self._total_loss(logits, masks, stage, self.config.judge_weight, share)
+
+    def _whole(self, loss: Tensor) -> Tensor:
+        """The whole batch's loss, of this part's."""
+        return loss if self.world.size == 1 else self.world.sum(loss) / self.world.size
 
     def _backward(self, loss: Tensor) -> Tensor:
         """Leave each weight its gradient; the norm of all of them together."""
@@ -125,18 +135,6 @@ class Learner:
         scaler.unscale_(self.optimizer)
         gradients = [weight.grad for weight in self.model.parameters() if weight.grad is not None]
         return nn.utils.get_total_norm(gradients)
-
-    def _checked(self, loss: Tensor, gradient: Tensor) -> float:
-        """The loss, unless that or the gradient's norm is not finite, which would spoil every
-        weight. Both are read at once: the host waits for the device wherever it reads.
-        """
-        value, norm = torch.stack([loss, gradient]).tolist()
-        if not math.isfinite(value):
-            raise TrainError(f"loss is {value}")
-        # Under loss scaling too large a gradient is common: the step is left out, the scale halved.
-        if not math.isfinite(norm) and not self.compute.scaling:
-            raise TrainError(f"gradient is {norm}")
-        return float(value)
 
     def _update(self, rate: float) -> None:
         for group in self.optimizer.param_groups:

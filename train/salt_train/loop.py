@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Iterable, Iterator
@@ -10,16 +11,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
-from salt_train import augment, calibrate, evaluate, weights
+from salt_train import calibrate, evaluate, shipped, unfold, weights
 from salt_train import checkpoint as checkpoints
 from salt_train.checkpoint import Checkpoint
-from salt_train.config import TrainConfig
-from salt_train.dataset import Dataset, Indices
+from salt_train.config import Stage, TrainConfig
+from salt_train.dataset import Dataset
 from salt_train.distributed import World
-from salt_train.errors import CheckpointError, TrainError
+from salt_train.errors import CheckpointError, NotFiniteError, TrainError
+from salt_train.feed import Drawn, Feed
 from salt_train.folds import Split
 from salt_train.history import History, line
 from salt_train.learner import Learner
@@ -40,6 +41,10 @@ class RunOptions:
         progress: show progress bars; None shows them on a terminal.
         validate_every: epochs between validations; the last epoch always has one.
         world: the processes that share the work.
+        save_every_s: seconds between two of ``last.pth``, at ends of epochs: what is lost where a
+            run is killed is at most so many, and an epoch. The first epoch and the last are always
+            saved, and so are snapshots.
+        compiled: let ``torch.compile`` make the training steps.
     """
 
     out: Path
@@ -47,6 +52,8 @@ class RunOptions:
     progress: bool | None = None
     validate_every: int = 1
     world: World = dataclasses.field(default_factory=World)
+    save_every_s: float = 0.0
+    compiled: bool = False
 
 
 class Trainer:
@@ -82,13 +89,18 @@ class Trainer:
         self.config = config
         self.world.part(self.batch_size)  # says now if it cannot be shared out
         self.data_sha256 = data.sha256
-        self.learner = Learner(config, options.device, self.world)
+        self.learner = Learner(config, options.device, self.world, options.compiled)
+        self.feed = Feed(self.train_data, self.learner.compute.device)
         self.start_sha256 = ""
+        self.start_doubted = False
         self.epoch = 0
         self.scored = False
         self.random = torch.Generator()
         self.best = float("-inf")
         self.history = History(options.out)
+        self.saved = 0
+        self._saved_at = float("-inf")
+        self._unsaved_best: Checkpoint | None = None
 
     @property
     def batch_size(self) -> int:
@@ -134,9 +146,10 @@ class Trainer:
                 )
         if checkpoint.run is None:
             raise CheckpointError("this checkpoint was stripped of what resuming needs")
-        self.epoch = checkpoint.epoch
+        self.epoch = self.saved = checkpoint.epoch
         self.scored = bool(checkpoint.scores.keys() & {"score", calibrate.SEEN})
         self.start_sha256 = checkpoint.scores["start_sha256"]
+        self.start_doubted = shipped.MAY_HAVE_SEEN in checkpoint.scores
         self.learner.restore(checkpoint, stage_at(self.config, self.epoch - 1)[0])
         self.history.rows = list(checkpoint.history)
         self.best = max((r["score"] for r in checkpoint.history if "score" in r), default=self.best)
@@ -151,7 +164,17 @@ class Trainer:
         if self.config.init_weights:
             first, name = weights.first_checkpoint(self.config, self.split)
             self.start_sha256 = weights.load_checkpoint(self.learner.model, first, name)
+            self.start_doubted = bool(first.scores.get(shipped.MAY_HAVE_SEEN))
+            if self.config.init_weights == shipped.NAME:
+                self._settle(first)
         self.learner.average.load_state_dict(self.learner.model.state_dict())
+
+    def _settle(self, first: Checkpoint) -> None:
+        """What a file lacks of a network that is to be trained, and what it does not say."""
+        size, most = self.batch_size, self.config.statistics_tiles
+        unfold.measure(self.learner.model, self.train_data.tiles, size, most, self.world)
+        if self.start_doubted and self.world.first:
+            tqdm.write(shipped.doubt(first.scores))
 
     def _epoch(self) -> dict[str, Any]:
         started = time.perf_counter()
@@ -163,8 +186,12 @@ class Trainer:
         seed = self.config.seed * 100_003 + self.epoch
         self.random.manual_seed(seed)
         torch.manual_seed(seed + self.world.rank)
-        batches = list(self._order())
-        losses = [self._step(step, batch) for step, batch in enumerate(self._shown(batches))]
+        steps = self.steps_per_epoch
+        drawn = self.feed.draw(steps * self.batch_size, self.config.augment, self.random)
+        with self._naming(stage, drawn):
+            for step in self._shown(range(steps)):
+                self._step(step, drawn)
+            losses = self.learner.watch.finish()
         seconds = time.perf_counter() - started
         self.learner.end_epoch(stage, within, self.train_data.tiles)
         self.epoch += 1
@@ -172,57 +199,58 @@ class Trainer:
             "epoch": self.epoch,
             "loss_name": stage.loss,
             "loss": float(np.mean(losses)),
-            "tiles_per_s": sum(map(len, batches)) / seconds,
+            "tiles_per_s": len(drawn.order) / seconds,
             "learning_rate": self.learner.optimizer.param_groups[0]["lr"],
         }
         due = self.epoch % self.options.validate_every == 0 or self.epoch == self.config.epochs
         if due and self.world.first and self.config.fold is not None:
-            prediction = evaluate.predict(self.learner.average, self.validation_data.tiles, "none")
+            prediction = self._predicted()
             row |= evaluate.brief(prediction, self.validation_data, self._default_decision)
         return row | {"seconds": time.perf_counter() - started}
 
-    def _order(self) -> Iterator[Indices]:
-        """Batches of an epoch; tiles that do not fill a last one are left out of it."""
-        order = torch.randperm(len(self.train_data), generator=self.random).numpy()
-        for step in range(self.steps_per_epoch):
-            yield order[step * self.batch_size : (step + 1) * self.batch_size]
-
-    def _shown(self, batches: list[Indices]) -> Iterable[Indices]:
-        """The batches, with a progress bar beside them."""
+    def _shown(self, steps: Iterable[int]) -> Iterable[int]:
+        """The steps, with a progress bar beside them."""
         hidden = None if self.options.progress is None else not self.options.progress
         return tqdm(
-            batches,
+            steps,
             desc=f"epoch {self.epoch + 1}/{self.config.epochs}",
             disable=hidden if self.world.first else True,
             leave=False,
         )
 
-    def _step(self, step: int, batch: Indices) -> float:
+    def _step(self, step: int, drawn: Drawn) -> None:
         stage, _ = stage_at(self.config, self.epoch)
         rate = learning_rate(self.config, self.epoch, step, self.steps_per_epoch)
+        part, start = self.world.part(self.batch_size), step * self.batch_size
+        tiles, masks = self.feed.batch(drawn, slice(start + part.start, start + part.stop))
         number = self.epoch * self.steps_per_epoch + step
-        tiles, masks = self._drawn(batch)
+        self.learner.step(tiles, masks, stage, rate, number)
+
+    @contextlib.contextmanager
+    def _naming(self, stage: Stage, drawn: Drawn) -> Iterator[None]:
+        """Say of a step that was not finite, whenever that is seen, which tiles it had."""
         try:
-            return self.learner.step(tiles, masks, stage, rate, number)
-        except TrainError as error:
+            yield
+        except NotFiniteError as error:
+            start = error.step * self.batch_size
+            batch = drawn.order[start : start + self.batch_size].tolist()
             names = ", ".join(self.train_data.ids[index] for index in batch)
             raise TrainError(
-                f"{error} at epoch {self.epoch + 1}, step {step + 1}, tiles {names}; lower the "
-                f"learning rate (--set stages.{self.config.stages.index(stage)}.learning_rate=...) "
+                f"{error} at epoch {self.epoch + 1}, step {error.step + 1}, tiles {names}; lower "
+                "the learning rate "
+                f"(--set stages.{self.config.stages.index(stage)}.learning_rate=...) "
                 "or use --precision fp32"
             ) from error
 
-    def _drawn(self, batch: Indices) -> tuple[Tensor, Tensor]:
-        """What this process has of a batch, augmented: tiles [b, 1, H, W], masks [b, H, W]."""
-        part = self.world.part(len(batch))
-        changes = augment.draw(len(batch), self.config.augment, self.random)
-        mine, device = batch[part], self.learner.compute.device
-        tiles = evaluate.to_input(self.train_data.tiles[mine], device)
-        masks = torch.from_numpy(self.train_data.masks[mine]).to(device).float()
-        return augment.apply(tiles, masks, changes.part(part))
+    def _predicted(self) -> evaluate.Prediction:
+        """Of the held-out tiles, for a line in the history: in the run's own precision. What is
+        deployed is scored in float32.
+        """
+        with self.learner.compute.autocast():
+            return evaluate.predict(self.learner.average, self.validation_data.tiles, "none")
 
     def _save(self, row: dict[str, Any]) -> None:
-        """Best first: a run killed in between repeats the epoch and saves both again."""
+        """Best first: a run killed in between repeats the epochs and saves both again."""
         self.history.add(row)
         # Until the run is scored as deployed, at its end, there is no "score".
         measured = {"score_in_training": row["score"]} if "score" in row else {}
@@ -237,13 +265,24 @@ class Trainer:
         if row.get("score", float("-inf")) > self.best:
             self.best = row["score"]
             chosen = plain.scores | {"selected_on_its_own_fold": True}
-            checkpoints.save(dataclasses.replace(plain, scores=chosen), self.options.out / BEST)
+            kept = {name: value.to("cpu", copy=True) for name, value in plain.weights.items()}
+            self._unsaved_best = dataclasses.replace(plain, scores=chosen, weights=kept)
         stage, within = stage_at(self.config, self.epoch - 1)
         if stage.snapshots and cycle_ends(stage, within):
             name = f"snapshot-{snapshots(self.config, self.epoch - 1)}.pth"
             checkpoints.save(self._scored(plain)[0], self.options.out / name)
-        resumable = dataclasses.replace(plain, run=self.learner.state())
-        checkpoints.save(resumable, self.options.out / LAST)
+        if self._due():
+            if self._unsaved_best:
+                checkpoints.save(self._unsaved_best, self.options.out / BEST)
+            resumable = dataclasses.replace(plain, run=self.learner.state())
+            checkpoints.save(resumable, self.options.out / LAST)
+            self.saved, self._saved_at, self._unsaved_best = self.epoch, time.monotonic(), None
+            self.history.refresh()
+
+    def _due(self) -> bool:
+        """Whether to save after this epoch: a large state takes as long as an epoch of a GPU."""
+        passed = time.monotonic() - self._saved_at
+        return passed >= self.options.save_every_s or self.epoch == self.config.epochs
 
     def _finish(self) -> None:
         """Make the last checkpoint one to deploy, and keep what it says of the held-out tiles."""
@@ -284,4 +323,5 @@ class Trainer:
             "folds": self.config.folds,
             "fold": self.config.fold,
             "start_sha256": self.start_sha256,
+            **({shipped.MAY_HAVE_SEEN: True} if self.start_doubted else {}),
         }

@@ -34,18 +34,17 @@ def total_loss(
             tiles with salt relative to the mean over processes.
 
     Returns:
-        Scalar. A batch without salt has the judge's part alone.
+        Scalar. A batch without salt has the judge's part alone; the mask's gradients are 0 then.
     """
+    each = _all_levels(logits, masks, stage)
     if logits.judge is None:
-        return _all_levels(logits, masks, stage)
-    has_salt = masks.flatten(1).any(dim=1)
-    loss = judge_weight * F.binary_cross_entropy_with_logits(logits.judge.float(), has_salt.float())
-    # Which they are is read from the device once; each use of a bool mask would read it again.
-    salty = has_salt.nonzero().flatten()
-    if len(salty):
-        chosen = Logits(logits.mask[salty], None, tuple(level[salty] for level in logits.levels))
-        loss = loss + salt_share * _all_levels(chosen, masks[salty], stage)
-    return loss
+        return each.mean()
+    # Tiles without salt count nothing, and are not left out: to know which they are the host would
+    # have to wait for the device. So every weight has a gradient, be there salt or not.
+    salty = masks.flatten(1).any(dim=1).float()
+    judged = F.binary_cross_entropy_with_logits(logits.judge.float(), salty)
+    masked = (each * salty).sum() / salty.sum().clamp(min=1.0)
+    return judge_weight * judged + salt_share * masked
 
 
 def salt_tiles(masks: Tensor) -> Tensor:
@@ -54,7 +53,7 @@ def salt_tiles(masks: Tensor) -> Tensor:
 
 
 def _all_levels(logits: Logits, masks: Tensor, stage: Stage) -> Tensor:
-    """Mask loss of the output, and of the decoder levels under deep supervision."""
+    """Each tile's mask loss, [B], of the output, and under deep supervision of the levels too."""
     loss = mask_loss(logits.mask.float(), masks, stage)
     for level in logits.levels:
         loss = loss + stage.level_weight * mask_loss(level.float(), masks, stage)
@@ -62,7 +61,7 @@ def _all_levels(logits: Logits, masks: Tensor, stage: Stage) -> Tensor:
 
 
 def mask_loss(logits: Tensor, masks: Tensor, stage: Stage) -> Tensor:
-    """Mean loss of float32 logits [B, H, W] against masks of the same shape."""
+    """Each tile's loss, [B], of float32 logits [B, H, W] against masks of the same shape."""
     if stage.loss == "bce":
         return bce(logits, masks)
     if stage.loss == "focal":
@@ -73,8 +72,8 @@ def mask_loss(logits: Tensor, masks: Tensor, stage: Stage) -> Tensor:
 
 
 def bce(logits: Tensor, masks: Tensor) -> Tensor:
-    """Binary cross-entropy, mean over all pixels."""
-    return F.binary_cross_entropy_with_logits(logits, masks)
+    """Binary cross-entropy, mean over each tile's pixels: [B]."""
+    return F.binary_cross_entropy_with_logits(logits, masks, reduction="none").mean((1, 2))
 
 
 def focal(logits: Tensor, masks: Tensor, gamma: float) -> Tensor:
@@ -85,16 +84,16 @@ def focal(logits: Tensor, masks: Tensor, gamma: float) -> Tensor:
     each = F.binary_cross_entropy_with_logits(logits, masks, reduction="none")
     # Below a gamma of 1 the power's slope at 0 is infinite, and a sure pixel's gradient NaN.
     wrong = (1.0 - torch.exp(-each)).clamp(min=_SMALLEST_SHARE)
-    return (wrong**gamma * each).mean()
+    return (wrong**gamma * each).mean((1, 2))
 
 
 def symmetric_lovasz(logits: Tensor, masks: Tensor) -> Tensor:
-    """Mean of the Lovasz hinge of the salt and that of everything else."""
+    """Mean of the Lovasz hinge of the salt and that of everything else: [B]."""
     return 0.5 * (lovasz_hinge(logits, masks) + lovasz_hinge(-logits, 1.0 - masks))
 
 
 def lovasz_hinge(logits: Tensor, masks: Tensor) -> Tensor:
-    """Lovasz hinge, each tile by itself, averaged (Berman et al., CVPR 2018).
+    """Lovasz hinge of each tile by itself, [B] (Berman et al., CVPR 2018).
 
     ``elu(error) + 1`` stands for ``relu(error)``, as the winning competitors used it: pixels on
     the right side of the margin keep a small gradient.
@@ -107,7 +106,7 @@ def lovasz_hinge(logits: Tensor, masks: Tensor) -> Tensor:
     errors = 1.0 - logits.flatten(1) * (2.0 * labels - 1.0)
     ordered, order = errors.sort(dim=1, descending=True)
     weights = _lovasz_gradient(labels.gather(1, order))
-    return ((F.elu(ordered) + 1.0) * weights).sum(dim=1).mean()
+    return ((F.elu(ordered) + 1.0) * weights).sum(dim=1)
 
 
 def _lovasz_gradient(labels: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from salt_train import shipped, unfold
 from salt_train.checkpoint import Checkpoint, build_model, not_finite, read, state_dict
 from salt_train.checkpoint import load as read_checkpoint
 from salt_train.config import FOLD, IMAGENET, ModelConfig, TrainConfig
@@ -167,12 +168,15 @@ def _first_faults(error: RuntimeError, count: int = 3) -> str:
 
 
 def first_checkpoint(config: TrainConfig, split: Split) -> tuple[Checkpoint, str]:
-    """The checkpoint that ``init_weights`` means for the held-out fold, and its path.
+    """The checkpoint that ``init_weights`` means for the held-out fold, and its path; of the
+    shipped network, by ``default``, the normalisations are to be measured yet.
 
     Raises:
         CheckpointError: it cannot be read.
         DataError: it may have learnt of the tiles that this run validates on.
     """
+    if config.init_weights == shipped.NAME:
+        return unfold.first(config, split), "the shipped network"
     name = config.init_weights.replace(FOLD, config.fold_name)
     checkpoint = read_checkpoint(Path(name))
     split.check_unseen(checkpoint.scores, config.fold, f"{name} is", "start from")

@@ -1,0 +1,68 @@
+"""Losses and gradients of steps, looked at some at a time: the host waits for its device wherever
+it reads, and cannot prepare the next steps meanwhile.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from salt_train.errors import NotFiniteError
+
+
+class Watch:
+    """What an epoch's steps measured.
+
+    Attributes:
+        every: steps between two looks; with 1 no step takes place whose loss is not finite, with
+            more the weights may be spoilt when it is found, and nothing of them may be kept.
+    """
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self._losses: list[float] = []
+        self._unread: list[Tensor] = []
+
+    def see(self, loss: Tensor, gradient: Tensor, loss_scale: Tensor) -> None:
+        """Note a step, and look at those that were noted if it is time.
+
+        Args:
+            loss: of the whole batch, a scalar on the device.
+            gradient: norm of all gradients together.
+            loss_scale: what the loss was multiplied by before they were taken; 0 without scaling.
+
+        Raises:
+            NotFiniteError: see :meth:`read`.
+        """
+        self._unread.append(torch.stack([loss, gradient, loss_scale]))
+        if len(self._unread) >= self.every:
+            self.read()
+
+    def read(self) -> None:
+        """Look at all steps that were noted.
+
+        Raises:
+            NotFiniteError: loss or gradient of one is not finite, which spoils every weight.
+        """
+        rows = torch.stack(self._unread).tolist() if self._unread else []
+        self._unread.clear()
+        for loss, gradient, loss_scale in rows:
+            if not math.isfinite(loss):
+                raise NotFiniteError(f"loss is {loss}", len(self._losses))
+            # Under loss scaling too large a gradient is common: such a step is left out, and the
+            # scale is halved as long as it can be.
+            if not math.isfinite(gradient) and loss_scale < 1.0:
+                raise NotFiniteError(f"gradient is {gradient}", len(self._losses))
+            self._losses.append(loss)
+
+    def finish(self) -> list[float]:
+        """The losses of the epoch's steps, all read; the next step noted is another epoch's first.
+
+        Raises:
+            NotFiniteError: see :meth:`read`.
+        """
+        self.read()
+        losses, self._losses = self._losses, []
+        return losses
