@@ -1,10 +1,11 @@
 """Sessions on a GPU: ``python benchmarks/gpu.py``, with ``--model`` for each file to compare.
 
 Batches of several sizes on CUDA and TensorRT: loading and building engines apart, the first run
-apart, then with transfers from and to the host, as ``salt-infer`` runs them, and with data that
-stays on the device. The latter is timed by CUDA events where torch has a GPU, else by the clock
-around runs that end with a synchronisation. Written without a GPU; its logic was tried with
-``--provider cpu``. Files in other precisions::
+apart, then masks as ``salt-infer`` has them, by one thread and by two in turn; probabilities of
+both views from and to the host; and data that stays on the device. The last is timed by CUDA events
+where torch has a GPU, else by the clock. The largest batch is run with other options of CUDA too
+(``--variant``). What was found is written after every file and batch, so that a limit of time costs
+what is left. Written without a GPU; its logic was tried with ``--provider cpu``. Other files::
 
     salt-export last.pth fp32.onnx
     salt-export last.pth fp16.onnx --target tensorrt
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +33,23 @@ import record
 import rounds
 import tilesets
 from device import OnDevice
+from variants import Wanted
 
 from salt_infer import nvidia, usable, views
+from salt_infer.device_session import DeviceSession
 from salt_infer.errors import ModelError, SaltError, one_line
 from salt_infer.modelfile import default_model
-from salt_infer.opening import open_session
+from salt_infer.opening import Batches, open_session
+from salt_infer.options import GRAPH, Given, parse_option
 from salt_infer.providers import NAMES, Provider, ProviderRequest
-from salt_infer.session import ModelSession
+from salt_infer.session import ModelSession, peek
 
 BATCHES = (1, 8, 32, 64, 128)
 TIMES = 10  # batches a sample
 EVERY_TILE = 0.0  # as gate
-SAMPLES = TRANSFERS, DEVICE = "transfers_s", "device_s"  # seconds a batch
+TURNS, MASKS, TRANSFERS, DEVICE = "turns_s", "masks_s", "transfers_s", "device_s"  # of a batch
+SAMPLES = (TURNS, MASKS, TRANSFERS, DEVICE)
+Keep = Callable[[Mapping[str, Any]], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,24 +60,30 @@ class Opened:
         session: as ``salt-infer`` has it.
         load_s: seconds to load it, with the engine's build where there is one.
         again_s: to load it once more, with the engine found in the cache.
+        probability: of the first of them, for the tiles given.
+        same: the other one said the same, bit for bit.
     """
 
     session: ModelSession
     load_s: float
     again_s: float
+    probability: npt.NDArray[np.float32]
+    same: bool
 
 
-def open_twice(path: Path, request: ProviderRequest, batch: int) -> Opened:
-    """Load a file, which may build an engine, and load it again; raises ProviderError."""
-    seconds = []
+def open_twice(path: Path, request: ProviderRequest, stacked: npt.NDArray[np.uint8]) -> Opened:
+    """Load a file, which may build an engine, and load it again; raises SaltError."""
+    seconds, said = [], []
     for _ in range(2):
         started = time.perf_counter()
         session, _choice = open_session(
-            path, request, lambda contract: (batch, views.count(contract.tta)), tell=click.echo
+            path, request, lambda _: Batches(*stacked.shape[:2]), tell=click.echo, in_turn=True
         )
         seconds.append(time.perf_counter() - started)
+        said.append(session.run(stacked, EVERY_TILE).probability)
     assert isinstance(session, ModelSession)
-    return Opened(session, *seconds)
+    first, again = said
+    return Opened(session, seconds[0], seconds[1], first, np.array_equal(first, again))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,41 +93,75 @@ class Prepared:
     Attributes:
         facts: what was found so far, for the result.
         ways: what gives the seconds of a batch, by the name of its samples.
+        masks: bool [N, V, 101, 101], pixels above the file's threshold.
     """
 
     facts: dict[str, Any]
     ways: Mapping[str, Callable[[], float]]
+    masks: npt.NDArray[np.bool_]
 
 
-def prepare(path: Path, provider: Provider, cache: Path, tiles: npt.NDArray[np.uint8]) -> Prepared:
+def prepare(
+    path: Path, provider: Provider, cache: Path, tiles: npt.NDArray[np.uint8], options: Given = ()
+) -> Prepared:
     """Load a file for batches like ``tiles``, uint8 [N, 101, 101]; raises SaltError."""
-    opened = open_twice(path, ProviderRequest(provider, engine_cache=cache), len(tiles))
+    stacked = views.make(tiles, peek(path).tta)
+    request = ProviderRequest(provider, options=options, engine_cache=cache)
+    opened = open_twice(path, request, stacked)
     session, contract = opened.session, opened.session.contract
-    stacked = views.make(tiles, contract.tta)
     started = time.perf_counter()
     session.run(stacked, EVERY_TILE)
     first_s = time.perf_counter() - started
+    facts = {
+        "file": path.name, "sha256": session.sha256, "provider": provider,
+        "options": dict(options), "given": session.plan.options,
+        "kind": f"{contract.precision} {'gated' if contract.gated else 'dense'}",
+        "nodes": session.placement.nodes, "batch": len(tiles), "views": stacked.shape[1],
+        "gmac": contract.provenance.get("gmac"), "load_s": opened.load_s,
+        "again_s": opened.again_s, "first_s": first_s, "same_when_loaded_again": opened.same,
+    }  # fmt: skip
+    masks = opened.probability > np.float32(contract.threshold)
+    return Prepared(facts, _ways(session, provider, stacked), masks)
+
+
+def _ways(
+    session: ModelSession, provider: Provider, stacked: npt.NDArray[np.uint8]
+) -> dict[str, Callable[[], float]]:
+    def run() -> object:
+        return session.run(stacked, EVERY_TILE)
+
+    ways = {TRANSFERS: lambda: _alone(run)}
+    if isinstance(session, DeviceSession):
+        threshold, threads = session.contract.threshold, session.at_once
+
+        def draw() -> object:
+            return session.draw(stacked, threshold, EVERY_TILE)
+
+        ways |= {MASKS: lambda: _alone(draw), TURNS: lambda: _in_turn(draw, threads)}
+        if session.plan.options.get(GRAPH) == "1":
+            return ways  # another session with other addresses would be another graph
     try:
         on_device = OnDevice(session, device.of(provider), stacked, EVERY_TILE)
     except Exception as error:  # the runtime's own exceptions share no narrower base
         raise ModelError(f"data cannot be kept on the device ({one_line(error)})") from error
+    return ways | {DEVICE: lambda: on_device.seconds(TIMES) / TIMES}
 
-    def with_transfers() -> float:
-        """From and to host memory: a run returns when its outputs are there."""
+
+def _alone(work: Callable[[], object]) -> float:
+    """Seconds of a batch, one after the other."""
+    started = time.perf_counter()
+    for _ in range(TIMES):
+        work()
+    return (time.perf_counter() - started) / TIMES
+
+
+def _in_turn(work: Callable[[], object], threads: int) -> float:
+    """Seconds a batch, with as many under way as there are streams."""
+    count = TIMES * threads
+    with ThreadPoolExecutor(threads) as pool:
         started = time.perf_counter()
-        for _ in range(TIMES):
-            session.run(stacked, EVERY_TILE)
-        return (time.perf_counter() - started) / TIMES
-
-    facts = {
-        "file": path.name, "sha256": session.sha256, "provider": provider,
-        "kind": f"{contract.precision} {'gated' if contract.gated else 'dense'}",
-        "nodes": session.placement.nodes, "batch": len(tiles), "views": stacked.shape[1],
-        "gmac": contract.provenance.get("gmac"), "load_s": opened.load_s,
-        "again_s": opened.again_s, "first_s": first_s,
-    }  # fmt: skip
-    ways = {TRANSFERS: with_transfers, DEVICE: lambda: on_device.seconds(TIMES) / TIMES}
-    return Prepared(facts, ways)
+        list(pool.map(lambda _: work(), range(count)))
+        return (time.perf_counter() - started) / count
 
 
 def interleave(prepared: Sequence[Prepared], count: int) -> list[dict[str, Any]]:
@@ -133,50 +180,79 @@ def table(result: Mapping[str, Any]) -> list[str]:
     """Markdown: a file on a provider with a batch a row. Rates are medians."""
     rows = []
     for found in result["runs"]:
-        rate, inside = (found["batch"] / statistics.median(found[name]) for name in SAMPLES)
+        rates = {name: found["batch"] / statistics.median(found[name])
+                 for name in SAMPLES if found.get(name)}  # fmt: skip
         best = result["peaks"].get(found["provider"], {}).get(found["kind"].split()[0])
         share = "unknown"
-        if best and found["gmac"]:
-            share = f"{2e9 * found['gmac'] * found['views'] * inside / best:.0%}"
+        if best and found["gmac"] and DEVICE in rates:
+            share = f"{2e9 * found['gmac'] * found['views'] * rates[DEVICE] / best:.0%}"
+        options = ", ".join(f"{name}={value}" for name, value in found["options"].items())
         rows.append([
-            f"{found['file']} ({found['kind']})", found["provider"], str(found["batch"]),
-            *(f"{found[key]:.2f}" for key in ("load_s", "again_s", "first_s")),
-            f"{rate:,.0f}", f"{inside:,.0f}", share,
+            f"{found['file']} ({found['kind']})", found["provider"], options or "as it is",
+            str(found["batch"]), *(f"{found[key]:.2f}" for key in ("load_s", "again_s", "first_s")),
+            *(f"{rates[name]:,.0f}" if name in rates else "–" for name in SAMPLES), share,
+            f"{found.get('pixels_flipped', 0)}", "yes" if found["same_when_loaded_again"] else "no",
         ])  # fmt: skip
-    head = ["file", "provider", "batch", "load or build s", "load again s", "first run s",
-            "tiles/s", "on the device alone", "of the peak"]  # fmt: skip
+    head = ["file", "provider", "options", "batch", "load or build s", "load again s",
+            "first run s", "masks in turn, tiles/s", "masks", "probabilities",
+            "on the device alone", "of the peak", "pixels flipped", "same again"]  # fmt: skip
     lines = rounds.markdown(head, rows)
     return [*lines, *(f"\nNot measured: {reason}" for reason in result["failed"])]
 
 
 def draw(result: Mapping[str, Any]) -> Path:
-    """Throughput with transfers against the batch."""
+    """Throughput against the batch, as ``salt-infer`` runs it."""
     curves: dict[str, tuple[list[float], list[float]]] = {}
     for found in result["runs"]:
-        across, up = curves.setdefault(f"{found['file']}, {found['provider']}", ([], []))
-        across.append(found["batch"])
-        up.append(found["batch"] / statistics.median(found[TRANSFERS]))
+        if not found["options"]:
+            across, up = curves.setdefault(f"{found['file']}, {found['provider']}", ([], []))
+            across.append(found["batch"])
+            up.append(found["batch"] / statistics.median(found.get(TURNS) or found[TRANSFERS]))
     return rounds.plot("gpu", "tiles a batch", "tiles/s", curves, logarithmic=True)
 
 
 def measure(
-    models: Sequence[Path], providers: Sequence[Provider], tiles: npt.NDArray[np.uint8],
-    batches: Sequence[int], count: int, size: int, cache: Path,
-) -> dict[str, Any]:  # fmt: skip
-    """Everything; what one provider cannot run is named, and the rest is measured."""
-    runs: list[dict[str, Any]] = []
-    failed: list[str] = []
-    for batch in batches:
-        prepared = []
-        for provider, path in itertools.product(providers, models):
-            try:
-                prepared.append(prepare(path, provider, cache, tiles[:batch]))
-            except SaltError as error:
-                failed.append(f"{path.name} on {provider}, batches of {batch}: {error}")
-        runs += interleave(prepared, count)
-    peaks = {provider: device.peaks(provider, size) for provider in providers}
-    digests = {run["file"]: run["sha256"] for run in runs}
-    return {"models": digests, "repeats": count, "runs": runs, "failed": failed, "peaks": peaks}
+    wanted: Wanted, tiles: npt.NDArray[np.uint8], count: int, size: int, cache: Path, keep: Keep
+) -> dict[str, Any]:
+    """Everything, the largest batch first; what cannot be run is named, and the rest is measured.
+
+    Args:
+        wanted: what.
+        tiles: uint8 [N, 101, 101], as many as the largest batch.
+        count: rounds.
+        size: rows and columns of the product that the peak is measured with.
+        cache: for engines.
+        keep: takes the result so far, again and again.
+    """
+    result: dict[str, Any] = {"models": {}, "repeats": count, "runs": [], "failed": [], "peaks": {}}
+    for batch in sorted(wanted.batches, reverse=True):
+        for provider, path in itertools.product(wanted.providers, wanted.models):
+            options = wanted.options(provider, path, batch)
+            found = _prepared(path, provider, cache, tiles[:batch], options, result["failed"])
+            result["runs"] += interleave(found, count)
+            result["runs"].sort(key=lambda run: run["batch"])
+            result["models"] = {run["file"]: run["sha256"] for run in result["runs"]}
+            keep(result)
+    result["peaks"] = {provider: device.peaks(provider, size) for provider in wanted.providers}
+    keep(result)
+    return result
+
+
+def _prepared(
+    path: Path, provider: Provider, cache: Path, tiles: npt.NDArray[np.uint8],
+    options: Sequence[Given], failed: list[str],
+) -> list[Prepared]:  # fmt: skip
+    """A file with each of the options, compared with the first of them."""
+    found: list[Prepared] = []
+    for each in options:
+        try:
+            found.append(prepare(path, provider, cache, tiles, each))
+            wrong = int(np.count_nonzero(found[-1].masks != found[0].masks))
+            found[-1].facts.update(pixels_flipped=wrong, pixels=found[0].masks.size)
+        except SaltError as error:
+            with_them = "".join(f" {name}={value}" for name, value in each)
+            failed.append(f"{path.name} on {provider}{with_them}, batches of {len(tiles)}: {error}")
+    return found
 
 
 def usable_of(providers: Sequence[Provider]) -> list[Provider]:
@@ -201,6 +277,15 @@ def _gpu() -> dict[str, Any]:
     return {"cuda": driver.cuda, "gpus": [dataclasses.asdict(each) for each in driver.gpus]}
 
 
+def _save(result: Mapping[str, Any]) -> None:
+    record.save("gpu", {"gpu": _gpu(), "table": table(result), **result})
+
+
+def _variant(text: str) -> Given:
+    """``K=V,K=V`` as options; raises UsageError."""
+    return tuple(parse_option(each) for each in text.split(",") if each)
+
+
 @click.command()
 @click.option("--model", "models", type=click.Path(path_type=Path, exists=True), multiple=True,
               help="Default: the one that ships for GPUs.")  # fmt: skip
@@ -208,27 +293,31 @@ def _gpu() -> dict[str, Any]:
               default=("cuda", "tensorrt"), show_default=True)  # fmt: skip
 @click.option("--images", type=click.Path(path_type=Path, exists=True), default=tilesets.EXAMPLES)
 @click.option("--batch", "batches", type=int, multiple=True, default=BATCHES, show_default=True)
+@click.option(
+    "--variant", "asked", multiple=True, metavar="K=V,K=V",
+    help="Options of the provider to run the largest batch with too, instead of the usual ones; "
+    "'' for none.",
+)  # fmt: skip
 @click.option("--rounds", "count", default=7, show_default=True)
 @click.option(
     "--gemm-size", default=8192, show_default=True, help="Rows and columns of the peak's."
 )
 def main(
     models: tuple[Path, ...], providers: tuple[Provider, ...], images: Path,
-    batches: tuple[int, ...], count: int, gemm_size: int,
+    batches: tuple[int, ...], asked: tuple[str, ...], count: int, gemm_size: int,
 ) -> None:  # fmt: skip
     """Measure sessions on a GPU."""
     found = usable_of(providers)
     tiles = tilesets.pixels(images, max(batches))
+    given = [_variant(each) for each in asked if each] if asked else None
+    wanted = Wanted(models or (default_model("cuda"),), found, batches, given)
     # An empty cache, so that building the engines is measured too.
     with tempfile.TemporaryDirectory() as cache:
-        paths = models or (default_model("cuda"),)
-        result = measure(paths, found, tiles, batches, count, gemm_size, Path(cache))
+        result = measure(wanted, tiles, count, gemm_size, Path(cache), _save)
     if not result["runs"]:
         raise click.ClickException("; ".join(result["failed"]))
-    lines = table(result)
-    record.save("gpu", {"gpu": _gpu(), "table": lines, **result})
     draw(result)
-    click.echo("\n".join(lines))
+    click.echo("\n".join(table(result)))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
 """What the host can feed to a model, however fast: ``python benchmarks/host.py --images test.zip``.
 
 Each stage alone on one core, and the whole program with a model that does nothing (``null.py``) on
-1, 2, ... cores, beside the bare decoding of the same files on the same cores. A GPU that takes more
-tiles a second than the host path gives is not the bound.
+1, 2, ... cores, beside the bare decoding of the same files on the same cores; and how long a tile
+holds Python's lock (``lock.py``). A GPU that takes more tiles a second than the host path gives is
+not the bound.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import statistics
 import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import lock
 import null
 import numpy as np
 import numpy.typing as npt
@@ -27,11 +30,13 @@ import tilesets
 from PIL import Image
 from ratios import Ratio
 
-from salt_infer import job, png, rle, submission, views
+from salt_infer import job, png, rle, submission, unfilter, views
+from salt_infer.batch import Cancel
+from salt_infer.decoding import decode_group
 from salt_infer.fingerprint import Fingerprint
 from salt_infer.job import Job
 from salt_infer.journal import Journal
-from salt_infer.pipeline import MaskedBatch, RunOptions
+from salt_infer.pipeline import MaskedBatch, RunOptions, group_count, group_of
 from salt_infer.progress import Watcher
 from salt_infer.record import Finished
 from salt_infer.tiles import open_tiles
@@ -62,7 +67,7 @@ def stages(files: list[bytes], folder: Path, stack: contextlib.ExitStack) -> Way
     mine = Fingerprint.of(model, RunOptions(), str(folder), [], probabilities=False)
     journal = stack.enter_context(Journal(folder / "alone.journal", mine, groups=1))
     return {
-        DECODE: lambda: [png.decode(data) for data in files],
+        DECODE: lambda: unfilter.pixels([png.rows(data) for data in files], rle.TILE_SHAPE),
         PILLOW: lambda: [pillow(data) for data in files],
         "assemble": lambda: views.make(np.stack(list(decoded)), model.settings.tta),
         "decide": lambda: model.decide(answer),
@@ -84,10 +89,11 @@ def read_and_decode(images: Path, workers: int) -> None:
     """What the program does before a batch is there, and nothing else."""
     with open_tiles(images) as source, ThreadPoolExecutor(workers) as pool:
         parts = [
-            source.tiles[start : start + BATCH] for start in range(0, len(source.tiles), BATCH)
+            group_of(source.tiles, BATCH, number)
+            for number in range(group_count(len(source.tiles), BATCH))
         ]
-        for decoded in pool.map(lambda part: [png.decode(source.read(t)) for t in part], parts):
-            assert len(decoded)
+        for decoded in pool.map(lambda part: decode_group(source, part, Cancel()), parts):
+            assert decoded.ids
 
 
 def together(images: Path, workers: int, count: int) -> dict[str, Any]:
@@ -116,11 +122,22 @@ def measure(images: Path, tiles: int, cores: list[int], count: int) -> dict[str,
         by_cores = {
             str(number): rounds.on_cpus(number, together, folder, number, count) for number in cores
         }
+        held = lock_held(folder, count)
     stages_found = rounds.on_cpus(1, alone, images, count)
     return {
         "tiles": tiles, "batch": BATCH, "repeats": count, "stages": stages_found,
-        "cores": by_cores, "ratios": ratios.to_json(ratios_of(stages_found, by_cores)),
+        "cores": by_cores, "lock": held,
+        "ratios": ratios.to_json(ratios_of(stages_found, by_cores)),
     }  # fmt: skip
+
+
+def lock_held(images: Path, count: int) -> dict[str, list[float]]:
+    """See :func:`lock.measured`; empty where it cannot be measured, which is told."""
+    try:
+        return lock.measured(images, count)
+    except lock.UnmeasurableError as error:
+        click.echo(f"time under Python's lock is not measured: {error}", err=True)
+        return {}
 
 
 def ratios_of(stages_found: Mapping[str, Any], by_cores: Mapping[str, Any]) -> dict[str, Ratio]:
@@ -136,7 +153,8 @@ def ratios_of(stages_found: Mapping[str, Any], by_cores: Mapping[str, Any]) -> d
 
 def table(result: Mapping[str, Any]) -> list[str]:
     """Markdown: the stages, then the host path by number of cores."""
-    return [*stage_table(result), "", *core_table(result), "", *verdict(result)]
+    parts = stage_table(result), core_table(result), lock_table(result), verdict(result)
+    return [line for part in parts if part for line in ("", *part)][1:]
 
 
 def stage_table(result: Mapping[str, Any]) -> list[str]:
@@ -164,6 +182,16 @@ def core_table(result: Mapping[str, Any]) -> list[str]:
     head = [f"{READ}, tiles/s", f"{PATH}, tiles/s", "of decoding"]
     cpu_head = [f"{READ}, CPU us a tile", f"{PATH}, CPU us a tile", "of decoding"]
     return rounds.markdown(["cores", *head, *cpu_head], rows)
+
+
+def lock_table(result: Mapping[str, Any]) -> list[str]:
+    """What a tile costs of the one thing that there is one of, wherever tiles are decoded."""
+    rows = []
+    for way, samples in result["lock"].items():
+        held = statistics.median(samples)
+        rows.append([way, f"{held:.0f}", f"{min(samples):.0f}", f"{1e6 / held:,.0f}"])
+    head = ["decoded in", "us a tile under Python's lock", "in the best round", "tiles/s at most"]
+    return rounds.markdown(head, rows) if rows else []
 
 
 def verdict(result: Mapping[str, Any]) -> list[str]:

@@ -21,6 +21,7 @@ from salt_infer.batch import BatchResult, Cancel
 from salt_infer.contract import ModelContract
 from salt_infer.model import Settings
 from salt_infer.placement import Placement
+from salt_infer.providers import batch_for
 from salt_infer.session import default_model, peek
 
 MASKS = Path(__file__).parents[1] / "examples" / "masks"
@@ -77,11 +78,12 @@ def _masks() -> npt.NDArray[np.bool_]:
     return np.stack([png.decode_mask(path.read_bytes()) for path in paths]) > 0
 
 
-def load(*_: Any, **__: Any) -> SaltModel:
+def load(*_: Any, batch_size: int | None = None, **__: Any) -> SaltModel:
     """In place of ``SaltModel.load``; whatever is asked for, the model does nothing."""
     session = NullSession()
     contract = session.contract
-    return SaltModel(session, Settings(contract.threshold, contract.gate, contract.tta))
+    settings = Settings(contract.threshold, contract.gate, contract.tta)
+    return SaltModel(session, settings, batch_size=batch_for("cpu", batch_size))
 
 
 @contextlib.contextmanager

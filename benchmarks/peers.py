@@ -5,6 +5,9 @@ finished CSV: the case study's notebook, PyTorch, ONNX Runtime, OpenVINO and ``s
 run is a process of its own, and all take turns in every round. Without a checkpoint: synthetic
 tiles, and a network trained for a moment. Score and agreement with torch in float32 stand beside
 the speed; rates are without start-up, which would flatter ``salt-infer``: it imports no torch.
+
+``--device cuda`` compares ways on a GPU. Results are written after every run, ``--seconds`` is a
+limit on all of them, and one that fails is named and the others go on.
 """
 
 from __future__ import annotations
@@ -12,9 +15,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -26,8 +31,10 @@ from comparison.material import BENCHMARKS, CHECKPOINT, Files, Material, drawn
 from comparison.process import CommandError, run
 from comparison.roster import CONTENDERS, SHORT
 from comparison.standings import Sample, Standing
+from contenders import common
 from contenders.common import Task
 
+from salt_infer.errors import SaltError
 from salt_infer.machine import available_cpus
 from salt_train import checkpoint as checkpoints
 from salt_train.evaluate import Decision
@@ -61,38 +68,79 @@ def tasks(
     }  # fmt: skip
 
 
-def measure(name: str, task: Task, cache: Path) -> Sample:
-    """One run."""
+def measure(name: str, task: Task, cache: Path, limit_s: float | None = None) -> Sample:
+    """One run; raises click.ClickException where it fails, or takes longer."""
     contender = CONTENDERS[name]
     environment = os.environ | {
         "OMP_NUM_THREADS": str(task.threads), "TORCHINDUCTOR_CACHE_DIR": str(cache),
     }  # fmt: skip
     try:
-        ran = run(contender.command(task), BENCHMARKS, environment)
+        ran = run(contender.command(task), BENCHMARKS, environment, limit_s)
     except CommandError as error:
         raise click.ClickException(str(error)) from error
     return Sample(ran.wall_s, contender.run_s(task, ran.stdout), ran.peak_rss_mb)
 
 
+class Contest:
+    """Contenders that take turns, and what was seen of them.
+
+    Attributes:
+        failed: why, by name; they run no more.
+    """
+
+    def __init__(self, asked: Mapping[str, Task], reference: Reference, cache: Path) -> None:
+        self._asked, self._reference, self._cache = asked, reference, cache
+        self._samples: dict[str, list[Sample]] = {name: [] for name in asked}
+        self._found: dict[str, list[Answer]] = {name: [] for name in asked}
+        self.failed: dict[str, str] = {}
+
+    def run(self, name: str, number: int, until: float) -> None:
+        """One run of one of them, if there is time for it before ``until`` of the clock."""
+        left = until - time.monotonic()
+        if name in self.failed or left < max((s.wall_s for s in self._samples[name]), default=0):
+            return
+        task, limit_s = self._asked[name], left if math.isfinite(left) else None
+        try:
+            sample = measure(name, task, self._cache, limit_s)
+            answer = self._reference.judge(task.out)
+        except (click.ClickException, SaltError, OSError, ValueError) as error:
+            self.failed[name] = str(error)
+            say(f"round {number}: {name} failed: {error}")
+            return
+        self._samples[name].append(sample)
+        self._found[name].append(answer)
+        rate = len(self._reference.ids) / sample.run_s
+        say(f"round {number}: {name}: {rate:.1f} tiles/s, score {answer.score:.4f}")
+
+    @property
+    def standings(self) -> list[Standing]:
+        """Of those that ran to their end."""
+        return [
+            Standing(
+                name, len(self._reference.ids), tuple(samples), self._found[name][-1],
+                len({answer.sha256 for answer in self._found[name]}) == 1,
+            )
+            for name, samples in self._samples.items()
+            if samples
+        ]  # fmt: skip
+
+
 def compete(
-    asked: Mapping[str, Task], reference: Reference, rounds: int, cache: Path
-) -> list[Standing]:
-    """All contenders in turn, round after round."""
-    samples: dict[str, list[Sample]] = {name: [] for name in asked}
-    found: dict[str, list[Answer]] = {name: [] for name in asked}
+    asked: Mapping[str, Task],
+    reference: Reference,
+    rounds: int,
+    cache: Path,
+    until: float = math.inf,
+    keep: Callable[[Contest], object] = lambda contest: None,
+) -> Contest:
+    """All contenders in turn, round after round; ``keep`` is told after every run."""
+    contest = Contest(asked, reference, cache)
     for number in range(1, rounds + 1):
-        for name, task in asked.items():
-            samples[name].append(measure(name, task, cache))
-            found[name].append(reference.judge(task.out))
-            rate = len(reference.ids) / samples[name][-1].run_s
-            say(f"round {number}: {name}: {rate:.1f} tiles/s, score {found[name][-1].score:.4f}")
-    return [
-        Standing(
-            name, len(reference.ids), tuple(samples[name]), found[name][-1],
-            len({answer.sha256 for answer in found[name]}) == 1,
-        )
-        for name in asked
-    ]  # fmt: skip
+        for name in asked:
+            contest.run(name, number, until)
+            if contest.standings:
+                keep(contest)
+    return contest
 
 
 def digests(asked: Mapping[str, Task]) -> dict[str, str]:
@@ -105,32 +153,45 @@ def digests(asked: Mapping[str, Task]) -> dict[str, str]:
     return found
 
 
-def save(
-    ranking: Sequence[Standing],
-    reference: Reference,
-    settings: Mapping[str, float],
-    models: Mapping[str, str],
-    skipped: Mapping[str, str],
-    short: bool,
-) -> list[str]:
-    """Write ``results/peers.json``, or ``peers-short.json``, and ``.png``; returns the lines to
-    show.
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What a result says of its run.
+
+    Attributes:
+        name: of the file.
+        settings: numbers that all contenders were given.
+        models: sha256 of what each ran.
+        skipped: why some took no part.
+        device: where they ran.
     """
-    verdicts = standings.verdicts(ranking)
+
+    name: str
+    settings: Mapping[str, float]
+    models: Mapping[str, str]
+    skipped: Mapping[str, str]
+    device: str
+
+
+def save(contest: Contest, reference: Reference, of: Setting) -> list[str]:
+    """Write the results so far; returns the lines to show."""
+    ranking = contest.standings
+    # The targets are for two cores.
+    verdicts = standings.verdicts(ranking) if of.device == "cpu" else []
     table = standings.table(ranking)
     result = {
         "tiles": len(reference.ids),
         "labelled": len(reference.labelled),
-        "settings": dict(settings),
+        "device": of.device,
+        "settings": dict(of.settings),
         "reference_score": reference.score,
         "table": table,
         "ratios": ratios.to_json(standings.to_check(ranking)),
         "targets": [dataclasses.asdict(each) | {"holds": each.holds} for each in verdicts],
-        "skipped": dict(skipped),
+        "skipped": {**of.skipped, **contest.failed},
         "contenders": {
             each.name: {
                 "title": CONTENDERS[each.name].title,
-                "model_sha256": models[each.name],
+                "model_sha256": of.models[each.name],
                 "samples": [dataclasses.asdict(sample) for sample in each.samples],
                 "tiles_per_s": each.rates,
                 "steady": each.steady,
@@ -139,8 +200,8 @@ def save(
             for each in ranking
         },
     }
-    path = record.save("peers-short" if short else "peers", result)
-    chart.draw(ranking, path.with_suffix(".png"))
+    record.save(of.name, result)
+    settings = of.settings
     return [
         f"{len(reference.ids)} tiles, {len(reference.labelled)} of them labelled; torch in float32 "
         f"scores {reference.score:.4f}; {settings['threads']} threads, batches of "
@@ -204,14 +265,20 @@ def _workplace(kept: Path | None) -> Iterator[tuple[Path, Path]]:
     "checkpoint a folder of its own.",
 )  # fmt: skip
 @click.option("--short", is_flag=True, help="A few contenders and few tiles.")
+@click.option(
+    "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
+    help="Who takes part if not told by --only: those of the processor, or those of a GPU.",
+)  # fmt: skip
+@click.option("--seconds", type=float, default=math.inf, help="Start no run that would end later.")
 def main(
     checkpoint: Path | None, images: Path | None, labels: Path | None, calibrate: Path | None,
     rounds: int, only: tuple[str, ...], tiles: int | None, batch_size: int,
-    models: Path | None, short: bool,
+    models: Path | None, short: bool, device: str, seconds: float,
 ) -> None:  # fmt: skip
     """Compare ways from PNGs to a submission: speed, memory, score."""
+    until = time.monotonic() + seconds
     material = given(checkpoint, images, labels, calibrate)
-    names, skipped = participants(only or (SHORT if short else tuple(CONTENDERS)))
+    names, skipped = participants(only or _usual(device, short))
     with _workplace(models) as (folder, kept):
         if material is None:
             say("drawing tiles and training a network for a moment")
@@ -220,16 +287,32 @@ def main(
         files = Files(material, kept, say)
         decision = _decision(files[CHECKPOINT])
         shown = material.some(tiles, folder / "some") if tiles else material
-        reference = answers.reference(shown, decision, batch_size)
         asked = tasks(names, files, shown.images, decision, batch_size, folder)
-        ranking = compete(asked, reference, rounds, folder / "inductor")
-        models_run = digests(asked)
-    settings = dataclasses.asdict(decision) | {
-        "batch_size": batch_size,
-        "threads": available_cpus(),
-    }
-    lines = save(ranking, reference, settings, models_run, skipped, short)
-    click.echo("\n".join(lines))
+        reference = answers.reference(shown, decision, batch_size, common.place(device))
+        settings = dataclasses.asdict(decision) | {
+            "batch_size": batch_size,
+            "threads": available_cpus(),
+        }
+        told = Setting(_name(device, short), settings, digests(asked), skipped, device)
+        contest = compete(
+            asked, reference, rounds, folder / "inductor", until,
+            lambda contest: save(contest, reference, told),
+        )  # fmt: skip
+    if not contest.standings:
+        raise click.ClickException("; ".join(contest.failed.values()) or "there was no time")
+    chart.draw(contest.standings, record.RESULTS / f"{told.name}.png")
+    click.echo("\n".join(save(contest, reference, told)))
+    if contest.failed:
+        raise click.ClickException(f"{', '.join(contest.failed)} failed, see above")
+
+
+def _usual(device: str, short: bool) -> tuple[str, ...]:
+    on_it = tuple(name for name, each in CONTENDERS.items() if each.device == device)
+    return SHORT if short and device == "cpu" else on_it
+
+
+def _name(device: str, short: bool) -> str:
+    return "peers-gpu" if device == "cuda" else "peers-short" if short else "peers"
 
 
 def _decision(checkpoint: Path) -> Decision:

@@ -22,11 +22,15 @@ STORED = Path(__file__).parent / "results"  # what the README shows and fresh ru
 ELSEWHERE = "SALT_BENCH_RESULTS"  # environment variable: a run that is not to replace those
 RESULTS = Path(os.environ.get(ELSEWHERE) or STORED)
 PACKAGES = (
-    "nncf", "numpy", "onnx", "onnxruntime", "openvino", "pandas", "pillow", "salt-toolkit", "torch",
+    "nncf", "numpy", "nvidia-cudnn-cu13", "onnx", "onnxruntime", "onnxruntime-gpu", "openvino",
+    "pandas", "pillow", "salt-toolkit", "tensorrt-cu13", "torch",
 )  # fmt: skip
 # What of a processor decides how fast networks run on it.
 FEATURES = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "avx_vnni", "amx_bf16", "amx_int8")
-GPU_FACTS = {"name": "name", "driver": "driver_version", "memory": "memory.total"}
+GPU_FACTS = {
+    "name": "name", "driver": "driver_version", "memory": "memory.total",
+    "capability": "compute_cap",
+}  # fmt: skip
 GPU_PATIENCE_S = 30.0  # nvidia-smi wakes the driver up
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from comparison.material import Material
 from salt_export import samples
@@ -97,12 +98,17 @@ class Reference:
         )
 
 
-def reference(material: Material, decision: Decision, batch_size: int) -> Reference:
-    """Eager torch in float32, both views, on every tile."""
+def reference(
+    material: Material, decision: Decision, batch_size: int, device: str = "cpu"
+) -> Reference:
+    """Eager torch in float32, both views, on every tile; on a GPU without TF32."""
     ids, labelled = material.ids(), material.labelled()
     tiles, _ = samples.read(material.images, None, ALL)
-    model = checkpoints.build_model(checkpoints.load(material.checkpoint))
+    model = checkpoints.build_model(checkpoints.load(material.checkpoint)).to(device)
+    allowed = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
     prediction = evaluate.predict(model, tiles, "hflip", batch_size)
+    torch.backends.cudnn.allow_tf32 = allowed
     with Labels(material.labels) as labels:
         truth = labels.masks(labelled)
     places = np.flatnonzero(np.isin(ids, labelled))

@@ -28,6 +28,7 @@ from salt_train.recipes import DEFAULT, RECIPES
 BENCHMARKS = Path(__file__).parents[1]
 EXPORTS: dict[str, dict[str, Any]] = {
     "fp32 dense": {"gated": False},
+    "fp16 dense": {"gated": False, "precision": "fp16", "target": "cuda"},
     "fp32 gated": {"gated": True},
     "int8 dense": {"gated": False, "precision": "int8", "target": "cpu"},
     "int8 gated": {"gated": True, "precision": "int8", "target": "cpu"},

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -36,19 +37,35 @@ class CommandError(Exception):
     """A command failed."""
 
 
-def run(command: Sequence[str], cwd: Path, environment: dict[str, str]) -> Ran:
+def run(
+    command: Sequence[str], cwd: Path, environment: dict[str, str], limit_s: float | None = None
+) -> Ran:
     """Run a command to its end.
 
+    Args:
+        command: the program and its arguments.
+        cwd: folder to run it in.
+        environment: all of it.
+        limit_s: seconds after which it and its children are ended.
+
     Raises:
-        CommandError: it failed; has the end of what it wrote to stderr.
+        CommandError: it failed, or took too long; has the end of what it wrote to stderr.
     """
-    done = subprocess.run(
-        [sys.executable, __file__, *command], cwd=cwd, env=environment, capture_output=True,
-        text=True,
+    child = subprocess.Popen(
+        [sys.executable, __file__, *command], cwd=cwd, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
-    if done.returncode:
-        raise CommandError(f"{' '.join(command)}\nfailed:\n{done.stderr[-2000:]}")
-    return Ran(**json.loads(done.stdout))
+    try:
+        stdout, stderr = child.communicate(timeout=limit_s)
+    except BaseException as error:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise CommandError(f"{' '.join(command)}\nwas not done in {limit_s:.0f} s") from error
+        raise
+    if child.returncode:
+        raise CommandError(f"{' '.join(command)}\nfailed:\n{stderr[-2000:]}")
+    return Ran(**json.loads(stdout))
 
 
 def _main() -> int:

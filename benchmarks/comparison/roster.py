@@ -33,6 +33,8 @@ class Contender:
         tools: programs that have to be.
         batch_size: its own instead of everybody's; 0 for that.
         tta: of salt-infer.
+        device: where it runs, ``cpu`` or ``cuda``.
+        options: of salt-infer's provider.
     """
 
     title: str
@@ -44,6 +46,8 @@ class Contender:
     tools: tuple[str, ...] = ()
     batch_size: int = 0
     tta: str = "hflip"
+    device: str = "cpu"
+    options: tuple[str, ...] = ()
 
     @property
     def missing(self) -> str:
@@ -64,6 +68,7 @@ class Contender:
             *("--threshold", str(task.threshold), "--gate", str(task.gate)),
             *("--workers", str(task.threads), "--report", str(_report(task)), "--overwrite"),
             "--restart",
+            *(word for each in self.options for word in ("--provider-option", each)),
         ]
 
     def run_s(self, task: Task, stdout: str) -> float:
@@ -122,6 +127,51 @@ def _openvino() -> dict[str, Contender]:
     return floats | ways
 
 
+def _on_gpu() -> dict[str, Contender]:
+    """In order of interest: what a limit of time cuts off is the last. Batches of 128 where nobody
+    else would take another size.
+    """
+    half = "fp16 dense"
+    ours = {
+        f"gpu-salt{name}": Contender(
+            f"salt-infer, CUDA, {file}{said}", OURS, "", file, "cuda", batch_size=size, tta=tta,
+            device="cuda", options=options,
+        )
+        for name, said, file, size, tta, options in (
+            ("", "", half, 128, "hflip", ()),
+            ("-doubtful", ", `--tta doubtful`", half, 128, "doubtful", ()),
+            ("-batch-32", ", batches of 32", half, 32, "hflip", ()),
+            ("-one-stream", ", one stream", half, 128, "hflip", ("streams=1",)),
+            ("-nchw", ", channels first", half, 128, "hflip", ("prefer_nhwc=0",)),
+            ("-search", ", exhaustive search", half, 128, "hflip",
+             ("cudnn_conv_algo_search=EXHAUSTIVE",)),
+            ("-graph", ", CUDA graph", half, 128, "hflip", ("enable_cuda_graph=1",)),
+            ("-fp32", "", "fp32 dense", 128, "hflip", ()),
+        )
+    }  # fmt: skip
+    others = {
+        f"gpu-{name}": Contender(title, group, program, file, mode, needs, batch_size=size,
+                                 device="cuda")
+        for name, title, group, program, file, mode, needs, size in _OTHERS_ON_GPU
+    }  # fmt: skip
+    return {"gpu-salt": ours.pop("gpu-salt"), **others, **ours}
+
+
+_OTHERS_ON_GPU: tuple[tuple[str, str, Group, str, str, str, tuple[str, ...], int], ...] = (
+    ("onnxruntime-fp16", "ONNX Runtime, plain loop, fp16", "ONNX Runtime", "onnxruntime_loop",
+     "fp16 dense", "cuda", (), 128),
+    ("onnxruntime-fp32", "ONNX Runtime, plain loop, fp32", "ONNX Runtime", "onnxruntime_loop",
+     "fp32 dense", "cuda", (), 32),
+    ("notebook", "the case study's notebook on the GPU", "notebook", "notebook", CHECKPOINT,
+     "cuda", ("pandas",), 32),
+    ("torch-fp16", "PyTorch, fp16, channels last", "PyTorch", "pytorch_gpu", CHECKPOINT, "half",
+     (), 128),
+    ("torch-compile", "PyTorch, fp16, compiled", "PyTorch", "pytorch_gpu", CHECKPOINT, "compile",
+     (), 128),
+    ("torch-bf16", "PyTorch, bf16, compiled", "PyTorch", "pytorch_gpu", CHECKPOINT, "bf16",
+     (), 128),
+)  # fmt: skip
+
 CONTENDERS: Mapping[str, Contender] = {
     "notebook": Contender(
         "the case study's notebook", "notebook", "notebook", CHECKPOINT, needs=("pandas",)
@@ -135,6 +185,7 @@ CONTENDERS: Mapping[str, Contender] = {
     ),
     **_openvino(),
     **_ours(),
+    **_on_gpu(),
 }
 # One or two of each group, without torch.compile, which takes a minute to start.
 SHORT = (

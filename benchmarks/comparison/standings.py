@@ -12,7 +12,7 @@ from ratios import Ratio
 from comparison.answers import Answer
 from comparison.roster import CONTENDERS, OURS, Group
 
-SIMPLEST = ("notebook", "onnxruntime")
+SIMPLEST = ("notebook", "onnxruntime", "gpu-notebook", "gpu-onnxruntime-fp32")
 WITHIN = 0.003  # of the reference's score: what is below is no winner
 TARGETS: Mapping[Group, float] = {
     "notebook": 8.0, "PyTorch": 4.0, "ONNX Runtime": 5.0, "OpenVINO": 1.2,

@@ -7,6 +7,7 @@ import contextlib
 import csv
 import dataclasses
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 EDGE = 101
+DEVICE = "SALT_PEERS_DEVICE"  # environment variable: cpu, to try the ways of a GPU without one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +67,16 @@ class Task:
     def paths(self) -> list[Path]:
         """The tiles, sorted."""
         return sorted(self.images.glob("*.png"))
+
+
+def device() -> str:
+    """Where the ways of a GPU compute."""
+    return os.environ.get(DEVICE, "cuda")
+
+
+def place(asked: str) -> str:
+    """Where what is asked to be on ``cpu`` or ``cuda`` computes."""
+    return device() if asked == "cuda" else asked
 
 
 def _option(name: str, value: object) -> tuple[str, ...]:

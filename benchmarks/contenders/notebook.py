@@ -1,7 +1,8 @@
 """The case study's notebook: PIL, eager PyTorch in float32, a loop over pixels, pandas.
 
 Its dataset gives tiles divided by 255 in a data loader without workers, and masks become strings
-one after another at the end. It padded tiles on the way in; this network pads them itself.
+one after another at the end. It padded tiles on the way in; this network pads them itself. With
+``--mode cuda`` it runs on a GPU, in TF32 as torch does by itself, after a batch that warms up.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from rle import loop_one
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from contenders.common import Task, running
+from contenders.common import EDGE, Task, device, running
 from salt_train import checkpoint as checkpoints
 from salt_train.model import SaltNet
 
@@ -45,14 +46,18 @@ def predict(model: SaltNet, tiles: Tensor) -> tuple[Tensor, Tensor]:
 def main() -> None:
     task = Task.parse()
     torch.set_num_threads(task.threads)
-    model = checkpoints.build_model(checkpoints.load(task.model))
+    place = device() if task.mode else "cpu"
+    model = checkpoints.build_model(checkpoints.load(task.model)).to(place)
+    if task.mode:
+        with torch.no_grad():
+            predict(model, torch.zeros((task.batch_size, 1, EDGE, EDGE), device=place))[0].cpu()
     with running(), torch.no_grad():
         tiles = Tiles(task)
         masks: list[np.ndarray] = []
         for batch in DataLoader(tiles, batch_size=task.batch_size):
-            mask, judge = predict(model, batch)
+            mask, judge = predict(model, batch.to(place))
             salt = (mask > task.threshold) & (judge > task.gate)[:, None, None]
-            masks.extend(salt.numpy())
+            masks.extend(salt.cpu().numpy())
         rows = {path.stem: loop_one(mask) for path, mask in zip(tiles.paths, masks, strict=True)}
         submission = pd.DataFrame.from_dict(rows, orient="index", columns=["rle_mask"])
         submission.to_csv(task.out, index_label="id")

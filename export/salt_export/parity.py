@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,21 @@ import torch
 from torch import nn
 
 from salt_export.errors import ExportError, ParityError
-from salt_export.tolerances import BATCH_SIZES, TILES, VIEWS, Tolerance
+from salt_export.tolerances import (
+    BATCH_SIZES,
+    DRAWN_BATCH,
+    DRAWN_SECOND,
+    DRAWN_TILES,
+    TILES,
+    VIEWS,
+    Tolerance,
+)
 from salt_infer import metric, rle, views
+from salt_infer.device_session import DeviceSession
+from salt_infer.model import SaltModel, Settings
+from salt_infer.providers import Plan
 from salt_infer.session import ModelSession
+from salt_infer.views import TTA_NAMES, Tta
 from salt_train.evaluate import Decision, Prediction
 
 HALF_TILES = 32  # a CPU without float16 arithmetic takes about a second for each
@@ -120,14 +132,40 @@ def compare(
 
     Raises:
         ExportError: too few tiles.
-        ParityError: values that are not finite, or other tiles kept by the gate.
+        ParityError: values that are not finite, other tiles kept by the gate, or other masks drawn
+            as on a GPU.
     """
     check_enough(tiles)
     session = ModelSession(path)
     apart = _Difference()
     for batch in _batches(tiles):
         _compare_shape(reference, session, batch, apart)
+    if not session.contract.gated:
+        for tta in TTA_NAMES:
+            check_drawn(path, tiles[:DRAWN_TILES], decision, cast(Tta, tta))
     return _as_deployed(reference, session, tiles, decision, masks, apart)
+
+
+def check_drawn(path: Path, tiles: Tiles, decision: Decision, tta: Tta) -> None:
+    """Masks that are drawn where the probabilities are, as on a GPU, have to be those which the
+    host draws from the same probabilities, bit for bit.
+
+    Raises:
+        ParityError: they are not.
+    """
+    shape = (DRAWN_BATCH, views.together(tta))
+    second = DRAWN_SECOND if tta == "doubtful" else 0
+    session = DeviceSession(path, None, Plan(shape=shape, second=second))
+    model = SaltModel(session, Settings(decision.threshold, decision.gate, tta))
+    host, device = (
+        model.decide(model.run(tiles, keep_all=True, probabilities=told)) for told in (True, False)
+    )
+    wrong = int(np.count_nonzero(host.masks != device.masks))
+    if wrong or not np.array_equal(host.salt, device.salt):
+        raise ParityError(
+            f"with --tta {tta} {wrong} of {host.masks.size} pixels drawn as on a GPU differ from "
+            "those that the host draws; nothing was written"
+        )
 
 
 def check_enough(tiles: Tiles) -> None:

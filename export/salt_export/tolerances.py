@@ -8,6 +8,8 @@ import dataclasses
 BATCH_SIZES = (1, 2, 7, 64)
 VIEWS = (1, 2)
 TILES = max(BATCH_SIZES)  # tiles to verify on
+# Tiles whose masks are drawn as on a GPU, and its batches: two whole ones and a part of one.
+DRAWN_TILES, DRAWN_BATCH, DRAWN_SECOND = 10, 4, 2
 
 
 @dataclasses.dataclass(frozen=True)

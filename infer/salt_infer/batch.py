@@ -27,6 +27,21 @@ class BatchResult:
     kept: npt.NDArray[np.int64]
 
 
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """Masks of N tiles that were drawn on the device, see :mod:`salt_infer.drawing`.
+
+    Attributes:
+        bits: uint8 [K, 1276], the masks of the kept tiles; one may be empty.
+        salt: float32 [N], as of :class:`BatchResult`.
+        kept: int64 [K], likewise.
+    """
+
+    bits: npt.NDArray[np.uint8]
+    salt: npt.NDArray[np.float32]
+    kept: npt.NDArray[np.int64]
+
+
 class Cancel:
     """Ends every batch that was or will be started with it, from any thread, for good.
 
@@ -91,7 +106,7 @@ def in_parts(
     parts = []
     for start in range(0, len(tiles), size) or (0,):
         part = tiles[start : start + size]
-        parts.append((start, _first(run(_padded(part, size)), len(part))))
+        parts.append((start, _first(run(padded(part, size)), len(part))))
     if len(parts) == 1:
         return parts[0][1]
     return BatchResult(
@@ -101,7 +116,8 @@ def in_parts(
     )
 
 
-def _padded(tiles: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+def padded(tiles: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+    """At most ``size`` tiles, with black ones behind them so that there are as many."""
     if len(tiles) == size:
         return tiles
     padded = np.zeros((size, *tiles.shape[1:]), dtype=tiles.dtype)

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import click
 
 from salt_infer import console
+from salt_infer.decoders import DECODE_IN
 from salt_infer.engine_cli import engine_options
 from salt_infer.errors import BAD_TILES
 from salt_infer.place import parse
@@ -34,12 +35,17 @@ _PATH = console.PATH
 @provider_options
 @engine_options
 @click.option(
-    "--batch-size", "-b", type=click.IntRange(1, 4096), default=32, show_default=True,
-    metavar="N", help="Tiles a batch.",
+    "--batch-size", "-b", type=click.IntRange(1, 4096), metavar="N",
+    help="Tiles a batch; default: 32, on a GPU 128.",
 )  # fmt: skip
 @click.option(
     "--workers", "-j", "decode_workers", type=click.IntRange(1, 256), metavar="N",
     help="Threads, or Ray's tasks, that decode; default: one for each CPU.",
+)  # fmt: skip
+@click.option(
+    "--decode-in", type=click.Choice(DECODE_IN), default="auto", show_default=True,
+    help="Whether these threads decode, or a process each for them: auto goes over to processes "
+    "where four threads or more may be too slow for the model.",
 )  # fmt: skip
 @click.option(
     "--tta", type=click.Choice(TTA_NAMES),

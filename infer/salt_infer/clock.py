@@ -30,6 +30,7 @@ class Timing:
         wall_s: seconds from the first read to the last row in the journal.
         publish_s: seconds from there to the last file published.
         threads: of each stage.
+        processes: that decoded for those threads; 0 where they did it themselves.
         busy_s: seconds of work by stage, summed over its threads.
         waited_s: seconds that batches lay ready before a stage took them, summed over batches.
         batch_s: median, 95th and 99th percentile of the seconds that the model took for a batch,
@@ -46,6 +47,7 @@ class Timing:
     wall_s: float
     publish_s: float
     threads: Mapping[str, int]
+    processes: int
     busy_s: Mapping[str, float]
     waited_s: Mapping[str, float]
     batch_s: Mapping[str, float]
@@ -89,11 +91,11 @@ class StageClock:
     """Told of work as it is done, from several threads.
 
     Attributes:
-        threads, busy_s, waited_s: as in :class:`Timing`.
+        threads, processes, busy_s, waited_s: as in :class:`Timing`.
     """
 
     def __init__(self) -> None:
-        self.threads = dict.fromkeys(STAGES, 1)
+        self.threads, self.processes = dict.fromkeys(STAGES, 1), 0
         self.busy_s = dict.fromkeys(STAGES, 0.0)
         self.waited_s = dict.fromkeys(STAGES, 0.0)
         self._batches_s = array.array("d")  # 8 bytes a batch: there may be a million
@@ -148,6 +150,7 @@ class StageClock:
             wall_s=self._wall_s,
             publish_s=publish_s,
             threads=dict(self.threads),
+            processes=self.processes,
             busy_s=dict(self.busy_s),
             waited_s=dict(self.waited_s),
             batch_s=_percentiles(self._batches_s, self._lanes),

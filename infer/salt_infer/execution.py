@@ -37,7 +37,7 @@ class ModelRequest:
         path: of the file; the one that ships for the provider if None.
         threshold, gate, tta, min_area: see :class:`salt_infer.model.Settings`.
         provider: what is to run it.
-        batch_size: tiles a batch.
+        batch_size: tiles a batch; as many as suit the provider if None.
     """
 
     path: Path | None
@@ -46,14 +46,16 @@ class ModelRequest:
     tta: Tta | None
     min_area: int
     provider: ProviderRequest
-    batch_size: int
+    batch_size: int | None
 
-    def load(self, threads: int | None, tell: Tell, lanes: int = 1) -> SaltModel:
+    def load(
+        self, threads: int | None, tell: Tell, lanes: int = 1, in_turn: bool = False
+    ) -> SaltModel:
         """Load it here; arguments and errors as of :meth:`salt_infer.model.SaltModel.load`."""
         return SaltModel.load(
             self.path, threshold=self.threshold, gate=self.gate, tta=self.tta,
-            min_area=self.min_area, threads=threads, lanes=lanes, provider=self.provider,
-            batch_size=self.batch_size, tell=tell,
+            min_area=self.min_area, threads=threads, lanes=lanes, in_turn=in_turn,
+            provider=self.provider, batch_size=self.batch_size, tell=tell,
         )  # fmt: skip
 
 
@@ -148,7 +150,7 @@ def open_engine(
         EngineError: the cluster cannot be reached, or has no room.
     """
     if request.name == "local":
-        return LocalEngine(model.load(None, tell, min(lanes_here(), groups)))
+        return LocalEngine(model.load(None, tell, min(lanes_here(), groups), groups > 1))
     if model.provider.device_id:
         raise UsageError("--device-id is not for --engine ray, which gives each actor a GPU")
     try:

@@ -32,6 +32,7 @@ class ModelFacts:
     session: SessionFacts
     settings: Settings
     choice: Choice | None
+    batch_size: int
 
     @classmethod
     def of(cls, model: SaltModel) -> Self:
@@ -41,7 +42,7 @@ class ModelFacts:
             session.path, session.sha256, session.contract, session.placement, session.provider,
             session.runtime, session.device,
         )  # fmt: skip
-        return cls(known, model.settings, model.choice)
+        return cls(known, model.settings, model.choice, model.batch_size)
 
     @property
     def answers(self) -> tuple[str, str, str, str, Settings]:

@@ -23,6 +23,9 @@ from salt_infer.source import (
 
 MAX_FOLDERS = 100_000  # a link to / must not list the machine
 
+# Opening waits for nobody at the other end, and makes no terminal this program's own.
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
 
 class TileFiles(TileSource):
     """Tiles that are each a file of this machine; relative paths are relative to ``base``."""
@@ -39,6 +42,9 @@ class TileFiles(TileSource):
 
     def part(self, tiles: Sequence[Tile]) -> TileFiles:
         return TileFiles(list(tiles), self._base or os.fspath(Path.cwd()))
+
+    def nearby(self, tiles: Sequence[Tile]) -> TileFiles:
+        return self.part(tiles)
 
     def folders(self) -> set[Path]:
         names = {tile.path.rpartition("/")[0] for tile in self.tiles}
@@ -68,9 +74,11 @@ def read_file(path: str) -> bytes:
         # A pipe called x.png would never end, and opening some devices does something. The second
         # look is for a file that was swapped in between.
         _check_regular(os.stat(path))
-        with open(path, "rb", opener=_without_waiting) as file:
-            _check_regular(os.fstat(file.fileno()))
-            return file.read(MAX_FILE_BYTES + 1)
+        file = os.open(path, _FLAGS)
+        try:
+            return _first_bytes(file)
+        finally:
+            os.close(file)
     except OSError as error:
         raise TileError(f"cannot be read ({error.strerror or error})") from error
     except ValueError as error:  # a NUL in the name, from a list
@@ -95,8 +103,21 @@ def _check_regular(info: os.stat_result) -> None:
         raise TileError("not a regular file")
 
 
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+def _first_bytes(file: int) -> bytes:
+    """Bytes of an open file. Not by Python's own file object: making one takes as long as reading a
+    tile, and all of it under the interpreter's lock.
+    """
+    info = os.fstat(file)
+    _check_regular(info)
+    found = b""
+    while len(found) <= MAX_FILE_BYTES:
+        # Of a file that says its true size, all at once and then its end.
+        most = min(max(info.st_size - len(found), 0) + 1, MAX_FILE_BYTES + 1 - len(found))
+        more = os.read(file, max(most, 4096))
+        if not more:
+            break
+        found += more
+    return found[: MAX_FILE_BYTES + 1]
 
 
 def _walk(root: Path) -> Iterator[Tile]:

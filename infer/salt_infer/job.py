@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from salt_infer import place, scoring
+from salt_infer.decoders import DecodeIn
 from salt_infer.engine import EngineRequest
 from salt_infer.errors import BadTilesError, LabelError, UsageError
 from salt_infer.execution import Engine, ModelRequest, open_engine
@@ -24,7 +25,7 @@ from salt_infer.pipeline import RunOptions, group_count
 from salt_infer.place import Place
 from salt_infer.probabilities import DECISION
 from salt_infer.progress import Watcher
-from salt_infer.providers import ProviderRequest
+from salt_infer.providers import BATCH, ProviderRequest
 from salt_infer.report import RunReport
 from salt_infer.run import OnError, Plan, Run
 from salt_infer.tiles import TileSource
@@ -39,8 +40,9 @@ class Job:
         images: directory, zip or list of tiles, or a URL of the first two.
         out: the submission to write: ``.csv``, ``.csv.gz`` or ``.parquet``.
         model: model file; the one that ships for the provider if None.
-        batch_size: tiles a batch.
+        batch_size: tiles a batch; as many as suit the provider if None.
         decode_workers: threads, or Ray's tasks, that decode; one for each CPU if None.
+        decode_in: whether threads decode themselves, or processes for them.
         tta, threshold, gate: override the model's contract.
         min_area: pixels; a mask with fewer becomes empty.
         on_error: what a bad tile does: end the run, be left out, or get an empty mask.
@@ -59,8 +61,9 @@ class Job:
     images: Place
     out: Path
     model: Path | None = None
-    batch_size: int = 32
+    batch_size: int | None = None
     decode_workers: int | None = None
+    decode_in: DecodeIn = "auto"
     tta: Tta | None = None
     threshold: float | None = None
     gate: float | None = None
@@ -107,7 +110,7 @@ def run(job: Job, watcher: Watcher) -> RunReport:
         engine = stack.enter_context(_engine(job, source, watcher))
         done = stack.enter_context(_journal(job, engine, source, watcher))
         outputs.check(done.published)
-        run = Run(source, engine, done, _plan(job), watcher)
+        run = Run(source, engine, done, _plan(job, engine), watcher)
         with run.telling_what_is_kept():
             run.resume(job.retry_bad)
             run.startup_s = time.perf_counter() - started
@@ -139,7 +142,7 @@ def _request(job: Job) -> ModelRequest:
 
 
 def _engine(job: Job, source: TileSource, watcher: Watcher) -> Engine:
-    groups = group_count(len(source.tiles), job.batch_size)
+    groups = group_count(len(source.tiles), job.batch_size or BATCH)
     return open_engine(job.engine, _request(job), job.decode_workers, watcher.note, groups)
 
 
@@ -156,10 +159,10 @@ def _outputs(job: Job) -> Outputs:
 
 
 def _journal(job: Job, engine: Engine, source: TileSource, watcher: Watcher) -> Journal:
-    plan = _plan(job)
+    plan = _plan(job, engine)
     images = place.absolute(job.images)
     mine = Fingerprint.of(engine.model, plan.options, images, source.tiles, plan.probabilities)
-    groups = group_count(len(source.tiles), job.batch_size)
+    groups = group_count(len(source.tiles), plan.options.batch_size)
     done = Journal(path_beside(job.out), mine, groups, job.restart)
     if done.local:
         watcher.note(f"{done.path}: {NO_LOCKS}")
@@ -171,9 +174,13 @@ def _journal(job: Job, engine: Engine, source: TileSource, watcher: Watcher) -> 
     return done
 
 
-def _plan(job: Job) -> Plan:
-    options = RunOptions(job.batch_size, job.decode_workers or available_cpus(), job.details)
-    return Plan(options, job.probabilities is not None, job.on_error)
+def _plan(job: Job, engine: Engine) -> Plan:
+    kept = job.probabilities is not None
+    workers = job.decode_workers or available_cpus()
+    options = RunOptions(
+        engine.model.batch_size, workers, job.decode_in, details=job.details, probabilities=kept
+    )  # fmt: skip
+    return Plan(options, kept, job.on_error)
 
 
 def _carry_out(run: Run, job: Job) -> None:

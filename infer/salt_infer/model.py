@@ -9,11 +9,13 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import doubt, views
+from salt_infer import doubt, drawing, views
+from salt_infer.batch import Drawn
 from salt_infer.contract import ModelContract
+from salt_infer.device_session import DeviceSession
 from salt_infer.errors import InputError
-from salt_infer.opening import Choice, Tell, open_session
-from salt_infer.providers import Asked, ProviderRequest
+from salt_infer.opening import Batches, Choice, Tell, open_session
+from salt_infer.providers import BATCH, Asked, ProviderRequest, batch_for
 from salt_infer.rle import TILE_SHAPE
 from salt_infer.session import BatchResult, Cancel, Session
 from salt_infer.views import TTA_NAMES, Tta
@@ -51,13 +53,14 @@ class Decided:
 
     Attributes:
         kept: int64 [K], ascending: which tiles these are.
-        probability: float32 [K, 101, 101] in 0..1, mean over the views.
+        probability: float32 [K, 101, 101] in 0..1, mean over the views; None where masks alone were
+            asked for and the device drew them.
         masks: bool [K, 101, 101].
         salt: float32 [N], the judge's probability that a tile has any salt.
     """
 
     kept: npt.NDArray[np.int64]
-    probability: npt.NDArray[np.float32]
+    probability: npt.NDArray[np.float32] | None
     masks: npt.NDArray[np.bool_]
     salt: npt.NDArray[np.float32]
 
@@ -85,10 +88,15 @@ class SaltModel:
         session: the loaded file.
         settings: its defaults, or what was given instead.
         choice: what runs it and why; None where the caller chose.
+        batch_size: tiles to run together; a GPU runs no other number.
     """
 
-    def __init__(self, session: Session, settings: Settings, choice: Choice | None = None) -> None:
+    def __init__(
+        self, session: Session, settings: Settings, choice: Choice | None = None,
+        batch_size: int = BATCH,
+    ) -> None:  # fmt: skip
         self.session, self.settings, self.choice = session, settings, choice
+        self.batch_size = batch_size
 
     @classmethod
     def load(
@@ -101,8 +109,9 @@ class SaltModel:
         min_area: int = 0,
         threads: int | None = None,
         lanes: int = 1,
+        in_turn: bool = False,
         provider: ProviderRequest | Asked = "auto",
-        batch_size: int = 32,
+        batch_size: int | None = None,
         tell: Tell = lambda line: None,
     ) -> Self:
         """Load a model; what is not given is as the file says.
@@ -116,8 +125,10 @@ class SaltModel:
             threads: of the runtime; as many as suit the machine if not given.
             lanes: batches that share them on a CPU, for callers with several threads: each batch
                 takes longer, all together take less.
+            in_turn: on a GPU have two batches under way at once, for callers with threads for it.
             provider: what is to run it, by name or with options; ``auto``: the best that is usable.
-            batch_size: tiles that will be run together; a GPU runs no other number.
+            batch_size: tiles that will be run together, which a GPU is prepared for; as many as
+                suit what runs it if not given.
             tell: is given a line where an engine is built, or another provider taken than asked.
 
         Raises:
@@ -134,34 +145,42 @@ class SaltModel:
                 min_area,
             )
 
+        def coming(contract: ModelContract) -> Batches:
+            tta = decided(contract).tta
+            return Batches(batch_size, views.together(tta), tta == "doubtful")
+
         session, choice = open_session(
             Path(path) if path else None,
             provider if isinstance(provider, ProviderRequest) else ProviderRequest(provider),
-            lambda contract: (batch_size, views.together(decided(contract).tta)),
+            coming,
             threads,
             tell,
             lanes,
+            in_turn,
         )
-        return cls(session, decided(session.contract), choice)
+        size = batch_for(choice.used, batch_size)
+        return cls(session, decided(session.contract), choice, size)
 
-    def predict(self, tiles: npt.NDArray[np.uint8], batch_size: int = 32) -> Prediction:
+    def predict(self, tiles: npt.NDArray[np.uint8], batch_size: int | None = None) -> Prediction:
         """Find the salt in tiles.
 
         Args:
             tiles: uint8 [N, 101, 101], grey values.
-            batch_size: tiles run together; the memory grows with it.
+            batch_size: tiles run together; the model's own if not given. The memory grows with it.
 
         Raises:
             InputError: other tiles than that, or a batch size below 1.
             ModelError: the runtime failed.
         """
-        _check_tiles(tiles, batch_size)
+        size = self.batch_size if batch_size is None else batch_size
+        _check_tiles(tiles, size)
         masks = np.zeros(tiles.shape, dtype=np.bool_)
         probability = np.zeros(tiles.shape, dtype=np.float32)
         salt = np.empty(len(tiles), dtype=np.float32)
-        for start in range(0, len(tiles), batch_size):
-            batch = slice(start, start + batch_size)
+        for start in range(0, len(tiles), size):
+            batch = slice(start, start + size)
             found = self.decide(self.run(tiles[batch]))
+            assert found.probability is not None
             salt[batch] = found.salt
             masks[start + found.kept] = found.masks
             probability[start + found.kept] = found.probability
@@ -172,25 +191,55 @@ class SaltModel:
         tiles: npt.NDArray[np.uint8],
         cancel: Cancel | None = None,
         keep_all: bool = False,
-    ) -> BatchResult:
+        probabilities: bool = True,
+    ) -> BatchResult | Drawn:
         """Run the views of one batch, uint8 [N, 101, 101]; keep what the gate lets pass, or all.
+
+        Args:
+            tiles: the batch.
+            cancel: lets another thread end it early.
+            keep_all: keep what the gate stops, too.
+            probabilities: they are wanted; without them a GPU gives masks alone, the same ones.
 
         Raises:
             ModelError: the runtime failed.
         """
+        if not probabilities and isinstance(self.session, DeviceSession):
+            return self._draw(self.session, tiles, cancel, keep_all)
         if self.settings.tta == "doubtful":
-
-            def look(view: npt.NDArray[np.uint8], gate: float) -> BatchResult:
-                return self.session.run(view, gate, cancel)
-
-            return doubt.run(look, tiles, self.settings.threshold, self.settings.gate, keep_all)
+            return self._look(tiles, cancel, keep_all)
         gate = doubt.ALL if keep_all else self.settings.gate
         return self.session.run(views.make(tiles, self.settings.tta), gate, cancel)
 
-    def decide(self, result: BatchResult) -> Decided:
+    def _look(
+        self, tiles: npt.NDArray[np.uint8], cancel: Cancel | None, keep_all: bool
+    ) -> BatchResult:
+        """Once, and at doubtful tiles twice."""
+        session, again = self.session, self.session.run
+        if isinstance(session, DeviceSession) and session.plan.second:
+            again = session.run_again
+        return doubt.run(
+            lambda view, gate: session.run(view, gate, cancel), tiles, self.settings.threshold,
+            self.settings.gate, keep_all, lambda view, gate: again(view, gate, cancel),
+        )  # fmt: skip
+
+    def _draw(
+        self, session: DeviceSession, tiles: npt.NDArray[np.uint8], cancel: Cancel | None,
+        keep_all: bool,
+    ) -> Drawn:  # fmt: skip
+        threshold, gate, tta = self.settings.threshold, self.settings.gate, self.settings.tta
+        if tta == "doubtful":
+            return session.draw_doubtful(tiles, threshold, gate, keep_all, cancel)
+        limit = doubt.ALL if keep_all else gate
+        return session.draw(views.make(tiles, tta), threshold, limit, cancel)
+
+    def decide(self, result: BatchResult | Drawn) -> Decided:
         """Undo the views, average, compare with the threshold, drop masks that are too small."""
-        probability = views.merge(result.probability, self.settings.tta)
-        masks = probability > np.float32(self.settings.threshold)
+        if isinstance(result, Drawn):
+            probability, masks = None, drawing.unpack(result.bits)
+        else:
+            probability = views.merge(result.probability, self.settings.tta)
+            masks = probability > np.float32(self.settings.threshold)
         if self.settings.min_area > 1:
             masks[np.count_nonzero(masks, axis=(1, 2)) < self.settings.min_area] = False
         return Decided(result.kept, probability, masks, result.salt)

@@ -9,9 +9,12 @@ import contextlib
 import ctypes
 import dataclasses
 import importlib
+import importlib.util
 import io
+import itertools
 import json
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from salt_infer import privacy
@@ -104,10 +107,32 @@ def cuda_libraries(cuda_major: str) -> tuple[str, ...]:
 
 def preload(onnxruntime: Any) -> None:
     """Load CUDA and cuDNN from the installed packages, before any session needs them. ONNX Runtime
-    prints what it does not find, which is for :func:`missing` to say.
+    itself looks beside its own package alone, and prints what it does not find, which is for
+    :func:`missing` to say.
     """
     with contextlib.redirect_stdout(io.StringIO()):
         onnxruntime.preload_dlls(directory="")
+    major = str(getattr(onnxruntime, "cuda_version", "")).partition(".")[0] or CUDA_MAJOR
+    # The last one is not linked: cuDNN compiles with it.
+    load_from(packages(), missing((*cuda_libraries(major), f"libnvrtc.so.{major}")))
+
+
+def packages() -> list[Path]:
+    """Every ``nvidia/`` that this interpreter would import from, in the order of its path."""
+    spec = importlib.util.find_spec("nvidia")
+    return [Path(each) for each in spec.submodule_search_locations or ()] if spec else []
+
+
+def load_from(folders: Iterable[Path], names: Iterable[str]) -> list[str]:
+    """Load libraries from the packages of NVIDIA's in some folders, each from the first that has
+    one which loads; returns their paths.
+    """
+    places = list(folders)
+    loaded: list[str] = []
+    for name in names:
+        found = (path for folder in places for path in sorted(folder.glob(f"*/lib/{name}")))
+        loaded += itertools.islice(filter(_loads, map(str, found)), 1)
+    return loaded
 
 
 def preload_tensorrt() -> None:

@@ -16,7 +16,6 @@ import collections
 import concurrent.futures as futures
 import contextlib
 import dataclasses
-import hashlib
 import itertools
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -26,9 +25,11 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import confidence, png, rle
+from salt_infer import confidence, rle
+from salt_infer.batch import Drawn
 from salt_infer.clock import StageClock
-from salt_infer.errors import ModelError, TileError
+from salt_infer.decoders import DecodeIn, Decoders
+from salt_infer.decoding import Decoded, Group, stamp_of
 from salt_infer.interruption import Check, never
 from salt_infer.model import Decided, SaltModel
 from salt_infer.session import BatchResult, Cancel
@@ -48,12 +49,21 @@ class RunOptions:
     Attributes:
         batch_size: tiles a batch.
         decode_workers: threads that read and decode.
+        decode_in: whether they do it themselves, see :mod:`salt_infer.decoders`.
         details: work out each tile's confidence.
+        probabilities: they are kept.
     """
 
     batch_size: int = 32
     decode_workers: int = 2
+    decode_in: DecodeIn = "auto"
     details: bool = False
+    probabilities: bool = False
+
+    @property
+    def more_than_masks(self) -> bool:
+        """Whether the model has to tell its probabilities."""
+        return self.details or self.probabilities
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,28 +108,11 @@ class _Stage(NamedTuple):
     room: int
 
 
-class Group(NamedTuple):
-    """The tiles of a batch, and its number."""
-
-    number: int
-    tiles: Sequence[Tile]
-
-
-class Decoded(NamedTuple):
-    """A group after decoding; see :class:`MaskedBatch`."""
-
-    group: int
-    stamp: str
-    ids: list[str]
-    tiles: npt.NDArray[np.uint8]  # [N, 101, 101]
-    bad: list[BadTile]
-
-
 class Ran(NamedTuple):
     """A group after the model."""
 
     decoded: Decoded
-    result: BatchResult | None  # None where no tile of the group could be read
+    result: BatchResult | Drawn | None  # None where no tile of the group could be read
 
 
 def masks_of(
@@ -147,14 +140,11 @@ def masks_of(
     """
     cancel = Cancel()
 
-    def decode(group: Group) -> Decoded:
-        return decode_group(source, group, cancel)
-
     def run(decoded: Decoded) -> Ran:
         if not decoded.ids:
             return Ran(decoded, None)
         started = time.perf_counter()
-        result = model.run(decoded.tiles, cancel)
+        result = model.run(decoded.tiles, cancel, probabilities=options.more_than_masks)
         clock.ran(time.perf_counter() - started)
         return Ran(decoded, result)
 
@@ -163,15 +153,35 @@ def masks_of(
 
     workers = clock.threads["decode"] = options.decode_workers
     runners = clock.threads["run"] = model.session.at_once
-    with cancel.ends(source.give_up), _pools((workers, runners, 1), cancel) as pools:
-        decoders, runner, encoder = pools
+    with (
+        _decoders(source, options, cancel, clock) as decoders,
+        cancel.ends(source.give_up),
+        _pools((workers, runners, 1), cancel) as pools,
+    ):
         stages = (
-            _Stage(decoders, _timed(clock, "decode", decode), workers + 1 + unwritten(model)),
-            _Stage(runner, _timed(clock, "run", run), unwritten(model)),
-            _Stage(encoder, _timed(clock, "encode", encode), 1),
+            _Stage(
+                pools[0], _timed(clock, "decode", decoders.decode), workers + 1 + unwritten(model)
+            ),
+            _Stage(pools[1], _timed(clock, "run", run), unwritten(model)),
+            _Stage(pools[2], _timed(clock, "encode", encode), 1),
         )
         for batch in _flow(_groups(source.tiles, options.batch_size, groups), stages, check):
             yield batch.value
+
+
+@contextlib.contextmanager
+def _decoders(
+    source: TileSource, options: RunOptions, cancel: Cancel, clock: StageClock
+) -> Iterator[Decoders]:
+    decoders = Decoders(
+        source, options.batch_size, options.decode_workers, options.decode_in, cancel
+    )
+    try:
+        with cancel.ends(decoders.kill):
+            yield decoders
+    finally:
+        decoders.close()
+        clock.processes = decoders.processes
 
 
 def unwritten(model: SaltModel) -> int:
@@ -205,13 +215,6 @@ def stamps_of(
     with ThreadPoolExecutor(options.decode_workers) as pool:
         cut = (timed.value for timed in _groups(source.tiles, options.batch_size, groups))
         yield from _flow(cut, [_Stage(pool, stamp, 2 * options.decode_workers)], check)
-
-
-def stamp_of(stamps: Iterable[str]) -> str:
-    """One short text for the stamps of a group's tiles: it differs where one of them does."""
-    # A path may hold bytes that are no UTF-8.
-    text = "\n".join(stamps).encode(errors="surrogateescape")
-    return hashlib.blake2b(text, digest_size=8).hexdigest()
 
 
 def _timed(
@@ -281,29 +284,6 @@ def _groups(
         yield _Timed(group_of(tiles, size, number), time.perf_counter())
 
 
-def decode_group(source: TileSource, group: Group, cancel: Cancel) -> Decoded:
-    """Read and decode; tiles that cannot be read are among ``bad``.
-
-    Raises:
-        ModelError: it was cancelled.
-    """
-    ids: list[str] = []
-    bad: list[BadTile] = []
-    stamps: list[str] = []
-    tiles = np.empty((len(group.tiles), *rle.TILE_SHAPE), dtype=np.uint8)
-    for tile in group.tiles:
-        if cancel.cancelled:  # else a slow source would keep the program from ending
-            raise ModelError("the run was given up")
-        # Before it is read: of a tile that changes meanwhile, the stamp is then the old one.
-        stamps.append(source.stamp(tile))
-        try:
-            tiles[len(ids)] = png.decode(source.read(tile))
-            ids.append(tile.id)
-        except TileError as error:
-            bad.append(BadTile(tile, str(error)))
-    return Decoded(group.number, stamp_of(stamps), ids, tiles[: len(ids)], bad)
-
-
 def encode_group(ran: Ran, model: SaltModel, options: RunOptions) -> MaskedBatch:
     """Masks and run-length strings of what was run."""
     group, stamp, ids, _, bad = ran.decoded
@@ -318,6 +298,7 @@ def encode_group(ran: Ran, model: SaltModel, options: RunOptions) -> MaskedBatch
 
 
 def _confidence(decided: Decided) -> npt.NDArray[np.float32]:
+    assert decided.probability is not None, "details need probabilities"
     return confidence.of_tiles(decided.salt, decided.kept, decided.probability, decided.masks)
 
 

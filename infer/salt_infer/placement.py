@@ -14,13 +14,22 @@ from typing import Self
 from salt_infer.errors import ProviderError
 from salt_infer.providers import GPUS, NAMES, Provider
 
-# With dynamic batches ONNX Runtime itself moves the arithmetic on shapes, some integers, from a
-# GPU to the CPU. Of a fixed batch it is folded away, and then nothing may run elsewhere.
+# ONNX Runtime itself moves arithmetic on shapes, some integers, from a GPU to the CPU: there it is
+# done before a kernel would have started. A fixed batch folds most of it away.
 SHAPE_OPS = frozenset({
     "Add", "Cast", "Concat", "ConstantOfShape", "Div", "Equal", "Expand", "Gather", "Greater",
     "Less", "Max", "Min", "Mod", "Mul", "Range", "ReduceProd", "Reshape", "Shape", "Size", "Slice",
     "Squeeze", "Sub", "Unsqueeze", "Where",
 })  # fmt: skip
+# What a network's time goes to: one of them elsewhere is not the provider that was asked for.
+HEAVY_OPS = frozenset({
+    "Attention", "Conv", "ConvInteger", "ConvTranspose", "FusedConv", "FusedMatMul", "Gemm",
+    "GroupQueryAttention", "MatMul", "MatMulInteger", "MultiHeadAttention", "NhwcConv",
+    "NhwcFusedConv", "QLinearConv", "QLinearMatMul",
+})  # fmt: skip
+# Share of all nodes that may be elsewhere. One that the device has no kernel for costs two
+# copies a batch; many of them cost more than the rest of the network.
+MOST_ELSEWHERE = 0.2
 NAMED_AT_MOST = 6  # kinds of node in a message
 
 
@@ -47,44 +56,47 @@ class Placement:
         """Nodes of each provider."""
         return {provider: sum(counts.values()) for provider, counts in self.ops.items()}
 
-    def elsewhere(self, provider: str, fixed: bool) -> dict[str, dict[str, int]]:
-        """The nodes on other providers that should not be there.
-
-        Args:
-            provider: the one asked for, as ONNX Runtime calls it.
-            fixed: the batch has a fixed size.
+    def elsewhere(self, provider: str) -> dict[str, dict[str, int]]:
+        """The nodes on other providers than the one asked for, as ONNX Runtime calls it, but for
+        arithmetic on shapes.
         """
-        fine: frozenset[str] = frozenset() if fixed else SHAPE_OPS
         found = {
-            other: {op: count for op, count in counts.items() if op not in fine}
-            for other, counts in self.ops.items()
-            if other != provider
+            other: {op: count for op, count in counts.items() if op not in SHAPE_OPS}
+            for other, counts in self.others(provider).items()
         }
         return {other: counts for other, counts in found.items() if counts}
+
+    def others(self, provider: str) -> dict[str, Mapping[str, int]]:
+        """All nodes on other providers."""
+        return {other: counts for other, counts in self.ops.items() if other != provider}
+
+    def strays(self, provider: str) -> bool:
+        """Whether so much is elsewhere that it is not that provider which runs the model."""
+        others = self.others(provider)
+        away = sum(self.nodes[other] for other in others)
+        heavy = any(counts.keys() & HEAVY_OPS for counts in others.values())
+        return heavy or away > MOST_ELSEWHERE * sum(self.nodes.values())
 
     def line(self) -> str:
         """``150 CUDAExecutionProvider, 4 CPUExecutionProvider``."""
         return ", ".join(f"{count} {provider}" for provider, count in self.nodes.items())
 
 
-def check(
-    placement: Placement, first: str, provider: Provider, fixed: bool, allowed: bool
-) -> tuple[str, ...]:
+def check(placement: Placement, first: str, provider: Provider, allowed: bool) -> tuple[str, ...]:
     """Compare what was asked with what is.
 
     Args:
         placement: of the loaded session.
         first: the session's provider in first place.
         provider: the one asked for.
-        fixed: the batch has a fixed size.
-        allowed: nodes may run elsewhere.
+        allowed: any nodes may run elsewhere.
 
     Returns:
-        What is to be told of nodes elsewhere, where that is allowed.
+        What is to be told of nodes elsewhere that are no arithmetic on shapes.
 
     Raises:
-        ProviderError: another provider is in first place, has all nodes, or has some that it
-            should not and that is not allowed.
+        ProviderError: another provider is in first place or has all nodes; or, unless that is
+            allowed, one has any of HEAVY_OPS, or more than MOST_ELSEWHERE of the nodes.
     """
     name = NAMES[provider]
     if first != name or name not in placement.nodes:
@@ -92,17 +104,22 @@ def check(
             f"{provider} was asked for, and the session runs on {placement.line() or first}; "
             "salt-doctor says what is missing"
         )
-    # Without a GPU there is no other place that would be slower.
-    elsewhere = placement.elsewhere(name, fixed) if provider in GPUS else {}
+    if provider not in GPUS:  # there is no other place that would be slower
+        return ()
+    if placement.strays(name) and not allowed:
+        raise ProviderError(
+            f"{provider} does not run all of the model ({placement.line()}); elsewhere are "
+            f"{_named(placement.others(name))}; take a file that was exported for it (salt-export "
+            f"--target {provider}), or --allow-fallback"
+        )
+    elsewhere = placement.others(name) if placement.strays(name) else placement.elsewhere(name)
     if not elsewhere:
         return ()
-    said = "; ".join(f"{other}: {_kinds(counts)}" for other, counts in elsewhere.items())
-    if allowed:
-        return (f"{provider} does not run all of the model; elsewhere are {said}",)
-    raise ProviderError(
-        f"{provider} does not run all of the model ({placement.line()}); elsewhere are {said}; "
-        f"take a file that was exported for it (salt-export --target {provider})"
-    )
+    return (f"{provider} does not run all of the model; elsewhere are {_named(elsewhere)}",)
+
+
+def _named(elsewhere: Mapping[str, Mapping[str, int]]) -> str:
+    return "; ".join(f"{other}: {_kinds(counts)}" for other, counts in elsewhere.items())
 
 
 def _kinds(counts: Mapping[str, int]) -> str:

@@ -17,8 +17,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from salt_infer import unfilter
 from salt_infer.errors import TileError, one_line
 from salt_infer.rle import TILE_SHAPE
+from salt_infer.unfilter import Rows
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # A 101x101 tile of the widest accepted kind (RGBA) is 41 kB before compression. What is larger
@@ -29,6 +31,7 @@ HEADER = struct.Struct(">IIBBBBB")  # width, height, depth, colour, compression,
 
 ANCILLARY = 0x20  # this bit of a chunk's name: pixels can be had without it
 PALETTE = 3  # colour type
+_FILTERS = range(5)  # of rows
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 6: 4}  # by colour type
 # First column, first row and steps of each pass of an interlaced image.
@@ -58,10 +61,37 @@ def decode(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> npt.NDArray[np.u
     Raises:
         TileError: anything but a sound PNG of that size in an accepted mode.
     """
-    pixels = _pixels(data, shape)
-    if pixels.dtype == np.uint8:
-        return pixels
-    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)  # round(v * 255 / 65535)
+    return np.asarray(unfilter.pixels([rows(data, shape)], shape)[0])
+
+
+def rows(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> Rows:
+    """Check a tile and unpack it; :func:`salt_infer.unfilter.pixels` then gives what
+    :func:`decode` does, for many tiles in less time than one by one.
+
+    Raises:
+        TileError: as for :func:`decode`.
+    """
+    parts = _parts(data)
+    _check_header(parts.header, shape)
+    _, _, depth, colour, _, _, interlaced = HEADER.unpack(parts.header)
+    if depth != 8 or colour == PALETTE or interlaced:
+        return _rare(_decoded(parts))
+    found = _unpacked(parts)
+    _check_filters(found, len(found) // shape[0])
+    return Rows(_CHANNELS[colour], found)
+
+
+def _rare(pixels: npt.NDArray[Any]) -> Rows:
+    """Pixels as stored -> 8-bit grey, not filtered."""
+    if pixels.dtype != np.uint8:
+        pixels = (pixels.astype(np.uint32) + 128) // 257  # round(v * 255 / 65535)
+    return Rows(1, np.pad(pixels.astype(np.uint8), [(0, 0), (1, 0)]).tobytes())
+
+
+def _check_filters(found: bytes, stride: int) -> None:
+    unknown = max(found[::stride])
+    if unknown not in _FILTERS:
+        raise TileError(f"image data cannot be decoded (a row has filter {unknown}, of 0 to 4)")
 
 
 def decode_mask(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> npt.NDArray[np.uint8]:
@@ -110,6 +140,11 @@ def _pixels(data: bytes, shape: tuple[int, int]) -> npt.NDArray[Any]:
     """Pixels as stored: uint8, or uint16 for 16-bit grey; [H, W]."""
     parts = _parts(data)
     _check_header(parts.header, shape)
+    return _decoded(parts)
+
+
+def _decoded(parts: _Parts) -> npt.NDArray[Any]:
+    """Pixels of any accepted kind."""
     colours = _palette_size(parts)
     # Packed again by copying alone: unpacking twice would be a quarter of the work.
     parts = parts._replace(data=zlib.compress(_unpacked(parts), 0))
@@ -202,13 +237,14 @@ def _unpacked(parts: _Parts) -> bytes:
     expected = _raw_bytes(parts.header)
     stream = zlib.decompressobj()
     try:
+        found = stream.decompress(parts.data, expected)
         # One byte more than there should be: only at its end is the stream's own checksum compared.
-        found = stream.decompress(parts.data, expected + 1)
+        stream.decompress(stream.unconsumed_tail, 1)
     except zlib.error as error:
         raise TileError(f"image data cannot be decoded ({one_line(error)})") from error
     if len(found) < expected:
         raise TileError(f"damaged PNG: image data ends at byte {len(found)} of {expected}")
-    return found[:expected]
+    return found
 
 
 def _raw_bytes(header: bytes) -> int:

@@ -10,7 +10,8 @@ from typing import Any, cast
 import click
 
 from salt_infer import console
-from salt_infer.providers import CHOICES, Asked, ProviderRequest, parse_option
+from salt_infer.options import parse_option
+from salt_infer.providers import CHOICES, Asked, ProviderRequest
 
 _OPTIONS = (
     click.option(
@@ -30,6 +31,10 @@ _OPTIONS = (
         help="Run on the next best provider, and say so, where the one asked for cannot.",
     ),
     click.option(
+        "--deterministic", is_flag=True,
+        help="The same bytes in every run on one GPU, at the price of speed; CPUs always do.",
+    ),
+    click.option(
         "--engine-cache", type=console.PATH, metavar="DIR",
         help="TensorRT's engines; default: in the user's cache directory.",
     ),
@@ -42,7 +47,7 @@ def provider_options(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def packed(
         *arguments: Any, provider: str, device_id: int, provider_options: tuple[str, ...],
-        allow_fallback: bool, engine_cache: Path | None, **others: Any,
+        allow_fallback: bool, deterministic: bool, engine_cache: Path | None, **others: Any,
     ) -> None:  # fmt: skip
         request = ProviderRequest(
             cast(Asked, provider),
@@ -50,6 +55,7 @@ def provider_options(command: Callable[..., None]) -> Callable[..., None]:
             tuple(map(parse_option, provider_options)),
             allow_fallback,
             engine_cache,
+            deterministic,
         )
         command(*arguments, provider=request, **others)
 

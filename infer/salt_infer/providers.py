@@ -1,4 +1,4 @@
-"""What may run a model, and the options that ONNX Runtime is given for it.
+"""What may run a model, and how ONNX Runtime is to load it.
 
 Everything here is a pure function of what was asked; what the machine can do is found out in
 :mod:`salt_infer.usable`, what really ran in :mod:`salt_infer.placement`.
@@ -7,14 +7,24 @@ Everything here is a pure function of what was asked; what the machine can do is
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
-from salt_infer.contract import TILES
 from salt_infer.errors import UsageError
+from salt_infer.options import (
+    NHWC,
+    PROFILES,
+    STREAMS,
+    Given,
+    Options,
+    check_deterministic,
+    check_options,
+    cuda_options,
+    normal,
+    profile_shape,
+    tensorrt_options,
+)
 
 Provider = Literal["cpu", "cuda", "tensorrt", "openvino"]
 Asked = Literal["auto", "cpu", "cuda", "tensorrt", "openvino"]
@@ -34,36 +44,9 @@ FALLBACKS: Mapping[str, tuple[Provider, ...]] = {
     "cpu": (), "cuda": ("cpu",), "tensorrt": ("cuda", "cpu"), "openvino": ("cpu",),
 }  # fmt: skip
 
-_OPTION = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_OURS = {
-    "device_id": "give --device-id",
-    "trt_engine_cache_path": "give --engine-cache",
-    "trt_timing_cache_path": "give --engine-cache",
-    "trt_engine_cache_enable": "the cache is always on",
-    "trt_timing_cache_enable": "the cache is always on",
-    "user_compute_stream": "there is no stream to name here",
-    "has_user_compute_stream": "there is no stream to name here",
-    # A captured graph reads fixed addresses; batches here have none, and the first result would
-    # be handed out again and again.
-    "enable_cuda_graph": "graphs would repeat the first batch's result",
-    "trt_cuda_graph_enable": "graphs would repeat the first batch's result",
-}
-_TRT_BOOLEANS = {
-    "trt_fp16_enable", "trt_bf16_enable", "trt_int8_enable", "trt_dla_enable",
-    "trt_int8_use_native_calibration_table", "trt_dump_subgraphs", "trt_detailed_build_log",
-    "trt_force_sequential_engine_build", "trt_context_memory_sharing_enable",
-    "trt_layer_norm_fp32_fallback", "trt_force_timing_cache", "trt_build_heuristics_enable",
-    "trt_sparsity_enable", "trt_engine_hw_compatible", "trt_weight_stripped_engine_enable",
-    "trt_engine_decryption_enable", "trt_dump_ep_context_model",
-}  # fmt: skip
-# These name files, with a semicolon between two, whose contents go into an engine.
-_TRT_TABLE = "trt_int8_calibration_table_name"
-_TRT_FILES = {_TRT_TABLE, "trt_extra_plugin_lib_paths", "trt_engine_decryption_lib_path"}
-_BOOLEANS = {"true": "True", "1": "True", "false": "False", "0": "False"}
-_PRECISION_FLAGS = {"fp16": "trt_fp16_enable", "int8": "trt_int8_enable"}
-PROFILES = tuple(f"trt_profile_{size}_shapes" for size in ("min", "opt", "max"))
+BATCH, GPU_BATCH = 32, 128  # tiles, where none are asked for
+_SECOND = 4  # second looks go in batches that are smaller by this
 
-Options = dict[str, str]
 ProviderList = list[tuple[str, Options]]
 
 
@@ -77,13 +60,15 @@ class ProviderRequest:
         options: of the provider, by its own names; only where it is named.
         allow_fallback: run on the next best instead of failing.
         engine_cache: folder for TensorRT's engines; the user's cache directory if None.
+        deterministic: the same bytes in every run on one device, or an error.
     """
 
     provider: Asked = "auto"
     device_id: int = 0
-    options: tuple[tuple[str, str], ...] = ()
+    options: Given = ()
     allow_fallback: bool = False
     engine_cache: Path | None = None
+    deterministic: bool = False
 
     def __post_init__(self) -> None:
         if self.provider not in CHOICES:
@@ -95,81 +80,19 @@ class ProviderRequest:
         if self.options and self.provider == "auto":
             raise UsageError("provider options belong to one provider: name it with --provider")
         check_options(self.provider, self.options)
+        if self.deterministic:
+            check_deterministic(self.provider, self.options)
 
     @property
     def candidates(self) -> tuple[Provider, ...]:
         """What may run the model, in this order."""
         if self.provider == "auto":
-            return AUTO
+            return AUTO[1:] if self.deterministic else AUTO
         return (self.provider, *(FALLBACKS[self.provider] if self.allow_fallback else ()))
 
     def options_of(self, provider: Provider) -> Options:
         """The user's options, for the provider they were meant for."""
         return normal(self.options) if provider == self.provider else {}
-
-
-def parse_option(text: str) -> tuple[str, str]:
-    """``K=V`` -> (K, V).
-
-    Raises:
-        UsageError: no ``=``, or a key that no provider has.
-    """
-    key, equals, value = text.partition("=")
-    if not equals or not _OPTION.fullmatch(key):
-        raise UsageError(f"provider option {text!r} is not of the form KEY=VALUE")
-    return key, value
-
-
-def check_options(provider: Asked, options: tuple[tuple[str, str], ...]) -> None:
-    """Refuse what would be ignored, or would break what this program promises.
-
-    Raises:
-        UsageError: a key twice, one that is set here, a malformed boolean or profile, or any for
-            ``cpu``, which ignores them all.
-    """
-    keys = [key for key, _ in options]
-    if options and provider == "cpu":
-        raise UsageError(f"the cpu provider takes no options, {keys[0]!r} would be ignored")
-    for key, value in options:
-        if keys.count(key) > 1:
-            raise UsageError(f"provider option {key} is given twice")
-        if key in _OURS:
-            raise UsageError(f"provider option {key} cannot be set: {_OURS[key]}")
-        if key in _TRT_BOOLEANS and value.lower() not in _BOOLEANS:
-            raise UsageError(f"provider option {key} is {value!r}, expected True or False")
-    check_profiles(dict(options))
-
-
-def normal(options: tuple[tuple[str, str], ...]) -> Options:
-    """Options as ONNX Runtime takes them: booleans of TensorRT are ``True`` or ``False`` only."""
-    return {
-        key: _BOOLEANS[value.lower()] if key in _TRT_BOOLEANS else value for key, value in options
-    }
-
-
-def check_profiles(options: Mapping[str, str]) -> None:
-    """ONNX Runtime only warns of a malformed profile, and then builds an engine for each shape.
-
-    Raises:
-        UsageError: not all three of them, not ``tiles:NxVx101x101``, or not ascending.
-    """
-    given = [name for name in PROFILES if name in options]
-    if not given:
-        return
-    if len(given) < len(PROFILES):
-        raise UsageError(f"{given[0]} is given, expected all of {', '.join(PROFILES)}")
-    shapes = [profile_shape(options[name], name) for name in PROFILES]
-    for smaller, larger in itertools.pairwise(shapes):
-        if any(a > b for a, b in zip(smaller, larger, strict=True)):
-            raise UsageError(f"the profiles are {shapes}, expected min <= opt <= max in each size")
-
-
-def profile_shape(text: str, name: str) -> tuple[int, ...]:
-    """``tiles:32x2x101x101`` -> (32, 2, 101, 101)."""
-    found = re.fullmatch(rf"{TILES}:([1-9]\d{{0,4}})x([12])x101x101", text, re.ASCII)
-    if not found:
-        raise UsageError(f"{name} is {text!r}, expected {TILES}:NxVx101x101, as tiles:32x2x101x101")
-    return int(found[1]), int(found[2]), 101, 101
 
 
 def fixes_the_batch(provider: Provider, options: Mapping[str, str]) -> bool:
@@ -179,45 +102,9 @@ def fixes_the_batch(provider: Provider, options: Mapping[str, str]) -> bool:
     return provider in GPUS and not any(name in options for name in PROFILES)
 
 
-def files_of_an_engine(options: Mapping[str, str]) -> list[Path]:
-    """Files that options of TensorRT name, whether they exist or not."""
-    values = (value for name, value in options.items() if name in _TRT_FILES)
-    return [Path(path) for value in values for path in value.split(";") if path]
-
-
-def cuda_options(device_id: int, options: Options) -> Options:
-    """Options of the CUDA provider; all values are strings."""
-    return {"device_id": str(device_id)} | options
-
-
-def tensorrt_options(device_id: int, precision: str, cache: Path, options: Options) -> Options:
-    """Options of the TensorRT provider.
-
-    Args:
-        device_id: number of the GPU.
-        precision: of the model file; TensorRT 10 takes a half-precision graph only when allowed to.
-        cache: folder for this engine and no other.
-        options: the user's.
-
-    Raises:
-        UsageError: the calibration table has a relative path.
-    """
-    table = options.get(_TRT_TABLE)
-    if table and not Path(table).is_absolute():
-        raise UsageError(
-            f"{_TRT_TABLE} is {table!r}, which ONNX Runtime looks for in the engine's own folder; "
-            "give an absolute path"
-        )
-    own = {
-        "device_id": str(device_id),
-        "trt_engine_cache_enable": "True",
-        "trt_engine_cache_path": str(cache),
-        "trt_timing_cache_enable": "True",
-        "trt_timing_cache_path": str(cache),
-    }
-    if flag := _PRECISION_FLAGS.get(precision):
-        own[flag] = "True"
-    return own | options
+def batch_for(provider: Provider, asked: int | None) -> int:
+    """Tiles a batch: those asked for, or what suits the provider."""
+    return asked or (GPU_BATCH if provider in GPUS else BATCH)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,12 +116,28 @@ class Plan:
         providers: for ``InferenceSession``, with options.
         shape: N and V of every batch; None where any will do.
         elsewhere: nodes may run on other providers.
+        streams: batches under way at once on a GPU: one is copied while another is computed.
+        second: tiles of a batch of second looks (:mod:`salt_infer.doubt`); 0 for none.
+        deterministic: see :class:`ProviderRequest`.
     """
 
     provider: Provider = "cpu"
     providers: tuple[tuple[str, Options], ...] = ((CPU, {}),)
     shape: tuple[int, int] | None = None
     elsewhere: bool = False
+    streams: int = 1
+    second: int = 0
+    deterministic: bool = False
+
+    @property
+    def options(self) -> Options:
+        """Of the provider in first place."""
+        return self.providers[0][1]
+
+    @property
+    def of_second_looks(self) -> Plan:
+        """How the same file is loaded for batches of second looks."""
+        return dataclasses.replace(self, shape=(self.second, 1))
 
     @property
     def entries(self) -> Mapping[str, str]:
@@ -263,18 +166,42 @@ def plan(
         UsageError: the user's profiles do not hold such batches.
     """
     options, device = request.options_of(provider), request.device_id
+    sure = request.deterministic
     fixed = shape if fixes_the_batch(provider, options) else None
     providers: ProviderList = [(NAMES[provider], options)]
+    streams = int(options.get(STREAMS, "2")) if provider in GPUS else 1
     if provider == "cuda":
-        providers = [(NAMES["cuda"], cuda_options(device, options))]
+        providers = [(NAMES["cuda"], cuda_options(device, options, precision, sure))]
     elif provider == "tensorrt":
         check_covered(shape, options)
         # CUDA comes after it so that a node which TensorRT refuses shows up there, and not on CPU.
         providers = [
             (NAMES["tensorrt"], tensorrt_options(device, precision, cache, options)),
-            (NAMES["cuda"], cuda_options(device, {})),
+            (NAMES["cuda"], cuda_options(device, {}, precision)),
         ]
-    return Plan(provider, tuple(providers), fixed, request.allow_fallback)
+    return Plan(
+        provider, tuple(providers), fixed, request.allow_fallback, streams, deterministic=sure
+    )
+
+
+def with_second_looks(planned: Plan) -> Plan:
+    """The same for ``--tta doubtful``: half of the tiles would fill half of a fixed batch, and cost
+    a whole one. TensorRT would build an engine for another size, so it gets the same one.
+    """
+    if planned.shape is None:
+        return planned
+    smaller = 1 if planned.provider == "tensorrt" else _SECOND
+    return dataclasses.replace(planned, second=max(1, planned.shape[0] // smaller))
+
+
+def without_layout(planned: Plan, request: ProviderRequest) -> Plan | None:
+    """The same with ONNX Runtime's own layout of tensors; None where another was not chosen here,
+    but by the user or not at all.
+    """
+    (name, options), *others = planned.providers
+    if options.get(NHWC) != "1" or NHWC in request.options_of(planned.provider):
+        return None
+    return dataclasses.replace(planned, providers=((name, options | {NHWC: "0"}), *others))
 
 
 def check_covered(shape: tuple[int, int], options: Mapping[str, str]) -> None:

@@ -15,10 +15,11 @@ from typing import Any, Protocol
 
 from salt_infer import pipeline
 from salt_infer.batch import Cancel
+from salt_infer.decoding import Decoded, Group, decode_group
 from salt_infer.errors import EngineError, ModelError, SaltError, TileError
 from salt_infer.execution import ModelRequest
 from salt_infer.facts import ModelFacts
-from salt_infer.pipeline import Decoded, Group, Ran, RunOptions
+from salt_infer.pipeline import Ran, RunOptions
 from salt_infer.record import Finished
 from salt_infer.tiles import Tile, TileSource
 
@@ -107,7 +108,7 @@ def decode(row: Row, witness: TileSource) -> Row:
     except EngineError as error:
         return {"group": error}
     try:
-        decoded = pipeline.decode_group(part, Group(waiting.number, part.tiles), Cancel())
+        decoded = decode_group(part, Group(waiting.number, part.tiles), Cancel())
     finally:
         part.close()
     return {"group": Read(decoded, time.perf_counter() - started)}
@@ -152,7 +153,9 @@ class Predictor:
 
     def _run(self, read: Read) -> Done:
         started = time.perf_counter()
-        result = self._model.run(read.decoded.tiles) if read.decoded.ids else None
+        wanted, result = self._options.more_than_masks, None
+        if read.decoded.ids:
+            result = self._model.run(read.decoded.tiles, probabilities=wanted)
         ran = time.perf_counter()
         batch = pipeline.encode_group(Ran(read.decoded, result), self._model, self._options)
         group = Finished.of(batch, self._probabilities)

@@ -79,6 +79,7 @@ class Finished:
         kept: list[int] = []
         maps = b""
         if probabilities and batch.decided is not None:
+            assert batch.decided.probability is not None, "the model was asked for masks alone"
             kept = batch.decided.kept.tolist()
             maps = zlib.compress(quantised(batch.decided.probability).tobytes(), 1)
         salt = np.zeros(0, np.float32) if batch.decided is None else batch.decided.salt

@@ -166,6 +166,7 @@ def run_on(provider: Provider, device_id: int = 0, cache: Path | None = None) ->
         session = model.session
         known = golden().get(session.sha256)
         pixels, failure = compare(answer(model), known) if known else (0, _unknown(session.path))
+        failure = failure or _drawn_otherwise(model)
     except SaltError as error:
         refused = isinstance(error, ProviderError)
         return Outcome(provider, failure=str(error), refused=refused)
@@ -174,6 +175,15 @@ def run_on(provider: Provider, device_id: int = 0, cache: Path | None = None) ->
         provider, (), session.path.name, session.provider, session.placement.nodes, failure,
         (pixels, size),
     )  # fmt: skip
+
+
+def _drawn_otherwise(model: SaltModel) -> str:
+    """What is wrong with masks where the device draws them; elsewhere nothing can be."""
+    host, device = (
+        model.decide(model.run(tiles(), probabilities=told)).masks for told in (True, False)
+    )
+    wrong = int(np.count_nonzero(host != device))
+    return f"{wrong} pixels that the device draws differ from the host's" if wrong else ""
 
 
 def _unknown(path: Path) -> str:

@@ -98,7 +98,7 @@ class ModelSession:
             path: the ``.onnx`` file.
             threads: threads of the runtime; as many as suit the machine if not given.
             plan: what is to run it; the CPU provider if not given.
-            lanes: batches that share the threads on the CPU; a GPU runs one at a time.
+            lanes: batches that share the threads on the CPU.
 
         Raises:
             ModelError: not there, not a model that ONNX Runtime loads, or not all of one.
@@ -120,8 +120,8 @@ class ModelSession:
         self._inputs = list(map(str, _edges(self._session.get_inputs())))
         self._outputs = list(map(str, _edges(self._session.get_outputs())))
         if not plain:
-            self._session = _load_on(path, threads, self.plan)
-        self.placement, self.notes = _placed(self._session, self.plan, self.contract)
+            self._session = load_planned(path, threads, self.plan)
+        self.placement, self.notes = placed(self._session, self.plan)
         self._names = [output.name for output in self._session.get_outputs()]
 
     @property
@@ -139,8 +139,7 @@ class ModelSession:
         """The processor, or the GPU of the plan."""
         if self.plan.provider not in GPUS:
             return this_machine().processor
-        _, options = self.plan.providers[0]
-        gpu = nvidia.driver().gpus[int(options["device_id"])]
+        gpu = nvidia.driver().gpus[int(self.plan.options["device_id"])]
         return f"{gpu.name}, compute capability {gpu.capability}"
 
     @property
@@ -219,8 +218,13 @@ def _load(path: Path, threads: int, plan: Plan | None) -> onnxruntime.InferenceS
         raise ModelError(f"{path} cannot be loaded by ONNX Runtime ({one_line(error)})") from error
 
 
-def _load_on(path: Path, threads: int, plan: Plan) -> onnxruntime.InferenceSession:
-    """Load a file, known to be sound, as planned."""
+def load_planned(path: Path, threads: int, plan: Plan) -> onnxruntime.InferenceSession:
+    """Load a file, known to be sound, as planned.
+
+    Raises:
+        ProviderError: the provider cannot.
+        ModelError: its batch cannot be fixed.
+    """
     try:
         session = _session(path, _options(threads, plan), list(plan.providers))
     except Exception as error:  # the runtime's own exceptions share no narrower base
@@ -235,6 +239,7 @@ def _options(threads: int, plan: Plan) -> onnxruntime.SessionOptions:
     options = usable.onnxruntime().SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors arrive as exceptions
+    options.use_deterministic_compute = plan.deterministic
     for name, value in plan.entries.items():
         options.add_session_config_entry(name, value)
     if plan.shape is not None:
@@ -252,18 +257,19 @@ def _session(
     return usable.onnxruntime().InferenceSession(path, options, providers, enable_fallback=0)
 
 
-def _placed(
-    session: onnxruntime.InferenceSession, plan: Plan, contract: ModelContract
-) -> tuple[Placement, tuple[str, ...]]:
-    placed = Placement.of(
+def placed(session: onnxruntime.InferenceSession, plan: Plan) -> tuple[Placement, tuple[str, ...]]:
+    """Where a session's nodes are, and what is to be told of that.
+
+    Raises:
+        ProviderError: they are not where they were planned to be.
+    """
+    found = Placement.of(
         (part.ep_name, node.op_type)
         for part in session.get_provider_graph_assignment_info()
         for node in part.get_nodes()
     )
-    # How many tiles a gated file decodes is only known when it runs, whatever the batch.
-    fixed = plan.shape is not None and not contract.gated
     first = session.get_providers()[0]
-    return placed, placement.check(placed, first, plan.provider, fixed, plan.elsewhere)
+    return found, placement.check(found, first, plan.provider, plan.elsewhere)
 
 
 def _edges(nodes: Any) -> list[Edge]:

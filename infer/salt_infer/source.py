@@ -56,6 +56,12 @@ class TileSource(AbstractContextManager["TileSource"]):
         """
         raise NotImplementedError
 
+    def nearby(self, tiles: Sequence[Tile]) -> TileSource | None:
+        """These of its tiles for another process of this machine, which reads them there as this
+        one would here; None where it could not: what is open here may be gone by its name.
+        """
+        return None
+
     def folders(self) -> set[Path]:
         """Those that the tiles' files lie in; none of a zip or bucket."""
         return set()

@@ -79,7 +79,7 @@ def cli(
     size = max_request * MIB
     limits = Limits(files=max_files, request_bytes=size, held_bytes=8 * size)
     options = BatchOptions(batch_size, batch_wait / 1000, queue)
-    predictor = Predictor(SaltModel.load(model, threads=threads))
+    predictor = Predictor(SaltModel.load(model, threads=threads, batch_size=batch_size))
     service = Service(predictor, limits, options)
     predictor.warm_up()
     with server.listen(host, port) as listening:

@@ -50,6 +50,7 @@ class Predictor:
         wanted = any(query.probabilities for query in queries)
         result = model.run(np.stack([query.tile for query in queries]), keep_all=wanted)
         decided = model.decide(result)
+        assert decided.probability is not None  # it was not asked for masks alone
         if not (np.isfinite(decided.salt).all() and np.isfinite(decided.probability).all()):
             raise ModelError(f"{model.session.path} gave a probability that is not a number")
         maps = dict(zip(decided.kept.tolist(), decided.probability, strict=True))

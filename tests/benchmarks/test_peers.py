@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -25,6 +27,8 @@ from contenders import common
 from contenders.common import Task
 
 from salt_infer import rle
+from salt_infer.options import parse_option
+from salt_infer.providers import ProviderRequest
 from salt_train import synthetic
 from salt_train.evaluate import Decision
 
@@ -270,7 +274,8 @@ def test_all_take_turns_in_every_round(
     """With stand-ins for the processes, one of which changes its mind."""
     order: list[str] = []
 
-    def pretend(name: str, task: Task, cache: Path) -> Sample:
+    def pretend(name: str, task: Task, cache: Path, limit_s: float | None) -> Sample:
+        assert limit_s is None
         order.append(name)
         masks = reference.masks & (len(order) < 3 or name == "notebook")
         write(task.out, dict(zip(reference.ids, masks, strict=True)))
@@ -280,10 +285,86 @@ def test_all_take_turns_in_every_round(
     files = Files(material, tmp_path, pytest.fail)
     names = ["notebook", "torch-bf16"]
     asked = peers.tasks(names, files, material.images, DECISION, 4, tmp_path)
-    found = peers.compete(asked, reference, 2, tmp_path)
+    kept: list[int] = []
+    contest = peers.compete(
+        asked, reference, 2, tmp_path, keep=lambda seen: kept.append(len(seen.standings))
+    )
+    found = contest.standings
+    assert (kept, contest.failed) == ([1, 2, 2, 2], {})
     assert order == ["notebook", "torch-bf16"] * 2
     assert [each.steady for each in found] == [True, not reference.masks.any()]
     assert [[sample.run_s for sample in each.samples] for each in found] == [[1, 3], [2, 4]]
+
+
+def test_one_that_fails_runs_no_more_and_the_others_go_on(
+    material: Material, reference: Reference, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    order: list[str] = []
+
+    def pretend(name: str, task: Task, cache: Path, limit_s: float | None) -> Sample:
+        order.append(name)
+        if name == "notebook":
+            raise click.ClickException("it broke")
+        write(task.out, dict(zip(reference.ids, reference.masks, strict=True)))
+        return Sample(2.0, 1.0, 1.0)
+
+    monkeypatch.setattr(peers, "measure", pretend)
+    files = Files(material, tmp_path, pytest.fail)
+    asked = peers.tasks(
+        ["notebook", "torch-bf16"], files, material.images, DECISION, 4, tmp_path
+    )  # fmt: skip
+    contest = peers.compete(asked, reference, 2, tmp_path)
+    assert order == ["notebook", "torch-bf16", "torch-bf16"]
+    assert contest.failed == {"notebook": "it broke"}
+    assert [each.name for each in contest.standings] == ["torch-bf16"]
+    # Whose last run took longer than what is left is not started.
+    contest.run("torch-bf16", 3, time.monotonic() + 1.9)
+    assert len(order) == 3
+
+
+def test_a_process_that_takes_too_long_is_ended_with_its_children(tmp_path: Path) -> None:
+    code = (
+        "import os, pathlib, time\n"
+        "pathlib.Path('pid').write_text(str(os.getpid()))\n"
+        "time.sleep(600)\n"
+    )
+    with pytest.raises(process.CommandError, match="was not done in 5 s"):
+        process.run([sys.executable, "-c", code], tmp_path, dict(os.environ), 5)
+    if not (tmp_path / "pid").exists():  # it had not even begun
+        return
+    state = Path(f"/proc/{(tmp_path / 'pid').read_text()}/stat")
+    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] in "ZX"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["gpu-notebook", "gpu-torch-fp16", "gpu-onnxruntime-fp32", "gpu-onnxruntime-fp16"]
+)
+def test_the_ways_of_a_gpu_agree_without_one(
+    material: Material, reference: Reference, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    name: str,
+) -> None:  # fmt: skip
+    monkeypatch.setenv(common.DEVICE, "cpu")
+    files = Files(material, tmp_path, lambda line: None)
+    asked = peers.tasks([name], files, material.images, DECISION, 4, tmp_path)
+    sample = peers.measure(name, asked[name], tmp_path)
+    assert 0 < sample.run_s < sample.wall_s
+    assert reference.judge(asked[name].out).agreement > 0.99
+
+
+def test_who_runs_on_a_gpu() -> None:
+    names = peers._usual("cuda", False)
+    assert names[0] == "gpu-salt"
+    assert {CONTENDERS[name].device for name in names} == {"cuda"}
+    groups = {CONTENDERS[name].group for name in names}
+    assert groups == {"salt-infer", "notebook", "PyTorch", "ONNX Runtime"}
+    task = Task(Path("a"), Path("m"), Path("o.csv"), 0.5, 0.5, 128, 2, "cuda")
+    command = " ".join(CONTENDERS["gpu-salt-graph"].command(task))
+    assert "--provider cuda" in command and "--provider-option enable_cuda_graph=1" in command
+    for name in names:
+        pairs = tuple(map(parse_option, CONTENDERS[name].options))
+        ProviderRequest("cuda", options=pairs)
+    assert not {CONTENDERS[name].device for name in peers._usual("cpu", False)} - {"cpu"}
 
 
 def test_a_batch_size_of_its_own_goes_before_everybodys(material: Material, tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import record
 from tests.conftest import ROOT
 
 SMI = """#!/bin/sh
-[ "$1" = --query-gpu=name,driver_version,memory.total ] || exit 9
-echo 'NVIDIA L4, 580.65.06, 23034 MiB'
-echo 'NVIDIA A100-SXM4-80GB, 580.65.06, 81920 MiB'
+[ "$1" = --query-gpu=name,driver_version,memory.total,compute_cap ] || exit 9
+echo 'NVIDIA L4, 580.65.06, 23034 MiB, 8.9'
+echo 'NVIDIA A100-SXM4-80GB, 580.65.06, 81920 MiB, 8.0'
 """
 
 
@@ -50,8 +50,18 @@ def test_gpus_are_named_with_driver_and_memory(
 ) -> None:
     stand_in(tmp_path, SMI, monkeypatch)
     assert record.gpus() == [
-        {"name": "NVIDIA L4", "driver": "580.65.06", "memory": "23034 MiB"},
-        {"name": "NVIDIA A100-SXM4-80GB", "driver": "580.65.06", "memory": "81920 MiB"},
+        {
+            "name": "NVIDIA L4",
+            "driver": "580.65.06",
+            "memory": "23034 MiB",
+            "capability": "8.9",
+        },
+        {
+            "name": "NVIDIA A100-SXM4-80GB",
+            "driver": "580.65.06",
+            "memory": "81920 MiB",
+            "capability": "8.0",
+        },
     ]
 
 

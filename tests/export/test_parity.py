@@ -12,7 +12,8 @@ from salt_export import parity
 from salt_export.errors import ExportError, ParityError
 from salt_export.graph import DenseGraph
 from salt_export.tolerances import FP32, TILES
-from salt_infer import metric, rle, views
+from salt_infer import drawing, metric, rle, views
+from salt_infer.onnxwriter import GraphWriter
 from salt_infer.session import BatchResult, ModelSession
 from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
@@ -179,3 +180,16 @@ def test_the_score_may_drop_so_far() -> None:
     ):
         found.check_score(0.009)
     dataclasses.replace(found, score=None, score_of_network=None).check_score(0.0)
+
+
+@pytest.mark.parametrize(("part", "tta"), [("_mirrored", "hflip"), ("_above", "none")])
+def test_masks_drawn_otherwise_than_by_the_host_are_found(
+    network: DenseGraph, dense_model: Path, monkeypatch: pytest.MonkeyPatch, part: str, tta: str
+) -> None:
+    def below(graph: GraphWriter, mean: str) -> str:
+        return graph.add("Less", mean, graph.input(drawing.THRESHOLD, "float32", ()))
+
+    wrong = {"_mirrored": lambda graph, value: value, "_above": below}
+    monkeypatch.setattr(drawing, part, wrong[part])
+    with pytest.raises(ParityError, match=rf"with --tta {tta} \d+ of 102010 pixels drawn as on a"):
+        parity.compare(network, dense_model, DATA.tiles, DECISION)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from salt_infer import providers
+from salt_infer import options as known
 from salt_infer.providers import ProviderRequest, plan
 from tests.conftest import ROOT
 
@@ -115,8 +115,9 @@ def tensorrt(precision: str, options: tuple[tuple[str, str], ...] = ()) -> dict[
 
 
 @pytest.mark.parametrize(
-    "options", [(), (("use_tf32", "0"),), (("prefer_nhwc", "1"), ("arena_extend_strategy",
-                                                                "kSameAsRequested"))],
+    "options", [(), (("use_tf32", "1"),), (("prefer_nhwc", "0"), ("arena_extend_strategy",
+                                                                "kSameAsRequested")),
+                (("enable_cuda_graph", "1"), ("cudnn_conv_algo_search", "EXHAUSTIVE"))],
 )  # fmt: skip
 def test_cuda_takes_the_options(
     stand_ins: Path, dense_model: Path, options: tuple[tuple[str, str], ...]
@@ -151,11 +152,11 @@ def test_the_booleans_of_tensorrt_are_those_that_the_wheel_has(
     said = json.loads(ran(stand_ins, ASK, dense_model).splitlines()[-1])
     booleans = {name for name, text in said.items() if "should be 'True' or 'False'" in text}
     assert len(booleans) > 15
-    assert booleans - providers._OURS.keys() == providers._TRT_BOOLEANS
+    assert booleans - known._OURS.keys() == known._TRT_BOOLEANS
 
 
 def test_tensorrt_takes_every_boolean_as_we_write_it(stand_ins: Path, dense_model: Path) -> None:
-    options = tuple((name, "0") for name in sorted(providers._TRT_BOOLEANS))
+    options = tuple((name, "0") for name in sorted(known._TRT_BOOLEANS))
     made = tensorrt("fp32", options)
     assert A_DEVICE_IS_MISSED in parsed(stand_ins, dense_model, "TensorrtExecutionProvider", made)
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,3 +71,51 @@ def test_a_process_of_its_own_tells_what_is_there() -> None:
     assert value.keys() == {"driver", "gpus", "problem", "libraries"}
     assert {"libcudnn.so.9", "libnvinfer.so.10"} < value["libraries"].keys()
     assert bool(value["problem"]) == (value["driver"] is None)
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> list[Path]:
+    """Two folders with NVIDIA's packages, the first with a broken library; of the second's one
+    needs the other, as cuBLAS does.
+    """
+    if not shutil.which("gcc"):
+        pytest.skip("no gcc to compile stand-ins with")
+    folders = [tmp_path / name for name in ("first", "second")]
+    names = ["libcublasLt.so.13", "libcublas.so.13"]
+    for folder in folders:
+        (folder / "nvidia" / "cu13" / "lib").mkdir(parents=True)
+    (folders[0] / "nvidia/cu13/lib" / names[0]).write_bytes(b"no library")
+    lib = folders[1] / "nvidia" / "cu13" / "lib"
+    (tmp_path / "x.c").write_text("int f(void) {return 0;}")
+    for name, needs in zip(names, ([], [lib / names[0]]), strict=True):
+        command = ["gcc", "-shared", "-fPIC", f"-Wl,-soname,{name}", "-Wl,--no-as-needed",
+                   "-o", lib / name, tmp_path / "x.c", *needs]  # fmt: skip
+        subprocess.run(command, check=True)
+    return folders
+
+
+def test_libraries_are_found_wherever_the_interpreter_imports_from(elsewhere: list[Path]) -> None:
+    """As after ``pip install --target``, in a process of its own: what is loaded stays."""
+    code = (
+        "import json, types\n"
+        "from salt_infer import nvidia\n"
+        "runtime = types.SimpleNamespace(cuda_version='13.0')\n"
+        "runtime.preload_dlls = lambda directory: None\n"
+        "before = nvidia.missing(['libcublas.so.13'])\n"
+        "nvidia.preload(runtime)\n"
+        "print(json.dumps([before, nvidia.missing(['libcublas.so.13']),"
+        " list(map(str, nvidia.packages()))]))\n"
+    )
+    path = os.pathsep.join(map(str, elsewhere))
+    environment = {key: value for key, value in os.environ.items() if key != "LD_LIBRARY_PATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env=environment | {"PYTHONPATH": path},
+    )  # fmt: skip
+    before, after, packages = json.loads(done.stdout)
+    assert packages[:2] == [str(folder / "nvidia") for folder in elsewhere]
+    assert (before, after) == (["libcublas.so.13"], [])
+
+
+def test_what_is_nowhere_stays_missing(tmp_path: Path) -> None:
+    assert nvidia.load_from([tmp_path], ["libcublas.so.13"]) == []

@@ -12,15 +12,15 @@ from salt_infer.engines import EngineKey
 from salt_infer.errors import ModelError, ProviderError
 from salt_infer.modelfile import default_model
 from salt_infer.nvidia import Driver, Gpu
-from salt_infer.opening import Choice, engine_key, open_session
+from salt_infer.opening import Batches, Choice, engine_key, open_session
 from salt_infer.providers import Provider, ProviderRequest, plan
 from salt_infer.usable import Problem
 
 LACKING = Problem("it is not there", "pip install it")
 
 
-def shape(contract: ModelContract) -> tuple[int, int]:
-    return 4, 2
+def shape(contract: ModelContract) -> Batches:
+    return Batches(4, 2)
 
 
 @pytest.fixture

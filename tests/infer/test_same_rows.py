@@ -118,11 +118,12 @@ def interrupted(job: Job) -> Job:
         lambda job: dataclasses.replace(job, batch_size=5),
         lambda job: dataclasses.replace(job, batch_size=64),
         lambda job: dataclasses.replace(job, decode_workers=7),
+        lambda job: dataclasses.replace(job, decode_in="processes", decode_workers=2),
         zipped,
         listed,
         interrupted,
     ],
-    ids=["batch 1", "batch 5", "batch 64", "workers", "zip", "list", "resumed"],
+    ids=["batch 1", "batch 5", "batch 64", "workers", "processes", "zip", "list", "resumed"],
 )
 def test_outputs_are_the_same_bytes(job: Job, vary: Vary) -> None:
     expected = written(job)

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from salt_infer import rle, selftest
+from salt_infer import drawing, rle, selftest
+from salt_infer.device_session import DeviceSession
 from salt_infer.errors import ModelError, ProviderError
-from salt_infer.model import SaltModel
+from salt_infer.model import SaltModel, Settings
 from salt_infer.modelfile import default_model, sha256_of
-from salt_infer.providers import ProviderRequest
+from salt_infer.providers import Plan, ProviderRequest
 from salt_infer.selftest import Golden, Outcome
 
 SHIPPED = sorted(default_model().parent.glob("*.onnx"))
@@ -104,3 +105,15 @@ def test_golden_masks_are_written_anew(
     assert digest == sha256_of(dense_model)
     model = SaltModel.load(dense_model, gate=0.0, provider=ProviderRequest("cpu"))
     assert selftest.compare(selftest.answer(model), golden) == (0, "")
+
+
+def test_masks_that_a_device_draws_are_held_against_the_hosts(
+    dense_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def model() -> SaltModel:
+        session = DeviceSession(dense_model, 1, Plan(shape=(3, 2)))
+        return SaltModel(session, Settings(0.5, 0.0, "hflip"))
+
+    assert selftest._drawn_otherwise(model()) == ""
+    monkeypatch.setattr(drawing, "_mirrored", lambda graph, value: value)
+    assert "pixels that the device draws differ" in selftest._drawn_otherwise(model())
