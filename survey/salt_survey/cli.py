@@ -1,0 +1,14 @@
+"""``salt-survey``: from SEG-Y to a volume of salt probabilities that lies exactly on it."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group("salt-survey")
+@click.version_option(package_name="salt-toolkit")
+def cli() -> None:
+    """Find salt in a whole survey: SEG-Y in, a volume of probabilities that lies exactly on it out.
+
+    Exit codes: 0 done; 1 failed; 2 bad usage, or a survey that cannot be read as asked.
+    """
