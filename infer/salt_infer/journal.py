@@ -19,6 +19,8 @@ last flush: such a cut costs what was finished within that time, at any speed of
 a flush for each group could take longer than a GPU takes for it.
 
 The file is locked while a run uses it. The kernel gives the lock back however the process ends.
+
+A group is what the caller says: the tiles of a batch, or another :class:`salt_infer.kept.Record`.
 """
 
 from __future__ import annotations
@@ -32,15 +34,14 @@ import stat
 import struct
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from salt_infer.errors import JournalError, OutputError
 from salt_infer.files import real, sync_folder
-from salt_infer.fingerprint import Fingerprint
-from salt_infer.record import Finished
+from salt_infer.kept import Prints, Record
 
 SYNC_S = 1.0
 
@@ -52,6 +53,7 @@ _FINGERPRINT, _PUBLISHING = -1, -2  # numbers of frames that are not groups
 _ABSENT = -1
 
 _Json = TypeVar("_Json", dict[str, Any], list[Any])
+_Group = TypeVar("_Group", bound=Record)
 
 
 class _Frame(NamedTuple):
@@ -67,7 +69,7 @@ def path_beside(out: Path) -> Path:
     return target.with_name(f"{target.name}.journal")
 
 
-class Journal(AbstractContextManager["Journal"]):
+class Journal(AbstractContextManager["Journal[_Group]"], Generic[_Group]):
     """An open journal; iterating gives the finished groups in their order.
 
     In memory are 8 bytes a group. Left without a group in it, the file goes away.
@@ -80,7 +82,12 @@ class Journal(AbstractContextManager["Journal"]):
     """
 
     def __init__(
-        self, path: Path, fingerprint: Fingerprint, groups: int, restart: bool = False
+        self,
+        path: Path,
+        fingerprint: Prints,
+        groups: int,
+        unpack: Callable[[int, bytes, bytes], _Group],
+        restart: bool = False,
     ) -> None:
         """Lock the file and find what is done, or begin anew.
 
@@ -88,6 +95,7 @@ class Journal(AbstractContextManager["Journal"]):
             path: of the file.
             fingerprint: of this run.
             groups: how many there are.
+            unpack: gives a group back from its number and what it packed.
             restart: discard what is there.
 
         Raises:
@@ -96,6 +104,7 @@ class Journal(AbstractContextManager["Journal"]):
             OutputError: it cannot be written.
         """
         self.path, self.published, self.damaged = path, frozenset[str](), 0
+        self._unpack = unpack
         self._offsets = array.array("q", [_ABSENT]) * groups
         self._end, self._synced, self._removed = 0, time.monotonic(), False
         self._holds_work = False  # a group or a note, also of what has to be run again
@@ -123,10 +132,10 @@ class Journal(AbstractContextManager["Journal"]):
         """Numbers of the groups that are not done."""
         return (number for number, at in enumerate(self._offsets) if at == _ABSENT)
 
-    def __iter__(self) -> Iterator[Finished]:
+    def __iter__(self) -> Iterator[_Group]:
         return (self[number] for number in self.done())
 
-    def __getitem__(self, number: int) -> Finished:
+    def __getitem__(self, number: int) -> _Group:
         """A group that is done.
 
         Raises:
@@ -135,9 +144,9 @@ class Journal(AbstractContextManager["Journal"]):
         frame = self._frame(self._offsets[number])
         if frame is None:
             raise JournalError(f"{self.path} is damaged; discard it with --restart")
-        return Finished.unpack(number, frame.text, frame.data)
+        return self._unpack(number, frame.text, frame.data)
 
-    def append(self, group: Finished) -> None:
+    def append(self, group: _Group) -> None:
         """Write a group; it counts from now on.
 
         Raises:
@@ -186,14 +195,14 @@ class Journal(AbstractContextManager["Journal"]):
             raise JournalError(
                 f"{self.path} is of another version of salt-infer; --restart discards it"
                 if kind.startswith(_KIND)
-                else f"{self.path} is not a journal of salt-infer; move it away"
+                else f"{self.path} is not a journal of a run; move it away"
             )
         first = self._frame(len(_MAGIC))
         if first is None and self._end_of(len(_MAGIC)) is not None:
             raise JournalError(f"{self.path} is damaged at its beginning; --restart discards it")
         return first
 
-    def _begin(self, fingerprint: Fingerprint) -> None:
+    def _begin(self, fingerprint: Prints) -> None:
         try:
             os.ftruncate(self._file, 0)
             self._put(_MAGIC)
@@ -204,7 +213,7 @@ class Journal(AbstractContextManager["Journal"]):
             self.path.unlink()
             raise OutputError(f"{self.path} cannot be written ({_reason(error)})") from error
 
-    def _check(self, first: _Frame, fingerprint: Fingerprint) -> None:
+    def _check(self, first: _Frame, fingerprint: Prints) -> None:
         differences = fingerprint.differences(self._json(first, dict))
         if differences:
             raise JournalError(
@@ -308,7 +317,7 @@ def _locked(path: Path) -> int:
             raise OutputError(f"{path} cannot be opened ({_reason(error)})") from error
         try:
             if not stat.S_ISREG(os.fstat(file).st_mode):
-                raise JournalError(f"{path} is not a journal of salt-infer; move it away")
+                raise JournalError(f"{path} is not a journal of a run; move it away")
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_there(path, file):
                 return file
