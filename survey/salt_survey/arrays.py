@@ -17,6 +17,7 @@ from salt_survey import geometry
 from salt_survey.errors import SurveyError
 from salt_survey.geometry import Grid
 from salt_survey.scan import Overrides, Scan
+from salt_survey.scanning import Found, Said
 from salt_survey.stats import Gatherer, Stats
 
 _NAMES = ("amplitude", "data", "seismic")  # of the volume, in a Zarr group
@@ -83,18 +84,19 @@ class ArraySource:
         """Nothing is held."""
 
 
-def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Any:
+def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Found:
     """Scan an array; see :func:`salt_survey.survey.scanned`."""
-    from salt_survey.scanning import Found, Said
-
     volume = _open(path)
     rows, columns, samples = volume.data.shape
+    numbers = np.arange(rows * columns, dtype=np.int64)
     grid = Grid(
-        volume.inlines,
-        volume.crosslines,
-        np.arange(rows * columns, dtype=np.int64).reshape(rows, columns),
-        0,
-        "inline",
+        inlines=volume.inlines,
+        crosslines=volume.crosslines,
+        traces=numbers.reshape(rows, columns),
+        rows=numbers // columns,
+        columns=numbers % columns,
+        duplicates=0,
+        order="inline",
     )
     said = Said()
     stats = None if known else _gather(ArraySource(path), rows * columns, samples, tell)
@@ -207,7 +209,7 @@ def _open_zarr(path: Path) -> _Volume:
         import zarr
     except ModuleNotFoundError as error:
         raise PackageError("zarr is not installed; pip install 'salt-toolkit[survey]'") from error
-    node = zarr.open(str(path), mode="r")
+    node: Any = zarr.open(str(path), mode="r")
     if isinstance(node, zarr.Array):
         data, group = node, None
     else:

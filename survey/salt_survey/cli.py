@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from salt_survey.scan_cli import export, scan
+
 
 @click.group("salt-survey")
 @click.version_option(package_name="salt-toolkit")
@@ -12,3 +14,7 @@ def cli() -> None:
 
     Exit codes: 0 done; 1 failed; 2 bad usage, or a survey that cannot be read as asked.
     """
+
+
+for _command in (scan, export):
+    cli.add_command(_command)

@@ -46,7 +46,7 @@ class Placing:
 def scaled(values: npt.NDArray[np.integer], scalars: npt.NDArray[np.integer]) -> Points:
     """Coordinates of headers: times the scalar, divided by a negative one; 0 means 1."""
     factor = np.where(scalars == 0, 1, scalars).astype(np.float64)
-    return values * np.where(factor > 0, factor, 1 / np.abs(factor))
+    return np.asarray(values * np.where(factor > 0, factor, 1 / np.abs(factor)), np.float64)
 
 
 def placing(grid: Grid, x: Points, y: Points) -> Placing | None:
@@ -54,7 +54,8 @@ def placing(grid: Grid, x: Points, y: Points) -> Placing | None:
 
     Args:
         grid: of the traces.
-        x, y: float64 [traces].
+        x: float64 [traces].
+        y: likewise.
     """
     rows, columns = np.nonzero(grid.traces >= 0)
     points = np.stack([x, y], axis=1)[grid.traces[rows, columns]]
@@ -65,22 +66,14 @@ def placing(grid: Grid, x: Points, y: Points) -> Placing | None:
     bins = np.linalg.norm(plane[:2], axis=1)
     away = np.linalg.norm(points - known @ plane, axis=1)
     ends = [(i, c) for i in (0, len(grid.inlines) - 1) for c in (0, len(grid.crosslines) - 1)]
+    places = np.round(np.array([[i, c, 1] for i, c in ends]) @ plane, 2).tolist()
     corners = tuple(
-        (
-            int(grid.inlines[i]),
-            int(grid.crosslines[c]),
-            round(float(at[0]), 2),
-            round(float(at[1]), 2),
-        )
-        for i, c in ends
-        for at in [[i, c, 1] @ plane]
+        (int(grid.inlines[i]), int(grid.crosslines[c]), place[0], place[1])
+        for (i, c), place in zip(ends, places, strict=True)
     )
     size = min((each for each in bins if each > 0), default=1.0)
-    return Placing(
-        corners,
-        (round(float(bins[0]), 3), round(float(bins[1]), 3)),
-        float(np.mean(away > size / 2)),
-    )
+    sizes = round(float(bins[0]), 3), round(float(bins[1]), 3)
+    return Placing(corners, sizes, float(np.mean(away > size / 2)))
 
 
 def lattice(x: Points, y: Points) -> Lattice | None:

@@ -24,6 +24,7 @@ class Grid:
     Attributes:
         inlines, crosslines: int64 [I] and [X], ascending, in equal steps.
         traces: int64 [I, X], number of the trace in the file; NO_TRACE where none.
+        rows, columns: int64 [traces], place of each trace; of duplicates, too.
         duplicates: traces whose place an earlier one has.
         order: how the traces follow each other.
     """
@@ -31,6 +32,8 @@ class Grid:
     inlines: Numbers
     crosslines: Numbers
     traces: npt.NDArray[np.int64]
+    rows: Numbers
+    columns: Numbers
     duplicates: int
     order: Order
 
@@ -79,7 +82,8 @@ def grid(inlines: npt.NDArray[np.integer], crosslines: npt.NDArray[np.integer]) 
     traces = np.full(shape, NO_TRACE, np.int64)
     traces.flat[places] = firsts
     duplicates = len(inlines) - len(places)
-    return Grid(axis(ways[0]), axis(ways[1]), traces, duplicates, _order(rows, columns, duplicates))
+    order = _order(rows, columns, duplicates)
+    return Grid(axis(ways[0]), axis(ways[1]), traces, rows, columns, duplicates, order)
 
 
 def line(numbers: npt.NDArray[np.integer]) -> Grid:

@@ -109,6 +109,11 @@ class Scan:
         """A 2-D line: one inline, its traces as crosslines."""
         return self.order == "line"
 
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, as JSON has it."""
+        values: dict[str, Any] = json.loads(self.to_json())
+        return values
+
     @property
     def reading(self) -> int:
         """Code of the format that the samples are read in."""
@@ -168,18 +173,20 @@ class Overrides:
     allow_truncated: bool = False
 
     def over(self, scan: Scan) -> Overrides:
-        """These, and where they say nothing, what a scan decided."""
+        """These, and where they say nothing, what a scan decided; of the lines nothing, as long as
+        it has questions.
+        """
         delay = scan.delay_ms
         decided = Overrides(
-            inline_byte=scan.inline_byte,
-            crossline_byte=scan.crossline_byte if scan.order != "line" else scan.cdp_byte,
+            inline_byte=None if scan.questions else scan.inline_byte,
+            crossline_byte=None if scan.questions else scan.crossline_byte or scan.cdp_byte,
             x_byte=scan.x_byte,
             y_byte=scan.y_byte,
             format=scan.reading,
             endian=scan.endian,
             interval_ms=scan.interval_ms or None,
             delay_ms=None if isinstance(delay, tuple) else delay,
-            lines_from=scan.lines_from,
+            lines_from=None if scan.questions else scan.lines_from,
         )
         mine = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
         mine["allow_truncated"] = self.allow_truncated or scan.allow_truncated

@@ -185,7 +185,7 @@ class _Scanner:
             return None
         if grid.duplicates:
             self._tell_duplicates(numbered, columns, grid)
-        if grid.missing and not grid.order == "line":
+        if grid.missing and grid.order != "line":
             share = 100 * grid.missing / grid.traces.size
             self.said.notes.append(
                 f"{grid.missing} of {grid.traces.size} places ({share:.1f} %) have no trace"

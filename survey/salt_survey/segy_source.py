@@ -42,7 +42,9 @@ class SegySource:
         told = hashlib.sha256(f"{status.st_size} {status.st_mtime_ns} ".encode())
         told.update(self._file.read(0, self._layout.start).tobytes())
         for trace in np.unique(np.linspace(0, self._layout.traces - 1, _LOOKS).astype(np.int64)):
-            told.update(self._file.read(self._layout.offset(int(trace)), self._layout.pitch))
+            told.update(
+                self._file.read(self._layout.offset(int(trace)), self._layout.pitch).tobytes()
+            )
         return told.hexdigest()
 
     def close(self) -> None:

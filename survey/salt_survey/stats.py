@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_survey.segy import formats, headers
-from salt_survey.segy.layout import Layout
+from salt_survey.segy.layout import HEADER, Layout
 from salt_survey.segy.order import Endian
 from salt_survey.segy.raw import RawFile
 from salt_survey.segy.samples import sweep
@@ -107,7 +107,7 @@ def gather(
     found = Gatherer(layout.traces, layout.samples)
     for first, raw in sweep(file, layout):
         samples = formats.decode(raw[:, layout.head :], reading, endian)
-        kinds = headers.column(raw[:, : headers.HEADER], headers.TRACE_KIND, layout)
+        kinds = headers.column(raw[:, :HEADER], headers.TRACE_KIND, layout)
         found.take(first, samples, kinds == headers.DEAD)
         tell(len(raw))
     return found.result()

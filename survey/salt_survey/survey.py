@@ -64,10 +64,13 @@ class Survey:
         times_ms: float64 [S], of the samples.
         traces: int64 [I, X], number of the file's trace in each place, :data:`NO_TRACE` where none.
         x, y: float64 [I, X], coordinates; NaN where there is no trace, or they are not known.
+        places: int64 [traces] each, inline and crossline of each trace, counted from 0.
+        layout: where traces are in SEG-Y; None of an array.
     """
 
     def __init__(self, path: Path, found: Found, grid: geometry.Grid, source: Source) -> None:
         self.path, self.scan, self._found, self._source = path, found.scan, found, source
+        self.layout, self.places = found.layout, (grid.rows, grid.columns)
         self.inlines, self.crosslines, self.traces = grid.inlines, grid.crosslines, grid.traces
         delay = found.scan.delay_ms
         assert not isinstance(delay, tuple)
@@ -124,7 +127,7 @@ class Survey:
         if dead is None:
             dead = self._dead()
         present = self.traces != NO_TRACE
-        return present & ~dead[np.where(present, self.traces, 0)]
+        return np.asarray(present & ~dead[np.where(present, self.traces, 0)])
 
     def _dead(self) -> npt.NDArray[np.bool_]:
         dead = np.zeros(self.scan.traces, bool)

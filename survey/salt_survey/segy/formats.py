@@ -91,4 +91,4 @@ def ibm(numbers: npt.NDArray[np.generic]) -> Samples:
     bits = numbers.astype(np.uint32)
     with np.errstate(over="ignore", under="ignore"):
         size = ((bits & 0xFFFFFF) * _IBM_SCALE[(bits >> 24) & 0x7F]).astype(np.float32)
-    return np.where(bits >> 31, -size, size)
+    return np.asarray(np.where(bits >> 31, -size, size))

@@ -28,14 +28,14 @@ Headers = npt.NDArray[np.uint8]  # [n, HEADER]
 Column = npt.NDArray[np.int32]  # [n]
 
 
-def read(file: RawFile, layout: Layout, first: int, count: int) -> Headers:
-    """Headers of consecutive traces."""
+def read(file: RawFile, layout: Layout, first: int, count: int, width: int = HEADER) -> Headers:
+    """Headers of consecutive traces, uint8 [count, width]; all of them are ``layout.head`` wide."""
     if layout.pitch <= _FAR and not layout.offsets:
         raw = file.read(layout.offset(first), count * layout.pitch)
-        return np.ascontiguousarray(raw.reshape(count, layout.pitch)[:, :HEADER])
-    headers = np.empty((count, HEADER), np.uint8)
+        return np.ascontiguousarray(raw.reshape(count, layout.pitch)[:, :width])
+    headers = np.empty((count, width), np.uint8)
     for row in range(count):
-        file.read_into(memoryview(headers[row]), layout.offset(first + row))
+        file.read_into(headers[row].data, layout.offset(first + row))
     return headers
 
 

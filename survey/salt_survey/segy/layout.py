@@ -189,7 +189,8 @@ def _walked(file: RawFile, layout: Layout, size: int) -> list[tuple[int, int]]:
     """Offset and length of each trace, found by the length of the one before; none if that leads
     astray.
     """
-    at, found = layout.start, []
+    at = layout.start
+    found: list[tuple[int, int]] = []
     while at + layout.head <= size and len(found) < _WALK:
         samples = _samples_at(file, layout, at) or layout.samples
         found.append((at, samples))

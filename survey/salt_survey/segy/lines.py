@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_survey.segy import headers
-from salt_survey.segy.headers import HEADER, Column, Headers
-from salt_survey.segy.layout import Layout
+from salt_survey.segy.headers import Column, Headers
+from salt_survey.segy.layout import HEADER, Layout
 
 MOST = 40_000  # headers that are looked at
 
@@ -147,13 +147,10 @@ def _usual(candidates: Candidates) -> list[Pair]:
     for inline, crossline in USUAL:
         if (inline, crossline) == (_X, _Y) and not _coordinates_elsewhere(candidates):
             continue
-        varies = [byte in candidates.numbers for byte in (inline, crossline)]
-        constant = [
-            byte for byte, does in zip((inline, crossline), varies, strict=True) if not does
-        ]
+        constant = [byte for byte in (inline, crossline) if byte not in candidates.numbers]
         # One line of a volume has its number in all traces; zeros are no number.
         told = all(_is_one_number(candidates.column(byte)) for byte in constant)
-        if any(varies) and told:
+        if len(constant) < 2 and told:
             found.append(candidates.pair(inline, crossline, "the usual bytes"))
     return found
 

@@ -43,7 +43,7 @@ class RawFile:
             SurveyError: there are not so many.
         """
         data = np.empty(length, np.uint8)
-        self.read_into(memoryview(data), offset)
+        self.read_into(data.data, offset)
         return data
 
     def read_into(self, buffer: memoryview, offset: int) -> None:

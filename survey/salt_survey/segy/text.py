@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from salt_survey.segy.binary import TEXT
 
@@ -39,8 +40,8 @@ def _first(pattern: str, text: str) -> int | None:
     return next((number for number in found if 1 <= number <= 237), None)
 
 
-def with_lines(raw: bytes, said: list[str]) -> bytes:
-    """The text header with lines put into its free ones, the last first kept for none of its own.
+def with_lines(raw: bytes, said: Sequence[str]) -> bytes:
+    """The text header with lines put into the last free ones of its own.
 
     Args:
         raw: 3200 bytes.
