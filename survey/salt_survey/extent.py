@@ -56,10 +56,7 @@ def extent_of(
     """
     if lines and sections == "both":
         raise UsageError("--lines are those of one direction; give --sections inline or crossline")
-    if sections != "inline" and len(survey.inlines) < 2:
-        raise UsageError(
-            f"{survey.path} is one line, and has no {sections} sections; give --sections inline"
-        )
+    _check_wide(survey, sections)
     inlines, crosslines = (0, len(survey.inlines)), (0, len(survey.crosslines))
     if lines and sections == "inline":
         inlines = _places(survey.inlines, lines, "inline")
@@ -72,8 +69,19 @@ def extent_of(
     return Extent(shape, inlines, crosslines, samples)
 
 
+def _check_wide(survey: Survey, sections: Sections) -> None:
+    """A section needs two traces at least."""
+    for direction, traces in (("inline", survey.crosslines), ("crossline", survey.inlines)):
+        if len(traces) < 2 and sections in (direction, "both"):
+            other = "inline" if direction == "crossline" else "crossline"
+            raise UsageError(
+                f"{direction} sections of {survey.path} have one trace each; give "
+                f"--sections {other}"
+            )
+
+
 def _places(
-    values: npt.NDArray[np.int64] | npt.NDArray[np.float64], wanted: Range, what: str
+    values: npt.NDArray[np.int64] | npt.NDArray[np.floating], wanted: Range, what: str
 ) -> Window:
     first = 0 if wanted.first is None else int(np.searchsorted(values, wanted.first))
     last = len(values)

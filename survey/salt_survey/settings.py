@@ -1,4 +1,4 @@
-"""What a run's settings are: as they were asked for, as a calibration found them, or the defaults."""
+"""What a run's settings are: as asked for, as a calibration found them, or the defaults."""
 
 from __future__ import annotations
 
