@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from salt_survey.calibrate_cli import calibrate
+from salt_survey.run_cli import run
 from salt_survey.scan_cli import export, scan
 
 
@@ -16,5 +18,5 @@ def cli() -> None:
     """
 
 
-for _command in (scan, export):
+for _command in (scan, calibrate, run, export):
     cli.add_command(_command)

@@ -3,56 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from salt_infer import png
-from salt_infer.errors import TileError, UsageError
+from salt_infer.errors import TileError
 from salt_survey.errors import SurveyError
+from salt_survey.labelled import Label
 from salt_survey.scoring import NONE, SALT, UNKNOWN
 from salt_survey.sections import Direction, Reader, Recorded, Section
 from salt_survey.survey import Survey
 from salt_survey.tiling import Grey
-
-
-class Label(NamedTuple):
-    """``LINE=FILE.png``.
-
-    Attributes:
-        direction: of the line.
-        number: of the line.
-        path: of the PNG.
-    """
-
-    direction: Direction
-    number: int
-    path: Path
-
-    @property
-    def name(self) -> str:
-        """The line, as it is written."""
-        return f"{'x' if self.direction == 'crossline' else ''}{self.number}"
-
-
-def parse(text: str) -> Label:
-    """``362=label.png``, or ``x700=label.png`` of a crossline.
-
-    Raises:
-        UsageError: neither.
-    """
-    line, _, path = text.partition("=")
-    found = re.fullmatch(r"(x?)(-?\d{1,9})", line, re.ASCII)
-    if not found or not path:
-        raise UsageError(
-            f"the label is {text!r}, expected LINE=FILE.png with an inline's number, or x and a "
-            "crossline's, as 362=salt.png or x700=salt.png"
-        )
-    return Label("crossline" if found[1] else "inline", int(found[2]), Path(path))
 
 
 @dataclasses.dataclass(frozen=True)

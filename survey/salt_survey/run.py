@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 import time
 from typing import Any
@@ -204,7 +203,7 @@ class _Run:
     def _attributes(self, settings: Settings, counts: Counts) -> dict[str, Any]:
         session = self._engine.model.session
         return {
-            "scan": json.loads(self._survey.scan.to_json()),
+            "scan": self._survey.scan.to_dict(),
             "model": {"sha256": session.sha256, "name": session.path.name},
             "settings": self._settings(settings),
             "counts": dataclasses.asdict(counts),

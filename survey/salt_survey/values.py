@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from salt_infer.errors import UsageError
-from salt_survey import extent, looks
+from salt_survey import extent, labelled, looks
 
 _UNITS = {"": 1, "b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
           "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}  # fmt: skip
@@ -47,5 +47,6 @@ def size(text: str) -> int:
 
 ZOOM = Parsed("zoom", looks.Zoom.parse)
 STRETCH = Parsed("stretch", looks.Stretch.parse)
+LABEL = Parsed("label", labelled.parse)
 RANGE = Parsed("range", extent.parse)
 SIZE = Parsed("size", size)
