@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from salt_survey.calibrate_cli import calibrate
+from salt_survey.look_cli import look
 from salt_survey.run_cli import run
 from salt_survey.scan_cli import export, scan
 
@@ -18,5 +19,5 @@ def cli() -> None:
     """
 
 
-for _command in (scan, calibrate, run, export):
+for _command in (scan, look, calibrate, run, export):
     cli.add_command(_command)
