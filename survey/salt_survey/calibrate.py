@@ -28,9 +28,9 @@ from salt_survey.predict import judged
 from salt_survey.scoring import Agreement
 from salt_survey.settings import THRESHOLD, Calibration, LineScore
 
-VERTICAL = (0.8, 1.0, 1.25, 1.5, 2.0, 2.5)
-HORIZONTAL = (0.25, 0.32, 0.4, 0.5, 0.62, 0.8)
-MARGIN = 0.02  # of IoU: no more than lines of one survey differ by
+VERTICAL = (0.64, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5)
+HORIZONTAL = (0.25, 0.32, 0.4, 0.5, 0.62, 0.8, 1.0)
+MARGIN = 0.05  # of IoU: lines of one survey differ by more at one setting
 LOWER = (0.4, 0.3, 0.2)  # thresholds tried where the usual one finds little
 GAIN = 0.1  # of IoU, that a lower one has to bring
 
@@ -68,10 +68,9 @@ class Sweep:
     threshold: float | None = None
 
     def looks(self) -> Iterator[Look]:
-        """Each zoom of the grid once, in both polarities; every second tile of the run to come."""
+        """Each zoom of the grid once, in both polarities."""
         for vertical, horizontal in itertools.product(VERTICAL, HORIZONTAL):
-            stride = min(2 * self.stride, tiling.SIDE)
-            yield Look(Zoom(vertical, horizontal), "both", self.stretch, stride)
+            yield Look(Zoom(vertical, horizontal), "both", self.stretch, self.stride)
 
     def __len__(self) -> int:
         """Looks, and those of the first two settings."""
@@ -123,15 +122,19 @@ def chosen_threshold(found: Found, asked: float | None) -> float:
     """
     if asked is not None:
         return asked
-    best, score = THRESHOLD, smoothed(_ious(found, THRESHOLD)).max()
+    best, score = THRESHOLD, _most(found, THRESHOLD)
     for lower in LOWER:
-        if smoothed(_ious(found, lower)).max() > score + GAIN:
-            best, score = lower, smoothed(_ious(found, lower)).max()
+        if (more := _most(found, lower)) > score + GAIN:
+            best, score = lower, more
     return best
 
 
+def _most(found: Found, threshold: float) -> float:
+    return float(smoothed(_ious(found, threshold))[:, 1:-1, 1:-1].max())
+
+
 def ranking(found: Found, threshold: float, sweep: Sweep) -> list[Ranked]:
-    """All settings, the one to take first; the others by their score."""
+    """All settings but the outermost, the one to take first; the others by their score."""
     scores = smoothed(_ious(found, threshold))
     ranked = [
         Ranked(

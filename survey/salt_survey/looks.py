@@ -52,9 +52,9 @@ class Zoom:
         Raises:
             UsageError: neither.
         """
-        vertical, _, horizontal = text.partition("/")
+        vertical, slash, horizontal = text.partition("/")
         try:
-            return cls(float(vertical), float(horizontal or vertical))
+            return cls(float(vertical), float(horizontal if slash else vertical))
         except ValueError as error:
             raise UsageError(
                 f"the zoom is {text!r}, expected vertical/horizontal, as 1.25/0.5"

@@ -75,7 +75,7 @@ class Store:
                 )  # fmt: skip
             _put(group, "inline", survey.inlines, AXES[:1])
             _put(group, "crossline", survey.crosslines, AXES[1:2])
-            _put(group, "time_ms", survey.times_ms, AXES[2:])
+            _put(group, "time_ms", np.asarray(survey.times_ms, np.float64), AXES[2:])
             for name, values in (("live", survey.live), ("x", survey.x), ("y", survey.y)):
                 _put(group, name, values, AXES[:2])
         except OSError as error:
