@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from salt_infer.errors import UsageError
+from salt_survey import said
 from salt_survey.scan import Overrides, Scan
 from salt_survey.segy.write import check, write_like
 from salt_survey.store import Store
@@ -47,31 +49,17 @@ def export(
         raise UsageError(f"{volume} has no array {name}; a run with --sections both writes all")
     with Survey.open(like, _scan(store.attributes), overrides) as survey:
         _check_same(store, survey, volume)
-        said = ["salt-survey: " + name + " of salt, 0 to 1, IEEE float", *_settings(store)]
+        told = said.lines(name, store.attributes.get("settings") or {})
         write_like(
-            survey, out, lambda row: store.section(row, name), said, overwrite, drop_extended
+            survey, out, lambda row: store.section(row, name), told, overwrite, drop_extended
         )
         return f"{out}: {survey.scan.traces} traces of {survey.scan.samples} samples, {name} 0..1"
 
 
 def _scan(attributes: Any) -> Scan | None:
     """How the run read its survey."""
-    import json
-
     kept = attributes.get("scan")
     return Scan.from_json(json.dumps(kept)) if kept else None
-
-
-def _settings(store: Store) -> list[str]:
-    settings = store.attributes.get("settings") or {}
-    words = [f"{name} {value}" for name, value in settings.items() if value is not None]
-    said, line = [], ""
-    for word in words:
-        if line and len(line) + len(word) > 70:
-            said.append(line)
-            line = ""
-        line += (", " if line else "") + word
-    return [*said, line] if line else said
 
 
 def _check_same(store: Store, survey: Survey, volume: Path) -> None:

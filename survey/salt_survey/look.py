@@ -109,7 +109,7 @@ class Viewer:
     def places(self, every: int) -> list[int]:
         """Every so many'th line, from half of that on; the middle one where that is none."""
         step = max(every, -(-len(self.numbers) // MOST_LINES))
-        live = self.survey.live.any(axis=1 if self.direction == "inline" else 0)
+        live = np.atleast_1d(self.survey.live.any(axis=1 if self.direction == "inline" else 0))
         found = [place for place in range(step // 2, len(self.numbers), step) if live[place]]
         return found or [self.middle()]
 

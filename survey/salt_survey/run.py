@@ -14,7 +14,7 @@ from salt_infer.files import write_whole
 from salt_infer.journal import Journal, path_beside
 from salt_infer.progress import Watcher
 from salt_infer.report import describe_model
-from salt_survey import horizons, slabwork
+from salt_survey import horizons, said, slabwork
 from salt_survey.engines import SlabEngine, Volumes, open_engine
 from salt_survey.extent import extent_of
 from salt_survey.job import Job, SlabPrints, model_request
@@ -164,9 +164,9 @@ class _Run:
         path = self._store.path
 
         def segy(partial: Any) -> None:
-            said = [f"SALT PROBABILITY 0..1, {settings.look}", settings.origin.upper()]
+            told = said.lines("probability", self._settings(settings))
             store = Store.open(path)
-            write_like(self._survey, partial, store.section, said, overwrite=True)
+            write_like(self._survey, partial, store.section, told, overwrite=True)
 
         def surfaces(partial: Any) -> None:
             horizons.write(partial, Store.open(path), settings.threshold)

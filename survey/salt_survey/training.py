@@ -53,7 +53,8 @@ def _spectrum(tiles: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 
 
 def _ratios(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
-    return tuple(round(float(value), 3) for value in values / values.max())
+    most = max(values.max(), np.finfo(np.float64).tiny)  # tiles may be the same all across
+    return tuple(round(float(value), 3) for value in values / most)
 
 
 TRAINING = TileStatistics(
