@@ -15,9 +15,9 @@ import numpy.typing as npt
 from salt_infer.errors import PackageError, one_line
 from salt_survey import geometry
 from salt_survey.errors import SurveyError
+from salt_survey.findings import Found, Said, of_samples
 from salt_survey.geometry import Grid
 from salt_survey.scan import Overrides, Scan
-from salt_survey.scanning import Found, Said
 from salt_survey.stats import Gatherer, Stats
 
 _NAMES = ("amplitude", "data", "seismic")  # of the volume, in a Zarr group
@@ -108,41 +108,18 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
     found = Scan(
         kind=volume.kind,
         size=0 if volume.kind == "zarr" else path.stat().st_size,
-        revision="",
-        endian="little",
-        format=5,
-        really=None,
         samples=samples,
         interval_ms=interval,
         delay_ms=_delay(volume, overrides, known),
         traces=rows * columns,
-        extended_text_headers=0,
-        extra_trace_headers=0,
-        inline_byte=None,
-        crossline_byte=None,
-        x_byte=None,
-        y_byte=None,
-        cdp_byte=None,
         inlines=geometry.lines_of(volume.inlines),
         crosslines=geometry.lines_of(volume.crosslines),
-        cdp=None,
         order="inline",
         lines_from="traces",
-        missing=0,
-        dead=int(np.count_nonzero(stats.dead)) if stats else known.dead if known else 0,
-        duplicates=0,
-        bad_samples=stats.bad_samples if stats else known.bad_samples if known else 0,
-        nulls_1e30=stats.nulls if stats else known.nulls_1e30 if known else 0,
-        coordinate_scalar=0,
-        corners=(),
-        bin_m=None,
-        percentiles=stats.percentiles if stats else known.percentiles if known else {},
-        spectrum=stats.spectrum if stats else known.spectrum if known else (),
-        allow_truncated=False,
-        calibration=known.calibration if known else None,
-        **said.fields(),  # type: ignore[arg-type]
+        **of_samples(stats, known),
+        **said.fields(),
     )
-    return Found(found, None, grid, None, None, stats.dead if stats else None)
+    return Found(found, grid=grid, dead=stats.dead if stats else None)
 
 
 def _interval(volume: _Volume, overrides: Overrides, known: Scan | None) -> float:

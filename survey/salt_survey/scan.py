@@ -66,42 +66,42 @@ class Scan:
 
     kind: Literal["segy", "zarr", "npy"]
     size: int
-    revision: str
-    endian: Endian
-    format: int
-    really: int | None
     samples: int
     interval_ms: float
     delay_ms: float | tuple[float, float]
     traces: int
-    extended_text_headers: int
-    extra_trace_headers: int
-    inline_byte: int | None
-    crossline_byte: int | None
-    x_byte: int | None
-    y_byte: int | None
-    cdp_byte: int | None
-    inlines: Lines | None
-    crosslines: Lines | None
-    cdp: Lines | None
-    order: Order
-    lines_from: LinesFrom
-    missing: int
-    dead: int
-    duplicates: int
-    bad_samples: int
-    nulls_1e30: int
-    coordinate_scalar: int
-    corners: tuple[tuple[int, int, float, float], ...]
-    bin_m: tuple[float, float] | None
-    percentiles: Mapping[str, float]
-    spectrum: tuple[float, ...]
-    allow_truncated: bool
-    verdict: Verdict
-    notes: tuple[str, ...]
-    warnings: tuple[str, ...]
-    questions: tuple[str, ...]
-    faults: tuple[str, ...]
+    revision: str = ""
+    endian: Endian = "little"
+    format: int = 5
+    really: int | None = None
+    extended_text_headers: int = 0
+    extra_trace_headers: int = 0
+    inline_byte: int | None = None
+    crossline_byte: int | None = None
+    x_byte: int | None = None
+    y_byte: int | None = None
+    cdp_byte: int | None = None
+    inlines: Lines | None = None
+    crosslines: Lines | None = None
+    cdp: Lines | None = None
+    order: Order = "none"
+    lines_from: LinesFrom = "headers"
+    missing: int = 0
+    dead: int = 0
+    duplicates: int = 0
+    bad_samples: int = 0
+    nulls_1e30: int = 0
+    coordinate_scalar: int = 0
+    corners: tuple[tuple[int, int, float, float], ...] = ()
+    bin_m: tuple[float, float] | None = None
+    percentiles: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    spectrum: tuple[float, ...] = ()
+    allow_truncated: bool = False
+    verdict: Verdict = "ok"
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
     calibration: Mapping[str, Any] | None = None
 
     @property

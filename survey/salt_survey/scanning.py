@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from salt_survey import coordinates, geometry, numbering
+from salt_survey import coordinates, geometry, numbering, times
 from salt_survey.errors import SurveyError
+from salt_survey.findings import Found, Said, of_samples
 from salt_survey.numbering import Numbering
-from salt_survey.scan import Overrides, Scan, Verdict
+from salt_survey.scan import Overrides, Scan
 from salt_survey.segy import headers, layout, reality, text
 from salt_survey.segy.binary import TEXT, FileHeader
 from salt_survey.segy.formats import FORMATS, IBM, IEEE, named
 from salt_survey.segy.headers import Column
-from salt_survey.segy.layout import Layout
 from salt_survey.segy.raw import RawFile
 from salt_survey.stats import Stats, gather
 
@@ -26,49 +25,6 @@ _PRE_STACK = 0.1  # share of traces that are others' duplicates but for the offs
 _OFF = 0.05  # share of the traces away from where the grid has them
 
 Tell = Callable[[int], None]
-
-
-@dataclasses.dataclass
-class Said:
-    """What there is to say of a survey; grows while it is scanned."""
-
-    notes: list[str] = dataclasses.field(default_factory=list)
-    warnings: list[str] = dataclasses.field(default_factory=list)
-    questions: list[str] = dataclasses.field(default_factory=list)
-    faults: list[str] = dataclasses.field(default_factory=list)
-
-    @property
-    def verdict(self) -> Verdict:
-        if self.faults:
-            return "refuse"
-        if self.questions:
-            return "ask"
-        return "warn" if self.warnings else "ok"
-
-    def fields(self) -> dict[str, object]:
-        """As a scan has them."""
-        lists = {name: tuple(value) for name, value in dataclasses.asdict(self).items()}
-        return lists | {"verdict": self.verdict}
-
-
-@dataclasses.dataclass(frozen=True)
-class Found:
-    """A scan, and what a survey is read with.
-
-    Attributes:
-        scan: what it is.
-        layout: where its traces are; None of an array.
-        grid: their places; None where nothing numbers the lines.
-        x, y: float64 [traces], coordinates; None if not known.
-        dead: bool [traces]; None if the samples were not read.
-    """
-
-    scan: Scan
-    layout: Layout | None
-    grid: geometry.Grid | None
-    x: npt.NDArray[np.float64] | None
-    y: npt.NDArray[np.float64] | None
-    dead: npt.NDArray[np.bool_] | None
 
 
 def scan(
@@ -125,7 +81,7 @@ class _Scanner:
     def found(self) -> Found:
         self._faults_of_layout()
         if not self.layout.traces or not self.layout.samples:
-            return Found(self._scan(None, {}, None, None), self.layout, None, None, None, None)
+            return Found(self._scan(None, {}, None, None), self.layout)
         self._find_format()
         numbered = numbering.find(
             self.file, self.layout, self.overrides, self.header.sorting, self._text(), self.said
@@ -237,40 +193,17 @@ class _Scanner:
 
     def _interval_ms(self) -> float:
         if self.overrides.interval_ms is not None:
-            return self.overrides.interval_ms
-        first = headers.read(self.file, self.layout, 0, 1) if self.layout.traces else None
-        said = self.header.interval_us
-        in_traces = (
-            0 if first is None else int(headers.column(first, headers.INTERVAL, self.layout)[0])
-        )
-        if said <= 0 < in_traces:
-            self.said.notes.append("the sample interval is in the trace headers alone")
-            return in_traces / 1000
-        if 0 < in_traces != said > 0:
-            self.said.warnings.append(
-                f"the file header has an interval of {said / 1000:g} ms, the traces "
-                f"{in_traces / 1000:g} ms; the file header's is taken (--interval-ms to decide)"
-            )
-        if said <= 0:
-            self.said.questions.append(
-                "no header has a sample interval above 0; give it with --interval-ms"
-            )
-        return max(0.0, said / 1000)
+            return times.plain(self.overrides.interval_ms)
+        in_traces = 0
+        if self.layout.traces:
+            first = headers.read(self.file, self.layout, 0, 1)
+            in_traces = int(headers.column(first, headers.INTERVAL, self.layout)[0])
+        return times.interval_ms(self.header.interval_us, in_traces, self.said)
 
-    def _delay_ms(self, columns: Mapping[int, Column]) -> float | tuple[float, float]:
+    def _delay_ms(self, columns: Mapping[int, Column]) -> times.Delay:
         if self.overrides.delay_ms is not None:
-            return self.overrides.delay_ms
-        if headers.DELAY not in columns:
-            return 0.0
-        delays = coordinates.scaled(columns[headers.DELAY], columns[headers.TIME_SCALAR])
-        least, most = float(delays.min()), float(delays.max())
-        if least == most:
-            return least
-        self.said.faults.append(
-            f"traces start at different times, {least:g} to {most:g} ms, expected one; shift them, "
-            "or give --delay-ms if the headers are wrong"
-        )
-        return least, most
+            return times.plain(self.overrides.delay_ms)
+        return times.delay_ms(columns, self.said)
 
     def _scan(
         self,
@@ -302,10 +235,8 @@ class _Scanner:
             format=self.layout.format,
             really=None if self.reading == self.layout.format else self.reading,
             samples=self.layout.samples,
-            interval_ms=_plain(interval),
-            delay_ms=(_plain(delay[0]), _plain(delay[1]))
-            if isinstance(delay, tuple)
-            else _plain(delay),
+            interval_ms=interval,
+            delay_ms=delay,
             traces=self.layout.traces,
             extended_text_headers=self.layout.extended,
             extra_trace_headers=self.layout.extra,
@@ -320,18 +251,13 @@ class _Scanner:
             order=grid.order if grid else "none",
             lines_from=numbered.lines_from if numbered else "headers",
             missing=grid.missing if grid else 0,
-            dead=int(np.count_nonzero(stats.dead)) if stats else (known.dead if known else 0),
             duplicates=grid.duplicates if grid else 0,
-            bad_samples=stats.bad_samples if stats else (known.bad_samples if known else 0),
-            nulls_1e30=stats.nulls if stats else (known.nulls_1e30 if known else 0),
             coordinate_scalar=int(columns[headers.SCALAR][0]) if columns else 0,
             corners=placed.corners if placed else (),
             bin_m=placed.bins if placed else None,
-            percentiles=stats.percentiles if stats else (known.percentiles if known else {}),
-            spectrum=stats.spectrum if stats else (known.spectrum if known else ()),
             allow_truncated=self.overrides.allow_truncated,
-            calibration=known.calibration if known else None,
-            **self.said.fields(),  # type: ignore[arg-type]
+            **of_samples(stats, known),
+            **self.said.fields(),
         )
 
     def _placing(
@@ -371,8 +297,3 @@ def _coordinates(
         coordinates.scaled(columns[numbered.x], scalars),
         coordinates.scaled(columns[numbered.y], scalars),
     )
-
-
-def _plain(value: float) -> float:
-    """Whole numbers as such: 4, not 4.0."""
-    return int(value) if value == int(value) else value

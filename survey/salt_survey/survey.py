@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from salt_survey import arrays, geometry, scanning, segy_source, stats
 from salt_survey.errors import SurveyError
+from salt_survey.findings import Found
 from salt_survey.geometry import NO_TRACE
 from salt_survey.scan import Overrides, Scan
-from salt_survey.scanning import Found
 
 __all__ = ["NO_TRACE", "Block", "Overrides", "Survey"]
 
