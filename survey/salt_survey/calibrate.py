@@ -1,11 +1,10 @@
 """Which zoom and polarity suit a survey, found on interpreted lines.
 
-Every zoom of a grid is tried in both polarities, with tiles that hardly overlap and are not
-flipped. A zoom is ranked by
-IoU at the threshold, averaged over the lines and over the neighbouring zooms: on one line narrow
-peaks are luck, and average precision takes settings that find nothing elsewhere. Of those that are
-as good as the best, within :data:`MARGIN`, the one nearest to the default is taken. The first two
-are then run as ``salt-survey run`` would.
+Every zoom of a grid is tried in both polarities, without flips. A zoom is ranked by IoU at the
+threshold, averaged over the lines and over the neighbouring zooms, of which the outermost of the
+grid are there as neighbours alone: on one line narrow peaks are luck, and average precision takes
+settings that find nothing elsewhere. Of those that are as good as the best, within :data:`MARGIN`,
+the one nearest to the default is taken. The first two are then run as ``salt-survey run`` would.
 """
 
 from __future__ import annotations
@@ -137,12 +136,9 @@ def ranking(found: Found, threshold: float, sweep: Sweep) -> list[Ranked]:
     """All settings but the outermost, the one to take first; the others by their score."""
     scores = smoothed(_ious(found, threshold))
     ranked = [
-        Ranked(
-            Look(Zoom(vertical, horizontal), polarity, sweep.stretch, sweep.stride), float(score)
-        )
-        for (polarity, vertical, horizontal), score in zip(
-            itertools.product(_POLARITIES, VERTICAL, HORIZONTAL), scores.ravel(), strict=True
-        )
+        Ranked(Look(zoom, polarity, sweep.stretch, sweep.stride), float(score))
+        for (polarity, zoom), score in zip(_settings(), scores.ravel(), strict=True)
+        if zoom.vertical in VERTICAL[1:-1] and zoom.horizontal in HORIZONTAL[1:-1]
     ]
     ranked.sort(key=lambda each: -each.score)
     good = [each for each in ranked if each.score >= ranked[0].score - MARGIN]
