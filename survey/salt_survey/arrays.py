@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -21,11 +22,12 @@ from salt_survey.scan import Overrides, Scan
 from salt_survey.stats import Gatherer, Stats
 
 _NAMES = ("amplitude", "data", "seismic")  # of the volume, in a Zarr group
-_MOST = 1 << 40  # samples
-_MOST_TRACES = 1 << 28
+# A Zarr may claim any shape and hold nothing; what is read at a time has to fit into memory.
+_MOST_TRACES = 1 << 26
+_MOST_AT_ONCE = 1 << 27  # samples of an inline, or of a chunk
 _CHUNK = 4 << 20
 
-Tell = Callable[[int], None]
+Tell = Callable[[int], object]
 
 
 def is_array(path: Path) -> bool:
@@ -161,8 +163,13 @@ def _open(path: Path) -> _Volume:
             f"{path} is an array {list(shape)} of {volume.data.dtype}, expected numbers "
             "[inline, crossline, sample]"
         )
-    if shape[0] * shape[1] > _MOST_TRACES or shape[0] * shape[1] * shape[2] > _MOST:
-        raise SurveyError(f"{path} claims {list(shape)} samples, more than any survey has")
+    chunk = math.prod(getattr(volume.data, "chunks", (1,)))
+    if shape[0] * shape[1] > _MOST_TRACES or max(chunk, shape[1] * shape[2]) > _MOST_AT_ONCE:
+        raise SurveyError(
+            f"{path} claims {list(shape)} samples in chunks of {chunk}, more than are read here: "
+            f"expected at most {_MOST_TRACES} traces, and {_MOST_AT_ONCE} samples an inline and a "
+            "chunk"
+        )
     for name, numbers, length in (
         ("inline", volume.inlines, shape[0]),
         ("crossline", volume.crosslines, shape[1]),

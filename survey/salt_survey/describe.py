@@ -18,13 +18,6 @@ VERDICTS = {
 }
 
 
-def line(path: Path, scan: Scan) -> str:
-    """All in one line: what it is, and what is the matter with it."""
-    what = f"{shown(str(path))}: {scan.verdict}: {_shape(scan)}"
-    problems = scan.faults or scan.questions or scan.warnings
-    return f"{what}; {problems[0]}" if problems else what
-
-
 def problem(path: Path, scan: Scan) -> str:
     """Why it cannot be run, all reasons in a line."""
     return f"{shown(str(path))}: {'; '.join(scan.faults or scan.questions)}"
@@ -115,7 +108,3 @@ def _lines(scan: Scan) -> str:
         place = f" (byte {scan.cdp_byte})" if scan.cdp_byte else ""
         return f"one line of traces {geometry.words(scan.cdp)}{place}"
     return "not known"
-
-
-def _shape(scan: Scan) -> str:
-    return f"{_file(scan)}; {_samples(scan)}; {_traces(scan)}; {_lines(scan)}"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
+from tqdm import tqdm
 
 from salt_infer import console
 from salt_infer.files import check_output, check_writable, write_whole
@@ -40,8 +44,8 @@ def scan(
 
     if out is not None:
         check_output(out, ".json", (survey,), overwrite)
-    with progress() as bar:
-        found = scanned(survey, overrides, None, bar).scan
+    with _progress() as tell:
+        found = scanned(survey, overrides, None, tell).scan
     if as_json:
         click.echo(found.to_json(), nl=False)
     else:
@@ -54,21 +58,13 @@ def scan(
         click.echo(f"{out} holds the scan; give it to --scan", err=as_json)
 
 
-class progress:
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int], object]]:
     """Tells on a terminal how many traces were read, once that takes seconds."""
-
-    def __enter__(self) -> Any:
-        import sys
-
-        from tqdm import tqdm
-
-        self._bar = tqdm(
-            unit=" traces", delay=2, leave=False, disable=not sys.stderr.isatty(), unit_scale=True
-        )
-        return self._bar.update
-
-    def __exit__(self, *about: object) -> None:
-        self._bar.close()
+    with tqdm(
+        unit=" traces", delay=2, leave=False, disable=not sys.stderr.isatty(), unit_scale=True
+    ) as bar:
+        yield bar.update
 
 
 @click.command("export")

@@ -21,10 +21,11 @@ from salt_survey.segy.raw import RawFile
 from salt_survey.stats import Stats, gather
 
 TILE = 101  # samples and traces of a tile
+MOST_TRACES = 1 << 26  # that a file may have: each takes some 40 bytes of memory
 _PRE_STACK = 0.1  # share of traces that are others' duplicates but for the offset
 _OFF = 0.05  # share of the traces away from where the grid has them
 
-Tell = Callable[[int], None]
+Tell = Callable[[int], object]
 
 
 def scan(
@@ -80,7 +81,7 @@ class _Scanner:
 
     def found(self) -> Found:
         self._faults_of_layout()
-        if not self.layout.traces or not self.layout.samples:
+        if not 0 < self.layout.traces <= MOST_TRACES or not self.layout.samples:
             return Found(self._scan(None, {}, None, None), self.layout)
         self._find_format()
         numbered = numbering.find(
@@ -107,6 +108,10 @@ class _Scanner:
                 )
             else:
                 self.said.faults.append(fault)
+        if self.layout.traces > MOST_TRACES:
+            self.said.faults.append(
+                f"{self.layout.traces} traces, expected no more than {MOST_TRACES}; split the file"
+            )
 
     def _find_format(self) -> None:
         """Warn where the samples are not in the format that the header says."""
@@ -219,7 +224,11 @@ class _Scanner:
         placed = self._placing(grid, x, y)
         self._tell_of_size(grid)
         if known is not None:  # what only the samples tell
-            self.said.notes += [note for note in known.notes if note not in self.said.notes]
+            for mine, theirs in (
+                (self.said.notes, known.notes),
+                (self.said.warnings, known.warnings),
+            ):
+                mine += [each for each in theirs if each not in mine]
             self.said.faults += [
                 fault for fault in known.faults if fault.startswith(("nothing rec", "one live"))
             ]

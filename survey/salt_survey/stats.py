@@ -93,7 +93,7 @@ def gather(
     layout: Layout,
     reading: int,
     endian: Endian,
-    tell: Callable[[int], None] = lambda traces: None,
+    tell: Callable[[int], object] = lambda traces: None,
 ) -> Stats:
     """Go through all traces of a file.
 

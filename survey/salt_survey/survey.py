@@ -83,7 +83,7 @@ class Survey:
         path: Path,
         scan: Scan | None = None,
         overrides: Overrides | None = None,
-        tell: Callable[[int], None] = lambda traces: None,
+        tell: Callable[[int], object] = lambda traces: None,
     ) -> Self:
         """Open SEG-Y, a Zarr or ``.npy``.
 
@@ -203,7 +203,7 @@ def scanned(
     path: Path,
     overrides: Overrides | None = None,
     known: Scan | None = None,
-    tell: Callable[[int], None] = lambda traces: None,
+    tell: Callable[[int], object] = lambda traces: None,
 ) -> Found:
     """Scan a survey of any kind.
 

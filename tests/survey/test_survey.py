@@ -240,3 +240,38 @@ def test_options_are_checked(path: Path) -> None:
     assert "inlines 875 to 884, crosslines 111 to 122" in done.output
     done = runner.invoke(cli, ["scan", str(path), "--json"])
     assert json.loads(done.output)["traces"] == INLINES * CROSSLINES
+
+
+def test_a_scan_keeps_what_was_decided_against_the_headers(tmp_path: Path) -> None:
+    file = sound(format=5)
+    file.binary(3225, 1)
+    path = written(tmp_path / "s.sgy", file)
+    with Survey.open(path) as first, Survey.open(path, first.scan) as again:
+        assert first.scan.verdict == "warn"
+        assert again.scan == first.scan
+        np.testing.assert_array_equal(again.read(ALL, ALL).amplitude, volume())
+
+
+def test_a_zarr_that_claims_much_takes_no_memory(tmp_path: Path) -> None:
+    group = zarr.create_group(tmp_path / "s.zarr", zarr_format=3)
+    for name, shape, chunks in (
+        ("amplitude", (1 << 20, 1 << 20, 1 << 10), (1, 1, 1 << 10)),
+        ("data", (4, 4, 1 << 30), (4, 4, 1 << 30)),
+    ):
+        group.create_array(name, shape=shape, chunks=chunks, dtype="f4")
+        with pytest.raises(SurveyError, match="more than are read here"):
+            Survey.open(tmp_path / "s.zarr")
+        del group[name]
+    with pytest.raises(SurveyError, match="0 arrays that could be the survey"):
+        Survey.open(tmp_path / "s.zarr")
+    with pytest.raises(SurveyError, match="cannot be read as a survey"):
+        Survey.open(tmp_path)
+
+
+def test_a_huge_sparse_file_takes_no_memory(tmp_path: Path) -> None:
+    path = written(tmp_path / "s.sgy", sound())
+    pitch = 240 + 2 * SAMPLES
+    with open(path, "r+b") as file:
+        file.truncate(3600 + pitch * (1 << 33))
+    with pytest.raises(SurveyError, match="split the file"):
+        Survey.open(path)

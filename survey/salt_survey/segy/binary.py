@@ -17,6 +17,7 @@ HEAD = TEXT + 400
 FORMAT_BYTE = 3225
 STACKED = 4
 _ORDER_MARK = 0x01020304  # at byte 3297, since revision 2
+_MOST_EXTENDED = 1000  # text headers that are looked through
 _END = "((seg:endtext))"
 
 
@@ -106,7 +107,7 @@ def extended_text(file: RawFile, declared: int) -> int:
     """
     if declared != -1:
         return max(0, declared)
-    blocks = (file.size - HEAD) // TEXT
+    blocks = min(_MOST_EXTENDED, (file.size - HEAD) // TEXT)
     for number in range(blocks):
         data = file.read(HEAD + number * TEXT, TEXT).tobytes()
         if any(_END in data.decode(code).replace(" ", "").lower() for code in _CODES):
