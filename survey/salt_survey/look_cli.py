@@ -56,8 +56,8 @@ def look(
     with console.importing("survey"):
         from salt_infer.model import SaltModel
         from salt_infer.progress import Bar
+        from salt_survey import finished, look_page
         from salt_survey import look as looking
-        from salt_survey import look_page
         from salt_survey.scan import load
         from salt_survey.settings import GATE, Calibration, Wishes, settled
         from salt_survey.store import Store
@@ -67,10 +67,13 @@ def look(
     with contextlib.ExitStack() as stack:
         bar: Any = stack.enter_context(Bar("salt-survey", progress, "lines"))
         store = Store.open(volume) if volume else None
-        known = load(scan) if scan else None
+        known = load(scan) if scan else finished.scan_of(store) if store else None
         opened = stack.enter_context(Survey.open(survey, known, overrides))
         found = opened.scan.calibration
         settings = settled(Wishes(), Calibration.from_dict(found) if found else None)
+        if store is not None:
+            finished.check_lies_on(store, opened)
+            settings = finished.settings_of(store, settings)
         viewer = looking.Viewer(opened, settings)
         place = _place(viewer, line)
         places = viewer.places(every)

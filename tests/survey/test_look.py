@@ -21,6 +21,7 @@ from salt_survey.synthetic import Plan
 from salt_survey.training import TRAINING, statistics
 
 INLINES, CROSSLINES, SAMPLES = 6, 60, 70
+SETTINGS = {"zoom": "1.5/0.4", "threshold": 0.5, "calibration": "calibrated on 362"}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def stored(survey: Path, tmp_path: Path) -> Path:
         salt[:, 30:, SAMPLES // 2 :] = 255
         store.write("probability", "inline", slice(0, INLINES), slice(0, SAMPLES), salt)
         store.write("disagreement", "inline", slice(0, INLINES), slice(0, SAMPLES), salt // 5)
-        store.describe({"scan": opened.scan.to_dict(), "settings": {"zoom": "1.25/0.5"}})
+        store.describe({"scan": opened.scan.to_dict(), "settings": SETTINGS})
     return path
 
 
@@ -82,6 +83,8 @@ def test_after_a_run(survey: Path, stored: Path, tmp_path: Path) -> None:
     assert "disagreement of inline and crossline" in text
     assert text.count("probability of salt at") == 2 * look.SLICES  # in words and for readers
     assert "Which setting" not in text
+    assert "<p>Calibrated on 362.</p>" in text
+    assert "zoom 1.5/0.4" in text
 
 
 def test_the_volume_is_summed_up(survey: Path, stored: Path) -> None:
@@ -150,7 +153,7 @@ def test_export(name: str, survey: Path, stored: Path, tmp_path: Path) -> None:
         assert written.scan.format == 5
         read = written.read(slice(None), slice(None)).amplitude
     np.testing.assert_array_equal(read, expected)
-    assert "zoom 1.25/0.5".encode("cp037") in out.read_bytes()[:3200]
+    assert "zoom 1.5/0.4".encode("cp037") in out.read_bytes()[:3200]
 
 
 def test_export_of_another_survey(stored: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -275,3 +276,12 @@ def test_a_huge_sparse_file_takes_no_memory(tmp_path: Path) -> None:
         file.truncate(3600 + pitch * (1 << 33))
     with pytest.raises(SurveyError, match="split the file"):
         Survey.open(path)
+
+
+def test_what_is_no_regular_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.sgy")
+    for path in (tmp_path / "pipe.sgy", Path("/dev/zero")):
+        with pytest.raises(SurveyError, match="no regular file"):
+            Survey.open(path)
+    with pytest.raises(SurveyError, match="No such file"):
+        Survey.open(tmp_path / "none.sgy")

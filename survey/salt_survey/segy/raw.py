@@ -5,6 +5,7 @@ signal, and what was read does not count as this process's memory.
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,6 +32,8 @@ class RawFile:
         """
         self.path = path
         try:
+            if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+                raise SurveyError(f"{path} is no regular file; name a SEG-Y file")
             self._file = open(path, "rb", buffering=0)  # noqa: SIM115  closed by close()
         except OSError as error:
             raise SurveyError(f"{path} cannot be read ({error.strerror or error})") from error
