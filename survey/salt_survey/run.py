@@ -49,7 +49,8 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
     scan = load(job.scan) if job.scan else None
     with contextlib.ExitStack() as stack:
         survey = stack.enter_context(Survey.open(job.survey, scan, job.overrides))
-        settings = settled(job.wishes, _calibration(survey))
+        calibration = _calibration(survey)
+        settings = settled(job.wishes, calibration)
         if not settings.calibrated:
             watcher.note(settings.origin)
         extent = extent_of(survey, job.sections, job.lines, job.times)
@@ -58,6 +59,8 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
         engine = stack.enter_context(
             open_engine(job.engine, request, division.sections, watcher.note)
         )
+        if calibration and calibration.model != engine.model.session.sha256:
+            watcher.note(f"{job.scan} was calibrated with another model; calibrate anew")
         prints = SlabPrints.of(job, survey, engine.model, settings, division)
         journal = stack.enter_context(
             Journal(
