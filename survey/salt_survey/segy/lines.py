@@ -98,10 +98,21 @@ class Candidates:
             why,
         )
 
-    def is_slower(self, one: int, other: int) -> bool:
-        """The numbers at one byte change less often from trace to trace than at another."""
+    def is_inline(self, one: int, other: int) -> bool:
+        """The numbers at one byte are the inlines, at another the crosslines: these are what traces
+        are counted along; or in a sorted file, what changes more often.
+        """
+        for counter in _COUNTERS & self.numbers.keys() - {one, other}:
+            along = [self._go_together(counter, byte) for byte in (one, other)]
+            if along[0] != along[1]:
+                return along[1]
         changes = [np.count_nonzero(np.diff(self.place(byte)[0])) for byte in (one, other)]
-        return bool(changes[0] < changes[1])
+        return bool(changes[0] < changes[1] / 2)
+
+    def _go_together(self, one: int, other: int) -> bool:
+        """Each number at one byte comes with one at another alone."""
+        (row, rows), (column, columns) = self.place(one), self.place(other)
+        return rows == columns == len(np.unique(row * columns + column))
 
 
 def _may_number(values: Column) -> bool:
@@ -113,8 +124,8 @@ def _may_number(values: Column) -> bool:
 
 
 def _whole_words(numbers: dict[int, Column]) -> dict[int, Column]:
-    """Without what overlaps a number at a whole word, of which it would be a part."""
-    whole = {byte for byte in numbers if byte % 4 == 1}
+    """Without what overlaps a number or coordinate at a whole word, of which it would be a part."""
+    whole = {byte for byte in numbers if byte % 4 == 1} | {_X, _Y} | _NEVER
     return {
         byte: values
         for byte, values in numbers.items()
@@ -186,8 +197,9 @@ def others(candidates: Candidates) -> list[Pair]:
         for other in bytes_[at + 1 :]:
             if other - one < 4 or not _may_fill(candidates, one, other):
                 continue
-            slow, fast = (one, other) if not candidates.is_slower(other, one) else (other, one)
-            pair = candidates.pair(slow, fast, "they make a grid")
+            # As programs put them: the inline first.
+            bytes_of = (other, one) if candidates.is_inline(other, one) else (one, other)
+            pair = candidates.pair(*bytes_of, "they make a grid")
             if pair.is_grid and pair.full >= _FULL and _is_product(pair, len(candidates.column(1))):
                 found.append(pair)
     return sorted(found, key=_rank)
