@@ -86,6 +86,8 @@ def _about(viewer: Viewer) -> Iterator[str]:
     origin, look = viewer.settings.origin, html.escape(str(viewer.settings.look))
     style = "" if viewer.settings.calibrated else ' class="warning"'
     yield f"<p{style}>{html.escape(origin[:1].upper() + origin[1:])}.</p>"
+    for warning in viewer.survey.scan.warnings:
+        yield f'<p class="warning">{html.escape(warning)}</p>'
     yield f"<p>{look}, threshold {viewer.settings.threshold:g}.</p>"
     yield f"<details><summary>The survey</summary><pre>{html.escape(said)}</pre></details>"
 

@@ -143,6 +143,12 @@ def _tell_pair(pair: Pair, candidates: Candidates, sorting: int, said: Sayings) 
             "it, as shots before stacking have them; if they are lines, give --inline-byte "
             f"{pair.inline} --crossline-byte {pair.crossline}"
         )
+    elif candidates.counted_along(pair.inline, pair.crossline) == pair.inline:
+        said.notes.append(
+            f"the traces are counted along the numbers at byte {pair.inline}, which may be the "
+            f"crosslines: --inline-byte {pair.crossline} --crossline-byte {pair.inline} would read "
+            "them so"
+        )
     elif (pair.inline, pair.crossline) != (189, 193):
         said.notes.append(
             f"line numbers at bytes {pair.inline} and {pair.crossline}: {pair.why} (--inline-byte "

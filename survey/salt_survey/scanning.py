@@ -92,6 +92,8 @@ class _Scanner:
             sorted({headers.SCALAR, headers.DELAY, headers.TIME_SCALAR, *numbered.bytes()}),
         )  # fmt: skip
         x, y = _coordinates(numbered, columns)
+        if x is not None and not columns[headers.SCALAR].any():
+            self.said.notes.append("the coordinate scalar is 0, which is taken for 1")
         grid = self._grid(numbered, columns, x, y)
         stats = self._stats()
         result = self._scan(numbered, columns, grid, stats, x, y)

@@ -117,6 +117,21 @@ def test_a_scan_can_be_edited(path: Path, tmp_path: Path) -> None:
         assert survey.times_ms[1] - survey.times_ms[0] == 2
 
 
+def test_swapped_bytes_are_wondered_at(tmp_path: Path) -> None:
+    file = sound(inline_byte=193, crossline_byte=189)
+    along = np.arange(INLINES * CROSSLINES) % CROSSLINES
+    file.set(1, 576 + along)
+    scan = scanned(written(tmp_path / "s.sgy", file)).scan
+    assert scan.verdict == "ok"
+    assert any("--inline-byte 193 --crossline-byte 189" in note for note in scan.notes)
+    file = sound()
+    file.set(1, 576 + along)
+    file.set(71, 0)
+    notes = " ".join(scanned(written(tmp_path / "s.sgy", file)).scan.notes)
+    assert "--inline-byte" not in notes
+    assert "scalar is 0" in notes
+
+
 def test_a_scan_of_another_file(path: Path) -> None:
     scan = dataclasses.replace(scanned(path).scan, size=5)
     with pytest.raises(SurveyError, match="scan is of a file of 5"):

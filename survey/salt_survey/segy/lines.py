@@ -102,12 +102,19 @@ class Candidates:
         """The numbers at one byte are the inlines, at another the crosslines: these are what traces
         are counted along; or in a sorted file, what changes more often.
         """
-        for counter in _COUNTERS & self.numbers.keys() - {one, other}:
-            along = [self._go_together(counter, byte) for byte in (one, other)]
-            if along[0] != along[1]:
-                return along[1]
+        along = self.counted_along(one, other)
+        if along is not None:
+            return along == other
         changes = [np.count_nonzero(np.diff(self.place(byte)[0])) for byte in (one, other)]
         return bool(changes[0] < changes[1] / 2)
+
+    def counted_along(self, one: int, other: int) -> int | None:
+        """Which of two bytes the traces are counted along, line by line; None if not told."""
+        for counter in sorted(_COUNTERS & self.numbers.keys() - {one, other}):
+            along = [byte for byte in (one, other) if self._go_together(counter, byte)]
+            if len(along) == 1:
+                return along[0]
+        return None
 
     def _go_together(self, one: int, other: int) -> bool:
         """Each number at one byte comes with one at another alone."""
