@@ -108,7 +108,12 @@ class _Run:
             return Store.open(files.real(targets.store), writable=True)
         for number in list(self._journal.done()):
             self._journal.forget(number)
-        return Store.create(targets.partial, self._survey, self._division.volumes)
+        try:
+            return Store.create(targets.partial, self._survey, self._division.volumes)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                files.discard(targets.partial)
+            raise
 
     def resume(self) -> None:
         """Count what is done; a slab that is not in the store as it was written is run again."""
