@@ -65,7 +65,7 @@ def stages(files: list[bytes], folder: Path, stack: contextlib.ExitStack) -> Way
     ids = [f"tile-{number:06d}" for number in range(len(files))]
     done = Finished.of(MaskedBatch(0, "", ids, texts, decided, None, []), probabilities=False)
     mine = Fingerprint.of(model, RunOptions(), str(folder), [], probabilities=False)
-    journal = stack.enter_context(Journal(folder / "alone.journal", mine, groups=1))
+    journal = stack.enter_context(Journal(folder / "alone.journal", mine, 1, Finished.unpack))
     return {
         DECODE: lambda: unfilter.pixels([png.rows(data) for data in files], rle.TILE_SHAPE),
         PILLOW: lambda: [pillow(data) for data in files],

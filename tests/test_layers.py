@@ -1,4 +1,4 @@
-"""Imports run one way: export -> train -> infer, report -> infer, serve -> infer; PyTorch is known
+"""Imports run one way: export -> train -> infer, report, serve, survey -> infer; PyTorch is known
 to train and export alone.
 """
 
@@ -18,6 +18,7 @@ PACKAGES = {
     "salt_export": ROOT / "export",
     "salt_report": ROOT / "report",
     "salt_serve": ROOT / "serve",
+    "salt_survey": ROOT / "survey",
 }
 MAY_IMPORT = {
     "salt_infer": {"numpy", "PIL", "click", "tqdm", "onnxruntime", "openvino", "fsspec", "ray"},
@@ -62,6 +63,7 @@ MAY_IMPORT = {
         "uvicorn",
         "salt_infer",
     },
+    "salt_survey": {"numpy", "PIL", "click", "tqdm", "segyio", "zarr", "salt_infer"},
 }
 FILES = [(name, path) for name, root in PACKAGES.items() for path in (root / name).rglob("*.py")]
 

@@ -37,7 +37,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 @pytest.mark.slow
 def test_site_packages_gets_our_names_only(wheel: zipfile.ZipFile) -> None:
     top = {name.partition("/")[0] for name in wheel.namelist()}
-    packages = {"salt_infer", "salt_train", "salt_export", "salt_report", "salt_serve"}
+    packages = {
+        "salt_infer",
+        "salt_train",
+        "salt_export",
+        "salt_report",
+        "salt_serve",
+        "salt_survey",
+    }
     assert {name for name in top if not name.endswith(".dist-info")} == packages
 
 
@@ -72,7 +79,17 @@ def test_core_requirements_hold_neither_runtime_nor_torch() -> None:
     core = {line for line in requirements if "extra ==" not in line}
     assert not [line for line in core if line.startswith(("onnx", "torch"))]
     extras = set(metadata.metadata("salt-toolkit").get_all("Provides-Extra") or [])
-    assert {"cpu", "gpu", "tensorrt", "openvino", "train", "export", "report", "serve"} <= extras
+    assert {
+        "cpu",
+        "gpu",
+        "tensorrt",
+        "openvino",
+        "train",
+        "export",
+        "report",
+        "serve",
+        "survey",
+    } <= extras
     assert "dev" in extras
 
 
@@ -83,7 +100,15 @@ def test_one_version() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["salt-infer", "salt-doctor", "salt-train", "salt-export", "salt-report", "salt-serve"],
+    [
+        "salt-infer",
+        "salt-doctor",
+        "salt-train",
+        "salt-export",
+        "salt-report",
+        "salt-serve",
+        "salt-survey",
+    ],
 )
 def test_every_command_answers(command: str) -> None:
     path = Path(sys.executable).with_name(command)

@@ -250,10 +250,13 @@ def put_in_place(renames: Sequence[tuple[Path, Path]]) -> None:
         OSError: one of them cannot be put there.
     """
     *others, (partial, target) = renames
+    if partial.is_dir():  # which no single step puts in the place of another
+        others.append((partial, target))
     with contextlib.ExitStack() as undo:
         for each in others:
             _swap(*each, undo)
-        partial.replace(target)
+        if len(others) < len(renames):
+            partial.replace(target)
         undo.pop_all()
     sync_folder(target.parent)
     for partial, _ in others:

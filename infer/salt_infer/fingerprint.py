@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from salt_infer.facts import ModelFacts
+from salt_infer.kept import Field
 from salt_infer.model import SaltModel
 from salt_infer.pipeline import RunOptions
 from salt_infer.tiles import Tile
-
-Field = str | int | float | bool
 
 _SHOWN = 12  # characters of a digest
 _DIGEST = 64
@@ -69,15 +69,9 @@ class Fingerprint:
         probabilities: bool,
     ) -> Fingerprint:
         """That of a run; ``images`` and ``tiles`` are where the tiles are, and all of them."""
-        contract, settings = model.session.contract, model.settings
+        settings = model.settings
         return cls(
-            model=model.session.sha256,
-            contract_version=contract.contract_version,
-            precision=contract.precision,
-            provider=model.session.provider,
-            provider_options=_options(model),
-            runtime=model.session.runtime,
-            device=model.session.device,
+            **fields_of_model(model),
             threshold=settings.threshold,
             gate=settings.gate,
             tta=settings.tta,
@@ -95,13 +89,31 @@ class Fingerprint:
         return dataclasses.asdict(self)
 
     def differences(self, before: Mapping[str, Field]) -> list[str]:
-        """``name then, name now`` for each field that another run has otherwise."""
-        mine = self.fields()
-        return [
-            f"{name} {_shown(before.get(name))} then, {_shown(mine.get(name))} now"
-            for name in [*mine, *(name for name in before if name not in mine)]
-            if mine.get(name) != before.get(name)
-        ]
+        """See :func:`differences`."""
+        return differences(self.fields(), before)
+
+
+def fields_of_model(model: SaltModel | ModelFacts) -> dict[str, Any]:
+    """What answers depend on of a loaded model, by the names in :class:`Fingerprint`."""
+    session = model.session
+    return {
+        "model": session.sha256,
+        "contract_version": session.contract.contract_version,
+        "precision": session.contract.precision,
+        "provider": session.provider,
+        "provider_options": _options(model),
+        "runtime": session.runtime,
+        "device": session.device,
+    }
+
+
+def differences(mine: Mapping[str, Field], before: Mapping[str, Field]) -> list[str]:
+    """``name then, name now`` for each field that another run has otherwise."""
+    return [
+        f"{name} {_shown(before.get(name))} then, {_shown(mine.get(name))} now"
+        for name in [*mine, *(name for name in before if name not in mine)]
+        if mine.get(name) != before.get(name)
+    ]
 
 
 def _options(model: SaltModel | ModelFacts) -> str:

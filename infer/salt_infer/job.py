@@ -26,6 +26,7 @@ from salt_infer.place import Place
 from salt_infer.probabilities import DECISION
 from salt_infer.progress import Watcher
 from salt_infer.providers import BATCH, ProviderRequest
+from salt_infer.record import Finished
 from salt_infer.report import RunReport
 from salt_infer.run import OnError, Plan, Run
 from salt_infer.tiles import TileSource
@@ -158,12 +159,12 @@ def _outputs(job: Job) -> Outputs:
     return outputs
 
 
-def _journal(job: Job, engine: Engine, source: TileSource, watcher: Watcher) -> Journal:
+def _journal(job: Job, engine: Engine, source: TileSource, watcher: Watcher) -> Journal[Finished]:
     plan = _plan(job, engine)
     images = place.absolute(job.images)
     mine = Fingerprint.of(engine.model, plan.options, images, source.tiles, plan.probabilities)
     groups = group_count(len(source.tiles), plan.options.batch_size)
-    done = Journal(path_beside(job.out), mine, groups, job.restart)
+    done = Journal(path_beside(job.out), mine, groups, Finished.unpack, job.restart)
     if done.local:
         watcher.note(f"{done.path}: {NO_LOCKS}")
     if done.damaged:
@@ -220,7 +221,7 @@ def _score(run: Run, job: Job, labels: Labels) -> tuple[float, float]:
         raise
 
 
-def _write(report: RunReport, done: Journal, job: Job) -> None:
+def _write(report: RunReport, done: Journal[Finished], job: Job) -> None:
     if job.report is None:
         return
     path = str(real(job.report))

@@ -20,6 +20,8 @@ a flush for each group could take longer than a GPU takes for it.
 
 The file is locked while a run uses it, see :mod:`salt_infer.locking`. The kernel gives the lock
 back however the process ends.
+
+A group is what the caller says: the tiles of a batch, or another :class:`salt_infer.kept.Record`.
 """
 
 from __future__ import annotations
@@ -32,16 +34,15 @@ import stat
 import struct
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from salt_infer.errors import JournalError, OutputError
 from salt_infer.files import real, still_there, sync_folder
-from salt_infer.fingerprint import Fingerprint
+from salt_infer.kept import Prints, Record
 from salt_infer.locking import Lock
-from salt_infer.record import Finished
 
 SYNC_S = 1.0
 
@@ -53,6 +54,7 @@ _FINGERPRINT, _PUBLISHING = -1, -2  # numbers of frames that are not groups
 _ABSENT = -1
 
 _Json = TypeVar("_Json", dict[str, Any], list[Any])
+_Group = TypeVar("_Group", bound=Record)
 
 
 class _Frame(NamedTuple):
@@ -68,7 +70,7 @@ def path_beside(out: Path) -> Path:
     return target.with_name(f"{target.name}.journal")
 
 
-class Journal(AbstractContextManager["Journal"]):
+class Journal(AbstractContextManager["Journal[_Group]"], Generic[_Group]):
     """An open journal; iterating gives the finished groups in their order.
 
     In memory are 8 bytes a group. Left without a group in it, the file goes away.
@@ -82,7 +84,12 @@ class Journal(AbstractContextManager["Journal"]):
     """
 
     def __init__(
-        self, path: Path, fingerprint: Fingerprint, groups: int, restart: bool = False
+        self,
+        path: Path,
+        fingerprint: Prints,
+        groups: int,
+        unpack: Callable[[int, bytes, bytes], _Group],
+        restart: bool = False,
     ) -> None:
         """Lock the file and find what is done, or begin anew.
 
@@ -90,6 +97,7 @@ class Journal(AbstractContextManager["Journal"]):
             path: of the file.
             fingerprint: of this run.
             groups: how many there are.
+            unpack: gives a group back from its number and what it packed.
             restart: discard what is there.
 
         Raises:
@@ -98,6 +106,7 @@ class Journal(AbstractContextManager["Journal"]):
             OutputError: it cannot be written.
         """
         self.path, self.published, self.damaged = path, frozenset[str](), 0
+        self._unpack = unpack
         self._offsets = array.array("q", [_ABSENT]) * groups
         self._end, self._synced, self._removed = 0, time.monotonic(), False
         self._holds_work = False  # a group or a note, also of what has to be run again
@@ -126,10 +135,10 @@ class Journal(AbstractContextManager["Journal"]):
         """Numbers of the groups that are not done."""
         return (number for number, at in enumerate(self._offsets) if at == _ABSENT)
 
-    def __iter__(self) -> Iterator[Finished]:
+    def __iter__(self) -> Iterator[_Group]:
         return (self[number] for number in self.done())
 
-    def __getitem__(self, number: int) -> Finished:
+    def __getitem__(self, number: int) -> _Group:
         """A group that is done.
 
         Raises:
@@ -138,9 +147,9 @@ class Journal(AbstractContextManager["Journal"]):
         frame = self._frame(self._offsets[number])
         if frame is None:
             raise JournalError(f"{self.path} is damaged; discard it with --restart")
-        return Finished.unpack(number, frame.text, frame.data)
+        return self._unpack(number, frame.text, frame.data)
 
-    def append(self, group: Finished) -> None:
+    def append(self, group: _Group) -> None:
         """Write a group; it counts from now on.
 
         Raises:
@@ -193,14 +202,14 @@ class Journal(AbstractContextManager["Journal"]):
             raise JournalError(
                 f"{self.path} is of another version of salt-infer; --restart discards it"
                 if kind.startswith(_KIND)
-                else f"{self.path} is not a journal of salt-infer; move it away"
+                else f"{self.path} is not a journal of a run; move it away"
             )
         first = self._frame(len(_MAGIC))
         if first is None and self._end_of(len(_MAGIC)) is not None:
             raise JournalError(f"{self.path} is damaged at its beginning; --restart discards it")
         return first
 
-    def _begin(self, fingerprint: Fingerprint) -> None:
+    def _begin(self, fingerprint: Prints) -> None:
         try:
             os.ftruncate(self._file, 0)
             self._put(_MAGIC)
@@ -211,7 +220,7 @@ class Journal(AbstractContextManager["Journal"]):
             self.path.unlink()
             raise OutputError(f"{self.path} cannot be written ({_reason(error)})") from error
 
-    def _check(self, first: _Frame, fingerprint: Fingerprint) -> None:
+    def _check(self, first: _Frame, fingerprint: Prints) -> None:
         differences = fingerprint.differences(self._json(first, dict))
         if differences:
             raise JournalError(
@@ -315,7 +324,7 @@ def _locked(path: Path) -> tuple[int, Lock]:
             raise OutputError(f"{path} cannot be opened ({_reason(error)})") from error
         try:
             if not stat.S_ISREG(os.fstat(file).st_mode):
-                raise JournalError(f"{path} is not a journal of salt-infer; move it away")
+                raise JournalError(f"{path} is not a journal of a run; move it away")
             lock = Lock(file)
             if still_there(path, file):
                 return file, lock

@@ -4,7 +4,7 @@
 
     tiles -> groups -> [decode, a pool] -> [run, one thread or some] -> [encode, one thread] -> rows
 
-:func:`_flow` moves them: results come out in the order the groups went in, each as soon as it is
+:func:`flow` moves them: results come out in the order the groups went in, each as soon as it is
 there, with a fixed number in flight. Group boundaries depend on the list of tiles and the batch
 size alone, so nothing in the output depends on timing, or on which groups an earlier run has done.
 The calling thread only waits, and looks every WAKE_S whether a signal has come.
@@ -90,7 +90,7 @@ class MaskedBatch:
     bad: list[BadTile]
 
 
-class _Timed(NamedTuple, Generic[_In]):
+class Timed(NamedTuple, Generic[_In]):
     """What goes from stage to stage, and since when it lies ready."""
 
     value: _In
@@ -100,7 +100,7 @@ class _Timed(NamedTuple, Generic[_In]):
 _Queue = collections.deque["Future[Any]"]
 
 
-class _Stage(NamedTuple):
+class Stage(NamedTuple):
     """A pool, what it does with an item, and how many items may be in this and later stages."""
 
     pool: ThreadPoolExecutor
@@ -156,16 +156,16 @@ def masks_of(
     with (
         _decoders(source, options, cancel, clock) as decoders,
         cancel.ends(source.give_up),
-        _pools((workers, runners, 1), cancel) as pools,
+        pools((workers, runners, 1), cancel) as threads,
     ):
+        reader, runner, encoder = threads
+        most = workers + 1 + unwritten(model)
         stages = (
-            _Stage(
-                pools[0], _timed(clock, "decode", decoders.decode), workers + 1 + unwritten(model)
-            ),
-            _Stage(pools[1], _timed(clock, "run", run), unwritten(model)),
-            _Stage(pools[2], _timed(clock, "encode", encode), 1),
+            Stage(reader, timed_work(clock, "decode", decoders.decode), most),
+            Stage(runner, timed_work(clock, "run", run), unwritten(model)),
+            Stage(encoder, timed_work(clock, "encode", encode), 1),
         )
-        for batch in _flow(_groups(source.tiles, options.batch_size, groups), stages, check):
+        for batch in flow(_groups(source.tiles, options.batch_size, groups), stages, check):
             yield batch.value
 
 
@@ -214,23 +214,25 @@ def stamps_of(
 
     with ThreadPoolExecutor(options.decode_workers) as pool:
         cut = (timed.value for timed in _groups(source.tiles, options.batch_size, groups))
-        yield from _flow(cut, [_Stage(pool, stamp, 2 * options.decode_workers)], check)
+        yield from flow(cut, [Stage(pool, stamp, 2 * options.decode_workers)], check)
 
 
-def _timed(
+def timed_work(
     clock: StageClock, stage: str, work: Callable[[_In], _Out]
-) -> Callable[[_Timed[_In]], _Timed[_Out]]:
-    def timed(item: _Timed[_In]) -> _Timed[_Out]:
+) -> Callable[[Timed[_In]], Timed[_Out]]:
+    """Work that tells a clock how long it took, and how long its item lay ready before."""
+
+    def timed(item: Timed[_In]) -> Timed[_Out]:
         started = time.perf_counter()
         value = work(item.value)
         ended = time.perf_counter()
         clock.worked(stage, started - item.ready, ended - started)
-        return _Timed(value, ended)
+        return Timed(value, ended)
 
     return timed
 
 
-def _flow(items: Iterable[object], stages: Sequence[_Stage], check: Check) -> Iterator[Any]:
+def flow(items: Iterable[object], stages: Sequence[Stage], check: Check) -> Iterator[Any]:
     """Take items through stages. Results come in order, each as soon as it is there: what is done
     does not wait for what comes after it to be read.
     """
@@ -246,7 +248,7 @@ def _flow(items: Iterable[object], stages: Sequence[_Stage], check: Check) -> It
         _wait(stages, waiting, check)
 
 
-def _room(place: int, stages: Sequence[_Stage], waiting: Sequence[_Queue]) -> int:
+def _room(place: int, stages: Sequence[Stage], waiting: Sequence[_Queue]) -> int:
     """How many items a stage can take."""
     return stages[place].room - sum(map(len, waiting[place:]))
 
@@ -257,7 +259,7 @@ def _done(queue: _Queue) -> Iterator[Any]:
         yield queue.popleft().result()
 
 
-def _wait(stages: Sequence[_Stage], waiting: Sequence[_Queue], check: Check) -> None:
+def _wait(stages: Sequence[Stage], waiting: Sequence[_Queue], check: Check) -> None:
     """Wait until an item can go on, in short steps: Python sees a signal that arrives just before
     an endless wait only when the wait is over, which here may be a batch later.
     """
@@ -270,7 +272,7 @@ def _wait(stages: Sequence[_Stage], waiting: Sequence[_Queue], check: Check) -> 
         futures.wait(under_way, WAKE_S, futures.FIRST_COMPLETED)
 
 
-def _can_go_on(stages: Sequence[_Stage], waiting: Sequence[_Queue]) -> bool:
+def _can_go_on(stages: Sequence[Stage], waiting: Sequence[_Queue]) -> bool:
     """Whether the head of a queue is done and there is room for it; the caller takes any number."""
     rooms = [_room(place, stages, waiting) for place in range(1, len(stages))] + [1]
     heads = [bool(queue) and queue[0].done() for queue in waiting]
@@ -279,9 +281,9 @@ def _can_go_on(stages: Sequence[_Stage], waiting: Sequence[_Queue]) -> bool:
 
 def _groups(
     tiles: Sequence[Tile], size: int, wanted: Iterable[int] | None
-) -> Iterator[_Timed[Group]]:
+) -> Iterator[Timed[Group]]:
     for number in range(group_count(len(tiles), size)) if wanted is None else wanted:
-        yield _Timed(group_of(tiles, size, number), time.perf_counter())
+        yield Timed(group_of(tiles, size, number), time.perf_counter())
 
 
 def encode_group(ran: Ran, model: SaltModel, options: RunOptions) -> MaskedBatch:
@@ -303,7 +305,7 @@ def _confidence(decided: Decided) -> npt.NDArray[np.float32]:
 
 
 @contextlib.contextmanager
-def _pools(workers: Sequence[int], cancel: Cancel) -> Iterator[list[ThreadPoolExecutor]]:
+def pools(workers: Sequence[int], cancel: Cancel) -> Iterator[list[ThreadPoolExecutor]]:
     """Pools of so many threads; given up early, they drop what waits and cancel what runs."""
     pools = [ThreadPoolExecutor(count, "salt-infer") for count in workers]
     try:

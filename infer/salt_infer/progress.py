@@ -39,26 +39,26 @@ class Watcher:
 class Bar(Watcher, AbstractContextManager["Bar"]):
     """A bar with tiles done, tiles/s and the time left; the first bad tiles are named above it."""
 
-    def __init__(self, program: str, show: bool | None) -> None:
-        """``show`` None: only where stderr is a terminal."""
-        self._program = program
+    def __init__(self, program: str, show: bool | None, unit: str = "tiles") -> None:
+        """``show`` None: only where stderr is a terminal; ``unit``: what is counted."""
+        self._program, self._unit = program, unit
         self._disable = None if show is None else not show
         self._bar: tqdm[Any] | None = None
         self._bad = 0
 
     def started(self, tiles: int, done: int = 0) -> None:
         self._bar = tqdm(
-            total=tiles, initial=done, unit=" tiles", disable=self._disable, smoothing=0.1
+            total=tiles, initial=done, unit=f" {self._unit}", disable=self._disable, smoothing=0.1
         )
 
     def resumed(self, journal: Path, done: int, tiles: int, again: int) -> None:
         more = f"; {again} that were are run again" if again else ""
-        self._say(f"going on from {journal}: {done} of {tiles} tiles are done{more}")
+        self._say(f"going on from {journal}: {done} of {tiles} {self._unit} are done{more}")
 
     def kept(self, journal: Path, done: int, tiles: int) -> None:
         self._say(
-            f"{done} of {tiles} tiles are done and kept in {journal}; the same command goes on "
-            "from there"
+            f"{done} of {tiles} {self._unit} are done and kept in {journal}; the same command goes "
+            "on from there"
         )
 
     def advanced(self, tiles: int) -> None:

@@ -16,7 +16,7 @@ import dataclasses
 import queue
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 from salt_infer import pipeline, ray_cluster, ray_work
@@ -106,16 +106,35 @@ class RayEngine:
         check: Check,
     ) -> Generator[Finished]:
         """See :meth:`salt_infer.execution.Engine.finished`."""
-        missing = set(groups)
         witness = source.part(ray_work.found_in(source))
+
+        def work(missing: set[int], roll: Roll) -> ray.data.Dataset:
+            waiting = _waiting(source, options, missing)
+            return self._work(waiting, witness, options, roll, probabilities)
+
+        yield from self.taken(set(groups), work, clock, check)
+
+    def taken(
+        self,
+        missing: set[int],
+        work: Callable[[set[int], Roll], ray.data.Dataset],
+        clock: StageClock,
+        check: Check,
+    ) -> Generator[Any]:
+        """Have groups done, and those of lost nodes again, until none is missing.
+
+        Args:
+            missing: numbers of the groups.
+            work: a data set of :class:`Done`, by :meth:`on_actors`, of those that are missing.
+            clock: told of the work.
+            check: called while there is nothing to do; may raise.
+        """
         while missing:
             before = len(missing)
             self._count_threads(clock)
             roll = Roll()
-            work = self._work(_waiting(source, options, missing), witness, options, roll,
-                              probabilities)  # fmt: skip
             try:
-                for done in self._rows(work, check):
+                for done in self._rows(work(missing, roll), check):
                     if done.group.number in missing:
                         missing.remove(done.group.number)
                         self._taken += 1
@@ -141,16 +160,22 @@ class RayEngine:
             compute=ray.data.TaskPoolStrategy(self._decoders),
             **self._seats.decoder,
         )
-        return read.map(
-            Predictor,
-            fn_constructor_args=(
-                self._model, self._seats.threads, self.model, options, probabilities, roll,
-            ),
+        return self.on_actors(read, Predictor, options, probabilities, roll)
+
+    def on_actors(
+        self, rows: ray.data.Dataset, actor: type[Any], *arguments: Any
+    ) -> ray.data.Dataset:
+        """Rows through actors, which are made with the model's request, their number of threads,
+        what is expected of the model, and the arguments.
+        """
+        return rows.map(
+            actor,
+            fn_constructor_args=(self._model, self._seats.threads, self.model, *arguments),
             compute=ray.data.ActorPoolStrategy(size=self._seats.count),
             **self._seats.actor,
-        )  # fmt: skip
+        )
 
-    def _rows(self, work: ray.data.Dataset, check: Check) -> Iterator[Done]:
+    def _rows(self, work: ray.data.Dataset, check: Check) -> Iterator[Done[Any]]:
         """What comes back, until all is there or the rest cannot come.
 
         Raises:
@@ -219,7 +244,7 @@ class _Feed:
     """Ray Data's rows from a thread of its own: the main thread has signals to look after."""
 
     def __init__(self, work: ray.data.Dataset) -> None:
-        self._queue: queue.Queue[Done | SaltError | _End] = queue.Queue(_WAITING)
+        self._queue: queue.Queue[Done[Any] | SaltError | _End] = queue.Queue(_WAITING)
         self._left = threading.Event()
         threading.Thread(target=self._run, args=(work,), daemon=True).start()
 
@@ -229,7 +254,7 @@ class _Feed:
     def __exit__(self, *exception: object) -> None:
         self._left.set()
 
-    def get(self) -> Done | SaltError | _End | None:
+    def get(self) -> Done[Any] | SaltError | _End | None:
         """What comes next; None where nothing came within WAKE_S."""
         try:
             return self._queue.get(timeout=WAKE_S)
@@ -246,7 +271,7 @@ class _Feed:
         except Exception as error:  # given to the main thread, which raises it
             self._put(_ours(error))
 
-    def _put(self, item: Done | SaltError | _End) -> None:
+    def _put(self, item: Done[Any] | SaltError | _End) -> None:
         while not self._left.is_set():
             with contextlib.suppress(queue.Full):
                 self._queue.put(item, timeout=WAKE_S)
@@ -269,7 +294,7 @@ def _waiting(source: TileSource, options: RunOptions, numbers: Iterable[int]) ->
     return [Waiting(group.number, source.part(group.tiles)) for group in groups]
 
 
-def _tell(clock: StageClock, done: Done) -> None:
+def _tell(clock: StageClock, done: Done[Any]) -> None:
     clock.worked("decode", 0.0, done.decode_s)
     clock.worked("encode", 0.0, done.encode_s)
     if done.run_s is not None:

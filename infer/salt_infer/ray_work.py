@@ -11,7 +11,7 @@ import functools
 import os
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from salt_infer import pipeline
 from salt_infer.batch import Cancel
@@ -19,11 +19,14 @@ from salt_infer.decoding import Decoded, Group, decode_group
 from salt_infer.errors import EngineError, ModelError, SaltError, TileError
 from salt_infer.execution import ModelRequest
 from salt_infer.facts import ModelFacts
+from salt_infer.kept import Record
 from salt_infer.pipeline import Ran, RunOptions
 from salt_infer.record import Finished
 from salt_infer.tiles import Tile, TileSource
 
 TRIES = 4  # times that a group may be begun
+
+Group_ = TypeVar("Group_", bound=Record)
 
 Row = dict[str, Any]  # of Ray Data: one column that holds one of the objects below
 
@@ -50,12 +53,12 @@ class Read:
 
 
 @dataclasses.dataclass(frozen=True)
-class Done:
+class Done(Generic[Group_]):
     """A group that went through the model, and the seconds of each step. Where there was nothing
     to run ``run_s`` is None.
     """
 
-    group: Finished
+    group: Group_
     decode_s: float
     run_s: float | None
     encode_s: float
@@ -131,7 +134,7 @@ class Predictor:
         try:
             self._model = request.load(threads, lambda line: None)
             loaded = ModelFacts.of(self._model)
-            _compare(loaded, expected)
+            compare(loaded, expected)
             self._follows = roll.joined(loaded)
         except SaltError as error:
             self._failed = error
@@ -144,14 +147,14 @@ class Predictor:
         times = self._roll.began(read.decoded.group)
         try:
             if self._follows:  # only then is it worth waiting for
-                _check(read, times())
-            done: Done | ModelError = self._run(read)
+                check(f"batch that begins with {read.decoded.ids[:1]}", times(), "--batch-size")
+            done: Done[Finished] | ModelError = self._run(read)
         except ModelError as error:
             done = error
         times()
         return {"group": done}
 
-    def _run(self, read: Read) -> Done:
+    def _run(self, read: Read) -> Done[Finished]:
         started = time.perf_counter()
         wanted, result = self._options.more_than_masks, None
         if read.decoded.ids:
@@ -168,7 +171,8 @@ def probe(request: ModelRequest, threads: int) -> ModelFacts:
     return ModelFacts.of(request.load(threads, lambda line: None))
 
 
-def _compare(loaded: ModelFacts, expected: ModelFacts) -> None:
+def compare(loaded: ModelFacts, expected: ModelFacts) -> None:
+    """What a node has loaded has to answer as the others do; raises EngineError."""
     if loaded.answers != expected.answers:
         raise EngineError(
             f"node {_here()} has {_told(loaded)}, and others {_told(expected)}: have the same "
@@ -176,13 +180,16 @@ def _compare(loaded: ModelFacts, expected: ModelFacts) -> None:
         )
 
 
-def _check(read: Read, times: int) -> None:
-    """Ray would start a group again without end."""
+def check(group: str, times: int, option: str) -> None:
+    """Ray would start a group again without end.
+
+    Raises:
+        ModelError: it was begun too often; ``option`` is what would make it smaller.
+    """
     if times > TRIES:
         raise ModelError(
-            f"the batch that begins with {read.decoded.ids[:1]} was begun {times - 1} times, and "
-            "each time its process died; it may need more memory than there is: give a smaller "
-            "--batch-size, or fewer --actors"
+            f"the {group} was begun {times - 1} times, and each time its process died; it may need "
+            f"more memory than there is: give a smaller {option}, or fewer --actors"
         )
 
 

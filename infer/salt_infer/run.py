@@ -49,7 +49,12 @@ class Run:
     """
 
     def __init__(
-        self, source: TileSource, engine: Engine, journal: Journal, plan: Plan, watcher: Watcher
+        self,
+        source: TileSource,
+        engine: Engine,
+        journal: Journal[Finished],
+        plan: Plan,
+        watcher: Watcher,
     ) -> None:
         """Nothing is run yet.
 

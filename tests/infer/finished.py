@@ -55,5 +55,5 @@ def some(count: int) -> list[Finished]:
     ]
 
 
-def opened(path: Path, groups: int = 4, restart: bool = False) -> Journal:
-    return Journal(path, FINGERPRINT, groups, restart)
+def opened(path: Path, groups: int = 4, restart: bool = False) -> Journal[Finished]:
+    return Journal(path, FINGERPRINT, groups, Finished.unpack, restart)

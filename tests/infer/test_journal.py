@@ -37,7 +37,7 @@ def written(path: Path, groups: list[Finished], count: int = GROUPS) -> list[int
     return ends
 
 
-def ids_in(log: Journal) -> list[list[str]]:
+def ids_in(log: Journal[Finished]) -> list[list[str]]:
     return [group.ids for group in log]
 
 
@@ -194,14 +194,14 @@ def test_another_run_is_refused_and_loses_nothing(tmp_path: Path) -> None:
     before = path.read_bytes()
     other = dataclasses.replace(FINGERPRINT, gate=0.75, min_area=9)
     with pytest.raises(JournalError) as caught:
-        Journal(path, other, GROUPS)
+        Journal(path, other, GROUPS, Finished.unpack)
     for part in ("gate 0.25 then, 0.75 now", "min_area 0 then, 9 now", "--restart to discard"):
         assert part in str(caught.value)
     assert path.read_bytes() == before
-    with Journal(path, other, GROUPS, restart=True) as log:
+    with Journal(path, other, GROUPS, Finished.unpack, restart=True) as log:
         assert len(log) == 0
         log.append(some(1)[0])
-    with Journal(path, other, GROUPS) as log:
+    with Journal(path, other, GROUPS, Finished.unpack) as log:
         assert len(log) == 1
 
 

@@ -321,7 +321,7 @@ def test_nothing_done_is_overlooked_while_what_follows_hangs(looks: int) -> None
 
     pools = [(ready(), ready(), Future[int]()), (ready(), second), (Sudden(looks),)]
     stages = [
-        pipeline._Stage(Prepared(*coming), int, room)  # type: ignore[arg-type]
+        pipeline.Stage(Prepared(*coming), int, room)  # type: ignore[arg-type]
         for coming, room in zip(pools, (4, 3, 1), strict=True)
     ]
-    assert next(pipeline._flow(range(3), stages, check)) == 0
+    assert next(pipeline.flow(range(3), stages, check)) == 0

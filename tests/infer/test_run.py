@@ -15,6 +15,7 @@ from salt_infer.model import SaltModel
 from salt_infer.outputs import Outputs
 from salt_infer.pipeline import RunOptions, group_count
 from salt_infer.progress import Watcher
+from salt_infer.record import Finished
 from salt_infer.run import Plan, Run
 from salt_infer.tiles import Tile, TileSource
 from tests import pngs
@@ -46,7 +47,7 @@ def run_all(folder: Path, model: SaltModel, source: TileSource, batch_size: int)
     outputs = Outputs(
         folder / "x.csv", None, folder / "x.npz", None, (), details=True, overwrite=False
     )
-    with Journal(folder / "x.csv.journal", FINGERPRINT, groups) as journal:
+    with Journal(folder / "x.csv.journal", FINGERPRINT, groups, Finished.unpack) as journal:
         run = Run(source, LocalEngine(model), journal, plan, Watcher())
         run.resume(retry_bad=False)
         run.carry_out()
@@ -104,7 +105,7 @@ def test_a_source_that_is_not_sorted_is_a_mistake(tmp_path: Path) -> None:
         source.tiles = [Tile(name, "") for name in names]
         plan = Plan(RunOptions(), probabilities=False, on_error="skip")
         with (
-            Journal(tmp_path / "x.journal", FINGERPRINT, 1) as journal,
+            Journal(tmp_path / "x.journal", FINGERPRINT, 1, Finished.unpack) as journal,
             pytest.raises(ValueError, match="must be sorted by id"),
         ):
             Run(source, LocalEngine(SaltModel.load()), journal, plan, Watcher())

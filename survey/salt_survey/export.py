@@ -1,0 +1,53 @@
+"""A stored volume written as SEG-Y beside its survey."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from salt_infer.errors import UsageError
+from salt_survey import said
+from salt_survey.finished import check_lies_on, scan_of
+from salt_survey.scan import Overrides
+from salt_survey.segy.write import check, write_like
+from salt_survey.store import Store
+from salt_survey.survey import Survey
+
+
+def export(
+    volume: Path,
+    like: Path,
+    out: Path,
+    overrides: Overrides,
+    name: str = "probability",
+    overwrite: bool = False,
+    drop_extended: bool = False,
+) -> str:
+    """Write it.
+
+    Args:
+        volume: a Zarr that a run wrote.
+        like: the survey it was made of.
+        out: to write.
+        overrides: what the user says of the survey; else it is read as the run read it.
+        name: of the array.
+        overwrite: replace ``out``.
+        drop_extended: leave out extended text headers.
+
+    Returns:
+        What was done, in a line.
+
+    Raises:
+        UsageError: one of the files is not what it should be, or they do not belong together.
+        OutputError: the disk is full.
+    """
+    check(out, like, overwrite)
+    store = Store.open(volume)
+    if not store.has(name):
+        raise UsageError(f"{volume} has no array {name}; a run with --sections both writes all")
+    with Survey.open(like, scan_of(store), overrides) as survey:
+        check_lies_on(store, survey)
+        told = said.lines(name, store.attributes.get("settings") or {})
+        write_like(
+            survey, out, lambda row: store.section(row, name), told, overwrite, drop_extended
+        )
+        return f"{out}: {survey.scan.traces} traces of {survey.scan.samples} samples, {name} 0..1"

@@ -1,0 +1,59 @@
+"""What a finished run's volume says of itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+
+from salt_infer.errors import UsageError
+from salt_survey import fields
+from salt_survey.looks import Look
+from salt_survey.scan import Scan
+from salt_survey.settings import Settings
+from salt_survey.store import Store
+from salt_survey.survey import Survey
+
+
+def scan_of(store: Store) -> Scan | None:
+    """How a run read its survey; None if its volume does not say.
+
+    Raises:
+        SurveyError: it says it wrongly.
+    """
+    kept = store.attributes.get("scan")
+    return Scan.from_json(json.dumps(kept)) if kept else None
+
+
+def settings_of(store: Store, otherwise: Settings) -> Settings:
+    """The settings of a run, or others where its volume does not say.
+
+    Raises:
+        SaltError: it says them wrongly.
+    """
+    kept = store.attributes.get("settings")
+    if not isinstance(kept, Mapping) or "threshold" not in kept:
+        return otherwise
+    threshold = fields.number("threshold", kept["threshold"])
+    origin = fields.text("calibration", kept.get("calibration", ""))
+    return Settings(Look.from_dict(kept), threshold, origin)
+
+
+def check_lies_on(store: Store, survey: Survey) -> None:
+    """Check that a volume was made of a survey.
+
+    Raises:
+        UsageError: it has other lines or samples.
+    """
+    shape = (len(survey.inlines), len(survey.crosslines), len(survey.times_ms))
+    same = store.shape == shape and all(
+        np.array_equal(store.array(name), mine)
+        for name, mine in (("inline", survey.inlines), ("crossline", survey.crosslines))
+    )
+    if not same:
+        raise UsageError(
+            f"{store.path} is {' x '.join(map(str, store.shape))}, {survey.path} is "
+            f"{' x '.join(map(str, shape))}, with the same line numbers or others: name the survey "
+            "that the volume was made of"
+        )

@@ -1,0 +1,44 @@
+"""Which line a label is of, as it is written: ``LINE=FILE.png``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from salt_infer.errors import UsageError
+
+
+class Label(NamedTuple):
+    """``LINE=FILE.png``.
+
+    Attributes:
+        direction: of the line.
+        number: of the line.
+        path: of the PNG.
+    """
+
+    direction: Literal["inline", "crossline"]
+    number: int
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The line, as it is written."""
+        return f"{'x' if self.direction == 'crossline' else ''}{self.number}"
+
+
+def parse(text: str) -> Label:
+    """``362=label.png``, or ``x700=label.png`` of a crossline.
+
+    Raises:
+        UsageError: neither.
+    """
+    line, _, path = text.partition("=")
+    found = re.fullmatch(r"(x?)(-?\d{1,9})", line, re.ASCII)
+    if not found or not path:
+        raise UsageError(
+            f"the label is {text!r}, expected LINE=FILE.png with an inline's number, or x and a "
+            "crossline's, as 362=salt.png or x700=salt.png"
+        )
+    return Label("crossline" if found[1] else "inline", int(found[2]), Path(path))

@@ -1,0 +1,102 @@
+"""``salt-survey look``: a page to choose by, and after a run to judge by."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from salt_infer import console
+from salt_infer.files import check_output, write_whole
+from salt_infer.provider_cli import provider_options
+from salt_infer.providers import ProviderRequest
+from salt_survey.override_cli import override_options
+from salt_survey.scan import Overrides
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("look")
+@click.argument("survey", type=_PATH, metavar="IN.sgy")
+@click.option(
+    "--out", type=_PATH, required=True, metavar="look.html",
+    help="Page to write: one file that needs no network.",
+)  # fmt: skip
+@click.option(
+    "--every", type=click.IntRange(1), default=50, show_default=True, metavar="N",
+    help="Show every N'th line; no more than 24 of a large survey.",
+)  # fmt: skip
+@click.option(
+    "--line", type=int, metavar="NUMBER",
+    help="Line that all settings are tried on; default: one in the middle.",
+)  # fmt: skip
+@click.option(
+    "--volume", type=_PATH, metavar="OUT.zarr",
+    help="Show what a finished run found, with time slices and thickness.",
+)  # fmt: skip
+@click.option("--scan", type=_PATH, metavar="scan.json", help="JSON of scan or calibrate.")
+@click.option(
+    "--model", "-m", type=_PATH, metavar="FILE",
+    help="Model; default: the one that ships for the provider.",
+)  # fmt: skip
+@override_options
+@provider_options
+@click.option("--overwrite", is_flag=True, help="Replace look.html if it exists.")
+@console.progress_option
+def look(
+    survey: Path, out: Path, every: int, line: int | None, volume: Path | None,
+    scan: Path | None, model: Path | None, overrides: Overrides, provider: ProviderRequest,
+    overwrite: bool, progress: bool | None,
+) -> None:  # fmt: skip
+    """Show the survey IN.sgy in a page: a line in both polarities and four zooms, to choose by eye;
+    every 50th line with the salt found; a map of live traces; its tiles beside those of training.
+    """
+    with console.importing("survey"):
+        from salt_infer.model import SaltModel
+        from salt_infer.progress import Bar
+        from salt_survey import finished, look_page
+        from salt_survey import look as looking
+        from salt_survey.scan import load
+        from salt_survey.settings import GATE, Calibration, Wishes, settled
+        from salt_survey.store import Store
+        from salt_survey.survey import Survey
+
+    check_output(out, ".html", [survey, scan, volume], overwrite)
+    with contextlib.ExitStack() as stack:
+        bar: Any = stack.enter_context(Bar("salt-survey", progress, "lines"))
+        store = Store.open(volume) if volume else None
+        known = load(scan) if scan else finished.scan_of(store) if store else None
+        opened = stack.enter_context(Survey.open(survey, known, overrides))
+        found = opened.scan.calibration
+        settings = settled(Wishes(), Calibration.from_dict(found) if found else None)
+        if store is not None:
+            finished.check_lies_on(store, opened)
+            settings = finished.settings_of(store, settings)
+        viewer = looking.Viewer(opened, settings)
+        place = _place(viewer, line)
+        places = viewer.places(every)
+        if store is not None:
+            seen = looking.volume(store, opened, settings.threshold)
+            shown, trials = viewer.stored(store, places), []
+        else:
+            loaded = SaltModel.load(model, gate=GATE, tta="none", provider=provider, tell=bar.note)
+            bar.started(2 * len(looking.ZOOMS))
+            seen, trials = None, viewer.trials(loaded, place, bar.advanced)
+            shown = viewer.predicted(loaded, places)
+        data = look_page.page(viewer, trials, viewer.name(place), shown, viewer.tiles(place), seen)
+        write_whole(out, data, overwrite)
+    click.echo(f"{out}: {len(places)} lines of {len(viewer.numbers)}; {settings.origin}")
+
+
+def _place(viewer: Any, line: int | None) -> int:
+    if line is None:
+        return int(viewer.middle())
+    places = [at for at, number in enumerate(viewer.numbers) if number == line]
+    if not places:
+        raise click.UsageError(
+            f"--line {line} is no {viewer.direction}; expected {viewer.numbers[0]} to "
+            f"{viewer.numbers[-1]}"
+        )
+    return places[0]

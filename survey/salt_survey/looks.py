@@ -1,0 +1,158 @@
+"""How a model is shown a survey: zoom, polarity, stretch and stride, as they are written and read.
+
+The network learnt from 101x101 tiles of one basin. Another survey's reflectors are thicker or
+thinner on its pixels, and may have the other sign; what decides is the zoom.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, Self, cast, get_args
+
+from salt_infer.errors import UsageError
+
+Polarity = Literal["normal", "reversed", "both"]
+POLARITIES: tuple[str, ...] = get_args(Polarity)
+
+LEAST_ZOOM, MOST_ZOOM = 0.05, 20.0
+MOST_CLIP = 25.0  # per cent at each end
+STRIDES = (1, 101)
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Zoom:
+    """Pixels of a tile for each sample, and for each trace.
+
+    Attributes:
+        vertical: along a trace.
+        horizontal: from trace to trace.
+    """
+
+    vertical: float
+    horizontal: float
+
+    def __post_init__(self) -> None:
+        for value in (self.vertical, self.horizontal):
+            if not LEAST_ZOOM <= value <= MOST_ZOOM:  # false of NaN
+                raise UsageError(
+                    f"the zoom is {self}, expected vertical/horizontal, each within {LEAST_ZOOM:g} "
+                    f"to {MOST_ZOOM:g}"
+                )
+
+    def __str__(self) -> str:
+        return f"{self.vertical:g}/{self.horizontal:g}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """``V/H``, or one number for both.
+
+        Raises:
+            UsageError: neither.
+        """
+        vertical, slash, horizontal = text.partition("/")
+        try:
+            return cls(float(vertical), float(horizontal if slash else vertical))
+        except ValueError as error:
+            raise UsageError(
+                f"the zoom is {text!r}, expected vertical/horizontal, as 1.25/0.5"
+            ) from error
+
+    def far_from(self, other: Zoom) -> float:
+        """Distance of two zooms: of 1, one of them is 2.7 times the other."""
+        ratios = self.vertical / other.vertical, self.horizontal / other.horizontal
+        return math.hypot(*map(math.log, ratios))
+
+
+@dataclasses.dataclass(frozen=True)
+class Stretch:
+    """Amplitudes to grey values.
+
+    Attributes:
+        kind: ``tile``: the least and greatest of each tile become black and white; ``section``:
+            those of the section; ``clip``: ``percent`` of the section's are cut off at each end.
+        percent: 0 unless clipped.
+    """
+
+    kind: Literal["tile", "section", "clip"]
+    percent: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.percent:g}%" if self.kind == "clip" else self.kind
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """``tile``, ``section`` or ``P%``.
+
+        Raises:
+            UsageError: another.
+        """
+        if text in ("tile", "section"):
+            return cls(cast(Literal["tile", "section"], text))
+        found = re.fullmatch(r"(\d{1,2}(?:\.\d{1,6})?)%", text, re.ASCII)
+        if not found or not 0 < float(found[1]) <= MOST_CLIP:
+            raise UsageError(
+                f"the stretch is {text!r}, expected tile, section, or the per cent to clip at "
+                f"each end, up to {MOST_CLIP:g}%, as 1%"
+            )
+        return cls("clip", float(found[1]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """How sections become tiles.
+
+    Attributes:
+        zoom: see :class:`Zoom`.
+        polarity: ``reversed`` shows black as white; ``both`` shows both, and the answers' mean is
+            taken.
+        stretch: see :class:`Stretch`.
+        stride: pixels from one tile to the next; of 101 they do not overlap.
+    """
+
+    zoom: Zoom = Zoom(1.25, 0.5)
+    polarity: Polarity = "both"
+    stretch: Stretch = Stretch("tile")
+    stride: int = 50
+
+    def __post_init__(self) -> None:
+        if not STRIDES[0] <= self.stride <= STRIDES[1]:
+            raise UsageError(f"the stride is {self.stride}, expected 1 to 101 pixels")
+        if self.polarity not in POLARITIES:
+            raise UsageError(
+                f"the polarity is {self.polarity!r}, expected one of {', '.join(POLARITIES)}"
+            )
+
+    def __str__(self) -> str:
+        return (
+            f"zoom {self.zoom}, polarity {self.polarity}, stretch {self.stretch}, "
+            f"stride {self.stride}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; :meth:`from_dict` reads it."""
+        return {
+            "zoom": str(self.zoom),
+            "polarity": self.polarity,
+            "stretch": str(self.stretch),
+            "stride": self.stride,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Self:
+        """What :meth:`to_dict` gave; a part that is not there is the default.
+
+        Raises:
+            UsageError: a part that is no such thing.
+        """
+        stride = value.get("stride", cls.stride)
+        if type(stride) is not int:
+            raise UsageError(f"the stride is {stride!r}, expected a whole number")
+        return cls(
+            Zoom.parse(str(value.get("zoom", cls.zoom))),
+            value.get("polarity", cls.polarity),
+            Stretch.parse(str(value.get("stretch", cls.stretch))),
+            stride,
+        )

@@ -1,0 +1,144 @@
+"""The file header: text and 400 binary bytes, as SEG-Y revision 0 to 2.1 has them (SEG, 2023)."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Self
+
+import numpy as np
+
+from salt_survey.errors import SurveyError
+from salt_survey.segy.formats import FORMATS
+from salt_survey.segy.order import Endian, dtype
+from salt_survey.segy.raw import RawFile
+
+TEXT = 3200  # bytes of a text header
+HEAD = TEXT + 400
+FORMAT_BYTE = 3225
+STACKED = 4
+_ORDER_MARK = 0x01020304  # at byte 3297, since revision 2
+_MOST_EXTENDED = 1000  # text headers that are looked through
+_END = "((seg:endtext))"
+
+
+@dataclasses.dataclass(frozen=True)
+class FileHeader:
+    """What the binary header says; nothing of it is checked against the file.
+
+    Attributes:
+        endian: byte order.
+        format: code of the sample format.
+        samples: of a trace; 0 if not said.
+        interval_us: between samples; 0 if not said, negative as it is.
+        revision: major and minor.
+        sorting: code of the traces' order; STACKED is one.
+        extended: text headers after it; -1: as many as there are before the one that says so.
+        extra: headers of 240 bytes after each trace's own.
+        trailer: bytes after the last trace.
+    """
+
+    endian: Endian
+    format: int
+    samples: int
+    interval_us: float
+    revision: tuple[int, int]
+    sorting: int
+    extended: int
+    extra: int
+    trailer: int
+
+    @classmethod
+    def read(cls, file: RawFile, endian: Endian | None = None, reading: int | None = None) -> Self:
+        """Read it.
+
+        Args:
+            file: SEG-Y.
+            endian: byte order; found by the format code if None.
+            reading: code to read the samples by, if the header's need not be one.
+
+        Raises:
+            SurveyError: this is no SEG-Y file.
+        """
+        if file.size < HEAD:
+            raise SurveyError(
+                f"{file.path} has {file.size} bytes and is no SEG-Y: expected {HEAD} of headers at "
+                "least; name a SEG-Y file"
+            )
+        head = file.read(0, HEAD).tobytes()
+        order = endian or _order(head)
+        if order is None and reading is None:
+            raise SurveyError(_no_format(file, head))
+        header = cls._of(head, order or "big")
+        if header.format not in FORMATS and reading is None:
+            raise SurveyError(_no_format(file, head))
+        return header
+
+    @classmethod
+    def _of(cls, head: bytes, endian: Endian) -> Self:
+        major, minor = head[3500], head[3501]
+        if major == 0 and minor in (1, 2):  # written as a word in the other byte order
+            major, minor = minor, 0
+        modern = 2 <= major < 4
+        samples = _number(head, 3221, "u2", endian)
+        interval = float(_number(head, 3217, "i2", endian))
+        if modern:
+            samples = _number(head, 3269, "u4", endian) or samples
+            precise = float(np.frombuffer(head, dtype("f8", endian), 1, 3272)[0])
+            interval = precise if 0 < precise < 1e9 else interval
+        return cls(
+            endian=endian,
+            format=_number(head, FORMAT_BYTE, "i2", endian),
+            samples=samples,
+            interval_us=interval,
+            revision=(major, minor) if major < 4 else (0, 0),
+            sorting=_number(head, 3229, "i2", endian),
+            extended=_number(head, 3505, "i2", endian),
+            extra=max(0, _number(head, 3507, "i2", endian)) if modern else 0,
+            trailer=TEXT * max(0, _number(head, 3529, "i4", endian)) if modern else 0,
+        )
+
+
+def extended_text(file: RawFile, declared: int) -> int:
+    """How many extended text headers there are, where ``declared`` may be -1: up to the one that
+    says it is the last.
+
+    Raises:
+        SurveyError: none says so.
+    """
+    if declared != -1:
+        return max(0, declared)
+    blocks = min(_MOST_EXTENDED, (file.size - HEAD) // TEXT)
+    for number in range(blocks):
+        data = file.read(HEAD + number * TEXT, TEXT).tobytes()
+        if any(_END in data.decode(code).replace(" ", "").lower() for code in _CODES):
+            return number + 1
+    raise SurveyError(
+        f"{file.path} says that extended text headers go on until one with ((SEG: EndText)), and "
+        "none of them is it; the file is cut or no SEG-Y"
+    )
+
+
+_CODES = ("cp037", "latin-1")
+
+
+def _order(head: bytes) -> Endian | None:
+    """Byte order, by the format code: none is one in both."""
+    orders: tuple[Endian, ...] = ("big", "little")
+    for each in orders:
+        if _number(head, FORMAT_BYTE, "i2", each) in FORMATS:
+            return each
+    return next((o for o in orders if _number(head, 3297, "u4", o) == _ORDER_MARK), None)
+
+
+def _number(head: bytes, byte: int, kind: str, endian: Endian) -> int:
+    return int(np.frombuffer(head, dtype(kind, endian), 1, byte - 1)[0])
+
+
+def _no_format(file: RawFile, head: bytes) -> str:
+    code = _number(head, FORMAT_BYTE, "i2", "big")
+    known = ", ".join(map(str, FORMATS))
+    return (
+        f"{file.path} has the sample format code {code} at byte {FORMAT_BYTE}, expected one of "
+        f"{known} in either byte order: this is no SEG-Y file, or --format and --endian have to "
+        "say what it is"
+    )

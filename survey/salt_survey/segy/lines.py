@@ -1,0 +1,239 @@
+"""Which bytes of the trace headers number the lines: found by what makes a grid."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_survey.segy import headers
+from salt_survey.segy.headers import Column, Headers
+from salt_survey.segy.layout import HEADER, Layout
+
+MOST = 40_000  # headers that are looked at
+
+# Where programs put them, the commonest first: inline, crossline.
+USUAL = ((189, 193), (9, 21), (5, 21), (221, 225), (181, 185))
+_SOURCE_X, _SOURCE_Y, _X, _Y = 73, 77, 181, 185
+_NEVER = {headers.OFFSET, _SOURCE_X, _SOURCE_Y, 81, 85}  # offset and coordinates
+_COUNTERS = {1, 5, 25}  # numbers of traces, which may count along a line
+_CDP = (21, 193, 189, 17, 197, 5, 1, 25, 13)  # where a 2-D line's numbers may be
+_LARGEST = 10_000_000  # no line is numbered higher
+_FULL = 0.2  # share of the places of a grid that have a trace, at least
+_USUAL_FULL = 0.02  # likewise where the bytes are usual ones
+_TEXT_FULL = 0.02
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """Two bytes that could number the lines.
+
+    Attributes:
+        inline, crossline: where, counted from 1.
+        full: share of the grid's places that have a trace.
+        single: share of the traces that are the only one in their place.
+        shape: lines each way, of the traces looked at.
+        why: how it was chosen, for people.
+    """
+
+    inline: int
+    crossline: int
+    full: float
+    single: float
+    shape: tuple[int, int]
+    why: str = ""
+
+    @property
+    def score(self) -> float:
+        return self.full * self.single
+
+    @property
+    def is_grid(self) -> bool:
+        return min(self.shape) > 1
+
+    def words(self) -> str:
+        """Such as ``9 and 21 (23 x 18)``."""
+        return f"{self.inline} and {self.crossline} ({self.shape[0]} x {self.shape[1]})"
+
+
+class Candidates:
+    """Bytes that vary, as numbers of the traces looked at."""
+
+    def __init__(self, runs: list[Headers], layout: Layout) -> None:
+        self._layout = layout
+        self._headers = np.concatenate(runs) if runs else np.empty((0, HEADER), np.uint8)
+        self._places: dict[int, tuple[npt.NDArray[np.int64], int]] = {}
+        self.numbers: Mapping[int, Column] = _whole_words(dict(self._varying()))
+
+    def column(self, byte: int) -> Column:
+        return headers.column(self._headers, byte, self._layout)
+
+    def _varying(self) -> Iterator[tuple[int, Column]]:
+        varies = np.flatnonzero((self._headers != self._headers[:1]).any(axis=0))
+        for byte in range(1, HEADER - 2):
+            if np.any((varies >= byte - 1) & (varies < byte + 3)):
+                values = headers.column(self._headers, byte, self._layout)
+                if _may_number(values):
+                    yield byte, values
+
+    def place(self, byte: int) -> tuple[npt.NDArray[np.int64], int]:
+        """Place of each trace among the distinct numbers at a byte, and how many these are."""
+        if byte not in self._places:
+            distinct, places = np.unique(self.column(byte), return_inverse=True)
+            self._places[byte] = places.astype(np.int64), len(distinct)
+        return self._places[byte]
+
+    def pair(self, inline: int, crossline: int, why: str = "") -> Pair:
+        """How well two bytes make a grid."""
+        (row, rows), (column, columns) = self.place(inline), self.place(crossline)
+        taken = len(np.unique(row * columns + column))
+        return Pair(
+            inline,
+            crossline,
+            taken / (rows * columns),
+            taken / max(1, len(row)),
+            (rows, columns),
+            why,
+        )
+
+    def is_inline(self, one: int, other: int) -> bool:
+        """The numbers at one byte are the inlines, at another the crosslines: these are what traces
+        are counted along; or in a sorted file, what changes more often.
+        """
+        along = self.counted_along(one, other)
+        if along is not None:
+            return along == other
+        changes = [np.count_nonzero(np.diff(self.place(byte)[0])) for byte in (one, other)]
+        return bool(changes[0] < changes[1] / 2)
+
+    def counted_along(self, one: int, other: int) -> int | None:
+        """Which of two bytes the traces are counted along, line by line; None if not told."""
+        for counter in sorted(_COUNTERS & self.numbers.keys() - {one, other}):
+            along = [byte for byte in (one, other) if self._go_together(counter, byte)]
+            if len(along) == 1:
+                return along[0]
+        return None
+
+    def _go_together(self, one: int, other: int) -> bool:
+        """Each number at one byte comes with one at another alone."""
+        (row, rows), (column, columns) = self.place(one), self.place(other)
+        return rows == columns == len(np.unique(row * columns + column))
+
+
+def _may_number(values: Column) -> bool:
+    steps = np.diff(np.unique(values).astype(np.int64))
+    if not len(steps) or np.abs(values.astype(np.int64)).max() > _LARGEST:
+        return False
+    # Bytes of a neighbour: its numbers, shifted.
+    return bool(np.gcd.reduce(steps) % 256)
+
+
+def _whole_words(numbers: dict[int, Column]) -> dict[int, Column]:
+    """Without what overlaps a number or coordinate at a whole word, of which it would be a part."""
+    whole = {byte for byte in numbers if byte % 4 == 1} | {_X, _Y} | _NEVER
+    return {
+        byte: values
+        for byte, values in numbers.items()
+        if byte in whole or not any(abs(byte - other) < 4 for other in whole)
+    }
+
+
+def find(candidates: Candidates, hint: tuple[int, int] | None) -> Pair | None:
+    """The bytes of inline and crossline numbers; None where no two make a grid or a single line."""
+    usual = _usual(candidates)
+    if hint and (pair := _told(candidates, hint)):
+        return pair
+    traces = len(candidates.column(1))
+    grids = [
+        pair
+        for pair in usual
+        if pair.is_grid and pair.full >= _USUAL_FULL and _is_product(pair, traces)
+    ]
+    best = max((pair.score for pair in grids), default=0.0)
+    for pair in grids:
+        if pair.score >= best / 2:
+            return pair
+    return next(iter(others(candidates)), None) or next(
+        (pair for pair in usual if not pair.is_grid), None
+    )
+
+
+def _usual(candidates: Candidates) -> list[Pair]:
+    found = []
+    for inline, crossline in USUAL:
+        if (inline, crossline) == (_X, _Y) and not _coordinates_elsewhere(candidates):
+            continue
+        constant = [byte for byte in (inline, crossline) if byte not in candidates.numbers]
+        # One line of a volume has its number in all traces; zeros are no number.
+        told = all(_is_one_number(candidates.column(byte)) for byte in constant)
+        if len(constant) < 2 and told:
+            found.append(candidates.pair(inline, crossline, "the usual bytes"))
+    return found
+
+
+def _is_one_number(values: Column) -> bool:
+    return bool(values[0] != 0 and abs(int(values[0])) <= _LARGEST and np.all(values == values[0]))
+
+
+def _told(candidates: Candidates, hint: tuple[int, int]) -> Pair | None:
+    if not any(byte in candidates.numbers for byte in hint):
+        return None
+    pair = candidates.pair(*hint, why="as the text header says")
+    return pair if pair.is_grid and pair.full >= _TEXT_FULL else None
+
+
+def _coordinates_elsewhere(candidates: Candidates) -> bool:
+    """Coordinates are those of the source, so that 181 and 185 may be anything else."""
+    return any(
+        source in candidates.numbers
+        and not np.array_equal(candidates.column(source), candidates.column(midpoint))
+        for source, midpoint in ((_SOURCE_X, _X), (_SOURCE_Y, _Y))
+    )
+
+
+def others(candidates: Candidates) -> list[Pair]:
+    """Any two bytes that make a grid, the fullest first; of those as full, no counters of traces,
+    and whole words.
+    """
+    never = _NEVER | (set() if _coordinates_elsewhere(candidates) else {_X, _Y})
+    bytes_ = [byte for byte in candidates.numbers if byte not in never]
+    found = []
+    for at, one in enumerate(bytes_):
+        for other in bytes_[at + 1 :]:
+            if other - one < 4 or not _may_fill(candidates, one, other):
+                continue
+            # As programs put them: the inline first.
+            bytes_of = (other, one) if candidates.is_inline(other, one) else (one, other)
+            pair = candidates.pair(*bytes_of, "they make a grid")
+            if pair.is_grid and pair.full >= _FULL and _is_product(pair, len(candidates.column(1))):
+                found.append(pair)
+    return sorted(found, key=_rank)
+
+
+def _may_fill(candidates: Candidates, one: int, other: int) -> bool:
+    """There are traces enough for a grid of these two, whatever they are like."""
+    places = candidates.place(one)[1] * candidates.place(other)[1]
+    return _FULL * places <= len(candidates.column(1))
+
+
+def _is_product(pair: Pair, traces: int) -> bool:
+    """More places are taken than there are lines either way: neither number follows the other."""
+    return pair.single * traces > max(pair.shape) and pair.single > 1 / 64
+
+
+def _rank(pair: Pair) -> tuple[float, int, int, int]:
+    bytes_ = (pair.inline, pair.crossline)
+    counters = sum(byte in _COUNTERS for byte in bytes_)
+    odd = sum(byte % 4 != 1 for byte in bytes_)
+    return (-round(pair.score, 1), counters, odd, pair.inline)
+
+
+def cdp(candidates: Candidates) -> int | None:
+    """Where a 2-D line's traces are numbered, each by its own number; None if nowhere."""
+    traces = len(candidates.column(1))
+    for byte in _CDP:
+        if byte in candidates.numbers and candidates.place(byte)[1] >= 0.9 * traces:
+            return byte
+    return None

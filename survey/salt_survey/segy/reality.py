@@ -1,0 +1,119 @@
+"""What the samples are really in, where the header is wrong: told by their bits."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_survey.segy.formats import FORMATS, IBM, IEEE, named, words
+from salt_survey.segy.layout import Layout
+from salt_survey.segy.order import Endian
+from salt_survey.segy.raw import RawFile
+
+_TRACES = 512  # that are looked at
+_BYTES = 32 << 20  # at most
+_WORDS = 200  # fewer prove nothing
+_UNNORMALISED = 0.01  # share of IBM words; of real ones none, of IEEE's floats 8 %
+_LARGE, _TINY = 1e15, 1e-25
+_SIGNS = {2: 10, 10: 2, 3: 11, 11: 3, 8: 16, 16: 8, 9: 12, 12: 9}
+
+Raw = npt.NDArray[np.uint8]  # [traces, samples x width]
+
+
+def look(file: RawFile, layout: Layout) -> Raw:
+    """Samples of traces all over the file, as they are."""
+    size = layout.samples * layout.width
+    count = max(1, min(_TRACES, _BYTES // max(1, size), layout.traces))
+    chosen = np.unique(np.linspace(0, layout.traces - 1, count).astype(np.int64))
+    raw = [file.read(layout.offset(int(trace)) + layout.head, size) for trace in chosen]
+    return np.stack(raw)
+
+
+def really(raw: Raw, layout: Layout) -> tuple[int | None, str | None]:
+    """The format the samples are in if it is not the header's, and why it is believed.
+
+    Args:
+        raw: of :func:`look`.
+        layout: with the header's format and the width that the file has.
+
+    Returns:
+        (None, None) where nothing speaks against the header.
+    """
+    said = layout.format
+    if said not in FORMATS or FORMATS[said].width != layout.width:
+        return _by_width(raw, layout)
+    found: tuple[int | None, str | None] = (None, None)
+    if layout.width == 4:
+        found = _of_four(raw, said, layout.endian)
+    return found if found[0] else _signedness(raw, said, layout.endian)
+
+
+def _by_width(raw: Raw, layout: Layout) -> tuple[int | None, str | None]:
+    code = {1: 8, 2: 3, 4: IBM, 8: 6}.get(layout.width)
+    if code is None:
+        return None, None
+    found = _of_four(raw, code, layout.endian)[0] if layout.width == 4 else None
+    return found or code, f"samples of {layout.width} bytes, not {named(layout.format)}"
+
+
+def _of_four(raw: Raw, said: int, endian: Endian) -> tuple[int | None, str | None]:
+    bits = words(raw, "u4", endian).astype(np.uint32)
+    bits = bits[bits & 0xFFFFFF != 0]
+    if said not in (IBM, 2, IEEE, 10) or len(np.unique(bits[: 100 * _WORDS])) < _WORDS:
+        return None, None
+    loose = float(np.mean((bits >> 20) & 0xF == 0))
+    small = _are_small(bits)
+    if said in (IBM, IEEE) and small:
+        return 2, f"the words are small integers, not {named(said)}"
+    if said in (2, 10) and not small and _are_floats(bits):
+        return _float(loose), f"the words are floats, not {named(said)}"
+    if said == IBM and loose > _UNNORMALISED and _share_odd(bits.view(np.float32)) < 0.01:
+        return IEEE, f"{100 * loose:.0f} % of the words are not normalised IBM numbers"
+    if said == IEEE and loose == 0:
+        return IBM, "all words are normalised IBM numbers, of true IEEE ones 92 % are"
+    return None, None
+
+
+def _float(loose: float) -> int:
+    return IEEE if loose > _UNNORMALISED else IBM
+
+
+def _are_small(bits: npt.NDArray[np.uint32]) -> bool:
+    """Nearly all words are integers of at most 24 bits, either sign, and both signs are there."""
+    numbers = bits.view(np.int32).astype(np.int64)
+    fits = np.abs(numbers) < 1 << 23
+    return bool(np.mean(fits) > 0.95 and np.any(numbers < 0))
+
+
+def _are_floats(bits: npt.NDArray[np.uint32]) -> bool:
+    """As integers, hardly any word is small, which most of any amplitudes are."""
+    numbers = np.abs(bits.view(np.int32).astype(np.int64))
+    return bool(np.mean(numbers > 1 << 28) > 0.95)
+
+
+def _share_odd(numbers: npt.NDArray[np.float32]) -> float:
+    """Share of numbers no amplitude has; null values and what is not finite are left out."""
+    size = np.abs(numbers[np.isfinite(numbers)].astype(np.float64))
+    size = size[(size > 0) & (size < 1e29)]
+    if not len(size):
+        return 1.0
+    return float(np.mean((size > _LARGE) | (size < _TINY)))
+
+
+def _signedness(raw: Raw, said: int, endian: Endian) -> tuple[int | None, str | None]:
+    """Read with a sign where there is none, or the reverse, amplitudes jump at their middle."""
+    other = _SIGNS.get(said)
+    if other is None or raw.shape[1] < 8 * FORMATS[said].width:
+        return None, None
+    rough = [
+        _roughness(words(raw, FORMATS[code].kind, endian).astype(np.float64))
+        for code in (said, other)
+    ]
+    if rough[1] < rough[0] / 4:
+        return other, f"the samples run on smoothly as {named(other)}, not as {named(said)}"
+    return None, None
+
+
+def _roughness(traces: npt.NDArray[np.float64]) -> float:
+    """Sum of the squared steps from sample to sample."""
+    return float(np.square(np.diff(traces, axis=1)).sum())

@@ -1,0 +1,77 @@
+"""Samples of traces by number, and of all traces in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_survey.segy import formats
+from salt_survey.segy.layout import Layout
+from salt_survey.segy.order import Endian
+from salt_survey.segy.raw import RawFile
+
+_CHUNK = 4 << 20  # bytes read at a time
+_GAP = 64 << 10  # bytes that are read in vain rather than read twice
+
+
+def sweep(file: RawFile, layout: Layout) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
+    """All traces in order: number of the first, and uint8 [n, pitch], headers and samples."""
+    step = max(1, _CHUNK // layout.pitch)
+    for first in range(0, layout.traces, step):
+        count = min(step, layout.traces - first)
+        raw = file.read(layout.offset(first), count * layout.pitch)
+        yield first, raw.reshape(count, layout.pitch)
+
+
+def read(
+    file: RawFile,
+    layout: Layout,
+    reading: int,
+    endian: Endian,
+    traces: npt.NDArray[np.int64],
+    samples: slice,
+) -> npt.NDArray[np.float32]:
+    """Samples of some traces.
+
+    Args:
+        file: the file.
+        layout: where its traces are.
+        reading: code of the format that the samples are in.
+        endian: their byte order.
+        traces: int64 [n], numbers, each once.
+        samples: which of each; step 1.
+
+    Returns:
+        float32 [n, samples], in the order of ``traces``; not finite where the file is so.
+    """
+    first, last, _ = samples.indices(layout.samples)
+    width = layout.width
+    out = np.empty((len(traces), max(0, last - first)), np.float32)
+    order = np.argsort(traces, kind="stable")
+    for part in _runs(traces[order], layout):
+        rows = order[part]
+        numbers = traces[rows]
+        begin = layout.offset(int(numbers[0])) + layout.head + first * width
+        end = layout.offset(int(numbers[-1])) + layout.head + last * width
+        raw = file.read(begin, end - begin)
+        wanted = (numbers - numbers[0])[:, None] * layout.pitch + np.arange((last - first) * width)
+        out[rows] = formats.decode(raw[wanted], reading, endian)
+    return out
+
+
+def _runs(ordered: npt.NDArray[np.int64], layout: Layout) -> Iterator[slice]:
+    """Parts of ascending numbers that are read at once: near each other, and not too many."""
+    if not len(ordered):
+        return
+    most = max(1, _CHUNK // layout.pitch)
+    start = 0
+    for at in range(1, len(ordered) + 1):
+        ends = at == len(ordered)
+        if not ends:
+            far = (ordered[at] - ordered[at - 1] - 1) * layout.pitch > _GAP
+            ends = far or ordered[at] - ordered[start] >= most
+        if ends:
+            yield slice(start, at)
+            start = at

@@ -1,0 +1,64 @@
+"""Text headers: 3200 bytes of EBCDIC or ASCII."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from salt_survey.segy.binary import TEXT
+
+LINE = 80
+_EBCDIC = "cp037"
+_INLINE = r"\b(?:in-?\s?line|iline|il)\b"
+_CROSSLINE = r"\b(?:cross-?\s?line|x-?\s?line|xl)\b"
+# "INLINE: 189", "inline 189-192", "INLINE BYTES 189-193", "IN-LINE NUMBER (BYTE 9)"
+_NUMBER = r"(?:\s+numbers?)?[\s:=(]*(?:bytes?)?[\s:=]*(\d{1,3})\b"
+
+
+def encoding(raw: bytes) -> str:
+    """What a text header is written in: blanks tell."""
+    return _EBCDIC if raw.count(0x40) > raw.count(0x20) else "latin-1"
+
+
+def decode(raw: bytes) -> list[str]:
+    """Its 40 lines of up to 80 characters; what cannot be printed is a dot."""
+    text = raw[:TEXT].decode(encoding(raw))
+    shown = "".join(c if c.isprintable() else "." for c in text)
+    return [shown[at : at + LINE].rstrip() for at in range(0, TEXT, LINE)]
+
+
+def line_bytes(lines: list[str]) -> tuple[int, int] | None:
+    """Where the text says that the inline and crossline numbers are; None if it does not."""
+    text = "\n".join(lines)
+    inline = _first(_INLINE + _NUMBER, text)
+    crossline = _first(_CROSSLINE + _NUMBER, text)
+    return (inline, crossline) if inline and crossline and inline != crossline else None
+
+
+def _first(pattern: str, text: str) -> int | None:
+    found = (int(each) for each in re.findall(pattern, text, re.IGNORECASE))
+    return next((number for number in found if 1 <= number <= 237), None)
+
+
+def with_lines(raw: bytes, said: Sequence[str]) -> bytes:
+    """The text header with lines put into the last free ones of its own.
+
+    Args:
+        raw: 3200 bytes.
+        said: at most 76 characters each; longer ones are cut.
+
+    Returns:
+        3200 bytes; the same where no line is free.
+    """
+    code = encoding(raw)
+    lines = [raw[at : at + LINE] for at in range(0, TEXT, LINE)]
+    free = [number for number, line in enumerate(lines) if _is_free(line.decode(code))]
+    for number, words in zip(free[-len(said) :] if said else [], said, strict=False):
+        text = f"C{number + 1:2d} {words}"[:LINE].ljust(LINE)
+        lines[number] = text.encode(code, errors="replace")
+    return b"".join(lines)
+
+
+def _is_free(line: str) -> bool:
+    """Nothing but a line's number."""
+    return re.fullmatch(r"C?\s?\d{0,2}[\s\0]*", line) is not None

@@ -1,0 +1,168 @@
+"""SEG-Y back: another file's headers byte for byte, with other samples."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.errors import OutputError, UsageError
+from salt_infer.files import check_output, check_writable, partial_of, put_in_place
+from salt_survey.segy import headers, text
+from salt_survey.segy.binary import FORMAT_BYTE, HEAD, TEXT
+from salt_survey.segy.formats import IEEE
+from salt_survey.segy.layout import Layout
+from salt_survey.segy.order import dtype
+from salt_survey.segy.raw import RawFile
+
+ENDINGS = (".sgy", ".segy")
+_CHUNK = 8 << 20  # bytes written at a time
+_EXTENDED_BYTE = 3505
+
+Values = npt.NDArray[np.float32]
+Places = npt.NDArray[np.int64]
+
+
+class Like(Protocol):
+    """A file that another is written like, such as an open survey."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+
+    @property
+    def layout(self) -> Layout | None:
+        """Where its traces are; None if it is no SEG-Y."""
+
+    @property
+    def places(self) -> tuple[Places, Places]:
+        """Inline and crossline of each trace, counted from 0; int64 [traces] each."""
+
+
+def check(out: Path, like: Path, overwrite: bool) -> None:
+    """Fail now, not after hours, where a SEG-Y file cannot be written.
+
+    Raises:
+        UsageError: ``out`` has another ending, is the input, or is there and ``overwrite`` false.
+    """
+    check_output(out, ENDINGS, (like,), overwrite)
+
+
+def write_like(
+    like: Like,
+    out: Path,
+    section: Callable[[int], Values],
+    said: Sequence[str] = (),
+    overwrite: bool = False,
+    drop_extended: bool = False,
+) -> None:
+    """Write a file that has its headers from another, trace by trace, and its samples from a
+    volume: IEEE floats in the byte order of the headers. Nothing of the headers changes but the
+    format's code and free lines of the text.
+
+    Args:
+        like: the other file.
+        out: appears whole or not at all.
+        section: of an inline's place, float32 [crosslines, samples].
+        said: lines to put into free lines of the text header.
+        overwrite: replace ``out``.
+        drop_extended: leave out extended text headers, which some programs refuse.
+
+    Raises:
+        UsageError: ``like`` is no SEG-Y, or ``out`` cannot be written so.
+        OutputError: the disk is full.
+    """
+    layout = like.layout
+    if layout is None:
+        raise UsageError(f"{like.path} is no SEG-Y, whose headers could be taken; name one")
+    check_writable(out, overwrite)
+    partial = partial_of(out, f"{os.getpid():08x}")
+    try:
+        with RawFile(like.path) as file, open(partial, "wb") as target:
+            target.write(_head(file, layout, said, drop_extended))
+            _write_traces(file, layout, like.places, target, section)
+            tail = layout.offset(layout.traces)
+            if not layout.rest:  # a cut trace is left out, trailers of revision 2 are not
+                target.write(file.read(tail, file.size - tail).tobytes())
+            target.flush()
+            os.fsync(target.fileno())
+        check_writable(out, overwrite)
+        put_in_place([(partial, out)])
+    except OSError as error:
+        raise OutputError(f"{out} cannot be written ({error.strerror or error})") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _head(file: RawFile, layout: Layout, said: Sequence[str], drop_extended: bool) -> bytes:
+    """Everything before the first trace."""
+    head = bytearray(file.read(0, layout.start).tobytes())
+    head[:TEXT] = text.with_lines(bytes(head[:TEXT]), said)
+    _put(head, FORMAT_BYTE, IEEE, layout)
+    if drop_extended and layout.extended:
+        _put(head, _EXTENDED_BYTE, 0, layout)
+        del head[HEAD:]
+    return bytes(head)
+
+
+def _put(head: bytearray, byte: int, number: int, layout: Layout) -> None:
+    head[byte - 1 : byte + 1] = np.array([number], dtype("i2", layout.endian)).tobytes()
+
+
+def _write_traces(
+    file: RawFile,
+    layout: Layout,
+    places: tuple[Places, Places],
+    target: BinaryIO,
+    section: Callable[[int], Values],
+) -> None:
+    sections = _Sections(section)
+    kind = dtype("f4", layout.endian)
+    step = max(1, _CHUNK // (layout.head + 4 * layout.samples))
+    for first in range(0, layout.traces, step):
+        count = min(step, layout.traces - first)
+        block = np.empty((count, layout.head + 4 * layout.samples), np.uint8)
+        block[:, : layout.head] = headers.read(file, layout, first, count, layout.head)
+        here = slice(first, first + count)
+        values = sections.traces(places[0][here], places[1][here])
+        if values.shape != (count, layout.samples):
+            raise UsageError(
+                f"the volume has {values.shape[1]} samples a trace, {file.path} has "
+                f"{layout.samples}: it does not lie on this file"
+            )
+        block[:, layout.head :] = np.ascontiguousarray(values.astype(kind)).view(np.uint8)
+        target.write(block.tobytes())
+
+
+class _Sections:
+    """Traces of a volume in any order; the sections used last are kept."""
+
+    def __init__(self, section: Callable[[int], Values], keep: int = 64) -> None:
+        self._section, self._keep = section, keep
+        self._kept: dict[int, Values] = {}
+
+    def traces(self, rows: Places, columns: Places) -> Values:
+        """float32 [n, samples]."""
+        distinct, inverse = np.unique(rows, return_inverse=True)
+        out: Values | None = None
+        for number, row in enumerate(distinct):
+            chosen = inverse == number
+            part = self._of(int(row))[columns[chosen]]
+            if out is None:
+                out = np.zeros((len(rows), part.shape[1]), np.float32)
+            out[chosen] = part
+        assert out is not None
+        return out
+
+    def _of(self, row: int) -> Values:
+        if row not in self._kept:
+            while len(self._kept) >= self._keep:
+                del self._kept[next(iter(self._kept))]
+            self._kept[row] = self._section(row)
+        return self._kept[row]

@@ -1,0 +1,52 @@
+"""Samples of a SEG-Y file by the numbers of its traces."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_survey.segy import headers, samples
+from salt_survey.segy.layout import Layout
+from salt_survey.segy.raw import RawFile
+
+_LOOKS = 64  # traces whose bytes enter the digest
+
+
+class SegySource:
+    """An open file, and where its traces are."""
+
+    def __init__(self, path: Path, layout: Layout, reading: int) -> None:
+        self._file = RawFile(path)
+        self._layout, self._reading = layout, reading
+        self._kinds: npt.NDArray[np.int32] | None = None
+
+    def read(self, traces: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """All samples, float32 [n, samples]."""
+        layout = self._layout
+        return samples.read(self._file, layout, self._reading, layout.endian, traces, slice(None))
+
+    def flagged(self, traces: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Which are flagged as dead, bool [n]."""
+        if self._kinds is None:
+            byte = headers.TRACE_KIND
+            self._kinds = headers.columns(self._file, self._layout, [byte])[byte]
+        return np.asarray(self._kinds[traces] == headers.DEAD)
+
+    def digest(self) -> str:
+        """Of size, time of change, file headers, and of traces all over it."""
+        status = os.stat(self._file.path)
+        told = hashlib.sha256(f"{status.st_size} {status.st_mtime_ns} ".encode())
+        told.update(self._file.read(0, self._layout.start).tobytes())
+        for trace in np.unique(np.linspace(0, self._layout.traces - 1, _LOOKS).astype(np.int64)):
+            told.update(
+                self._file.read(self._layout.offset(int(trace)), self._layout.pitch).tobytes()
+            )
+        return told.hexdigest()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()

@@ -1,0 +1,140 @@
+"""All samples of a survey gone through once: what is dead, bad, how large, how fast."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_survey.segy import formats, headers
+from salt_survey.segy.layout import HEADER, Layout
+from salt_survey.segy.order import Endian
+from salt_survey.segy.raw import RawFile
+from salt_survey.segy.samples import sweep
+
+NULL = 1e29  # a number as large stands for nothing recorded
+PERCENTS = (0, 1, 2, 5, 25, 50, 75, 95, 98, 99, 100)
+SPECTRUM = 64  # frequencies, from 0 to half the sampling frequency
+_SAMPLES = 2_000_000  # that percentiles and spectrum are taken of, at most
+
+Samples = npt.NDArray[np.float32]
+
+
+@dataclasses.dataclass(frozen=True)
+class Stats:
+    """What the samples are like.
+
+    Attributes:
+        dead: bool [traces], all samples are 0, or the trace is flagged as dead.
+        recorded: traces with some finite sample that are not dead.
+        bad_samples: NaN or infinite.
+        nulls: finite, but so large that they stand for nothing.
+        percentiles: amplitudes by percent; empty where nothing was recorded.
+        spectrum: mean amplitude at SPECTRUM frequencies, the greatest is 1; likewise.
+    """
+
+    dead: npt.NDArray[np.bool_]
+    recorded: int
+    bad_samples: int
+    nulls: int
+    percentiles: Mapping[str, float]
+    spectrum: tuple[float, ...]
+
+
+def valid(samples: Samples) -> npt.NDArray[np.bool_]:
+    """Where a sample is an amplitude: finite, and no null value."""
+    with np.errstate(invalid="ignore"):
+        return np.abs(samples) < NULL
+
+
+def are_dead(samples: Samples) -> npt.NDArray[np.bool_]:
+    """Traces, float32 [n, samples], with zeros alone."""
+    return np.asarray((samples == 0).all(axis=1))
+
+
+class Gatherer:
+    """Takes traces in any portions and tells what they are like."""
+
+    def __init__(self, traces: int, samples: int) -> None:
+        self.dead = np.zeros(traces, bool)
+        self._every = max(1, traces * samples // _SAMPLES)
+        self._kept: list[Samples] = []
+        self._bad = self._nulls = self._recorded = 0
+
+    def take(self, first: int, samples: Samples, flagged: npt.NDArray[np.bool_]) -> None:
+        """Take consecutive traces, float32 [n, samples]."""
+        good = valid(samples)
+        finite = np.isfinite(samples)
+        dead = are_dead(samples) | flagged
+        self.dead[first : first + len(samples)] = dead
+        self._bad += int(finite.size - np.count_nonzero(finite))
+        self._nulls += int(np.count_nonzero(finite & ~good))
+        alive = ~dead & good.any(axis=1)
+        self._recorded += int(np.count_nonzero(alive))
+        chosen = alive & ((first + np.arange(len(samples))) % self._every == 0)
+        self._kept.append(np.where(good, samples, 0)[chosen])
+
+    def result(self) -> Stats:
+        kept = np.concatenate(self._kept) if self._kept else np.empty((0, 1), np.float32)
+        return Stats(
+            self.dead,
+            self._recorded,
+            self._bad,
+            self._nulls,
+            percentiles(kept),
+            spectrum(kept),
+        )
+
+
+def gather(
+    file: RawFile,
+    layout: Layout,
+    reading: int,
+    endian: Endian,
+    tell: Callable[[int], object] = lambda traces: None,
+) -> Stats:
+    """Go through all traces of a file.
+
+    Args:
+        file: SEG-Y.
+        layout: where its traces are.
+        reading: code of the format that the samples are in.
+        endian: their byte order.
+        tell: is told how many traces were read, a portion at a time.
+    """
+    found = Gatherer(layout.traces, layout.samples)
+    for first, raw in sweep(file, layout):
+        samples = formats.decode(raw[:, layout.head :], reading, endian)
+        kinds = headers.column(raw[:, :HEADER], headers.TRACE_KIND, layout)
+        found.take(first, samples, kinds == headers.DEAD)
+        tell(len(raw))
+    return found.result()
+
+
+def percentiles(traces: Samples) -> Mapping[str, float]:
+    """Amplitudes at PERCENTS of traces, float32 [n, samples]; zeros are left out, as mutes are."""
+    amplitudes = traces[traces != 0]
+    if not len(amplitudes):
+        return {}
+    values = np.percentile(amplitudes, PERCENTS)
+    return {str(percent): float(value) for percent, value in zip(PERCENTS, values, strict=True)}
+
+
+def spectrum(traces: Samples) -> tuple[float, ...]:
+    """Mean amplitude spectrum of traces, float32 [n, samples], at SPECTRUM equal steps from 0 to
+    half the sampling frequency; the greatest is 1. Empty of fewer than 8 samples.
+    """
+    if not len(traces) or traces.shape[1] < 8:
+        return ()
+    centred = traces - traces.mean(axis=1, keepdims=True)
+    tapered = centred * np.hanning(traces.shape[1]).astype(np.float32)
+    size = np.zeros(traces.shape[1] // 2 + 1)
+    for part in range(0, len(tapered), 1024):
+        size += np.abs(np.fft.rfft(tapered[part : part + 1024], axis=1)).sum(axis=0)
+    if not size.max() > 0:
+        return ()
+    places = np.linspace(0, len(size) - 1, SPECTRUM)
+    at = np.interp(places, np.arange(len(size)), size / size.max())
+    return tuple(round(float(each), 4) for each in at)

@@ -1,0 +1,404 @@
+"""SEG-Y files that are odd in one way each, and what a scan has to find; the table in
+docs/odd-surveys.md is made of them.
+
+``python -m tests.survey.odd_surveys > docs/odd-surveys.md`` writes it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_survey.segy.create import Kind, Traces, put, write
+from salt_survey.segy.formats import FORMATS
+
+INLINES, CROSSLINES, SAMPLES = 12, 10, 40
+TRACES = INLINES * CROSSLINES
+FIRST = (111, 875)
+SOUND: dict[str, Any] = {
+    "endian": "big", "format": 3, "really": None, "samples": SAMPLES, "interval_ms": 4,
+    "delay_ms": 500, "traces": TRACES, "inline_byte": 189, "crossline_byte": 193,
+    "inlines": [111, 122, 1], "crosslines": [875, 884, 1], "cdp": None, "order": "inline",
+    "missing": 0, "dead": 0, "duplicates": 0, "bad_samples": 0, "nulls_1e30": 0,
+    "coordinate_scalar": -10, "extended_text_headers": 0, "verdict": "ok",
+}  # fmt: skip
+
+
+def amplitudes() -> npt.NDArray[np.float32]:
+    """Smooth integers [TRACES, SAMPLES], as 16 bits hold them; none is 0."""
+    rng = np.random.default_rng(7)
+    white = rng.standard_normal((TRACES, SAMPLES + 8))
+    smooth = sum(white[:, at : at + SAMPLES] for at in range(8))
+    values = np.round(1500 * np.asarray(smooth)).astype(np.float32)
+    return np.where(values == 0, 1, values)
+
+
+@dataclasses.dataclass
+class File:
+    """A file in parts, to be bent."""
+
+    head: bytearray
+    headers: npt.NDArray[np.uint8]  # [n, 240]
+    samples: npt.NDArray[np.uint8]  # [n, bytes]
+    kind: Kind
+    tail: bytes = b""
+    cut: int = 0
+
+    def bytes(self) -> bytes:
+        traces = np.concatenate([self.headers, self.samples], axis=1).tobytes()
+        whole = bytes(self.head) + traces + self.tail
+        return whole[: len(whole) - self.cut]
+
+    def set(self, byte: int, values: npt.ArrayLike) -> None:
+        put(self.headers, byte, values, self.kind.endian)
+
+    def binary(self, byte: int, number: int) -> None:
+        order = ">i2" if self.kind.endian == "big" else "<i2"
+        self.head[byte - 1 : byte + 1] = np.array([number]).astype(order).tobytes()
+
+    def take(self, rows: npt.ArrayLike) -> None:
+        self.headers, self.samples = self.headers[rows], self.samples[rows]
+
+
+def sound(**kind: Any) -> File:
+    """A file with nothing odd about it."""
+    made = Kind(**({"samples": SAMPLES, "delay_ms": 500, "format": 3} | kind))
+    rows, columns = np.divmod(np.arange(TRACES), CROSSLINES)
+    x = 600_000 + 24.5 * columns - 5.0 * rows  # turned, bins of 25 m
+    y = 6_070_000 + 5.0 * columns + 24.5 * rows
+    values = amplitudes()
+    scale = {1: 127 / 20000}.get(FORMATS[made.format].width, 1.0)
+    if FORMATS[made.format].kind.startswith("u"):  # no sign: the middle is half of what there is
+        values = values + (20000 if scale == 1 else 128 / scale)
+    target = io.BytesIO()
+    write(target, made, [Traces(FIRST[0] + rows, FIRST[1] + columns, x, y, values * scale)])
+    data = target.getvalue()
+    block = np.frombuffer(data, np.uint8, offset=3600).reshape(TRACES, -1)
+    return File(bytearray(data[:3600]), block[:, :240].copy(), block[:, 240:].copy(), made)
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """An odd file.
+
+    Attributes:
+        about: what is odd.
+        bend: makes it; from a sound file, or a file of its own.
+        expected: what the scan says other than SOUND; None where it is no SEG-Y at all.
+        says: words of the message where there is one.
+        same: the volume that is read is the sound file's.
+        kind: of the file.
+    """
+
+    about: str
+    bend: Callable[[File], bytes | None] = lambda file: None
+    expected: dict[str, Any] | None = dataclasses.field(default_factory=dict)
+    says: str = ""
+    same: bool = True
+    kind: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def verdict(self) -> str:
+        if self.expected is None:
+            return "refuse"
+        return str((SOUND | self.expected)["verdict"])
+
+    def bytes(self) -> bytes:
+        file = sound(**self.kind)
+        return self.bend(file) or file.bytes()
+
+
+def _bytes_at(inline: int, crossline: int, **more: Any) -> Case:
+    return Case(
+        f"line numbers at bytes {inline} and {crossline}",
+        expected={"inline_byte": inline, "crossline_byte": crossline} | more,
+        kind={"inline_byte": inline, "crossline_byte": crossline},
+    )
+
+
+def _crossline_sorted(file: File) -> None:
+    file.take(np.arange(TRACES).reshape(INLINES, CROSSLINES).T.ravel())
+
+
+def _down(file: File) -> None:
+    file.take(np.arange(TRACES).reshape(INLINES, CROSSLINES)[::-1].ravel())
+
+
+def _to_and_fro(file: File) -> None:
+    order = np.arange(TRACES).reshape(INLINES, CROSSLINES).copy()
+    order[1::2] = order[1::2, ::-1]
+    file.take(order.ravel())
+
+
+def _shuffle(file: File) -> None:
+    file.take(np.random.default_rng(3).permutation(TRACES))
+
+
+def _steps(file: File) -> None:
+    rows, columns = np.divmod(np.arange(TRACES), CROSSLINES)
+    file.set(189, 100 + 2 * rows)
+    file.set(193, 300 + 3 * columns)
+
+
+def _negative(file: File) -> None:
+    rows, columns = np.divmod(np.arange(TRACES), CROSSLINES)
+    file.set(189, rows - 30)
+    file.set(193, columns - 5)
+
+
+def _holes(file: File) -> None:
+    keep = np.ones((INLINES, CROSSLINES), bool)
+    keep[:3, :2] = keep[5, 5] = keep[8, 1:4] = False
+    file.take(np.flatnonzero(keep.ravel()))
+
+
+def _duplicates(file: File) -> None:
+    rows = np.r_[np.arange(60), 30, np.arange(60, TRACES), 7]
+    file.take(rows)
+    file.samples[-1] = 1  # other samples under the same number
+
+
+def _dead(file: File) -> None:
+    file.samples[40:45] = 0
+    file.headers[42:45, 29] = 2
+    file.headers[70, 29] = 2  # flagged alone
+
+
+def _not_finite(file: File) -> None:
+    values = file.samples.view(">f4")
+    values[3, 5], values[4, 6], values[9, 2] = np.nan, np.inf, -np.inf
+    values[20] = np.nan
+    values[30, :4] = 1e30
+
+
+def _cut(file: File) -> None:
+    file.cut = 100
+
+
+def _delays(file: File) -> None:
+    file.set(109, np.where(np.arange(TRACES) < 60, 500, 604))
+
+
+def _delay_scaled(file: File) -> None:
+    file.set(109, 5000)
+    file.set(215, -10)
+
+
+def _no_interval(file: File) -> None:
+    file.binary(3217, 0)
+    file.set(117, 0)
+
+
+def _interval_in_traces(file: File) -> None:
+    file.binary(3217, 0)
+
+
+def _line(file: File) -> None:
+    file.take(np.arange(CROSSLINES))
+    file.set(189, 0)
+    file.set(193, 0)
+    file.set(21, 1001 + np.arange(CROSSLINES))
+
+
+def _one_inline(file: File) -> None:
+    file.take(np.arange(CROSSLINES))
+
+
+def _coordinates_only(file: File) -> None:
+    file.set(189, 0)
+    file.set(193, 0)
+
+
+def _nothing(file: File) -> None:
+    for byte in (1, 5, 181, 185, 189, 193):
+        file.set(byte, 0)
+
+
+def _scalar(number: int) -> Callable[[File], None]:
+    return lambda file: file.set(71, number)
+
+
+def _extended(file: File) -> None:
+    file.binary(3505, 2)
+    file.head += b"\x40" * 6400
+
+
+def _extended_open(file: File) -> None:
+    file.binary(3505, -1)
+    file.head += b"\x40" * 3200 + "((SEG: EndText))".encode("cp037").ljust(3200, b"\x40")
+
+
+def _lying(byte: int, number: int) -> Callable[[File], None]:
+    return lambda file: file.binary(byte, number)
+
+
+def _lengths(file: File) -> bytes:
+    parts = [bytes(file.head)]
+    for row, (header, samples) in enumerate(zip(file.headers, file.samples, strict=True)):
+        count = SAMPLES - 5 * (row % 3)
+        header[114:116] = np.array([count]).astype(">u2").view(np.uint8)
+        parts += [header.tobytes(), samples[: 2 * count].tobytes()]
+    return b"".join(parts)
+
+
+def _zero(file: File) -> None:
+    file.samples[:] = 0
+
+
+def _offsets(file: File) -> None:
+    file.take(np.repeat(np.arange(TRACES), 3))
+    file.set(37, np.tile([100, 200, 300], TRACES))
+
+
+def _revision_2(file: File) -> None:
+    file.head[3500] = 2
+    file.binary(3507, 1)
+    file.binary(3221, 0)
+    file.head[3268:3272] = np.array([SAMPLES]).astype(">u4").tobytes()
+    file.headers = np.concatenate([file.headers, np.zeros_like(file.headers)], axis=1)
+
+
+def _claims(file: File) -> None:
+    file.head[3500] = 2
+    file.head[3268:3272] = b"\xff" * 4
+
+
+def _headers_alone(file: File) -> bytes:
+    return bytes(file.head)
+
+
+def _random(file: File) -> bytes:
+    return np.random.default_rng(1).integers(0, 256, 6000, np.uint8).tobytes()
+
+
+def _wild(file: File) -> None:
+    lines = FIRST[0] + np.arange(TRACES) // CROSSLINES
+    lines[50] = 2_000_000_000
+    file.set(189, lines)
+    lines = FIRST[1] + np.arange(TRACES) % CROSSLINES
+    lines[50] = -2_000_000_000
+    file.set(193, lines)
+
+
+_FORMAT = "the samples are in"
+ALL = [
+    Case("nothing"),
+    _bytes_at(9, 21),
+    _bytes_at(17, 13),
+    _bytes_at(221, 225),
+    _bytes_at(233, 237),
+    _bytes_at(5, 21),
+    _bytes_at(181 + 16, 181 + 20),
+    _bytes_at(193, 189, inline_byte=189, crossline_byte=193, inlines=[875, 884, 1],
+              crosslines=[111, 122, 1], order="crossline"),
+    Case("sorted by crossline", _crossline_sorted, {"order": "crossline"}),
+    Case("inlines descending", _down),
+    Case("lines to and fro", _to_and_fro),
+    Case("traces in no order", _shuffle, {"order": "none"}),
+    Case("inline step 2, crossline step 3", _steps,
+         {"inlines": [100, 122, 2], "crosslines": [300, 327, 3]}),
+    Case("negative line numbers", _negative, {"inlines": [-30, -19, 1], "crosslines": [-5, 4, 1]}),
+    Case("a missing corner and holes", _holes,
+         {"traces": TRACES - 10, "missing": 10}, same=False),
+    Case("duplicate traces", _duplicates, {"traces": TRACES + 2, "duplicates": 2}),
+    Case("dead traces, some flagged", _dead, {"dead": 6}, same=False),
+    Case("NaN, infinity, null values", _not_finite, {"format": 5, "bad_samples": 43,
+         "nulls_1e30": 4}, same=False, kind={"format": 5}),
+    *(Case(f"format {code}, {FORMATS[code].name}, {endian} endian",
+           expected={"format": code, "endian": endian},
+           same=code in (1, 2, 3, 5, 6, 9), kind={"format": code, "endian": endian})
+      for code in (1, 2, 3, 5, 6, 8, 9, 10, 11, 12, 16) for endian in ("big", "little")),
+    *(Case(f"format {code}, {FORMATS[code].name}", _lying(3225, code),
+           {"format": code, "verdict": "refuse"}, "is not read here", kind={"format": 5})
+      for code in (4,)),
+    Case("says IBM, is IEEE", _lying(3225, 1), {"format": 1, "really": 5, "verdict": "warn"},
+         _FORMAT, kind={"format": 5}),
+    Case("says IEEE, is IBM", _lying(3225, 5), {"format": 5, "really": 1, "verdict": "warn"},
+         _FORMAT, kind={"format": 1}),
+    Case("says IBM, is 32-bit integer", _lying(3225, 1),
+         {"format": 1, "really": 2, "verdict": "warn"}, _FORMAT, kind={"format": 2}),
+    Case("says 32-bit integer, is IEEE", _lying(3225, 2),
+         {"format": 2, "really": 5, "verdict": "warn"}, _FORMAT, kind={"format": 5}),
+    Case("says 16-bit, is IEEE", _lying(3225, 3),
+         {"format": 3, "really": 5, "verdict": "warn"}, _FORMAT, kind={"format": 5}),
+    Case("says IBM, is 16-bit", _lying(3225, 1), {"format": 1, "really": 3, "verdict": "warn"},
+         _FORMAT),
+    Case("says unsigned 16-bit, is signed", _lying(3225, 11),
+         {"format": 11, "really": 3, "verdict": "warn"}, _FORMAT),
+    Case("says 7 samples, has 40", _lying(3221, 7), {"verdict": "warn"}, "samples a trace"),
+    Case("starts at two times", _delays, {"delay_ms": [500, 604], "verdict": "refuse"},
+         "different times"),
+    Case("delay with a scalar", _delay_scaled, {"delay_ms": 500}),
+    Case("delay below zero", lambda file: file.set(109, -8), {"delay_ms": -8}),
+    Case("interval in the traces alone", _interval_in_traces),
+    Case("interval nowhere", _no_interval, {"interval_ms": 0, "verdict": "ask"}, "--interval-ms"),
+    Case("scalar 0", _scalar(0), {"coordinate_scalar": 0}),
+    Case("scalar 100", _scalar(100), {"coordinate_scalar": 100}),
+    Case("a 2-D line", _line, {"traces": CROSSLINES, "inline_byte": None, "crossline_byte": None,
+         "inlines": None, "crosslines": None, "order": "line", "cdp": [1001, 1010, 1]}, same=False),
+    Case("one inline of a volume", _one_inline,
+         {"traces": CROSSLINES, "inlines": [111, 111, 1]}, same=False),
+    Case("no line numbers, coordinates on a grid", _coordinates_only,
+         {"inline_byte": None, "crossline_byte": None, "inlines": None, "crosslines": None,
+          "verdict": "ask"}, "a grid of 12 x 10"),
+    Case("no line numbers, no coordinates", _nothing,
+         {"inline_byte": None, "crossline_byte": None, "inlines": None, "crosslines": None,
+          "order": "line", "cdp": [1, TRACES, 1], "verdict": "ask"}, "--inline-byte"),
+    Case("one wild line number", _wild, {"inline_byte": None, "crossline_byte": None,
+         "inlines": None, "crosslines": None, "verdict": "ask"}, "a grid of 12 x 10"),
+    Case("three offsets a bin", _offsets, {"traces": 3 * TRACES, "duplicates": 2 * TRACES,
+         "verdict": "refuse"}, "pre-stack"),
+    Case("two extended text headers", _extended, {"extended_text_headers": 2}),
+    Case("extended text headers up to the last", _extended_open, {"extended_text_headers": 2}),
+    Case("revision 2: a second trace header, samples in 32 bits", _revision_2),
+    Case("revision 2: claims 4,294,967,295 samples", _claims, {"verdict": "warn"},
+         "samples a trace"),
+    Case("cut in the last trace", _cut, {"traces": TRACES - 1, "missing": 1, "verdict": "refuse"},
+         "whole traces"),
+    Case("traces of three lengths", _lengths, {"verdict": "refuse"}, "several lengths"),
+    Case("nothing but zeros", _zero, {"dead": TRACES, "verdict": "refuse"}, "nothing recorded"),
+    Case("headers alone", _headers_alone, {"traces": 0, "inline_byte": None,
+         "crossline_byte": None, "inlines": None, "crosslines": None, "order": "none",
+         "delay_ms": 0, "coordinate_scalar": 0, "verdict": "refuse"}, "no traces"),
+    Case("random bytes", _random, None, "no SEG-Y"),
+    Case("an empty file", lambda file: b"\0", None, "no SEG-Y"),
+    Case("zeros", lambda file: bytes(8000), None, "no SEG-Y"),
+]  # fmt: skip
+
+
+def document() -> str:
+    """The page with the table."""
+    rows = [
+        f"| {case.about} | {case.verdict} | {case.says or '–'} |"
+        for case in ALL
+    ]  # fmt: skip
+    return "\n".join([_ABOUT.format(count=len(ALL)), *rows, ""])
+
+
+_ABOUT = """# Odd surveys
+
+What `salt-survey scan` makes of SEG-Y files that are odd in one way each. Each of the {count} below
+is drawn, scanned and opened by `tests/survey/test_odd_surveys.py`, which holds that
+
+- every field of the scan is right: format, byte order, samples, interval, delay, bytes of the line
+  numbers, their ranges and steps, order, missing, dead and duplicate traces, bad samples, scalar;
+- there is never a traceback: what is wrong is one line that is safe to print;
+- what can be read gives the amplitudes of the file that is not odd, each in its place;
+- what is written back has its headers byte for byte, but for the format's code.
+
+*ok*: it can be run. *warn*: it can, and what was decided against its headers is said. *ask*: a run
+ends with a question (exit code 2) that options or an edited scan answer. *refuse*: it ends with
+the reason, nothing is written (exit code 2).
+
+This page is made by `python -m tests.survey.odd_surveys > docs/odd-surveys.md`.
+
+| odd | verdict | what is said holds |
+|---|---|---|"""
+
+if __name__ == "__main__":
+    print(document(), end="")

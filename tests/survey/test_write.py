@@ -1,0 +1,93 @@
+"""Text headers, and what SEG-Y of probabilities says and keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import segyio
+
+from salt_infer.errors import OutputExistsError, UsageError
+from salt_survey.segy import text
+from salt_survey.segy.write import check, write_like
+from salt_survey.survey import Survey
+from tests.survey.odd_surveys import CROSSLINES, SAMPLES, sound
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("INLINE BYTES 189-193  CROSSLINE BYTES 193-197", (189, 193)),
+        ("INLINE: 189, XLINE: 193,", (189, 193)),
+        ("bins of 25 m; inline 9-12, crossline 21-24", (9, 21)),
+        ("IN-LINE NUMBER (BYTE 221) CROSS-LINE NUMBER (BYTE 225)", (221, 225)),
+        ("inline 362 of F3", None),
+        ("inlines: 111 .. 133 crosslines: 875 .. 892", None),
+    ],
+)
+def test_where_a_text_says_the_numbers_are(line: str, found: tuple[int, int] | None) -> None:
+    assert text.line_bytes([line]) == found
+
+
+@pytest.mark.parametrize("code", ["cp037", "latin-1"])
+def test_only_free_lines_are_written(code: str) -> None:
+    lines = [f"C{number + 1:2d}".ljust(80) for number in range(40)]
+    lines[38] = "C39 SEG Y REV1".ljust(80)
+    raw = "".join(lines).encode(code)
+    after = text.decode(text.with_lines(raw, ["one", "two", "x" * 100]))
+    assert after[36:40] == ["C37 one", "C38 two", "C39 SEG Y REV1", "C40 " + "x" * 76]
+    assert after[:36] == [f"C{number + 1:2d}" for number in range(36)]
+    full = "".join("C 1 all taken".ljust(80) for _ in range(40)).encode(code)
+    assert text.with_lines(full, ["one"]) == full
+
+
+def flat(survey: Survey) -> np.ndarray:
+    return np.full((CROSSLINES, survey.scan.samples), 0.25, np.float32)
+
+
+def test_int16_comes_back_as_floats_that_segyio_reads(tmp_path: Path) -> None:
+    path, out = tmp_path / "in.sgy", tmp_path / "p.sgy"
+    path.write_bytes(sound().bytes())
+    with Survey.open(path) as survey:
+        write_like(survey, out, lambda row: flat(survey) * row)
+    with segyio.open(path) as old, segyio.open(out) as new:
+        assert int(new.format) == 5
+        assert new.samples.tolist() == old.samples.tolist()
+        assert new.samples[0] == 500
+        cube = segyio.cube(new)
+    np.testing.assert_array_equal(cube[:, 0, 0], 0.25 * np.arange(len(cube)))
+
+
+def test_extended_text_can_be_left_out(tmp_path: Path) -> None:
+    path, out = tmp_path / "in.sgy", tmp_path / "p.sgy"
+    file = sound()
+    file.binary(3505, 2)
+    file.head += b"\x40" * 6400
+    path.write_bytes(file.bytes())
+    with Survey.open(path) as survey:
+        write_like(survey, out, lambda row: flat(survey), drop_extended=True)
+    with segyio.open(out) as new:
+        assert new.ext_headers == 0
+        assert new.trace[5][3] == 0.25
+
+
+def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
+    path, out = tmp_path / "in.sgy", tmp_path / "p.sgy"
+    path.write_bytes(sound().bytes())
+    with Survey.open(path) as survey, pytest.raises(UsageError, match="does not lie on"):
+        write_like(survey, out, lambda row: np.zeros((CROSSLINES, SAMPLES + 1), np.float32))
+    assert [each.name for each in tmp_path.iterdir()] == ["in.sgy"]
+
+
+def test_what_is_there_stays(tmp_path: Path) -> None:
+    path, out = tmp_path / "in.sgy", tmp_path / "p.sgy"
+    path.write_bytes(sound().bytes())
+    out.write_bytes(b"mine")
+    with Survey.open(path) as survey, pytest.raises(OutputExistsError):
+        write_like(survey, out, lambda row: flat(survey))
+    assert out.read_bytes() == b"mine"
+    with pytest.raises(UsageError, match="both read and written"):
+        check(path, path, overwrite=True)
+    with pytest.raises(UsageError, match="ends in"):
+        check(tmp_path / "p.txt", path, overwrite=False)
