@@ -50,7 +50,8 @@ def labelled(tile_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 def tiny_config(epochs: int) -> TrainConfig:
     """The smallest network worth training, for 40 tiles."""
-    from salt_train.config import ModelConfig, TrainConfig
+    from salt_train.config import TrainConfig
+    from salt_train.model_config import ModelConfig
     from salt_train.recipes import two_stages
 
     return TrainConfig(

@@ -17,7 +17,7 @@ from salt_export.targets import Target, TargetName
 from salt_export.tolerances import TOLERANCES
 from salt_infer.contract import ModelContract
 from salt_train.checkpoint import Checkpoint
-from salt_train.config import ModelConfig
+from salt_train.model_config import ModelConfig
 
 
 def draft(

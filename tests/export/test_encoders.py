@@ -13,8 +13,8 @@ from salt_export.request import Job
 from salt_export.tolerances import FP32
 from salt_infer.session import ModelSession
 from salt_train import checkpoint as checkpoints
-from salt_train.config import ModelConfig
 from salt_train.model import SaltNet
+from salt_train.model_config import ModelConfig
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from salt_train.config import AugmentConfig, ModelConfig, Stage, TrainConfig
+from salt_train.config import AugmentConfig, Stage, TrainConfig
 from salt_train.errors import ConfigError
+from salt_train.model_config import ModelConfig
 from salt_train.recipes import RECIPES, two_stages
 
 CONFIG = TrainConfig(model=ModelConfig(depth=34, width=64), stages=two_stages(7, 2e-3), fold=3)

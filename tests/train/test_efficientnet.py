@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from salt_train import weights
-from salt_train.config import IMAGENET, EncoderName, ModelConfig
+from salt_train.config import IMAGENET
 from salt_train.efficientnet import (
     BATCH_NORM_EPSILON,
     HEAD_CHANNELS,
@@ -20,6 +20,7 @@ from salt_train.efficientnet import (
     EfficientNetLite,
     SameConv2d,
 )
+from salt_train.model_config import EncoderName, ModelConfig
 
 # Parameters of the published classifiers, with the last convolution and 1000 classes.
 PARAMETERS = {

@@ -8,7 +8,6 @@ import torch
 
 from salt_infer import metric
 from salt_train import evaluate, synthetic
-from salt_train.config import ModelConfig
 from salt_train.dataset import Dataset
 from salt_train.evaluate import (
     Decision,
@@ -20,6 +19,7 @@ from salt_train.evaluate import (
     presence,
 )
 from salt_train.model import SaltNet
+from salt_train.model_config import ModelConfig
 
 TILES = synthetic.draw(5, seed=4).tiles
 

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from salt_train.config import ModelConfig
 from salt_train.errors import ConfigError
 from salt_train.model import DecoderBlock, Head, SaltNet, padding
+from salt_train.model_config import ModelConfig
 
 TILES = torch.rand(3, 1, 101, 101, generator=torch.Generator().manual_seed(0))
 

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from salt_train import optimizer, synthetic
-from salt_train.config import ModelConfig, OptimizerName, Stage
+from salt_train.config import OptimizerName, Stage
 from salt_train.evaluate import to_input
 from salt_train.model import SaltNet
+from salt_train.model_config import ModelConfig
 
 TILES = synthetic.draw(10, seed=6).tiles
 CPU = torch.device("cpu")

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salt_train import augment, recipes
-from salt_train.config import ModelConfig, Stage, TrainConfig
+from salt_train.config import Stage, TrainConfig
 from salt_train.errors import ConfigError
+from salt_train.model_config import ModelConfig
 from salt_train.recipes import RECIPES, rescaled, two_stages
 from salt_train.settings import flat, override
 

@@ -14,7 +14,8 @@ from torch.optim.lr_scheduler import (
     LRScheduler,
 )
 
-from salt_train.config import ModelConfig, ScheduleName, Stage, TrainConfig
+from salt_train.config import ScheduleName, Stage, TrainConfig
+from salt_train.model_config import ModelConfig
 from salt_train.recipes import two_stages
 from salt_train.schedule import cycle_ends, learning_rate, snapshots, stage_at
 

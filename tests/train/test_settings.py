@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
-from salt_train.config import ModelConfig, Stage, TrainConfig
+from salt_train.config import Stage, TrainConfig
 from salt_train.errors import ConfigError
+from salt_train.model_config import ModelConfig
 from salt_train.recipes import RECIPES, two_stages
 from salt_train.settings import difference, flat, listed, override
 

@@ -9,8 +9,8 @@ from salt_infer.modelfile import default_model
 from salt_infer.onnxfile import read_model
 from salt_train import checkpoint as checkpoints
 from salt_train import shipped
-from salt_train.config import ModelConfig
 from salt_train.errors import CheckpointError
+from salt_train.model_config import ModelConfig
 from salt_train.recipes import RECIPES
 
 HERE = Path("model.onnx")

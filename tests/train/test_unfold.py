@@ -11,13 +11,14 @@ from torch import Tensor
 
 from salt_train import checkpoint as checkpoints
 from salt_train import initialisers, shipped, synthetic, unfold
-from salt_train.config import ModelConfig, TrainConfig
+from salt_train.config import TrainConfig
 from salt_train.distributed import World
 from salt_train.errors import CheckpointError, DataError
 from salt_train.evaluate import predict
 from salt_train.folds import Split
 from salt_train.loop import LAST, RunOptions, Trainer
 from salt_train.model import SaltNet
+from salt_train.model_config import ModelConfig
 from tests.conftest import tiny_config
 
 DATA = synthetic.draw(12, seed=7)

@@ -17,10 +17,10 @@ from salt_infer import metric, views
 from salt_infer.files import write_whole
 from salt_infer.kinds import coverage_class
 from salt_infer.views import Tta
-from salt_train.config import ModelConfig
 from salt_train.dataset import Dataset, has_salt
 from salt_train.fields import check
 from salt_train.model import SaltNet
+from salt_train.model_config import ModelConfig
 
 
 @dataclasses.dataclass(frozen=True)

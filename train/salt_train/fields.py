@@ -12,6 +12,7 @@ Range = tuple[float, float]  # both ends included
 
 NOT_NEGATIVE: Range = (0.0, math.inf)
 AT_LEAST_ONE: Range = (1.0, math.inf)
+SMALLEST = 1e-3  # of what is divided by
 
 # A whole number may stand for a float, as JSON has it; True is no number.
 _PLAIN: dict[Any, tuple[type, ...]] = {

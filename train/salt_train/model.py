@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from salt_train.config import ModelConfig
 from salt_train.efficientnet import EfficientNetLite
 from salt_train.encoder import Encoder
+from salt_train.model_config import ModelConfig
 
 
 class Logits(NamedTuple):

@@ -12,8 +12,9 @@ import itertools
 from dataclasses import replace
 
 from salt_train import chart
-from salt_train.config import IMAGENET, AugmentConfig, ModelConfig, Stage, TrainConfig
+from salt_train.config import IMAGENET, AugmentConfig, Stage, TrainConfig
 from salt_train.errors import ConfigError
+from salt_train.model_config import ModelConfig
 from salt_train.schedule import cut_short, learning_rate
 
 DEFAULT = "cpu"

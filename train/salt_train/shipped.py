@@ -12,9 +12,9 @@ from typing import Any
 from salt_infer.contract import ModelContract
 from salt_infer.modelfile import default_model
 from salt_infer.onnxfile import read_model
-from salt_train.config import ModelConfig
 from salt_train.errors import CheckpointError, ConfigError
 from salt_train.folds import Split
+from salt_train.model_config import ModelConfig
 from salt_train.recipes import RECIPES
 
 NAME = "default"  # instead of a checkpoint's path

@@ -17,13 +17,14 @@ from torch import Tensor, nn
 
 from salt_train import initialisers, shipped
 from salt_train.checkpoint import Checkpoint
-from salt_train.config import ModelConfig, TrainConfig
+from salt_train.config import TrainConfig
 from salt_train.distributed import World
 from salt_train.errors import CheckpointError, DataError
 from salt_train.evaluate import to_input
 from salt_train.folds import Split
 from salt_train.initialisers import Weights
 from salt_train.model import SaltNet
+from salt_train.model_config import ModelConfig
 
 _NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
 _TRAINING_ONLY = "level_heads."  # of deep supervision: no file has them

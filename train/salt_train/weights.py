@@ -16,12 +16,13 @@ from torch import Tensor
 from salt_train import shipped, unfold
 from salt_train.checkpoint import Checkpoint, build_model, not_finite, read, state_dict
 from salt_train.checkpoint import load as read_checkpoint
-from salt_train.config import FOLD, IMAGENET, ModelConfig, TrainConfig
+from salt_train.config import FOLD, IMAGENET, TrainConfig
 from salt_train.efficientnet import EfficientNetLite
 from salt_train.encoder import Encoder
 from salt_train.errors import CheckpointError
 from salt_train.folds import Split
 from salt_train.model import SaltNet
+from salt_train.model_config import ModelConfig
 
 TORCHVISION_WIDTH = 64
 _SERVER = "https://download.pytorch.org/models"
