@@ -123,7 +123,7 @@ def cli(
         report = run(Job(**request), bar)
     for line in report.lines():
         click.echo(line)
-    if line := report.fallback():
+    for line in filter(None, [*report.warnings, report.fallback()]):
         click.echo(f"salt-infer: {line}", err=True)
     if report.bad:
         click.echo(f"salt-infer: {len(report.bad)} bad tile(s), see above", err=True)

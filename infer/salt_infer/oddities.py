@@ -7,8 +7,7 @@ Of the competition's tiles that are not of one grey, none uses less than an eigh
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -48,16 +47,17 @@ def of(
     return tuple(kind for kind in (found, "hidden" if hidden else "") if kind)
 
 
-def lines(odd: Iterable[str], tiles: int) -> tuple[str, ...]:
+def lines(counts: Mapping[str, int], tiles: int) -> tuple[str, ...]:
     """A sentence for each kind that was met, in the order of WHAT.
 
     Args:
-        odd: keys of WHAT, one for each tile that has it.
+        counts: how many tiles have each of the keys of WHAT.
         tiles: how many were read.
     """
-    counts = Counter(odd)
     return tuple(
-        f"{counts[kind]} of {tiles} tiles are {text}" for kind, text in WHAT.items() if counts[kind]
+        f"{counts[kind]} of {tiles} tiles are {text}"
+        for kind, text in WHAT.items()
+        if counts.get(kind)
     )
 
 

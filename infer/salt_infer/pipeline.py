@@ -69,6 +69,7 @@ class MaskedBatch:
         confidence: float32 [N], see :mod:`salt_infer.confidence`; None where it was not asked for
             or no tile could be read.
         bad: tiles of the same group that could not be read.
+        odd: what is odd about the others: a key of :data:`salt_infer.oddities.WHAT` for each.
     """
 
     group: int
@@ -78,6 +79,7 @@ class MaskedBatch:
     decided: Decided | None
     confidence: npt.NDArray[np.float32] | None
     bad: list[BadTile]
+    odd: tuple[str, ...] = ()
 
 
 class _Timed(NamedTuple, Generic[_In]):
@@ -113,6 +115,7 @@ class Decoded(NamedTuple):
     ids: list[str]
     tiles: npt.NDArray[np.uint8]  # [N, 101, 101]
     bad: list[BadTile]
+    odd: tuple[str, ...] = ()
 
 
 class Ran(NamedTuple):
@@ -289,6 +292,7 @@ def decode_group(source: TileSource, group: Group, cancel: Cancel) -> Decoded:
     """
     ids: list[str] = []
     bad: list[BadTile] = []
+    odd: list[str] = []
     stamps: list[str] = []
     tiles = np.empty((len(group.tiles), *rle.TILE_SHAPE), dtype=np.uint8)
     for tile in group.tiles:
@@ -297,16 +301,17 @@ def decode_group(source: TileSource, group: Group, cancel: Cancel) -> Decoded:
         # Before it is read: of a tile that changes meanwhile, the stamp is then the old one.
         stamps.append(source.stamp(tile))
         try:
-            tiles[len(ids)] = png.decode(source.read(tile))
+            tiles[len(ids)], seen = png.look(source.read(tile))
             ids.append(tile.id)
+            odd += seen
         except TileError as error:
             bad.append(BadTile(tile, str(error)))
-    return Decoded(group.number, stamp_of(stamps), ids, tiles[: len(ids)], bad)
+    return Decoded(group.number, stamp_of(stamps), ids, tiles[: len(ids)], bad, tuple(odd))
 
 
 def encode_group(ran: Ran, model: SaltModel, options: RunOptions) -> MaskedBatch:
     """Masks and run-length strings of what was run."""
-    group, stamp, ids, _, bad = ran.decoded
+    group, stamp, ids, _, bad, odd = ran.decoded
     if ran.result is None:
         return MaskedBatch(group, stamp, [], [], None, None, bad)
     decided = model.decide(ran.result)
@@ -314,7 +319,7 @@ def encode_group(ran: Ran, model: SaltModel, options: RunOptions) -> MaskedBatch
     for index, text in zip(decided.kept.tolist(), rle.encode(decided.masks), strict=True):
         texts[index] = text
     sure = _confidence(decided) if options.details else None
-    return MaskedBatch(group, stamp, ids, texts, decided, sure, bad)
+    return MaskedBatch(group, stamp, ids, texts, decided, sure, bad, odd)
 
 
 def _confidence(decided: Decided) -> npt.NDArray[np.float32]:

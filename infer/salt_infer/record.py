@@ -61,6 +61,7 @@ class Finished:
         kept: places among ``ids`` of those that passed the gate, if probabilities are kept.
         maps: their probabilities in 1/255, uint8 [K, 101, 101] in C order, compressed by zlib.
         bad: the group's tiles that could not be read.
+        odd: what is odd about the others: a key of :data:`salt_infer.oddities.WHAT` for each.
     """
 
     number: int
@@ -72,6 +73,7 @@ class Finished:
     kept: list[int]
     maps: bytes
     bad: list[BadTile]
+    odd: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, batch: MaskedBatch, probabilities: bool) -> Self:
@@ -84,7 +86,7 @@ class Finished:
         salt = np.zeros(0, np.float32) if batch.decided is None else batch.decided.salt
         return cls(
             batch.group, batch.stamp, batch.ids, batch.rle, salt, batch.confidence, kept, maps,
-            batch.bad,
+            batch.bad, batch.odd,
         )  # fmt: skip
 
     @property
@@ -137,6 +139,7 @@ class Finished:
             "bad": [[bad.tile.id, bad.tile.path, bad.reason] for bad in self.bad],
             "details": self.confidence is not None,
             "kept": self.kept,
+            "odd": self.odd,
         }
         return json.dumps(text).encode(), b"".join(self._data())
 
@@ -164,7 +167,7 @@ class Finished:
                 raise ValueError(f"{len(value['rle'])} masks of {count} tiles")
             return cls(
                 number, value["stamp"], value["ids"], value["rle"], salt, sure, value["kept"], maps,
-                bad,
+                bad, tuple(value.get("odd", ())),
             )  # fmt: skip
         except (ValueError, KeyError, TypeError) as error:
             raise JournalError(f"group {number} of the journal cannot be read ({error})") from error

@@ -32,6 +32,7 @@ class RunReport:
         out_sha256: of the published file; empty where there is none.
         score: mean precision against the labels given, or None.
         empty_score: what all-empty masks would score on them, or None.
+        warnings: what may make the masks other than they look, a sentence each.
     """
 
     out: str | None
@@ -48,6 +49,7 @@ class RunReport:
     out_sha256: str = ""
     score: float | None = None
     empty_score: float | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def tiles_per_s(self) -> float:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from salt_infer import labels, rle
+from salt_infer import labels, png, rle
 from tests import pngs
 from tests.conftest import ROOT
 
@@ -494,3 +494,16 @@ def test_names_that_are_no_utf8(tmp_path: Path, encoding: str) -> None:
     assert model.returncode == 1
     assert "is not UTF-8, and runtimes take no other paths; rename it" in model.stderr
     assert model.stderr.count("\n") == 1
+
+
+def test_tiles_that_were_not_stretched_are_told_of(tmp_path: Path) -> None:
+    (tmp_path / "tiles").mkdir()
+    for path in sorted((EXAMPLES / "tiles").iterdir())[:3]:
+        rows = [row.astype(">u2").tobytes() for row in png.decode(path.read_bytes())]
+        (tmp_path / "tiles" / path.name).write_bytes(pngs.png(16, 0, rows))
+    done = infer("--images", tmp_path / "tiles", "--out", tmp_path / "a.csv")
+    assert done.returncode == 0
+    assert done.stderr == (
+        "salt-infer: 3 of 3 tiles are 16-bit and use at most 1/16 of their range: were they "
+        "stretched to 0..65535?\n"
+    )

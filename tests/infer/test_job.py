@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from salt_infer import files, png, scoring
+from salt_infer import files, oddities, png, scoring
 from salt_infer.errors import (
     BadTilesError,
     InputError,
@@ -715,3 +715,13 @@ def test_a_list_that_names_other_files_is_another_input(job: Job, batches: list[
     listener = Listener()
     run(listing, listener)
     assert listener.resumed_with == (BATCH, COUNT, BATCH)
+
+
+def test_odd_tiles_are_counted_once_though_the_run_was_ended(job: Job, batches: list[int]) -> None:
+    assert isinstance(job.images, Path)
+    odd = sum("narrow-8" in png.look(path.read_bytes()).odd for path in job.images.iterdir())
+    assert 0 < odd < COUNT
+    broken(job, at=8)
+    report = run(job, Watcher())
+    assert report.warnings == (f"{odd} of {COUNT} tiles are {oddities.WHAT['narrow-8']}",)
+    assert json.loads(report.to_json())["warnings"] == list(report.warnings)

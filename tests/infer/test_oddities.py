@@ -59,5 +59,5 @@ def test_what_is_as_it_should_be(data: bytes) -> None:
 
 
 def test_each_kind_is_told_once_with_its_count() -> None:
-    told = oddities.lines(["hidden", "narrow-16", "hidden"], 5)
+    told = oddities.lines({"hidden": 2, "narrow-16": 1}, 5)
     assert [line[:20] for line in told] == ["1 of 5 tiles are 16-", "2 of 5 tiles are tra"]
