@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol, cast, runtime_checkable
 
+from salt_infer import zipnames
 from salt_infer.errors import InputError, TileError, one_line
 from salt_infer.place import Place
 from salt_infer.png import MAX_FILE_BYTES
@@ -65,18 +66,18 @@ class TileZip(TileSource):
         with contextlib.ExitStack() as stack:
             stack.callback(self.close)
             try:
-                self._zip = zipfile.ZipFile(cast("IO[bytes]", _Bounded(self._file)))
+                self._zip, unsure = _read(self._file)
             except _UNREADABLE as error:
                 raise _no_zip(path, error) from error
             if callable(folder):
                 folder = folder(_tops(self._zip))
+            self.notes = _doubts(path, unsure)
             self.tiles = sorted_unique(self._named(folder), f"{path}/{folder}".rstrip("/"))
             stack.pop_all()
 
     def _named(self, folder: str) -> Iterator[Tile]:
         for name in self._zip.namelist():
-            # Some Windows programs write backslashes, against the format.
-            place = PurePosixPath(name.replace("\\", "/"))
+            place = PurePosixPath(name)
             inside = name.startswith(folder) and not name.endswith("/")
             if inside and is_tile_name(place):
                 yield Tile(place.stem, name)
@@ -90,7 +91,7 @@ class TileZip(TileSource):
                     f"is compressed by method {entry.compress_type}, expected 0 or 8 (stored, "
                     "deflate); pack the zip anew"
                 )
-            with self._zip.open(tile.path) as file:
+            with self._zip.open(entry) as file:
                 # Reads what is there, not what the directory claims: a zip bomb stops here.
                 return file.read(MAX_FILE_BYTES + 1)
         except (*_UNREADABLE, zlib.error, EOFError) as error:
@@ -177,11 +178,26 @@ class _Bounded:
         return self._file.read(size if size >= 0 else MAX_TABLE_BYTES)
 
 
+def _read(file: BinaryFile) -> tuple[zipfile.ZipFile, list[str]]:
+    """An open zip, and those of its names that may have been meant otherwise."""
+    opened = zipfile.ZipFile(cast("IO[bytes]", _Bounded(file)))
+    return opened, zipnames.mend(opened)
+
+
+def _doubts(path: Place, unsure: list[str]) -> tuple[str, ...]:
+    if not unsure:
+        return ()
+    return (
+        f"{len(unsure)} names in {shown(str(path))} do not say what encoding they are in and were "
+        f"read as cp437, such as {shown(unsure[0])}: if that is wrong, pack the zip anew",
+    )
+
+
 def folders(path: Path) -> set[str]:
     """Names of the folders at the top of a zip; raises InputError as :class:`TileZip` does."""
     with contextlib.closing(_opened(path)) as file:
         try:
-            return _tops(zipfile.ZipFile(cast("IO[bytes]", _Bounded(file))))
+            return _tops(_read(file)[0])
         except _UNREADABLE as error:
             raise _no_zip(path, error) from error
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import click
 
-from salt_infer import console
+from salt_infer import console, strict
 from salt_infer.engine_cli import engine_options
 from salt_infer.errors import BAD_TILES
 from salt_infer.place import parse
@@ -18,7 +18,10 @@ from salt_infer.views import TTA_NAMES
 _PATH = click.Path(path_type=Path)
 
 
-@click.command("salt-infer", epilog="Exit codes: 0 done; 1 failed; 2 bad usage; 3 bad tiles.")
+@click.command(
+    "salt-infer", cls=strict.Command,
+    epilog="Exit codes: 0 done; 1 failed; 2 bad usage; 3 bad tiles.",
+)  # fmt: skip
 @click.option(
     "--images", type=parse, metavar="PATH|URL",
     help="101x101 PNG tiles: a directory (searched recursively), a .zip, or the URL of one, such "

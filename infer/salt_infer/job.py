@@ -97,6 +97,8 @@ def run(job: Job, watcher: Watcher) -> RunReport:
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_images(job.images))
         outputs.check_names(source.tiles)
+        for line in source.notes:
+            watcher.note(line)
         labels = stack.enter_context(open_labels(job.labels)) if job.labels else None
         # A list, or a link, may lead to tiles and masks anywhere.
         for folder in source.folders() | (labels.folders() if labels else set()):

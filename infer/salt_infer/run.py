@@ -178,7 +178,7 @@ class Run:
         if not self._read:
             raise self._stopped(
                 f"none of the {len(self._source.tiles)} tiles could be read, no output written; "
-                "name the tiles' own folder, zip or list by --images"
+                f"{self._source.advice}"
             )
 
     def _stopped(self, why: str) -> BadTilesError:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from salt_infer import console
+from salt_infer import console, strict
 
 _PATH = click.Path(path_type=Path)
 _OUT = click.option(
@@ -17,7 +17,7 @@ _OUT = click.option(
 _OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
 
 
-@click.group("salt-report")
+@click.group("salt-report", cls=strict.Group)
 @click.version_option(package_name="salt-toolkit")
 def cli() -> None:
     """Explore a labelled data set, or examine a submission, as one page of HTML.

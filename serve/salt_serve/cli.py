@@ -6,10 +6,13 @@ from pathlib import Path
 
 import click
 
-from salt_infer import console
+from salt_infer import console, strict
 
 
-@click.command("salt-serve", epilog="Exit codes: 0 stopped; 1 failed; 2 bad usage.")
+@click.command(
+    "salt-serve", cls=strict.Command,
+    epilog="Exit codes: 0 stopped; 1 failed; 2 bad usage.",
+)  # fmt: skip
 @click.option(
     "--model", "-m", type=click.Path(path_type=Path), metavar="FILE",
     help="Model; default: the shipped one.",

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import click
 
-from salt_infer import console, layout
+from salt_infer import console, layout, strict
 from salt_train import checks, folds, recipes
 from salt_train.config import PrecisionName, TrainConfig
 from salt_train.errors import ConfigError
@@ -36,7 +36,10 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
         context.exit()
 
 
-@click.command("salt-train", epilog="Exit codes: 0 done; 1 failed; 2 bad usage; 130 interrupted.")
+@click.command(
+    "salt-train", cls=strict.Command,
+    epilog="Exit codes: 0 done; 1 failed; 2 bad usage; 130 interrupted.",
+)  # fmt: skip
 @click.option(
     "--data", type=_PATH, metavar="PATH",
     help="Folder or zip with images/ and masks/, or images/ and a train.csv beside it.",
