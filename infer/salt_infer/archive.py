@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol, cast, runtime_checkable
 
-from salt_infer import zipnames
+from salt_infer import filekind, zipnames
 from salt_infer.errors import InputError, TileError, one_line
 from salt_infer.place import Place
 from salt_infer.png import MAX_FILE_BYTES
@@ -157,8 +157,11 @@ def _opened(path: Place) -> BinaryFile:
 
 
 def _no_zip(path: Place, error: Exception) -> InputError:
+    reason = filekind.told(path, one_line(error)) if isinstance(path, Path) else one_line(error)
+    if reason == "it is a PNG":
+        reason += ": name its folder, or a .txt with its name"
     return InputError(
-        f"{shown(str(path))} is neither a directory nor a readable zip file ({one_line(error)})"
+        f"{shown(str(path))} is neither a directory nor a readable zip file ({reason})"
     )
 
 

@@ -93,6 +93,10 @@ _PATH = click.Path(path_type=Path)
     help="True masks to score against: table of id,rle_mask, or directory or .zip of PNGs.",
 )  # fmt: skip
 @click.option(
+    "--partial", is_flag=True,
+    help="Score the tiles that have a label, though others have none.",
+)  # fmt: skip
+@click.option(
     "--describe", is_flag=True, help="Show what the model is and what proved it, and stop."
 )
 @click.option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,8 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer import png, rle, table
-from salt_infer.errors import LabelError, RleError, TileError
-from salt_infer.tiles import TileSource, open_tiles
+from salt_infer.errors import InputError, LabelError, RleError, TileError
+from salt_infer.ids import Known, some
+from salt_infer.tiles import TileSource, open_tiles, shown
+
+# What libraries and people write where a mask is empty; pandas makes nan of an empty cell.
+_NOTHING = {"nan", "none", "null", "na", "n/a", "<na>", "-1", "-1.0", "-", "[]", "0", "empty"}
 
 
 class Labels(AbstractContextManager["Labels"]):
@@ -35,21 +40,27 @@ class Labels(AbstractContextManager["Labels"]):
         if source is None and table.kind(path):
             self._rows = read_rows(path)
         else:
-            self._source = source or open_tiles(path)
+            self._source = source or _open(path)
         self._tiles = {tile.id: tile for tile in self._source.tiles} if self._source else {}
+        self._known = Known(self.ids)
 
     @property
     def ids(self) -> list[str]:
         """The ids that have a label; nothing is decoded."""
         return [*self._tiles, *self._rows]
 
-    def check(self, ids: Sequence[str]) -> None:
-        """Raise LabelError unless every one of these tiles has a label."""
-        missing = [name for name in ids if name not in self._tiles and name not in self._rows]
-        if missing:
-            names = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+    def find(self, name: str) -> str | None:
+        """A tile's id as it is written here, see :class:`salt_infer.ids.Known`; None without a
+        label.
+        """
+        return self._known.find(name)
+
+    def check(self, ids: Sequence[str], advice: str = "") -> None:
+        """Raise LabelError unless every one of these tiles has a label; ``advice`` ends it."""
+        if missing := self._known.missing(ids):
             raise LabelError(
-                f"{self.path} has no label for {len(missing)} of {len(ids)} tiles: {names}"
+                f"{self.path} has no label for {len(missing)} of {len(ids)} tiles: "
+                f"{some(missing)}; {self._known.instead(missing)}{advice}"
             )
 
     def masks(self, ids: Sequence[str]) -> npt.NDArray[np.uint8]:
@@ -68,9 +79,10 @@ class Labels(AbstractContextManager["Labels"]):
         return masks
 
     def _mask(self, name: str) -> npt.NDArray[np.uint8]:
+        written = self._known.find(name) or name
         if self._source is None:
-            return rle.decode(self._rows[name])
-        return png.decode_mask(self._source.read(self._tiles[name]))
+            return _decoded(self._rows[written])
+        return png.decode_mask(self._source.read(self._tiles[written]))
 
     def folders(self) -> set[Path]:
         """Those that the masks' files lie in; none of a CSV or zip."""
@@ -79,6 +91,34 @@ class Labels(AbstractContextManager["Labels"]):
     def __exit__(self, *exception: object) -> None:
         if self._source is not None:
             self._source.close()
+
+
+def _open(path: Path) -> TileSource:
+    if not os.path.lexists(path):
+        raise InputError(
+            f"{shown(str(path))} does not exist; expected true masks: a table of id,rle_mask "
+            f"({', '.join(table.ENDINGS)}), or a directory or .zip of PNG masks"
+        )
+    return open_tiles(path)
+
+
+def _decoded(text: str) -> npt.NDArray[np.uint8]:
+    """A mask; raises RleError, which says how to write what other programs write otherwise."""
+    try:
+        return rle.decode(text)
+    except RleError as error:
+        if text.strip().strip("'\"").lower() in _NOTHING:
+            raise RleError(f"{text!r} is no mask; an empty mask is an empty cell") from error
+        if "." in text and all(map(_is_whole, text.split())):
+            raise RleError(f"{error}: write whole numbers, such as 1 5 for 1.0 5.0") from error
+        raise
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        return float(text).is_integer()
+    except ValueError:
+        return False
 
 
 def read_rows(path: Path) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import os
@@ -15,7 +14,6 @@ from salt_infer.folder import TileFiles
 from salt_infer.source import SUFFIX, Tile, shown, sorted_unique
 
 LIST_SUFFIXES = (".txt", ".csv")
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # what PowerShell writes
 MAX_LIST_BYTES = 64 * 1024 * 1024  # about a million tiles
 
 
@@ -118,8 +116,7 @@ def _text(path: Path) -> str:
         with open(path, "rb") as file:
             if os.fstat(file.fileno()).st_size > MAX_LIST_BYTES:
                 raise InputError(f"{shown(str(path))} is larger than {MAX_LIST_BYTES} bytes")
-            data = file.read(MAX_LIST_BYTES)
-            return data.decode("utf-16" if data.startswith(_UTF16) else "utf-8-sig")
+            return file.read(MAX_LIST_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"{shown(str(path))} cannot be read as a list in UTF-8 ({one_line(error)})"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from salt_infer import doubt, views
 from salt_infer.contract import ModelContract
-from salt_infer.errors import InputError
+from salt_infer.errors import InputError, ModelError
 from salt_infer.opening import Choice, Tell, open_session
 from salt_infer.providers import Asked, ProviderRequest
 from salt_infer.rle import TILE_SHAPE
@@ -78,8 +78,22 @@ class Prediction:
     salt: npt.NDArray[np.float32]
 
 
+@dataclasses.dataclass(frozen=True)
+class _Loading:
+    """What :meth:`SaltModel.load` was asked for: a pickled model is this, and is loaded anew."""
+
+    path: Path | None
+    threads: int | None
+    lanes: int
+    provider: ProviderRequest
+    batch_size: int
+
+
 class SaltModel:
     """A model file and how its answers are read; safe to use from several threads.
+
+    Pickled, copied or sent to another process it is its path and settings, and the file is loaded
+    anew where it arrives: it has to be there, and the same.
 
     Attributes:
         session: the loaded file.
@@ -89,6 +103,12 @@ class SaltModel:
 
     def __init__(self, session: Session, settings: Settings, choice: Choice | None = None) -> None:
         self.session, self.settings, self.choice = session, settings, choice
+        self._loading: _Loading | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._loading is None:
+            raise TypeError("a SaltModel can be pickled if SaltModel.load made it")
+        return _load_again, (type(self), self._loading, self.settings, self.session.sha256)
 
     @classmethod
     def load(
@@ -134,15 +154,21 @@ class SaltModel:
                 min_area,
             )
 
+        if not isinstance(provider, ProviderRequest):
+            provider = ProviderRequest(provider)
         session, choice = open_session(
             Path(path) if path else None,
-            provider if isinstance(provider, ProviderRequest) else ProviderRequest(provider),
+            provider,
             lambda contract: (batch_size, views.together(decided(contract).tta)),
             threads,
             tell,
             lanes,
         )
-        return cls(session, decided(session.contract), choice)
+        model = cls(session, decided(session.contract), choice)
+        # A file by its full name; one that ships is where the package is.
+        known = Path(path).absolute() if path else None
+        model._loading = _Loading(known, threads, lanes, provider, batch_size)
+        return model
 
     def predict(self, tiles: npt.NDArray[np.uint8], batch_size: int = 32) -> Prediction:
         """Find the salt in tiles.
@@ -196,7 +222,30 @@ class SaltModel:
         return Decided(result.kept, probability, masks, result.salt)
 
 
+def _load_again(kind: type[SaltModel], how: _Loading, settings: Settings, sha256: str) -> SaltModel:
+    """A model that was pickled.
+
+    Raises:
+        ModelError: the file is not there, or is another by now.
+    """
+    model = kind.load(
+        how.path, threads=how.threads, lanes=how.lanes, provider=how.provider,
+        batch_size=how.batch_size, **dataclasses.asdict(settings),
+    )  # fmt: skip
+    if model.session.sha256 != sha256:
+        raise ModelError(
+            f"{model.session.path} is not the model that was sent: its sha256 is "
+            f"{model.session.sha256[:12]}, expected {sha256[:12]}"
+        )
+    return model
+
+
 def _check_tiles(tiles: npt.NDArray[np.uint8], batch_size: int) -> None:
+    if not isinstance(tiles, np.ndarray):
+        raise InputError(
+            f"tiles are a {type(tiles).__name__}, expected one array, uint8 [N, 101, 101] grey "
+            "values: np.stack makes it of a list of tiles"
+        )
     if tiles.dtype != np.uint8 or tiles.ndim != 3 or tiles.shape[1:] != TILE_SHAPE:
         raise InputError(
             f"tiles are {tiles.dtype} {list(tiles.shape)}, expected uint8 [N, 101, 101] grey values"

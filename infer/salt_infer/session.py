@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import nvidia, placement, selfcontained, usable
+from salt_infer import filekind, nvidia, placement, selfcontained, usable
 from salt_infer.batch import BatchResult, Cancel, from_outputs, in_parts
 from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES, ModelContract
 from salt_infer.errors import ContractError, ModelError, ProviderError, one_line
@@ -214,7 +214,8 @@ def _load(path: Path, threads: int, plan: Plan | None) -> onnxruntime.InferenceS
     try:
         return _session(path, options, [(CPU, {})])
     except Exception as error:  # the runtime's own exceptions share no narrower base
-        raise ModelError(f"{path} cannot be loaded by ONNX Runtime ({one_line(error)})") from error
+        reason = filekind.no_model(path, one_line(error))
+        raise ModelError(f"{path} cannot be loaded by ONNX Runtime ({reason})") from error
 
 
 def _load_on(path: Path, threads: int, plan: Plan) -> onnxruntime.InferenceSession:

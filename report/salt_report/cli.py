@@ -84,7 +84,7 @@ def data(**request: Any) -> None:
 )  # fmt: skip
 @click.option("--json", type=_PATH, metavar="FILE.json", help="Write the numbers as JSON too.")
 @click.option(
-    "--partial", is_flag=True, help="Score the submission's tiles only, though others have labels."
+    "--partial", is_flag=True, help="Score the tiles only that have both a row and a label."
 )
 @click.option(
     "--worst", type=click.IntRange(0, 200), default=12, show_default=True, metavar="N",

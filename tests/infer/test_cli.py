@@ -366,15 +366,15 @@ def test_missing_labels_fail_before_anything_is_published(tmp_path: Path) -> Non
     assert not out.exists()
 
 
-def test_a_broken_label_costs_the_score_and_not_the_submission(tmp_path: Path) -> None:
+def test_a_broken_label_is_told_of_before_the_run(tmp_path: Path) -> None:
     names = sorted(path.stem for path in (EXAMPLES / "tiles").iterdir())
     text = "".join(f"{name},1 2 3\n" for name in names)
     (tmp_path / "labels.csv").write_text("id,rle_mask\n" + text)
     out = tmp_path / "out.csv"
     done = infer("--images", EXAMPLES / "tiles", "--out", out, "--labels", tmp_path / "labels.csv")
     assert done.returncode == 1
-    assert "out.csv is written but has no score" in done.stderr
-    assert len(lines_of(out)) == 25
+    assert "label of synthetic-00000: run-length string has 3 numbers" in done.stderr
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(

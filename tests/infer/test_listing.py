@@ -179,9 +179,6 @@ def test_lists_from_windows(folder: Path) -> None:
     assert listed(folder / "list.csv", "path\ndeep\\c.PNG\n") == {"c": EVERYTHING["c"]}
     assert listed(folder / "list.csv", "id,path\nmine,deep\\c.PNG\n") == {"mine": EVERYTHING["c"]}
     assert listed(folder / "list.txt", "C:\\tiles\\x.png") == {"x": MISSING}
-    (folder / "list.txt").write_bytes(text.encode("utf-16"))
-    with open_tiles(folder / "list.txt") as source:
-        assert [tile.id for tile in source.tiles] == sorted(EVERYTHING)
 
 
 def test_a_backslash_may_be_part_of_a_name(folder: Path) -> None:

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import copy
+import multiprocessing
+import pickle
+import shutil
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +14,7 @@ import pytest
 import salt_infer
 from salt_infer import SaltModel, rle
 from salt_infer.clock import StageClock
-from salt_infer.errors import InputError, UsageError
+from salt_infer.errors import InputError, ModelError, UsageError
 from salt_infer.pipeline import RunOptions, masks_of
 from salt_infer.providers import ProviderRequest
 from salt_infer.tiles import open_tiles
@@ -119,3 +124,35 @@ def test_a_provider_is_named_or_described(gated_model: Path) -> None:
     assert by_name.session.provider == described.session.provider
     with pytest.raises(UsageError, match="provider is 'gpu', expected one of auto, "):
         SaltModel.load(gated_model, provider="gpu")  # type: ignore[arg-type]
+
+
+def test_a_pickled_model_is_loaded_anew_with_its_settings(gated_model: Path) -> None:
+    model = SaltModel.load(gated_model, threshold=0.3, gate=0.1, tta="hflip", min_area=7, threads=1)
+    other = pickle.loads(pickle.dumps(model))
+    assert other.settings == model.settings
+    assert other.session.path == gated_model.absolute()
+    np.testing.assert_array_equal(other.predict(TILES).masks, model.predict(TILES).masks)
+    assert copy.deepcopy(other).settings == model.settings
+
+
+def test_a_model_that_changed_since_is_refused(
+    gated_model: Path, dense_model: Path, tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(gated_model, tmp_path / "x.onnx"))
+    pickled = pickle.dumps(SaltModel.load(path, threads=1))
+    shutil.copy(dense_model, path)
+    with pytest.raises(ModelError, match="is not the model that was sent"):
+        pickle.loads(pickled)
+
+
+def test_a_model_goes_to_a_process_that_is_spawned(gated_model: Path) -> None:
+    model = SaltModel.load(gated_model, threads=1)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        found = pool.submit(model.predict, TILES).result()
+    np.testing.assert_array_equal(found.masks, model.predict(TILES).masks)
+
+
+@pytest.mark.parametrize("tiles", [list(np.zeros((2, 101, 101), np.uint8)), (), None])
+def test_what_is_no_array_is_told(gated_model: Path, tiles: Any) -> None:
+    with pytest.raises(InputError, match="expected one array, uint8"):
+        SaltModel.load(gated_model, threads=1).predict(tiles)
