@@ -86,7 +86,8 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option(
     "--probabilities", type=_PATH, metavar="PATH",
-    help="Write each pixel's probability, 255 for 1: all into one .npz, or DIR/id.npy.",
+    help="Write each pixel's probability of salt, 255 for 1: all into one .npz, with what the "
+    "threshold is compared with, or DIR/id.npy.",
 )  # fmt: skip
 @click.option(
     "--labels", type=_PATH, metavar="PATH",

@@ -68,14 +68,23 @@ class Prediction:
 
     Attributes:
         masks: bool [N, 101, 101], true where there is salt.
-        probability: float32 [N, 101, 101] in 0..1; all 0 where the gate found no salt: with
-            ``gate=0`` every tile has its own.
+        probability: float32 [N, 101, 101] in 0..1, that a pixel is salt if the tile has any: what
+            the threshold is compared with. It was learnt from tiles with salt alone and means
+            nothing where ``salt`` is small: there, see ``pixel_salt``. All 0 where the gate found
+            no salt: with ``gate=0`` every tile has its own.
         salt: float32 [N] in 0..1, the judge's probability that a tile has any salt.
     """
 
     masks: npt.NDArray[np.bool_]
     probability: npt.NDArray[np.float32]
     salt: npt.NDArray[np.float32]
+
+    @property
+    def pixel_salt(self) -> npt.NDArray[np.float32]:
+        """Probability that a pixel is salt, float32 [N, 101, 101] in 0..1: that the tile has any,
+        times ``probability``.
+        """
+        return self.probability * self.salt[:, None, None]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -43,8 +43,12 @@ class Entry(NamedTuple):
     place: int
 
     def probability(self) -> Map:
-        """Probabilities of the pixels; all 0 where the gate found no salt, or nothing was read."""
+        """Probabilities of the pixels if the tile has salt; all 0 where the gate found no salt, or nothing was read."""
         return self.group.probability_of(self.place)
+
+    def pixel_salt(self) -> Map:
+        """Probabilities that a pixel is salt, whether or not the tile has any."""
+        return quantised(self.probability() * np.float32(self.salt / 255))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -156,3 +156,10 @@ def test_a_model_goes_to_a_process_that_is_spawned(gated_model: Path) -> None:
 def test_what_is_no_array_is_told(gated_model: Path, tiles: Any) -> None:
     with pytest.raises(InputError, match="expected one array, uint8"):
         SaltModel.load(gated_model, threads=1).predict(tiles)
+
+
+def test_a_pixels_salt_is_the_tiles_times_its_own(gated_model: Path) -> None:
+    found = SaltModel.load(gated_model, gate=0.0, threads=1).predict(TILES[:3])
+    expected = found.salt[:, None, None] * found.probability
+    np.testing.assert_array_equal(found.pixel_salt, expected)
+    assert (found.pixel_salt.max(axis=(1, 2)) <= found.salt).all()

@@ -23,8 +23,8 @@ export class AnswerCard {
     this.element.querySelector("button").addEventListener("click", (event) => this.copy(event));
     drawTile(this.part("tile"), pixels);
     this.part("tile").setAttribute("aria-label", `${id}, the tile`);
-    drawProbability(this.part("probability"), this.above, levels);
-    this.part("probability").setAttribute("aria-label", `${id}, probability of each pixel`);
+    drawProbability(this.part("probability"), this.above, levels, salt);
+    this.part("probability").setAttribute("aria-label", `${id}, probability of salt at each pixel`);
   }
 
   /** Decide anew. */
