@@ -43,7 +43,9 @@ class Entry(NamedTuple):
     place: int
 
     def probability(self) -> Map:
-        """Probabilities of the pixels if the tile has salt; all 0 where the gate found no salt, or nothing was read."""
+        """Probabilities of the pixels if the tile has salt; all 0 where the gate found none, or
+        nothing was read.
+        """
         return self.group.probability_of(self.place)
 
     def pixel_salt(self) -> Map:
