@@ -157,8 +157,10 @@ def _opened(path: Place) -> BinaryFile:
 
 
 def _no_zip(path: Place, error: Exception) -> InputError:
-    reason = filekind.told(path, one_line(error)) if isinstance(path, Path) else one_line(error)
-    if reason == "it is a PNG":
+    reason, what = one_line(error), filekind.kind(path) if isinstance(path, Path) else None
+    if what and not what.startswith(filekind.ZIP):  # of a zip that is cut, zipfile says more
+        reason = f"it is {what}"
+    if what == "a PNG":
         reason += ": name its folder, or a .txt with its name"
     return InputError(
         f"{shown(str(path))} is neither a directory nor a readable zip file ({reason})"

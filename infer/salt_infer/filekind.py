@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+ZIP = "a zip"
 _HEAD = 512  # bytes that are looked at
 _TAIL = 65_536  # bytes in which the names of a zip's last files stand
 _EXPORT = "salt-export makes a model file of a checkpoint"
@@ -86,7 +87,7 @@ def _zip(head: bytes, tail: bytes) -> str | None:
         return f"a checkpoint of PyTorch: {_EXPORT}"
     if b".npy" in head + tail:
         return "an .npz of NumPy"
-    return "a zip: unpack it and name the file in it"
+    return f"{ZIP}: unpack it and name the file in it"
 
 
 def _other(head: bytes) -> str | None:
