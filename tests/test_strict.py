@@ -72,7 +72,7 @@ def test_names_that_the_shell_made_are_not_all_repeated() -> None:
     names = [f"tiles/{number:04d}.png" for number in range(4000)]
     done = CliRunner().invoke(infer.cli, ["--images", *names, "--out", "x.csv"])
     assert done.exit_code == 2
-    assert "Got 3999 unexpected extra arguments: 'tiles/0001.png', 'tiles/0002.png', ..." in (
+    assert "Got 3999 unexpected extra arguments ('tiles/0001.png', 'tiles/0002.png', ...)" in (
         " ".join(done.output.split())
     )
     assert "--images takes one value, such as the folder itself" in " ".join(done.output.split())

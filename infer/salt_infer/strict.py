@@ -51,8 +51,8 @@ def _too_many(given: list[str], rest: list[str]) -> str:
     if len(rest) == 1:
         return f"Got unexpected extra argument {named}"
     before = given[: given.index(rest[0])][-2:]
-    option = before[0] if len(before) == 2 and before[0].startswith("-") else "An option"
+    option = before[0] if len(before) == 2 and before[0].startswith("-") else "an option"
     return (
-        f"Got {len(rest)} unexpected extra arguments: {named}. If the shell made them of a * or ?: "
+        f"Got {len(rest)} unexpected extra arguments ({named}): if the shell made them of a *, "
         f"{option} takes one value, such as the folder itself"
     )
