@@ -14,6 +14,7 @@ import torch
 from salt_infer import filekind
 from salt_infer.archive import TileZip
 from salt_infer.errors import InputError, ModelError
+from salt_infer.modelfile import default_model
 from salt_infer.onnxfile import read_model
 from salt_infer.session import ModelSession
 from tests.pngs import good_tile
@@ -77,13 +78,13 @@ def test_what_is_no_model_is_named_with_a_way_out(tmp_path: Path, name: str) -> 
     assert says in str(e.value)
 
 
-def test_a_model_for_a_newer_runtime(dense_model: Path, tmp_path: Path) -> None:
-    model = onnx.load(dense_model)
+def test_a_model_for_a_newer_runtime(tmp_path: Path) -> None:
+    model = onnx.load(default_model("cuda"))
     model.ir_version = 99
     (tmp_path / "ir.onnx").write_bytes(model.SerializeToString())
     with pytest.raises(ModelError, match=r"is of version 99, .* up to \d+: update onnxruntime"):
         ModelSession(tmp_path / "ir.onnx")
-    model = onnx.load(dense_model)
+    model = onnx.load(default_model("cuda"))
     model.opset_import[0].version = 99
     (tmp_path / "opset.onnx").write_bytes(model.SerializeToString())
     with pytest.raises(ModelError, match=r"is of version 99, .* up to \d+: update onnxruntime"):
