@@ -34,7 +34,9 @@ def mend(archive: zipfile.ZipFile) -> list[str]:
             info.filename = name
         if "\\" in info.filename:
             info.filename = info.filename.replace("\\", "/")
-    archive.NameToInfo = {info.filename: info for info in archive.filelist}
+    # Of a million names that are as they were, a second table would take 100 MB.
+    if any(info.filename not in archive.NameToInfo for info in archive.filelist):
+        archive.NameToInfo = {info.filename: info for info in archive.filelist}
     return unsure
 
 

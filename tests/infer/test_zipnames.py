@@ -75,6 +75,6 @@ def test_any_extra_field(extra: bytes) -> None:
     info = zipfile.ZipInfo(CP437.decode("cp437"))
     info.extra = extra
     archive = zipfile.ZipFile.__new__(zipfile.ZipFile)
-    archive.filelist = [info]
+    archive.filelist, archive.NameToInfo = [info], {}
     zipnames.mend(archive)
     assert list(archive.NameToInfo) == [info.filename]
