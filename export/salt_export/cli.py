@@ -11,13 +11,16 @@ from click.core import ParameterSource
 from salt_export.request import MAX_DROP, OPSET, Job
 from salt_export.targets import Precision, TargetName
 from salt_export.tolerances import TILES
-from salt_infer import console, denied
+from salt_infer import console, denied, strict
 
 _PATH = console.PATH
 _CHOICES = ("target", "gated", "precision", "opset")  # what a file that is there has settled
 
 
-@click.command("salt-export", epilog="Exit codes: 0 done; 1 failed; 2 bad usage.")
+@click.command(
+    "salt-export", cls=strict.Command,
+    epilog="Exit codes: 0 done; 1 failed; 2 bad usage.",
+)  # fmt: skip
 @click.argument("checkpoints", type=_PATH, nargs=-1, required=True, metavar="CHECKPOINT...")
 @click.argument("model", type=_PATH, metavar="MODEL.onnx")
 @click.option(

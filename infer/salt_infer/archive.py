@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol, cast, runtime_checkable
 
-from salt_infer import tree
+from salt_infer import filekind, tree, zipnames
 from salt_infer.errors import InputError, LabelError, TileError, one_line
 from salt_infer.place import Place
 from salt_infer.png import MAX_FILE_BYTES
@@ -69,11 +69,12 @@ class TileZip(TileSource):
         with contextlib.ExitStack() as stack:
             stack.callback(self.close)
             try:
-                self._zip = zipfile.ZipFile(cast("IO[bytes]", _Bounded(self._file)))
+                self._zip, unsure = _read(self._file)
             except _UNREADABLE as error:
                 raise _no_zip(path, error) from error
             if callable(folder):
                 folder = folder(tree.of_names(self._zip.namelist()))
+            self.notes = _doubts(path, unsure)
             self.folder = folder
             self.tiles = sorted_unique(
                 self._named(folder), f"{path}/{folder}".rstrip("/"), self._holds
@@ -119,7 +120,7 @@ class TileZip(TileSource):
                     f"is compressed by method {entry.compress_type}, expected 0 or 8 (stored, "
                     "deflate); pack the zip anew"
                 )
-            with self._zip.open(tile.path) as file:
+            with self._zip.open(entry) as file:
                 # Reads what is there, not what the directory claims: a zip bomb stops here.
                 return file.read(MAX_FILE_BYTES + 1)
         except (*_UNREADABLE, zlib.error, EOFError) as error:
@@ -185,8 +186,13 @@ def _opened(path: Place) -> BinaryFile:
 
 
 def _no_zip(path: Place, error: Exception) -> InputError:
+    reason, what = one_line(error), filekind.kind(path) if isinstance(path, Path) else None
+    if what and not what.startswith(filekind.ZIP):  # of a zip that is cut, zipfile says more
+        reason = f"it is {what}"
+    if what == "a PNG":
+        reason += ": name its folder, or a .txt with its name"
     return InputError(
-        f"{shown(str(path))} is neither a directory nor a readable zip file ({one_line(error)})"
+        f"{shown(str(path))} is neither a directory nor a readable zip file ({reason})"
     )
 
 
@@ -206,11 +212,26 @@ class _Bounded:
         return self._file.read(size if size >= 0 else MAX_TABLE_BYTES)
 
 
+def _read(file: BinaryFile) -> tuple[zipfile.ZipFile, list[str]]:
+    """An open zip, and those of its names that may have been meant otherwise."""
+    opened = zipfile.ZipFile(cast("IO[bytes]", _Bounded(file)))
+    return opened, zipnames.mend(opened)
+
+
+def _doubts(path: Place, unsure: list[str]) -> tuple[str, ...]:
+    if not unsure:
+        return ()
+    return (
+        f"{len(unsure)} names in {shown(str(path))} do not say what encoding they are in and were "
+        f"read as cp437, such as {shown(unsure[0])}: if that is wrong, pack the zip anew",
+    )
+
+
 def look_into(path: Path) -> Look:
     """What is where in a zip; raises InputError as :class:`TileZip` does."""
     with contextlib.closing(_opened(path)) as file:
         try:
-            opened = zipfile.ZipFile(cast("IO[bytes]", _Bounded(file)))
+            opened, _ = _read(file)
         except _UNREADABLE as error:
             raise _no_zip(path, error) from error
         return tree.of_names(opened.namelist())

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import click
 
-from salt_infer import console
+from salt_infer import console, strict
 from salt_infer.decoders import DECODE_IN
 from salt_infer.engine_cli import engine_options
 from salt_infer.errors import BAD_TILES
@@ -18,7 +18,10 @@ from salt_infer.views import TTA_NAMES
 _PATH = console.PATH
 
 
-@click.command("salt-infer", epilog="Exit codes: 0 done; 1 failed; 2 bad usage; 3 bad tiles.")
+@click.command(
+    "salt-infer", cls=strict.Command,
+    epilog="Exit codes: 0 done; 1 failed; 2 bad usage; 3 bad tiles.",
+)  # fmt: skip
 @click.option(
     "--images", type=parse, metavar="PATH|URL",
     help="101x101 PNG tiles: a directory (searched recursively), a .zip, or the URL of one, such "
@@ -88,11 +91,16 @@ _PATH = console.PATH
 )
 @click.option(
     "--probabilities", type=_PATH, metavar="PATH",
-    help="Write each pixel's probability, 255 for 1: all into one .npz, or DIR/id.npy.",
+    help="Write each pixel's probability of salt, 255 for 1: all into one .npz, with what the "
+    "threshold is compared with, or DIR/id.npy.",
 )  # fmt: skip
 @click.option(
     "--labels", type=_PATH, metavar="PATH",
     help="True masks to score against: table of id,rle_mask, or directory or .zip of PNGs.",
+)  # fmt: skip
+@click.option(
+    "--partial", is_flag=True,
+    help="Score the tiles that have a label, though others have none.",
 )  # fmt: skip
 @click.option(
     "--describe", is_flag=True, help="Show what the model is and what proved it, and stop."
@@ -128,7 +136,7 @@ def cli(
         report = run(Job(**request), bar)
     for line in report.lines():
         click.echo(line)
-    if line := report.fallback():
+    for line in filter(None, [*report.warnings, report.fallback()]):
         click.echo(f"salt-infer: {line}", err=True)
     if report.bad:
         click.echo(f"salt-infer: {len(report.bad)} bad tile(s), see above", err=True)

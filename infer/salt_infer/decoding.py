@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ class Decoded(NamedTuple):
     ids: list[str]
     tiles: npt.NDArray[np.uint8]  # [N, 101, 101]
     bad: list[BadTile]
+    odd: tuple[str, ...] = ()
 
 
 def stamp_of(stamps: Iterable[str]) -> str:
@@ -55,14 +57,16 @@ def decode_group(
     Raises:
         ModelError: it was cancelled.
     """
-    found = _Found([], [], [])
+    found = _Found([], [], [], [])
     tiles = np.empty((len(group.tiles), *TILE_SHAPE), np.uint8) if into is None else into
     for start in range(0, len(group.tiles), unfilter.AT_ONCE):
         before = len(found.ids)
         rows = _read(source, group.tiles[start : start + unfilter.AT_ONCE], cancel, found)
-        tiles[before : len(found.ids)] = unfilter.pixels(rows, TILE_SHAPE)
+        tiles[before : len(found.ids)], odd = unfilter.look(rows, TILE_SHAPE)
+        found.odd.extend(itertools.chain.from_iterable(odd))
     count = len(found.ids)
-    return Decoded(group.number, stamp_of(found.stamps), found.ids, tiles[:count], found.bad)
+    stamp, odd_ones = stamp_of(found.stamps), tuple(found.odd)
+    return Decoded(group.number, stamp, found.ids, tiles[:count], found.bad, odd_ones)
 
 
 class _Found(NamedTuple):
@@ -71,6 +75,7 @@ class _Found(NamedTuple):
     stamps: list[str]
     ids: list[str]
     bad: list[BadTile]
+    odd: list[str]
 
 
 def _read(source: TileSource, tiles: Sequence[Tile], cancel: Cancel, found: _Found) -> list[Rows]:

@@ -7,13 +7,16 @@ from typing import NoReturn
 
 import click
 
-from salt_infer import console
+from salt_infer import console, strict
 from salt_infer.files import check_output, write_whole
 
 _PATH = console.PATH
 
 
-@click.command("salt-doctor", epilog="Exit codes: 0 salt-infer works; 1 it does not; 2 bad usage.")
+@click.command(
+    "salt-doctor", cls=strict.Command,
+    epilog="Exit codes: 0 salt-infer works; 1 it does not; 2 bad usage.",
+)  # fmt: skip
 @click.option("--json", "report", type=_PATH, metavar="FILE.json", help="Write the same as JSON.")
 @click.option("--overwrite", is_flag=True, help="Replace the JSON file if it exists.")
 @click.option(

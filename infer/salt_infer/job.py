@@ -52,6 +52,7 @@ class Job:
         retry_bad: try the bad tiles of an interrupted run again.
         report: where to write the report as JSON.
         labels: true masks to score against: CSV, directory or zip.
+        partial: score the tiles that have a label, though others have none.
         details: write each tile's salt probability and confidence into the submission.
         masks: folder to write masks into.
         probabilities: ``.npz`` or folder to write probabilities into.
@@ -75,6 +76,7 @@ class Job:
     retry_bad: bool = False
     report: Path | None = None
     labels: Path | None = None
+    partial: bool = False
     details: bool = False
     masks: Path | None = None
     probabilities: Path | None = None
@@ -98,16 +100,20 @@ def run(job: Job, watcher: Watcher) -> RunReport:
         LabelError: labels are missing or malformed.
     """
     started = time.perf_counter()
+    if job.partial and not job.labels:
+        raise UsageError("--partial is of the tiles that have --labels, which are missing")
     outputs = _outputs(job)
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_images(job.images))
         outputs.check_names(source.tiles)
+        for line in source.notes:
+            watcher.note(line)
         labels = stack.enter_context(open_labels(job.labels)) if job.labels else None
         # A list, or a link, may lead to tiles and masks anywhere.
         for folder in source.folders() | (labels.folders() if labels else set()):
             outputs.check_apart_from(folder)
         if labels:
-            labels.check([tile.id for tile in source.tiles])
+            scoring.check(labels, [tile.id for tile in source.tiles], job.partial)
         engine = stack.enter_context(_engine(job, source, watcher))
         done = stack.enter_context(_journal(job, engine, source, watcher))
         outputs.check(done.published)
@@ -207,13 +213,15 @@ def _report(run: Run, job: Job, labels: Labels | None, digest: str) -> RunReport
     report = run.report(job.out, digest)
     _write(report, run.journal, job)
     if labels and report.rows:
-        score, empty = _score(run, job, labels)
-        report = dataclasses.replace(report, score=score, empty_score=empty)
+        score = _score(run, job, labels)
+        report = dataclasses.replace(
+            report, score=score.mean, empty_score=score.empty, scored=score.tiles
+        )
         _write(report, run.journal, job)
     return report
 
 
-def _score(run: Run, job: Job, labels: Labels) -> tuple[float, float]:
+def _score(run: Run, job: Job, labels: Labels) -> scoring.Score:
     try:
         return scoring.score(labels, run.rows(), job.out)
     except LabelError:

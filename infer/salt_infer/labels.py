@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,8 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer import mismatch, png, rle, table
-from salt_infer.errors import LabelError, RleError, TileError
-from salt_infer.tiles import TileSource, open_tiles
+from salt_infer.errors import InputError, LabelError, RleError, TileError
+from salt_infer.ids import Known
+from salt_infer.tiles import TileSource, open_tiles, shown
+
+# What libraries and people write where a mask is empty; pandas makes nan of an empty cell.
+_NOTHING = {"nan", "none", "null", "na", "n/a", "<na>", "-1", "-1.0", "-", "[]", "0", "empty"}
 
 
 class Labels(AbstractContextManager["Labels"]):
@@ -39,22 +44,30 @@ class Labels(AbstractContextManager["Labels"]):
             if table.kind(path):
                 self._rows = read_rows(path)
             else:
-                self._source = open_tiles(path)
+                self._source = _open(path)
         self._tiles = {tile.id: tile for tile in self._source.tiles} if self._source else {}
+        self._known = Known(self.ids)
 
     @property
     def ids(self) -> list[str]:
         """The ids that have a label; nothing is decoded."""
         return [*self._tiles, *self._rows]
 
-    def check(self, ids: Sequence[str]) -> None:
-        """Raise LabelError unless every one of these tiles has a label."""
-        if missing := self.missing(ids):
-            raise LabelError(mismatch.missing_labels(self.path, missing, ids, self.ids))
+    def find(self, name: str) -> str | None:
+        """A tile's id as it is written here, see :class:`salt_infer.ids.Known`; None without a
+        label.
+        """
+        return self._known.find(name)
 
     def missing(self, ids: Sequence[str]) -> list[str]:
         """Those of the tiles that have no label."""
-        return [name for name in ids if name not in self._tiles and name not in self._rows]
+        return self._known.missing(ids)
+
+    def check(self, ids: Sequence[str], advice: str = "") -> None:
+        """Raise LabelError unless every one of these tiles has a label; ``advice`` ends it."""
+        if missing := self.missing(ids):
+            told = mismatch.missing_labels(self.path, missing, ids, self.ids)
+            raise LabelError(told + advice)
 
     def masks(self, ids: Sequence[str]) -> npt.NDArray[np.uint8]:
         """Masks of the named tiles, in that order: uint8 [N, 101, 101], 0 or 1.
@@ -72,9 +85,10 @@ class Labels(AbstractContextManager["Labels"]):
         return masks
 
     def _mask(self, name: str) -> npt.NDArray[np.uint8]:
+        written = self._known.find(name) or name
         if self._source is None:
-            return rle.decode(self._rows[name])
-        return png.decode_mask(self._source.read(self._tiles[name]))
+            return _decoded(self._rows[written])
+        return png.decode_mask(self._source.read(self._tiles[written]))
 
     def folders(self) -> set[Path]:
         """Those that the masks' files lie in; none of a CSV or zip."""
@@ -83,6 +97,34 @@ class Labels(AbstractContextManager["Labels"]):
     def __exit__(self, *exception: object) -> None:
         if self._source is not None:
             self._source.close()
+
+
+def _open(path: Path) -> TileSource:
+    if not os.path.lexists(path):
+        raise InputError(
+            f"{shown(str(path))} does not exist; expected true masks: a table of id,rle_mask "
+            f"({', '.join(table.ENDINGS)}), or a directory or .zip of PNG masks"
+        )
+    return open_tiles(path)
+
+
+def _decoded(text: str) -> npt.NDArray[np.uint8]:
+    """A mask; raises RleError, which says how to write what other programs write otherwise."""
+    try:
+        return rle.decode(text)
+    except RleError as error:
+        if text.strip().strip("'\"").lower() in _NOTHING:
+            raise RleError(f"{text!r} is no mask; an empty mask is an empty cell") from error
+        if "." in text and all(map(_is_whole, text.split())):
+            raise RleError(f"{error}: write whole numbers, such as 1 5 for 1.0 5.0") from error
+        raise
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        return float(text).is_integer()
+    except ValueError:
+        return False
 
 
 def read_rows(path: Path) -> dict[str, str]:

@@ -40,11 +40,12 @@ class _Listed(TileFiles):
 
 
 class TileList(_Listed):
-    """Tiles named by a ``.txt``, one a line, or by a ``.csv`` with a column ``path`` or ``id``.
+    r"""Tiles named by a ``.txt``, one a line, or by a ``.csv`` with a column ``path`` or ``id``.
 
     What ends in ``.png`` is a path, from the list's folder or absolute. Anything else is an id,
     as in the competition's files: its tile is ``id.png`` beside the list or, where that does not
-    exist and this does, ``images/id.png``. A CSV may have both columns: ``path`` then says where
+    exist and this does, ``images/id.png``. In a path from Windows ``\`` counts as ``/``, unless a
+    file is called so. A CSV may have both columns: ``path`` then says where
     the tile is and ``id`` what its row is called. Blank lines and spaces around names do not
     count. A tile that does not exist is listed all the same, and cannot be read.
     """
@@ -56,6 +57,9 @@ class TileList(_Listed):
             InputError: the list cannot be read, is longer than MAX_LIST_BYTES, not UTF-8, not CSV,
                 has neither column, an empty cell or no tiles, or two tiles have one id.
         """
+        self.advice = (
+            f"what the list names is looked for from its own folder, {shown(str(path.parent))}"
+        )
         entries = list(_csv(path) if path.suffix.lower() == ".csv" else _lines(path))
         if not entries:
             raise InputError(f"{shown(str(path))} names no tiles; expected a path or id a line")
@@ -67,6 +71,8 @@ def _tile(folder: Path, entry: _Entry) -> Tile:
     name = entry.name if is_path else entry.name + SUFFIX
     if "://" in name:  # a URL, which cannot be read here; a Path would make s3:/a of s3://a
         return Tile(entry.id or PurePosixPath(name).stem, name)
+    if "\\" in name and not _exists(folder / name):
+        name = name.replace("\\", "/")
     path, below = folder / name, folder / "images" / name
     if not is_path and not _exists(path) and _exists(below):
         path = below
@@ -79,7 +85,7 @@ def _exists(path: Path) -> bool:
 
 def _lines(path: Path) -> Iterator[_Entry]:
     for line in io.StringIO(_text(path), newline=None):
-        if name := line.strip():
+        if name := line.strip().removeprefix('"').removesuffix('"'):  # "Copy as path" of Windows
             yield _Entry("", name)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from salt_infer import doubt, drawing, views
 from salt_infer.batch import Drawn
 from salt_infer.contract import ModelContract
 from salt_infer.device_session import DeviceSession
-from salt_infer.errors import InputError
+from salt_infer.errors import InputError, ModelError
 from salt_infer.opening import Batches, Choice, Tell, open_session
 from salt_infer.providers import BATCH, Asked, ProviderRequest, batch_for
 from salt_infer.rle import TILE_SHAPE
@@ -71,8 +71,10 @@ class Prediction:
 
     Attributes:
         masks: bool [N, 101, 101], true where there is salt.
-        probability: float32 [N, 101, 101] in 0..1; all 0 where the gate found no salt: with
-            ``gate=0`` every tile has its own.
+        probability: float32 [N, 101, 101] in 0..1, that a pixel is salt if the tile has any: what
+            the threshold is compared with. It was learnt from tiles with salt alone and means
+            nothing where ``salt`` is small: there, see ``pixel_salt``. All 0 where the gate found
+            no salt: with ``gate=0`` every tile has its own.
         salt: float32 [N] in 0..1, the judge's probability that a tile has any salt.
     """
 
@@ -80,9 +82,31 @@ class Prediction:
     probability: npt.NDArray[np.float32]
     salt: npt.NDArray[np.float32]
 
+    @property
+    def pixel_salt(self) -> npt.NDArray[np.float32]:
+        """Probability that a pixel is salt, float32 [N, 101, 101] in 0..1: that the tile has any,
+        times ``probability``.
+        """
+        return self.probability * self.salt[:, None, None]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Loading:
+    """What :meth:`SaltModel.load` was asked for: a pickled model is this, and is loaded anew."""
+
+    path: Path | None
+    threads: int | None
+    lanes: int
+    provider: ProviderRequest
+    batch_size: int | None
+    in_turn: bool
+
 
 class SaltModel:
     """A model file and how its answers are read; safe to use from several threads.
+
+    Pickled, copied or sent to another process it is its path and settings, and the file is loaded
+    anew where it arrives: it has to be there, and the same.
 
     Attributes:
         session: the loaded file.
@@ -97,6 +121,12 @@ class SaltModel:
     ) -> None:  # fmt: skip
         self.session, self.settings, self.choice = session, settings, choice
         self.batch_size = batch_size
+        self._loading: _Loading | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._loading is None:
+            raise TypeError("a SaltModel can be pickled if SaltModel.load made it")
+        return _load_again, (type(self), self._loading, self.settings, self.session.sha256)
 
     @classmethod
     def load(
@@ -149,17 +179,22 @@ class SaltModel:
             tta = decided(contract).tta
             return Batches(batch_size, views.together(tta), tta == "doubtful")
 
+        if not isinstance(provider, ProviderRequest):
+            provider = ProviderRequest(provider)
         session, choice = open_session(
             Path(path) if path else None,
-            provider if isinstance(provider, ProviderRequest) else ProviderRequest(provider),
+            provider,
             coming,
             threads,
             tell,
             lanes,
             in_turn,
         )
-        size = batch_for(choice.used, batch_size)
-        return cls(session, decided(session.contract), choice, size)
+        model = cls(session, decided(session.contract), choice, batch_for(choice.used, batch_size))
+        # A file by its full name; one that ships is where the package is.
+        known = Path(path).absolute() if path else None
+        model._loading = _Loading(known, threads, lanes, provider, batch_size, in_turn)
+        return model
 
     def predict(self, tiles: npt.NDArray[np.uint8], batch_size: int | None = None) -> Prediction:
         """Find the salt in tiles.
@@ -245,7 +280,30 @@ class SaltModel:
         return Decided(result.kept, probability, masks, result.salt)
 
 
+def _load_again(kind: type[SaltModel], how: _Loading, settings: Settings, sha256: str) -> SaltModel:
+    """A model that was pickled.
+
+    Raises:
+        ModelError: the file is not there, or is another by now.
+    """
+    model = kind.load(
+        how.path, threads=how.threads, lanes=how.lanes, provider=how.provider,
+        batch_size=how.batch_size, in_turn=how.in_turn, **dataclasses.asdict(settings),
+    )  # fmt: skip
+    if model.session.sha256 != sha256:
+        raise ModelError(
+            f"{model.session.path} is not the model that was sent: its sha256 is "
+            f"{model.session.sha256[:12]}, expected {sha256[:12]}"
+        )
+    return model
+
+
 def _check_tiles(tiles: npt.NDArray[np.uint8], batch_size: int) -> None:
+    if not isinstance(tiles, np.ndarray):
+        raise InputError(
+            f"tiles are a {type(tiles).__name__}, expected one array, uint8 [N, 101, 101] grey "
+            "values: np.stack makes it of a list of tiles"
+        )
     if tiles.dtype != np.uint8 or tiles.ndim != 3 or tiles.shape[1:] != TILE_SHAPE:
         raise InputError(
             f"tiles are {tiles.dtype} {list(tiles.shape)}, expected uint8 [N, 101, 101] grey values"

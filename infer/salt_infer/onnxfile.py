@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from salt_infer import filekind
 from salt_infer.contract import METADATA_KEY, ModelContract
 from salt_infer.errors import ModelError
 from salt_infer.modelfile import Edge, check_edges, read_contract, sha256_of
@@ -70,7 +71,8 @@ def read_model(path: Path) -> ModelFile:
             inputs = tuple(map(walk.edge, walk.all(graphs[0], _GRAPH_INPUT)))
             outputs = tuple(map(walk.edge, walk.all(graphs[0], _GRAPH_OUTPUT)))
     except (OSError, MalformedError) as error:
-        raise ModelError(f"{path} cannot be read as an ONNX file ({error})") from error
+        reason = filekind.told(path, str(error))
+        raise ModelError(f"{path} cannot be read as an ONNX file ({reason})") from error
     contract = read_contract(texts[0] if texts else None, path)
     check_edges(inputs, outputs, contract, path)
     return ModelFile(path, digest, contract, inputs, outputs)

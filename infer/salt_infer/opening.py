@@ -128,10 +128,19 @@ def open_session(
             continue
         options = _given(session, provider, request)
         choice = Choice(request.provider, provider, tuple(passed), session.notes, options)
-        for line in choice.fell_back:
+        for line in (*choice.fell_back, *_of_no_use(request, provider)):
             tell(line)
         return session, choice
     raise ProviderError(_failure(request, [why for _, why in passed]))
+
+
+def _of_no_use(request: ProviderRequest, provider: Provider) -> list[str]:
+    if not request.device_id or provider in GPUS:
+        return []
+    return [
+        f"--device-id {request.device_id} is of no use: no GPU is usable, running on {provider}; "
+        "salt-doctor tells why"
+    ]
 
 
 def _failure(request: ProviderRequest, reasons: list[str]) -> str:

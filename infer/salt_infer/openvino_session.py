@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import denied, privacy, selfcontained, usable
+from salt_infer import denied, filekind, privacy, selfcontained, usable
 from salt_infer.batch import BatchResult, Cancel, from_outputs
 from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES
 from salt_infer.errors import ModelError, ProviderError
@@ -168,7 +168,8 @@ def _read(path: Path) -> openvino.Model:
     try:
         return reader.convert(reader.load(str(path)))
     except Exception as error:  # OpenVINO's own exceptions share no narrower base
-        raise ModelError(f"{path} cannot be loaded by OpenVINO ({_squeezed(error)})") from error
+        reason = filekind.no_model(path, _squeezed(error))
+        raise ModelError(f"{path} cannot be loaded by OpenVINO ({reason})") from error
 
 
 def _metadata(model: openvino.Model) -> str | None:

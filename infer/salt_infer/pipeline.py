@@ -79,6 +79,7 @@ class MaskedBatch:
         confidence: float32 [N], see :mod:`salt_infer.confidence`; None where it was not asked for
             or no tile could be read.
         bad: tiles of the same group that could not be read.
+        odd: what is odd about the others: a key of :data:`salt_infer.oddities.WHAT` for each.
     """
 
     group: int
@@ -88,6 +89,7 @@ class MaskedBatch:
     decided: Decided | None
     confidence: npt.NDArray[np.float32] | None
     bad: list[BadTile]
+    odd: tuple[str, ...] = ()
 
 
 class Timed(NamedTuple, Generic[_In]):
@@ -288,7 +290,7 @@ def _groups(
 
 def encode_group(ran: Ran, model: SaltModel, options: RunOptions) -> MaskedBatch:
     """Masks and run-length strings of what was run."""
-    group, stamp, ids, _, bad = ran.decoded
+    group, stamp, ids, _, bad, odd = ran.decoded
     if ran.result is None:
         return MaskedBatch(group, stamp, [], [], None, None, bad)
     decided = model.decide(ran.result)
@@ -296,7 +298,7 @@ def encode_group(ran: Ran, model: SaltModel, options: RunOptions) -> MaskedBatch
     for index, text in zip(decided.kept.tolist(), rle.encode(decided.masks), strict=True):
         texts[index] = text
     sure = _confidence(decided) if options.details else None
-    return MaskedBatch(group, stamp, ids, texts, decided, sure, bad)
+    return MaskedBatch(group, stamp, ids, texts, decided, sure, bad, odd)
 
 
 def _confidence(decided: Decided) -> npt.NDArray[np.float32]:

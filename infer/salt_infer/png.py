@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from salt_infer import unfilter
+from salt_infer import maskpixels, oddities, unfilter
 from salt_infer.errors import TileError, one_line
 from salt_infer.rle import TILE_SHAPE
 from salt_infer.unfilter import Rows
@@ -45,6 +45,18 @@ _ACCEPTED = {(8, 0), (8, 2), (8, 6), (1, 3), (2, 3), (4, 3), (8, 3), (1, 0), (16
 _ACCEPTED_TEXT = "8-bit grey, RGB, RGBA, palette, 1-bit grey or 16-bit grey"
 
 
+class Look(NamedTuple):
+    """A tile, and what is odd about it.
+
+    Attributes:
+        pixels: uint8 [H, W], 0..255.
+        odd: keys of :data:`salt_infer.oddities.WHAT`; mostly none.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    odd: tuple[str, ...]
+
+
 def decode(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> npt.NDArray[np.uint8]:
     """Decode a tile to 8-bit grey.
 
@@ -61,12 +73,18 @@ def decode(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> npt.NDArray[np.u
     Raises:
         TileError: anything but a sound PNG of that size in an accepted mode.
     """
-    return np.asarray(unfilter.pixels([rows(data, shape)], shape)[0])
+    return look(data, shape).pixels
+
+
+def look(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> Look:
+    """:func:`decode`, and a look at whether such grey values can be meant."""
+    pixels, (odd,) = unfilter.look([rows(data, shape)], shape)
+    return Look(np.asarray(pixels[0]), odd)
 
 
 def rows(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> Rows:
-    """Check a tile and unpack it; :func:`salt_infer.unfilter.pixels` then gives what
-    :func:`decode` does, for many tiles in less time than one by one.
+    """Check a tile and unpack it; :func:`salt_infer.unfilter.look` then gives what :func:`look`
+    does, for many tiles in less time than one by one.
 
     Raises:
         TileError: as for :func:`decode`.
@@ -74,18 +92,19 @@ def rows(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> Rows:
     parts = _parts(data)
     _check_header(parts.header, shape)
     _, _, depth, colour, _, _, interlaced = HEADER.unpack(parts.header)
-    if depth != 8 or colour == PALETTE or interlaced:
-        return _rare(_decoded(parts))
+    if depth != 8 or colour == PALETTE or interlaced or parts.transparency:
+        return _rare(parts, shape)
     found = _unpacked(parts)
     _check_filters(found, len(found) // shape[0])
     return Rows(_CHANNELS[colour], found)
 
 
-def _rare(pixels: npt.NDArray[Any]) -> Rows:
-    """Pixels as stored -> 8-bit grey, not filtered."""
-    if pixels.dtype != np.uint8:
-        pixels = (pixels.astype(np.uint32) + 128) // 257  # round(v * 255 / 65535)
-    return Rows(1, np.pad(pixels.astype(np.uint8), [(0, 0), (1, 0)]).tobytes())
+def _rare(parts: _Parts, shape: tuple[int, int]) -> Rows:
+    """Of what is not stored as 8-bit grey or colours: grey, not filtered, and looked at."""
+    image = _image(parts, shape)
+    grey = _grey(image)
+    odd = oddities.of(_colours(image), grey, _transparency(image, parts))
+    return Rows(1, np.pad(grey, [(0, 0), (1, 0)]).tobytes(), odd)
 
 
 def _check_filters(found: bytes, stride: int) -> None:
@@ -95,30 +114,31 @@ def _check_filters(found: bytes, stride: int) -> None:
 
 
 def decode_mask(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> npt.NDArray[np.uint8]:
-    """Decode a mask: uint8 of ``shape``, 1 wherever a pixel is above 0.
+    """Decode a mask: uint8 of ``shape``, 1 wherever any channel of a pixel is above 0.
 
-    TGS masks are 16-bit {0, 65535} where there is salt and 8-bit where there is none, so the only
-    sound rule is ``> 0``.
+    TGS masks are 16-bit {0, 65535} where there is salt and 8-bit where there is none, and others
+    write a class number into one channel or a palette: so the only sound rule is ``> 0``, of the
+    colours themselves. See :mod:`salt_infer.maskpixels` for transparency.
 
     Raises:
-        TileError: as for :func:`decode`, or it has two grey levels of which none is 0, or more.
+        TileError: as for :func:`decode`, or it has more than two colours, or two of which none is
+            black, or transparency that hides a colour.
     """
-    pixels = _pixels(data, shape)
-    found = np.unique(pixels)
-    if len(found) > 2:
-        raise TileError(f"has {len(found)} grey levels, expected a mask of at most two")
-    if len(found) == 2 and found[0] > 0:
-        raise TileError(f"has the values {found[0]} and {found[1]}, expected 0 and another")
-    return (pixels > 0).astype(np.uint8)
+    parts = _parts(data)
+    image = _image(parts, shape)
+    colours, transparency = _colours(image), _transparency(image, parts)
+    if image.mode == "P" and transparency is None:
+        maskpixels.check_palette(np.asarray(image), colours)
+    return maskpixels.salt(colours, transparency)
 
 
 def values(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> tuple[int, ...]:
-    """The grey values that occur in an image, ascending.
+    """The values that occur in an image, ascending; of a colour the largest of its channels.
 
     Raises:
         TileError: as for :func:`decode`.
     """
-    return tuple(np.unique(_pixels(data, shape)).tolist())
+    return tuple(np.unique(_colours(_image(_parts(data), shape)).max(axis=2)).tolist())
 
 
 def encode(pixels: npt.NDArray[np.uint8]) -> bytes:
@@ -134,29 +154,63 @@ class _Parts(NamedTuple):
     header: bytes  # body of IHDR
     palette: bytes  # body of PLTE, or nothing
     data: bytes  # bodies of all IDAT, one zlib stream
+    transparency: bytes  # body of tRNS, or nothing; decoders need not heed it
 
 
-def _pixels(data: bytes, shape: tuple[int, int]) -> npt.NDArray[Any]:
-    """Pixels as stored: uint8, or uint16 for 16-bit grey; [H, W]."""
-    parts = _parts(data)
+def _image(parts: _Parts, shape: tuple[int, int]) -> Image.Image:
+    """The picture as stored."""
     _check_header(parts.header, shape)
-    return _decoded(parts)
-
-
-def _decoded(parts: _Parts) -> npt.NDArray[Any]:
-    """Pixels of any accepted kind."""
     colours = _palette_size(parts)
     # Packed again by copying alone: unpacking twice would be a quarter of the work.
     parts = parts._replace(data=zlib.compress(_unpacked(parts), 0))
     try:
         with Image.open(io.BytesIO(_plain(parts)), formats=["PNG"]) as image:
-            if image.mode.startswith("I;16"):
-                return np.array(image, dtype=np.uint16)
+            image.load()
             if image.mode == "P" and (last := int(np.asarray(image).max())) >= colours:
                 raise TileError(f"damaged PNG: colour {last} of a palette of {colours}")
-            return np.array(image.convert("L"), dtype=np.uint8)
+            return image
     except (OSError, SyntaxError, ValueError) as error:
         raise TileError(f"image data cannot be decoded ({one_line(error)})") from error
+
+
+def _grey(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """uint8 [H, W]."""
+    if not image.mode.startswith("I;16"):
+        return np.array(image.convert("L"), dtype=np.uint8)
+    wide = np.asarray(image, dtype=np.uint32)
+    return ((wide + 128) // 257).astype(np.uint8)  # round(v * 255 / 65535)
+
+
+def _colours(image: Image.Image) -> npt.NDArray[Any]:
+    """uint8 [H, W, 1 or 3] without alpha, or uint16 [H, W, 1] of 16-bit grey."""
+    if image.mode.startswith("I;16"):
+        return np.asarray(image, dtype=np.uint16)[:, :, None]
+    kind = "L" if image.mode in ("1", "L") else "RGB"
+    # Of an image with alpha, convert() would only drop it; of a palette it gives the colours.
+    pixels = np.asarray(image if image.mode == kind else image.convert(kind), dtype=np.uint8)
+    return pixels.reshape(*pixels.shape[:2], -1)
+
+
+def _transparency(image: Image.Image, parts: _Parts) -> npt.NDArray[np.uint8] | None:
+    """uint8 [H, W], 0 where nothing is to be seen; None where the file has none that is sound.
+
+    A colour that is marked transparent (tRNS), or a palette's own transparencies, count too.
+    """
+    if image.mode == "RGBA":
+        return np.asarray(image, dtype=np.uint8)[:, :, 3]
+    if not parts.transparency:
+        return None
+    if image.mode == "P":
+        known = np.frombuffer(parts.transparency[:256], np.uint8)
+        table = np.full(256, 255, np.uint8)
+        table[: len(known)] = known
+        return np.take(table, np.asarray(image))
+    pixels = _colours(image)
+    if len(parts.transparency) != 2 * pixels.shape[2]:
+        return None
+    key = np.frombuffer(parts.transparency, ">u2")  # a channel each; 1-bit pixels are 0 and 255
+    marked = (pixels == key * (255 if image.mode == "1" else 1)).all(axis=2)
+    return np.where(marked, 0, 255).astype(np.uint8)
 
 
 def _parts(data: bytes) -> _Parts:
@@ -166,7 +220,7 @@ def _parts(data: bytes) -> _Parts:
         raise TileError(f"file is larger than {MAX_FILE_BYTES} bytes, too large for a tile")
     if not data.startswith(SIGNATURE):
         raise TileError(f"not a PNG: starts with {data[:8].hex(' ')}, expected 89 50 4e 47 ...")
-    bodies: dict[bytes, list[bytes]] = {b"IHDR": [], b"PLTE": [], b"IDAT": []}
+    bodies: dict[bytes, list[bytes]] = {b"IHDR": [], b"PLTE": [], b"IDAT": [], b"tRNS": []}
     for name, body in _chunks(data):
         if name != b"IHDR" and not bodies[b"IHDR"]:
             raise TileError("damaged PNG: the first chunk is not IHDR")
@@ -180,7 +234,8 @@ def _parts(data: bytes) -> _Parts:
         raise TileError(f"damaged PNG: {len(bodies[b'PLTE'])} palettes")
     if not bodies[b"IDAT"]:
         raise TileError("damaged PNG: no image data (IDAT)")
-    return _Parts(bodies[b"IHDR"][0], b"".join(bodies[b"PLTE"]), b"".join(bodies[b"IDAT"]))
+    palette, image, transparency = (b"".join(bodies[name]) for name in (b"PLTE", b"IDAT", b"tRNS"))
+    return _Parts(bodies[b"IHDR"][0], palette, image, transparency)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

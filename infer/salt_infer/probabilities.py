@@ -6,11 +6,16 @@ Probabilities are uint8, 255 for 1.0: off by up to 1/510, at a quarter of the si
 member of .npz   dtype and shape
 ===============  ==========================  ====================================================
 ``ids``          ``<U``, [N]                 of the tiles, ascending, as in the submission
-``probability``  uint8, [N, 101, 101]        of salt at each pixel; 0 where the gate found none
+``pixel_salt``   uint8, [N, 101, 101]        that a pixel is salt: ``salt`` times ``probability``
+``probability``  uint8, [N, 101, 101]        that a pixel is salt if the tile has any; 0 where the
+                                             gate found none
 ``salt``         float32, [N]                that the tile has any; NaN where it was not read
 ``threshold``    float32, []                 above which the run took a pixel for salt
 ``gate``         float32, []                 above which ``salt`` had to be for any
 ===============  ==========================  ====================================================
+
+``threshold`` is compared with ``probability``, which means nothing by itself where there is no
+salt: it was learnt from tiles with salt alone. An ``.npy`` is the tile's ``pixel_salt``.
 """
 
 from __future__ import annotations
@@ -33,10 +38,10 @@ _LEVEL = 1  # deflate: most of a map is 0 or 255, and higher levels gain little
 
 
 def write_folder(folder: Path, rows: Iterable[Entry]) -> None:
-    """Write ``id.npy`` for each row: uint8 [101, 101]."""
+    """Write ``id.npy`` for each row: its ``pixel_salt``, uint8 [101, 101]."""
     for row in rows:
         with open(folder / f"{row.id}{ENDING}", "xb") as file:
-            np.save(file, row.probability(), allow_pickle=False)
+            np.save(file, row.pixel_salt(), allow_pickle=False)
 
 
 def write_npz(
@@ -58,6 +63,8 @@ def write_npz(
         _add(archive, "ids", name, (count,), (np.array(row.id, name) for row in rows()))
         maps = (row.probability() for row in rows())
         _add(archive, "probability", np.dtype(np.uint8), (count, *TILE_SHAPE), maps)
+        maps = (row.pixel_salt() for row in rows())
+        _add(archive, "pixel_salt", np.dtype(np.uint8), (count, *TILE_SHAPE), maps)
         salt = (np.array(row.salt, "<f4") for row in rows())
         _add(archive, "salt", np.dtype("<f4"), (count,), salt)
         for each in DECISION:

@@ -43,8 +43,14 @@ class Entry(NamedTuple):
     place: int
 
     def probability(self) -> Map:
-        """Probabilities of the pixels; all 0 where the gate found no salt, or nothing was read."""
+        """Probabilities of the pixels if the tile has salt; all 0 where the gate found none, or
+        nothing was read.
+        """
         return self.group.probability_of(self.place)
+
+    def pixel_salt(self) -> Map:
+        """Probabilities that a pixel is salt, whether or not the tile has any."""
+        return quantised(self.probability() * np.float32(self.salt / 255))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +67,7 @@ class Finished:
         kept: places among ``ids`` of those that passed the gate, if probabilities are kept.
         maps: their probabilities in 1/255, uint8 [K, 101, 101] in C order, compressed by zlib.
         bad: the group's tiles that could not be read.
+        odd: what is odd about the others: a key of :data:`salt_infer.oddities.WHAT` for each.
     """
 
     number: int
@@ -72,6 +79,7 @@ class Finished:
     kept: list[int]
     maps: bytes
     bad: list[BadTile]
+    odd: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, batch: MaskedBatch, probabilities: bool) -> Self:
@@ -85,7 +93,7 @@ class Finished:
         salt = np.zeros(0, np.float32) if batch.decided is None else batch.decided.salt
         return cls(
             batch.group, batch.stamp, batch.ids, batch.rle, salt, batch.confidence, kept, maps,
-            batch.bad,
+            batch.bad, batch.odd,
         )  # fmt: skip
 
     @property
@@ -138,6 +146,7 @@ class Finished:
             "bad": [[bad.tile.id, bad.tile.path, bad.reason] for bad in self.bad],
             "details": self.confidence is not None,
             "kept": self.kept,
+            "odd": self.odd,
         }
         return json.dumps(text).encode(), b"".join(self._data())
 
@@ -165,7 +174,7 @@ class Finished:
                 raise ValueError(f"{len(value['rle'])} masks of {count} tiles")
             return cls(
                 number, value["stamp"], value["ids"], value["rle"], salt, sure, value["kept"], maps,
-                bad,
+                bad, tuple(value.get("odd", ())),
             )  # fmt: skip
         except (ValueError, KeyError, TypeError) as error:
             raise JournalError(f"group {number} of the journal cannot be read ({error})") from error

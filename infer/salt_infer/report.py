@@ -32,6 +32,8 @@ class RunReport:
         out_sha256: of the published file; empty where there is none.
         score: mean precision against the labels given, or None.
         empty_score: what all-empty masks would score on them, or None.
+        scored: rows that had a label, or None.
+        warnings: what may make the masks other than they look, a sentence each.
     """
 
     out: str | None
@@ -48,6 +50,8 @@ class RunReport:
     out_sha256: str = ""
     score: float | None = None
     empty_score: float | None = None
+    scored: int | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def tiles_per_s(self) -> float:
@@ -84,7 +88,8 @@ class RunReport:
             *self._actors(),
         ]
         if self.score is not None:
-            lines.append(f"score {self.score:.4f} (all-empty masks: {self.empty_score:.4f})")
+            of = f" of {self.scored} of {self.rows} rows" if self.scored != self.rows else ""
+            lines.append(f"score {self.score:.4f}{of} (all-empty masks: {self.empty_score:.4f})")
         return lines
 
     def _settings(self) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from salt_infer import interruption, pipeline
+from salt_infer import interruption, oddities, pipeline
 from salt_infer.clock import StageClock
 from salt_infer.errors import BadTilesError
 from salt_infer.execution import Engine
@@ -68,6 +69,7 @@ class Run:
         self.startup_s = self.publish_s = 0.0
         self._written = self._read = self._resumed = self._with_salt = 0
         self._bad: list[BadTile] = []
+        self._odd: Counter[str] = Counter()
 
     def resume(self, retry_bad: bool) -> None:
         """Count what the journal has.
@@ -155,11 +157,13 @@ class Run:
             | dataclasses.asdict(self._plan.options)
             | {"on_error": self._plan.on_error},
             out_sha256=sha256,
+            warnings=oddities.lines(self._odd, self._read),
         )
 
     def _count(self, group: Finished) -> None:
         self._read += len(group.ids)
         self._with_salt += sum(1 for text in group.rle if text)
+        self._odd.update(group.odd)
         self._written += len(group.ids)
         if self._plan.on_error == "empty":
             self._written += sum(1 for bad in group.bad if bad.tile.id.isprintable())
@@ -179,7 +183,7 @@ class Run:
         if not self._read:
             raise self._stopped(
                 f"none of the {len(self._source.tiles)} tiles could be read, no output written; "
-                "name the tiles' own folder, zip or list by --images"
+                f"{self._source.advice}"
             )
 
     def _stopped(self, why: str) -> BadTilesError:

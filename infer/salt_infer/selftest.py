@@ -18,7 +18,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import console, rle, usable
+from salt_infer import console, rle, strict, usable
 from salt_infer.errors import ModelError, ProviderError, SaltError
 from salt_infer.files import write_whole
 from salt_infer.model import SaltModel
@@ -206,7 +206,7 @@ def write(path: Path = GOLDEN) -> list[str]:
     return [each["file"] for each in value.values()]
 
 
-@click.command("salt-selftest")
+@click.command("salt-selftest", cls=strict.Command)
 @click.argument("provider", type=click.Choice(AUTO), required=False)
 @click.option("--device-id", type=int, default=0)
 @click.option("--engine-cache", type=click.Path(path_type=Path))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import denied, nvidia, placement, selfcontained, usable
+from salt_infer import denied, filekind, nvidia, placement, selfcontained, usable
 from salt_infer.batch import BatchResult, Cancel, from_outputs, in_parts
 from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES, ModelContract
 from salt_infer.errors import ContractError, ModelError, ProviderError, one_line
@@ -215,7 +215,8 @@ def _load(path: Path, threads: int, plan: Plan | None) -> onnxruntime.InferenceS
     except Exception as error:  # the runtime's own exceptions share no narrower base
         if denied.is_threads(error):
             raise ModelError(denied.NO_THREADS) from error
-        raise ModelError(f"{path} cannot be loaded by ONNX Runtime ({one_line(error)})") from error
+        reason = filekind.no_model(path, one_line(error))
+        raise ModelError(f"{path} cannot be loaded by ONNX Runtime ({reason})") from error
 
 
 def load_planned(path: Path, threads: int, plan: Plan) -> onnxruntime.InferenceSession:

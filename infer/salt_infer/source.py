@@ -11,6 +11,14 @@ from typing import NamedTuple
 from salt_infer.errors import InputError, TileError
 
 SUFFIX = ".png"
+# Folders that systems and programs add to others: thumbnails, what was deleted, earlier versions.
+NO_TILES = {
+    "__macosx", "network trash folder", "temporary items", "@eadir", "#recycle", "#snapshot",
+    "@recycle", "@recently-snapshot", "@sharebin", "@tmp", "@__thumb", "~snapshot", "lost+found",
+    "$recycle.bin", "recycler", "system volume information", "thumbs", "thumbs.db", "thumbnails",
+    "__pycache__",
+}  # fmt: skip
+
 MAX_TILES = 20_000_000  # name and path of each are in memory: some 300 bytes
 
 
@@ -35,9 +43,13 @@ class TileSource(AbstractContextManager["TileSource"]):
 
     Attributes:
         tiles: sorted by id, at least one, no id twice.
+        notes: what whoever asked for them should know of how they were read, a sentence each.
+        advice: how to name them rightly, where none of them can be read.
     """
 
     tiles: list[Tile]
+    notes: tuple[str, ...] = ()
+    advice: str = "name the tiles' own folder, zip or list by --images"
 
     def read(self, tile: Tile) -> bytes:
         """The tile's file, at most MAX_FILE_BYTES + 1 bytes; raises TileError if unreadable."""
@@ -86,7 +98,7 @@ def is_tile_name(path: PurePosixPath) -> bool:
 def is_hidden(name: str) -> bool:
     """Whether a file or folder of that name is passed over."""
     # "._x.png" and "__MACOSX/" are what macOS adds to archives; they hold no pixels.
-    return (name.startswith(".") and name != "..") or name == "__MACOSX"
+    return (name.startswith(".") and name != "..") or name.lower() in NO_TILES
 
 
 def check_id(tile: Tile) -> None:

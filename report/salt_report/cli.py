@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from salt_infer import console
+from salt_infer import console, strict
 
 _PATH = console.PATH
 _OUT = click.option(
@@ -16,7 +16,7 @@ _OUT = click.option(
 _OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
 
 
-@click.group("salt-report")
+@click.group("salt-report", cls=strict.Group)
 @click.version_option(package_name="salt-toolkit")
 def cli() -> None:
     """Explore a labelled data set, or examine a submission, as one page of HTML.
@@ -83,7 +83,7 @@ def data(**request: Any) -> None:
 )  # fmt: skip
 @click.option("--json", type=_PATH, metavar="FILE.json", help="Write the numbers as JSON too.")
 @click.option(
-    "--partial", is_flag=True, help="Score the submission's tiles only, though others have labels."
+    "--partial", is_flag=True, help="Score the tiles only that have both a row and a label."
 )
 @click.option(
     "--worst", type=click.IntRange(0, 200), default=12, show_default=True, metavar="N",

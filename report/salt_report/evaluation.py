@@ -35,7 +35,8 @@ class Case:
         other: a second submission, where it was given.
         probabilities: of the network, where they were given.
         threshold, gate: the pair that sweeps of the probabilities vary one of.
-        unscored: labelled tiles that the submission does not have.
+        unscored: labelled tiles that a submission does not have.
+        unlabelled: rows of the submission that have no label.
     """
 
     ids: tuple[str, ...]
@@ -47,6 +48,7 @@ class Case:
     threshold: float = 0.5
     gate: float = 1 / 1.8
     unscored: int = 0
+    unlabelled: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +61,8 @@ class Evaluation:
         judge: None where the submission has no column ``salt``.
         sweep: None without probabilities.
         pairs, other_groups: None without a second submission.
-        unscored: labelled tiles that the submission does not have.
+        unscored: labelled tiles that a submission does not have.
+        unlabelled: rows of the submission that have no label.
     """
 
     outcome: pd.DataFrame
@@ -78,6 +81,7 @@ class Evaluation:
     pairs: Pairs | None
     other_groups: pd.DataFrame | None
     unscored: int
+    unlabelled: int
 
     def to_json(self, inputs: Sequence[Mapping[str, str]]) -> str:
         """All of it, indented, with a line end; ``inputs`` say what it was made from."""
@@ -110,6 +114,7 @@ def evaluate(case: Case) -> Evaluation:
         pairs=None if other is None else pairs.compare(outcome, other),
         other_groups=None if other is None else outcomes.groups(other),
         unscored=case.unscored,
+        unlabelled=case.unlabelled,
     )
 
 
@@ -127,6 +132,7 @@ def summary(found: Evaluation) -> list[str]:
         f"score {head.score:.4f} ({head.low:.3f} to {head.high:.3f}, 95 %) on {head.tiles} tiles; "
         f"all-empty masks {head.all_empty:.4f}, all-full {head.all_full:.4f}",
         *([f"{found.unscored} labelled tiles are not scored"] if found.unscored else []),
+        *([f"{found.unlabelled} rows without a label are not scored"] if found.unlabelled else []),
         f"presence right on {presence.accuracy:.1%}: {presence.missed} with salt missed, "
         f"{presence.false} masked falsely; at most {head.perfect_presence:.4f} without these",
         "points lost: "

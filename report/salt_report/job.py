@@ -50,7 +50,7 @@ class EvaluateJob:
         threshold, gate: the pair that sweeps vary one of, 0..1; None is that of the probabilities'
             file, or NEUTRAL where it has none.
         json: where to write the numbers.
-        partial: score the submission's tiles only.
+        partial: score the tiles only that have both a row and a label.
         worst: pictures a gallery.
         overwrite: replace files that exist.
     """
@@ -133,11 +133,8 @@ def _case(job: EvaluateJob) -> Case:
     with contextlib.ExitStack() as stack:
         labels = stack.enter_context(reading.labels(job.labels))
         rows = stack.enter_context(reading.rows(job.submission))
-        ids = reading.scored_ids(rows, labels, job.partial)
         other = stack.enter_context(reading.rows(job.against)) if job.against else None
-        if other:
-            reading.check_labelled(other, labels)
-            reading.check_rows(other, ids)
+        ids = reading.scored_ids(rows, labels, job.partial, other)
         given = Probabilities.load(job.probabilities, ids) if job.probabilities else None
         return Case(
             ids=ids,
@@ -149,6 +146,7 @@ def _case(job: EvaluateJob) -> Case:
             threshold=_origin(job, given, "threshold")[0],
             gate=_origin(job, given, "gate")[0],
             unscored=len(labels.ids) - len(ids),
+            unlabelled=len(reading.unlabelled(rows, labels)),
         )
 
 

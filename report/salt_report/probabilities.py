@@ -1,7 +1,9 @@
 """A network's probabilities of many tiles: an ``.npz`` from whoever sent it.
 
 Three arrays: ``ids`` (text) [N], ``probability`` [N, 101, 101] (uint8, of which 255 means 1.0, or
-float16 or float32 in 0..1), ``salt`` (float) [N], the judge's probability. ``threshold`` and
+float16 or float32 in 0..1), that a pixel is salt if the tile has any, ``salt`` (float) [N], the
+judge's probability that it has. ``pixel_salt``, their product, is passed over: thresholds are
+compared with ``probability``, as masks are made. ``threshold`` and
 ``gate``, a float each, may say what masks were made with. ``validation.npz`` of ``salt-train`` is
 such a file. Nothing is allocated before the headers are known to be of such
 arrays, of sizes that are bounded; nothing is unpickled.
@@ -25,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.errors import InputError
+from salt_infer.ids import Known
 from salt_infer.rle import TILE_SHAPE
 from salt_report.errors import ReportError, listed, named
 
@@ -207,8 +210,10 @@ def _rows(path: Path, names: Sequence[str], ids: Sequence[str]) -> list[int]:
     places = {name: index for index, name in enumerate(names)}
     if len(places) != len(names):
         raise ReportError(f"{path} has an id twice, expected each once")
-    if missing := [name for name in ids if name not in places]:
+    known = Known(names)
+    if missing := known.missing(ids):
         raise ReportError(
-            f"{path} does not have {len(missing)} of the {len(ids)} tiles: {named(missing)}"
+            f"{path} does not have {len(missing)} of the {len(ids)} tiles: {named(missing)}; "
+            f"{known.instead(missing)}"
         )
-    return [places[name] for name in ids]
+    return [places[known.find(name) or name] for name in ids]

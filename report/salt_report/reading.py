@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from salt_infer import layout, png, table
 from salt_infer.errors import BadTilesError, LabelError, TileError
+from salt_infer.ids import Known, some
 from salt_infer.kinds import coverage_class
 from salt_infer.labels import Labels, find_column
 from salt_infer.rle import TILE_SHAPE
@@ -23,6 +24,7 @@ from salt_infer.tiles import TileSource
 from salt_report.errors import ReportError, listed, named
 from salt_report.kinds import Images
 
+_PARTIAL = "--partial scores only the tiles that have both a row and a label"
 SALT = "salt"  # column of salt-infer --details
 
 
@@ -90,10 +92,11 @@ def tiles(path: Path, ids: Sequence[str]) -> Images:
         BadTilesError: tiles cannot be read.
     """
     with layout.open_within(path, "images") as source:
-        found = {tile.id for tile in source.tiles}
-        if missing := [name for name in ids if name not in found]:
+        found = Known(tile.id for tile in source.tiles)
+        if missing := found.missing(ids):
             raise ReportError(
-                f"{path} does not have {len(missing)} of the {len(ids)} tiles: {named(missing)}"
+                f"{path} does not have {len(missing)} of the {len(ids)} tiles: {named(missing)}; "
+                f"{found.instead(missing)}"
             )
         return _tiles(path, source, ids)
 
@@ -131,38 +134,60 @@ def rows(path: Path) -> Labels:
     return Labels(path)
 
 
-def scored_ids(submission: Labels, truth: Labels, partial: bool) -> tuple[str, ...]:
-    """The tiles to score, sorted: all that have a label or, if ``partial``, those of the rows.
+def scored_ids(
+    submission: Labels, truth: Labels, partial: bool, other: Labels | None = None
+) -> tuple[str, ...]:
+    """The tiles to score, sorted, as the labels call them: all that have a label or, if
+    ``partial``, those of them that each submission has a row for.
 
     Raises:
-        ReportError: the submission has rows without a label, or, unless ``partial``, lacks rows.
+        ReportError: a submission has rows without a label or lacks rows; if ``partial``, only
+            where that leaves no tile.
     """
-    check_labelled(submission, truth)
-    if not submission.ids:
-        raise ReportError(f"{submission.path} has no rows, expected one for each tile")
+    submissions = [submission] if other is None else [submission, other]
+    for each in submissions:
+        if not each.ids:
+            raise ReportError(f"{each.path} has no rows, expected one for each tile")
+    ids = sorted(truth.ids)
     if partial:
-        return tuple(sorted(submission.ids))
-    check_rows(submission, sorted(truth.ids), "; --partial scores only the tiles it has")
-    return tuple(sorted(truth.ids))
+        common = [name for name in ids if not any(each.find(name) is None for each in submissions)]
+        if not common:
+            paths = ", ".join(str(each.path) for each in (*submissions, truth))
+            raise ReportError(f"no tile is in all of {paths}: {_sides(submission, truth)}")
+        return tuple(common)
+    for each in submissions:
+        _check_labelled(each, truth)
+        _check_rows(each, ids)
+    return tuple(ids)
 
 
-def check_labelled(submission: Labels, truth: Labels) -> None:
+def unlabelled(submission: Labels, truth: Labels) -> list[str]:
+    """Ids of the rows that there is no label for, sorted."""
+    return sorted(name for name in submission.ids if truth.find(name) is None)
+
+
+def _check_labelled(submission: Labels, truth: Labels) -> None:
     """Raise ReportError unless each row is of a tile that has a label."""
-    if strangers := sorted(set(submission.ids) - set(truth.ids)):
+    if strangers := unlabelled(submission, truth):
+        all_of_them = len(strangers) == len(submission.ids)
+        advice = _sides(submission, truth) if all_of_them else _PARTIAL
         raise ReportError(
             f"{submission.path} has {len(strangers)} of {len(submission.ids)} rows that "
-            f"{truth.path} has no label for: {named(strangers)}; is it of other tiles?"
+            f"{truth.path} has no label for: {named(strangers)}; is it of other tiles? {advice}"
         )
 
 
-def check_rows(submission: Labels, ids: Sequence[str], advice: str = "") -> None:
+def _check_rows(submission: Labels, ids: Sequence[str]) -> None:
     """Raise ReportError unless there is a row for each of these tiles."""
-    rows = set(submission.ids)
-    if missing := [name for name in ids if name not in rows]:
+    if missing := [name for name in ids if submission.find(name) is None]:
         raise ReportError(
             f"{submission.path} has no row for {len(missing)} of {len(ids)} tiles: "
-            f"{named(missing)}{advice}"
+            f"{named(missing)}; {_PARTIAL}"
         )
+
+
+def _sides(submission: Labels, truth: Labels) -> str:
+    return f"rows are called {some(submission.ids, 2)}, labels {some(truth.ids, 2)}"
 
 
 def submission(rows: Labels, ids: Sequence[str]) -> Submission:
@@ -172,12 +197,15 @@ def submission(rows: Labels, ids: Sequence[str]) -> Submission:
         LabelError: run-length strings or numbers are malformed; they are named.
         ReportError: a probability is not within 0..1.
     """
-    return Submission(rows.path, masks(rows, ids), _salt(rows.path, ids))
+    written = [rows.find(name) or name for name in ids]
+    return Submission(rows.path, masks(rows, ids), _salt(rows.path, written))
 
 
 def _tiles(path: Path, source: TileSource, ids: Sequence[str]) -> Images:
-    places = {tile.id: tile for tile in source.tiles}
-    decoded, faults = _each(ids, lambda name: png.decode(source.read(places[name])))
+    places, known = {tile.id: tile for tile in source.tiles}, Known(t.id for t in source.tiles)
+    decoded, faults = _each(
+        ids, lambda name: png.decode(source.read(places[known.find(name) or name]))
+    )
     if faults:
         raise BadTilesError(
             f"{path}: {len(faults)} of {len(ids)} tiles cannot be read:{listed(faults)}"

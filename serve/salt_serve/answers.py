@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import png, rle
+from salt_infer import oddities, png, rle
 from salt_infer.errors import TileError
 from salt_infer.model import Settings
+from salt_infer.png import Look
 from salt_serve import levels
 from salt_serve.errors import RequestError, TooLargeError, UnreadableError, WrongTypeError
 from salt_serve.limits import Limits
@@ -18,27 +19,29 @@ from salt_serve.predictor import Found
 from salt_serve.schemas import Predictions, Problem, TileAnswer, TileRefusal
 from salt_serve.uploads import Upload
 
-Tile = npt.NDArray[np.uint8]
 FAILED = 500
 
 
-def decode(upload: Upload, limits: Limits) -> Tile | RequestError:
-    """The pixels of an upload, uint8 [101, 101], or why there are none."""
+def decode(upload: Upload, limits: Limits) -> Look | RequestError:
+    """The pixels of an upload, uint8 [101, 101], with what is odd, or why there are none."""
     if upload.data is None:
         return TooLargeError(f"has more than {limits.file_bytes} bytes, too large for a tile")
     try:
-        return png.decode(upload.data)
+        return png.look(upload.data)
     except TileError as error:
         is_png = upload.data.startswith(png.SIGNATURE)
         return (UnreadableError if is_png else WrongTypeError)(str(error))
 
 
-def decode_all(uploads: Sequence[Upload], limits: Limits) -> list[Tile | RequestError]:
+def decode_all(uploads: Sequence[Upload], limits: Limits) -> list[Look | RequestError]:
     """:func:`decode` of each."""
     return [decode(upload, limits) for upload in uploads]
 
 
-def answer(name: str, found: Found, settings: Settings, steps: list[float] | None) -> TileAnswer:
+def answer(
+    name: str, found: Found, settings: Settings, steps: list[float] | None,
+    odd: Sequence[str] = (),
+) -> TileAnswer:  # fmt: skip
     """Draw the mask by the full probabilities and the model's own threshold and gate.
 
     Args:
@@ -46,6 +49,7 @@ def answer(name: str, found: Found, settings: Settings, steps: list[float] | Non
         found: what the model says.
         settings: threshold and gate.
         steps: levels to tell the probabilities by, None to leave them out.
+        odd: what is odd about the tile, keys of :data:`salt_infer.oddities.WHAT`.
     """
     probability = found.probability
     if probability is None:
@@ -58,6 +62,7 @@ def answer(name: str, found: Found, settings: Settings, steps: list[float] | Non
         coverage=float(mask.mean()),
         rle=rle.encode(mask[None])[0],
         above=None if steps is None else _base64(levels.above(probability, steps)),
+        warnings=[f"the tile is {oddities.WHAT[kind]}" for kind in odd] or None,
     )
 
 

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, JSONResponse
 from starlette.types import ASGIApp
 
 from salt_infer import __version__
@@ -21,6 +21,7 @@ from salt_serve import metrics, uploads
 from salt_serve.body import Body
 from salt_serve.errors import BusyError, RequestError, TooSlowError
 from salt_serve.metrics import Counted
+from salt_serve.prefix import PREFIX, Prefixed
 from salt_serve.schemas import Health, Predictions, Problem, ServedModel, Wanted
 from salt_serve.security import Secured
 from salt_serve.service import Service
@@ -151,8 +152,13 @@ def metrics_text(request: Request) -> Response:
     return Response(_service(request).metrics.text(), media_type=metrics.CONTENT_TYPE)
 
 
-def create_app(service: Service) -> ASGIApp:
-    """The application of a service, with its page, its headers and its counters."""
+def create_app(service: Service, prefix: str = "") -> ASGIApp:
+    """The application of a service, with its page, its headers and its counters.
+
+    Args:
+        service: what answers.
+        prefix: what a proxy puts before its addresses, see :mod:`salt_serve.prefix`.
+    """
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -167,17 +173,25 @@ def create_app(service: Service) -> ASGIApp:
         lifespan=lifespan,
         docs_url=None,  # FastAPI's own pages load scripts from elsewhere; ours is static/docs.html
         redoc_url=None,
+        openapi_url=None,  # ours names the prefix of each request
+        redirect_slashes=False,  # FastAPI's redirects name the host that it sees, a proxy's inside
     )
     app.state.service = service
     app.include_router(router)
     for path, name in PAGES.items():
         app.add_route(path, _page(name), methods=["GET"], include_in_schema=False)
+    app.add_route("/openapi.json", _openapi, methods=["GET"], include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_exception_handler(Exception, _broken)
-    return Counted(Secured(Stoppable(app)), service.metrics)
+    return Secured(Prefixed(Counted(Stoppable(app), service.metrics), prefix, PAGES))
+
+
+async def _openapi(request: Request) -> Response:
+    prefix, described = request.scope[PREFIX], request.app.openapi()
+    return JSONResponse({**described, "servers": [{"url": prefix}]} if prefix else described)
 
 
 def _page(name: str) -> Any:

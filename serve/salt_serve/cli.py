@@ -6,10 +6,13 @@ from pathlib import Path
 
 import click
 
-from salt_infer import console
+from salt_infer import console, strict
 
 
-@click.command("salt-serve", epilog="Exit codes: 0 stopped; 1 failed; 2 bad usage.")
+@click.command(
+    "salt-serve", cls=strict.Command,
+    epilog="Exit codes: 0 stopped; 1 failed; 2 bad usage.",
+)  # fmt: skip
 @click.option(
     "--model", "-m", type=console.PATH, metavar="FILE",
     help="Model; default: the shipped one.",
@@ -48,6 +51,11 @@ from salt_infer import console
     help="Time to finish what is under way when told to stop.",
 )  # fmt: skip
 @click.option(
+    "--root-path", default="", metavar="PATH",
+    help="What a proxy puts before the addresses, such as /salt, whether it takes it off or not; "
+    "default: what its X-Forwarded-Prefix says.",
+)  # fmt: skip
+@click.option(
     "--access-log/--no-access-log", default=True, show_default=True,
     help="Write a line for each request.",
 )  # fmt: skip
@@ -63,19 +71,21 @@ def cli(
     max_request: int,
     threads: int | None,
     grace: int,
+    root_path: str,
     access_log: bool,
 ) -> None:
     """Find salt in tiles that are dropped on a web page or sent by programs."""
     # The runtime takes a while to import: --help and usage errors do not wait for it.
     with console.importing("serve"):
         from salt_infer import SaltModel
-        from salt_serve import server
+        from salt_serve import prefix, server
         from salt_serve.api import create_app
         from salt_serve.batcher import BatchOptions
         from salt_serve.limits import MIB, Limits
         from salt_serve.predictor import Predictor
         from salt_serve.service import Service
 
+    before = prefix.parse(root_path)
     size = max_request * MIB
     limits = Limits(files=max_files, request_bytes=size, held_bytes=8 * size)
     options = BatchOptions(batch_size, batch_wait / 1000, queue)
@@ -84,4 +94,4 @@ def cli(
     predictor.warm_up()
     with server.listen(host, port) as listening:
         click.echo(f"salt-serve: {server.address(listening)} (Ctrl-C stops)")
-        server.run(server.make(create_app(service), limits, grace, access_log), listening)
+        server.run(server.make(create_app(service, before), limits, grace, access_log), listening)

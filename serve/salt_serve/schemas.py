@@ -15,7 +15,8 @@ class Wanted(_Strict):
     """What a request asks for in its query; what is not known would have no effect: refused."""
 
     probabilities: bool = Field(
-        default=False, description="Tell each pixel's probability too, to 0.005: see `above`."
+        default=False,
+        description="Tell each pixel's probability too, to 0.005: see `above`.",
     )
     each: bool = Field(
         default=False,
@@ -36,10 +37,16 @@ class TileAnswer(_Strict):
     )
     above: str | None = Field(
         default=None,
-        description="With probabilities=true: base64 of 101x101 bytes, row by row. Byte q of a "
-        "pixel says that its probability is above the first q of `levels` and not above the next: "
+        description="With probabilities=true: base64 of 101x101 bytes, row by row, of the "
+        "probability that a pixel is salt if the tile has any; times `salt` that in any case, "
+        "by itself it means nothing where `salt` is small. Byte q of a pixel says that "
+        "this probability is above the first q of `levels` and not above the next: "
         "levels[q-1] < p <= levels[q]. So its precision is 0.005, and at any threshold of "
         "`levels` the mask (q > index) is to the pixel that of the full float32 probabilities.",
+    )
+    warnings: list[str] | None = Field(
+        default=None,
+        description="Where the tile's values can hardly be meant, such as a colour map's: why.",
     )
 
 
@@ -58,7 +65,10 @@ class Predictions(_Strict):
     """One result for each file, in the order of the files."""
 
     sha256: str = Field(description="Of the model file that answered, as /v1/model tells it.")
-    threshold: float = Field(description="A pixel is in the mask if its probability is above this.")
+    threshold: float = Field(
+        description="A pixel is in the mask of a tile with one if its probability, see `above`, is "
+        "above this."
+    )
     gate: float = Field(description="A tile has a mask if `salt` is above this.")
     levels: list[float] | None = Field(
         default=None, description="With probabilities=true: thresholds, ascending; see `above`."

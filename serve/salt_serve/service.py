@@ -10,9 +10,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self, TypeVar
 
-import numpy as np
-
 from salt_infer.errors import InputError
+from salt_infer.png import Look
 from salt_infer.session import available_cpus
 from salt_serve import answers, levels
 from salt_serve.batcher import Batcher, BatchOptions
@@ -82,13 +81,14 @@ class Service:
             BusyError: no room in the queue.
         """
         decoded = await self._aside(lambda: answers.decode_all(uploads, self.limits))
-        tiles = [tile for tile in decoded if isinstance(tile, np.ndarray)]
-        futures = self.batcher.submit([Query(tile, wanted.probabilities) for tile in tiles])
+        looks = [each for each in decoded if isinstance(each, Look)]
+        futures = self.batcher.submit([Query(look.pixels, wanted.probabilities) for look in looks])
         found = iter(await asyncio.gather(*futures, return_exceptions=True))
         outcomes: list[Outcome] = [
-            next(found) if isinstance(each, np.ndarray) else each for each in decoded
+            next(found) if isinstance(each, Look) else each for each in decoded
         ]
-        status, body = await self._aside(lambda: self._answer(uploads, outcomes, wanted))
+        odd = [each.odd if isinstance(each, Look) else () for each in decoded]
+        status, body = await self._aside(lambda: self._answer(uploads, outcomes, odd, wanted))
         self._note(body, outcomes)
         return status, body
 
@@ -118,14 +118,18 @@ class Service:
         return found
 
     def _answer(
-        self, uploads: Sequence[Upload], outcomes: Sequence[Outcome], wanted: Wanted
+        self,
+        uploads: Sequence[Upload],
+        outcomes: Sequence[Outcome],
+        odd: Sequence[Sequence[str]],
+        wanted: Wanted,
     ) -> tuple[int, Predictions | Problem]:
         steps = self._steps if wanted.probabilities else None
         results: list[TileAnswer | Refused] = [
-            answers.answer(upload.name, outcome, self.settings, steps)
+            answers.answer(upload.name, outcome, self.settings, steps, kinds)
             if isinstance(outcome, Found)
             else answers.refuse(upload.name, outcome)
-            for upload, outcome in zip(uploads, outcomes, strict=True)
+            for upload, outcome, kinds in zip(uploads, outcomes, odd, strict=True)
         ]
         sha256 = self._predictor.model.session.sha256
         return answers.summarise(results, sha256, self.settings, steps, wanted.each)

@@ -94,3 +94,10 @@ def test_a_file_that_is_open_is_closed_with_the_tiles(tmp_path: Path) -> None:
         with pytest.raises(InputError):
             TileZip(path, opener=lambda path, file=broken: file)
         assert broken.closed
+
+
+def test_of_a_zip_that_is_cut_the_reason_is_that(tmp_path: Path) -> None:
+    path = pack(tmp_path / "t.zip", "a.png")
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(InputError, match=r"\(File is not a zip file\)"):
+        open_tiles(path)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from salt_infer import labels, rle
+from salt_infer import labels, png, rle
 from tests import pngs
 from tests.conftest import ROOT
 
@@ -366,15 +366,15 @@ def test_missing_labels_fail_before_anything_is_published(tmp_path: Path) -> Non
     assert not out.exists()
 
 
-def test_a_broken_label_costs_the_score_and_not_the_submission(tmp_path: Path) -> None:
+def test_a_broken_label_is_told_of_before_the_run(tmp_path: Path) -> None:
     names = sorted(path.stem for path in (EXAMPLES / "tiles").iterdir())
     text = "".join(f"{name},1 2 3\n" for name in names)
     (tmp_path / "labels.csv").write_text("id,rle_mask\n" + text)
     out = tmp_path / "out.csv"
     done = infer("--images", EXAMPLES / "tiles", "--out", out, "--labels", tmp_path / "labels.csv")
     assert done.returncode == 1
-    assert "out.csv is written but has no score" in done.stderr
-    assert len(lines_of(out)) == 25
+    assert "label of synthetic-00000: run-length string has 3 numbers" in done.stderr
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(
@@ -494,3 +494,16 @@ def test_names_that_are_no_utf8(tmp_path: Path, encoding: str) -> None:
     assert model.returncode == 1
     assert "is not UTF-8, and runtimes take no other paths; rename it" in model.stderr
     assert model.stderr.count("\n") == 1
+
+
+def test_tiles_that_were_not_stretched_are_told_of(tmp_path: Path) -> None:
+    (tmp_path / "tiles").mkdir()
+    for path in sorted((EXAMPLES / "tiles").iterdir())[:3]:
+        rows = [row.astype(">u2").tobytes() for row in png.decode(path.read_bytes())]
+        (tmp_path / "tiles" / path.name).write_bytes(pngs.png(16, 0, rows))
+    done = infer("--images", tmp_path / "tiles", "--out", tmp_path / "a.csv")
+    assert done.returncode == 0
+    assert done.stderr == (
+        "salt-infer: 3 of 3 tiles are 16-bit and use at most 1/16 of their range: were they "
+        "stretched to 0..65535?\n"
+    )

@@ -8,7 +8,7 @@ import pytest
 from salt_infer import folder
 from salt_infer.errors import InputError, TileError
 from salt_infer.tiles import open_tiles
-from tests.pngs import good_tile, put
+from tests.pngs import good_tile, pack, put
 
 
 def test_hidden_folders_are_passed_over(tmp_path: Path) -> None:
@@ -122,3 +122,14 @@ def test_what_was_swapped_after_a_look_at_it(
 def test_what_is_read_is_whole(tmp_path: Path) -> None:
     with open_tiles(put(tmp_path, "a.png")) as source:
         assert source.read(source.tiles[0]) == good_tile()
+
+
+@pytest.mark.parametrize("name", ["@eaDir", "#recycle", "lost+found", "$RECYCLE.BIN", "Thumbs"])
+def test_folders_that_systems_add_are_passed_over(tmp_path: Path, name: str) -> None:
+    folder = put(tmp_path / "t", "a.png", f"{name}/a.png/THUMB_M.png", f"b/{name}/a.png")
+    with open_tiles(folder) as source:
+        assert [tile.path for tile in source.tiles] == [str(folder / "a.png")]
+    with open_tiles(folder / name) as source:  # asked for by name, it is as any other
+        assert [tile.id for tile in source.tiles] == ["THUMB_M"]
+    with open_tiles(pack(tmp_path / "t.zip", "a.png", f"{name}/a.png")) as source:
+        assert [tile.path for tile in source.tiles] == ["a.png"]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from salt_infer import files, png, scoring
+from salt_infer import files, oddities, png, scoring
 from salt_infer.errors import (
     BadTilesError,
     InputError,
@@ -476,12 +476,26 @@ def test_without_a_place_for_its_report_the_same_command_finishes(
     assert os.listdir(folder) == ["x.json"]
 
 
-def test_labels_that_cannot_be_read_end_it_once_and_for_all(job: Job, batches: list[int]) -> None:
+def test_labels_that_cannot_be_read_end_it_before_it_begins(job: Job, batches: list[int]) -> None:
     job = scored(job)
     assert job.labels is not None
     label(job.labels, last="1 2 3")
-    with pytest.raises(LabelError, match=r"x\.csv is written but has no score"):
+    with pytest.raises(LabelError, match=r"label of tile-0021: .* 3 numbers"):
         run(job, Watcher())
+    assert batches == []
+    assert os.listdir(job.out.parent) == []
+
+
+def test_labels_that_change_meanwhile_end_it_once_and_for_all(job: Job, batches: list[int]) -> None:
+    masks = job.out.parent.with_name("true")
+    masks.mkdir()
+    assert isinstance(job.images, Path)
+    for path in job.images.iterdir():
+        (masks / path.name).write_bytes(png.encode(np.zeros((101, 101), np.uint8)))
+    job = dataclasses.replace(scored(job), labels=masks)
+    spoil = Listener(COUNT, lambda: (masks / "tile-0003.png").write_bytes(b"") and None)
+    with pytest.raises(LabelError, match=r"x\.csv is written but has no score.*salt-report eval"):
+        run(job, spoil)
     assert sorted(os.listdir(job.out.parent)) == ["masks", "x.csv", "x.json", "x.npz"]
 
 
@@ -715,3 +729,36 @@ def test_a_list_that_names_other_files_is_another_input(job: Job, batches: list[
     listener = Listener()
     run(listing, listener)
     assert listener.resumed_with == (BATCH, COUNT, BATCH)
+
+
+def test_odd_tiles_are_counted_once_though_the_run_was_ended(job: Job, batches: list[int]) -> None:
+    assert isinstance(job.images, Path)
+    odd = sum("narrow-8" in png.look(path.read_bytes()).odd for path in job.images.iterdir())
+    assert 0 < odd < COUNT
+    broken(job, at=8)
+    report = run(job, Watcher())
+    assert report.warnings == (f"{odd} of {COUNT} tiles are {oddities.WHAT['narrow-8']}",)
+    assert json.loads(report.to_json())["warnings"] == list(report.warnings)
+
+
+def test_labels_of_some_tiles_score_these_if_asked_to(job: Job, batches: list[int]) -> None:
+    assert isinstance(job.images, Path)
+    labels = job.out.with_name("part.csv")
+    labels.write_text("id,rle_mask\n" + "".join(f"tile-{n:04d},1 9\n" for n in (1, 5, 20)))
+    job = dataclasses.replace(job, labels=labels)
+    with pytest.raises(LabelError, match=r"for 19 of 22 tiles.*--partial scores the tiles"):
+        run(job, Watcher())
+    assert batches == []
+    report = run(dataclasses.replace(job, partial=True), Watcher())
+    assert (report.scored, report.rows) == (3, COUNT)
+    assert any(f"of 3 of {COUNT} rows (all-empty" in line for line in report.lines())
+
+
+def test_labels_of_no_tile_show_both_sides(job: Job, batches: list[int]) -> None:
+    labels = job.out.with_name("other.csv")
+    labels.write_text("id,rle_mask\nstrange,\n")
+    for partial in (False, True):
+        with pytest.raises(LabelError, match=r"for 22 of 22 tiles: tile-0000, .*it has 'strange'$"):
+            run(dataclasses.replace(job, labels=labels, partial=partial), Watcher())
+    with pytest.raises(UsageError, match="--labels, which are missing"):
+        run(dataclasses.replace(job, partial=True), Watcher())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from salt_infer import rle
-from salt_infer.errors import LabelError
+from salt_infer.errors import InputError, LabelError
 from salt_infer.labels import Labels, read_column, read_rows
 from salt_train import synthetic
 
@@ -143,3 +144,29 @@ def test_the_first_columns_are_no_numbers_to_ask_for(tmp_path: Path) -> None:
     for column in ("id", "rle_mask"):
         with pytest.raises(LabelError, match=f"no column {column}"):
             read_column(path, column)
+
+
+@pytest.mark.parametrize("text", ["nan", "None", "-1", "NaN ", "-1.0", "[]"])
+def test_what_libraries_write_for_nothing_is_told(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(f"id,rle_mask\na,{text}\n")
+    with pytest.raises(LabelError, match=r"label of a: .* an empty mask is an empty cell"):
+        read(path, ["a"])
+
+
+def test_numbers_with_a_point_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("id,rle_mask\na,1.0 5.0\n")
+    with pytest.raises(LabelError, match="write whole numbers"):
+        read(path, ["a"])
+
+
+def test_labels_written_with_other_characters_that_read_the_same(tmp_path: Path) -> None:
+    one, other = unicodedata.normalize("NFD", "Été"), "Été"
+    (tmp_path / "labels.csv").write_text(f"id,rle_mask\n{one},1 5\n", encoding="utf-8")
+    assert read(tmp_path / "labels.csv", [other]).sum() == 5
+
+
+def test_labels_that_are_nowhere(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist; expected true masks: a table of id,rle"):
+        Labels(tmp_path / "nope")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salt_infer import job, labels, listing
-from salt_infer.errors import InputError, TileError
+from salt_infer.errors import BadTilesError, InputError, TileError
 from salt_infer.job import Job
 from salt_infer.listing import TileList
 from salt_infer.png import MAX_FILE_BYTES
@@ -171,3 +171,22 @@ def test_a_url_in_a_list_is_named_as_it_stands_there(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("s3://bucket/a.png\n")
     (tile,) = TileList(tmp_path / "list.txt").tiles
     assert tile == Tile("a", "s3://bucket/a.png")
+
+
+def test_lists_from_windows(folder: Path) -> None:
+    text = 'a.png\r\n"images\\b.png"\r\ndeep\\c.PNG\r\n..\\d.png\r\n'
+    assert listed(folder / "list.txt", text) == EVERYTHING
+    assert listed(folder / "list.csv", "path\ndeep\\c.PNG\n") == {"c": EVERYTHING["c"]}
+    assert listed(folder / "list.csv", "id,path\nmine,deep\\c.PNG\n") == {"mine": EVERYTHING["c"]}
+    assert listed(folder / "list.txt", "C:\\tiles\\x.png") == {"x": MISSING}
+
+
+def test_a_backslash_may_be_part_of_a_name(folder: Path) -> None:
+    (folder / "deep\\c.PNG").write_bytes(b"itself")
+    assert listed(folder / "list.txt", "deep\\c.PNG") == {"deep\\c": "itself"}
+
+
+def test_where_no_tile_is_found_the_list_and_its_folder_are_named(folder: Path) -> None:
+    (folder / "list.txt").write_text("C:\\tiles\\x.png\n")
+    with pytest.raises(BadTilesError, match=f"from its own folder, {folder}"):
+        job.run(Job(folder / "list.txt", folder / "out.csv"), Watcher())

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import copy
+import multiprocessing
+import pickle
+import shutil
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +14,14 @@ import pytest
 import salt_infer
 from salt_infer import SaltModel, rle
 from salt_infer.clock import StageClock
-from salt_infer.errors import InputError, UsageError
+from salt_infer.errors import InputError, ModelError, UsageError
+from salt_infer.modelfile import default_model
 from salt_infer.pipeline import RunOptions, masks_of
 from salt_infer.providers import ProviderRequest
 from salt_infer.tiles import open_tiles
 from salt_train import synthetic
 
+SHIPPED = default_model()
 TILES = synthetic.draw(40, seed=1).tiles  # those of tile_folder
 
 
@@ -119,3 +126,40 @@ def test_a_provider_is_named_or_described(gated_model: Path) -> None:
     assert by_name.session.provider == described.session.provider
     with pytest.raises(UsageError, match="provider is 'gpu', expected one of auto, "):
         SaltModel.load(gated_model, provider="gpu")  # type: ignore[arg-type]
+
+
+def test_a_pickled_model_is_loaded_anew_with_its_settings() -> None:
+    model = SaltModel.load(SHIPPED, threshold=0.3, gate=0.1, tta="hflip", min_area=7, threads=1)
+    other = pickle.loads(pickle.dumps(model))
+    assert other.settings == model.settings
+    assert other.session.path == SHIPPED.absolute()
+    np.testing.assert_array_equal(other.predict(TILES[:3]).masks, model.predict(TILES[:3]).masks)
+    assert copy.deepcopy(other).settings == model.settings
+
+
+def test_a_model_that_changed_since_is_refused(tmp_path: Path) -> None:
+    path = Path(shutil.copy(SHIPPED, tmp_path / "x.onnx"))
+    pickled = pickle.dumps(SaltModel.load(path, threads=1))
+    shutil.copy(default_model("cuda"), path)
+    with pytest.raises(ModelError, match="is not the model that was sent"):
+        pickle.loads(pickled)
+
+
+def test_a_model_goes_to_a_process_that_is_spawned() -> None:
+    model = SaltModel.load(SHIPPED, threads=1)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        found = pool.submit(model.predict, TILES[:3]).result()
+    np.testing.assert_array_equal(found.masks, model.predict(TILES[:3]).masks)
+
+
+@pytest.mark.parametrize("tiles", [list(np.zeros((2, 101, 101), np.uint8)), (), None])
+def test_what_is_no_array_is_told(tiles: Any) -> None:
+    with pytest.raises(InputError, match="expected one array, uint8"):
+        SaltModel.load(SHIPPED, threads=1).predict(tiles)
+
+
+def test_a_pixels_salt_is_the_tiles_times_its_own() -> None:
+    found = SaltModel.load(SHIPPED, gate=0.0, threads=1).predict(TILES[:3])
+    expected = found.salt[:, None, None] * found.probability
+    np.testing.assert_array_equal(found.pixel_salt, expected)
+    assert (found.pixel_salt.max(axis=(1, 2)) <= found.salt).all()

@@ -158,3 +158,12 @@ def test_an_engines_key_has_the_contents_of_files_that_options_name(
     assert len(seen) == 4
     second.write_text("x")
     assert digest() in seen
+
+
+@pytest.mark.usefixtures("cpu_alone")
+def test_the_number_of_a_gpu_that_is_not_used_is_told_of(dense_model: Path) -> None:
+    told: list[str] = []
+    open_session(dense_model, ProviderRequest(device_id=3), shape, tell=told.append)
+    assert told == [
+        "--device-id 3 is of no use: no GPU is usable, running on cpu; salt-doctor tells why"
+    ]

@@ -30,7 +30,9 @@ def test_the_npz_holds_what_the_documentation_says() -> None:
     probabilities.write_npz(file, rows, DECISION)
     file.seek(0)
     with np.load(file, allow_pickle=False) as found:
-        assert sorted(found.files) == ["gate", "ids", "probability", "salt", "threshold"]
+        assert sorted(found.files) == [
+            "gate", "ids", "pixel_salt", "probability", "salt", "threshold",
+        ]  # fmt: skip
         for name, value in DECISION.items():
             assert (found[name].dtype, found[name].shape) == (np.float32, ())
             assert found[name] == np.float32(value)
@@ -39,6 +41,8 @@ def test_the_npz_holds_what_the_documentation_says() -> None:
         assert (found["probability"].dtype, found["probability"].shape) == (np.uint8, (5, 101, 101))
         for place, row in enumerate(rows()):
             np.testing.assert_array_equal(found["probability"][place], row.probability())
+            expected = np.nan_to_num(row.salt) * row.probability()
+            assert np.abs(found["pixel_salt"][place] - expected).max() <= 0.5 + 1e-3
         assert found["probability"].any(axis=(1, 2)).tolist() == [True, False, False, True, True]
         assert found["salt"].dtype == np.float32
         assert found["salt"] == pytest.approx([0.1, 0.9, np.nan, 0.1, 0.1], nan_ok=True)
@@ -66,7 +70,7 @@ def test_a_folder_has_an_array_a_tile(tmp_path: Path) -> None:
     for row in rows():
         found = np.load(tmp_path / f"{row.id}.npy", allow_pickle=False)
         assert found.dtype == np.uint8
-        np.testing.assert_array_equal(found, row.probability())
+        np.testing.assert_array_equal(found, row.pixel_salt())
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -95,9 +96,13 @@ def test_rows_and_labels_must_be_of_the_same_tiles(
         ids_of(folder, short)
     assert ids_of(folder, short, partial=True) == drawn.ids[:21]
     strange = write_rows(tmp_path / "strange.csv", ["x\ny", *drawn.ids[1:]], predicted)
-    for partial in (True, False):
-        with pytest.raises(ReportError, match=r"1 of 60 rows that .* 'x\\ny'; is it of other"):
-            ids_of(folder, strange, partial)
+    with pytest.raises(ReportError, match=r"1 of 60 rows that .* 'x\\ny'; is it of .*--partial"):
+        ids_of(folder, strange)
+    assert ids_of(folder, strange, partial=True) == drawn.ids[1:]
+    others = write_rows(tmp_path / "others.csv", ["x", "y"], predicted[:2])
+    for partial, says in ((False, "2 of 2 rows that"), (True, "no tile is in all of")):
+        with pytest.raises(ReportError, match=f"{says}.*called x, y, labels {drawn.ids[0]}"):
+            ids_of(folder, others, partial)
     nothing = write_rows(tmp_path / "nothing.csv", [], predicted[:0])
     with pytest.raises(ReportError, match="has no rows"):
         ids_of(folder, nothing, partial=True)
@@ -140,3 +145,14 @@ def test_a_judge_out_of_range(tmp_path: Path) -> None:
 def test_a_submission_is_a_table(folder: Path) -> None:
     with pytest.raises(ReportError, match=r"masks does not end in \.csv or"):
         reading.rows(folder / "masks")
+
+
+def test_ids_that_read_the_same_are_the_same(tmp_path: Path, predicted: np.ndarray) -> None:
+    composed = ["Été-1", "Été-2"]
+    decomposed = [unicodedata.normalize("NFD", name) for name in composed]
+    truth = write_rows(tmp_path / "labels.csv", decomposed, predicted[:2])
+    path = write_rows(tmp_path / "sub.csv", composed, predicted[:2])
+    with reading.labels(truth) as labels, reading.rows(path) as rows:
+        ids = reading.scored_ids(rows, labels, partial=False)
+        assert ids == tuple(decomposed)
+        np.testing.assert_array_equal(reading.submission(rows, ids).masks, predicted[:2])

@@ -121,9 +121,10 @@ def running(
     options: BatchOptions | None = None,
     port: int = 0,
     grace_s: int = GRACE_S,
+    prefix: str = "",
 ) -> Iterator[Running]:
     service = Service(predictor, limits or Limits(), options or BatchOptions())
-    server = servers.make(create_app(service), service.limits, grace_s, access_log=False)
+    server = servers.make(create_app(service, prefix), service.limits, grace_s, access_log=False)
     with servers.listen("127.0.0.1", port) as listening:
         url = servers.address(listening).rstrip("/")
         thread = threading.Thread(target=server.run, args=([listening],))

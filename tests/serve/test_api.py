@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from salt_infer import SaltModel, png, rle
+from salt_infer import SaltModel, oddities, png, rle
 from salt_infer.model import Decided
 from salt_infer.session import BatchResult
 from salt_serve.batcher import BatchOptions
@@ -289,3 +289,14 @@ def test_a_request_may_not_be_longer_than_the_queue(predictor: Predictor) -> Non
         running(predictor, options=BatchOptions(queue=3)),
     ):
         pass
+
+
+def test_a_tile_that_can_hardly_be_meant_is_answered_with_a_warning(
+    server: Running, tiles: dict[str, bytes]
+) -> None:
+    faint = png.encode(png.decode(tiles["synthetic-00001.png"]) // 16)
+    odd, sound = server.predict(
+        [("odd.png", faint), ("a.png", tiles["synthetic-00001.png"])]
+    ).json()["results"]
+    assert odd["warnings"] == [f"the tile is {oddities.WHAT['narrow-8']}"]
+    assert "warnings" not in sound

@@ -171,6 +171,25 @@ def test_a_dropped_tile_is_shown_with_its_mask_over_it(
     assert visit.page.get_by_role("status").inner_text() == "1 of 1 looked at: 1 with salt."
 
 
+def test_where_there_is_no_salt_no_pixel_looks_like_some(
+    visit: Visit, server: Running, tiles: dict[str, bytes]
+) -> None:
+    answers = server.predict(tiles.items()).json()["results"]
+    name = min(answers, key=lambda answer: answer["salt"])["name"].removesuffix(".png")
+    visit.drop({f"{name}.png": tiles[f"{name}.png"]})
+    visit.cards(1)
+    shown = visit.pixels(name, "probability")[:, :, :3].astype(int)
+    assert np.abs(shown - [68, 1, 84]).max() <= 6  # the colour of 0
+
+
+def test_a_warning_of_a_tile_is_shown(visit: Visit, tiles: dict[str, bytes]) -> None:
+    sound = tiles["synthetic-00001.png"]
+    visit.drop({"odd.png": png.encode(png.decode(sound) // 16), "sound.png": sound})
+    visit.cards(2)
+    assert "use at most 1/16 of their range" in visit.card("odd").inner_text()
+    assert "1/16" not in visit.card("sound").inner_text()
+
+
 def test_sliders_decide_at_once_and_as_salt_infer_would(
     visit: Visit, server: Running, tiles: dict[str, bytes]
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import click
 from click.core import ParameterSource
 
-from salt_infer import console, denied, layout
+from salt_infer import console, denied, layout, strict
 from salt_infer.errors import UsageError
 from salt_infer.files import real
 from salt_infer.layout import Layout
@@ -42,7 +42,10 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
         context.exit()
 
 
-@click.command("salt-train", epilog="Exit codes: 0 done; 1 failed; 2 bad usage; 130 interrupted.")
+@click.command(
+    "salt-train", cls=strict.Command,
+    epilog="Exit codes: 0 done; 1 failed; 2 bad usage; 130 interrupted.",
+)  # fmt: skip
 @click.option(
     "--data", type=_PATH, metavar="PATH",
     help="Folder or zip with images/ and masks/, or images/ and a train.csv beside it.",

@@ -9,22 +9,24 @@ const percent = (share) => `${(100 * share).toFixed(1)} %`;
 export class AnswerCard {
   /**
    * @param {string} id the file's name without .png; any text
-   * @param {{pixels: Uint8ClampedArray, salt: number, above: string}} found the tile as RGBA, and
+   * @param {{pixels: Uint8ClampedArray, salt: number, above: string, warnings?: string[]}} found the tile as RGBA, and
    *   what the server says of it
    * @param {number[]} levels that `above` counts
    */
-  constructor(id, { pixels, salt, above }, levels) {
+  constructor(id, { pixels, salt, above, warnings = [] }, levels) {
     Object.assign(this, { id, pixels, salt, above: bytesOf(above) });
     this.element = copyOf("answer");
     this.part = (name) => this.element.querySelector(`[data-is="${name}"]`);
     this.text = this.element.querySelector("textarea");
     this.element.querySelector("h2").textContent = id;
     this.part("salt").textContent = this.salt.toFixed(3);
+    this.part("warning").textContent = warnings.join("; ");
+    this.part("warning").hidden = !warnings.length;
     this.element.querySelector("button").addEventListener("click", (event) => this.copy(event));
     drawTile(this.part("tile"), pixels);
     this.part("tile").setAttribute("aria-label", `${id}, the tile`);
-    drawProbability(this.part("probability"), this.above, levels);
-    this.part("probability").setAttribute("aria-label", `${id}, probability of each pixel`);
+    drawProbability(this.part("probability"), this.above, levels, salt);
+    this.part("probability").setAttribute("aria-label", `${id}, probability of salt at each pixel`);
   }
 
   /** Decide anew. */

@@ -20,9 +20,13 @@ export function drawTile(canvas, pixels) {
   paint(canvas, (data) => data.set(pixels));
 }
 
-/** @param {number[]} levels that `above` counts */
-export function drawProbability(canvas, above, levels) {
-  const palette = [0, ...levels].map((level) => colourAt(level));
+/**
+ * That each pixel is salt: the tile's probability of any, times the pixel's if there is.
+ * @param {number[]} levels that `above` counts
+ * @param {number} salt the tile's
+ */
+export function drawProbability(canvas, above, levels, salt) {
+  const palette = [0, ...levels].map((level) => colourAt(level * salt));
   paint(canvas, (data) => above.forEach((count, i) => data.set([...palette[count], 255], 4 * i)));
 }
 

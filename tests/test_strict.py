@@ -1,0 +1,87 @@
+"""Options are given once, and one value each: in every command there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from salt_export import cli as export
+from salt_infer import cli as infer
+from salt_infer import doctor_cli, selftest
+from salt_report import cli as report
+from salt_serve import cli as serve
+from salt_train import cli as train
+from salt_train import synthetic
+
+ROOTS = [
+    infer.cli, doctor_cli.cli, export.cli, report.cli, serve.cli, train.cli, selftest.cli,
+    synthetic.cli,
+]  # fmt: skip
+
+
+def commands(root: click.Command) -> Iterator[tuple[list[str], click.Command]]:
+    """Words that lead to a command, and it."""
+    if not isinstance(root, click.Group):
+        yield [], root
+        return
+    for name, command in root.commands.items():
+        yield from (([name, *words], found) for words, found in commands(command))
+
+
+OPTIONS = [
+    pytest.param(root, words, option, id=" ".join([str(root.name), *words, option.opts[0]]))
+    for root in ROOTS
+    for words, command in commands(root)
+    for option in command.params
+    if isinstance(option, click.Option) and not option.multiple
+    if not option.is_flag or option.secondary_opts
+]
+
+
+def test_every_command_is_looked_at() -> None:
+    installed = {each.name for each in entry_points(group="console_scripts")}
+    ours = {name for name in installed if name.startswith("salt-")}
+    assert ours <= {root.name for root in ROOTS}
+    assert ours
+
+
+@pytest.mark.parametrize(("root", "words", "option"), OPTIONS)
+def test_an_option_given_twice_is_refused(
+    root: click.Command, words: list[str], option: click.Option
+) -> None:
+    twice = [option.opts[0], "1"] * 2
+    if option.is_flag:
+        twice = [option.opts[0], option.secondary_opts[0]]
+    done = CliRunner().invoke(root, [*words, *twice])
+    assert done.exit_code == 2
+    assert "is given more than once" in done.output
+    assert option.opts[0] in done.output
+
+
+def test_flags_may_say_the_same_again() -> None:
+    options = ["--overwrite", "--overwrite", "--retry-bad", "--overwrite"]
+    done = CliRunner().invoke(infer.cli, options)
+    assert "Missing option '--images'" in done.output
+
+
+def test_names_that_the_shell_made_are_not_all_repeated() -> None:
+    names = [f"tiles/{number:04d}.png" for number in range(4000)]
+    done = CliRunner().invoke(infer.cli, ["--images", *names, "--out", "x.csv"])
+    assert done.exit_code == 2
+    assert "Got 3999 unexpected extra arguments ('tiles/0001.png', 'tiles/0002.png', ...)" in (
+        " ".join(done.output.split())
+    )
+    assert "--images takes one value, such as the folder itself" in " ".join(done.output.split())
+    assert len(done.output) < 500
+    done = CliRunner().invoke(report.cli, ["data", *names])
+    assert done.exit_code == 2
+    assert len(done.output) < 500
+
+
+def test_a_single_stray_argument_is_named() -> None:
+    done = CliRunner().invoke(infer.cli, ["--images", "tiles", "stray"])
+    assert "Got unexpected extra argument 'stray'" in done.output
