@@ -300,3 +300,22 @@ def test_what_is_no_regular_file(tmp_path: Path) -> None:
             Survey.open(path)
     with pytest.raises(SurveyError, match="No such file"):
         Survey.open(tmp_path / "none.sgy")
+
+
+# Whole words of the trace header that mean nothing else to a scan.
+WORDS = [byte for byte in range(41, 238, 4) if byte not in (69, 73, 77, 81, 85, 89, 105, 109, 113,
+                                                           117, 181, 185, 213)]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_line_numbers_anywhere(seed: int, tmp_path: Path) -> None:
+    """Lower inline, higher crossline, in a file sorted by inline or not at all; byte 1 counts."""
+    rng = np.random.default_rng(seed)
+    inline, crossline = sorted(rng.choice(WORDS, 2, replace=False).tolist())
+    file = sound(inline_byte=inline, crossline_byte=crossline, endian=["big", "little"][seed % 2])
+    file.set(1, 576 + np.arange(INLINES * CROSSLINES) % CROSSLINES)
+    if seed % 3 == 0:
+        file.take(rng.permutation(INLINES * CROSSLINES))
+    scan = scanned(written(tmp_path / "s.sgy", file)).scan
+    assert (scan.inline_byte, scan.crossline_byte) == (inline, crossline)
+    assert (scan.inlines, scan.crosslines) == ((111, 122, 1), (875, 884, 1))
