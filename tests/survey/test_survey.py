@@ -132,6 +132,17 @@ def test_swapped_bytes_are_wondered_at(tmp_path: Path) -> None:
     assert "scalar is 0" in notes
 
 
+def test_bins_are_those_of_one_line_number(tmp_path: Path) -> None:
+    file = sound()
+    rows, columns = np.divmod(np.arange(INLINES * CROSSLINES), CROSSLINES)
+    file.set(189, 100 + 2 * rows)
+    file.set(193, 300 + 5 * columns)
+    scan = scanned(written(tmp_path / "s.sgy", file)).scan
+    assert scan.bin_m == pytest.approx((12.5, 5), abs=0.01)
+    assert scan.corners[0] == pytest.approx((100, 300, 600_000, 6_070_000), abs=0.1)
+    assert scan.corners[-1][:2] == (122, 345)
+
+
 def test_a_scan_of_another_file(path: Path) -> None:
     scan = dataclasses.replace(scanned(path).scan, size=5)
     with pytest.raises(SurveyError, match="scan is of a file of 5"):
