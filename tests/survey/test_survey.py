@@ -89,7 +89,7 @@ def test_what_is_not_recorded(tmp_path: Path) -> None:
     values[0] = 0
     file.headers[1, 29] = 2
     values[2, :5], values[2, -3:], values[2, 20] = 0, 0, 0
-    values[3, 7] = np.nan
+    values[3, 7], values[5] = np.nan, np.inf
     path = written(tmp_path / "s.sgy", file)
     with Survey.open(path) as survey:
         recorded = survey.read(slice(0, 1), ALL).recorded[0]
@@ -98,13 +98,18 @@ def test_what_is_not_recorded(tmp_path: Path) -> None:
         assert not recorded[2, -3:].any()
         assert recorded[2, 5:-3].all()
         assert not recorded[3, 7]
-        assert recorded[4:].all()
+        assert recorded[4].all()
+        assert not recorded[5].any()
+        assert recorded[6:].all()
         live = survey.live
         assert not live[0, :2].any()
-        assert live.sum() == INLINES * CROSSLINES - 2
+        assert not live[0, 5]
+        assert live.sum() == INLINES * CROSSLINES - 3
         # The same where the samples were not gone through when it was opened.
         with Survey.open(path, survey.scan) as again:
             np.testing.assert_array_equal(again.live, live)
+            assert again.scan == survey.scan
+            assert again.digest() == survey.digest()
 
 
 def test_a_scan_can_be_edited(path: Path, tmp_path: Path) -> None:
