@@ -80,6 +80,19 @@ def test_the_whole_way_can_be_gone(tmp_path: Path) -> None:
         assert without_numbers(done.stdout + done.stderr) == without_numbers(shown), command
 
 
+@pytest.mark.slow
+def test_a_survey_can_be_drawn_run_and_seen(tmp_path: Path) -> None:
+    survey = [pair for pair in sessions() if " dome" in pair[0]]
+    assert len(survey) == 3
+    for command, shown in survey:
+        done = subprocess.run(
+            command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False,
+            env={"PATH": f"{BIN}:/usr/bin:/bin", "COLUMNS": "80"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert without_numbers(done.stdout + done.stderr) == without_numbers(shown), command
+
+
 def test_make_commands_exist() -> None:
     targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     named = re.findall(r"^make (\w+)\b", README, flags=re.MULTILINE)

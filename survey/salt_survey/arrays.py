@@ -121,7 +121,7 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
         **of_samples(stats, known),
         **said.fields(),
     )
-    return Found(found, grid=grid, dead=stats.dead if stats else None)
+    return Found(found, grid=grid, silent=stats.silent if stats else None)
 
 
 def _interval(volume: _Volume, overrides: Overrides, known: Scan | None) -> float:

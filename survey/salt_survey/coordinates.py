@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
-from salt_survey.geometry import Grid
+from salt_survey.geometry import Grid, lines_of
 
 Points = npt.NDArray[np.float64]  # [n, 2]
 _NEAR = 0.25  # of a bin: traces have to lie so near to their place
@@ -34,7 +34,7 @@ class Placing:
 
     Attributes:
         corners: inline, crossline, x, y: first and last inline with first and last crossline each.
-        bins: distance between neighbouring inlines, and crosslines.
+        bins: distance for one inline number more, and one crossline number.
         off: share of the traces more than half a bin from their place.
     """
 
@@ -72,7 +72,8 @@ def placing(grid: Grid, x: Points, y: Points) -> Placing | None:
         for (i, c), place in zip(ends, places, strict=True)
     )
     size = min((each for each in bins if each > 0), default=1.0)
-    sizes = round(float(bins[0]), 3), round(float(bins[1]), 3)
+    steps = [lines_of(lines)[2] for lines in (grid.inlines, grid.crosslines)]
+    sizes = round(float(bins[0]) / steps[0], 3), round(float(bins[1]) / steps[1], 3)
     return Placing(corners, sizes, float(np.mean(away > size / 2)))
 
 

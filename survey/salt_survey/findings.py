@@ -46,7 +46,7 @@ class Found:
         layout: where its traces are; None of an array.
         grid: their places; None where nothing numbers the lines.
         x, y: float64 [traces], coordinates; None if not known.
-        dead: bool [traces]; None if the samples were not read.
+        silent: bool [traces], dead or without a finite sample; None if the samples were not read.
     """
 
     scan: Scan
@@ -54,7 +54,7 @@ class Found:
     grid: Grid | None = None
     x: npt.NDArray[np.float64] | None = None
     y: npt.NDArray[np.float64] | None = None
-    dead: npt.NDArray[np.bool_] | None = None
+    silent: npt.NDArray[np.bool_] | None = None
 
 
 def of_samples(stats: Stats | None, known: Scan | None) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -90,7 +88,6 @@ class SlabPrints:
         division: Division,
     ) -> SlabPrints:  # fmt: skip
         """That of a run."""
-        read = dataclasses.replace(survey.scan, calibration=None).to_json()
         return cls(
             fields_of_model(model)
             | settings.look.to_dict()
@@ -103,7 +100,6 @@ class SlabPrints:
                 "times": str(job.times or "all"),
                 "slab": division.size,
                 "survey": survey.digest(),
-                "scan": hashlib.sha256(json.dumps(json.loads(read)).encode()).hexdigest(),
             }
         )
 

@@ -53,7 +53,7 @@ class Scan:
         nulls_1e30: finite, but 1e29 or more, which stands for nothing recorded.
         coordinate_scalar: as the first trace has it.
         corners: inline, crossline, x, y of the grid's four corners; empty without coordinates.
-        bin_m: distance between neighbouring inlines and crosslines; None without coordinates.
+        bin_m: distance for one inline number more, and one crossline number; None if not known.
         percentiles: amplitudes at 0, 1, 2, 5, 25, 50, 75, 95, 98, 99, 100 %, by these numbers.
         spectrum: amplitude at 0 .. half the sampling frequency in equal steps, greatest is 1.
         allow_truncated: the file ends in the middle of a trace, which is left out.

@@ -97,7 +97,7 @@ class _Scanner:
         grid = self._grid(numbered, columns, x, y)
         stats = self._stats()
         result = self._scan(numbered, columns, grid, stats, x, y)
-        return Found(result, self.layout, grid, x, y, None if stats is None else stats.dead)
+        return Found(result, self.layout, grid, x, y, None if stats is None else stats.silent)
 
     def _text(self) -> list[str]:
         return text.decode(self.file.read(0, TEXT).tobytes())
@@ -230,7 +230,7 @@ class _Scanner:
                 (self.said.notes, known.notes),
                 (self.said.warnings, known.warnings),
             ):
-                mine += [each for each in theirs if each not in mine]
+                mine[:] = [*theirs, *(each for each in mine if each not in theirs)]
             self.said.faults += [
                 fault for fault in known.faults if fault.startswith(("nothing rec", "one live"))
             ]

@@ -28,6 +28,7 @@ class Stats:
 
     Attributes:
         dead: bool [traces], all samples are 0, or the trace is flagged as dead.
+        silent: bool [traces], those, and traces without a finite sample.
         recorded: traces with some finite sample that are not dead.
         bad_samples: NaN or infinite.
         nulls: finite, but so large that they stand for nothing.
@@ -36,6 +37,7 @@ class Stats:
     """
 
     dead: npt.NDArray[np.bool_]
+    silent: npt.NDArray[np.bool_]
     recorded: int
     bad_samples: int
     nulls: int
@@ -58,7 +60,7 @@ class Gatherer:
     """Takes traces in any portions and tells what they are like."""
 
     def __init__(self, traces: int, samples: int) -> None:
-        self.dead = np.zeros(traces, bool)
+        self.dead, self.silent = np.zeros(traces, bool), np.zeros(traces, bool)
         self._every = max(1, traces * samples // _SAMPLES)
         self._kept: list[Samples] = []
         self._bad = self._nulls = self._recorded = 0
@@ -72,6 +74,7 @@ class Gatherer:
         self._bad += int(finite.size - np.count_nonzero(finite))
         self._nulls += int(np.count_nonzero(finite & ~good))
         alive = ~dead & good.any(axis=1)
+        self.silent[first : first + len(samples)] = ~alive
         self._recorded += int(np.count_nonzero(alive))
         chosen = alive & ((first + np.arange(len(samples))) % self._every == 0)
         self._kept.append(np.where(good, samples, 0)[chosen])
@@ -80,6 +83,7 @@ class Gatherer:
         kept = np.concatenate(self._kept) if self._kept else np.empty((0, 1), np.float32)
         return Stats(
             self.dead,
+            self.silent,
             self._recorded,
             self._bad,
             self._nulls,

@@ -122,25 +122,25 @@ class Survey:
 
     @functools.cached_property
     def live(self) -> npt.NDArray[np.bool_]:
-        """bool [I, X], there is a trace and it is not dead; may read all samples once."""
-        dead = self._found.dead
-        if dead is None:
-            dead = self._dead()
+        """bool [I, X], there is a trace with something recorded; may read all samples once."""
+        silent = self._found.silent
+        if silent is None:
+            silent = self._silent()
         present = self.traces != NO_TRACE
-        return np.asarray(present & ~dead[np.where(present, self.traces, 0)])
+        return np.asarray(present & ~silent[np.where(present, self.traces, 0)])
 
-    def _dead(self) -> npt.NDArray[np.bool_]:
-        dead = np.zeros(self.scan.traces, bool)
+    def _silent(self) -> npt.NDArray[np.bool_]:
+        silent = np.zeros(self.scan.traces, bool)
         step = max(1, (4 << 20) // max(1, 4 * self.scan.samples))
         for first in range(0, self.scan.traces, step):
             numbers = np.arange(first, min(first + step, self.scan.traces), dtype=np.int64)
             samples = self._source.read(numbers)
-            dead[numbers] = (
+            silent[numbers] = (
                 stats.are_dead(samples)
                 | self._source.flagged(numbers)
                 | ~stats.valid(samples).any(axis=1)
             )
-        return dead
+        return silent
 
     def read(self, inlines: slice, crosslines: slice, samples: slice | None = None) -> Block:
         """Amplitudes and where there are some.
@@ -173,8 +173,11 @@ class Survey:
         """Hex text that changes when the file does, or the way it is read: its size, time of
         change, headers and samples here and there.
         """
-        # What was learnt from labels is no part of the survey.
-        way = dataclasses.replace(self.scan, calibration=None).to_json()
+        # What was said, or learnt from labels, is no part of the way.
+        nothing: tuple[str, ...] = ()
+        way = dataclasses.replace(
+            self.scan, calibration=None, notes=nothing, warnings=nothing, verdict="ok"
+        ).to_json()
         return hashlib.sha256(f"{self._source.digest()} {way}".encode()).hexdigest()
 
     def _placed(self, values: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64]:

@@ -89,7 +89,7 @@ def test_what_is_not_recorded(tmp_path: Path) -> None:
     values[0] = 0
     file.headers[1, 29] = 2
     values[2, :5], values[2, -3:], values[2, 20] = 0, 0, 0
-    values[3, 7] = np.nan
+    values[3, 7], values[5] = np.nan, np.inf
     path = written(tmp_path / "s.sgy", file)
     with Survey.open(path) as survey:
         recorded = survey.read(slice(0, 1), ALL).recorded[0]
@@ -98,13 +98,18 @@ def test_what_is_not_recorded(tmp_path: Path) -> None:
         assert not recorded[2, -3:].any()
         assert recorded[2, 5:-3].all()
         assert not recorded[3, 7]
-        assert recorded[4:].all()
+        assert recorded[4].all()
+        assert not recorded[5].any()
+        assert recorded[6:].all()
         live = survey.live
         assert not live[0, :2].any()
-        assert live.sum() == INLINES * CROSSLINES - 2
+        assert not live[0, 5]
+        assert live.sum() == INLINES * CROSSLINES - 3
         # The same where the samples were not gone through when it was opened.
         with Survey.open(path, survey.scan) as again:
             np.testing.assert_array_equal(again.live, live)
+            assert again.scan == survey.scan
+            assert again.digest() == survey.digest()
 
 
 def test_a_scan_can_be_edited(path: Path, tmp_path: Path) -> None:
@@ -130,6 +135,17 @@ def test_swapped_bytes_are_wondered_at(tmp_path: Path) -> None:
     notes = " ".join(scanned(written(tmp_path / "s.sgy", file)).scan.notes)
     assert "--inline-byte" not in notes
     assert "scalar is 0" in notes
+
+
+def test_bins_are_those_of_one_line_number(tmp_path: Path) -> None:
+    file = sound()
+    rows, columns = np.divmod(np.arange(INLINES * CROSSLINES), CROSSLINES)
+    file.set(189, 100 + 2 * rows)
+    file.set(193, 300 + 5 * columns)
+    scan = scanned(written(tmp_path / "s.sgy", file)).scan
+    assert scan.bin_m == pytest.approx((12.5, 5), abs=0.01)
+    assert scan.corners[0] == pytest.approx((100, 300, 600_000, 6_070_000), abs=0.1)
+    assert scan.corners[-1][:2] == (122, 345)
 
 
 def test_a_scan_of_another_file(path: Path) -> None:
@@ -300,3 +316,22 @@ def test_what_is_no_regular_file(tmp_path: Path) -> None:
             Survey.open(path)
     with pytest.raises(SurveyError, match="No such file"):
         Survey.open(tmp_path / "none.sgy")
+
+
+# Whole words of the trace header that mean nothing else to a scan.
+WORDS = [byte for byte in range(41, 238, 4) if byte not in (69, 73, 77, 81, 85, 89, 105, 109, 113,
+                                                           117, 181, 185, 213)]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_line_numbers_anywhere(seed: int, tmp_path: Path) -> None:
+    """Lower inline, higher crossline, in a file sorted by inline or not at all; byte 1 counts."""
+    rng = np.random.default_rng(seed)
+    inline, crossline = sorted(rng.choice(WORDS, 2, replace=False).tolist())
+    file = sound(inline_byte=inline, crossline_byte=crossline, endian=["big", "little"][seed % 2])
+    file.set(1, 576 + np.arange(INLINES * CROSSLINES) % CROSSLINES)
+    if seed % 3 == 0:
+        file.take(rng.permutation(INLINES * CROSSLINES))
+    scan = scanned(written(tmp_path / "s.sgy", file)).scan
+    assert (scan.inline_byte, scan.crossline_byte) == (inline, crossline)
+    assert (scan.inlines, scan.crosslines) == ((111, 122, 1), (875, 884, 1))

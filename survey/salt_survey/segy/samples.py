@@ -56,8 +56,10 @@ def read(
         begin = layout.offset(int(numbers[0])) + layout.head + first * width
         end = layout.offset(int(numbers[-1])) + layout.head + last * width
         raw = file.read(begin, end - begin)
-        wanted = (numbers - numbers[0])[:, None] * layout.pitch + np.arange((last - first) * width)
-        out[rows] = formats.decode(raw[wanted], reading, endian)
+        # A row for each trace from the first to the last; what lies between them is left out.
+        shape = (int(numbers[-1] - numbers[0]) + 1, (last - first) * width)
+        rows_of = np.lib.stride_tricks.as_strided(raw, shape, (layout.pitch, 1), writeable=False)
+        out[rows] = formats.decode(rows_of[numbers - numbers[0]], reading, endian)
     return out
 
 
