@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,3 +108,20 @@ def dense_model(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="session")
 def gated_model(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _export(tiny_checkpoint, tmp_path_factory.mktemp("models") / "gated.onnx", gated=True)
+
+
+@pytest.fixture
+def zips() -> Iterator[None]:
+    """A process that has parts of a zip keeps the zip open."""
+    from salt_infer import archive
+
+    opened = archive.TileZip
+    with contextlib.ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+
+        def kept(*arguments: object, **named: object) -> archive.TileZip:
+            return stack.enter_context(opened(*arguments, **named))  # type: ignore[arg-type]
+
+        archive._again.cache_clear()
+        patch.setattr(archive, "TileZip", kept)
+        yield
+        archive._again.cache_clear()

@@ -83,7 +83,7 @@ def test_a_run_names_the_extra_that_it_lacks(tmp_path: Path) -> None:
         ("salt-export", [checkpoint, tmp_path / "a.onnx"], "onnx", "export"),
         ("salt-report", ["data", TILES, "--out", out], "pandas", "report"),
         ("salt-report", ["evaluate", *rows, "--out", out], "pandas", "report"),
-        ("salt-serve", [], "uvicorn", "serve"),
+        ("salt-serve", [], "starlette", "serve"),
     ):  # fmt: skip
         done = run(command, *arguments)
         assert (done.returncode, done.stdout) == (1, "")

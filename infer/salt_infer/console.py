@@ -129,7 +129,8 @@ def importing(extra: str = "") -> Iterator[None]:
 
 def _absent(error: ImportError, remedy: str) -> str:
     if isinstance(error, ModuleNotFoundError):
-        return f"{error.name} is not installed; {remedy}"
+        missing = (error.name or "a package").partition(".")[0]
+        return f"{missing} is not installed; {remedy}"
     return (
         f"{error.name or 'a package'} is installed and cannot be imported ({one_line(error)}); "
         f"mend that, or install it anew: {remedy} --force-reinstall"

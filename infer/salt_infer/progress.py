@@ -47,6 +47,7 @@ class Bar(Watcher, AbstractContextManager["Bar"]):
         self._bad = 0
 
     def started(self, tiles: int, done: int = 0) -> None:
+        tqdm.monitor_interval = 0  # its thread would be one more than a limit may leave
         self._bar = tqdm(
             total=tiles, initial=done, unit=f" {self._unit}", disable=self._disable, smoothing=0.1
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from salt_infer import console
+from salt_infer import console, strict
 from salt_infer.files import check_output, write_whole
 from salt_infer.interruption import put_off
 from salt_infer.progress import Bar
@@ -24,7 +24,10 @@ from salt_survey.values import LABEL, STRETCH
 _PATH = click.Path(path_type=Path)
 
 
-@click.command("calibrate", epilog="Exit codes: 0 done; 1 failed; 2 bad usage, or no such survey.")
+@click.command(
+    "calibrate", cls=strict.Command,
+    epilog="Exit codes: 0 done; 1 failed; 2 bad usage, or no such survey.",
+)  # fmt: skip
 @click.argument("survey", metavar="IN", type=_PATH)
 @click.option(
     "--labels", type=LABEL, multiple=True, required=True, metavar="LINE=FILE.png",

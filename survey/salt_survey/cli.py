@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from salt_infer import strict
 from salt_survey.calibrate_cli import calibrate
 from salt_survey.look_cli import look
 from salt_survey.run_cli import run
 from salt_survey.scan_cli import export, scan
 
 
-@click.group("salt-survey")
+@click.group("salt-survey", cls=strict.Group)
 @click.version_option(package_name="salt-toolkit")
 def cli() -> None:
     """Find salt in a whole survey: SEG-Y in, a volume of probabilities that lies exactly on it out.

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from salt_infer import console
+from salt_infer import console, strict
 from salt_infer.files import check_output, write_whole
 from salt_infer.provider_cli import provider_options
 from salt_infer.providers import ProviderRequest
@@ -18,7 +18,7 @@ from salt_survey.scan import Overrides
 _PATH = click.Path(path_type=Path)
 
 
-@click.command("look")
+@click.command("look", cls=strict.Command)
 @click.argument("survey", type=_PATH, metavar="IN.sgy")
 @click.option(
     "--out", type=_PATH, required=True, metavar="look.html",

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from salt_infer import console
+from salt_infer import console, strict
 from salt_infer.engine_cli import engine_options
 from salt_infer.progress import Bar
 from salt_infer.provider_cli import provider_options
@@ -22,7 +22,10 @@ _WISHES = ("zoom", "polarity", "stretch", "stride", "threshold")
 _TARGETS = ("segy", "horizons", "report")
 
 
-@click.command("run", epilog="Exit codes: 0 done; 1 failed; 2 bad usage, or no such survey.")
+@click.command(
+    "run", cls=strict.Command,
+    epilog="Exit codes: 0 done; 1 failed; 2 bad usage, or no such survey.",
+)  # fmt: skip
 @click.argument("survey", metavar="IN", type=_PATH)
 @click.option("--out", type=_PATH, required=True, metavar="OUT.zarr", help="Volume to write.")
 @click.option(

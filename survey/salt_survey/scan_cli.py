@@ -11,7 +11,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from salt_infer import console
+from salt_infer import console, strict
 from salt_infer.files import check_output, check_writable, write_whole
 from salt_survey.errors import SurveyError
 from salt_survey.override_cli import override_options
@@ -22,7 +22,7 @@ OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace output files
 SURVEY = click.argument("survey", type=PATH, metavar="IN.sgy")
 
 
-@click.command("scan")
+@click.command("scan", cls=strict.Command)
 @SURVEY
 @click.option(
     "--out", type=PATH, metavar="scan.json",
@@ -67,7 +67,7 @@ def _progress() -> Iterator[Callable[[int], object]]:
         yield bar.update
 
 
-@click.command("export")
+@click.command("export", cls=strict.Command)
 @click.argument("volume", type=PATH, metavar="OUT.zarr")
 @click.option(
     "--like", type=PATH, required=True, metavar="IN.sgy",

@@ -86,7 +86,8 @@ def test_the_number_of_a_gpu_is_for_gpus(tmp_path: Path, monkeypatch: pytest.Mon
     asked: dict[str, bool] = {}
 
     def child(command: list[str], timeout_s: float) -> tuple[None, str]:
-        asked[command[3]] = "--device-id" in command
+        provider = command[command.index("salt_infer.selftest") + 1]
+        asked[provider] = "--device-id" in command
         return None, "not now"
 
     monkeypatch.setattr(doctor, "in_child", child)

@@ -758,7 +758,10 @@ def test_labels_of_no_tile_show_both_sides(job: Job, batches: list[int]) -> None
     labels = job.out.with_name("other.csv")
     labels.write_text("id,rle_mask\nstrange,\n")
     for partial in (False, True):
-        with pytest.raises(LabelError, match=r"for 22 of 22 tiles: tile-0000, .*it has 'strange'$"):
+        with pytest.raises(
+            LabelError,
+            match=r"for 22 of 22 .*its 1 labels are of others: strange$",
+        ):
             run(dataclasses.replace(job, labels=labels, partial=partial), Watcher())
     with pytest.raises(UsageError, match="--labels, which are missing"):
         run(dataclasses.replace(job, partial=True), Watcher())

@@ -191,6 +191,7 @@ def test_a_folder_around_it_all_is_looked_through(
         assert (known.masks(DATA.ids) == DATA.masks).all()
 
 
+@pytest.mark.usefixtures("zips")
 def test_a_part_of_a_zip_with_masks_is_of_its_tiles(root: Path, place: Path) -> None:
     """As a job on another machine has it: masks of the same ids are in no tile's way."""
     with layout.open_images(zipped(root, place / "x.zip")) as source:

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import contextlib
 import pickle
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from salt_infer import archive
 from salt_infer.archive import TileZip
 from salt_infer.errors import TileError, one_line
 from salt_infer.folder import TileFolder
@@ -42,20 +39,6 @@ def opened(kind: str) -> TileSource:
         file.write("tiles/a.png")
         file.writestr("b\n.png", b"")
     return TileZip(Path("tiles.zip"))
-
-
-@pytest.fixture
-def zips() -> Iterator[None]:
-    """A process that has parts of a zip keeps the zip open."""
-    with contextlib.ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
-
-        def kept(*arguments: object, **named: object) -> TileZip:
-            return stack.enter_context(TileZip(*arguments, **named))  # type: ignore[arg-type]
-
-        archive._again.cache_clear()
-        patch.setattr(archive, "TileZip", kept)
-        yield
-        archive._again.cache_clear()
 
 
 @pytest.mark.usefixtures("zips")

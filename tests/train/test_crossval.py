@@ -23,17 +23,18 @@ from salt_train.crossval import PREDICTIONS_OF_ALL, SCORES
 from salt_train.dataset import Dataset
 from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.evaluate import NO_JUDGE, Decision, Prediction
+from salt_train.feed import Drawn
 from salt_train.folds import Split
-from salt_train.loop import LAST, PREDICTIONS, Indices, Trainer
+from salt_train.loop import LAST, PREDICTIONS, Trainer
 
 FOLDS = 3
 DATA = synthetic.draw(15, seed=3)
 
 
-def train(data: Path, out: Path, *more: str) -> str:
+def train(data: Path, out: Path, *more: str, fold: str = "all") -> str:
     settings = ("model.width=16", "model.depth=18", "model.decoder_channels=8", "warmup_steps=1")
     arguments = [
-        "--data", str(data), "--out", str(out), "--fold", "all", "--folds", str(FOLDS),
+        "--data", str(data), "--out", str(out), "--fold", fold, "--folds", str(FOLDS),
         "--batch-size", "5", "--epochs", "2", "--precision", "fp32", "--no-progress",
         *(word for setting in settings for word in ("--set", setting)), *more,
     ]  # fmt: skip
@@ -60,14 +61,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     synthetic.write(DATA, folder / "data")
     (folder / "data" / "tiles").rename(folder / "data" / "images")
     seen: dict[int, set[str]] = defaultdict(set)
-    honest = Trainer._drawn
+    honest = Trainer._step
 
-    def noted(self: Trainer, batch: Indices) -> object:
-        seen[self.config.fold] |= {self.train_data.ids[index] for index in batch}
-        return honest(self, batch)
+    def noted(self: Trainer, step: int, drawn: Drawn) -> None:
+        assert self.config.fold is not None
+        batch = drawn.order[step * self.batch_size : (step + 1) * self.batch_size]
+        seen[self.config.fold] |= {self.train_data.ids[index] for index in batch.tolist()}
+        honest(self, step, drawn)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trainer, "_drawn", noted)
+        patch.setattr(Trainer, "_step", noted)
         said = train(folder / "data", folder / "run")
     yield Run(folder / "data", folder / "run", said, seen)
 
@@ -167,7 +170,7 @@ def test_folds_of_another_run_are_refused(run: Run) -> None:
 def test_a_fold_of_all_is_a_run_of_its_own_too(run: Run) -> None:
     """Its threshold and gate are the other folds', and asking for it again changes nothing."""
     before = (run.out / "fold-1" / LAST).read_bytes()
-    said = train(run.data, run.out / "fold-1", "--fold", "1", "--resume")
+    said = train(run.data, run.out / "fold-1", "--resume", fold="1")
     assert f"score {run.checkpoint(1).scores['score']:.4f}" in said
     assert "without the gate" in said
     assert "without TTA" not in said
