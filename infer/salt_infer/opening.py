@@ -163,7 +163,7 @@ def _given(
     """What the answers may depend on."""
     options = request.options_of(provider)
     options.pop(STREAMS, None)
-    if isinstance(session, ModelSession) and provider in GPUS:
+    if provider in GPUS and isinstance(session, ModelSession):
         known = session.plan.options
         options |= {key: value for key, value in known.items() if key not in _NOT_OF_AN_ENGINE}
         if session.plan.deterministic:

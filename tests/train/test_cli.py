@@ -116,7 +116,7 @@ def test_a_dry_run_shows_a_recipe_and_writes_nothing(
 def test_where_the_encoder_starts(
     main: Main, capsys: pytest.CaptureFixture[str], arguments: list[str], weights: str
 ) -> None:
-    assert main("--dry-run", *arguments) == 0
+    assert main("--dry-run", "--recipe", "lite", *arguments) == 0
     assert f"encoder_weights={weights}" in capsys.readouterr().out.splitlines()
 
 
@@ -272,7 +272,7 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
         ),
         (["--set", "model.width=wide"], "model.width is 'wide', expected a value of type int"),
         (["--set", "model.depth=20"], "depth is 20, expected 18, 34 or 50"),
-        (["--recipe", "best"], "'best' is not one of 'cpu', 'baseline'"),
+        (["--recipe", "best"], "'best' is not one of 'cpu', 'lite'"),
         (["--recipe", "swa", "--epochs", "3"], "3 epochs for 4 stages, expected one each"),
         (["--epochs", "0"], "0 is not in the range x>=1"),
         (["--batch-size", "1"], "batch size is 1, expected at least 2"),

@@ -131,6 +131,17 @@ def _judged(stage: Stage, *others: Stage) -> TrainConfig:
 _ALL = (
     Recipe(
         "cpu",
+        "the most score for a few hours of two CPU cores, from scratch",
+        TrainConfig(
+            model=ModelConfig(depth=34, width=32, canvas_px=112),
+            stages=two_stages(60, 1e-3),
+            weight_decay=0.01,
+            ema_decay=0.999,
+            precision="bf16",
+        ),
+    ),
+    Recipe(
+        "lite",
         "the most score for half an hour of a CPU core, from ImageNet's weights",
         TrainConfig(
             model=ModelConfig(
