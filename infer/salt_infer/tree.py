@@ -61,13 +61,21 @@ def of_folder(root: Path) -> Look:
         folder = root / inside
         try:
             with os.scandir(folder) as entries:
-                return _level((entry.name, entry.is_dir()) for entry in entries)
+                return _level((entry.name, _is_folder(entry)) for entry in entries)
         except OSError as error:
             raise InputError(
                 f"folder {shown(str(folder))} cannot be listed ({error.strerror})"
             ) from error
 
     return look
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Of links that lead nowhere, or round and round, the tile that has the name will tell."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def of_names(names: Iterable[str]) -> Look:
