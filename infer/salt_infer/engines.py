@@ -213,14 +213,16 @@ def _locked(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
 def _lock_file(folder: Path) -> IO[bytes]:
     """Engines are programs: a folder that others may write to is refused."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Each by itself: of parents that are made on the way, a umask decides who may write there.
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         for each, others in ((folder, 0), (folder.parent, stat.S_ISVTX)):
             state = each.stat()
             safe = not state.st_mode & 0o022 or state.st_mode & others
             if state.st_uid not in (os.geteuid(), 0) or not safe:
                 raise ProviderError(
-                    f"{each} may be written by others, and an engine is a program; give another "
-                    "--engine-cache"
+                    f"{each} may be written by others, and an engine is a program; chmod go-w it, "
+                    "or give another --engine-cache"
                 )
         return open(folder / _LOCK, "wb")
     except OSError as error:

@@ -177,6 +177,9 @@ def _writing(path: Path) -> Iterator[None]:
             f"another run writes to {path}; wait for it, or give another output"
         ) from error
     except OSError as error:
+        with contextlib.suppress(OSError):
+            if lock.is_file() and not lock.is_symlink() and not lock.stat().st_size:
+                lock.unlink()
         raise OutputError(f"{lock} cannot be held ({error.strerror or error})") from error
     try:
         yield

@@ -17,6 +17,7 @@ from salt_infer.providers import ProviderRequest
 from salt_survey.labelled import Label
 from salt_survey.looks import STRIDES, Look, Stretch
 from salt_survey.override_cli import override_options
+from salt_survey.predict import BATCH
 from salt_survey.scan import Overrides
 from salt_survey.settings import GATE, Calibration, LineScore
 from salt_survey.values import LABEL, STRETCH
@@ -84,7 +85,9 @@ def calibrate(
         surveys = [stack.enter_context(first)]
         surveys += [stack.enter_context(Survey.open(each)) for each in others]
         lines = [Interpreted.read(label, surveys) for label in labels]
-        loaded = SaltModel.load(model, gate=GATE, provider=provider, tell=bar.note)
+        loaded = SaltModel.load(
+            model, gate=GATE, provider=provider, batch_size=BATCH, tell=bar.note
+        )
         sweep = Sweep(stretch, stride, threshold)
         bar.started(len(sweep) * len(lines))
         with put_off() as check:

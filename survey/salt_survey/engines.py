@@ -119,7 +119,8 @@ def open_engine(
         EngineError: the cluster cannot be reached, or has no room.
     """
     if request.name == "local":
-        return LocalSlabs(model.load(None, tell, max(1, min(lanes_here(), sections))))
+        lanes = max(1, min(lanes_here(), sections))
+        return LocalSlabs(model.load(None, tell, lanes, in_turn=sections > 1))
     if model.provider.device_id:
         raise UsageError("--device-id is not for --engine ray, which gives each actor a GPU")
     try:

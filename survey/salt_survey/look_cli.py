@@ -58,6 +58,7 @@ def look(
         from salt_infer.progress import Bar
         from salt_survey import finished, look_page
         from salt_survey import look as looking
+        from salt_survey.predict import BATCH
         from salt_survey.scan import load
         from salt_survey.settings import GATE, Calibration, Wishes, settled
         from salt_survey.store import Store
@@ -81,7 +82,9 @@ def look(
             seen = looking.volume(store, opened, settings.threshold)
             shown, trials = viewer.stored(store, places), []
         else:
-            loaded = SaltModel.load(model, gate=GATE, tta="none", provider=provider, tell=bar.note)
+            loaded = SaltModel.load(
+                model, gate=GATE, tta="none", provider=provider, batch_size=BATCH, tell=bar.note
+            )
             bar.started(2 * len(looking.ZOOMS))
             seen, trials = None, viewer.trials(loaded, place, bar.advanced)
             shown = viewer.predicted(loaded, places)

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ from tests.conftest import ROOT
 from tests.infer import steady
 
 BATCH, SECONDS = 4, 0.3
-SETTINGS = ["--batch-size", BATCH, "--threshold", 0.2, "--gate", 0.2]
+SETTINGS = {"--batch-size": BATCH, "--threshold": 0.2, "--gate": 0.2}
 PATIENCE_S = 4
 
 needs_ray = pytest.mark.skipif(
@@ -86,7 +86,7 @@ class Cluster:
         return subprocess.Popen(
             [
                 sys.executable, "-c", RUN, "--images", images, "--out", out, "--engine", "ray",
-                "--ray-address", self.address, *map(str, [*SETTINGS, *more]),
+                "--ray-address", self.address, *settled(more),
             ],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
@@ -127,10 +127,21 @@ def local(images: Path, out: Path, *more: object) -> subprocess.CompletedProcess
     return subprocess.run(
         [
             sys.executable, "-c", LOCAL, out.with_name("log"), "0", "--images", images,
-            "--out", out, *map(str, [*SETTINGS, *more]),
+            "--out", out, *settled(more),
         ],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+def settled(more: Sequence[object]) -> list[str]:
+    """Options, each once: those of all runs here but for what a run asks otherwise."""
+    rest = {name: value for name, value in SETTINGS.items() if name not in more}
+    return [str(word) for pair in rest.items() for word in pair] + list(map(str, more))
+
+
+def told(errors: str) -> list[str]:
+    """What is said, in any order, but for a cluster that is slow to start on a busy machine."""
+    return sorted(line for line in errors.splitlines() if "waiting for the cluster" not in line)
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
@@ -173,7 +184,7 @@ def test_all_outputs_are_those_of_a_local_run_bad_tiles_too(
     one = local(images, other / "x.csv", *everything(other))
     (other / "log").unlink()
     assert (code, one.returncode) == (3, 3), errors
-    assert sorted(errors.splitlines()) == sorted(one.stderr.splitlines())
+    assert told(errors) == told(one.stderr)
     reports = [json.loads((folder / "x.json").read_text()) for folder in (mine, other)]
     for folder in (mine, other):
         (folder / "x.json").unlink()
@@ -209,7 +220,7 @@ def test_batches_are_those_of_a_local_run(
     images = steady.draw(tmp_path / "tiles", 12 if size == 1 else 122)
     options = ["--batch-size", size]
     code, _, errors = finish(cluster.start(images, tmp_path / "x.csv", *options, *more))
-    assert (code, errors) == (0, "")
+    assert (code, told(errors)) == (0, [])
     assert local(images, tmp_path / "y.csv", *options).returncode == 0
     assert (tmp_path / "x.csv").read_bytes() == (tmp_path / "y.csv").read_bytes()
 
@@ -283,10 +294,13 @@ def test_ray_is_started_where_no_cluster_is_named(tmp_path: Path) -> None:
             [*command, "--out", out, *more], cwd=tmp_path, capture_output=True, text=True,
             check=True,
         )  # fmt: skip
-        assert done.stderr == ""
+        assert told(done.stderr) == []
         assert done.stdout.startswith(f"24 of 24 tiles -> {out} (24 rows")
     assert (tmp_path / "x.csv").read_bytes() == (tmp_path / "y.csv").read_bytes()
-    assert not [pid for pid in Path("/proc").glob("[0-9]*") if runs_in(pid, tmp_path)]
+    end = time.monotonic() + 60  # Ray's own end when they see that it is gone
+    while left := [pid for pid in Path("/proc").glob("[0-9]*") if runs_in(pid, tmp_path)]:
+        assert time.monotonic() < end, left
+        time.sleep(0.2)
 
 
 def runs_in(process: Path, folder: Path) -> bool:

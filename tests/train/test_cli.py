@@ -102,6 +102,15 @@ def test_a_dry_run_shows_a_recipe_and_writes_nothing(
     assert not out.exists()
 
 
+@pytest.mark.parametrize("more", [(), ("--encoder-weights", "none"), ("--fold", "none")])
+def test_a_recipes_own_encoder_is_in_no_shipped_networks_way(
+    main: Main, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
+) -> None:
+    assert main("--dry-run", "--recipe", "lite", "--init-weights", "default", *more) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert {"encoder_weights=", "init_weights=default"} <= set(said)
+
+
 @pytest.mark.parametrize(
     ("arguments", "weights"),
     [

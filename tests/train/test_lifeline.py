@@ -149,7 +149,9 @@ def test_workers_end_when_their_agent_was_killed(labelled: Path, tmp_path: Path)
         agent.kill()
         # The pipe is closed when the last of them has ended.
         said, _ = agent.communicate(timeout=FOREVER_S)
-    assert said.count("the process that started this one is gone") == 2
+    # The one that sees it first may be what the other misses.
+    assert "the process that started this one is gone" in said
+    assert said.count("salt-train: ") == 2
     assert "Traceback" not in said
 
 

@@ -243,7 +243,8 @@ def _config(
     if epochs:
         config = recipes.rescaled(config, epochs)
     if settings["init_weights"] == shipped.NAME:
-        config = dataclasses.replace(config, model=shipped.read().members[0].network)
+        network = shipped.read().members[0].network
+        config = dataclasses.replace(config, model=network, encoder_weights="")
     if scale_batch:
         if settings["batch_size"]:
             raise click.UsageError("--batch-size and --scale-batch both set the batch size.")

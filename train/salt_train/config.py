@@ -17,7 +17,7 @@ PrecisionName = Literal["fp32", "bf16", "fp16"]
 
 FOLD = "{fold}"  # in a path: stands for the number of the fold that is held out
 NONE = "none"  # instead of a fold: no tile is held out
-IMAGENET = "imagenet"  # instead of a file: torchvision's own encoder weights
+IMAGENET = "imagenet"  # instead of a file: the encoder's published weights
 
 _MEMORY = (0.0, 0.999999)  # share that a moving average keeps each step: all of it stands still
 

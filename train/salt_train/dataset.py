@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from salt_infer import layout, mismatch, png
 from salt_infer.errors import InputError, SaltError, TileError
+from salt_infer.ids import Known
 from salt_infer.labels import Labels
 from salt_infer.rle import TILE_SHAPE
 from salt_infer.tiles import Tile, TileSource, shown
@@ -110,7 +111,7 @@ def load(path: Path, missing_as_empty: bool = False) -> Dataset:
 
 def _assumed(labels: Labels, ids: Sequence[str]) -> tuple[str, ...]:
     """Tiles without a label, if each label has its tile: else the two are called differently."""
-    missing, strangers = labels.missing(ids), sorted(set(labels.ids) - set(ids))
+    missing, strangers = labels.missing(ids), sorted(Known(ids).missing(labels.ids))
     if missing and strangers:
         raise DataError(
             f"{mismatch.missing_labels(labels.path, missing, ids, labels.ids)}; none is taken for "

@@ -100,7 +100,11 @@ class Pseudo:
         try:
             sure = read_column(path, "confidence")
             with layout.open_images(self.images) as source, Labels(path) as labels:
-                tiles = [tile for tile in source.tiles if sure.get(tile.id, 0.0) > 0]
+                # A letter may be one character there and several here, as for the labels.
+                sure |= {
+                    tile.id: sure.get(labels.find(tile.id) or "", 0.0) for tile in source.tiles
+                }
+                tiles = [tile for tile in source.tiles if sure[tile.id] > 0]
                 if not tiles:
                     raise DataError(f"no tile in {self.images} has a label in {path} to be sure of")
                 ids = tuple(tile.id for tile in tiles)
