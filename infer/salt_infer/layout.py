@@ -246,9 +246,10 @@ def _table(spot: _Spot) -> Path | None:
 
 def _nothing_in(path: Path) -> str:
     """What is there instead of a data set, and what to do."""
+    packed = "" if path.is_file() else f" or {DOWNLOAD}"  # a zip inside a zip is not read
     said = (
         f"no training data in {shown(str(path))}: expected images/ and masks/ (or {TABLE}), or "
-        f"train/ or {DOWNLOAD} with these inside"
+        f"train/{packed} with these inside"
     )
     if not _is_there(path):
         return f"{said}; it cannot be found, or is neither a directory nor a zip"

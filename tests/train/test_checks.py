@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from salt_infer import kinds, png, rle
+from salt_infer import kinds, oddities, png, rle
 from salt_infer.errors import InputError
 from salt_train import checks, dataset, synthetic
 from salt_train.checks import FAULTS, NOTES, Finding, Report, check
@@ -322,7 +323,8 @@ def test_what_is_odd_is_noted_and_nothing_is_wrong(folder: Path) -> None:
     report = check(folder)
     found = by_kind(report)
     assert report.ok
-    assert set(found) == set(NOTES) - {"whole", "no-empty", "assumed", "case"}  # see below
+    others = {"whole", "no-empty", "assumed", "case", *oddities.WHAT}  # see below
+    assert set(found) == set(NOTES) - others
     assert [found[kind].ids for kind in ("vertical", "tiny", "full")] == [(n,) for n in names]
     assert set(found["blank"].ids) >= set(EMPTY[:2])
     assert found["duplicate"].ids == tuple(EMPTY[2:4])
@@ -385,3 +387,16 @@ def test_the_competitions_data_is_sound(tgs: Path) -> None:
     assert 70 <= len(found["blank"].ids) <= 80
     assert 100 <= len(found["vertical"].ids) <= 113
     assert "duplicate" not in found
+
+
+def test_tiles_that_can_hardly_be_meant_are_noted(folder: Path) -> None:
+    """Numbers of 12 bits, never stretched: each PNG is valid, and a model sees black."""
+    for name in IDS[:3]:
+        path = folder / "images" / f"{name}.png"
+        grey = png.decode(path.read_bytes()).astype(np.uint16)
+        Image.fromarray(grey * 8).save(path)
+    report = check(folder)
+    (found,) = [each for each in report.findings if each.kind == "narrow-16"]
+    assert set(found.ids) == set(IDS[:3])
+    assert not found.wrong
+    assert f"note: {NOTES['narrow-16']} (3)\n" in report.to_text()

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import kinds, layout, png, rle
+from salt_infer import kinds, layout, oddities, png, rle
 from salt_infer.errors import InputError, LabelError, RleError, TileError
 from salt_infer.kinds import TINY
 from salt_infer.layout import Layout
@@ -56,6 +56,7 @@ NOTES = {
     "tiny": f"masks of 1 to {TINY} pixels",
     "full": "masks of nothing but salt",
     **{kind: f"{kinds.ONE_SIDED[kind]}; {kinds.ASKED[kind]}" for kind in ("whole", "no-empty")},
+    **{kind: f"tiles that are {what}" for kind, what in oddities.WHAT.items()},
 }
 
 
@@ -185,11 +186,11 @@ class _Survey:
         """Tiles and labels; only tiles that cannot be listed stop this."""
         with place.open("images") as source:
             self.listed[str(place.images)] = [tile.id for tile in source.tiles]
-            self.tiles = dict(self._images("tile", source, png.decode))
+            self.tiles = dict(self._images("tile", source, self._tile))
         if place.masks is not None:
             with self._labels(place.masks), place.open("masks") as source:
                 self.listed[str(place.masks)] = [tile.id for tile in source.tiles]
-                self.masks = dict(self._images("mask", source, png.decode_mask))
+                self.masks = dict(self._images("mask", source, self._mask))
         if place.table is not None:
             with self._labels(place.table):
                 self._rows(place.table, place.rows())
@@ -203,17 +204,25 @@ class _Survey:
             self.noted["bad-labels"][str(place)] = str(error)
 
     def _images(
-        self, what: str, source: TileSource, decode: Callable[[bytes], Image]
+        self, what: str, source: TileSource, decode: Callable[[str, bytes], Image]
     ) -> Iterator[tuple[str, Image]]:
         for tile in source.tiles:
             try:
                 data = source.read(tile)
                 self._count(what, data)
-                if what == "mask":
-                    self._count_values(data)
-                yield tile.id, decode(data)
+                yield tile.id, decode(tile.id, data)
             except TileError as error:
                 self.noted[f"bad-{what}"][tile.id] = str(error)
+
+    def _tile(self, name: str, data: bytes) -> Image:
+        seen = png.look(data)
+        for kind in seen.odd:
+            self.noted[kind][name] = ""
+        return seen.pixels
+
+    def _mask(self, _: str, data: bytes) -> Image:
+        self._count_values(data)
+        return png.decode_mask(data)
 
     def _count(self, what: str, data: bytes) -> None:
         """Mode and size by the header, which stands at the same place in every PNG."""
