@@ -181,7 +181,7 @@ def test_a_cache_that_others_may_empty_is_refused_unless_they_may_not(tmp_path: 
 def test_a_cache_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(ProviderError, match=r"cannot be used \(Not a directory\); give another"),
+        pytest.raises(ProviderError, match=r"cannot be used \(File exists\); give another"),
         EngineCache(tmp_path / "file").building(KEY, "m", print),
     ):
         pass

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import sys
 from collections import Counter
@@ -118,7 +119,12 @@ def test_a_run_killed_long_after_its_checkpoint_ends_with_the_same_bits(tmp_path
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # its compiler uses its own
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method`:DeprecationWarning")
-def test_compiled_steps_learn_as_others_do(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # it looks, too
+def test_compiled_steps_learn_as_others_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Traced and differentiated as for --compile; the kernels themselves, whose making takes many
+    minutes of a core, are torch's own.
+    """
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
     short = dataclasses.replace(CONFIG, stages=two_stages(2, 1e-3))
     plain = Trainer(short, options(tmp_path / "plain"), FEW).run()
     compiled = dataclasses.replace(options(tmp_path / "compiled"), compiled=True)
