@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import glob
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,7 +99,7 @@ class Targets:
                     continue
                 partial = files.partial_of(path, _RUN)
                 made.append(partial)
-                files.discard(partial)
+                _clear(partial)
                 if write is horizons:
                     partial.mkdir()
                 write(partial)
@@ -111,7 +112,7 @@ class Targets:
         finally:
             for partial in made:
                 with contextlib.suppress(OSError):
-                    files.discard(partial)
+                    _clear(partial)
 
 
 def _check_store(path: Path, allowed: bool) -> None:
@@ -129,3 +130,11 @@ def _check_store(path: Path, allowed: bool) -> None:
         ) from error
     if not allowed:
         raise OutputExistsError(f"{path} exists; give --overwrite to replace it")
+
+
+def _clear(partial: Path) -> None:
+    """Remove what a run that was killed has left of an output, and of what it was written to."""
+    files.discard(partial)
+    name = glob.escape(partial.name)
+    for left in partial.parent.glob(files.partial_of(partial.with_name(name), "*").name):
+        files.discard(left)
