@@ -15,6 +15,7 @@ from salt_export import int8, parity, samples
 from salt_export.errors import ParityError
 from salt_export.int8 import METHODS, Method, Prepared, Style
 from salt_export.parity import Tiles
+from salt_export.tolerances import TOLERANCES
 from salt_infer import metric, views
 from salt_infer.session import ModelSession
 from salt_train.evaluate import Decision, Prediction
@@ -64,6 +65,29 @@ class Drop:
     mean: float
     low: float
     high: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Loss:
+    """What a graph loses against the float32 file.
+
+    Attributes:
+        drop: of the score.
+        flipped: share of pixels whose mask is another.
+    """
+
+    drop: Drop
+    flipped: float
+
+    def within(self, limit: float) -> bool:
+        """Whether score and pixels hold: a poor network's score may hold where its masks do not,
+        and the file would be refused when it is verified.
+        """
+        return self.drop.mean <= limit and self.flipped <= TOLERANCES["int8"].flipped
+
+    def line(self) -> str:
+        """The same for people."""
+        return f"score {-self.drop.mean:+z.4f}, {self.flipped:.2%} of the pixels flipped"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +147,7 @@ def search(
         folder: for files on the way.
 
     Raises:
-        ParityError: half of the layers in float32 do not suffice; lists them.
+        ParityError: half of the layers in float32 do not suffice; lists the most sensitive.
     """
     trial = _Trial(guard, finish, folder, proto)
     sample = samples.stratified(
@@ -134,8 +158,9 @@ def search(
     drops: dict[str, float] = {}
     for method in METHODS:
         graph = int8.quantize(prepared, ranges[method], method, style)
-        drops[method] = trial.drop(graph).mean
-        guard.say(f"int8 by {method}: score {-drops[method]:+z.4f}")
+        loss = trial.loss(graph)
+        drops[method] = loss.drop.mean
+        guard.say(f"int8 by {method}: {loss.line()}")
     best = min(METHODS, key=drops.__getitem__)
     make = _Make(prepared, ranges[best], best, style)
     graph, in_float, drop = _relaxed(make, trial, guard)
@@ -192,14 +217,15 @@ class _Trial:
             np.concatenate([each.salt for each in batches]),
         )
 
-    def drop(self, proto: onnx.ModelProto) -> Drop:
-        """Score lost against the float32 file, paired by tile."""
+    def loss(self, proto: onnx.ModelProto) -> Loss:
+        """What is lost against the float32 file, the score paired by tile."""
         masks = self.run(proto, self.guard.tiles)
         truth = self._reference if self.guard.truth is None else self.guard.truth
         before, after = (metric.score(truth, each).per_tile for each in (self._reference, masks))
         lost = before - after
         low, high = metric.interval(lost)
-        return Drop(float(lost.mean()), low, high)
+        flipped = float(np.mean(masks != self._reference))
+        return Loss(Drop(float(lost.mean()), low, high), flipped)
 
     def few(self, proto: onnx.ModelProto) -> npt.NDArray[np.float32]:
         """Probabilities on a few tiles."""
@@ -209,24 +235,25 @@ class _Trial:
 def _relaxed(
     make: _Make, trial: _Trial, guard: Guard
 ) -> tuple[onnx.ModelProto, tuple[str, ...], Drop]:
-    """Leave layers in float32, the most sensitive first, until the score holds."""
+    """Leave layers in float32, the most sensitive first, until score and masks hold."""
     graph = make()
-    drop = trial.drop(graph)
-    if drop.mean <= guard.limit:
-        return graph, (), drop
+    loss = trial.loss(graph)
+    if loss.within(guard.limit):
+        return graph, (), loss.drop
     ranking = _ranked(make, trial)
     most = int(len(ranking) * MAX_FLOAT)
     names = [name for name, _ in ranking]
     for count in range(1, most + 1):
         graph = make(names[:count])
-        drop = trial.drop(graph)
-        guard.say(f"{names[count - 1]} in float32 too: score {-drop.mean:+z.4f}")
-        if drop.mean <= guard.limit:
-            return graph, tuple(names[:count]), drop
+        loss = trial.loss(graph)
+        guard.say(f"{names[count - 1]} in float32 too: {loss.line()}")
+        if loss.within(guard.limit):
+            return graph, tuple(names[:count]), loss.drop
     raise ParityError(
-        f"int8 loses {drop.mean:.4f} of the score with the {most} most sensitive of "
-        f"{len(names)} convolutions in float32, expected at most {guard.limit:g}; calibrate on "
-        f"more tiles like those to come, or give a larger --max-drop; nothing was written\n"
+        f"int8 loses {loss.drop.mean:.4f} of the score and flips {loss.flipped:.2%} of the pixels "
+        f"with the {most} most sensitive of {len(names)} convolutions in float32, expected at most "
+        f"{guard.limit:g} and {TOLERANCES['int8'].flipped:.0%}; calibrate on more tiles like those "
+        "to come, or give a larger --max-drop; nothing was written\n"
         + _table(ranking)
     )
 

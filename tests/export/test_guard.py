@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -146,10 +147,11 @@ def test_sensitive_layers_are_found_and_left_in_float(
         say=said.append,
     )  # fmt: skip
     proof = export(job).contract.verification["int8"]
-    assert min(proof["drops"].values()) > 0.02
     assert {f"models.0.{BLOCK}.0", f"models.0.{BLOCK}.3"} <= set(proof["in_float"][:3])
     assert proof["drop"]["mean"] <= 0.02
-    assert f"{proof['in_float'][0]} in float32 too: score" in "\n".join(said)
+    lines = "\n".join(said)
+    assert min(map(float, re.findall(r"^int8 by .* (\S+)% of the pixels", lines, re.M))) > 5
+    assert f"{proof['in_float'][0]} in float32 too: score" in lines
 
 
 @pytest.mark.slow
