@@ -62,6 +62,7 @@ def _facts(scan: Scan) -> Iterator[tuple[str, str]]:
 def _file(scan: Scan) -> str:
     if scan.kind != "segy":
         return f"{scan.kind} array"
+    order = f", samples {scan.sample_endian} endian" if scan.sample_endian else ""
     really = f", samples really {named(scan.really)}" if scan.really else ""
     extended = (
         f", {scan.extended_text_headers} extended text headers"
@@ -69,7 +70,7 @@ def _file(scan: Scan) -> str:
         else ""
     )
     return (
-        f"SEG-Y {scan.revision}, {scan.endian} endian, format {named(scan.format)}{really}"
+        f"SEG-Y {scan.revision}, {scan.endian} endian, format {named(scan.format)}{really}{order}"
         f"{extended}"
     )
 

@@ -24,7 +24,8 @@ class Grid:
     Attributes:
         inlines, crosslines: int64 [I] and [X], ascending, in equal steps.
         traces: int64 [I, X], number of the trace in the file; NO_TRACE where none.
-        rows, columns: int64 [traces], place of each trace; of duplicates, too.
+        rows, columns: int64 [traces], place of each trace; of duplicates, too; NO_TRACE of those
+            that have none.
         duplicates: traces whose place an earlier one has.
         order: how the traces follow each other.
     """
@@ -56,17 +57,24 @@ def axis(lines: Lines) -> Numbers:
     return np.arange(first, last + 1, step, dtype=np.int64)
 
 
-def grid(inlines: npt.NDArray[np.integer], crosslines: npt.NDArray[np.integer]) -> Grid:
+def grid(
+    inlines: npt.NDArray[np.integer],
+    crosslines: npt.NDArray[np.integer],
+    placed: npt.NDArray[np.bool_] | None = None,
+) -> Grid:
     """Put traces into their places; of several with one place, the first.
 
     Args:
         inlines: number of each trace's line, integers [traces], one trace at least.
         crosslines: likewise.
+        placed: bool, likewise; the others have no place. All have one if None.
 
     Raises:
         SurveyError: the grid would be nearly empty: these are no line numbers.
     """
-    ways = lines_of(inlines), lines_of(crosslines)
+    which = np.arange(len(inlines)) if placed is None else np.flatnonzero(placed)
+    all_numbers = inlines[which], crosslines[which]
+    ways = lines_of(all_numbers[0]), lines_of(all_numbers[1])
     shape = tuple((last - first) // step + 1 for first, last, step in ways)
     if shape[0] * shape[1] > max(_SPARSE * len(inlines), _SMALL):
         raise SurveyError(
@@ -76,14 +84,16 @@ def grid(inlines: npt.NDArray[np.integer], crosslines: npt.NDArray[np.integer]) 
         )
     rows, columns = (
         (numbers.astype(np.int64) - first) // step
-        for numbers, (first, _, step) in zip((inlines, crosslines), ways, strict=True)
+        for numbers, (first, _, step) in zip(all_numbers, ways, strict=True)
     )
     places, firsts = np.unique(rows * shape[1] + columns, return_index=True)
     traces = np.full(shape, NO_TRACE, np.int64)
-    traces.flat[places] = firsts
-    duplicates = len(inlines) - len(places)
+    traces.flat[places] = which[firsts]
+    duplicates = len(which) - len(places)
     order = _order(rows, columns, duplicates)
-    return Grid(axis(ways[0]), axis(ways[1]), traces, rows, columns, duplicates, order)
+    of_all = np.full((2, len(inlines)), NO_TRACE, np.int64)
+    of_all[:, which] = rows, columns
+    return Grid(axis(ways[0]), axis(ways[1]), traces, of_all[0], of_all[1], duplicates, order)
 
 
 def line(numbers: npt.NDArray[np.integer]) -> Grid:

@@ -44,6 +44,7 @@ class Numbering:
         cdp: byte of a 2-D line's numbers; None if it is no such line, or has none.
         lines_from: what numbers the lines, or would.
         decided: False where the user has to say so first.
+        width: bytes of a line number, 4 or 2.
     """
 
     inline: int | None = None
@@ -53,11 +54,17 @@ class Numbering:
     cdp: int | None = None
     lines_from: LinesFrom = "headers"
     decided: bool = True
+    width: int = 4
 
     def bytes(self) -> set[int]:
         """All that are read of every trace."""
         all_ = {self.inline, self.crossline, self.x, self.y, self.cdp, headers.OFFSET}
         return {byte for byte in all_ if byte is not None}
+
+    def widths(self) -> dict[int, int]:
+        """Of the numbers at these bytes, where it is not 4."""
+        lines_of = (self.inline, self.crossline)
+        return {byte: self.width for byte in lines_of if byte is not None and self.width != 4}
 
 
 def find(
@@ -69,13 +76,15 @@ def find(
     said: Sayings,
 ) -> Numbering:
     """Find what numbers the lines, and say so where it is unusual or has to be asked."""
-    candidates = Candidates(headers.some(file, layout, lines.MOST), layout)
+    runs = headers.some(file, layout, lines.MOST)
+    candidates = Candidates(runs, layout)
     x, y = _coordinate_bytes(candidates, overrides)
     bare = Numbering(x=x, y=y)
     if overrides.inline_byte and overrides.crossline_byte:
         return dataclasses.replace(
-            bare, inline=overrides.inline_byte, crossline=overrides.crossline_byte
-        )
+            bare, inline=overrides.inline_byte, crossline=overrides.crossline_byte,
+            width=overrides.line_width or 4,
+        )  # fmt: skip
     if overrides.lines_from in ("coordinates", "traces"):
         cdp = overrides.crossline_byte if overrides.lines_from == "traces" else None
         cdp = cdp or (lines.cdp(candidates) if overrides.lines_from == "traces" else None)
@@ -84,7 +93,12 @@ def find(
     if pair is not None:
         _tell_pair(pair, candidates, sorting, said)
         return dataclasses.replace(bare, inline=pair.inline, crossline=pair.crossline)
-    return _without_numbers(candidates, bare, said, file, layout)
+    narrow = Candidates(runs, layout, width=2)
+    pair = lines.halves(narrow)
+    if pair is not None:
+        _tell_pair(pair, narrow, sorting, said)
+        return dataclasses.replace(bare, inline=pair.inline, crossline=pair.crossline, width=2)
+    return _without_numbers(candidates, bare, said)
 
 
 def grid(
@@ -103,7 +117,8 @@ def grid(
         SurveyError: the numbers make no grid.
     """
     if numbered.inline is not None and numbered.crossline is not None:
-        return geometry.grid(columns[numbered.inline], columns[numbered.crossline])
+        lines_of = columns[numbered.inline], columns[numbered.crossline]
+        return geometry.grid(*lines_of, _placed(*lines_of, x, y))
     if numbered.lines_from == "traces":
         numbers = columns[numbered.cdp] if numbered.cdp else np.arange(1, traces + 1)
         return geometry.line(numbers)
@@ -112,6 +127,21 @@ def grid(
         if found is not None:
             return geometry.grid(found.inlines, found.crosslines)
     return None
+
+
+def _placed(
+    inlines: Column, crosslines: Column, x: Points | None, y: Points | None
+) -> npt.NDArray[np.bool_] | None:
+    """Which traces have a place; None if all do. Zeros are none where no other trace has a 0."""
+    blank = (inlines == 0) & (crosslines == 0)
+    for values in (x, y):
+        blank &= True if values is None else values == 0
+    others = ~blank
+    if not blank.any() or not others.any():
+        return None
+    if np.any(inlines[others] == 0) or np.any(crosslines[others] == 0):
+        return None
+    return np.asarray(others)
 
 
 def offsets_a_bin(numbered: Numbering, columns: Mapping[int, Column]) -> int:
@@ -156,9 +186,7 @@ def _tell_pair(pair: Pair, candidates: Candidates, sorting: int, said: Sayings) 
         )
 
 
-def _without_numbers(
-    candidates: Candidates, bare: Numbering, said: Sayings, file: RawFile, layout: Layout
-) -> Numbering:
+def _without_numbers(candidates: Candidates, bare: Numbering, said: Sayings) -> Numbering:
     """A 2-D line, or traces whose coordinates alone make a grid, or neither."""
     x, y = _points(candidates, bare)
     found = coordinates.lattice(x, y) if x is not None and y is not None else None

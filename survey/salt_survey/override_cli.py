@@ -18,6 +18,7 @@ _NAMES = {
     "x_byte": "X coordinates",
     "y_byte": "Y coordinates",
 }
+_ALONE = ("endian", "sample_endian", "interval_ms", "delay_ms", "lines_from", "allow_truncated")
 _OPTIONS: list[Callable[[Any], Any]] = [
     *(
         click.option(
@@ -27,11 +28,19 @@ _OPTIONS: list[Callable[[Any], Any]] = [
         for name, what in _NAMES.items()
     ),
     click.option(
+        "--line-width", type=click.Choice(["4", "2"]), metavar="4|2",
+        help="Bytes of a line number; default: 4.",
+    ),
+    click.option(
         "--format", "format_", type=click.Choice([str(code) for code in FORMATS]), metavar="CODE",
         help="Code of the sample format, where the header's is wrong.",
     ),
     click.option(
         "--endian", type=click.Choice(["big", "little"]), help="Byte order, where it is not found."
+    ),
+    click.option(
+        "--sample-endian", type=click.Choice(["big", "little"]),
+        help="Byte order of the samples, where it is not that of the headers.",
     ),
     click.option(
         "--interval-ms", type=click.FloatRange(0, min_open=True), metavar="F",
@@ -54,15 +63,17 @@ def override_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def called(**values: Any) -> Any:
-        names = [*_NAMES, "endian", "interval_ms", "delay_ms", "lines_from", "allow_truncated"]
+        names = [*_NAMES, *_ALONE]
         mine = {name: values.pop(name) for name in names}
-        code = values.pop("format_")
+        code, width = values.pop("format_"), values.pop("line_width")
         for one, other in (("inline_byte", "crossline_byte"), ("x_byte", "y_byte")):
             if (mine[one] is None) != (mine[other] is None):
                 raise click.UsageError(
                     f"--{one.replace('_', '-')} and --{other.replace('_', '-')} go together"
                 )
-        overrides = Overrides(format=None if code is None else int(code), **mine)
+        numbers = {"format": code, "line_width": width}
+        mine |= {name: None if value is None else int(value) for name, value in numbers.items()}
+        overrides = Overrides(**mine)
         return command(overrides=overrides, **values)
 
     for option in reversed(_OPTIONS):

@@ -32,7 +32,8 @@ class Scan:
         kind: ``segy``, ``zarr`` or ``npy``.
         size: bytes of the file; 0 of a Zarr.
         revision: of SEG-Y, such as ``1.0``; empty of others.
-        endian: byte order of headers and samples.
+        endian: byte order of the file's header.
+        sample_endian: of the samples, where it is not that of the traces' headers, else None.
         format: the sample format's code as the file gives it; 5 of arrays.
         really: the code that the samples are in where ``format`` is wrong, else None.
         samples: of each trace.
@@ -42,6 +43,7 @@ class Scan:
         extended_text_headers: blocks of 3200 bytes between binary header and first trace.
         extra_trace_headers: blocks of 240 bytes after each trace's header (revision 2).
         inline_byte, crossline_byte, x_byte, y_byte: where in the trace header, counted from 1.
+        line_width: bytes of a line number, 4 or 2.
         cdp_byte: of a 2-D line, where its traces' numbers are.
         inlines, crosslines, cdp: (first, last, step) of the numbers there.
         order: how the traces follow each other; ``line`` of a 2-D line.
@@ -72,6 +74,7 @@ class Scan:
     traces: int
     revision: str = ""
     endian: Endian = "little"
+    sample_endian: Endian | None = None
     format: int = 5
     really: int | None = None
     extended_text_headers: int = 0
@@ -81,6 +84,7 @@ class Scan:
     x_byte: int | None = None
     y_byte: int | None = None
     cdp_byte: int | None = None
+    line_width: int = 4
     inlines: Lines | None = None
     crosslines: Lines | None = None
     cdp: Lines | None = None
@@ -154,8 +158,10 @@ class Overrides:
 
     Attributes:
         inline_byte, crossline_byte, x_byte, y_byte: where in the trace header, counted from 1.
+        line_width: bytes of a line number, 4 or 2.
         format: code of the samples' format.
         endian: byte order.
+        sample_endian: of the samples, where it is another.
         interval_ms, delay_ms: of the samples.
         lines_from: what numbers the lines.
         allow_truncated: leave out a trace that is cut.
@@ -165,8 +171,10 @@ class Overrides:
     crossline_byte: int | None = None
     x_byte: int | None = None
     y_byte: int | None = None
+    line_width: int | None = None
     format: int | None = None
     endian: Endian | None = None
+    sample_endian: Endian | None = None
     interval_ms: float | None = None
     delay_ms: float | None = None
     lines_from: LinesFrom | None = None
@@ -182,8 +190,10 @@ class Overrides:
             crossline_byte=None if scan.questions else scan.crossline_byte or scan.cdp_byte,
             x_byte=scan.x_byte,
             y_byte=scan.y_byte,
+            line_width=None if scan.questions else scan.line_width,
             format=scan.reading,
             endian=scan.endian,
+            sample_endian=scan.sample_endian,
             interval_ms=scan.interval_ms or None,
             delay_ms=None if isinstance(delay, tuple) else delay,
             lines_from=None if scan.questions else scan.lines_from,
@@ -222,6 +232,7 @@ _FIELDS: Mapping[str, Field] = {
     "size": whole(0),
     "revision": text,
     "endian": one_of("big", "little"),
+    "sample_endian": optional(one_of("big", "little")),
     "format": whole(),
     "really": optional(whole(1, 16)),
     "samples": whole(0),
@@ -237,6 +248,7 @@ _FIELDS: Mapping[str, Field] = {
     "x_byte": _BYTE,
     "y_byte": _BYTE,
     "cdp_byte": _BYTE,
+    "line_width": one_of(4, 2),
     "inlines": _LINES,
     "crosslines": _LINES,
     "cdp": _LINES,

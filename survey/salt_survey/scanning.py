@@ -17,6 +17,7 @@ from salt_survey.segy import headers, layout, reality, text
 from salt_survey.segy.binary import TEXT, FileHeader
 from salt_survey.segy.formats import FORMATS, IBM, IEEE, named
 from salt_survey.segy.headers import Column
+from salt_survey.segy.order import Endian
 from salt_survey.segy.raw import RawFile
 from salt_survey.stats import Stats, gather
 
@@ -78,6 +79,7 @@ class _Scanner:
         self.said.notes += self.layout.notes
         self.said.warnings += self.layout.warnings
         self.reading = overrides.format or self.layout.format
+        self.order: Endian = overrides.sample_endian or self.layout.endian
 
     def found(self) -> Found:
         self._faults_of_layout()
@@ -89,8 +91,11 @@ class _Scanner:
         )
         columns = headers.columns(
             self.file, self.layout,
-            sorted({headers.SCALAR, headers.DELAY, headers.TIME_SCALAR, *numbered.bytes()}),
+            sorted({headers.SCALAR, headers.DELAY, headers.TIME_SCALAR, headers.INTERVAL,
+                    *numbered.bytes()}),
+            numbered.widths(),
         )  # fmt: skip
+        times.tell_intervals(columns[headers.INTERVAL], self.said)
         x, y = _coordinates(numbered, columns)
         if x is not None and not columns[headers.SCALAR].any():
             self.said.notes.append("the coordinate scalar is 0, which is taken for 1")
@@ -116,9 +121,30 @@ class _Scanner:
             )
 
     def _find_format(self) -> None:
-        """Warn where the samples are not in the format that the header says."""
-        if self.overrides.format is None and not self.layout.offsets:
-            found, why = reality.really(reality.look(self.file, self.layout), self.layout)
+        """Warn where the samples are not in the byte order or format that the headers say."""
+        if self.known is None and not self.layout.offsets:
+            raw = reality.look(self.file, self.layout)
+            self._find_order(raw)
+            self._find_code(raw)
+        if not FORMATS[self.reading].readable:
+            self.said.faults.append(
+                f"format {named(self.reading)} is not read here; convert the file to "
+                f"{named(IEEE)} or {named(IBM)}"
+            )
+
+    def _find_order(self, raw: reality.Raw) -> None:
+        why = reality.swapped(raw, self.layout, self.reading)
+        if why is None or self.overrides.sample_endian is not None:
+            return
+        self.order = "little" if self.layout.endian == "big" else "big"
+        self.said.warnings.append(
+            f"the headers are {self.layout.endian} endian, the samples {self.order} endian: {why}; "
+            "read so (--sample-endian to decide)"
+        )
+
+    def _find_code(self, raw: reality.Raw) -> None:
+        if self.overrides.format is None:
+            found, why = reality.really(raw, self.layout, self.order)
             if found is not None:
                 self.reading = found
                 self.said.warnings.append(
@@ -126,11 +152,6 @@ class _Scanner:
                     f"{named(found)}: {why}; read so (--format {found} or "
                     f"--format {self.layout.format} to decide)"
                 )
-        if not FORMATS[self.reading].readable:
-            self.said.faults.append(
-                f"format {named(self.reading)} is not read here; convert the file to "
-                f"{named(IEEE)} or {named(IBM)}"
-            )
 
     def _grid(
         self,
@@ -146,6 +167,11 @@ class _Scanner:
             return None
         if grid is None:
             return None
+        if unplaced := int(np.count_nonzero(grid.rows < 0)):
+            self.said.warnings.append(
+                f"{unplaced} traces have no line numbers and no coordinates in their headers; they "
+                "are left out, and are 0 in SEG-Y that is written"
+            )
         if grid.duplicates:
             self._tell_duplicates(numbered, columns, grid)
         if grid.missing and grid.order != "line":
@@ -170,14 +196,15 @@ class _Scanner:
                 "has: these bytes number something else; give --inline-byte and --crossline-byte"
             )
         else:
-            self.said.notes.append(
+            several = grid.duplicates >= _PRE_STACK * traces
+            (self.said.warnings if several else self.said.notes).append(
                 f"{grid.duplicates} traces lie where an earlier one does; the first counts"
             )
 
     def _stats(self) -> Stats | None:
         if self.known is not None or self.layout.offsets or not FORMATS[self.reading].readable:
             return None
-        stats = gather(self.file, self.layout, self.reading, self.header.endian, self.tell)
+        stats = gather(self.file, self.layout, self.reading, self.order, self.tell)
         self._tell_of(stats)
         return stats
 
@@ -192,6 +219,10 @@ class _Scanner:
             self.said.faults.append("one live trace alone, expected two at least")
         elif dead:
             self.said.notes.append(f"{dead} dead traces; nothing is said of them")
+        if stats.flat:
+            self.said.notes.append(
+                f"{stats.flat} traces hold one value alone; they count as not recorded"
+            )
         if stats.bad_samples or stats.nulls:
             self.said.notes.append(
                 f"{stats.bad_samples} samples are NaN or infinite and {stats.nulls} a null value "
@@ -222,7 +253,7 @@ class _Scanner:
         y: npt.NDArray[np.float64] | None = None,
     ) -> Scan:
         known = self.known
-        interval, delay = self._interval_ms(), self._delay_ms(columns)
+        interval, delay = self._interval_ms(), self._delay_ms(_of_placed(columns, grid))
         placed = self._placing(grid, x, y)
         self._tell_of_size(grid)
         if known is not None:  # what only the samples tell
@@ -243,6 +274,7 @@ class _Scanner:
             size=self.file.size,
             revision=".".join(map(str, self.header.revision)),
             endian=self.header.endian,
+            sample_endian=None if self.order == self.layout.endian else self.order,
             format=self.layout.format,
             really=None if self.reading == self.layout.format else self.reading,
             samples=self.layout.samples,
@@ -256,6 +288,7 @@ class _Scanner:
             x_byte=numbered.x if numbered else None,
             y_byte=numbered.y if numbered else None,
             cdp_byte=numbered.cdp if numbered else None,
+            line_width=numbered.width if numbered else 4,
             inlines=geometry.lines_of(grid.inlines) if grid and has_numbers else None,
             crosslines=geometry.lines_of(grid.crosslines) if grid and has_numbers else None,
             cdp=geometry.lines_of(grid.crosslines) if grid and is_line else None,
@@ -296,6 +329,12 @@ class _Scanner:
                 f"sections of {sides[0]} samples and {sides[1]} traces are smaller than a tile of "
                 f"{TILE}: they are continued by reflection"
             )
+
+
+def _of_placed(columns: Mapping[int, Column], grid: geometry.Grid | None) -> Mapping[int, Column]:
+    if grid is None:
+        return columns
+    return {byte: values[grid.rows >= 0] for byte, values in columns.items()}
 
 
 def _coordinates(

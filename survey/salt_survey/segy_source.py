@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from salt_survey.segy import headers, samples
 from salt_survey.segy.layout import Layout
+from salt_survey.segy.order import Endian
 from salt_survey.segy.raw import RawFile
 
 _LOOKS = 64  # traces whose bytes enter the digest
@@ -19,15 +20,17 @@ _LOOKS = 64  # traces whose bytes enter the digest
 class SegySource:
     """An open file, and where its traces are."""
 
-    def __init__(self, path: Path, layout: Layout, reading: int) -> None:
+    def __init__(self, path: Path, layout: Layout, reading: int, endian: Endian) -> None:
+        """``reading``, ``endian``: format and byte order of the samples."""
         self._file = RawFile(path)
-        self._layout, self._reading = layout, reading
+        self._layout, self._reading, self._endian = layout, reading, endian
         self._kinds: npt.NDArray[np.int32] | None = None
 
     def read(self, traces: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """All samples, float32 [n, samples]."""
-        layout = self._layout
-        return samples.read(self._file, layout, self._reading, layout.endian, traces, slice(None))
+        return samples.read(
+            self._file, self._layout, self._reading, self._endian, traces, slice(None)
+        )
 
     def flagged(self, traces: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """Which are flagged as dead, bool [n]."""

@@ -28,7 +28,8 @@ class Stats:
 
     Attributes:
         dead: bool [traces], all samples are 0, or the trace is flagged as dead.
-        silent: bool [traces], those, and traces without a finite sample.
+        silent: bool [traces], those, flat ones, and traces without a finite sample.
+        flat: traces that hold one value alone, and not 0.
         recorded: traces with some finite sample that are not dead.
         bad_samples: NaN or infinite.
         nulls: finite, but so large that they stand for nothing.
@@ -39,6 +40,7 @@ class Stats:
     dead: npt.NDArray[np.bool_]
     silent: npt.NDArray[np.bool_]
     recorded: int
+    flat: int
     bad_samples: int
     nulls: int
     percentiles: Mapping[str, float]
@@ -56,6 +58,15 @@ def are_dead(samples: Samples) -> npt.NDArray[np.bool_]:
     return np.asarray((samples == 0).all(axis=1))
 
 
+def are_flat(samples: Samples) -> npt.NDArray[np.bool_]:
+    """Traces, float32 [n, samples], with one value alone that is not 0, as programs write it where
+    nothing was recorded.
+    """
+    first = samples[:, :1]
+    many = samples.shape[1] > 1
+    return np.asarray((samples == first).all(axis=1) & (first[:, 0] != 0) & many)
+
+
 class Gatherer:
     """Takes traces in any portions and tells what they are like."""
 
@@ -63,7 +74,7 @@ class Gatherer:
         self.dead, self.silent = np.zeros(traces, bool), np.zeros(traces, bool)
         self._every = max(1, traces * samples // _SAMPLES)
         self._kept: list[Samples] = []
-        self._bad = self._nulls = self._recorded = 0
+        self._bad = self._nulls = self._recorded = self._flat = 0
 
     def take(self, first: int, samples: Samples, flagged: npt.NDArray[np.bool_]) -> None:
         """Take consecutive traces, float32 [n, samples]."""
@@ -73,7 +84,9 @@ class Gatherer:
         self.dead[first : first + len(samples)] = dead
         self._bad += int(finite.size - np.count_nonzero(finite))
         self._nulls += int(np.count_nonzero(finite & ~good))
-        alive = ~dead & good.any(axis=1)
+        flat = ~dead & are_flat(samples) & good[:, 0]
+        self._flat += int(np.count_nonzero(flat))
+        alive = ~dead & ~flat & good.any(axis=1)
         self.silent[first : first + len(samples)] = ~alive
         self._recorded += int(np.count_nonzero(alive))
         chosen = alive & ((first + np.arange(len(samples))) % self._every == 0)
@@ -85,6 +98,7 @@ class Gatherer:
             self.dead,
             self.silent,
             self._recorded,
+            self._flat,
             self._bad,
             self._nulls,
             percentiles(kept),

@@ -18,6 +18,7 @@ from salt_survey.errors import SurveyError
 from salt_survey.findings import Found
 from salt_survey.geometry import NO_TRACE
 from salt_survey.scan import Overrides, Scan
+from salt_survey.segy.layout import Layout
 
 __all__ = ["NO_TRACE", "Block", "Overrides", "Survey"]
 
@@ -64,7 +65,8 @@ class Survey:
         times_ms: float64 [S], of the samples.
         traces: int64 [I, X], number of the file's trace in each place, :data:`NO_TRACE` where none.
         x, y: float64 [I, X], coordinates; NaN where there is no trace, or they are not known.
-        places: int64 [traces] each, inline and crossline of each trace, counted from 0.
+        places: int64 [traces] each, inline and crossline of each trace, counted from 0; -1 of a
+            trace that has no place.
         layout: where traces are in SEG-Y; None of an array.
     """
 
@@ -102,7 +104,7 @@ class Survey:
         if problems or found.grid is None:
             raise SurveyError(f"{path}: " + "; ".join(problems or ("no grid of traces",)))
         source: Source = (
-            segy_source.SegySource(path, found.layout, found.scan.reading)
+            _segy(path, found.scan, found.layout)
             if found.layout is not None
             else arrays.ArraySource(path)
         )
@@ -137,6 +139,7 @@ class Survey:
             samples = self._source.read(numbers)
             silent[numbers] = (
                 stats.are_dead(samples)
+                | stats.are_flat(samples)
                 | self._source.flagged(numbers)
                 | ~stats.valid(samples).any(axis=1)
             )
@@ -162,7 +165,7 @@ class Survey:
             values = self._source.read(numbers)
             good = stats.valid(values)
             values = np.where(good, values, np.float32(0))
-            good &= ~self._source.flagged(numbers)[:, None]
+            good &= ~(self._source.flagged(numbers) | stats.are_flat(values))[:, None]
             good &= _between_mutes(values)
             amplitude[present] = np.where(good, values, np.float32(0))
             recorded[present] = good
@@ -200,6 +203,11 @@ class Survey:
     def close(self) -> None:
         """Let go of the file."""
         self._source.close()
+
+
+def _segy(path: Path, scan: Scan, layout: Layout) -> Source:
+    order = scan.sample_endian or layout.endian
+    return segy_source.SegySource(path, layout, scan.reading, order)
 
 
 def scanned(

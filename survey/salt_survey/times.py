@@ -9,6 +9,8 @@ from salt_survey.findings import Said
 from salt_survey.segy import headers
 from salt_survey.segy.headers import Column
 
+_LEAST = 100  # microseconds, of an interval that anyone records
+
 Delay = float | tuple[float, float]
 
 
@@ -31,7 +33,22 @@ def interval_ms(in_file: float, in_traces: float, said: Said) -> float:
             f"the file header has an interval of {in_file / 1000:g} ms, the traces "
             f"{in_traces / 1000:g} ms; the file header's is taken (--interval-ms to decide)"
         )
+    if in_file < _LEAST:
+        said.warnings.append(
+            f"a sample interval of {in_file / 1000:g} ms is hardly meant; it changes nothing but "
+            "the times (--interval-ms to decide)"
+        )
     return plain(in_file / 1000)
+
+
+def tell_intervals(in_traces: Column, said: Said) -> None:
+    """Warn where traces have several intervals, as one is taken for all of them."""
+    told = in_traces[in_traces > 0]
+    if len(told) and told.min() != told.max():
+        said.warnings.append(
+            f"the traces have sample intervals from {told.min() / 1000:g} to "
+            f"{told.max() / 1000:g} ms, expected one; resample them, if this is so"
+        )
 
 
 def delay_ms(columns: Mapping[int, Column], said: Said) -> Delay:

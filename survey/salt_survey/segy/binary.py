@@ -35,6 +35,8 @@ class FileHeader:
         extended: text headers after it; -1: as many as there are before the one that says so.
         extra: headers of 240 bytes after each trace's own.
         trailer: bytes after the last trace.
+        traces: how many there are; 0 if not said.
+        first: offset of the first in bytes; 0 if not said.
     """
 
     endian: Endian
@@ -46,6 +48,8 @@ class FileHeader:
     extended: int
     extra: int
     trailer: int
+    traces: int = 0
+    first: int = 0
 
     @classmethod
     def read(cls, file: RawFile, endian: Endian | None = None, reading: int | None = None) -> Self:
@@ -95,6 +99,8 @@ class FileHeader:
             extended=_number(head, 3505, "i2", endian),
             extra=max(0, _number(head, 3507, "i2", endian)) if modern else 0,
             trailer=TEXT * max(0, _number(head, 3529, "i4", endian)) if modern else 0,
+            traces=_number(head, 3513, "u8", endian) if modern else 0,
+            first=_number(head, 3521, "u8", endian) if modern else 0,
         )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -46,20 +47,27 @@ def chunks(layout: Layout) -> Iterator[tuple[int, int]]:
         yield first, min(step, layout.traces - first)
 
 
-def column(headers: Headers, byte: int, layout: Layout) -> Column:
-    """Numbers at a byte, counted from 1, of headers."""
-    kind = dtype(KINDS.get(byte, "i4"), layout.endian)
+def column(headers: Headers, byte: int, layout: Layout, width: int = 4) -> Column:
+    """Numbers at a byte, counted from 1, of headers; ``width`` bytes of what has no width by the
+    standard.
+    """
+    kind = dtype(KINDS.get(byte, f"i{width}"), layout.endian)
     part = headers[:, byte - 1 : byte - 1 + kind.itemsize]
     return np.ascontiguousarray(part).view(kind)[:, 0].astype(np.int32)
 
 
-def columns(file: RawFile, layout: Layout, bytes_: Sequence[int]) -> dict[int, Column]:
-    """Numbers at some bytes of all traces; 4 bytes of memory for each."""
+def columns(
+    file: RawFile,
+    layout: Layout,
+    bytes_: Sequence[int],
+    widths: Mapping[int, int] = MappingProxyType({}),
+) -> dict[int, Column]:
+    """Numbers at some bytes of all traces, ``widths`` other than 4; 4 bytes of memory for each."""
     found = {byte: np.empty(layout.traces, np.int32) for byte in bytes_}
     for first, count in chunks(layout):
         headers = read(file, layout, first, count)
         for byte, values in found.items():
-            values[first : first + count] = column(headers, byte, layout)
+            values[first : first + count] = column(headers, byte, layout, widths.get(byte, 4))
     return found
 
 

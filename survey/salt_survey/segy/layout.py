@@ -16,6 +16,7 @@ HEADER = 240  # bytes of a trace header
 SAMPLES_BYTE = 115  # of the trace header: how many samples it says it has
 _LOOKS = 64  # traces that are looked at to see whether a layout is right
 _WALK = 20_000  # traces of differing lengths that are followed before it is believed
+_UNTOLD = 4  # extended text headers that the file header may keep silent about
 _AGREE = 0.9  # share of the traces looked at that have to say the same
 
 
@@ -24,7 +25,7 @@ class Layout:
     """Where the traces are.
 
     Attributes:
-        endian: byte order.
+        endian: byte order of the traces' headers.
         format: code of the samples' format, as the header has it.
         samples: of a trace.
         width: bytes of a sample.
@@ -34,6 +35,7 @@ class Layout:
         traces: whole ones.
         rest: bytes of a cut one after them.
         offsets: of the traces' headers, where these are of several lengths; empty where not.
+        file_endian: byte order of the file's header where it is another, else None.
         notes, warnings, faults: what there is to know, what was decided against the header, and
             why it cannot be read; a line each.
     """
@@ -47,6 +49,7 @@ class Layout:
     extra: int
     traces: int = 0
     rest: int = 0
+    file_endian: Endian | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
@@ -86,12 +89,35 @@ def find(file: RawFile, header: FileHeader, reading: int | None = None) -> Layou
     """
     declared = _declared(file, header, reading)
     size = file.size - header.trailer
-    if declared.samples and _fits(file, declared, size):
-        return declared.counted(size)
+    if declared.samples and _fits(file, declared, size) and not _traces_before(file, declared):
+        return _believed(declared.counted(size), header)
     for other, why in _others(file, declared):
         if _fits(file, other, size):
             return dataclasses.replace(other.counted(size), warnings=(why,))
     return _misfit(file, declared, size)
+
+
+def _believed(layout: Layout, header: FileHeader) -> Layout:
+    """With a warning where the header tells of another number of traces."""
+    if header.traces in (0, layout.traces):
+        return layout
+    return dataclasses.replace(
+        layout,
+        warnings=(
+            f"the file header says {header.traces} traces, the file has {layout.traces}; it may "
+            "be cut, or something else follows the traces",
+        ),
+    )
+
+
+def _traces_before(file: RawFile, declared: Layout) -> bool:
+    """Where extended text headers are said to be, there are traces."""
+    if not declared.extended:
+        return False
+    bare = dataclasses.replace(declared, start=HEAD, extended=0)
+    count = (declared.start - HEAD) // bare.pitch
+    offsets = [HEAD + trace * bare.pitch for trace in range(max(1, count))]
+    return all(_samples_at(file, bare, offset) == bare.samples for offset in offsets)
 
 
 def _declared(file: RawFile, header: FileHeader, reading: int | None) -> Layout:
@@ -100,6 +126,8 @@ def _declared(file: RawFile, header: FileHeader, reading: int | None) -> Layout:
         extended = 0
     width = FORMATS[reading or header.format].width
     start = HEAD + TEXT * extended
+    if start < header.first < file.size:
+        start = header.first
     return Layout(
         header.endian, header.format, header.samples, width, start, extended, header.extra
     )
@@ -114,12 +142,27 @@ def _others(file: RawFile, declared: Layout) -> Iterator[tuple[Layout, str]]:
             f"the file header says {declared.samples} samples a trace, the traces say {told}, "
             "which fits the file; taken",
         )
+    other: Endian = "little" if declared.endian == "big" else "big"
+    turned = dataclasses.replace(declared, endian=other, file_endian=declared.endian)
+    if declared.samples and _samples_at(file, turned, turned.start) == declared.samples:
+        yield (
+            turned,
+            f"the file header is {declared.endian} endian, the traces {other} endian; read so",
+        )
     if declared.extended:
         yield (
             dataclasses.replace(declared, start=HEAD, extended=0),
             f"the file header tells of {declared.extended} extended text headers; without them "
             "the file's size fits; none are taken",
         )
+    for count in range(declared.extended + 1, declared.extended + 1 + _UNTOLD):
+        start = HEAD + TEXT * count
+        if start < file.size and _samples_at(file, declared, start) == declared.samples:
+            yield (
+                dataclasses.replace(declared, start=start, extended=count),
+                f"extended text headers: there are {count}, the file header tells of "
+                f"{declared.extended}; the traces follow them",
+            )
     for width in (4, 2, 1, 8, 3):
         if width != declared.width:
             for samples in {declared.samples, told} - {0}:
@@ -132,12 +175,13 @@ def _others(file: RawFile, declared: Layout) -> Iterator[tuple[Layout, str]]:
 
 def _told(file: RawFile, layout: Layout) -> int:
     """How many samples the first trace says it has; 0 if it does not."""
-    if file.size < layout.start + HEADER:
-        return 0
     return _samples_at(file, layout, layout.start)
 
 
 def _samples_at(file: RawFile, layout: Layout, offset: int) -> int:
+    """How many samples the trace at an offset says it has; 0 if it does not, or is not there."""
+    if offset + HEADER > file.size:
+        return 0
     data = file.read(offset + SAMPLES_BYTE - 1, 2)
     return int(data.view(dtype("u2", layout.endian))[0])
 
@@ -149,6 +193,8 @@ def _fits(file: RawFile, layout: Layout, size: int) -> bool:
         return False
     looked = np.unique(np.linspace(0, counted.traces - 1, _LOOKS).astype(np.int64))
     said = [_samples_at(file, counted, counted.offset(int(trace))) for trace in looked]
+    if said[0] not in (0, counted.samples & 0xFFFF):  # something else lies before the traces
+        return False
     agree = sum(number in (0, counted.samples & 0xFFFF) for number in said)
     return agree >= _AGREE * len(said)
 

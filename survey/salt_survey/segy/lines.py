@@ -19,6 +19,9 @@ USUAL = ((189, 193), (9, 21), (5, 21), (221, 225), (181, 185))
 _SOURCE_X, _SOURCE_Y, _X, _Y = 73, 77, 181, 185
 _NEVER = {headers.OFFSET, _SOURCE_X, _SOURCE_Y, 81, 85}  # offset and coordinates
 _COUNTERS = {1, 5, 25}  # numbers of traces, which may count along a line
+_WORDS = _COUNTERS | _NEVER | {_X, _Y}  # have 4 bytes, whatever line numbers have
+# Where line numbers of 2 bytes may be: not in what is something else by the standard.
+_HALVES = (*range(9, 25, 2), *range(189, HEADER, 2))
 _CDP = (21, 193, 189, 17, 197, 5, 1, 25, 13)  # where a 2-D line's numbers may be
 _LARGEST = 10_000_000  # no line is numbered higher
 _FULL = 0.2  # share of the places of a grid that have a trace, at least
@@ -61,20 +64,23 @@ class Pair:
 class Candidates:
     """Bytes that vary, as numbers of the traces looked at."""
 
-    def __init__(self, runs: list[Headers], layout: Layout) -> None:
-        self._layout = layout
+    def __init__(self, runs: list[Headers], layout: Layout, width: int = 4) -> None:
+        """``width``: bytes of a line number."""
+        self._layout, self.width = layout, width
         self._headers = np.concatenate(runs) if runs else np.empty((0, HEADER), np.uint8)
         self._places: dict[int, tuple[npt.NDArray[np.int64], int]] = {}
-        self.numbers: Mapping[int, Column] = _whole_words(dict(self._varying()))
+        varying = dict(self._varying())
+        self.numbers: Mapping[int, Column] = _whole_words(varying) if width == 4 else varying
 
     def column(self, byte: int) -> Column:
-        return headers.column(self._headers, byte, self._layout)
+        width = 4 if byte in _WORDS else self.width
+        return headers.column(self._headers, byte, self._layout, width)
 
     def _varying(self) -> Iterator[tuple[int, Column]]:
         varies = np.flatnonzero((self._headers != self._headers[:1]).any(axis=0))
-        for byte in range(1, HEADER - 2):
-            if np.any((varies >= byte - 1) & (varies < byte + 3)):
-                values = headers.column(self._headers, byte, self._layout)
+        for byte in range(1, HEADER - 2) if self.width == 4 else _HALVES:
+            if np.any((varies >= byte - 1) & (varies < byte - 1 + self.width)):
+                values = self.column(byte)
                 if _may_number(values):
                     yield byte, values
 
@@ -202,7 +208,7 @@ def others(candidates: Candidates) -> list[Pair]:
     found = []
     for at, one in enumerate(bytes_):
         for other in bytes_[at + 1 :]:
-            if other - one < 4 or not _may_fill(candidates, one, other):
+            if other - one < candidates.width or not _may_fill(candidates, one, other):
                 continue
             # As programs put them: the inline first.
             bytes_of = (other, one) if candidates.is_inline(other, one) else (one, other)
@@ -210,6 +216,21 @@ def others(candidates: Candidates) -> list[Pair]:
             if pair.is_grid and pair.full >= _FULL and _is_product(pair, len(candidates.column(1))):
                 found.append(pair)
     return sorted(found, key=_rank)
+
+
+def halves(candidates: Candidates) -> Pair | None:
+    """Where line numbers of 2 bytes are; None where no two make a grid of lines without gaps."""
+    for pair in others(candidates):
+        if all(_is_dense(candidates.numbers[byte]) for byte in (pair.inline, pair.crossline)):
+            return dataclasses.replace(pair, why="they make a grid, read as two bytes each")
+    return None
+
+
+def _is_dense(numbers: Column) -> bool:
+    """Most numbers from the least to the greatest are there, in equal steps."""
+    distinct = np.unique(numbers).astype(np.int64)
+    span = (distinct[-1] - distinct[0]) // np.gcd.reduce(np.diff(distinct)) + 1
+    return bool(len(distinct) >= span / 2)
 
 
 def _may_fill(candidates: Candidates, one: int, other: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from salt_survey.segy.formats import FORMATS, IBM, IEEE, named, words
+from salt_survey.segy.formats import FORMATS, IBM, IEEE, ibm, named, words
 from salt_survey.segy.layout import Layout
 from salt_survey.segy.order import Endian
 from salt_survey.segy.raw import RawFile
@@ -15,6 +15,9 @@ _BYTES = 32 << 20  # at most
 _WORDS = 200  # fewer prove nothing
 _UNNORMALISED = 0.01  # share of IBM words; of real ones none, of IEEE's floats 8 %
 _LARGE, _TINY = 1e15, 1e-25
+# Shares of words that are no amplitudes: of floats in the wrong byte order, in the right one, and
+# where they prove nothing.
+_SWAPPED_ODD, _SOUND_ODD, _UNKNOWN_ODD = 0.2, 0.01, 0.1
 _SIGNS = {2: 10, 10: 2, 3: 11, 11: 3, 8: 16, 16: 8, 9: 12, 12: 9}
 
 Raw = npt.NDArray[np.uint8]  # [traces, samples x width]
@@ -29,30 +32,72 @@ def look(file: RawFile, layout: Layout) -> Raw:
     return np.stack(raw)
 
 
-def really(raw: Raw, layout: Layout) -> tuple[int | None, str | None]:
+def swapped(raw: Raw, layout: Layout, code: int) -> str | None:
+    """Why the samples are believed to be in the byte order that the headers are not in; None where
+    nothing says so.
+
+    Args:
+        raw: of :func:`look`.
+        layout: with the byte order of the headers and the width that the file has.
+        code: of the samples' format.
+    """
+    orders: tuple[Endian, Endian] = ("big", "little")
+    as_headers, other = orders if layout.endian == "big" else orders[::-1]
+    if layout.width == 1 or code not in FORMATS or FORMATS[code].width != layout.width:
+        return None
+    if code in (IBM, IEEE, 6):
+        odd = [_oddest(raw, layout.width, order) for order in (as_headers, other)]
+        if odd[0] > _SWAPPED_ODD and odd[1] < _SOUND_ODD:
+            return f"{100 * odd[0]:.0f} % of them would be no amplitudes in the headers'"
+        return None
+    if raw.shape[1] < 8 * layout.width or not FORMATS[code].readable:
+        return None
+    if layout.width == 4 and _of_four(raw, code, as_headers)[0]:  # no integers, but in order
+        return None
+    kinds = [FORMATS[each].kind for each in (code, _SIGNS.get(code, code))]
+    rough = [
+        min(_roughness(words(raw, kind, order).astype(np.float64)) for kind in kinds)
+        for order in (as_headers, other)
+    ]
+    return "they run on smoothly so alone" if rough[1] < rough[0] / 4 else None
+
+
+def _oddest(raw: Raw, width: int, order: Endian) -> float:
+    """Share of the words that are no amplitudes in a byte order, whichever float they are."""
+    if width == 8:
+        return _share_odd(words(raw, "f8", order).astype(np.float64))
+    bits = words(raw, "u4", order).astype(np.uint32)
+    bits = bits[bits & 0xFFFFFF != 0]
+    if len(np.unique(bits[: 100 * _WORDS])) < _WORDS or _are_small(bits):
+        return _UNKNOWN_ODD
+    return min(_share_odd(bits.view(np.float32)), _share_odd(ibm(bits)))
+
+
+def really(raw: Raw, layout: Layout, endian: Endian) -> tuple[int | None, str | None]:
     """The format the samples are in if it is not the header's, and why it is believed.
 
     Args:
         raw: of :func:`look`.
         layout: with the header's format and the width that the file has.
+        endian: byte order of the samples.
 
     Returns:
         (None, None) where nothing speaks against the header.
     """
     said = layout.format
     if said not in FORMATS or FORMATS[said].width != layout.width:
-        return _by_width(raw, layout)
+        return _by_width(raw, layout, endian)
     found: tuple[int | None, str | None] = (None, None)
     if layout.width == 4:
-        found = _of_four(raw, said, layout.endian)
-    return found if found[0] else _signedness(raw, said, layout.endian)
+        found = _of_four(raw, said, endian)
+    return found if found[0] else _signedness(raw, said, endian)
 
 
-def _by_width(raw: Raw, layout: Layout) -> tuple[int | None, str | None]:
+def _by_width(raw: Raw, layout: Layout, endian: Endian) -> tuple[int | None, str | None]:
     code = {1: 8, 2: 3, 4: IBM, 8: 6}.get(layout.width)
     if code is None:
         return None, None
-    found = _of_four(raw, code, layout.endian)[0] if layout.width == 4 else None
+    found = _of_four(raw, code, endian)[0] if layout.width == 4 else None
     return found or code, f"samples of {layout.width} bytes, not {named(layout.format)}"
 
 
@@ -91,7 +136,7 @@ def _are_floats(bits: npt.NDArray[np.uint32]) -> bool:
     return bool(np.mean(numbers > 1 << 28) > 0.95)
 
 
-def _share_odd(numbers: npt.NDArray[np.float32]) -> float:
+def _share_odd(numbers: npt.NDArray[np.floating]) -> float:
     """Share of numbers no amplitude has; null values and what is not finite are left out."""
     size = np.abs(numbers[np.isfinite(numbers)].astype(np.float64))
     size = size[(size > 0) & (size < 1e29)]

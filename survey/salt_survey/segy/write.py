@@ -23,6 +23,7 @@ from salt_survey.segy.raw import RawFile
 ENDINGS = (".sgy", ".segy")
 _CHUNK = 8 << 20  # bytes written at a time
 _EXTENDED_BYTE = 3505
+_REVISION, _FIRST_TRACE = 3500, 3520  # offsets
 
 Values = npt.NDArray[np.float32]
 Places = npt.NDArray[np.int64]
@@ -41,7 +42,9 @@ class Like(Protocol):
 
     @property
     def places(self) -> tuple[Places, Places]:
-        """Inline and crossline of each trace, counted from 0; int64 [traces] each."""
+        """Inline and crossline of each trace, counted from 0, or -1 where it has none; int64
+        [traces] each.
+        """
 
 
 def check(out: Path, like: Path, overwrite: bool) -> None:
@@ -107,12 +110,14 @@ def _head(file: RawFile, layout: Layout, said: Sequence[str], drop_extended: boo
     _put(head, FORMAT_BYTE, IEEE, layout)
     if drop_extended and layout.extended:
         _put(head, _EXTENDED_BYTE, 0, layout)
+        if head[_REVISION] >= 2:
+            head[_FIRST_TRACE : _FIRST_TRACE + 8] = bytes(8)  # is where it is without being told
         del head[HEAD:]
     return bytes(head)
 
 
 def _put(head: bytearray, byte: int, number: int, layout: Layout) -> None:
-    head[byte - 1 : byte + 1] = np.array([number], dtype("i2", layout.endian)).tobytes()
+    head[byte - 1 : byte + 1] = number.to_bytes(2, layout.file_endian or layout.endian, signed=True)
 
 
 def _write_traces(
@@ -130,12 +135,16 @@ def _write_traces(
         block = np.empty((count, layout.head + 4 * layout.samples), np.uint8)
         block[:, : layout.head] = headers.read(file, layout, first, count, layout.head)
         here = slice(first, first + count)
-        values = sections.traces(places[0][here], places[1][here])
-        if values.shape != (count, layout.samples):
-            raise UsageError(
-                f"the volume has {values.shape[1]} samples a trace, {file.path} has "
-                f"{layout.samples}: it does not lie on this file"
-            )
+        rows, columns = places[0][here], places[1][here]
+        values, placed = np.zeros((count, layout.samples), np.float32), rows >= 0
+        if placed.any():
+            found = sections.traces(rows[placed], columns[placed])
+            if found.shape[1] != layout.samples:
+                raise UsageError(
+                    f"the volume has {found.shape[1]} samples a trace, {file.path} has "
+                    f"{layout.samples}: it does not lie on this file"
+                )
+            values[placed] = found
         block[:, layout.head :] = np.ascontiguousarray(values.astype(kind)).view(np.uint8)
         target.write(block.tobytes())
 
