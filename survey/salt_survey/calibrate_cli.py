@@ -72,6 +72,7 @@ def calibrate(
     """Find the zoom and polarity that suit the survey IN, on lines with labels."""
     with console.importing("survey"):
         from salt_infer.model import SaltModel
+        from salt_survey import describe
         from salt_survey.calibrate import Sweep, calibrate
         from salt_survey.labels import Interpreted
         from salt_survey.scan import load
@@ -84,6 +85,8 @@ def calibrate(
         first = Survey.open(survey, load(scan) if scan else None, overrides)
         surveys = [stack.enter_context(first)]
         surveys += [stack.enter_context(Survey.open(each)) for each in others]
+        for each in surveys:
+            describe.tell_warnings(each.path, each.scan, bar)
         lines = [Interpreted.read(label, surveys) for label in labels]
         loaded = SaltModel.load(
             model, gate=GATE, provider=provider, batch_size=BATCH, tell=bar.note

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from salt_infer.progress import Watcher
 from salt_infer.tiles import shown
 from salt_survey import geometry
 from salt_survey.scan import Scan
@@ -21,6 +22,12 @@ VERDICTS = {
 def problem(path: Path, scan: Scan) -> str:
     """Why it cannot be run, all reasons in a line."""
     return f"{shown(str(path))}: {'; '.join(scan.faults or scan.questions)}"
+
+
+def tell_warnings(path: Path, scan: Scan, watcher: Watcher) -> None:
+    """Each warning in a line, for who did not look at the scan."""
+    for warning in scan.warnings:
+        watcher.note(f"{shown(path.name)}: {warning}")
 
 
 def lines(path: Path, scan: Scan) -> Iterator[str]:

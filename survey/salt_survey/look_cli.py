@@ -56,7 +56,7 @@ def look(
     with console.importing("survey"):
         from salt_infer.model import SaltModel
         from salt_infer.progress import Bar
-        from salt_survey import finished, look_page
+        from salt_survey import describe, finished, look_page
         from salt_survey import look as looking
         from salt_survey.predict import BATCH
         from salt_survey.scan import load
@@ -70,6 +70,7 @@ def look(
         store = Store.open(volume) if volume else None
         known = load(scan) if scan else finished.scan_of(store) if store else None
         opened = stack.enter_context(Survey.open(survey, known, overrides))
+        describe.tell_warnings(survey, opened.scan, bar)
         found = opened.scan.calibration
         settings = settled(Wishes(), Calibration.from_dict(found) if found else None)
         if store is not None:

@@ -52,6 +52,8 @@ class SurveyReport:
         engine: who ran it.
         model: path, sha256, provider and contract of the model.
         settings: zoom, polarity, threshold and the others, and where they come from.
+        warnings: what was decided against the survey's headers, a line each.
+        notes: what else there is to know of the survey, a line each.
     """
 
     out: str
@@ -62,6 +64,8 @@ class SurveyReport:
     engine: dict[str, Any]
     model: dict[str, Any]
     settings: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def sections_per_s(self) -> float:

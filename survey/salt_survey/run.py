@@ -14,7 +14,7 @@ from salt_infer.files import write_whole
 from salt_infer.journal import Journal, path_beside
 from salt_infer.progress import Watcher
 from salt_infer.report import describe_model
-from salt_survey import horizons, said, slabwork
+from salt_survey import describe, horizons, said, slabwork
 from salt_survey.engines import SlabEngine, Volumes, open_engine
 from salt_survey.extent import extent_of
 from salt_survey.job import Job, SlabPrints, model_request
@@ -49,6 +49,7 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
     scan = load(job.scan) if job.scan else None
     with contextlib.ExitStack() as stack:
         survey = stack.enter_context(Survey.open(job.survey, scan, job.overrides))
+        describe.tell_warnings(survey.path, survey.scan, watcher)
         calibration = _calibration(survey)
         settings = settled(job.wishes, calibration)
         if not settings.calibrated:
@@ -189,6 +190,8 @@ class _Run:
             engine=self._engine.about(),
             model=describe_model(self._engine.model),
             settings=self._settings(settings),
+            warnings=self._survey.scan.warnings,
+            notes=self._survey.scan.notes,
         )
         if job.out.report:
             mine = str(files.real(job.out.report)) in self._journal.published

@@ -25,6 +25,7 @@ SOUND: dict[str, Any] = {
     "delay_ms": 500, "traces": TRACES, "inline_byte": 189, "crossline_byte": 193,
     "inlines": [111, 122, 1], "crosslines": [875, 884, 1], "cdp": None, "order": "inline",
     "missing": 0, "dead": 0, "duplicates": 0, "bad_samples": 0, "nulls_1e30": 0,
+    "line_width": 4, "sample_endian": None,
     "coordinate_scalar": -10, "extended_text_headers": 0, "verdict": "ok",
 }  # fmt: skip
 
@@ -276,6 +277,68 @@ def _random(file: File) -> bytes:
     return np.random.default_rng(1).integers(0, 256, 6000, np.uint8).tobytes()
 
 
+def _halves(inline: int, crossline: int) -> Callable[[File], None]:
+    """Line numbers of two bytes, and none of four."""
+
+    def bend(file: File) -> None:
+        rows, columns = np.divmod(np.arange(TRACES), CROSSLINES)
+        file.set(189, 0)
+        file.set(193, 0)
+        for byte, numbers in ((inline, FIRST[0] + rows), (crossline, FIRST[1] + columns)):
+            words = numbers.astype(">i2" if file.kind.endian == "big" else "<i2")
+            file.headers[:, byte - 1 : byte + 1] = words[:, None].view(np.uint8)
+
+    return bend
+
+
+def _other_way(file: File) -> None:
+    """Samples in the byte order that the headers are not in."""
+    width = FORMATS[file.kind.format].width
+    words = file.samples.reshape(len(file.samples), -1, width)
+    file.samples = words[:, :, ::-1].reshape(file.samples.shape).copy()
+
+
+def _traces_other_way(file: File) -> None:
+    """All of the traces in the byte order that the file's header is not in."""
+    other = sound(format=file.kind.format, endian="little")
+    file.headers, file.samples = other.headers, other.samples
+
+
+def _untold_text(file: File) -> None:
+    file.head += b"\x40" * 3200
+
+
+def _first_trace(file: File) -> None:
+    file.head[3500] = 2
+    file.head[3512:3520] = TRACES.to_bytes(8)
+    file.head += bytes(1000)
+    file.head[3520:3528] = len(file.head).to_bytes(8)
+
+
+def _fewer_traces(file: File) -> None:
+    file.head[3500] = 2
+    file.head[3512:3520] = (TRACES + 1).to_bytes(8)
+
+
+def _blank(file: File) -> None:
+    """Traces of zeros at the end, their headers too, as programs pad files."""
+    blank = np.zeros((3, 240), np.uint8)
+    file.headers = np.concatenate([file.headers, blank])
+    file.samples = np.concatenate([file.samples, np.zeros_like(file.samples[:3])])
+
+
+def _flat(file: File) -> None:
+    file.samples.view(">f4")[50:60] = -999.25
+
+
+def _several_intervals(file: File) -> None:
+    file.set(117, np.where(np.arange(TRACES) < 60, 4000, 2000))
+
+
+def _twice(file: File) -> None:
+    file.take(np.tile(np.arange(TRACES), 2))
+
+
 def _wild(file: File) -> None:
     lines = FIRST[0] + np.arange(TRACES) // CROSSLINES
     lines[50] = 2_000_000_000
@@ -296,6 +359,12 @@ ALL = [
     _bytes_at(181 + 16, 181 + 20),
     _bytes_at(193, 189, inline_byte=189, crossline_byte=193, inlines=[875, 884, 1],
               crosslines=[111, 122, 1], order="crossline"),
+    *(Case(f"line numbers of two bytes at {inline} and {crossline}, {endian} endian",
+           _halves(inline, crossline),
+           {"inline_byte": inline, "crossline_byte": crossline, "line_width": 2, "endian": endian},
+           kind={"endian": endian})
+      for inline, crossline in ((189, 191), (197, 199), (233, 235))
+      for endian in ("big", "little")),
     Case("sorted by crossline", _crossline_sorted, {"order": "crossline"}),
     Case("inlines descending", _down),
     Case("lines to and fro", _to_and_fro),
@@ -307,12 +376,27 @@ ALL = [
          {"traces": TRACES - 10, "missing": 10}, same=False),
     Case("duplicate traces", _duplicates, {"traces": TRACES + 2, "duplicates": 2}),
     Case("dead traces, some flagged", _dead, {"dead": 6}, same=False),
+    Case("all traces twice", _twice, {"traces": 2 * TRACES, "duplicates": TRACES,
+         "verdict": "warn"}, "the first counts"),
+    Case("blank traces at the end", _blank, {"traces": TRACES + 3, "dead": 3, "verdict": "warn"},
+         "no line numbers"),
+    Case("traces of -999.25 alone", _flat, {"format": 5}, same=False, kind={"format": 5}),
     Case("NaN, infinity, null values", _not_finite, {"format": 5, "bad_samples": 43,
          "nulls_1e30": 4}, same=False, kind={"format": 5}),
     *(Case(f"format {code}, {FORMATS[code].name}, {endian} endian",
            expected={"format": code, "endian": endian},
            same=code in (1, 2, 3, 5, 6, 9), kind={"format": code, "endian": endian})
       for code in (1, 2, 3, 5, 6, 8, 9, 10, 11, 12, 16) for endian in ("big", "little")),
+    *(Case(f"format {code}, {FORMATS[code].name}, headers {endian} endian, samples not",
+           _other_way,
+           {"format": code, "endian": endian, "verdict": "warn",
+            "sample_endian": {"big": "little", "little": "big"}[endian]},
+           "endian, the samples", same=code in (1, 2, 3, 5, 6, 9),
+           kind={"format": code, "endian": endian})
+      for code in (1, 2, 3, 5, 6, 9, 10, 11, 12) for endian in ("big", "little")),
+    *(Case(f"format {code}, file header big endian, traces little endian", _traces_other_way,
+           {"format": code, "verdict": "warn"}, "the traces little endian", kind={"format": code})
+      for code in (1, 3, 5)),
     *(Case(f"format {code}, {FORMATS[code].name}", _lying(3225, code),
            {"format": code, "verdict": "refuse"}, "is not read here", kind={"format": 5})
       for code in (4,)),
@@ -331,6 +415,9 @@ ALL = [
     Case("says unsigned 16-bit, is signed", _lying(3225, 11),
          {"format": 11, "really": 3, "verdict": "warn"}, _FORMAT),
     Case("says 7 samples, has 40", _lying(3221, 7), {"verdict": "warn"}, "samples a trace"),
+    Case("traces of two intervals", _several_intervals, {"verdict": "warn"}, "sample intervals"),
+    Case("an interval of 4 microseconds", _lying(3217, 4),
+         {"interval_ms": 0.004, "verdict": "warn"}, "hardly meant"),
     Case("starts at two times", _delays, {"delay_ms": [500, 604], "verdict": "refuse"},
          "different times"),
     Case("delay with a scalar", _delay_scaled, {"delay_ms": 500}),
@@ -355,6 +442,13 @@ ALL = [
          "verdict": "refuse"}, "pre-stack"),
     Case("two extended text headers", _extended, {"extended_text_headers": 2}),
     Case("extended text headers up to the last", _extended_open, {"extended_text_headers": 2}),
+    Case("two extended text headers that are none", _lying(3505, 2), {"verdict": "warn"},
+         "none are taken"),
+    Case("an extended text header that is not told of", _untold_text,
+         {"extended_text_headers": 1, "verdict": "warn"}, "there are 1"),
+    Case("revision 2: says where the first trace is", _first_trace),
+    Case("revision 2: says that there are more traces", _fewer_traces, {"verdict": "warn"},
+         "121 traces"),
     Case("revision 2: a second trace header, samples in 32 bits", _revision_2),
     Case("revision 2: claims 4,294,967,295 samples", _claims, {"verdict": "warn"},
          "samples a trace"),
