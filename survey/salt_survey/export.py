@@ -7,6 +7,7 @@ from pathlib import Path
 from salt_infer.errors import UsageError
 from salt_survey import said
 from salt_survey.finished import check_lies_on, scan_of
+from salt_survey.lookup import Traces
 from salt_survey.scan import Overrides
 from salt_survey.segy.write import check, write_like
 from salt_survey.store import Store
@@ -47,7 +48,5 @@ def export(
     with Survey.open(like, scan_of(store), overrides) as survey:
         check_lies_on(store, survey)
         told = said.lines(name, store.attributes.get("settings") or {})
-        write_like(
-            survey, out, lambda row: store.section(row, name), told, overwrite, drop_extended
-        )
+        write_like(survey, out, Traces(store, name), told, overwrite, drop_extended)
         return f"{out}: {survey.scan.traces} traces of {survey.scan.samples} samples, {name} 0..1"

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from salt_survey.lookup import Traces
 from salt_survey.store import Store
 from salt_survey.tiling import Floats
 
@@ -60,9 +61,11 @@ def write(folder: Path, store: Store, threshold: float) -> None:
     """
     numbers = store.array("inline"), store.array("crossline")
     times, x, y = (store.array(name) for name in ("time_ms", "x", "y"))
+    traces, columns = Traces(store), np.arange(len(numbers[1]))
     with open(folder / FILES[0], "x") as top, open(folder / FILES[1], "x") as base:
         for place, inline in enumerate(numbers[0]):
-            found = crossings(store.section(place), times, threshold)
+            salt = traces(np.full(len(columns), place), columns)
+            found = crossings(salt, times, threshold)
             for file, surface in zip((top, base), found, strict=True):
                 for trace in np.flatnonzero(~np.isnan(surface)):
                     file.write(

@@ -18,6 +18,7 @@ from salt_survey import describe, horizons, said, slabwork
 from salt_survey.engines import SlabEngine, Volumes, open_engine
 from salt_survey.extent import extent_of
 from salt_survey.job import Job, SlabPrints, model_request
+from salt_survey.lookup import Traces
 from salt_survey.report import Counts, SurveyReport
 from salt_survey.scan import load
 from salt_survey.segy.write import write_like
@@ -174,8 +175,8 @@ class _Run:
 
         def segy(partial: Any) -> None:
             told = said.lines("probability", self._settings(settings))
-            store = Store.open(path)
-            write_like(self._survey, partial, store.section, told, overwrite=True)
+            traces = Traces(Store.open(path))
+            write_like(self._survey, partial, traces, told, overwrite=True)
 
         def surfaces(partial: Any) -> None:
             horizons.write(partial, Store.open(path), settings.threshold)

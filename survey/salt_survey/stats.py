@@ -50,21 +50,29 @@ class Stats:
 def valid(samples: Samples) -> npt.NDArray[np.bool_]:
     """Where a sample is an amplitude: finite, and no null value."""
     with np.errstate(invalid="ignore"):
+        if samples.size and samples.max() < NULL and samples.min() > -NULL:  # as nearly always
+            return np.ones(samples.shape, bool)
         return np.abs(samples) < NULL
 
 
 def are_dead(samples: Samples) -> npt.NDArray[np.bool_]:
     """Traces, float32 [n, samples], with zeros alone."""
-    return np.asarray((samples == 0).all(axis=1))
+    least, most = _limits(samples)
+    return np.asarray((least == 0) & (most == 0))
 
 
 def are_flat(samples: Samples) -> npt.NDArray[np.bool_]:
     """Traces, float32 [n, samples], with one value alone that is not 0, as programs write it where
     nothing was recorded.
     """
-    first = samples[:, :1]
-    many = samples.shape[1] > 1
-    return np.asarray((samples == first).all(axis=1) & (first[:, 0] != 0) & many)
+    least, most = _limits(samples)
+    return np.asarray((least == most) & (least != 0) & (samples.shape[1] > 1))
+
+
+def _limits(samples: Samples) -> tuple[Samples, Samples]:
+    """Least and greatest of each trace, NaN where one sample is; float32 [n]."""
+    with np.errstate(invalid="ignore"):
+        return samples.min(axis=1), samples.max(axis=1)
 
 
 class Gatherer:
@@ -79,7 +87,7 @@ class Gatherer:
     def take(self, first: int, samples: Samples, flagged: npt.NDArray[np.bool_]) -> None:
         """Take consecutive traces, float32 [n, samples]."""
         good = valid(samples)
-        finite = np.isfinite(samples)
+        finite = good if good.all() else np.isfinite(samples)
         dead = are_dead(samples) | flagged
         self.dead[first : first + len(samples)] = dead
         self._bad += int(finite.size - np.count_nonzero(finite))

@@ -152,10 +152,22 @@ class Store:
         Raises:
             InputError: a chunk cannot be read.
         """
+        return self._read(name, _where(direction, lines, samples))
+
+    def _read(self, name: str, where: tuple[slice, slice, slice]) -> Grey:
         try:
-            return np.asarray(self._array(name)[_where(direction, lines, samples)], np.uint8)
+            return np.asarray(self._array(name)[where], np.uint8)
         except (OSError, ValueError, RuntimeError) as error:
             raise InputError(f"{self.path}/{name} cannot be read ({one_line(error)})") from error
+
+    def block(self, name: str, inlines: slice, crosslines: slice) -> Grey:
+        """Whole traces, uint8 [inline, crossline, sample]; raises InputError, as :meth:`read`."""
+        return self._read(name, (inlines, crosslines, _ALL))
+
+    def chunk(self, name: str) -> tuple[int, int]:
+        """Inlines and crosslines of a chunk."""
+        inlines, crosslines, _ = self._array(name).chunks
+        return inlines, crosslines
 
     def section(self, place: int, name: str = "probability") -> Floats:
         """An inline, float32 [crossline, sample] in 0..1."""

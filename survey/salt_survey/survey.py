@@ -164,7 +164,8 @@ class Survey:
         if len(numbers):
             values = self._source.read(numbers)
             good = stats.valid(values)
-            values = np.where(good, values, np.float32(0))
+            if not good.all():
+                values = np.where(good, values, np.float32(0))
             good &= ~(self._source.flagged(numbers) | stats.are_flat(values))[:, None]
             good &= _between_mutes(values)
             amplitude[present] = np.where(good, values, np.float32(0))
@@ -234,7 +235,10 @@ def scanned(
 
 def _between_mutes(values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     """From each trace's first sample that is not 0 to its last; bool [n, samples]."""
-    told = values != 0
+    between = np.ones(values.shape, bool)
+    muted = np.flatnonzero((values[:, 0] == 0) | (values[:, -1] == 0))
+    told = values[muted] != 0
     begun = np.logical_or.accumulate(told, axis=1)
     ends = np.logical_or.accumulate(told[:, ::-1], axis=1)[:, ::-1]
-    return np.asarray(begun & ends)
+    between[muted] = begun & ends
+    return between

@@ -12,7 +12,7 @@ from salt_infer.errors import OutputExistsError, UsageError
 from salt_survey.segy import text
 from salt_survey.segy.write import check, write_like
 from salt_survey.survey import Survey
-from tests.survey.odd_surveys import CROSSLINES, SAMPLES, sound
+from tests.survey.odd_surveys import SAMPLES, sound
 
 
 @pytest.mark.parametrize(
@@ -42,15 +42,15 @@ def test_only_free_lines_are_written(code: str) -> None:
     assert text.with_lines(full, ["one"]) == full
 
 
-def flat(survey: Survey) -> np.ndarray:
-    return np.full((CROSSLINES, survey.scan.samples), 0.25, np.float32)
+def flat(rows: np.ndarray) -> np.ndarray:
+    return np.full((len(rows), SAMPLES), 0.25, np.float32)
 
 
 def test_int16_comes_back_as_floats_that_segyio_reads(tmp_path: Path) -> None:
     path, out = tmp_path / "in.sgy", tmp_path / "p.sgy"
     path.write_bytes(sound().bytes())
     with Survey.open(path) as survey:
-        write_like(survey, out, lambda row: flat(survey) * row)
+        write_like(survey, out, lambda rows, _: flat(rows) * rows[:, None])
     with segyio.open(path) as old, segyio.open(out) as new:
         assert int(new.format) == 5
         assert new.samples.tolist() == old.samples.tolist()
@@ -66,7 +66,7 @@ def test_extended_text_can_be_left_out(tmp_path: Path) -> None:
     file.head += b"\x40" * 6400
     path.write_bytes(file.bytes())
     with Survey.open(path) as survey:
-        write_like(survey, out, lambda row: flat(survey), drop_extended=True)
+        write_like(survey, out, lambda rows, _: flat(rows), drop_extended=True)
     with segyio.open(out) as new:
         assert new.ext_headers == 0
         assert new.trace[5][3] == 0.25
@@ -76,7 +76,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
     path, out = tmp_path / "in.sgy", tmp_path / "p.sgy"
     path.write_bytes(sound().bytes())
     with Survey.open(path) as survey, pytest.raises(UsageError, match="does not lie on"):
-        write_like(survey, out, lambda row: np.zeros((CROSSLINES, SAMPLES + 1), np.float32))
+        write_like(survey, out, lambda rows, _: np.zeros((len(rows), SAMPLES + 1), np.float32))
     assert [each.name for each in tmp_path.iterdir()] == ["in.sgy"]
 
 
@@ -85,7 +85,7 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
     path.write_bytes(sound().bytes())
     out.write_bytes(b"mine")
     with Survey.open(path) as survey, pytest.raises(OutputExistsError):
-        write_like(survey, out, lambda row: flat(survey))
+        write_like(survey, out, lambda rows, _: flat(rows))
     assert out.read_bytes() == b"mine"
     with pytest.raises(UsageError, match="both read and written"):
         check(path, path, overwrite=True)

@@ -27,6 +27,7 @@ _REVISION, _FIRST_TRACE = 3500, 3520  # offsets
 
 Values = npt.NDArray[np.float32]
 Places = npt.NDArray[np.int64]
+Volume = Callable[[Places, Places], Values]
 
 
 class Like(Protocol):
@@ -59,7 +60,7 @@ def check(out: Path, like: Path, overwrite: bool) -> None:
 def write_like(
     like: Like,
     out: Path,
-    section: Callable[[int], Values],
+    volume: Volume,
     said: Sequence[str] = (),
     overwrite: bool = False,
     drop_extended: bool = False,
@@ -71,7 +72,8 @@ def write_like(
     Args:
         like: the other file.
         out: appears whole or not at all.
-        section: of an inline's place, float32 [crosslines, samples].
+        volume: looks up traces by places of their inlines and crosslines, int64 [n] each; float32
+            [n, samples].
         said: lines to put into free lines of the text header.
         overwrite: replace ``out``.
         drop_extended: leave out extended text headers, which some programs refuse.
@@ -88,7 +90,7 @@ def write_like(
     try:
         with RawFile(like.path) as file, open(partial, "wb") as target:
             target.write(_head(file, layout, said, drop_extended))
-            _write_traces(file, layout, like.places, target, section)
+            _write_traces(file, layout, like.places, target, volume)
             tail = layout.offset(layout.traces)
             if not layout.rest:  # a cut trace is left out, trailers of revision 2 are not
                 target.write(file.read(tail, file.size - tail).tobytes())
@@ -125,9 +127,8 @@ def _write_traces(
     layout: Layout,
     places: tuple[Places, Places],
     target: BinaryIO,
-    section: Callable[[int], Values],
+    volume: Volume,
 ) -> None:
-    sections = _Sections(section)
     kind = dtype("f4", layout.endian)
     step = max(1, _CHUNK // (layout.head + 4 * layout.samples))
     for first in range(0, layout.traces, step):
@@ -138,7 +139,7 @@ def _write_traces(
         rows, columns = places[0][here], places[1][here]
         values, placed = np.zeros((count, layout.samples), np.float32), rows >= 0
         if placed.any():
-            found = sections.traces(rows[placed], columns[placed])
+            found = volume(rows[placed], columns[placed])
             if found.shape[1] != layout.samples:
                 raise UsageError(
                     f"the volume has {found.shape[1]} samples a trace, {file.path} has "
@@ -147,31 +148,3 @@ def _write_traces(
             values[placed] = found
         block[:, layout.head :] = np.ascontiguousarray(values.astype(kind)).view(np.uint8)
         target.write(block.tobytes())
-
-
-class _Sections:
-    """Traces of a volume in any order; the sections used last are kept."""
-
-    def __init__(self, section: Callable[[int], Values], keep: int = 64) -> None:
-        self._section, self._keep = section, keep
-        self._kept: dict[int, Values] = {}
-
-    def traces(self, rows: Places, columns: Places) -> Values:
-        """float32 [n, samples]."""
-        distinct, inverse = np.unique(rows, return_inverse=True)
-        out: Values | None = None
-        for number, row in enumerate(distinct):
-            chosen = inverse == number
-            part = self._of(int(row))[columns[chosen]]
-            if out is None:
-                out = np.zeros((len(rows), part.shape[1]), np.float32)
-            out[chosen] = part
-        assert out is not None
-        return out
-
-    def _of(self, row: int) -> Values:
-        if row not in self._kept:
-            while len(self._kept) >= self._keep:
-                del self._kept[next(iter(self._kept))]
-            self._kept[row] = self._section(row)
-        return self._kept[row]
