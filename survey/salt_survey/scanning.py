@@ -139,7 +139,7 @@ class _Scanner:
         self.order = "little" if self.layout.endian == "big" else "big"
         self.said.warnings.append(
             f"the headers are {self.layout.endian} endian, the samples {self.order} endian: {why}; "
-            "read so (--sample-endian to decide)"
+            f"read so (--sample-endian {self.layout.endian} to decide)"
         )
 
     def _find_code(self, raw: reality.Raw) -> None:

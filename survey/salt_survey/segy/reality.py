@@ -59,7 +59,7 @@ def swapped(raw: Raw, layout: Layout, code: int) -> str | None:
         min(_roughness(words(raw, kind, order).astype(np.float64)) for kind in kinds)
         for order in (as_headers, other)
     ]
-    return "they run on smoothly so alone" if rough[1] < rough[0] / 4 else None
+    return "only so do they run on smoothly" if rough[1] < rough[0] / 4 else None
 
 
 def _oddest(raw: Raw, width: int, order: Endian) -> float:
