@@ -44,7 +44,8 @@ from salt_survey.synthetic import Plan, draw
 TRACES, SAMPLES = 951, 463
 LOOK = Look(polarity="reversed")
 PREDICT, RUN = "predict alone", "salt-survey run"
-OPTIONS = ("--polarity", "reversed", "--zoom", str(LOOK.zoom))
+# A third of the tiles, as memory does not depend on their number.
+OPTIONS = ("--polarity", "reversed", "--zoom", str(LOOK.zoom), "--stride", "101")
 
 Tiles = list[npt.NDArray[np.uint8]]  # of each section, uint8 [N, 101, 101]
 
@@ -179,7 +180,7 @@ def table(result: Mapping[str, Any]) -> list[str]:
 
 @click.command()
 @click.option("--inlines", default=6, show_default=True, help="Sections whose speed is measured.")
-@click.option("--length", "lengths", type=int, multiple=True, default=(20, 100), show_default=True,
+@click.option("--length", "lengths", type=int, multiple=True, default=(70, 210), show_default=True,
               help="Sections of a survey whose memory is measured.")  # fmt: skip
 @click.option("--rounds", "count", default=3, show_default=True)
 def main(inlines: int, lengths: tuple[int, ...], count: int) -> None:
