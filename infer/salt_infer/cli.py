@@ -12,8 +12,7 @@ from salt_infer.engine_cli import engine_options
 from salt_infer.errors import BAD_TILES
 from salt_infer.place import parse
 from salt_infer.progress import Bar
-from salt_infer.provider_cli import provider_options
-from salt_infer.views import TTA_NAMES
+from salt_infer.provider_cli import model_option, provider_options, tta_option
 
 _PATH = console.PATH
 
@@ -31,10 +30,7 @@ _PATH = console.PATH
     "--out", type=_PATH, metavar="FILE",
     help="Submission to write: id,rle_mask, sorted by id; .csv, .csv.gz or .parquet.",
 )  # fmt: skip
-@click.option(
-    "--model", "-m", type=_PATH, metavar="FILE",
-    help="Model; default: the one that ships for the provider.",
-)  # fmt: skip
+@model_option
 @provider_options
 @engine_options
 @click.option(
@@ -50,11 +46,7 @@ _PATH = console.PATH
     help="Whether these threads decode, or a process each for them: auto goes over to processes "
     "where four threads or more may be too slow for the model.",
 )  # fmt: skip
-@click.option(
-    "--tta", type=click.Choice(TTA_NAMES),
-    help="Test-time augmentation: no flip, the flip, or the flip for doubtful tiles alone; "
-    "default: the model's.",
-)  # fmt: skip
+@tta_option
 @click.option(
     "--threshold", type=console.SHARE, metavar="F",
     help="A pixel is salt above this, 0 to 1; default: the model's.",
@@ -72,15 +64,13 @@ _PATH = console.PATH
     help="A bad tile ends the run, is left out, or gets an empty mask.",
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
-@click.option(
-    "--restart", is_flag=True, help="Discard what an interrupted run of this output has done."
-)
+@console.restart_option
 @click.option(
     "--retry-bad", is_flag=True,
     help="Going on from an interrupted run, try the tiles again that it could not read.",
 )  # fmt: skip
 @console.progress_option
-@click.option("--report", type=_PATH, metavar="FILE.json", help="Write what the run did as JSON.")
+@console.report_option
 @click.option(
     "--details", is_flag=True,
     help="Add the columns salt and confidence: the judge's probability, and the score that the "

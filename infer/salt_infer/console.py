@@ -61,6 +61,12 @@ progress_option = click.option(
     default=None,
     help="Show a progress bar; default: where stderr is a terminal.",
 )
+restart_option = click.option(
+    "--restart", is_flag=True, help="Discard what an interrupted run of this output has done."
+)
+report_option = click.option(
+    "--report", type=PATH, metavar="FILE.json", help="Write what the run did as JSON."
+)
 
 
 def run(command: click.Command) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The options of a command that runs a model: on what, and what if that is not there."""
+"""The options of a command that runs a model: which, how, on what, and if that is not there."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 from salt_infer import console
 from salt_infer.options import parse_option
 from salt_infer.providers import CHOICES, Asked, ProviderRequest
+from salt_infer.views import TTA_NAMES
 
 _OPTIONS = (
     click.option(
@@ -38,6 +39,17 @@ _OPTIONS = (
         "--engine-cache", type=console.PATH, metavar="DIR",
         help="TensorRT's engines; default: in the user's cache directory.",
     ),
+)  # fmt: skip
+
+
+model_option = click.option(
+    "--model", "-m", type=console.PATH, metavar="FILE",
+    help="Model; default: the one that ships for the provider.",
+)  # fmt: skip
+tta_option = click.option(
+    "--tta", type=click.Choice(TTA_NAMES),
+    help="Test-time augmentation: no flip, the flip, or the flip for doubtful tiles alone; "
+    "default: the model's.",
 )  # fmt: skip
 
 

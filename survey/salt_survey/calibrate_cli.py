@@ -12,7 +12,7 @@ from salt_infer import console, strict
 from salt_infer.files import check_output, write_whole
 from salt_infer.interruption import put_off
 from salt_infer.progress import Bar
-from salt_infer.provider_cli import provider_options
+from salt_infer.provider_cli import model_option, provider_options
 from salt_infer.providers import ProviderRequest
 from salt_survey.labelled import Label
 from salt_survey.looks import STRIDES, Look, Stretch
@@ -22,7 +22,7 @@ from salt_survey.scan import Overrides
 from salt_survey.settings import GATE, Calibration, LineScore
 from salt_survey.values import LABEL, STRETCH
 
-_PATH = click.Path(path_type=Path)
+_PATH = console.PATH
 
 
 @click.command(
@@ -56,10 +56,7 @@ _PATH = click.Path(path_type=Path)
     "--threshold", type=console.SHARE, metavar="F",
     help="Salt is above this, 0 to 1; default: 0.5, or a lower one that finds much more.",
 )  # fmt: skip
-@click.option(
-    "--model", "-m", type=_PATH, metavar="FILE",
-    help="Model; default: the one that ships for the provider.",
-)  # fmt: skip
+@model_option
 @override_options
 @provider_options
 @click.option("--overwrite", is_flag=True, help="Replace FILE.json if it exists.")

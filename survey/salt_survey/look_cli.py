@@ -10,12 +10,12 @@ import click
 
 from salt_infer import console, strict
 from salt_infer.files import check_output, write_whole
-from salt_infer.provider_cli import provider_options
+from salt_infer.provider_cli import model_option, provider_options
 from salt_infer.providers import ProviderRequest
 from salt_survey.override_cli import override_options
 from salt_survey.scan import Overrides
 
-_PATH = click.Path(path_type=Path)
+_PATH = console.PATH
 
 
 @click.command("look", cls=strict.Command)
@@ -37,10 +37,7 @@ _PATH = click.Path(path_type=Path)
     help="Show what a finished run found, with time slices and thickness.",
 )  # fmt: skip
 @click.option("--scan", type=_PATH, metavar="scan.json", help="JSON of scan or calibrate.")
-@click.option(
-    "--model", "-m", type=_PATH, metavar="FILE",
-    help="Model; default: the one that ships for the provider.",
-)  # fmt: skip
+@model_option
 @override_options
 @provider_options
 @click.option("--overwrite", is_flag=True, help="Replace look.html if it exists.")

@@ -10,14 +10,13 @@ import click
 from salt_infer import console, strict
 from salt_infer.engine_cli import engine_options
 from salt_infer.progress import Bar
-from salt_infer.provider_cli import provider_options
-from salt_infer.views import TTA_NAMES
+from salt_infer.provider_cli import model_option, provider_options, tta_option
 from salt_survey.looks import POLARITIES, STRIDES
 from salt_survey.override_cli import override_options
 from salt_survey.settings import GATE, THRESHOLD
 from salt_survey.values import RANGE, SIZE, STRETCH, ZOOM
 
-_PATH = click.Path(path_type=Path)
+_PATH = console.PATH
 _WISHES = ("zoom", "polarity", "stretch", "stride", "threshold")
 _TARGETS = ("segy", "horizons", "report")
 
@@ -72,11 +71,7 @@ _TARGETS = ("segy", "horizons", "report")
     "--gate", type=console.SHARE, default=GATE, show_default=True, metavar="F",
     help="A tile for which the judge says no more than this is 0, 0 to 1.",
 )  # fmt: skip
-@click.option(
-    "--tta", type=click.Choice(TTA_NAMES),
-    help="Test-time augmentation: no flip, the flip, or the flip for doubtful tiles alone; "
-    "default: the model's.",
-)  # fmt: skip
+@tta_option
 @click.option(
     "--lines", type=RANGE, metavar="A:B", help="Only sections with these numbers; the rest is 0."
 )
@@ -85,19 +80,14 @@ _TARGETS = ("segy", "horizons", "report")
     "--memory", type=SIZE, default="1GiB", show_default=True, metavar="SIZE",
     help="What the process may need.",
 )  # fmt: skip
-@click.option(
-    "--model", "-m", type=_PATH, metavar="FILE",
-    help="Model; default: the one that ships for the provider.",
-)  # fmt: skip
+@model_option
 @override_options
 @provider_options
 @engine_options
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
-@click.option(
-    "--restart", is_flag=True, help="Discard what an interrupted run of this output has done."
-)
+@console.restart_option
 @console.progress_option
-@click.option("--report", type=_PATH, metavar="FILE.json", help="Write what the run did as JSON.")
+@console.report_option
 def run(progress: bool | None, out: Path, **request: Any) -> None:
     """Find salt in the survey IN (SEG-Y, Zarr or .npy)."""
     with console.importing("survey"):

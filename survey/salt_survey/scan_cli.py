@@ -17,7 +17,7 @@ from salt_survey.errors import SurveyError
 from salt_survey.override_cli import override_options
 from salt_survey.scan import Overrides
 
-PATH = click.Path(path_type=Path)
+PATH = console.PATH
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
 SURVEY = click.argument("survey", type=PATH, metavar="IN.sgy")
 

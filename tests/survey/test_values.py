@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from click.testing import CliRunner
 
 from salt_infer.errors import UsageError
+from salt_survey.cli import cli
 from salt_survey.values import size
 
 
@@ -18,3 +20,10 @@ def test_sizes_have_units(text: str, count: int) -> None:
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="the size is"):
         size(text)
+
+
+@pytest.mark.parametrize("words", [["scan", ""], ["run", "in.sgy", "--out", ""]])
+def test_an_empty_path_is_not_the_current_folder(words: list[str]) -> None:
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 2
+    assert "the path is empty" in done.output

@@ -27,6 +27,7 @@ _LARGEST = 10_000_000  # no line is numbered higher
 _FULL = 0.2  # share of the places of a grid that have a trace, at least
 _USUAL_FULL = 0.02  # likewise where the bytes are usual ones
 _TEXT_FULL = 0.02
+_SINGLE = 0.9  # share of the traces that are alone in their place, of numbers of two bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,7 +222,9 @@ def others(candidates: Candidates) -> list[Pair]:
 def halves(candidates: Candidates) -> Pair | None:
     """Where line numbers of 2 bytes are; None where no two make a grid of lines without gaps."""
     for pair in others(candidates):
-        if all(_is_dense(candidates.numbers[byte]) for byte in (pair.inline, pair.crossline)):
+        if pair.single >= _SINGLE and all(
+            _is_dense(candidates.numbers[byte]) for byte in (pair.inline, pair.crossline)
+        ):
             return dataclasses.replace(pair, why="they make a grid, read as two bytes each")
     return None
 
