@@ -21,8 +21,8 @@ from salt_infer import console
 ABOUT = """\
 # Commands
 
-Every command answers `--help` and `--version`, whatever extra is installed; below is all that they say.
-What belongs together is told in [inference](inference.md), [providers](providers.md),
+Every command says its options with `--help`, whatever extra is installed, and this page has it all.
+What they are for is told in [inference](inference.md), [providers](providers.md),
 [training](training.md), [export](export.md), [surveys](surveys.md), [reports](reports.md) and
 [the server](server.md).
 
