@@ -31,7 +31,7 @@ INSIDE, OUTSIDE = 0.9, 0.1  # probabilities of salt where a mask has it and wher
 
 class NullSession:
     """The contract of the shipped model, and fixed answers; see
-    :class:`salt_infer.session.Session`.
+    :class:`salt_infer.base.Session`.
     """
 
     def __init__(self) -> None:

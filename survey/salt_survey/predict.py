@@ -4,7 +4,7 @@
 
     sections -> [read, one thread] -> [cut, a pool] -> [run, one thread or some] -> [blend] -> bytes
 
-:func:`salt_infer.pipeline.flow` moves them; results come in the order of the sections. A section's
+:func:`salt_infer.flow.flow` moves them; results come in the order of the sections. A section's
 batches depend on it alone, so that its bytes do not depend on what else is run.
 """
 
