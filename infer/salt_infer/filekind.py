@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 ZIP = "a zip"
+_SURVEYS = {".sgy", ".segy", ".seg", ".zarr"}
+_CARDS = ("C 1", "C01")  # beginnings of a SEG-Y file's text header
 _HEAD = 512  # bytes that are looked at
 _TAIL = 65_536  # bytes in which the names of a zip's last files stand
 _EXPORT = "salt-export makes a model file of a checkpoint"
@@ -60,6 +62,18 @@ def kind(path: Path) -> str | None:
         if head.startswith(start):
             return what
     return _zip(head, tail) or _other(head)
+
+
+def is_survey(path: Path) -> bool:
+    """Whether a file or folder is a survey by its name, or by the text header of SEG-Y."""
+    if path.suffix.lower() in _SURVEYS:
+        return True
+    try:
+        with open(path, "rb") as file:
+            start = file.read(3)
+    except OSError:
+        return False
+    return start in {card.encode(code) for card in _CARDS for code in ("cp037", "ascii")}
 
 
 def told(path: Path, error: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES, ModelContract
-from salt_infer.errors import ContractError, ModelError
+from salt_infer.errors import ContractError, ModelError, NoModelError
 from salt_infer.rle import TILE_SHAPE
 
 DEFAULTS = {"cpu": "default-cpu.onnx", "openvino": "default-cpu.onnx"}
@@ -48,7 +48,8 @@ def sha256_of(path: Path) -> str:
     """Hex digest of a model file.
 
     Raises:
-        ModelError: it is not there, cannot be read, or no runtime could be told its name.
+        NoModelError: it is not there, or is a directory.
+        ModelError: it cannot be read, or no runtime could be told its name.
     """
     try:
         os.fspath(path).encode()
@@ -59,7 +60,9 @@ def sha256_of(path: Path) -> str:
             f"{os.fspath(path)!a} is not UTF-8, and runtimes take no other paths; rename it"
         ) from error
     except FileNotFoundError as error:
-        raise ModelError(f"{path} does not exist; expected a file from salt-export") from error
+        raise NoModelError(f"{path} does not exist; expected a file from salt-export") from error
+    except IsADirectoryError as error:
+        raise NoModelError(f"{path} is a directory, expected a file from salt-export") from error
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror or error})") from error
 
