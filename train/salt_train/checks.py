@@ -20,12 +20,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import kinds, layout, mismatch, oddities, png, rle
+from salt_infer import kinds, layout, oddities, png, rle
 from salt_infer.errors import InputError, LabelError, RleError, TileError
 from salt_infer.ids import Known
 from salt_infer.kinds import TINY
 from salt_infer.layout import Layout
 from salt_infer.tiles import TileSource, shown
+from salt_train import pairing
 
 SHOWN = 10  # ids of a finding, and kinds of file, that the text names
 
@@ -165,7 +166,6 @@ def check(path: Path, missing_as_empty: bool = False) -> Report:
     survey = _Survey()
     survey.read(layout.find(path))
     survey.match()
-    survey.respell()
     survey.compare_ids()
     if missing_as_empty and not survey.noted["no-tile"]:
         survey.assume()
@@ -258,32 +258,14 @@ class _Survey:
                 self.noted["row-differs"][name] = f"{differing} pixels differ"
 
     def match(self) -> None:
-        """Every tile should be in every place with labels, and nothing else should be; ids are
-        looked up as training does it.
+        """Every tile should be in every place with labels, and nothing else should be. From here
+        on masks have the ids of their tiles, which may be written in other characters.
         """
-        (_, tiles), *labels = self.listed.items()
-        lacking, strange = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
-        for place, ids in labels:
-            for name in (missing := sorted(Known(ids).missing(tiles))):
-                lacking[name].append(Path(place).name)
-            for name in Known(tiles).missing(ids):
-                strange[name].append(Path(place).name)
-            if missing:  # why and what to do: said once, as training says it
-                lacking[missing[0]][-1] += f": {mismatch.reason(missing, tiles, ids)}"
-        for name in sorted(lacking):
-            self.noted["no-label"][name] = f"not in {' or '.join(lacking[name])}"
-        for name in sorted(strange):
-            self.noted["no-tile"][name] = f"in {' and '.join(strange[name])} only"
-
-    def respell(self) -> None:
-        """Masks by the ids of their tiles, which may be written in other characters."""
-        tiles, known = next(iter(self.listed.values())), Known(self.masks)
-        found = {name: known.find(name) for name in tiles}
-        others = self.masks.keys() - set(found.values())
-        self.masks = {
-            **{name: self.masks[written] for name, written in found.items() if written},
-            **{name: self.masks[name] for name in sorted(others)},
-        }
+        (_, tiles), *rest = self.listed.items()
+        labels = dict(rest)
+        self.noted["no-label"] = pairing.unlabelled(tiles, labels)
+        self.noted["no-tile"] = pairing.strangers(tiles, labels)
+        self.masks = pairing.respelled(tiles, self.masks)
 
     def compare_ids(self) -> None:
         """Tiles whose names are one name to other systems."""
