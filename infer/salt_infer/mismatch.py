@@ -70,6 +70,7 @@ def _likeness(name: str, others: Sequence[str]) -> str:
     """Which label may be meant for a tile, in words; empty where none is like it."""
     for key, why in (
         (_folded, "which differs in upper and lower case; write both alike"),
+        (str.strip, "which has spaces around it; write both alike"),
         (_without_zeros, "which differs in leading zeros; a program took the ids for numbers"),
     ):  # fmt: skip
         if found := next((other for other in others if key(other) == key(name)), None):
@@ -114,5 +115,7 @@ def _without_zeros(name: str) -> str:
 
 
 def _escaped(name: str) -> str:
-    """With an escape for each letter beyond ASCII, where two names would look the same."""
-    return name if name.isascii() else ascii(name)
+    """In quotes and with an escape for each letter beyond ASCII, where two names would look the
+    same.
+    """
+    return name if name.isascii() and name == name.strip() else ascii(name)

@@ -71,5 +71,6 @@ def _too_many(given: list[str], rest: list[str], argument: str) -> str:
         return f"Got unexpected extra argument {named}{hint}"
     return (
         f"Got {len(rest)} unexpected extra arguments ({named}): if the shell made them of a *, "
-        f"{option or 'an option'} takes one value, such as the folder itself"
+        f"{option or 'an option'} takes one value"
+        + ("" if option and option == argument else ", such as the folder itself")
     )

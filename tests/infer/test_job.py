@@ -4,8 +4,8 @@ import csv
 import dataclasses
 import json
 import os
-import shutil
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path

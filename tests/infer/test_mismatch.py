@@ -34,6 +34,7 @@ def test_names_of_both_sides() -> None:
         ("000e21_image", "000e21_mask", "there is 000e21_mask: is it meant for 000e21_image?"),
         ("000e21", "000E21", "there is 000E21 for 000e21, which differs in upper and lower case"),
         ("0012", "12", "there is 12 for 0012, which differs in leading zeros"),
+        ("000e21", "000e21 ", "there is '000e21 ' for 000e21, which has spaces around it"),
         ("a\x1b[1m", "a\x1b[1m_mask", r"there is 'a\x1b[1m_mask'"),
     ],
 )
