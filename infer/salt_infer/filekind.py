@@ -19,6 +19,7 @@ _NEWER = re.compile(
     re.DOTALL,
 )
 
+_PICTURES = {"a JPEG", "a TIFF", "a GIF", "a BMP"}
 _STARTS = (
     (b"\x89PNG\r\n\x1a\n", "a PNG"),
     (b"\xff\xd8\xff", "a JPEG"),
@@ -62,6 +63,12 @@ def kind(path: Path) -> str | None:
         if head.startswith(start):
             return what
     return _zip(head, tail) or _other(head)
+
+
+def picture(data: bytes) -> str | None:
+    """What picture a file's bytes are that is no PNG; None where they are none that is known."""
+    found = (what for start, what in _STARTS if data.startswith(start))
+    return next((what for what in found if what in _PICTURES), None)
 
 
 def is_survey(path: Path) -> bool:
