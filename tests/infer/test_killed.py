@@ -214,7 +214,7 @@ def test_two_runs_at_once(tmp_path: Path) -> None:
     first.kill()
     first.communicate()
     code, errors = command.finish(seconds=0)
-    assert code == 0
+    assert code == 0, errors
     assert "going on from" in errors
 
 
