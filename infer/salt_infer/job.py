@@ -15,7 +15,7 @@ from salt_infer.engine import EngineRequest
 from salt_infer.errors import BadTilesError, LabelError, UsageError
 from salt_infer.executor import Engine, ModelRequest
 from salt_infer.executors import open_engine
-from salt_infer.files import check_writable, real, write_whole
+from salt_infer.files import check_writable, real, write_whole, writing
 from salt_infer.fingerprint import Fingerprint
 from salt_infer.journal import Journal, path_beside
 from salt_infer.labels import Labels
@@ -113,10 +113,16 @@ def run(job: Job, watcher: Watcher) -> RunReport:
         # A list, or a link, may lead to tiles and masks anywhere.
         for folder in source.folders() | (labels.folders() if labels else set()):
             outputs.check_apart_from(folder)
+        doubt = ""
         if labels:
-            scoring.check(labels, [tile.id for tile in source.tiles], job.partial)
+            doubt = scoring.check(labels, [tile.id for tile in source.tiles], job.partial)
+        # The journal keeps other runs from ``out``; these they could have in common besides.
+        others = (job.masks, job.probabilities, job.report)
+        unlocked = stack.enter_context(writing(*others, replaced=True))
         engine = stack.enter_context(_engine(job, source, watcher))
         done = stack.enter_context(_journal(job, engine, source, watcher))
+        if done.local or unlocked:
+            watcher.note(f"{done.path}: {NO_LOCKS}" if done.local else unlocked)
         outputs.check(done.published)
         run = Run(source, engine, done, _options(job, engine), job.on_error, watcher)
         with run.telling_what_is_kept():
@@ -124,7 +130,7 @@ def run(job: Job, watcher: Watcher) -> RunReport:
             run.startup_s = time.perf_counter() - started
             _carry_out(run, job)
             digest = _publish(run, outputs)
-            report = _report(run, job, labels, digest)
+            report = _report(run, job, labels, digest, doubt)
         done.remove()
         return report
 
@@ -171,8 +177,6 @@ def _journal(job: Job, engine: Engine, source: TileSource, watcher: Watcher) -> 
     mine = Fingerprint.of(engine.model, options, place.absolute(job.images), source.tiles)
     groups = group_count(len(source.tiles), options.batch_size)
     done = Journal(path_beside(job.out), mine, groups, Finished.unpack, job.restart)
-    if done.local:
-        watcher.note(f"{done.path}: {NO_LOCKS}")
     if done.damaged:
         watcher.note(
             f"{done.damaged} bytes of {done.path} are damaged and passed over; what they alone "
@@ -206,9 +210,11 @@ def _publish(run: Run, outputs: Outputs) -> str:
     return digest
 
 
-def _report(run: Run, job: Job, labels: Labels | None, digest: str) -> RunReport:
-    """What was done, as the report says it; scored if there are labels."""
+def _report(run: Run, job: Job, labels: Labels | None, digest: str, doubt: str) -> RunReport:
+    """What was done, as the report says it; scored if there are labels, with a doubt about them."""
     report = run.report(job.out, digest)
+    if doubt:
+        report = dataclasses.replace(report, warnings=(*report.warnings, doubt))
     _write(report, run.journal, job)
     if labels and report.rows:
         score = _score(run, job, labels)

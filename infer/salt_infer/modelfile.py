@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES, ModelContract
-from salt_infer.errors import ContractError, ModelError
+from salt_infer.errors import ContractError, ModelError, NoModelError
 from salt_infer.rle import TILE_SHAPE
 
 Edges = dict[str, tuple[str, tuple[int | None, ...]]]  # kind and shape by name
@@ -36,7 +36,8 @@ def sha256_of(path: Path) -> str:
     """Hex digest of a model file.
 
     Raises:
-        ModelError: it is not there, cannot be read, or no runtime could be told its name.
+        NoModelError: it is not there, or is a directory.
+        ModelError: it cannot be read, or no runtime could be told its name.
     """
     try:
         os.fspath(path).encode()
@@ -47,7 +48,9 @@ def sha256_of(path: Path) -> str:
             f"{os.fspath(path)!a} is not UTF-8, and runtimes take no other paths; rename it"
         ) from error
     except FileNotFoundError as error:
-        raise ModelError(f"{path} does not exist; expected a file from salt-export") from error
+        raise NoModelError(f"{path} does not exist; expected a file from salt-export") from error
+    except IsADirectoryError as error:
+        raise NoModelError(f"{path} is a directory, expected a file from salt-export") from error
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror or error})") from error
 

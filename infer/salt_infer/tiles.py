@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 
+from salt_infer import filekind
 from salt_infer.archive import TileZip
 from salt_infer.errors import InputError
 from salt_infer.folder import TileFolder
@@ -38,8 +39,11 @@ def open_tiles(place: Place) -> TileSource:
     except (OSError, ValueError) as error:  # a name too long for the system, or with a NUL
         why = getattr(error, "strerror", None) or error
         raise InputError(f"{name} cannot be opened ({why})") from error
+    is_list = stat.S_ISREG(mode) and place.suffix.lower() in LIST_SUFFIXES
+    if not is_list and (stat.S_ISDIR(mode) or stat.S_ISREG(mode)) and filekind.is_survey(place):
+        raise InputError(f"{name} is a survey, which salt-survey run takes; {_EXPECTED}")
     if stat.S_ISDIR(mode):
         return TileFolder(place)
     if not stat.S_ISREG(mode):
         raise InputError(f"{name} is a pipe or device; {_EXPECTED}")
-    return TileList(place) if place.suffix.lower() in LIST_SUFFIXES else TileZip(place)
+    return TileList(place) if is_list else TileZip(place)
