@@ -29,7 +29,7 @@ import scale
 from ratios import Ratio
 
 from salt_infer.model import SaltModel
-from salt_infer.progress import Watcher
+from salt_infer.watcher import Watcher
 from salt_survey import run as running
 from salt_survey import tiling
 from salt_survey.job import Job

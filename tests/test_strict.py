@@ -87,3 +87,13 @@ def test_names_that_the_shell_made_are_not_all_repeated() -> None:
 def test_a_single_stray_argument_is_named() -> None:
     done = CliRunner().invoke(infer.cli, ["--images", "tiles", "stray"])
     assert "Got unexpected extra argument 'stray'" in done.output
+    assert "if the shell made it of a *, --images takes one value" in " ".join(done.output.split())
+    done = CliRunner().invoke(infer.cli, ["stray"])
+    assert done.output.rstrip().endswith("Got unexpected extra argument 'stray'")
+
+
+def test_so_are_surveys() -> None:
+    for names in (["a.sgy"] * 2, ["a.sgy", "b.sgy", "c.sgy"]):
+        done = CliRunner().invoke(survey.cli, ["run", *names, "--out", "v.zarr"])
+        assert done.exit_code == 2
+        assert "of a *, IN takes one value" in " ".join(done.output.split())

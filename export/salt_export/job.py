@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,8 +76,17 @@ def export(job: Job) -> Done:
         UsageError: an output exists, another run writes it, or a path cannot be used.
     """
     job.check()
-    with writing(job.model, job.report):
+    with _writing(job, job.model, job.report):
         return _export(job)
+
+
+@contextlib.contextmanager
+def _writing(job: Job, *paths: Path | None) -> Iterator[None]:
+    """:func:`salt_infer.files.writing`, told of where it keeps less away than it should."""
+    with writing(*paths) as unlocked:
+        if unlocked:
+            job.say(f"warning: {unlocked}")
+        yield
 
 
 def _export(job: Job) -> Done:
@@ -123,7 +134,7 @@ def verify(job: Job) -> Done:
         ParityError: it computes something else, or has other weights, or was changed.
     """
     job.check_verification()
-    with writing(job.report):
+    with _writing(job, job.report):
         return _verify(job)
 
 

@@ -13,7 +13,10 @@ from pathlib import Path
 from salt_infer.errors import UsageError
 
 NO_FOLDER = "the current folder is gone; change to another"
-NO_TEMPORARY = "no folder for temporary files can be written to; set TMPDIR to one that can"
+NO_TEMPORARY = (
+    "temporary files need a folder, and none of $TMPDIR, /tmp, /var/tmp, /usr/tmp and the current "
+    "one can be written to; set TMPDIR to one that can, such as where the output goes"
+)
 NO_THREADS = (
     "the system allows no more threads or processes; raise what 'ulimit -u' shows, or the limit of "
     "the container or batch job"

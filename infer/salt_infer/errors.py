@@ -16,6 +16,7 @@
     ├── RleError            a run-length string is malformed
     ├── LabelError          labels are missing, malformed, or do not fit the tiles
     └── ModelError          the model file cannot be used
+        ├── NoModelError      there is no such file; a UsageError, too
         ├── ContractError     its contract is missing, newer, or says something else than its graph
         └── ProviderError     what was asked to run it cannot, or did not
 
@@ -41,7 +42,7 @@ class UsageError(SaltError):
 
 
 class InputError(UsageError):
-    """The tiles asked for cannot be listed."""
+    """What was asked to be read is not there, or its tiles cannot be listed."""
 
 
 class OutputExistsError(UsageError):
@@ -88,6 +89,10 @@ class LabelError(SaltError):
 
 class ModelError(SaltError):
     """A model file cannot be used."""
+
+
+class NoModelError(ModelError, UsageError):
+    """There is no model file of that name."""
 
 
 class ContractError(ModelError):

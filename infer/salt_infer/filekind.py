@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 ZIP = "a zip"
+_SURVEYS = {".sgy", ".segy", ".seg", ".zarr"}
+_CARDS = ("C 1", "C01")  # beginnings of a SEG-Y file's text header
 _HEAD = 512  # bytes that are looked at
 _TAIL = 65_536  # bytes in which the names of a zip's last files stand
 _EXPORT = "salt-export makes a model file of a checkpoint"
@@ -17,6 +19,7 @@ _NEWER = re.compile(
     re.DOTALL,
 )
 
+_PICTURES = {"a JPEG", "a TIFF", "a GIF", "a BMP"}
 _STARTS = (
     (b"\x89PNG\r\n\x1a\n", "a PNG"),
     (b"\xff\xd8\xff", "a JPEG"),
@@ -60,6 +63,24 @@ def kind(path: Path) -> str | None:
         if head.startswith(start):
             return what
     return _zip(head, tail) or _other(head)
+
+
+def picture(data: bytes) -> str | None:
+    """What picture a file's bytes are that is no PNG; None where they are none that is known."""
+    found = (what for start, what in _STARTS if data.startswith(start))
+    return next((what for what in found if what in _PICTURES), None)
+
+
+def is_survey(path: Path) -> bool:
+    """Whether a file or folder is a survey by its name, or by the text header of SEG-Y."""
+    if path.suffix.lower() in _SURVEYS:
+        return True
+    try:
+        with open(path, "rb") as file:
+            start = file.read(3)
+    except OSError:
+        return False
+    return start in {card.encode(code) for card in _CARDS for code in ("cp037", "ascii")}
 
 
 def told(path: Path, error: str) -> str:

@@ -16,7 +16,7 @@ from salt_infer.errors import (
     OutputInUseError,
     UsageError,
 )
-from salt_infer.locking import Lock
+from salt_infer.locking import NO_LOCKS, Lock
 from salt_infer.place import Place
 
 LONGEST = 255  # bytes of a name, on the file systems of Linux
@@ -147,7 +147,7 @@ def still_there(path: Path, file: int) -> bool:
 
 
 @contextlib.contextmanager
-def writing(*paths: Path | None) -> Iterator[None]:
+def writing(*paths: Path | None, replaced: bool = False) -> Iterator[str]:
     """Let no other run write these files, or into these folders, at the same time.
 
     A hidden file is held for each meanwhile: beside a file, ``.lock`` in a folder. A run that is
@@ -155,21 +155,29 @@ def writing(*paths: Path | None) -> Iterator[None]:
 
     Args:
         paths: of files that need not exist, and of folders that do; None stands for no path.
+        replaced: folders are replaced as a whole, and need not exist: what is held is beside them.
+
+    Yields:
+        A line to be told where other machines are not kept away; empty as a rule.
 
     Raises:
         OutputInUseError: another run writes one of them.
         OutputError: nothing can be held there.
     """
     with contextlib.ExitStack() as stack:
-        for path in {real(path): path for path in paths if path}.values():
-            stack.enter_context(_writing(path))
-        yield
+        local = [
+            path
+            for path in {real(path): path for path in paths if path}.values()
+            if stack.enter_context(_writing(path, replaced)).local
+        ]
+        yield f"{local[0]}: {NO_LOCKS}" if local else ""
 
 
 @contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def _writing(path: Path, replaced: bool) -> Iterator[Lock]:
     target = real(path)
-    lock = target / ".lock" if target.is_dir() else target.with_name(f".{target.name}.lock")
+    inside = target.is_dir() and not replaced
+    lock = target / ".lock" if inside else target.with_name(f".{target.name}.lock")
     try:
         file, held = _held(lock)
     except BlockingIOError as error:
@@ -182,7 +190,7 @@ def _writing(path: Path) -> Iterator[None]:
                 lock.unlink()
         raise OutputError(f"{lock} cannot be held ({error.strerror or error})") from error
     try:
-        yield
+        yield held
     finally:
         with contextlib.suppress(OSError):
             lock.unlink()  # before it is let go: from then on another may hold one of that name

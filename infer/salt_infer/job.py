@@ -9,11 +9,13 @@ import time
 from pathlib import Path
 
 from salt_infer import place, scoring
+from salt_infer.contract import Tta
 from salt_infer.decoders import DecodeIn
 from salt_infer.engine import EngineRequest
 from salt_infer.errors import BadTilesError, LabelError, UsageError
-from salt_infer.execution import Engine, ModelRequest, open_engine
-from salt_infer.files import check_writable, real, write_whole
+from salt_infer.executor import Engine, ModelRequest
+from salt_infer.executors import open_engine
+from salt_infer.files import check_writable, real, write_whole, writing
 from salt_infer.fingerprint import Fingerprint
 from salt_infer.journal import Journal, path_beside
 from salt_infer.labels import Labels
@@ -24,13 +26,12 @@ from salt_infer.outputs import Outputs
 from salt_infer.pipeline import RunOptions, group_count
 from salt_infer.place import Place
 from salt_infer.probabilities import DECISION
-from salt_infer.progress import Watcher
 from salt_infer.providers import BATCH, ProviderRequest
 from salt_infer.record import Finished
 from salt_infer.report import RunReport
-from salt_infer.run import OnError, Plan, Run
-from salt_infer.tiles import TileSource
-from salt_infer.views import Tta
+from salt_infer.run import OnError, Run
+from salt_infer.source import TileSource
+from salt_infer.watcher import Watcher
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,18 +113,24 @@ def run(job: Job, watcher: Watcher) -> RunReport:
         # A list, or a link, may lead to tiles and masks anywhere.
         for folder in source.folders() | (labels.folders() if labels else set()):
             outputs.check_apart_from(folder)
+        doubt = ""
         if labels:
-            scoring.check(labels, [tile.id for tile in source.tiles], job.partial)
+            doubt = scoring.check(labels, [tile.id for tile in source.tiles], job.partial)
+        # The journal keeps other runs from ``out``; these they could have in common besides.
+        others = (job.masks, job.probabilities, job.report)
+        unlocked = stack.enter_context(writing(*others, replaced=True))
         engine = stack.enter_context(_engine(job, source, watcher))
         done = stack.enter_context(_journal(job, engine, source, watcher))
+        if done.local or unlocked:
+            watcher.note(f"{done.path}: {NO_LOCKS}" if done.local else unlocked)
         outputs.check(done.published)
-        run = Run(source, engine, done, _plan(job, engine), watcher)
+        run = Run(source, engine, done, _options(job, engine), job.on_error, watcher)
         with run.telling_what_is_kept():
             run.resume(job.retry_bad)
             run.startup_s = time.perf_counter() - started
             _carry_out(run, job)
             digest = _publish(run, outputs)
-            report = _report(run, job, labels, digest)
+            report = _report(run, job, labels, digest, doubt)
         done.remove()
         return report
 
@@ -166,13 +173,10 @@ def _outputs(job: Job) -> Outputs:
 
 
 def _journal(job: Job, engine: Engine, source: TileSource, watcher: Watcher) -> Journal[Finished]:
-    plan = _plan(job, engine)
-    images = place.absolute(job.images)
-    mine = Fingerprint.of(engine.model, plan.options, images, source.tiles, plan.probabilities)
-    groups = group_count(len(source.tiles), plan.options.batch_size)
+    options = _options(job, engine)
+    mine = Fingerprint.of(engine.model, options, place.absolute(job.images), source.tiles)
+    groups = group_count(len(source.tiles), options.batch_size)
     done = Journal(path_beside(job.out), mine, groups, Finished.unpack, job.restart)
-    if done.local:
-        watcher.note(f"{done.path}: {NO_LOCKS}")
     if done.damaged:
         watcher.note(
             f"{done.damaged} bytes of {done.path} are damaged and passed over; what they alone "
@@ -181,13 +185,11 @@ def _journal(job: Job, engine: Engine, source: TileSource, watcher: Watcher) -> 
     return done
 
 
-def _plan(job: Job, engine: Engine) -> Plan:
-    kept = job.probabilities is not None
-    workers = job.decode_workers or available_cpus()
-    options = RunOptions(
-        engine.model.batch_size, workers, job.decode_in, details=job.details, probabilities=kept
+def _options(job: Job, engine: Engine) -> RunOptions:
+    return RunOptions(
+        engine.model.batch_size, job.decode_workers or available_cpus(), job.decode_in,
+        details=job.details, probabilities=job.probabilities is not None,
     )  # fmt: skip
-    return Plan(options, kept, job.on_error)
 
 
 def _carry_out(run: Run, job: Job) -> None:
@@ -208,9 +210,11 @@ def _publish(run: Run, outputs: Outputs) -> str:
     return digest
 
 
-def _report(run: Run, job: Job, labels: Labels | None, digest: str) -> RunReport:
-    """What was done, as the report says it; scored if there are labels."""
+def _report(run: Run, job: Job, labels: Labels | None, digest: str, doubt: str) -> RunReport:
+    """What was done, as the report says it; scored if there are labels, with a doubt about them."""
     report = run.report(job.out, digest)
+    if doubt:
+        report = dataclasses.replace(report, warnings=(*report.warnings, doubt))
     _write(report, run.journal, job)
     if labels and report.rows:
         score = _score(run, job, labels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -46,16 +46,46 @@ def vertical(masks: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return np.asarray(columns & salt.any(axis=(1, 2)) & ~salt.all(axis=(1, 2)))
 
 
+class Sides(NamedTuple):
+    """How many masks there are, how many have salt, and how many are nothing but salt."""
+
+    masks: int = 0
+    salt: int = 0
+    full: int = 0
+
+    @classmethod
+    def of(cls, masks: npt.NDArray[Any]) -> Self:
+        """Of masks [N, H, W], non-zero is salt."""
+        salt = np.count_nonzero(masks, axis=(1, 2))
+        full = salt == masks.shape[1] * masks.shape[2]
+        return cls(len(masks), int(np.count_nonzero(salt)), int(np.count_nonzero(full)))
+
+    def joined(self, other: Sides) -> Sides:
+        """These masks and others."""
+        return Sides(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+    def kind(self) -> str | None:
+        """Which key of ONE_SIDED is true of them; None where none is."""
+        if not self.masks:
+            return None
+        if not self.salt:
+            return "no-salt"
+        if self.full == self.masks:
+            return "only-salt"
+        if self.full > 1 and self.full == self.salt:
+            return "whole"
+        return "no-empty" if self.salt == self.masks else None
+
+    def doubt(self) -> str:
+        """What masks to score against should not have in common, in words; empty as a rule. That
+        each of them has salt may be as it was wanted.
+        """
+        kind = self.kind()
+        if kind is None or kind == "no-empty":
+            return ""
+        return f"{ONE_SIDED[kind]} ({self.masks}); {ASKED[kind]}"
+
+
 def one_sided(masks: npt.NDArray[Any]) -> str | None:
     """Which key of ONE_SIDED is true of masks [N, H, W], non-zero is salt; None where none is."""
-    salt = np.count_nonzero(masks, axis=(1, 2))
-    full = salt == masks.shape[1] * masks.shape[2]
-    if not len(masks):
-        return None
-    if not salt.any():
-        return "no-salt"
-    if full.all():
-        return "only-salt"
-    if np.count_nonzero(full) > 1 and full[salt > 0].all():
-        return "whole"
-    return "no-empty" if salt.all() else None
+    return Sides.of(masks).kind()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,10 +14,17 @@ import numpy.typing as npt
 from salt_infer import mismatch, png, rle, table
 from salt_infer.errors import InputError, LabelError, RleError, TileError
 from salt_infer.ids import Known
-from salt_infer.tiles import TileSource, open_tiles, shown
+from salt_infer.source import TileSource
+from salt_infer.text import shown
+from salt_infer.tiles import open_tiles
 
 # What libraries and people write where a mask is empty; pandas makes nan of an empty cell.
 _NOTHING = {"nan", "none", "null", "na", "n/a", "<na>", "-1", "-1.0", "-", "[]", "0", "empty"}
+
+
+_PLAIN = set("0123456789 ")
+# Numbers as lists of Python, NumPy or R are written, and with other signs between.
+_LISTED = re.compile(r"(?:c|array)?[\[({]*[\d\s,;:|]+[\])}]*", re.ASCII)
 
 
 class Labels(AbstractContextManager["Labels"]):
@@ -117,6 +125,8 @@ def _decoded(text: str) -> npt.NDArray[np.uint8]:
             raise RleError(f"{text!r} is no mask; an empty mask is an empty cell") from error
         if "." in text and all(map(_is_whole, text.split())):
             raise RleError(f"{error}: write whole numbers, such as 1 5 for 1.0 5.0") from error
+        if not set(text) <= _PLAIN and _LISTED.fullmatch(text.strip()):
+            raise RleError(f"{error}: write numbers and spaces alone, such as 1 5") from error
         raise
 
 

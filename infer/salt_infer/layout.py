@@ -8,14 +8,16 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
-from salt_infer import archive, table, tree
+from salt_infer import archive, filekind, table, tree
+from salt_infer.archive import TileZip
 from salt_infer.errors import InputError
 from salt_infer.labels import Labels
 from salt_infer.listing import LIST_SUFFIXES
 from salt_infer.place import Place, Url
 from salt_infer.remote import open_remote
-from salt_infer.source import shown
-from salt_infer.tiles import TileSource, TileZip, open_tiles
+from salt_infer.source import TileSource
+from salt_infer.text import shown
+from salt_infer.tiles import open_tiles
 from salt_infer.tree import DOWNLOAD, TABLE, Level, Look
 
 Part = Literal["images", "masks"]
@@ -102,7 +104,8 @@ def find(path: Path) -> Layout:
     Raises:
         InputError: nothing of that kind is there.
     """
-    spot = _spot(path) if _is_there(path) else None
+    usable = _is_there(path) and not filekind.is_survey(path)
+    spot = _spot(path) if usable else None
     if spot is None:
         raise InputError(_nothing_in(path))
     found = _layout(spot)
@@ -132,7 +135,7 @@ def open_labels(path: Path) -> Labels:
     Raises:
         InputError: there are tiles and no labels, besides what the class raises.
     """
-    if table.kind(path) or path.suffix.lower() in LIST_SUFFIXES or not _is_there(path):
+    if table.kind(path) or _is_plain(path):
         return Labels(path)
     return _labels_of_folder(path) if path.is_dir() else _labels_of_zip(path)
 
@@ -177,11 +180,17 @@ def _open(place: Place, folder: Callable[[Look], str]) -> TileSource:
     """List what is in a folder of a place, told from what is where."""
     if isinstance(place, Url):
         return open_remote(place, folder)
-    if not _is_there(place) or place.suffix.lower() in LIST_SUFFIXES:
+    if _is_plain(place):
         return open_tiles(place)
     if place.is_dir():
         return open_tiles(place / folder(tree.of_folder(place)))
     return TileZip(place, folder)
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether nothing in it is to be looked through: a list, a survey, or what is not there."""
+    is_list = path.suffix.lower() in LIST_SUFFIXES
+    return is_list or not _is_there(path) or filekind.is_survey(path)
 
 
 def _is_there(path: Path) -> bool:
@@ -253,6 +262,8 @@ def _nothing_in(path: Path) -> str:
     )
     if not _is_there(path):
         return f"{said}; it cannot be found, or is neither a directory nor a zip"
+    if filekind.is_survey(path):
+        return f"{said}; it is a survey, in which salt-survey run finds salt"
     look = tree.of_folder(path) if path.is_dir() else archive.look_into(path)
     inside = tree.wrapped(look)
     within = f" in {shown(inside)}" if inside else ""

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from salt_infer.source import shown
+from salt_infer.text import shown
 
 _NAMED = 5  # of each side
 _LOOKED_AT = 2000  # labels that a likeness is looked for in, which takes a tenth of a second
@@ -26,32 +26,51 @@ def missing_labels(
         asked: all ids that should have one.
         have: ids that do have one.
     """
-    said = (
-        f"{shown(str(where))} has no label for {len(missing)} of {len(asked)} tiles: "
-        f"{_named(missing)}"
-    )
-    wanted = set(asked)
-    others = sorted(name for name in have if name not in wanted)
-    if likeness := _likeness(missing[0], others):
-        return f"{said}; {likeness}"
-    if len(missing) == len(asked):
-        return f"{said}; its {len(have)} labels are of others: {_named(sorted(have))}"
     return (
-        f"{said}; a tile without salt needs a label too: a black PNG, or a row with nothing after "
-        "the comma"
+        f"{shown(str(where))} has no label for {len(missing)} of {len(asked)} tiles: "
+        f"{_named(missing)}; {reason(missing, asked, have)}"
     )
+
+
+def reason(missing: Sequence[str], asked: Collection[str], have: Collection[str]) -> str:
+    """Why the first of them has none, and what to do; arguments as for :func:`missing_labels`."""
+    if likeness := _twins(missing[0], have) or _likeness(missing[0], _others(asked, have)):
+        return likeness
+    if not have:
+        return "there are none"
+    if len(missing) == len(asked):
+        return f"its {len(have)} labels are of others: {_named(sorted(have))}"
+    return (
+        "a tile without salt needs a label too: a black PNG, or a row with nothing after the comma"
+    )
+
+
+def _others(asked: Collection[str], have: Collection[str]) -> list[str]:
+    wanted = set(asked)
+    return sorted(name for name in have if name not in wanted)
 
 
 def _named(names: Sequence[str]) -> str:
     return ", ".join(map(shown, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")
 
 
+def _twins(name: str, have: Collection[str]) -> str:
+    """Of labels that read like a tile's name, one would be found; two are told of."""
+    key = _composed(name)
+    twins = sorted(other for other in have if not other.isascii() and _composed(other) == key)
+    if len(twins) < 2:
+        return ""
+    return (
+        f"{' and '.join(map(_escaped, twins))} read the same (Unicode's composed and decomposed "
+        f"letters), and either may be meant for {_escaped(name)}; keep one of them"
+    )
+
+
 def _likeness(name: str, others: Sequence[str]) -> str:
     """Which label may be meant for a tile, in words; empty where none is like it."""
     for key, why in (
-        (_composed, "which reads the same but is written in other characters (Unicode's composed "
-         "and decomposed letters); write both alike"),
         (_folded, "which differs in upper and lower case; write both alike"),
+        (str.strip, "which has spaces around it; write both alike"),
         (_without_zeros, "which differs in leading zeros; a program took the ids for numbers"),
     ):  # fmt: skip
         if found := next((other for other in others if key(other) == key(name)), None):
@@ -96,5 +115,7 @@ def _without_zeros(name: str) -> str:
 
 
 def _escaped(name: str) -> str:
-    """With an escape for each letter beyond ASCII, where two names would look the same."""
-    return name if name.isascii() else ascii(name)
+    """In quotes and with an escape for each letter beyond ASCII, where two names would look the
+    same.
+    """
+    return name if name.isascii() and name == name.strip() else ascii(name)

@@ -5,16 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
 from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES, ModelContract
-from salt_infer.errors import ContractError, ModelError
+from salt_infer.errors import ContractError, ModelError, NoModelError
 from salt_infer.rle import TILE_SHAPE
-
-DEFAULTS = {"cpu": "default-cpu.onnx", "openvino": "default-cpu.onnx"}
-DENSE_DEFAULT = "default.onnx"
 
 Edges = dict[str, tuple[str, tuple[int | None, ...]]]  # kind and shape by name
 
@@ -36,19 +32,12 @@ class Edge(NamedTuple):
         return f"{self.name} {self.kind} [{', '.join(map(str, self.shape))}]"
 
 
-def default_model(provider: str = "cpu") -> Path:
-    """The model that ships for a provider: gated int8 for ``cpu`` and ``openvino``, dense fp16 for
-    all others, where early exit and 8-bit activations with zero points cost more than they save.
-    """
-    name = DEFAULTS.get(provider, DENSE_DEFAULT)
-    return Path(str(resources.files("salt_infer") / "models" / name))
-
-
 def sha256_of(path: Path) -> str:
     """Hex digest of a model file.
 
     Raises:
-        ModelError: it is not there, cannot be read, or no runtime could be told its name.
+        NoModelError: it is not there, or is a directory.
+        ModelError: it cannot be read, or no runtime could be told its name.
     """
     try:
         os.fspath(path).encode()
@@ -59,7 +48,9 @@ def sha256_of(path: Path) -> str:
             f"{os.fspath(path)!a} is not UTF-8, and runtimes take no other paths; rename it"
         ) from error
     except FileNotFoundError as error:
-        raise ModelError(f"{path} does not exist; expected a file from salt-export") from error
+        raise NoModelError(f"{path} does not exist; expected a file from salt-export") from error
+    except IsADirectoryError as error:
+        raise NoModelError(f"{path} is a directory, expected a file from salt-export") from error
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror or error})") from error
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from salt_infer import maskpixels, oddities, unfilter
+from salt_infer import filekind, maskpixels, oddities, unfilter
 from salt_infer.errors import TileError, one_line
 from salt_infer.rle import TILE_SHAPE
 from salt_infer.unfilter import Rows
@@ -219,7 +219,11 @@ def _parts(data: bytes) -> _Parts:
     if len(data) > MAX_FILE_BYTES:
         raise TileError(f"file is larger than {MAX_FILE_BYTES} bytes, too large for a tile")
     if not data.startswith(SIGNATURE):
-        raise TileError(f"not a PNG: starts with {data[:8].hex(' ')}, expected 89 50 4e 47 ...")
+        what = filekind.picture(data)
+        raise TileError(
+            f"not a PNG: starts with {data[:8].hex(' ')}, expected 89 50 4e 47 ..."
+            + (f"; it is {what}, whatever its name: save it as PNG" if what else "")
+        )
     bodies: dict[bytes, list[bytes]] = {b"IHDR": [], b"PLTE": [], b"IDAT": [], b"tRNS": []}
     for name, body in _chunks(data):
         if name != b"IHDR" and not bodies[b"IHDR"]:

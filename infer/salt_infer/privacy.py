@@ -12,6 +12,7 @@ import contextlib
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Iterator, MutableMapping
 from types import ModuleType
 
@@ -27,6 +28,10 @@ SWITCHES = {
 # OpenVINO and NNCF report through this package, and do without where it is not installed.
 _REPORTER = "openvino_telemetry"
 
+_imported: dict[str, ModuleType] = {}  # what was imported here, and told to be quiet
+_lock = threading.Lock()
+_within = 0  # how many threads are within unreported()
+
 
 def switch_off(environment: MutableMapping[str, str] = os.environ) -> None:
     """Set all switches that nobody has set."""
@@ -36,11 +41,14 @@ def switch_off(environment: MutableMapping[str, str] = os.environ) -> None:
 
 
 def imported(name: str) -> ModuleType:
-    """Import a runtime so that it reports nothing.
+    """Import a runtime so that it reports nothing; from any thread, and quickly the second time.
 
     Raises:
         ImportError: it is not installed; or what else a broken package raises.
     """
+    known = _imported.get(name)
+    if known is not None and sys.modules.get(name) is known:
+        return known
     with unreported():
         module = importlib.import_module(name)
     # Of use where a program had imported ONNX Runtime before the toolkit: no more events then,
@@ -48,19 +56,38 @@ def imported(name: str) -> ModuleType:
     quiet = getattr(module, "disable_telemetry_events", None)
     if quiet and os.environ.get("ORT_DISABLE_TELEMETRY") == SWITCHES["ORT_DISABLE_TELEMETRY"]:
         quiet()
+    _imported[name] = module
     return module
 
 
 @contextlib.contextmanager
 def unreported() -> Iterator[None]:
     """Within, packages of OpenVINO's makers are imported as if that which reports were not there.
-    It is none of ours to take from a program that has imported it already.
+    It is none of ours to take from a program that has imported it already. Of several threads in
+    here, the first hides it and the last to leave shows it again.
     """
-    if _REPORTER in sys.modules:
-        yield
-        return
-    sys.modules[_REPORTER] = None  # type: ignore[assignment]  # so Python notes what is missing
+    hidden = _hide()
     try:
         yield
     finally:
-        sys.modules.pop(_REPORTER, None)  # of two threads in here, each would
+        if hidden:
+            _show()
+
+
+def _hide() -> bool:
+    global _within
+    with _lock:
+        if not _within:
+            if _REPORTER in sys.modules:
+                return False
+            sys.modules[_REPORTER] = None  # type: ignore[assignment]  # how Python notes an absence
+        _within += 1
+        return True
+
+
+def _show() -> None:
+    global _within
+    with _lock:
+        _within -= 1
+        if not _within:
+            sys.modules.pop(_REPORTER, None)

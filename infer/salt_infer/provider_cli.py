@@ -10,9 +10,9 @@ from typing import Any, cast
 import click
 
 from salt_infer import console
+from salt_infer.contract import TTA_NAMES
 from salt_infer.options import parse_option
 from salt_infer.providers import CHOICES, Asked, ProviderRequest
-from salt_infer.views import TTA_NAMES
 
 _OPTIONS = (
     click.option(

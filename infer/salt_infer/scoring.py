@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import metric, rle
+from salt_infer import kinds, metric, rle
 from salt_infer.errors import LabelError
 from salt_infer.labels import Labels
 from salt_infer.record import Entry
@@ -26,7 +26,7 @@ class Score(NamedTuple):
     tiles: int
 
 
-def check(labels: Labels, ids: Sequence[str], partial: bool) -> None:
+def check(labels: Labels, ids: Sequence[str], partial: bool) -> str:
     """See that labels can be had, before hours are spent on what cannot be scored.
 
     Args:
@@ -34,14 +34,21 @@ def check(labels: Labels, ids: Sequence[str], partial: bool) -> None:
         ids: of the tiles.
         partial: tiles may lack a label.
 
+    Returns:
+        A warning about what all labels have in common; empty as a rule.
+
     Raises:
         LabelError: a tile lacks its label, or all do, or a label is malformed.
     """
     labelled = [name for name in ids if labels.find(name) is not None]
     if not (partial and labelled):
         labels.check(ids, "; --partial scores the tiles that have one" if labelled else "")
+    sides = kinds.Sides()
     for start in range(0, len(labelled), _AT_ONCE):
-        labels.masks(labelled[start : start + _AT_ONCE])
+        masks = labels.masks(labelled[start : start + _AT_ONCE])
+        sides = sides.joined(kinds.Sides.of(masks))
+    doubt = sides.doubt()
+    return f"{labels.path}: {doubt}" if doubt else ""
 
 
 def score(labels: Labels, rows: Iterator[Entry], out: Path) -> Score:

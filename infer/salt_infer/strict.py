@@ -22,8 +22,17 @@ class Command(click.Command):
         rest = super().parse_args(ctx, args)
         ctx.allow_extra_args = lenient
         if rest and not (lenient or ctx.resilient_parsing):
-            ctx.fail(_too_many(given, rest))
+            ctx.fail(_too_many(given, rest, self._last_argument()))
         return rest
+
+    def _last_argument(self) -> str:
+        """As the usage line calls what takes one value without an option; empty without one."""
+        single = [
+            each.metavar or str(each.name)
+            for each in self.params
+            if isinstance(each, click.Argument) and each.nargs == 1
+        ]
+        return single[-1] if single else ""
 
 
 class Group(click.Group):
@@ -46,13 +55,22 @@ def _check_once(context: click.Context, order: Sequence[click.Parameter]) -> Non
         seen.add(option.name)
 
 
-def _too_many(given: list[str], rest: list[str]) -> str:
+def _too_many(given: list[str], rest: list[str], argument: str) -> str:
+    """What is one too many, and which value the shell may have made several of.
+
+    Args:
+        given: all words.
+        rest: those that belong nowhere, at least one.
+        argument: what takes one value without an option; empty if nothing does.
+    """
     named = ", ".join(map(repr, rest[:_NAMED])) + (", ..." if len(rest) > _NAMED else "")
-    if len(rest) == 1:
-        return f"Got unexpected extra argument {named}"
     before = given[: given.index(rest[0])][-2:]
-    option = before[0] if len(before) == 2 and before[0].startswith("-") else "an option"
+    option = before[0] if len(before) == 2 and before[0].startswith("-") else argument
+    if len(rest) == 1:
+        hint = f": if the shell made it of a *, {option} takes one value" if option else ""
+        return f"Got unexpected extra argument {named}{hint}"
     return (
         f"Got {len(rest)} unexpected extra arguments ({named}): if the shell made them of a *, "
-        f"{option} takes one value, such as the folder itself"
+        f"{option or 'an option'} takes one value"
+        + ("" if option and option == argument else ", such as the folder itself")
     )

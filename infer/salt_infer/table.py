@@ -53,7 +53,11 @@ def read(path: Path) -> Table:
         return _csv(path, text.decode("utf-8-sig"))
     except FileNotFoundError as error:
         raise InputError(f"there is no file {path}") from error
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise LabelError(
+            f"{path} cannot be read as CSV (it is not UTF-8: {error.reason}); save it as UTF-8"
+        ) from error
+    except (OSError, EOFError, zlib.error, csv.Error) as error:
         raise LabelError(f"{path} cannot be read as {_NAMES[kind(path)]} ({error})") from error
 
 
@@ -135,7 +139,26 @@ def _lines(path: Path, file: Any) -> Iterator[tuple[int, list[str]]]:
 def _check(path: Path, header: list[str]) -> None:
     if tuple(header[: len(COLUMNS)]) != COLUMNS:
         seen = f"starts with {header[:9]}" if header else "is empty, or its first line is"
-        raise LabelError(f"{path} {seen}, expected {','.join(COLUMNS)}")
+        raise LabelError(f"{path} {seen}, expected {','.join(COLUMNS)}{_advice(header)}")
+
+
+def _advice(header: list[str]) -> str:
+    """What a header of another kind tells of how the file was written; empty where it tells
+    nothing.
+    """
+    for mark, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if len(header) == 1 and mark in header[0]:
+            return f": its columns are parted by {name}; save it with commas"
+    if len(header) == 1 and "," in header[0]:
+        return ": each of its lines is in quotes as a whole; save it without"
+    if tuple(header[1 : len(COLUMNS) + 1]) == COLUMNS:
+        return ": its first column is one of numbers, as pandas adds; save it with index=False"
+    if tuple(name.strip().lower() for name in header[: len(COLUMNS)]) == COLUMNS:
+        return ": in small letters and without spaces"
+    numbers = header[1].split() if len(header) > 1 else []
+    if numbers and all(map(str.isdecimal, numbers)):
+        return ": the first line has to name the columns"
+    return ""
 
 
 def _unique(

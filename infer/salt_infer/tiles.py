@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import stat
 
+from salt_infer import filekind
 from salt_infer.archive import TileZip
 from salt_infer.errors import InputError
 from salt_infer.folder import TileFolder
 from salt_infer.listing import LIST_SUFFIXES, TileList
 from salt_infer.place import Place, Url
 from salt_infer.remote import open_remote
-from salt_infer.source import BadTile, Tile, TileSource, shown
-
-__all__ = ["BadTile", "Tile", "TileSource", "TileZip", "open_tiles", "shown"]
+from salt_infer.source import TileSource
+from salt_infer.text import shown
 
 _EXPECTED = "expected a directory of PNG tiles, a .zip of them, or a .txt or .csv that names them"
 
@@ -39,8 +39,11 @@ def open_tiles(place: Place) -> TileSource:
     except (OSError, ValueError) as error:  # a name too long for the system, or with a NUL
         why = getattr(error, "strerror", None) or error
         raise InputError(f"{name} cannot be opened ({why})") from error
+    is_list = stat.S_ISREG(mode) and place.suffix.lower() in LIST_SUFFIXES
+    if not is_list and (stat.S_ISDIR(mode) or stat.S_ISREG(mode)) and filekind.is_survey(place):
+        raise InputError(f"{name} is a survey, which salt-survey run takes; {_EXPECTED}")
     if stat.S_ISDIR(mode):
         return TileFolder(place)
     if not stat.S_ISREG(mode):
         raise InputError(f"{name} is a pipe or device; {_EXPECTED}")
-    return TileList(place) if place.suffix.lower() in LIST_SUFFIXES else TileZip(place)
+    return TileList(place) if is_list else TileZip(place)

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 from markupsafe import Markup
 
-from salt_infer import kinds
-from salt_infer.tiles import shown
+from salt_infer import kinds, oddities
+from salt_infer.text import shown
 from salt_report import data_charts, exploration, page, pictures
 from salt_report.exploration import Balance, Depths, Overview, Twins
 from salt_report.kinds import KINDS
@@ -49,10 +49,13 @@ class Exploration:
     balance: Balance | None
 
     @property
-    def warning(self) -> str:
-        """What all masks have in common that they should not; empty as a rule."""
+    def warnings(self) -> list[str]:
+        """What all masks have in common that they should not, and which tiles can hardly be meant;
+        empty as a rule.
+        """
         kind = kinds.one_sided(self.data.masks)
-        return f"{kinds.ONE_SIDED[kind]}; {kinds.ASKED[kind]}" if kind else ""
+        common = [f"{kinds.ONE_SIDED[kind]}; {kinds.ASKED[kind]}"] if kind else []
+        return [*common, *oddities.lines(self.data.odd, len(self.data.ids))]
 
 
 def explore(
@@ -76,7 +79,7 @@ def summary(found: Exploration) -> list[str]:
     counts = exploration.classes(known)
     rows = exploration.kinds(known).itertuples()
     lines = [
-        *([f"warning: {found.warning}"] if found.warning else []),
+        *(f"warning: {line}" for line in found.warnings),
         f"{all_.tiles} tiles: {all_.salt} with salt, {all_.empty} empty; mean coverage "
         f"{all_.coverage:.1%}, largest mask {all_.largest_px} px",
         "by coverage class: " + ", ".join(f"{number} {count}" for number, count in counts.items()),
@@ -120,7 +123,7 @@ def render(found: Exploration, name: str, sources: Sequence[Source]) -> bytes:
         sections=sections,
         sources=sources,
         overview=found.overview,
-        warning=found.warning,
+        warnings=found.warnings,
         pixels=found.data.masks[0].size,
         kinds=exploration.kinds(found.known),
         duplicates=_twin_tiles(found.twins),

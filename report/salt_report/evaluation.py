@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from salt_infer import __version__
+from salt_infer.kinds import Sides
 from salt_report import borders, judge, outcomes, pairs, sweeps
 from salt_report.borders import Cropped
 from salt_report.judge import Judge
@@ -63,6 +64,7 @@ class Evaluation:
         pairs, other_groups: None without a second submission.
         unscored: labelled tiles that a submission does not have.
         unlabelled: rows of the submission that have no label.
+        warnings: what all true masks have in common that they should not, in a sentence.
     """
 
     outcome: pd.DataFrame
@@ -82,6 +84,7 @@ class Evaluation:
     other_groups: pd.DataFrame | None
     unscored: int
     unlabelled: int
+    warnings: tuple[str, ...]
 
     def to_json(self, inputs: Sequence[Mapping[str, str]]) -> str:
         """All of it, indented, with a line end; ``inputs`` say what it was made from."""
@@ -115,6 +118,7 @@ def evaluate(case: Case) -> Evaluation:
         other_groups=None if other is None else outcomes.groups(other),
         unscored=case.unscored,
         unlabelled=case.unlabelled,
+        warnings=tuple(filter(None, [Sides.of(truth).doubt()])),
     )
 
 
@@ -129,6 +133,7 @@ def summary(found: Evaluation) -> list[str]:
     """The answers in a few lines for the terminal."""
     head, presence = found.headline, found.presence
     lines = [
+        *(f"warning: {line}" for line in found.warnings),
         f"score {head.score:.4f} ({head.low:.3f} to {head.high:.3f}, 95 %) on {head.tiles} tiles; "
         f"all-empty masks {head.all_empty:.4f}, all-full {head.all_full:.4f}",
         *([f"{found.unscored} labelled tiles are not scored"] if found.unscored else []),

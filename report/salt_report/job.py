@@ -77,8 +77,12 @@ def data(job: DataJob) -> list[str]:
         BadTilesError, LabelError, ReportError: the data is faulty; nothing is written.
     """
     check_output(job.out, ".html", (job.data, job.depths, job.split), job.overwrite)
-    with writing(job.out):
-        return _data(job)
+    with writing(job.out) as unlocked:
+        return [*_warned(unlocked), *_data(job)]
+
+
+def _warned(unlocked: str) -> list[str]:
+    return [f"warning: {unlocked}"] if unlocked else []
 
 
 def _data(job: DataJob) -> list[str]:
@@ -106,8 +110,8 @@ def evaluate(job: EvaluateJob) -> list[str]:
     if job.json:
         check_output(job.json, ".json", inputs, job.overwrite)
     _check_tried(job)
-    with writing(job.out, job.json):
-        return _evaluate(job)
+    with writing(job.out, job.json) as unlocked:
+        return [*_warned(unlocked), *_evaluate(job)]
 
 
 def _evaluate(job: EvaluateJob) -> list[str]:

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from salt_infer import layout, png, table
-from salt_infer.errors import BadTilesError, LabelError, TileError
+from salt_infer.errors import BadTilesError, InputError, LabelError, TileError
 from salt_infer.ids import Known, some
 from salt_infer.kinds import coverage_class
 from salt_infer.labels import Labels, find_column
 from salt_infer.rle import TILE_SHAPE
-from salt_infer.tiles import TileSource
+from salt_infer.source import TileSource
 from salt_report.errors import ReportError, listed, named
 from salt_report.kinds import Images
 
@@ -36,11 +37,14 @@ class DataSet:
         ids: N ids, sorted.
         tiles: uint8 [N, 101, 101].
         masks: uint8 [N, 101, 101], 0 or 1.
+        odd: how many tiles, as they were read, have each of the keys of
+            :data:`salt_infer.oddities.WHAT`.
     """
 
     ids: tuple[str, ...]
     tiles: Images
     masks: Images
+    odd: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def classes(self) -> npt.NDArray[np.int64]:
@@ -76,7 +80,8 @@ def data_set(path: Path) -> DataSet:
     with place.open("images") as source, place.labels() as labels:
         ids = tuple(tile.id for tile in source.tiles)
         labels.check(ids)
-        return DataSet(ids, _tiles(path, source, ids), masks(labels, ids))
+        odd = Counter[str]()
+        return DataSet(ids, _tiles(path, source, ids, odd), masks(labels, ids), odd)
 
 
 def tiles(path: Path, ids: Sequence[str]) -> Images:
@@ -98,7 +103,7 @@ def tiles(path: Path, ids: Sequence[str]) -> Images:
                 f"{path} does not have {len(missing)} of the {len(ids)} tiles: {named(missing)}; "
                 f"{found.instead(missing)}"
             )
-        return _tiles(path, source, ids)
+        return _tiles(path, source, ids, Counter())
 
 
 def labels(path: Path) -> Labels:
@@ -122,12 +127,11 @@ def rows(path: Path) -> Labels:
     """Open a submission: a table that starts with the columns ``id,rle_mask``.
 
     Raises:
-        ReportError: its name says that it is something else.
-        InputError: there is no such file.
+        InputError: there is no such file, or its name says that it is something else.
         LabelError: it cannot be read.
     """
     if not table.kind(path):
-        raise ReportError(
+        raise InputError(
             f"submission {path} does not end in {' or '.join(table.ENDINGS)}, expected a table of "
             "id,rle_mask"
         )
@@ -201,11 +205,16 @@ def submission(rows: Labels, ids: Sequence[str]) -> Submission:
     return Submission(rows.path, masks(rows, ids), _salt(rows.path, written))
 
 
-def _tiles(path: Path, source: TileSource, ids: Sequence[str]) -> Images:
+def _tiles(path: Path, source: TileSource, ids: Sequence[str], odd: Counter[str]) -> Images:
+    """Decode tiles, and count what is odd about them."""
     places, known = {tile.id: tile for tile in source.tiles}, Known(t.id for t in source.tiles)
-    decoded, faults = _each(
-        ids, lambda name: png.decode(source.read(places[known.find(name) or name]))
-    )
+
+    def read(name: str) -> Images:
+        seen = png.look(source.read(places[known.find(name) or name]))
+        odd.update(seen.odd)
+        return seen.pixels
+
+    decoded, faults = _each(ids, read)
     if faults:
         raise BadTilesError(
             f"{path}: {len(faults)} of {len(ids)} tiles cannot be read:{listed(faults)}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from salt_infer import console, strict
-from salt_infer.files import check_output, write_whole
+from salt_infer.files import check_output, write_whole, writing
 from salt_infer.interruption import put_off
 from salt_infer.progress import Bar
 from salt_infer.provider_cli import model_option, provider_options
@@ -79,6 +79,8 @@ def calibrate(
     check_output(out, ".json", inputs, overwrite or out == scan)
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(Bar("salt-survey", progress, "settings"))
+        if unlocked := stack.enter_context(writing(out)):
+            bar.note(unlocked)
         first = Survey.open(survey, load(scan) if scan else None, overrides)
         surveys = [stack.enter_context(first)]
         surveys += [stack.enter_context(Survey.open(each)) for each in others]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from salt_infer.progress import Watcher
-from salt_infer.tiles import shown
+from salt_infer.text import shown
+from salt_infer.watcher import Watcher
 from salt_survey import geometry
 from salt_survey.scan import Scan
 from salt_survey.segy.formats import named

@@ -6,12 +6,11 @@ from pathlib import Path
 
 from salt_infer.errors import UsageError
 from salt_survey import said
-from salt_survey.finished import check_lies_on, scan_of
+from salt_survey.finished import check_lies_on, survey_of
 from salt_survey.lookup import Traces
 from salt_survey.scan import Overrides
 from salt_survey.segy.write import check, write_like
 from salt_survey.store import Store
-from salt_survey.survey import Survey
 
 
 def export(
@@ -45,7 +44,7 @@ def export(
     store = Store.open(volume)
     if not store.has(name):
         raise UsageError(f"{volume} has no array {name}; a run with --sections both writes all")
-    with Survey.open(like, scan_of(store), overrides) as survey:
+    with survey_of(store, like, overrides) as survey:
         check_lies_on(store, survey)
         told = said.lines(name, store.attributes.get("settings") or {})
         write_like(survey, out, Traces(store, name), told, overwrite, drop_extended)

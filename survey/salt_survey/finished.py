@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
 from salt_infer.errors import UsageError
 from salt_survey import fields
 from salt_survey.looks import Look
-from salt_survey.scan import Scan
+from salt_survey.scan import Overrides, Scan
 from salt_survey.settings import Settings
 from salt_survey.store import Store
 from salt_survey.survey import Survey
@@ -24,6 +25,21 @@ def scan_of(store: Store) -> Scan | None:
     """
     kept = store.attributes.get("scan")
     return Scan.from_json(json.dumps(kept)) if kept else None
+
+
+def survey_of(store: Store, path: Path, overrides: Overrides) -> Survey:
+    """Open the survey that a volume was made of, as the run read it.
+
+    Raises:
+        UsageError: it is another survey, or cannot be read.
+    """
+    scan = scan_of(store)
+    if scan is not None and scan.size and path.is_file() and path.stat().st_size != scan.size:
+        raise UsageError(
+            f"{store.path} was made of a survey of {scan.size} bytes, {path} has "
+            f"{path.stat().st_size}: name the survey that the volume was made of"
+        )
+    return Survey.open(path, scan, overrides)
 
 
 def settings_of(store: Store, otherwise: Settings) -> Settings:

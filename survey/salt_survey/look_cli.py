@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from salt_infer import console, strict
-from salt_infer.files import check_output, write_whole
+from salt_infer.files import check_output, write_whole, writing
 from salt_infer.provider_cli import model_option, provider_options
 from salt_infer.providers import ProviderRequest
 from salt_survey.override_cli import override_options
@@ -64,9 +64,14 @@ def look(
     check_output(out, ".html", [survey, scan, volume], overwrite)
     with contextlib.ExitStack() as stack:
         bar: Any = stack.enter_context(Bar("salt-survey", progress, "lines"))
+        if unlocked := stack.enter_context(writing(out)):
+            bar.note(unlocked)
         store = Store.open(volume) if volume else None
-        known = load(scan) if scan else finished.scan_of(store) if store else None
-        opened = stack.enter_context(Survey.open(survey, known, overrides))
+        opened = stack.enter_context(
+            finished.survey_of(store, survey, overrides)
+            if store and not scan
+            else Survey.open(survey, load(scan) if scan else None, overrides)
+        )
         describe.tell_warnings(survey, opened.scan, bar)
         found = opened.scan.calibration
         settings = settled(Wishes(), Calibration.from_dict(found) if found else None)

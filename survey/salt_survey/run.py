@@ -10,10 +10,11 @@ from typing import Any
 
 from salt_infer import files, interruption
 from salt_infer.clock import StageClock
-from salt_infer.files import write_whole
+from salt_infer.files import write_whole, writing
 from salt_infer.journal import Journal, path_beside
-from salt_infer.progress import Watcher
+from salt_infer.locking import NO_LOCKS
 from salt_infer.report import describe_model
+from salt_infer.watcher import Watcher
 from salt_survey import describe, horizons, said, slabwork
 from salt_survey.engines import SlabEngine, Volumes, open_engine
 from salt_survey.extent import extent_of
@@ -58,6 +59,9 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
         extent = extent_of(survey, job.sections, job.lines, job.times)
         division = divide(extent, job.sections, job.memory)
         request = model_request(job, survey, extent, settings)
+        # The journal keeps other runs from the Zarr; these they could have in common besides.
+        others = (job.out.segy, job.out.horizons, job.out.report)
+        unlocked = stack.enter_context(writing(*others, replaced=True))
         engine = stack.enter_context(
             open_engine(job.engine, request, division.sections, watcher.note)
         )
@@ -70,6 +74,8 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
                 job.restart,
             )
         )  # fmt: skip
+        if journal.local or unlocked:
+            watcher.note(f"{journal.path}: {NO_LOCKS}" if journal.local else unlocked)
         job.out.check(inputs, job.overwrite, journal.published)
         work = Work(settings.look, extent.samples, division.block, settings.threshold)
         under_way = _Run(job, survey, engine, journal, division, work, watcher)

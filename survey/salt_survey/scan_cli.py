@@ -12,7 +12,7 @@ import click
 from tqdm import tqdm
 
 from salt_infer import console, strict
-from salt_infer.files import check_output, check_writable, write_whole
+from salt_infer.files import check_output, check_writable, write_whole, writing
 from salt_survey.errors import SurveyError
 from salt_survey.override_cli import override_options
 from salt_survey.scan import Overrides
@@ -92,4 +92,7 @@ def export(volume: Path, like: Path, out: Path, overrides: Overrides, **options:
         from salt_survey import export as exporting
 
     check_writable(out, options["overwrite"])
-    click.echo(exporting.export(volume, like, out, overrides, **options))
+    with writing(out) as unlocked:
+        if unlocked:
+            click.echo(f"salt-survey: {unlocked}", err=True)
+        click.echo(exporting.export(volume, like, out, overrides, **options))

@@ -14,6 +14,7 @@ import pytest
 from salt_infer import files
 from salt_infer.errors import InputError, OutputError, OutputInUseError, UsageError
 from salt_infer.files import check_output, write_whole, writing
+from salt_infer.locking import NO_LOCKS
 from salt_infer.place import Url
 
 
@@ -194,6 +195,37 @@ def test_what_one_run_writes_no_other_does(tmp_path: Path) -> None:
         assert os.listdir(folder) == [".lock"]
     assert sorted(os.listdir(tmp_path)) == ["link", "run"]
     assert os.listdir(folder) == []
+
+
+def test_of_a_folder_that_is_replaced_the_lock_is_beside_it(tmp_path: Path) -> None:
+    folder = tmp_path / "masks"
+    for there in (False, True):
+        with writing(folder, replaced=True):
+            assert ".masks.lock" in os.listdir(tmp_path)
+            with (
+                pytest.raises(OutputInUseError, match="another run writes to"),
+                writing(folder, replaced=True),
+            ):
+                pass
+            if there:
+                assert os.listdir(folder) == []
+        folder.mkdir(exist_ok=True)
+
+
+def test_where_there_are_no_locks_it_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with writing(tmp_path / "x", tmp_path / "y") as told:
+        assert told == ""
+
+    def refuse(file: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with writing(tmp_path / "x", tmp_path / "y") as told:
+        assert told == f"{tmp_path / 'x'}: {NO_LOCKS}"
+        with pytest.raises(OutputInUseError), writing(tmp_path / "y"):
+            pass
 
 
 def test_a_lock_removed_while_it_is_being_taken_is_made_anew(

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,15 +22,18 @@ from salt_infer.errors import (
     LabelError,
     OutputError,
     OutputExistsError,
+    OutputInUseError,
     TileError,
     UsageError,
 )
+from salt_infer.files import writing
 from salt_infer.folder import TileFolder
 from salt_infer.job import Job, run
 from salt_infer.journal import path_beside
 from salt_infer.labels import read_column, read_rows
-from salt_infer.progress import Bar, Watcher
-from salt_infer.tiles import BadTile, Tile
+from salt_infer.progress import Bar
+from salt_infer.source import BadTile, Tile
+from salt_infer.watcher import Watcher
 from tests.infer import steady
 
 COUNT, BATCH = 22, 4
@@ -466,7 +470,7 @@ def test_without_a_place_for_its_report_the_same_command_finishes(
     folder.mkdir()
     job = dataclasses.replace(everything(job), report=folder / "x.json")
     with pytest.raises(InputError, match="does not exist; create it first"):
-        run(job, Listener(COUNT, folder.rmdir))
+        run(job, Listener(COUNT, lambda: shutil.rmtree(folder)))
     assert sorted(os.listdir(job.out.parent)) == ["masks", "x.csv", "x.csv.journal", "x.npz"]
     folder.mkdir()
     batches.clear()
@@ -765,3 +769,41 @@ def test_labels_of_no_tile_show_both_sides(job: Job, batches: list[int]) -> None
             run(dataclasses.replace(job, labels=labels, partial=partial), Watcher())
     with pytest.raises(UsageError, match="--labels, which are missing"):
         run(dataclasses.replace(job, partial=True), Watcher())
+
+
+@pytest.mark.parametrize("shared", ["masks", "probabilities", "report"])
+def test_two_runs_share_none_of_their_outputs(job: Job, batches: list[int], shared: str) -> None:
+    """Of two names for the table, the other outputs may be the same, and there already."""
+    job = dataclasses.replace(everything(job), report=job.out.with_name("x.json"))
+    run(job, Watcher())
+    batches.clear()
+    path = getattr(job, shared)
+    other = dataclasses.replace(
+        Job(job.images, job.out.with_name("y.csv"), overwrite=True), **{shared: path}
+    )
+    before = sorted(os.listdir(job.out.parent))
+    with writing(path, replaced=True):
+        with pytest.raises(OutputInUseError, match=f"another run writes to {path}; wait for it"):
+            run(other, Watcher())
+        assert batches == []
+    assert sorted(os.listdir(job.out.parent)) == before
+    assert run(other, Watcher()).rows == COUNT
+
+
+@pytest.mark.parametrize(
+    ("mask", "warning"),
+    [("", "no mask has salt (22); are"), ("1 10201", "every mask is nothing but salt (22); are")],
+)
+def test_labels_that_are_all_of_one_side_are_told_of(
+    job: Job, batches: list[int], mask: str, warning: str
+) -> None:
+    path = job.out.with_name("labels.csv")
+    rows = "".join(f"tile-{number:04d},{mask}\n" for number in range(COUNT))
+    path.write_text("id,rle_mask\n" + rows)
+    job = dataclasses.replace(job, labels=path, report=job.out.with_name("x.json"))
+    [line] = run(job, Watcher()).warnings
+    assert line.startswith(f"{path}: {warning}")
+    assert job.report is not None
+    assert json.loads(job.report.read_text())["warnings"] == [line]
+    path.write_text(f"id,rle_mask\n{rows.replace(f',{mask}', ',1 5', 1)}")
+    assert not run(dataclasses.replace(job, overwrite=True), Watcher()).warnings

@@ -46,3 +46,14 @@ def test_what_masks_have_in_common() -> None:
     assert said(empty, part) is None
     assert kinds.one_sided(masks[:0]) is None
     assert kinds.ONE_SIDED.keys() == kinds.ASKED.keys()
+
+
+def test_what_masks_to_score_against_have_in_common() -> None:
+    empty, part, full = kinds.Sides(3), kinds.Sides(2, 2), kinds.Sides(2, 2, 2)
+    assert empty.doubt().startswith("no mask has salt (3); are these the masks")
+    assert full.doubt().startswith("every mask is nothing but salt (2); are these masks")
+    assert empty.joined(full).doubt().startswith("every mask with salt is nothing but salt (5)")
+    assert part.kind() == "no-empty"
+    assert not part.doubt()  # scored on tiles with salt alone, as it may be wanted
+    assert not empty.joined(part).doubt()
+    assert not kinds.Sides().doubt()

@@ -170,3 +170,47 @@ def test_labels_written_with_other_characters_that_read_the_same(tmp_path: Path)
 def test_labels_that_are_nowhere(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist; expected true masks: a table of id,rle"):
         Labels(tmp_path / "nope")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("id;rle_mask\na;1 5\n", "parted by semicolons; save it with commas"),
+        ("id\trle_mask\na\t1 5\n", "parted by tabs; save it with commas"),
+        ('"id,rle_mask"\n"a,1 5"\n', "in quotes as a whole; save it without"),
+        (",id,rle_mask\n0,a,1 5\n", "save it with index=False"),
+        ("ID, rle_mask\na,1 5\n", "expected id,rle_mask: in small letters and without spaces"),
+        ("a,1 5\nb,\n", "the first line has to name the columns"),
+    ],
+)
+def test_how_a_table_was_written_is_told_by_its_first_line(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(text)
+    with pytest.raises(LabelError, match=says):
+        Labels(path)
+
+
+def test_a_table_in_utf_16_is_told_to_be_saved_anew(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("id,rle_mask\na,1 5\n", encoding="utf-16")
+    with pytest.raises(LabelError, match=r"it is not UTF-8: .*; save it as UTF-8"):
+        Labels(path)
+
+
+@pytest.mark.parametrize("cell", ["[1, 5]", "1,5", "(1, 5)", "[1 5]", "1;5", "c(1, 5)", "1:5"])
+def test_numbers_written_as_lists(tmp_path: Path, cell: str) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(f'id,rle_mask\na,"{cell}"\n')
+    with pytest.raises(LabelError, match="write numbers and spaces alone, such as 1 5"):
+        Labels(path).masks(["a"])
+
+
+@pytest.mark.parametrize("cell", ["1 5 9", "1 five", " " * 100_000 + "x"])
+def test_other_faults_are_not_taken_for_lists(tmp_path: Path, cell: str) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(f'id,rle_mask\na,"{cell}"\n')
+    with pytest.raises(LabelError) as caught:
+        Labels(path).masks(["a"])
+    assert "spaces alone" not in str(caught.value)

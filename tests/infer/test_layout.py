@@ -309,3 +309,18 @@ def test_a_table_above_the_current_folder(
     shutil.copy(root / "train.csv", place)
     monkeypatch.chdir(place / "train")
     assert read(Path())
+
+
+@pytest.mark.parametrize("name", ["x.sgy", "x.SEGY", "x.zarr", "x.bin"])
+def test_a_survey_in_place_of_tiles(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "x.zarr":
+        path.mkdir()
+    else:
+        path.write_bytes("C 1 CLIENT".ljust(3200).encode("cp037") + bytes(600))
+    with pytest.raises(
+        InputError, match="is a survey, which salt-survey run takes; expected a dir"
+    ):
+        layout.open_images(path)
+    with pytest.raises(InputError, match="it is a survey, in which salt-survey run finds salt"):
+        layout.find(path)

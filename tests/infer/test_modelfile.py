@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from salt_infer.errors import ContractError, ModelError
-from salt_infer.modelfile import Edge, default_model, read_contract, sha256_of
+from salt_infer.errors import ContractError, ModelError, NoModelError
+from salt_infer.modelfile import Edge, read_contract, sha256_of
+from salt_infer.models import default_model
 
 
 @pytest.mark.parametrize(
@@ -29,8 +30,14 @@ def test_an_edge_in_words() -> None:
 
 
 def test_a_folder_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"cannot be read \(Is a directory\)"):
+    with pytest.raises(NoModelError, match="is a directory, expected a file from salt-export"):
         sha256_of(tmp_path)
+
+
+def test_a_model_that_is_not_there_is_bad_usage(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="does not exist; expected a file") as caught:
+        sha256_of(tmp_path / "x.onnx")
+    assert caught.value.exit_code == 2
 
 
 def test_a_contract_names_its_file(tmp_path: Path) -> None:

@@ -216,3 +216,13 @@ def test_rubbish(data: bytes) -> None:
     for prefix in (b"", pngs.SIGNATURE, pngs.good_tile()[:33]):
         with pytest.raises(TileError):
             png.decode(prefix + data)
+
+
+@pytest.mark.parametrize(
+    ("start", "what"), [(b"\xff\xd8\xff\xe0", "a JPEG"), (b"II*\0", "a TIFF"), (b"GIF89a", "a GIF")]
+)
+def test_another_picture_by_the_name_of_a_png_is_told_to_be_one(start: bytes, what: str) -> None:
+    says = f"not a PNG: starts with .*; it is {what}, whatever its name: save it as PNG"
+    for decode in (png.decode, png.decode_mask):
+        with pytest.raises(TileError, match=says):
+            decode(start + bytes(100))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from salt_infer import privacy
-from salt_infer.modelfile import default_model
+from salt_infer.models import default_model
 from tests import alone, bare
 from tests.conftest import ROOT
 
@@ -156,3 +157,43 @@ def test_a_contender_reports_nothing(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     assert not left_in(home)
     assert not questions.exists()
+
+
+@pytest.fixture
+def nothing_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "openvino_telemetry", raising=False)
+
+
+@pytest.mark.usefixtures("nothing_hidden")
+def test_of_several_threads_none_shows_what_another_still_hides() -> None:
+    inside, leave = threading.Event(), threading.Event()
+
+    def hide() -> None:
+        with privacy.unreported():
+            inside.set()
+            leave.wait()
+
+    thread = threading.Thread(target=hide)
+    thread.start()
+    inside.wait()
+    with privacy.unreported():
+        pass
+    assert sys.modules["openvino_telemetry"] is None
+    with privacy.unreported():
+        leave.set()
+        thread.join()
+        assert sys.modules["openvino_telemetry"] is None
+    assert "openvino_telemetry" not in sys.modules
+
+
+@pytest.mark.usefixtures("nothing_hidden")
+def test_a_runtime_that_is_there_is_given_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = privacy.imported("json.tool")
+    hidden = []
+    monkeypatch.setattr(privacy, "_hide", lambda: hidden.append(1))
+    assert privacy.imported("json.tool") is first
+    assert not hidden
+    monkeypatch.setitem(sys.modules, "json.tool", None)  # a program took it away since
+    with pytest.raises(ImportError):
+        privacy.imported("json.tool")
+    assert hidden

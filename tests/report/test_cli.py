@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from salt_infer import console, metric, rle
+from salt_infer import console, metric, png, rle
 from salt_infer.errors import UsageError
 from salt_infer.files import writing
 from salt_infer.job import Job
 from salt_infer.job import run as infer
-from salt_infer.progress import Watcher
+from salt_infer.watcher import Watcher
 from salt_report.cli import cli
 from salt_report.reading import DataSet
 from tests import pngs
@@ -443,3 +443,29 @@ def test_what_salt_infer_writes(tmp_path: Path) -> None:
     )  # fmt: skip
     assert said[0].startswith(f"score {score:.4f} ")
     assert [line for line in said if line.startswith("judge: ROC area ")]
+
+
+def test_tiles_that_can_hardly_be_meant(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "data")
+    for path in sorted((tmp_path / "data" / "images").iterdir())[:2]:
+        rows = [row.astype(">u2").tobytes() for row in png.decode(path.read_bytes())]
+        path.write_bytes(pngs.png(16, 0, rows))
+    page = tmp_path / "x.html"
+    [first, *_] = run("data", tmp_path / "data", "--out", page)
+    # The other of the two is of one grey, of which nothing can be told.
+    assert first == (
+        "warning: 1 of 60 tiles are 16-bit and use at most 1/16 of their range: were they "
+        "stretched to 0..65535?"
+    )
+    assert f"W{first[1:]}" in page.read_text()
+
+
+def test_labels_that_are_all_of_one_side(tmp_path: Path) -> None:
+    for name in ("labels", "rows"):
+        (tmp_path / f"{name}.csv").write_text("id,rle_mask\na,\nb,\n")
+    page, numbers = tmp_path / "x.html", tmp_path / "x.json"
+    files = "--submission", tmp_path / "rows.csv", "--labels", tmp_path / "labels.csv"
+    [first, *_] = run("evaluate", *files, "--out", page, "--json", numbers)
+    assert first.startswith("warning: no mask has salt (2); are these the masks")
+    assert "Warning: no mask has salt (2)" in page.read_text()
+    assert json.loads(numbers.read_text())["warnings"] == [first.removeprefix("warning: ")]

@@ -143,7 +143,7 @@ def test_a_judge_out_of_range(tmp_path: Path) -> None:
 
 
 def test_a_submission_is_a_table(folder: Path) -> None:
-    with pytest.raises(ReportError, match=r"masks does not end in \.csv or"):
+    with pytest.raises(InputError, match=r"masks does not end in \.csv or"):
         reading.rows(folder / "masks")
 
 

@@ -167,3 +167,13 @@ def test_export_of_another_survey(stored: Path, tmp_path: Path) -> None:
     with pytest.raises(Exception, match="no array nothing"):
         export.export(stored, other, out, Overrides(), name="nothing")
     assert not out.exists()
+
+
+def test_a_volume_of_another_survey(stored: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    plan = Plan(INLINES + 1, CROSSLINES, SAMPLES, kind=Kind(SAMPLES, 4.0, 400))
+    other = synthetic.draw(plan, tmp_path / "other")[0]
+    command = ["look", str(other), "--out", str(tmp_path / "x.html"), "--volume", str(stored)]
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code
+    assert "name the survey that the volume was made of" in f"{done.output}{done.exception}"

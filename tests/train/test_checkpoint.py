@@ -90,8 +90,10 @@ def test_a_network_for_tiles_of_another_size_is_refused(
 
 
 def test_damaged_files(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="does not exist"):
-        checkpoints.load(tmp_path / "missing.pth")
+    for path, says in ((tmp_path / "missing.pth", "does not exist"), (tmp_path, "is a directory")):
+        with pytest.raises(CheckpointError, match=says) as caught:
+            checkpoints.load(path)
+        assert caught.value.exit_code == 2  # bad usage, as of other paths
     cut = tmp_path / "cut.pth"
     cut.write_bytes(tiny_checkpoint.read_bytes()[:5000])
     with pytest.raises(CheckpointError, match=r"cut\.pth"):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import unicodedata
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -400,3 +401,28 @@ def test_tiles_that_can_hardly_be_meant_are_noted(folder: Path) -> None:
     assert set(found.ids) == set(IDS[:3])
     assert not found.wrong
     assert f"note: {NOTES['narrow-16']} (3)\n" in report.to_text()
+
+
+def test_labels_written_with_other_characters_are_found(folder: Path) -> None:
+    """As training does: a letter may be one character or several."""
+    composed, decomposed = (unicodedata.normalize(form, "Été") for form in ("NFC", "NFD"))
+    (folder / "images" / f"{SALT[0]}.png").rename(folder / "images" / f"{composed}.png")
+    (folder / "masks" / f"{SALT[0]}.png").rename(folder / "masks" / f"{decomposed}.png")
+    rows = dict(zip(IDS, rle.encode(DATA.masks), strict=True))
+    write_rows(folder, {decomposed if name == SALT[0] else name: rows[name] for name in IDS})
+    report = check(folder)
+    assert report.ok
+    assert not by_kind(report).keys() & FAULTS.keys()
+    assert len(dataset.load(folder)) == len(IDS)
+
+
+def test_of_labels_that_are_missing_it_is_told_why(folder: Path) -> None:
+    """In the words that training ends with."""
+    (folder / "train.csv").unlink()
+    for name in IDS:
+        (folder / "masks" / f"{name}.png").rename(folder / "masks" / f"{name}_mask.png")
+    first = by_kind(check(folder))["no-label"].details[0]
+    assert first == (
+        f"not in masks: labels are called like their tiles, and there is {IDS[0]}_mask: is it "
+        f"meant for {IDS[0]}?"
+    )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salt_train import folds, synthetic
-from salt_train.errors import DataError
+from salt_train.errors import ConfigError
 from salt_train.folds import Split
 
 
@@ -49,7 +49,7 @@ def test_the_split_is_written_as_it_is(tmp_path: Path) -> None:
 
 
 def test_too_few_tiles() -> None:
-    with pytest.raises(DataError, match="2 tiles for 3 folds"):
+    with pytest.raises(ConfigError, match="2 tiles for 3 folds"):
         folds.assign(["a", "b"], np.array([0, 1]), 3, 0)
 
 

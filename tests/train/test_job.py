@@ -16,6 +16,7 @@ from salt_train.evaluate import Decision
 from salt_train.folds import Split
 from salt_train.job import Job
 from salt_train.loop import LAST, RunOptions, Trainer
+from tests import pngs
 from tests.conftest import tiny_config
 
 CONFIG = dataclasses.replace(tiny_config(2), folds=3, fold=1, batch_size=5, recipe="tiny")
@@ -240,7 +241,9 @@ def test_what_saw_every_tile_is_no_start_for_a_run_that_validates(
     wanted, _ = asked(
         data, tmp_path / "one", config=dataclasses.replace(CONFIG, init_weights=start)
     )
-    with pytest.raises(DataError, match="is a model that held out no fold of split"):
+    with pytest.raises(
+        DataError, match=r"trained on every tile \(--fold none\), this run holds out"
+    ):
         job.run(wanted)
     named = str(tmp_path / "{fold}" / LAST)
     (tmp_path / "all").rename(tmp_path / "none")
@@ -270,3 +273,19 @@ def test_one_fold_and_all_do_not_share_a_folder(data: Path, tmp_path: Path) -> N
     (tmp_path / "fold-0").mkdir()
     with pytest.raises(ConfigError, match="holds a run of --fold all"):
         job.run(asked(data, tmp_path)[0])
+
+
+def test_tiles_that_can_hardly_be_meant_are_told_of(tmp_path: Path) -> None:
+    """16-bit ones that were never stretched."""
+    drawn = synthetic.draw(15, seed=3)
+    synthetic.write(drawn, tmp_path)
+    (tmp_path / "tiles").rename(tmp_path / "images")
+    for name, tile in zip(drawn.ids[:4], drawn.tiles, strict=False):
+        rows = [row.astype(">u2").tobytes() for row in tile]
+        (tmp_path / "images" / f"{name}.png").write_bytes(pngs.png(16, 0, rows))
+    wanted, said = asked(tmp_path, tmp_path / "run")
+    job.run(wanted)
+    assert said[0] == (
+        "warning: 4 of 15 tiles are 16-bit and use at most 1/16 of their range: were they "
+        "stretched to 0..65535?"
+    )

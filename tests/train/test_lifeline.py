@@ -51,7 +51,7 @@ def test_a_peer_that_gives_signs_is_there_and_one_that_stops_is_lost() -> None:
     assert mine.lost() == ""
     theirs.lost()
     assert mine.lost() == ""
-    assert mine.lost() == "of the others, 1 gave no sign of life"
+    assert mine.lost() == "no sign of life of process 1 for 0 s"
     theirs.lost()
     assert mine.lost() == ""  # it was only slow
 
@@ -60,7 +60,7 @@ def test_a_board_that_is_gone_takes_all_with_it() -> None:
     board = Shared()
     peers = Peers(board, 1, 3, silence_s=0.0)
     board.gone = True
-    assert peers.lost() == "of the others, 0, 2 gave no sign of life"
+    assert peers.lost() == "no sign of life of process 0, 2 for 0 s"
 
 
 def test_a_process_whose_peers_are_lost_ends(ended: queue.Queue[tuple[int, str]]) -> None:
@@ -69,7 +69,7 @@ def test_a_process_whose_peers_are_lost_ends(ended: queue.Queue[tuple[int, str]]
     code, why = ended.get(timeout=FOREVER_S)
     line.close()
     assert code == 1
-    assert why == "of the others, 1 gave no sign of life; start all again, with --resume"
+    assert why == "no sign of life of process 1 for 0 s; start all again, with --resume"
 
 
 def test_a_process_whose_parent_is_gone_ends(ended: queue.Queue[tuple[int, str]]) -> None:

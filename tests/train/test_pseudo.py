@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from salt_infer import rle
+from salt_infer.errors import InputError
 from salt_infer.kinds import coverage_class
 from salt_infer.labels import read_column, read_rows
 from salt_train import checkpoint as checkpoints
@@ -398,7 +399,11 @@ def test_a_share_of_nothing(labelled: Labelled) -> None:
 
 def test_no_tiles(labelled: Labelled, tmp_path: Path) -> None:
     missing = dataclasses.replace(labelled, images=tmp_path / "missing")
-    assert "missing does not exist" in missing.refused()
+    with pytest.raises(InputError, match="missing does not exist"):
+        missing.load()
+    missing = dataclasses.replace(labelled, labels=tmp_path / "missing.csv")
+    with pytest.raises(InputError, match=r"there is no file .*missing\.csv"):
+        missing.load()
     other = tmp_path / "other"
     synthetic.write(renamed(NEW, "other"), other)
     assert "no tile in" in dataclasses.replace(labelled, images=other / "tiles").refused()

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from salt_infer.files import write_whole
 from salt_train.config import TrainConfig
-from salt_train.errors import CheckpointError, ConfigError
+from salt_train.errors import CheckpointError, ConfigError, NoCheckpointError
 from salt_train.evaluate import Decision
 from salt_train.model import SaltNet
 
@@ -120,12 +120,15 @@ def read(path: Path) -> tuple[Any, str]:
     """What a file written by ``torch.save`` holds, tensors and plain values only, and its sha256.
 
     Raises:
+        NoCheckpointError: there is no such file, or it is a directory.
         CheckpointError: unreadable, damaged, or holding objects, which are never unpickled.
     """
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise CheckpointError(f"{path} does not exist") from error
+        raise NoCheckpointError(f"{path} does not exist") from error
+    except IsADirectoryError as error:
+        raise NoCheckpointError(f"{path} is a directory, expected a file in it") from error
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from error
     return _unpickle(data, path), hashlib.sha256(data).hexdigest()

@@ -22,9 +22,12 @@ import numpy.typing as npt
 
 from salt_infer import kinds, layout, oddities, png, rle
 from salt_infer.errors import InputError, LabelError, RleError, TileError
+from salt_infer.ids import Known
 from salt_infer.kinds import TINY
 from salt_infer.layout import Layout
-from salt_infer.tiles import TileSource, shown
+from salt_infer.source import TileSource
+from salt_infer.text import shown
+from salt_train import pairing
 
 SHOWN = 10  # ids of a finding, and kinds of file, that the text names
 
@@ -241,7 +244,7 @@ class _Survey:
     def _rows(self, file: Path, rows: Mapping[str, str]) -> None:
         """Run-length strings: the labels where nothing else is, else compared with the masks."""
         alone = len(self.listed) == 1
-        self.listed[str(file)] = rows.keys()
+        self.listed[str(file)], known = rows.keys(), Known(self.masks)
         for name, text in sorted(rows.items()):
             try:
                 decoded = rle.decode(text)
@@ -250,18 +253,20 @@ class _Survey:
                 continue
             if alone:
                 self.masks[name] = decoded
-            elif differing := np.count_nonzero(decoded != self.masks.get(name, decoded)):
+            elif differing := np.count_nonzero(
+                decoded != self.masks.get(known.find(name) or name, decoded)
+            ):
                 self.noted["row-differs"][name] = f"{differing} pixels differ"
 
     def match(self) -> None:
-        """Every tile should be in every place with labels, and nothing else should be."""
-        (_, tiles), *labels = ((Path(place).name, set(ids)) for place, ids in self.listed.items())
-        for name in sorted(tiles):
-            if lacking := [place for place, ids in labels if name not in ids]:
-                self.noted["no-label"][name] = f"not in {' or '.join(lacking)}"
-        for name in sorted(set().union(*(ids for _, ids in labels)) - tiles):
-            places = " and ".join(place for place, ids in labels if name in ids)
-            self.noted["no-tile"][name] = f"in {places} only"
+        """Every tile should be in every place with labels, and nothing else should be. From here
+        on masks have the ids of their tiles, which may be written in other characters.
+        """
+        (_, tiles), *rest = self.listed.items()
+        labels = dict(rest)
+        self.noted["no-label"] = pairing.unlabelled(tiles, labels)
+        self.noted["no-tile"] = pairing.strangers(tiles, labels)
+        self.masks = pairing.respelled(tiles, self.masks)
 
     def compare_ids(self) -> None:
         """Tiles whose names are one name to other systems."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from salt_infer.errors import InputError, SaltError, TileError
 from salt_infer.ids import Known
 from salt_infer.labels import Labels
 from salt_infer.rle import TILE_SHAPE
-from salt_infer.tiles import Tile, TileSource, shown
+from salt_infer.source import Tile, TileSource
+from salt_infer.text import shown
 from salt_train.errors import DataError
 
 Images = npt.NDArray[np.uint8]  # [N, 101, 101]
@@ -32,12 +34,15 @@ class Dataset:
         tiles: uint8 [N, 101, 101].
         masks: uint8 [N, 101, 101], 0 or 1.
         assumed: ids of tiles that have no label, and whose mask was taken for empty.
+        odd: how many tiles, as they were read, have each of the keys of
+            :data:`salt_infer.oddities.WHAT`.
     """
 
     ids: tuple[str, ...]
     tiles: Images
     masks: Images
     assumed: tuple[str, ...] = ()
+    odd: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -102,7 +107,8 @@ def load(path: Path, missing_as_empty: bool = False) -> Dataset:
             assumed = _assumed(labels, ids) if missing_as_empty else ()
             if not assumed:
                 labels.check(ids)  # before the tiles are read
-            return Dataset(ids, read_tiles(source), _masks(labels, ids, assumed), assumed)
+            tiles, odd = look_at_tiles(source)
+            return Dataset(ids, tiles, _masks(labels, ids, assumed), assumed, odd)
     except (DataError, InputError):
         raise
     except SaltError as error:
@@ -133,11 +139,21 @@ def read_tiles(source: TileSource, tiles: Sequence[Tile] | None = None) -> Image
     Raises:
         DataError: a tile is bad.
     """
+    return look_at_tiles(source, tiles)[0]
+
+
+def look_at_tiles(
+    source: TileSource, tiles: Sequence[Tile] | None = None
+) -> tuple[Images, Counter[str]]:
+    """The same, and how many of them have each of the keys of :data:`salt_infer.oddities.WHAT`."""
     chosen = source.tiles if tiles is None else tiles
     decoded = np.empty((len(chosen), *TILE_SHAPE), dtype=np.uint8)
+    odd = Counter[str]()
     for index, tile in enumerate(chosen):
         try:
-            decoded[index] = png.decode(source.read(tile))
+            seen = png.look(source.read(tile))
         except TileError as error:
             raise DataError(f"{tile.path}: {error}; mend or remove this tile") from error
-    return decoded
+        decoded[index] = seen.pixels
+        odd.update(seen.odd)
+    return decoded, odd

@@ -7,12 +7,13 @@
         ├── ConfigError      settings that contradict each other or are out of range
         ├── DataError        the training data is missing or does not fit together
         ├── CheckpointError  a checkpoint cannot be read, or belongs to another run
+        │   └── NoCheckpointError  there is no such file; a UsageError, too
         └── NotFiniteError   a step's loss or gradient is not finite
 """
 
 from __future__ import annotations
 
-from salt_infer.errors import SaltError
+from salt_infer.errors import SaltError, UsageError
 
 
 class TrainError(SaltError):
@@ -31,6 +32,10 @@ class DataError(TrainError):
 
 class CheckpointError(TrainError):
     """A checkpoint cannot be read, or belongs to another run."""
+
+
+class NoCheckpointError(CheckpointError, UsageError):
+    """There is no checkpoint, or file of weights, of that name."""
 
 
 class NotFiniteError(TrainError):

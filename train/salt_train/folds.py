@@ -14,7 +14,7 @@ import numpy.typing as npt
 from salt_infer.files import write_whole
 from salt_infer.kinds import coverage_class
 from salt_train.dataset import Dataset
-from salt_train.errors import DataError
+from salt_train.errors import ConfigError, DataError
 
 FILE = "split.csv"
 
@@ -28,7 +28,7 @@ def assign(
     of files or on any library's random generator.
 
     Raises:
-        DataError: fewer tiles than folds.
+        ConfigError: fewer tiles than folds.
     """
     size(len(ids), 0, folds)
     keys = [hashlib.sha256(f"{seed}/{name}".encode()).digest() for name in ids]
@@ -41,7 +41,7 @@ def assign(
 def size(tiles: int, fold: int | None, folds: int) -> int:
     """Tiles that :func:`assign` deals to a fold, 0 to none; raises as it does."""
     if tiles < folds:
-        raise DataError(
+        raise ConfigError(
             f"there are {tiles} tiles for {folds} folds, expected at least {folds}; give a smaller "
             "number of --folds, or --fold none to train on every tile"
         )
@@ -97,6 +97,12 @@ class Split:
         if fold is None:
             return
         if seen != (self.sha256, fold):
+            if seen[0] is not None and seen[1] is None:
+                raise DataError(
+                    f"{what} a model that was trained on every tile (--fold none), this run holds "
+                    f"out fold {fold}, which it has seen; {instead} a model that held this fold "
+                    "out, or train on every tile here too, by --fold none"
+                )
             held = f"fold {seen[1]!r}" if seen[1] is not None else "no fold"
             raise DataError(
                 f"{what} a model that held out {held} of split {str(seen[0])[:12]!r}, "

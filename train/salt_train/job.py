@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+from salt_infer import oddities
 from salt_infer.files import writing
 from salt_train import checkpoint as checkpoints
 from salt_train import crossval, dataset, doubts, shipped, weights
@@ -53,6 +54,7 @@ def run(job: Job) -> str:
     Raises:
         ConfigError: ``out`` holds a run and ``resume`` was not asked for.
         OutputInUseError: another run writes to it.
+        InputError: data, or a file to start from, is not there.
         DataError: the data cannot be used.
         CheckpointError: what is in ``out`` belongs to another run.
         TrainError: the loss is not finite.
@@ -62,7 +64,10 @@ def run(job: Job) -> str:
     everywhere = (job.options.out, *folders.values())
     for folder in everywhere:
         _make(folder)
-    with writing(*everywhere) if job.options.world.first else contextlib.nullcontext():
+    first = job.options.world.first
+    with writing(*everywhere) if first else contextlib.nullcontext("") as unlocked:
+        if unlocked:
+            job.say(f"warning: {unlocked}")
         return _run(job, folders)
 
 
@@ -79,9 +84,8 @@ def _run(job: Job, folders: dict[int | None, Path]) -> str:
     for folder in folders.values():
         _check_folder(folder, job.resume)
     data = dataset.load(job.data, job.missing_as_empty)
-    if data.assumed and job.options.world.first:
-        count = f"{len(data.assumed)} of {len(data)}"
-        job.say(f"tiles without a label, taken for tiles without salt: {count}")
+    if job.options.world.first:
+        _tell_of(data, job.say)
     _check_ahead(job, data, folders)
     for fold, folder in folders.items():
         checkpoint = _train(job, data, fold, folder)
@@ -92,6 +96,15 @@ def _run(job: Job, folders: dict[int | None, Path]) -> str:
         result = crossval.combine(job.options.out, list(folders.values()), data)
     job.options.world.wait()
     return result
+
+
+def _tell_of(data: Dataset, say: Callable[[str], None]) -> None:
+    """What was taken for granted, and what can hardly be meant."""
+    if data.assumed:
+        count = f"{len(data.assumed)} of {len(data)}"
+        say(f"tiles without a label, taken for tiles without salt: {count}")
+    for line in oddities.lines(data.odd, len(data)):
+        say(f"warning: {line}")
 
 
 def _folders(job: Job) -> dict[int | None, Path]:

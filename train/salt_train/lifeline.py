@@ -52,7 +52,8 @@ class Peers:
                 if (sign := self._board.add(_key(other), 0)) != before:
                     self._seen[other] = sign, now
         silent = [str(each) for each, (_, at) in self._seen.items() if now - at > self._silence_s]
-        return f"of the others, {', '.join(silent)} gave no sign of life" if silent else ""
+        said = f"no sign of life of process {', '.join(silent)} for {self._silence_s:g} s"
+        return said if silent else ""
 
 
 def _key(rank: int) -> str:

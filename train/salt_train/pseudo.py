@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer import layout
-from salt_infer.errors import SaltError
+from salt_infer.errors import InputError, SaltError
 from salt_infer.kinds import coverage_class
 from salt_infer.labels import Labels, read_column
 from salt_train.calibrate import CHOSEN_ON, OTHER_FOLDS
@@ -62,11 +62,16 @@ class Pseudo:
         """Digest of the submission.
 
         Raises:
+            InputError: there is no such file.
             DataError: it cannot be read.
         """
         path = self.for_fold(fold)
         try:
             return hashlib.sha256(path.read_bytes()).hexdigest()
+        except FileNotFoundError as error:
+            raise InputError(
+                f"there is no file {path}; expected a submission by salt-infer --details"
+            ) from error
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error.strerror})") from error
 
@@ -77,6 +82,7 @@ class Pseudo:
         those of the held-out fold must not be trained on.
 
         Raises:
+            InputError: the submission or its tiles are not there.
             DataError: the files do not fit together, the labels' model may have been trained on
                 tiles that this run holds out, or no tile is left to train on.
         """
@@ -109,6 +115,8 @@ class Pseudo:
                     raise DataError(f"no tile in {self.images} has a label in {path} to be sure of")
                 ids = tuple(tile.id for tile in tiles)
                 data = Dataset(ids, read_tiles(source, tiles), labels.masks(ids))
+        except InputError:
+            raise
         except SaltError as error:
             raise DataError(str(error)) from error
         return data, np.array([sure[name] for name in ids])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from salt_infer.contract import ModelContract
-from salt_infer.modelfile import default_model
+from salt_infer.models import default_model
 from salt_infer.onnxfile import read_model
 from salt_train.errors import CheckpointError, ConfigError
 from salt_train.folds import Split
@@ -116,8 +116,10 @@ def check_unseen(member: Member, split: Split, fold: int | None) -> bool:
 
 def doubt(origin: Mapping[str, Any]) -> str:
     """A warning where :func:`check_unseen` could not tell."""
+    fold = origin.get("fold")
+    but = "" if fold is None else f" but for fold {fold}"
     return (
-        f"warning: the shipped network has learnt from {origin.get('split_tiles')} tiles but for "
-        f"fold {origin.get('fold')} (split {str(origin.get('split_sha256'))[:12]}); its file does "
+        f"warning: the shipped network has learnt from {origin.get('split_tiles')} tiles{but} "
+        f"(split {str(origin.get('split_sha256'))[:12]}); its file does "
         "not say which, so if tiles validated on here are among them, scores are too high"
     )
