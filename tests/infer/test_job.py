@@ -801,9 +801,11 @@ def test_labels_that_are_all_of_one_side_are_told_of(
     rows = "".join(f"tile-{number:04d},{mask}\n" for number in range(COUNT))
     path.write_text("id,rle_mask\n" + rows)
     job = dataclasses.replace(job, labels=path, report=job.out.with_name("x.json"))
-    [line] = run(job, Watcher()).warnings
+    warnings = run(job, Watcher()).warnings
+    [line] = [each for each in warnings if each.startswith(f"{path}: ")]
     assert line.startswith(f"{path}: {warning}")
     assert job.report is not None
-    assert json.loads(job.report.read_text())["warnings"] == [line]
+    assert json.loads(job.report.read_text())["warnings"] == list(warnings)
     path.write_text(f"id,rle_mask\n{rows.replace(f',{mask}', ',1 5', 1)}")
-    assert not run(dataclasses.replace(job, overwrite=True), Watcher()).warnings
+    again = run(dataclasses.replace(job, overwrite=True), Watcher()).warnings
+    assert not any(each.startswith(f"{path}: ") for each in again)

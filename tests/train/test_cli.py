@@ -151,7 +151,7 @@ def test_a_dry_run_with_data_draws_what_a_run_logs(
 def test_a_dry_run_asks_for_as_many_tiles_as_folds(
     main: Main, capsys: pytest.CaptureFixture[str], labelled: Path
 ) -> None:
-    assert main("--data", labelled, "--dry-run", "--folds", "41") == 1
+    assert main("--data", labelled, "--dry-run", "--folds", "41") == 2
     said = capsys.readouterr().err
     assert "there are 40 tiles for 41 folds, expected at least 41; give a smaller number of" in said
     assert "--folds, or --fold none to train on every tile" in said
