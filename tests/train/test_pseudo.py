@@ -435,7 +435,9 @@ def test_a_submission_for_each_fold(everything: Labelled, tmp_path: Path) -> Non
     for fold in (0, 1):
         assert pattern.load(fold=fold).ids == (NEW.ids[fold],)
     assert pattern.pseudo().sha256(0) != pattern.pseudo().sha256(1)
-    with pytest.raises(InputError, match=r"there is no file .*run-2/sub-2\.csv; expected a submiss"):
+    with pytest.raises(
+        InputError, match=r"there is no file .*run-2/sub-2\.csv; expected a submiss"
+    ):
         pattern.load(fold=2)
 
 
