@@ -59,6 +59,7 @@ def test_any_number_of_tiles_and_views(dense_model: Path) -> None:
         assert salt.shape == shape[:1]
 
 
+@pytest.mark.slow
 def test_two_exports_have_the_same_bytes(
     tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
 ) -> None:
