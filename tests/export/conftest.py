@@ -31,9 +31,7 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks that were traced before are not again: torch takes six seconds for one."""
     honest = graph.build
 
-    def build(
-        models: Sequence[SaltNet], gated: bool, opset: int = OPSET
-    ) -> onnx.ModelProto:
+    def build(models: Sequence[SaltNet], gated: bool, opset: int = OPSET) -> onnx.ModelProto:
         key = _digest(models, gated, opset)
         if key not in _traced:
             _traced[key] = honest(models, gated, opset).SerializeToString()
