@@ -5,6 +5,7 @@
 # bench  the short benchmarks
 # bench-check  run them and compare their ratios with the stored ones
 # test-browser  the web page in Chromium, which it installs on Debian
+# docs   the pages that are made from the program
 # clean  forget what the others installed and wrote
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ PACKAGE := setup.cfg pyproject.toml constraints.txt $(wildcard infer/salt_infer/
 # Short runs leave the stored results alone.
 export SALT_BENCH_RESULTS ?= $(CURDIR)/benchmarks/fresh
 
-.PHONY: demo test test-all test-browser check quick bench bench-check clean
+.PHONY: demo test test-all test-browser check quick bench bench-check docs clean
 
 demo: $(DEMO)/.installed
 	$(DEMO)/bin/salt-infer --images examples/tiles --out submission.csv \
@@ -52,6 +53,11 @@ bench: $(DEV)/.installed
 
 bench-check: $(DEV)/.installed
 	$(DEV)/bin/python benchmarks/check.py
+
+docs: $(DEV)/.installed
+	$(DEV)/bin/python -m tests.cli_page > docs/cli.md
+	$(DEV)/bin/python -m tests.infer.hostile > docs/hostile-inputs.md
+	$(DEV)/bin/python -m tests.survey.odd_surveys > docs/odd-surveys.md
 
 # The user's way: a wheel, without torch. build/ would put files that are gone into it.
 $(DEMO)/.installed: $(PACKAGE)

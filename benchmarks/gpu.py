@@ -38,7 +38,7 @@ from variants import Wanted
 from salt_infer import nvidia, usable, views
 from salt_infer.device_session import DeviceSession
 from salt_infer.errors import ModelError, SaltError, one_line
-from salt_infer.modelfile import default_model
+from salt_infer.models import default_model
 from salt_infer.opening import Batches, open_session
 from salt_infer.options import GRAPH, Given, parse_option
 from salt_infer.providers import NAMES, Provider, ProviderRequest

@@ -37,9 +37,9 @@ from salt_infer.fingerprint import Fingerprint
 from salt_infer.job import Job
 from salt_infer.journal import Journal
 from salt_infer.pipeline import MaskedBatch, RunOptions, group_count, group_of
-from salt_infer.progress import Watcher
 from salt_infer.record import Finished
 from salt_infer.tiles import open_tiles
+from salt_infer.watcher import Watcher
 
 BATCH = RunOptions().batch_size
 DECODE, PILLOW, RLE, LOOP = "decode", "Pillow alone", "RLE", "case study's RLE"
@@ -64,7 +64,7 @@ def stages(files: list[bytes], folder: Path, stack: contextlib.ExitStack) -> Way
         texts[place] = text
     ids = [f"tile-{number:06d}" for number in range(len(files))]
     done = Finished.of(MaskedBatch(0, "", ids, texts, decided, None, []), probabilities=False)
-    mine = Fingerprint.of(model, RunOptions(), str(folder), [], probabilities=False)
+    mine = Fingerprint.of(model, RunOptions(), str(folder), [])
     journal = stack.enter_context(Journal(folder / "alone.journal", mine, 1, Finished.unpack))
     return {
         DECODE: lambda: unfilter.look([png.rows(data) for data in files], rle.TILE_SHAPE),

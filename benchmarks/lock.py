@@ -21,7 +21,7 @@ import null
 from salt_infer import job
 from salt_infer.decoders import DecodeIn
 from salt_infer.job import Job
-from salt_infer.progress import Watcher
+from salt_infer.watcher import Watcher
 
 SOURCE = Path(__file__).with_suffix(".c")
 WORKERS = 2

@@ -24,9 +24,9 @@ import tilesets
 from setups import Setup
 
 from salt_infer import views
+from salt_infer.base import Session
 from salt_infer.machine import threads_here
-from salt_infer.modelfile import default_model
-from salt_infer.session import Session
+from salt_infer.models import default_model
 
 BATCHES = (1, 8, 32, 64)
 LAYOUT_BATCH = 32

@@ -20,9 +20,10 @@ from salt_infer import SaltModel, png
 from salt_infer.batch import BatchResult, Cancel
 from salt_infer.contract import ModelContract
 from salt_infer.model import Settings
+from salt_infer.models import default_model
 from salt_infer.placement import Placement
 from salt_infer.providers import batch_for
-from salt_infer.session import default_model, peek
+from salt_infer.session import peek
 
 MASKS = Path(__file__).parents[1] / "examples" / "masks"
 INSIDE, OUTSIDE = 0.9, 0.1  # probabilities of salt where a mask has it and where not
@@ -30,7 +31,7 @@ INSIDE, OUTSIDE = 0.9, 0.1  # probabilities of salt where a mask has it and wher
 
 class NullSession:
     """The contract of the shipped model, and fixed answers; see
-    :class:`salt_infer.session.Session`.
+    :class:`salt_infer.base.Session`.
     """
 
     def __init__(self) -> None:

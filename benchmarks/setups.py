@@ -11,10 +11,11 @@ import gemm
 import rounds
 
 from salt_infer import usable
+from salt_infer.base import Session
 from salt_infer.machine import this_machine
 from salt_infer.openvino_session import PRECISION, OpenVinoSession
 from salt_infer.providers import Plan
-from salt_infer.session import ModelSession, Session, peek
+from salt_infer.session import ModelSession, peek
 
 
 class Spinning(Plan):

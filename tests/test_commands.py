@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 HEAVY = (
     "torch", "onnx", "onnxruntime", "openvino", "pandas", "matplotlib", "jinja2", "fastapi",
-    "starlette", "uvicorn", "pydantic", "prometheus_client", "tensorboard",
+    "starlette", "uvicorn", "pydantic", "prometheus_client", "tensorboard", "segyio", "zarr",
 )  # fmt: skip
 COMMANDS = {
     "salt-infer": "salt_infer.cli",
@@ -23,6 +23,7 @@ COMMANDS = {
     "salt-export": "salt_export",
     "salt-report": "salt_report",
     "salt-serve": "salt_serve",
+    "salt-survey": "salt_survey",
 }
 TILES = ROOT / "examples" / "tiles"
 
@@ -84,6 +85,7 @@ def test_a_run_names_the_extra_that_it_lacks(tmp_path: Path) -> None:
         ("salt-report", ["data", TILES, "--out", out], "pandas", "report"),
         ("salt-report", ["evaluate", *rows, "--out", out], "pandas", "report"),
         ("salt-serve", [], "starlette", "serve"),
+        ("salt-survey", ["run", "x.sgy", "--out", out], "zarr", "survey"),
     ):  # fmt: skip
         done = run(command, *arguments)
         assert (done.returncode, done.stdout) == (1, "")

@@ -1,62 +1,49 @@
-"""The README is run: its session gives the output it shows, its help text is the help text."""
+"""The pages are run: sessions give the output they show, and links lead somewhere."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from tests import pages
 from tests.conftest import ROOT
+from tests.pages import PAGES, Session
+from tests.serve.running import started
 
-README = (ROOT / "README.md").read_text()
+README = ROOT / "README.md"
+DOCS = sorted((ROOT / "docs").glob("*.md"))
 BIN = Path(sys.executable).parent
+KEPT = ("PYTHONPATH", "OMP_NUM_THREADS")  # two threads on a busy machine wait for each other
+SERVER = "127.0.0.1:8080"  # where a session's salt-serve listens
 
 
-def sessions() -> list[tuple[str, str]]:
-    """(command, output shown) of every line after ``$`` in the README's console blocks."""
-    found = []
-    for block in re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = part.partition("\n")
-            while command.endswith("\\"):
-                more, _, output = output.partition("\n")
-                command = command[:-1] + more.strip()
-            found.append((command, output))
-    return found
+def is_long(session: Session) -> bool:
+    """Whether it trains, or runs a survey: that takes a while, and its figures differ."""
+    words = ("salt-train ", "salt-survey run ")
+    return any(word in step.command for word in words for step in session.steps)
+
+
+def marked(session: Session) -> Any:
+    marks = [pytest.mark.slow] if is_long(session) else []
+    return pytest.param(session, id=str(session), marks=marks)
 
 
 def comparable(text: str) -> str:
     """Without what differs from run to run, and without what may differ from processor to
-    processor: the nodes that the runtime makes of a model, and the score's last two digits, where a
-    pixel lies on the threshold."""
+    processor: the nodes that the runtime makes of a model, and a share's digits after the second,
+    where a pixel lies on the threshold."""
     text = re.sub(r"\d[\d.,]*( s\b| tiles/s| ?%| nodes)", r"N\1", text)
-    return re.sub(r"(score \d\.\d\d)\d\d", r"\1..", text)
-
-
-WHOLE_WAY = [pair for pair in sessions() if "demo/" in pair[0]]
-RUNNABLE = [
-    pair for pair in sessions()
-    if pair[0].startswith(("salt-infer", "head")) and pair not in WHOLE_WAY
-]  # fmt: skip
-
-
-def test_there_is_something_to_run() -> None:
-    assert any("--images examples/tiles" in command for command, _ in RUNNABLE)
-
-
-def test_the_session_gives_the_output_shown(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    for command, shown in RUNNABLE:
-        done = subprocess.run(
-            command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False,
-            env={"PATH": f"{BIN}:/usr/bin:/bin", "COLUMNS": "80"},
-        )  # fmt: skip
-        assert comparable(done.stdout + done.stderr) == comparable(shown), command
+    return re.sub(r"\b(0\.\d\d)\d+", r"\1..", text)
 
 
 def without_numbers(text: str) -> str:
@@ -66,39 +53,65 @@ def without_numbers(text: str) -> str:
     return re.sub(r"\d[\d.,e-]*", "N", re.sub("bound by .*", "bound by ...", text))
 
 
-@pytest.mark.slow
-def test_the_whole_way_can_be_gone(tmp_path: Path) -> None:
-    assert len(WHOLE_WAY) == 5
-    kept = ("PYTHONPATH", "OMP_NUM_THREADS")  # two threads on a busy machine wait for each other
-    known = {name: os.environ[name] for name in kept if name in os.environ}
-    for command, shown in WHOLE_WAY:
-        done = subprocess.run(
-            command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False,
-            env=known | {"PATH": f"{BIN}:/usr/bin:/bin", "COLUMNS": "80"},
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        assert without_numbers(done.stdout + done.stderr) == without_numbers(shown), command
+@contextlib.contextmanager
+def server(session: Session) -> Iterator[str]:
+    """Address of a server of the session's own, if it speaks to one."""
+    if not any(SERVER in step.command for step in session.steps):
+        yield SERVER
+        return
+    with started([str(BIN / "salt-serve"), "--port", "0", "--grace", "2"]) as port:
+        yield f"127.0.0.1:{port}"
 
 
-@pytest.mark.slow
-def test_a_survey_can_be_drawn_run_and_seen(tmp_path: Path) -> None:
-    survey = [pair for pair in sessions() if " dome" in pair[0]]
-    assert len(survey) == 3
-    for command, shown in survey:
-        done = subprocess.run(
-            command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False,
-            env={"PATH": f"{BIN}:/usr/bin:/bin", "COLUMNS": "80"},
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        assert without_numbers(done.stdout + done.stderr) == without_numbers(shown), command
+@pytest.mark.parametrize("session", [marked(each) for each in pages.sessions()])
+def test_a_session_gives_the_output_shown(session: Session, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    like = without_numbers if is_long(session) else comparable
+    known = {key: os.environ[key] for key in KEPT if key in os.environ}
+    with server(session) as address:
+        for command, shown in session.steps:
+            done = subprocess.run(
+                command.replace(SERVER, address), shell=True, cwd=tmp_path, capture_output=True,
+                text=True, check=False, env=known | {"PATH": f"{BIN}:/usr/bin:/bin"},
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+            assert like(done.stdout + done.stderr) == like(shown), command
+
+
+def test_the_main_sessions_are_found() -> None:
+    """A block that is not read as one would not be run."""
+    commands = [step.command for each in pages.sessions() for step in each.steps]
+    for words in ("--images examples/tiles", "salt-train --data demo/", "look dome/", SERVER):
+        assert any(words in command for command in commands), words
+
+
+@pytest.mark.parametrize("page", [README, *DOCS], ids=pages.name)
+def test_python_runs(page: Path) -> None:
+    tiles = np.zeros((2, 101, 101), np.uint8)
+    for block in pages.blocks(page, "python"):
+        exec(block, {"tiles": tiles})
 
 
 def test_make_commands_exist() -> None:
-    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
-    named = re.findall(r"^make (\w+)\b", README, flags=re.MULTILINE)
-    assert {"demo", "test"} <= set(named) <= set(targets)
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    for page in (README, ROOT / "CONTRIBUTING.md"):
+        named = re.findall(r"^make ([\w-]+)", page.read_text(), flags=re.MULTILINE)
+        assert {"demo", "test"} <= set(named) <= set(targets)
 
 
-@pytest.mark.parametrize("path", re.findall(r"\]\((?!http)([^)#]+)\)", README))
-def test_links_lead_somewhere(path: str) -> None:
-    assert (ROOT / path).exists()
+def test_the_readme_is_short_and_names_every_page() -> None:
+    assert len(README.read_text().splitlines()) < 200
+    assert set(DOCS) <= {path for path, _ in pages.links(README)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=pages.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for path, anchor in pages.links(page):
+        assert path.exists(), path
+        assert not anchor or anchor in pages.anchors(path), f"{path}#{anchor}"
+
+
+@pytest.mark.parametrize("page", [ROOT / "CONTRIBUTING.md", *DOCS], ids=pages.name)
+def test_modules_and_tests_that_are_named_exist(page: Path) -> None:
+    for named in re.findall(r"`((?:salt_\w+|tests)/[\w/]+\.py)`", page.read_text()):
+        assert (ROOT / named).exists() or any(ROOT.glob(f"*/{named}")), named

@@ -253,8 +253,7 @@ def _relaxed(
         f"int8 loses {loss.drop.mean:.4f} of the score and flips {loss.flipped:.2%} of the pixels "
         f"with the {most} most sensitive of {len(names)} convolutions in float32, expected at most "
         f"{guard.limit:g} and {TOLERANCES['int8'].flipped:.0%}; calibrate on more tiles like those "
-        "to come, or give a larger --max-drop; nothing was written\n"
-        + _table(ranking)
+        "to come, or give a larger --max-drop; nothing was written\n" + _table(ranking)
     )
 
 

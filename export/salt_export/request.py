@@ -13,7 +13,7 @@ from salt_export.tolerances import TILES
 from salt_infer import layout
 from salt_infer.errors import InputError
 from salt_infer.files import check_output
-from salt_infer.tiles import shown
+from salt_infer.text import shown
 
 # 18 is the oldest operator set that torch's exporter writes without converting; newer ones add
 # nothing this graph uses, and old sets are what execution providers cover best.

@@ -14,7 +14,8 @@ from salt_infer import filekind, tree, zipnames
 from salt_infer.errors import InputError, LabelError, TileError, one_line
 from salt_infer.place import Place
 from salt_infer.png import MAX_FILE_BYTES
-from salt_infer.source import Tile, TileSource, check_id, is_tile_name, shown, sorted_unique
+from salt_infer.source import Tile, TileSource, check_id, is_tile_name, sorted_unique
+from salt_infer.text import shown
 from salt_infer.tree import Look
 
 # Of a zip's table of contents: about a million tiles, 500 bytes of memory each.

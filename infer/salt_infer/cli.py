@@ -7,13 +7,13 @@ from typing import Any, NoReturn
 import click
 
 from salt_infer import console, strict
+from salt_infer.contract import TTA_NAMES
 from salt_infer.decoders import DECODE_IN
 from salt_infer.engine_cli import engine_options
 from salt_infer.errors import BAD_TILES
 from salt_infer.place import parse
 from salt_infer.progress import Bar
 from salt_infer.provider_cli import provider_options
-from salt_infer.views import TTA_NAMES
 
 _PATH = console.PATH
 

@@ -6,10 +6,12 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 from salt_infer.errors import ContractError
-from salt_infer.views import TTA_NAMES, Tta
+
+Tta = Literal["none", "hflip", "doubtful"]  # test-time augmentation
+TTA_NAMES: tuple[str, ...] = get_args(Tta)
 
 METADATA_KEY = "salt.contract"
 VERSION = 1

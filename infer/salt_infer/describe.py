@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from salt_infer.onnxfile import ModelFile
-from salt_infer.source import shown
+from salt_infer.text import shown
 
 _INDENT = "  "
 

@@ -33,7 +33,7 @@ _NO_ROOM = ("allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "b
 
 
 class DeviceSession(ModelSession):
-    """See :class:`salt_infer.session.Session`; :meth:`draw` and :meth:`draw_doubtful` give masks
+    """See :class:`salt_infer.base.Session`; :meth:`draw` and :meth:`draw_doubtful` give masks
     without their probabilities.
     """
 
@@ -81,7 +81,7 @@ class DeviceSession(ModelSession):
     def run(
         self, tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None
     ) -> BatchResult:
-        """Run one batch, see :meth:`salt_infer.session.Session.run`: in parts of the fixed size,
+        """Run one batch, see :meth:`salt_infer.base.Session.run`: in parts of the fixed size,
         the last one padded.
         """
         limit, count = np.float32(gate), self._count(tiles.shape[1])

@@ -14,7 +14,7 @@ from salt_infer.placement import Placement
 
 @dataclasses.dataclass(frozen=True)
 class SessionFacts:
-    """Of the session; the names are those of :class:`salt_infer.session.Session`."""
+    """Of the session; the names are those of :class:`salt_infer.base.Session`."""
 
     path: Path
     sha256: str

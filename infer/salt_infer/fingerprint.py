@@ -11,7 +11,7 @@ from salt_infer.facts import ModelFacts
 from salt_infer.kept import Field
 from salt_infer.model import SaltModel
 from salt_infer.pipeline import RunOptions
-from salt_infer.tiles import Tile
+from salt_infer.source import Tile
 
 _SHOWN = 12  # characters of a digest
 _DIGEST = 64
@@ -66,7 +66,6 @@ class Fingerprint:
         options: RunOptions,
         images: str,
         tiles: list[Tile],
-        probabilities: bool,
     ) -> Fingerprint:
         """That of a run; ``images`` and ``tiles`` are where the tiles are, and all of them."""
         settings = model.settings
@@ -78,7 +77,7 @@ class Fingerprint:
             min_area=settings.min_area,
             batch_size=options.batch_size,
             details=options.details,
-            probabilities=probabilities,
+            probabilities=options.probabilities,
             images=images,
             tiles=len(tiles),
             ids=_digest(tile.id for tile in tiles),

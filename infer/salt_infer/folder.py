@@ -11,15 +11,8 @@ from pathlib import Path, PurePosixPath
 from salt_infer import tree
 from salt_infer.errors import InputError, TileError
 from salt_infer.png import MAX_FILE_BYTES
-from salt_infer.source import (
-    Tile,
-    TileSource,
-    check_id,
-    is_hidden,
-    is_tile_name,
-    shown,
-    sorted_unique,
-)
+from salt_infer.source import Tile, TileSource, check_id, is_hidden, is_tile_name, sorted_unique
+from salt_infer.text import shown
 
 MAX_FOLDERS = 100_000  # a link to / must not list the machine
 

@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from salt_infer.source import shown
+from salt_infer.text import shown
 
 _NAMED = 2  # of each side
 _TELLING = 3  # characters: a shorter id may be part of any other by chance

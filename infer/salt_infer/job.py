@@ -9,10 +9,12 @@ import time
 from pathlib import Path
 
 from salt_infer import place, scoring
+from salt_infer.contract import Tta
 from salt_infer.decoders import DecodeIn
 from salt_infer.engine import EngineRequest
 from salt_infer.errors import BadTilesError, LabelError, UsageError
-from salt_infer.execution import Engine, ModelRequest, open_engine
+from salt_infer.executor import Engine, ModelRequest
+from salt_infer.executors import open_engine
 from salt_infer.files import check_writable, real, write_whole
 from salt_infer.fingerprint import Fingerprint
 from salt_infer.journal import Journal, path_beside
@@ -24,13 +26,12 @@ from salt_infer.outputs import Outputs
 from salt_infer.pipeline import RunOptions, group_count
 from salt_infer.place import Place
 from salt_infer.probabilities import DECISION
-from salt_infer.progress import Watcher
 from salt_infer.providers import BATCH, ProviderRequest
 from salt_infer.record import Finished
 from salt_infer.report import RunReport
-from salt_infer.run import OnError, Plan, Run
-from salt_infer.tiles import TileSource
-from salt_infer.views import Tta
+from salt_infer.run import OnError, Run
+from salt_infer.source import TileSource
+from salt_infer.watcher import Watcher
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +118,7 @@ def run(job: Job, watcher: Watcher) -> RunReport:
         engine = stack.enter_context(_engine(job, source, watcher))
         done = stack.enter_context(_journal(job, engine, source, watcher))
         outputs.check(done.published)
-        run = Run(source, engine, done, _plan(job, engine), watcher)
+        run = Run(source, engine, done, _options(job, engine), job.on_error, watcher)
         with run.telling_what_is_kept():
             run.resume(job.retry_bad)
             run.startup_s = time.perf_counter() - started
@@ -166,10 +167,9 @@ def _outputs(job: Job) -> Outputs:
 
 
 def _journal(job: Job, engine: Engine, source: TileSource, watcher: Watcher) -> Journal[Finished]:
-    plan = _plan(job, engine)
-    images = place.absolute(job.images)
-    mine = Fingerprint.of(engine.model, plan.options, images, source.tiles, plan.probabilities)
-    groups = group_count(len(source.tiles), plan.options.batch_size)
+    options = _options(job, engine)
+    mine = Fingerprint.of(engine.model, options, place.absolute(job.images), source.tiles)
+    groups = group_count(len(source.tiles), options.batch_size)
     done = Journal(path_beside(job.out), mine, groups, Finished.unpack, job.restart)
     if done.local:
         watcher.note(f"{done.path}: {NO_LOCKS}")
@@ -181,13 +181,11 @@ def _journal(job: Job, engine: Engine, source: TileSource, watcher: Watcher) -> 
     return done
 
 
-def _plan(job: Job, engine: Engine) -> Plan:
-    kept = job.probabilities is not None
-    workers = job.decode_workers or available_cpus()
-    options = RunOptions(
-        engine.model.batch_size, workers, job.decode_in, details=job.details, probabilities=kept
+def _options(job: Job, engine: Engine) -> RunOptions:
+    return RunOptions(
+        engine.model.batch_size, job.decode_workers or available_cpus(), job.decode_in,
+        details=job.details, probabilities=job.probabilities is not None,
     )  # fmt: skip
-    return Plan(options, kept, job.on_error)
 
 
 def _carry_out(run: Run, job: Job) -> None:

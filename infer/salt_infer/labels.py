@@ -13,7 +13,9 @@ import numpy.typing as npt
 from salt_infer import mismatch, png, rle, table
 from salt_infer.errors import InputError, LabelError, RleError, TileError
 from salt_infer.ids import Known
-from salt_infer.tiles import TileSource, open_tiles, shown
+from salt_infer.source import TileSource
+from salt_infer.text import shown
+from salt_infer.tiles import open_tiles
 
 # What libraries and people write where a mask is empty; pandas makes nan of an empty cell.
 _NOTHING = {"nan", "none", "null", "na", "n/a", "<na>", "-1", "-1.0", "-", "[]", "0", "empty"}

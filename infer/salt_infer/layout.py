@@ -9,13 +9,15 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
 from salt_infer import archive, table, tree
+from salt_infer.archive import TileZip
 from salt_infer.errors import InputError
 from salt_infer.labels import Labels
 from salt_infer.listing import LIST_SUFFIXES
 from salt_infer.place import Place, Url
 from salt_infer.remote import open_remote
-from salt_infer.source import shown
-from salt_infer.tiles import TileSource, TileZip, open_tiles
+from salt_infer.source import TileSource
+from salt_infer.text import shown
+from salt_infer.tiles import open_tiles
 from salt_infer.tree import DOWNLOAD, TABLE, Level, Look
 
 Part = Literal["images", "masks"]

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from salt_infer.errors import InputError, one_line
 from salt_infer.folder import TileFiles
-from salt_infer.source import SUFFIX, Tile, shown, sorted_unique
+from salt_infer.source import SUFFIX, Tile, sorted_unique
+from salt_infer.text import shown
 
 LIST_SUFFIXES = (".txt", ".csv")
 MAX_LIST_BYTES = 64 * 1024 * 1024  # about a million tiles

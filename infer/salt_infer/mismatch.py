@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from salt_infer.source import shown
+from salt_infer.text import shown
 
 _NAMED = 5  # of each side
 _LOOKED_AT = 2000  # labels that a likeness is looked for in, which takes a tenth of a second

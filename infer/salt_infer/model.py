@@ -10,15 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer import doubt, drawing, views
-from salt_infer.batch import Drawn
-from salt_infer.contract import ModelContract
+from salt_infer.base import Session
+from salt_infer.batch import BatchResult, Cancel, Drawn
+from salt_infer.contract import TTA_NAMES, ModelContract, Tta
 from salt_infer.device_session import DeviceSession
 from salt_infer.errors import InputError, ModelError
 from salt_infer.opening import Batches, Choice, Tell, open_session
 from salt_infer.providers import BATCH, Asked, ProviderRequest, batch_for
 from salt_infer.rle import TILE_SHAPE
-from salt_infer.session import BatchResult, Cancel, Session
-from salt_infer.views import TTA_NAMES, Tta
 
 
 @dataclasses.dataclass(frozen=True)

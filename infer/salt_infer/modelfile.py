@@ -5,16 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
 from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES, ModelContract
 from salt_infer.errors import ContractError, ModelError
 from salt_infer.rle import TILE_SHAPE
-
-DEFAULTS = {"cpu": "default-cpu.onnx", "openvino": "default-cpu.onnx"}
-DENSE_DEFAULT = "default.onnx"
 
 Edges = dict[str, tuple[str, tuple[int | None, ...]]]  # kind and shape by name
 
@@ -34,14 +30,6 @@ class Edge(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.name} {self.kind} [{', '.join(map(str, self.shape))}]"
-
-
-def default_model(provider: str = "cpu") -> Path:
-    """The model that ships for a provider: gated int8 for ``cpu`` and ``openvino``, dense fp16 for
-    all others, where early exit and 8-bit activations with zero points cost more than they save.
-    """
-    name = DEFAULTS.get(provider, DENSE_DEFAULT)
-    return Path(str(resources.files("salt_infer") / "models" / name))
 
 
 def sha256_of(path: Path) -> str:

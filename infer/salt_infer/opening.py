@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from salt_infer import nvidia, usable
+from salt_infer.base import Session
 from salt_infer.contract import ModelContract
 from salt_infer.device_session import DeviceSession
 from salt_infer.engines import EngineCache, EngineKey
 from salt_infer.errors import ProviderError
-from salt_infer.modelfile import default_model, sha256_of
+from salt_infer.modelfile import sha256_of
+from salt_infer.models import default_model
 from salt_infer.options import NHWC, STREAMS, files_of_an_engine
 from salt_infer.providers import (
     GPUS,
@@ -26,7 +28,7 @@ from salt_infer.providers import (
     with_second_looks,
     without_layout,
 )
-from salt_infer.session import ModelSession, Session, peek
+from salt_infer.session import ModelSession, peek
 
 Tell = Callable[[str], None]
 Expected = Callable[[ModelContract], "Batches"]

@@ -57,7 +57,7 @@ def settings(threads: int, options: Mapping[str, str], lanes: int = 1) -> dict[s
 
 
 class OpenVinoSession:
-    """A model file compiled for the CPU by OpenVINO; see :class:`salt_infer.session.Session`."""
+    """A model file compiled for the CPU by OpenVINO; see :class:`salt_infer.base.Session`."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class OpenVinoSession:
     def run(
         self, tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None
     ) -> BatchResult:
-        """Run one batch, see :meth:`salt_infer.session.Session.run`."""
+        """Run one batch, see :meth:`salt_infer.base.Session.run`."""
         limit = np.float32(gate)
         feeds: dict[str, npt.NDArray[Any]] = {TILES: np.ascontiguousarray(tiles)}
         if self.contract.gated:

@@ -20,7 +20,8 @@ from salt_infer import files, masks, probabilities, submission, table
 from salt_infer.errors import OutputError, UsageError
 from salt_infer.place import Place
 from salt_infer.record import Entry
-from salt_infer.tiles import Tile, shown
+from salt_infer.source import Tile
+from salt_infer.text import shown
 
 Rows = Callable[[], Iterator[Entry]]  # the rows, sorted by id, anew at each call
 Decision = Mapping[str, float]  # see probabilities.DECISION

@@ -4,42 +4,31 @@
 
     tiles -> groups -> [decode, a pool] -> [run, one thread or some] -> [encode, one thread] -> rows
 
-:func:`flow` moves them: results come out in the order the groups went in, each as soon as it is
-there, with a fixed number in flight. Group boundaries depend on the list of tiles and the batch
-size alone, so nothing in the output depends on timing, or on which groups an earlier run has done.
-The calling thread only waits, and looks every WAKE_S whether a signal has come.
+:mod:`salt_infer.flow` moves them. Group boundaries depend on the list of tiles and the batch size
+alone, so nothing in the output depends on timing, or on which groups an earlier run has done.
 """
 
 from __future__ import annotations
 
-import collections
-import concurrent.futures as futures
 import contextlib
 import dataclasses
-import itertools
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from salt_infer import confidence, rle
-from salt_infer.batch import Drawn
+from salt_infer.batch import BatchResult, Cancel, Drawn
 from salt_infer.clock import StageClock
 from salt_infer.decoders import DecodeIn, Decoders
 from salt_infer.decoding import Decoded, Group, stamp_of
+from salt_infer.flow import Stage, Timed, flow, pools, timed_work
 from salt_infer.interruption import Check, never
 from salt_infer.model import Decided, SaltModel
-from salt_infer.session import BatchResult, Cancel
-from salt_infer.tiles import BadTile, Tile, TileSource
-
-WAKE_S = 0.1  # seconds that a signal may go unseen
-
-
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
+from salt_infer.source import BadTile, Tile, TileSource
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,24 +79,6 @@ class MaskedBatch:
     confidence: npt.NDArray[np.float32] | None
     bad: list[BadTile]
     odd: tuple[str, ...] = ()
-
-
-class Timed(NamedTuple, Generic[_In]):
-    """What goes from stage to stage, and since when it lies ready."""
-
-    value: _In
-    ready: float
-
-
-_Queue = collections.deque["Future[Any]"]
-
-
-class Stage(NamedTuple):
-    """A pool, what it does with an item, and how many items may be in this and later stages."""
-
-    pool: ThreadPoolExecutor
-    work: Callable[[Any], Any]  # takes what the stage before it gives
-    room: int
 
 
 class Ran(NamedTuple):
@@ -219,68 +190,6 @@ def stamps_of(
         yield from flow(cut, [Stage(pool, stamp, 2 * options.decode_workers)], check)
 
 
-def timed_work(
-    clock: StageClock, stage: str, work: Callable[[_In], _Out]
-) -> Callable[[Timed[_In]], Timed[_Out]]:
-    """Work that tells a clock how long it took, and how long its item lay ready before."""
-
-    def timed(item: Timed[_In]) -> Timed[_Out]:
-        started = time.perf_counter()
-        value = work(item.value)
-        ended = time.perf_counter()
-        clock.worked(stage, started - item.ready, ended - started)
-        return Timed(value, ended)
-
-    return timed
-
-
-def flow(items: Iterable[object], stages: Sequence[Stage], check: Check) -> Iterator[Any]:
-    """Take items through stages. Results come in order, each as soon as it is there: what is done
-    does not wait for what comes after it to be read.
-    """
-    coming, waiting = iter(items), [collections.deque[Future[Any]]() for _ in stages]
-    while True:
-        yield from _done(waiting[-1])
-        for place in reversed(range(len(stages))):  # what leaves a stage makes room in it
-            stage, before = stages[place], _done(waiting[place - 1]) if place else coming
-            for value in itertools.islice(before, _room(place, stages, waiting)):
-                waiting[place].append(stage.pool.submit(stage.work, value))
-        if not any(waiting):
-            return
-        _wait(stages, waiting, check)
-
-
-def _room(place: int, stages: Sequence[Stage], waiting: Sequence[_Queue]) -> int:
-    """How many items a stage can take."""
-    return stages[place].room - sum(map(len, waiting[place:]))
-
-
-def _done(queue: _Queue) -> Iterator[Any]:
-    """Take what is there from its head."""
-    while queue and queue[0].done():
-        yield queue.popleft().result()
-
-
-def _wait(stages: Sequence[Stage], waiting: Sequence[_Queue], check: Check) -> None:
-    """Wait until an item can go on, in short steps: Python sees a signal that arrives just before
-    an endless wait only when the wait is over, which here may be a batch later.
-    """
-    while True:
-        check()
-        # Before the look at what can go on: what is done between the two ends the wait at once.
-        under_way = [queue[0] for queue in waiting if queue and not queue[0].done()]
-        if _can_go_on(stages, waiting):
-            return
-        futures.wait(under_way, WAKE_S, futures.FIRST_COMPLETED)
-
-
-def _can_go_on(stages: Sequence[Stage], waiting: Sequence[_Queue]) -> bool:
-    """Whether the head of a queue is done and there is room for it; the caller takes any number."""
-    rooms = [_room(place, stages, waiting) for place in range(1, len(stages))] + [1]
-    heads = [bool(queue) and queue[0].done() for queue in waiting]
-    return any(done and room > 0 for done, room in zip(heads, rooms, strict=True))
-
-
 def _groups(
     tiles: Sequence[Tile], size: int, wanted: Iterable[int] | None
 ) -> Iterator[Timed[Group]]:
@@ -304,20 +213,3 @@ def encode_group(ran: Ran, model: SaltModel, options: RunOptions) -> MaskedBatch
 def _confidence(decided: Decided) -> npt.NDArray[np.float32]:
     assert decided.probability is not None, "details need probabilities"
     return confidence.of_tiles(decided.salt, decided.kept, decided.probability, decided.masks)
-
-
-@contextlib.contextmanager
-def pools(workers: Sequence[int], cancel: Cancel) -> Iterator[list[ThreadPoolExecutor]]:
-    """Pools of so many threads; given up early, they drop what waits and cancel what runs."""
-    pools = [ThreadPoolExecutor(count, "salt-infer") for count in workers]
-    try:
-        yield pools
-    except BaseException:
-        # Queues first: a thread that is free must not start on what is still waiting.
-        for pool in pools:
-            pool.shutdown(wait=False, cancel_futures=True)
-        cancel()
-        raise
-    finally:
-        for pool in pools:
-            pool.shutdown(wait=True)

@@ -24,16 +24,17 @@ from salt_infer.actors import Seats, seats
 from salt_infer.clock import StageClock
 from salt_infer.engine import EngineRequest
 from salt_infer.errors import EngineError, SaltError, one_line
-from salt_infer.execution import ModelRequest
+from salt_infer.executor import ModelRequest
 from salt_infer.facts import ModelFacts
+from salt_infer.flow import WAKE_S
 from salt_infer.interruption import Check
 from salt_infer.opening import Tell
-from salt_infer.pipeline import WAKE_S, RunOptions
+from salt_infer.pipeline import RunOptions
 from salt_infer.providers import GPUS, ProviderRequest
 from salt_infer.ray_cluster import ActorFacts, Roll, ray
 from salt_infer.ray_work import Done, Predictor, Waiting
 from salt_infer.record import Finished
-from salt_infer.tiles import TileSource
+from salt_infer.source import TileSource
 
 PATIENCE_S = 10.0  # seconds without a group before those of a lost node are given up
 _TILES = 256  # of a task: fewer cost more of Ray's time, more are lost with an actor
@@ -42,7 +43,7 @@ _WAITING = 64  # groups that came back and are not in the journal
 
 class RayEngine:
     """A connection to a cluster, and what its nodes say of the model. See
-    :class:`salt_infer.execution.Engine`.
+    :class:`salt_infer.executor.Engine`.
     """
 
     def __init__(
@@ -100,17 +101,16 @@ class RayEngine:
         self,
         source: TileSource,
         options: RunOptions,
-        probabilities: bool,
         clock: StageClock,
         groups: Iterable[int],
         check: Check,
     ) -> Generator[Finished]:
-        """See :meth:`salt_infer.execution.Engine.finished`."""
+        """See :meth:`salt_infer.executor.Engine.finished`."""
         witness = source.part(ray_work.found_in(source))
 
         def work(missing: set[int], roll: Roll) -> ray.data.Dataset:
             waiting = _waiting(source, options, missing)
-            return self._work(waiting, witness, options, roll, probabilities)
+            return self._work(waiting, witness, options, roll)
 
         yield from self.taken(set(groups), work, clock, check)
 
@@ -146,9 +146,8 @@ class RayEngine:
                 self._go_on(len(missing) < before)
 
     def _work(
-        self, groups: list[Waiting], witness: TileSource, options: RunOptions, roll: Roll,
-        probabilities: bool,
-    ) -> ray.data.Dataset:  # fmt: skip
+        self, groups: list[Waiting], witness: TileSource, options: RunOptions, roll: Roll
+    ) -> ray.data.Dataset:
         blocks = -(-len(groups) // max(1, _TILES // options.batch_size))
         read = ray.data.from_items(
             [{"group": group} for group in groups],
@@ -160,7 +159,7 @@ class RayEngine:
             compute=ray.data.TaskPoolStrategy(self._decoders),
             **self._seats.decoder,
         )
-        return self.on_actors(read, Predictor, options, probabilities, roll)
+        return self.on_actors(read, Predictor, options, roll)
 
     def on_actors(
         self, rows: ray.data.Dataset, actor: type[Any], *arguments: Any

@@ -17,12 +17,12 @@ from salt_infer import pipeline
 from salt_infer.batch import Cancel
 from salt_infer.decoding import Decoded, Group, decode_group
 from salt_infer.errors import EngineError, ModelError, SaltError, TileError
-from salt_infer.execution import ModelRequest
+from salt_infer.executor import ModelRequest
 from salt_infer.facts import ModelFacts
 from salt_infer.kept import Record
 from salt_infer.pipeline import Ran, RunOptions
 from salt_infer.record import Finished
-from salt_infer.tiles import Tile, TileSource
+from salt_infer.source import Tile, TileSource
 
 TRIES = 4  # times that a group may be begun
 
@@ -126,10 +126,10 @@ class Predictor:
 
     def __init__(
         self, request: ModelRequest, threads: int, expected: ModelFacts, options: RunOptions,
-        probabilities: bool, roll: Roll,
+        roll: Roll,
     ) -> None:  # fmt: skip
         """Load the model, which has to be the one that is expected."""
-        self._options, self._probabilities, self._roll = options, probabilities, roll
+        self._options, self._roll = options, roll
         self._failed: SaltError | None = None
         try:
             self._model = request.load(threads, lambda line: None)
@@ -161,7 +161,7 @@ class Predictor:
             result = self._model.run(read.decoded.tiles, probabilities=wanted)
         ran = time.perf_counter()
         batch = pipeline.encode_group(Ran(read.decoded, result), self._model, self._options)
-        group = Finished.of(batch, self._probabilities)
+        group = Finished.of(batch, self._options.probabilities)
         run_s = ran - started if read.decoded.ids else None
         return Done(group, read.decode_s, run_s, time.perf_counter() - ran)
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from salt_infer.errors import JournalError
 from salt_infer.pipeline import MaskedBatch
 from salt_infer.rle import TILE_SHAPE
-from salt_infer.tiles import BadTile, Tile
+from salt_infer.source import BadTile, Tile
 
 Map = npt.NDArray[np.uint8]  # [101, 101], a tile's probabilities in 1/255
 

@@ -10,7 +10,8 @@ from typing import Any
 from salt_infer.clock import Timing, shares
 from salt_infer.facts import ModelFacts
 from salt_infer.model import SaltModel
-from salt_infer.tiles import BadTile, shown
+from salt_infer.source import BadTile
+from salt_infer.text import shown
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,30 +13,15 @@ from typing import Literal
 from salt_infer import interruption, oddities, pipeline
 from salt_infer.clock import StageClock
 from salt_infer.errors import BadTilesError
-from salt_infer.execution import Engine
+from salt_infer.executor import Engine
 from salt_infer.journal import Journal
 from salt_infer.pipeline import RunOptions
-from salt_infer.progress import Watcher
 from salt_infer.record import Entry, Finished
 from salt_infer.report import RunReport, describe_model
-from salt_infer.tiles import BadTile, TileSource
+from salt_infer.source import BadTile, TileSource
+from salt_infer.watcher import Watcher
 
 OnError = Literal["stop", "skip", "empty"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """What a run does with its tiles.
-
-    Attributes:
-        options: how the work is cut up.
-        probabilities: keep each pixel's probability.
-        on_error: what a bad tile does: end the run, be left out, or get an empty mask.
-    """
-
-    options: RunOptions
-    probabilities: bool
-    on_error: OnError
 
 
 class Run:
@@ -54,17 +39,27 @@ class Run:
         source: TileSource,
         engine: Engine,
         journal: Journal[Finished],
-        plan: Plan,
+        options: RunOptions,
+        on_error: OnError,
         watcher: Watcher,
     ) -> None:
         """Nothing is run yet.
+
+        Args:
+            source: the tiles.
+            engine: who runs them.
+            journal: of this run; what it has is not run again.
+            options: how the work is cut up, and what is kept of it.
+            on_error: what a bad tile does: end the run, be left out, or get an empty mask.
+            watcher: told of the progress.
 
         Raises:
             ValueError: the source's tiles are not sorted by id, as rows have to be.
         """
         if any(later.id <= tile.id for tile, later in itertools.pairwise(source.tiles)):
             raise ValueError("a source's tiles must be sorted by id, and each id be there once")
-        self._source, self._engine, self._plan, self._watcher = source, engine, plan, watcher
+        self._source, self._engine, self._watcher = source, engine, watcher
+        self._options, self._on_error = options, on_error
         self.journal, self.clock = journal, StageClock()
         self.startup_s = self.publish_s = 0.0
         self._written = self._read = self._resumed = self._with_salt = 0
@@ -78,9 +73,9 @@ class Run:
         give the rows of the file as it is now; and, if asked for, if one could not be read.
         """
         # A run that stops at a bad tile is run again once that was mended.
-        again = retry_bad or self._plan.on_error == "stop"
+        again = retry_bad or self._on_error == "stop"
         tiles = changed = 0
-        done, options = self.journal.done(), self._plan.options
+        done, options = self.journal.done(), self._options
         with interruption.put_off() as check:
             for number, stamp in pipeline.stamps_of(self._source, done, options, check):
                 group = self.journal[number]
@@ -106,11 +101,9 @@ class Run:
         """
         self._stop_if_bad()
         with interruption.put_off() as check, self.clock.running():
-            plan = self._plan
             groups = self._engine.finished(
-                self._source, plan.options, plan.probabilities, self.clock, self.journal.missing(),
-                check,
-            )  # fmt: skip
+                self._source, self._options, self.clock, self.journal.missing(), check
+            )
             # Closed at once where a signal ends this loop: what is in flight is dropped.
             with contextlib.closing(groups):
                 for group in groups:
@@ -127,7 +120,7 @@ class Run:
     def rows(self) -> Iterator[Entry]:
         """All rows, sorted by id: groups are cut from a sorted list."""
         for group in self.journal:
-            yield from group.entries(self._plan.on_error == "empty")
+            yield from group.entries(self._on_error == "empty")
 
     @contextlib.contextmanager
     def telling_what_is_kept(self) -> Iterator[None]:
@@ -154,8 +147,8 @@ class Run:
             engine=self._engine.about(),
             model=describe_model(self._engine.model),
             options=dataclasses.asdict(self._engine.model.settings)
-            | dataclasses.asdict(self._plan.options)
-            | {"on_error": self._plan.on_error},
+            | dataclasses.asdict(self._options)
+            | {"on_error": self._on_error},
             out_sha256=sha256,
             warnings=oddities.lines(self._odd, self._read),
         )
@@ -165,14 +158,14 @@ class Run:
         self._with_salt += sum(1 for text in group.rle if text)
         self._odd.update(group.odd)
         self._written += len(group.ids)
-        if self._plan.on_error == "empty":
+        if self._on_error == "empty":
             self._written += sum(1 for bad in group.bad if bad.tile.id.isprintable())
         for bad in group.bad:
             self._bad.append(bad)
             self._watcher.bad(bad)
 
     def _stop_if_bad(self) -> None:
-        if self._bad and self._plan.on_error == "stop":
+        if self._bad and self._on_error == "stop":
             raise self._stopped(
                 f"stopped at {len(self._bad)} bad tile(s), no output written; mend them and go "
                 "on, use --on-error skip or empty, or remove them and begin anew with --restart"

@@ -22,7 +22,8 @@ from salt_infer import console, rle, strict, usable
 from salt_infer.errors import ModelError, ProviderError, SaltError
 from salt_infer.files import write_whole
 from salt_infer.model import SaltModel
-from salt_infer.modelfile import default_model, sha256_of
+from salt_infer.modelfile import sha256_of
+from salt_infer.models import default_model
 from salt_infer.providers import AUTO, Provider, ProviderRequest
 
 GOLDEN = Path(str(resources.files("salt_infer") / "models" / "golden.json"))

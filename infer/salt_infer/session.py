@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,81 +12,18 @@ from salt_infer import denied, filekind, nvidia, placement, selfcontained, usabl
 from salt_infer.batch import BatchResult, Cancel, from_outputs, in_parts
 from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES, ModelContract
 from salt_infer.errors import ContractError, ModelError, ProviderError, one_line
-from salt_infer.machine import available_cpus, this_machine, threads_here
-from salt_infer.modelfile import Edge, check_edges, default_model, read_contract, sha256_of
+from salt_infer.machine import this_machine, threads_here
+from salt_infer.modelfile import Edge, check_edges, read_contract, sha256_of
 from salt_infer.placement import Placement
 from salt_infer.providers import CPU, GPUS, Plan
 
 if TYPE_CHECKING:
     import onnxruntime
 
-__all__ = [
-    "BatchResult",
-    "Cancel",
-    "ModelSession",
-    "Session",
-    "available_cpus",
-    "default_model",
-]
-
-
-class Session(Protocol):
-    """A loaded model, whatever runs it; safe to use from several threads.
-
-    Attributes:
-        path: the model file.
-        sha256: hex digest of it.
-        contract: what it promises.
-        placement: which nodes run where.
-        notes: what is to be told of how it runs; empty where all is as asked.
-        at_once: threads that should call :meth:`run` at the same time, if there are batches enough.
-    """
-
-    path: Path
-    sha256: str
-    contract: ModelContract
-    placement: Placement
-    notes: tuple[str, ...]
-    at_once: int
-
-    @property
-    def provider(self) -> str:
-        """What runs it, by its own name."""
-
-    @property
-    def runtime(self) -> str:
-        """Name and version of what the provider belongs to: another may round differently."""
-
-    @property
-    def device(self) -> str:
-        """The processor or GPU: another may round differently."""
-
-    @property
-    def inputs(self) -> list[str]:
-        """Name, element type and shape of each input."""
-
-    @property
-    def outputs(self) -> list[str]:
-        """Name, element type and shape of each output."""
-
-    def run(
-        self, tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None
-    ) -> BatchResult:
-        """Run one batch.
-
-        Args:
-            tiles: uint8 [N, V, 101, 101].
-            gate: 0..1; tiles whose ``salt`` is not above it are not kept.
-            cancel: lets another thread end the batch early.
-
-        Raises:
-            ModelError: the runtime failed, or the batch was cancelled.
-        """
-
 
 class ModelSession:
     """A model file loaded into ONNX Runtime; gated and dense files behave alike. See
-    :class:`Session` for its attributes.
+    :class:`salt_infer.base.Session` for its attributes.
     """
 
     def __init__(

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from salt_infer.errors import InputError, TileError
+from salt_infer.text import shown
 
 SUFFIX = ".png"
 # Folders that systems and programs add to others: thumbnails, what was deleted, earlier versions.
@@ -109,11 +110,6 @@ def check_id(tile: Tile) -> None:
     """
     if not tile.id.isprintable():
         raise TileError("its name has characters that cannot be printed; rename it")
-
-
-def shown(text: str) -> str:
-    """A file's name, safe to print: escaped where it holds more than printable characters."""
-    return text if text.isprintable() else ascii(text)
 
 
 def sorted_unique(

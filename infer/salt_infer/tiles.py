@@ -10,9 +10,8 @@ from salt_infer.folder import TileFolder
 from salt_infer.listing import LIST_SUFFIXES, TileList
 from salt_infer.place import Place, Url
 from salt_infer.remote import open_remote
-from salt_infer.source import BadTile, Tile, TileSource, shown
-
-__all__ = ["BadTile", "Tile", "TileSource", "TileZip", "open_tiles", "shown"]
+from salt_infer.source import TileSource
+from salt_infer.text import shown
 
 _EXPECTED = "expected a directory of PNG tiles, a .zip of them, or a .txt or .csv that names them"
 

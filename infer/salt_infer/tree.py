@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from salt_infer.errors import InputError
-from salt_infer.source import SUFFIX, is_hidden, shown
+from salt_infer.source import SUFFIX, is_hidden
+from salt_infer.text import shown
 
 TABLE, DOWNLOAD = "train.csv", "train.zip"  # names in the competition's download
 DEEPEST = 8  # folders around a data set that are looked through

@@ -7,13 +7,10 @@ view in its own orientation. With ``doubtful`` only some tiles get the flipped v
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import numpy as np
 import numpy.typing as npt
 
-Tta = Literal["none", "hflip", "doubtful"]
-TTA_NAMES: tuple[str, ...] = get_args(Tta)
+from salt_infer.contract import Tta
 
 
 def count(tta: Tta) -> int:

@@ -11,7 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from salt_infer import kinds
-from salt_infer.tiles import shown
+from salt_infer.text import shown
 from salt_report import data_charts, exploration, page, pictures
 from salt_report.exploration import Balance, Depths, Overview, Twins
 from salt_report.kinds import KINDS

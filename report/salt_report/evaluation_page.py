@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from salt_infer.tiles import shown
+from salt_infer.text import shown
 from salt_report import evaluation_charts as draw
 from salt_report import page, pictures
 from salt_report.borders import CROP

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from salt_infer import __version__
-from salt_infer.tiles import shown
+from salt_infer.text import shown
 from salt_report.pictures import OVERLAY
 
 _TEMPLATES = PackageLoader("salt_report")

@@ -20,7 +20,7 @@ from salt_infer.ids import Known, some
 from salt_infer.kinds import coverage_class
 from salt_infer.labels import Labels, find_column
 from salt_infer.rle import TILE_SHAPE
-from salt_infer.tiles import TileSource
+from salt_infer.source import TileSource
 from salt_report.errors import ReportError, listed, named
 from salt_report.kinds import Images
 

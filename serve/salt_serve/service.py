@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Self, TypeVar
 
 from salt_infer.errors import InputError
+from salt_infer.machine import available_cpus
 from salt_infer.png import Look
-from salt_infer.session import available_cpus
 from salt_serve import answers, levels
 from salt_serve.batcher import Batcher, BatchOptions
 from salt_serve.errors import RequestError

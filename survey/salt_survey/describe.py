@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from salt_infer.tiles import shown
+from salt_infer.text import shown
 from salt_survey import geometry
 from salt_survey.scan import Scan
 from salt_survey.segy.formats import named

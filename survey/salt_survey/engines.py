@@ -11,7 +11,7 @@ from typing import Any, Protocol, Self
 from salt_infer.clock import StageClock
 from salt_infer.engine import EngineRequest
 from salt_infer.errors import PackageError, UsageError
-from salt_infer.execution import ModelRequest
+from salt_infer.executor import ModelRequest
 from salt_infer.facts import ModelFacts
 from salt_infer.interruption import Check
 from salt_infer.machine import available_cpus, lanes_here

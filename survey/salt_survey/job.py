@@ -6,14 +6,14 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
+from salt_infer.contract import Tta
 from salt_infer.engine import EngineRequest
-from salt_infer.execution import ModelRequest
+from salt_infer.executor import ModelRequest
 from salt_infer.facts import ModelFacts
 from salt_infer.fingerprint import differences, fields_of_model
 from salt_infer.kept import Field
 from salt_infer.model import SaltModel
 from salt_infer.providers import ProviderRequest
-from salt_infer.views import Tta
 from salt_survey import tiling
 from salt_survey.extent import Range
 from salt_survey.predict import batch_of

@@ -4,7 +4,7 @@
 
     sections -> [read, one thread] -> [cut, a pool] -> [run, one thread or some] -> [blend] -> bytes
 
-:func:`salt_infer.pipeline.flow` moves them; results come in the order of the sections. A section's
+:func:`salt_infer.flow.flow` moves them; results come in the order of the sections. A section's
 batches depend on it alone, so that its bytes do not depend on what else is run.
 """
 
@@ -21,9 +21,9 @@ import numpy.typing as npt
 from salt_infer.batch import Cancel
 from salt_infer.clock import StageClock
 from salt_infer.errors import ModelError
+from salt_infer.flow import Stage, Timed, flow, pools, timed_work
 from salt_infer.interruption import Check, never
 from salt_infer.model import SaltModel
-from salt_infer.pipeline import Stage, Timed, flow, pools, timed_work
 from salt_infer.record import quantised
 from salt_survey import tiling
 from salt_survey.looks import Look

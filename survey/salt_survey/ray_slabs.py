@@ -16,7 +16,7 @@ from salt_infer import ray_work
 from salt_infer.clock import StageClock
 from salt_infer.engine import EngineRequest
 from salt_infer.errors import EngineError, SaltError
-from salt_infer.execution import ModelRequest
+from salt_infer.executor import ModelRequest
 from salt_infer.facts import ModelFacts
 from salt_infer.interruption import Check
 from salt_infer.opening import Tell

@@ -12,8 +12,8 @@ from salt_infer import files, interruption
 from salt_infer.clock import StageClock
 from salt_infer.files import write_whole
 from salt_infer.journal import Journal, path_beside
-from salt_infer.progress import Watcher
 from salt_infer.report import describe_model
+from salt_infer.watcher import Watcher
 from salt_survey import horizons, said, slabwork
 from salt_survey.engines import SlabEngine, Volumes, open_engine
 from salt_survey.extent import extent_of

@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from salt_infer import console, strict
+from salt_infer.contract import TTA_NAMES
 from salt_infer.engine_cli import engine_options
 from salt_infer.progress import Bar
 from salt_infer.provider_cli import provider_options
-from salt_infer.views import TTA_NAMES
 from salt_survey.looks import POLARITIES, STRIDES
 from salt_survey.override_cli import override_options
 from salt_survey.settings import GATE, THRESHOLD

@@ -14,13 +14,13 @@ from typing import Literal, Self
 
 from salt_infer.errors import JournalError, UsageError
 from salt_survey.sections import Direction, Section
-from salt_survey.store import CHUNK
 
 Sections = Literal["inline", "crossline", "both"]
 Kind = Literal["inline", "crossline", "mean"]
 Window = tuple[int, int]  # first place and the one after the last
 
 MIB = 1 << 20
+CHUNK = 64  # lines, and samples, of the volume
 SIZES = (CHUNK, CHUNK // 2, CHUNK // 4)  # of a slab, in sections
 BLOCKS = (16, 8, 4, 2, 1)  # sections read at once
 

@@ -29,11 +29,11 @@ import zarr
 
 from salt_infer.errors import InputError, OutputError, one_line
 from salt_survey.sections import Direction
+from salt_survey.slabs import CHUNK
 from salt_survey.survey import Survey
 from salt_survey.tiling import WHITE, Floats, Grey
 
 AXES = ("inline", "crossline", "time")
-CHUNK = 64  # lines, and samples
 KIND = "salt-survey"
 VERSION = 1
 

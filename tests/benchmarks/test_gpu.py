@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from salt_infer import nvidia, usable
 from salt_infer.device_session import DeviceSession
 from salt_infer.errors import ModelError
-from salt_infer.modelfile import default_model
+from salt_infer.models import default_model
 from salt_infer.providers import Plan, ProviderRequest
 
 

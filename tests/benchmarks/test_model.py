@@ -13,7 +13,7 @@ import setups
 import tilesets
 from setups import Setup, Spinning
 
-from salt_infer.modelfile import default_model
+from salt_infer.models import default_model
 
 SHIPPED = default_model("cpu")
 

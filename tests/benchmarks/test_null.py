@@ -10,7 +10,7 @@ import tilesets
 
 from salt_infer import SaltModel, rle
 from salt_infer.job import Job, run
-from salt_infer.progress import Watcher
+from salt_infer.watcher import Watcher
 
 
 @pytest.mark.parametrize("views", [1, 2])

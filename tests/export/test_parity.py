@@ -13,8 +13,9 @@ from salt_export.errors import ExportError, ParityError
 from salt_export.graph import DenseGraph
 from salt_export.tolerances import FP32, TILES
 from salt_infer import drawing, metric, rle, views
+from salt_infer.batch import BatchResult
 from salt_infer.onnxwriter import GraphWriter
-from salt_infer.session import BatchResult, ModelSession
+from salt_infer.session import ModelSession
 from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
 from salt_train.evaluate import Decision

@@ -12,7 +12,7 @@ from salt_infer.journal import Journal
 from salt_infer.model import Decided
 from salt_infer.pipeline import MaskedBatch
 from salt_infer.record import Finished
-from salt_infer.tiles import BadTile, Tile
+from salt_infer.source import BadTile, Tile
 
 FINGERPRINT = Fingerprint(
     model="ab" * 32, contract_version=1, precision="fp32", provider="CPUExecutionProvider",

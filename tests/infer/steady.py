@@ -18,8 +18,8 @@ import numpy.typing as npt
 import pytest
 
 from salt_infer import png
+from salt_infer.batch import BatchResult
 from salt_infer.model import SaltModel
-from salt_infer.session import BatchResult
 
 Told = Callable[[npt.NDArray[np.uint8]], None]
 

@@ -16,7 +16,8 @@ from salt_infer.batch import Cancel
 from salt_infer.decoders import FAST, FEWEST, LOOK_S, PAYS_S, Decoders, Pace
 from salt_infer.decoding import Decoded, Group, decode_group
 from salt_infer.errors import ModelError
-from salt_infer.tiles import TileSource, open_tiles
+from salt_infer.source import TileSource
+from salt_infer.tiles import open_tiles
 from tests import pngs
 
 SIZE = 3

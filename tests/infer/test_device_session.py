@@ -13,6 +13,7 @@ import pytest
 
 from salt_infer import SaltModel, opening, usable
 from salt_infer.batch import BatchResult, Cancel, Drawn
+from salt_infer.contract import TTA_NAMES, Tta
 from salt_infer.device_session import DeviceSession
 from salt_infer.errors import ModelError, ProviderError
 from salt_infer.job import Job, run
@@ -20,10 +21,9 @@ from salt_infer.lanes import Bound
 from salt_infer.machine import lanes_here
 from salt_infer.model import Settings
 from salt_infer.opening import Batches, open_session
-from salt_infer.progress import Watcher
 from salt_infer.providers import Asked, Plan, ProviderRequest, plan
 from salt_infer.session import ModelSession
-from salt_infer.views import TTA_NAMES, Tta
+from salt_infer.watcher import Watcher
 from salt_train import synthetic
 
 TILES = synthetic.draw(9, seed=5).tiles

@@ -8,7 +8,7 @@ import pytest
 
 from salt_infer import SaltModel, doubt, views
 from salt_infer.batch import BatchResult
-from salt_infer.views import TTA_NAMES
+from salt_infer.contract import TTA_NAMES
 from salt_train import synthetic
 
 TILES = synthetic.draw(40, seed=1).tiles

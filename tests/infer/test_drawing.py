@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from salt_infer import doubt, drawing, views
 from salt_infer.batch import BatchResult
+from salt_infer.contract import Tta
 from salt_infer.rle import TILE_SHAPE
-from salt_infer.views import Tta
 
 THRESHOLDS = st.sampled_from([0.0, 0.3, 0.5, 0.55, 1.0])
 

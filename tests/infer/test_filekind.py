@@ -14,7 +14,7 @@ import torch
 from salt_infer import filekind
 from salt_infer.archive import TileZip
 from salt_infer.errors import InputError, ModelError
-from salt_infer.modelfile import default_model
+from salt_infer.models import default_model
 from salt_infer.onnxfile import read_model
 from salt_infer.session import ModelSession
 from tests.pngs import good_tile

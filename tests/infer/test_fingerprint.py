@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 
 from salt_infer import nvidia, opening, session, usable
+from salt_infer.base import Session
 from salt_infer.errors import ProviderError
 from salt_infer.fingerprint import Fingerprint
 from salt_infer.machine import this_machine
 from salt_infer.model import SaltModel
+from salt_infer.models import default_model
 from salt_infer.nvidia import Driver, Gpu
 from salt_infer.pipeline import RunOptions
 from salt_infer.providers import ProviderRequest, plan
-from salt_infer.session import Session, default_model
-from salt_infer.tiles import Tile
+from salt_infer.source import Tile
 from tests.infer.finished import FINGERPRINT
 
 
@@ -45,7 +46,7 @@ def model() -> SaltModel:
 
 def of(model: SaltModel, ids: list[str], images: str = "tiles", **given: object) -> Fingerprint:
     options = RunOptions(**({"batch_size": 8} | given))  # type: ignore[arg-type]
-    return Fingerprint.of(model, options, images, [Tile(name, "") for name in ids], False)
+    return Fingerprint.of(model, options, images, [Tile(name, "") for name in ids])
 
 
 def test_it_says_what_the_run_was_asked_for(model: SaltModel, tmp_path: Path) -> None:

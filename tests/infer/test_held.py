@@ -7,7 +7,7 @@ import pytest
 from salt_infer.batch import Cancel
 from salt_infer.errors import ModelError, TileError
 from salt_infer.held import MOST_BYTES, hold
-from salt_infer.tiles import Tile, TileSource
+from salt_infer.source import Tile, TileSource
 
 TILES = [Tile("a", "x/a.png"), Tile("b", "x/b.png")]
 

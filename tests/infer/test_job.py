@@ -28,8 +28,9 @@ from salt_infer.folder import TileFolder
 from salt_infer.job import Job, run
 from salt_infer.journal import path_beside
 from salt_infer.labels import read_column, read_rows
-from salt_infer.progress import Bar, Watcher
-from salt_infer.tiles import BadTile, Tile
+from salt_infer.progress import Bar
+from salt_infer.source import BadTile, Tile
+from salt_infer.watcher import Watcher
 from tests.infer import steady
 
 COUNT, BATCH = 22, 4

@@ -12,8 +12,9 @@ from salt_infer.errors import BadTilesError, InputError, TileError
 from salt_infer.job import Job
 from salt_infer.listing import TileList
 from salt_infer.png import MAX_FILE_BYTES
-from salt_infer.progress import Watcher
-from salt_infer.tiles import Tile, open_tiles
+from salt_infer.source import Tile
+from salt_infer.tiles import open_tiles
+from salt_infer.watcher import Watcher
 from tests.conftest import ROOT
 
 

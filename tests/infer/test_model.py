@@ -15,7 +15,7 @@ import salt_infer
 from salt_infer import SaltModel, rle
 from salt_infer.clock import StageClock
 from salt_infer.errors import InputError, ModelError, UsageError
-from salt_infer.modelfile import default_model
+from salt_infer.models import default_model
 from salt_infer.pipeline import RunOptions, masks_of
 from salt_infer.providers import ProviderRequest
 from salt_infer.tiles import open_tiles

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from salt_infer.errors import ContractError, ModelError
-from salt_infer.modelfile import Edge, default_model, read_contract, sha256_of
+from salt_infer.modelfile import Edge, read_contract, sha256_of
+from salt_infer.models import default_model
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from salt_infer import onnxfile
 from salt_infer.contract import METADATA_KEY
 from salt_infer.errors import ContractError, ModelError
-from salt_infer.modelfile import default_model
+from salt_infer.models import default_model
 from salt_infer.onnxfile import read_model
 from salt_infer.session import ModelSession
 

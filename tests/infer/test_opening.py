@@ -10,7 +10,7 @@ from salt_infer import nvidia, opening, usable
 from salt_infer.contract import ModelContract
 from salt_infer.engines import EngineKey
 from salt_infer.errors import ModelError, ProviderError
-from salt_infer.modelfile import default_model
+from salt_infer.models import default_model
 from salt_infer.nvidia import Driver, Gpu
 from salt_infer.opening import Batches, Choice, engine_key, open_session
 from salt_infer.providers import Provider, ProviderRequest, plan

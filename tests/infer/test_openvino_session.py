@@ -13,11 +13,13 @@ import numpy as np
 import onnx
 import pytest
 
+from salt_infer.base import Session
+from salt_infer.batch import Cancel
 from salt_infer.contract import METADATA_KEY
 from salt_infer.errors import ContractError, ModelError, ProviderError
-from salt_infer.modelfile import default_model
+from salt_infer.models import default_model
 from salt_infer.providers import ProviderRequest
-from salt_infer.session import Cancel, ModelSession, Session
+from salt_infer.session import ModelSession
 from salt_infer.views import make
 from salt_train import synthetic
 

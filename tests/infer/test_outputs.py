@@ -14,7 +14,7 @@ from salt_infer import files
 from salt_infer.errors import InputError, OutputError, OutputExistsError, UsageError
 from salt_infer.outputs import Outputs
 from salt_infer.record import Entry
-from salt_infer.tiles import Tile
+from salt_infer.source import Tile
 from tests.infer.finished import finished
 
 GROUPS = [finished(0, ["a", "b"], ["1 2", ""]), finished(1, ["c"], ["3 4"])]

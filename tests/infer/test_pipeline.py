@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from salt_infer import pipeline, rle
+from salt_infer import rle
+from salt_infer.batch import BatchResult, Cancel
 from salt_infer.clock import StageClock
 from salt_infer.errors import ModelError, TileError
+from salt_infer.flow import Stage, flow
 from salt_infer.model import SaltModel, Settings
 from salt_infer.pipeline import RunOptions, masks_of, stamps_of
-from salt_infer.session import BatchResult, Cancel
-from salt_infer.tiles import Tile, TileSource, open_tiles
+from salt_infer.source import Tile, TileSource
+from salt_infer.tiles import open_tiles
 from salt_train import evaluate, synthetic
 from salt_train.checkpoint import build_model, load
 
@@ -340,7 +342,7 @@ def test_nothing_done_is_overlooked_while_what_follows_hangs(looks: int) -> None
 
     pools = [(ready(), ready(), Future[int]()), (ready(), second), (Sudden(looks),)]
     stages = [
-        pipeline.Stage(Prepared(*coming), int, room)  # type: ignore[arg-type]
+        Stage(Prepared(*coming), int, room)  # type: ignore[arg-type]
         for coming, room in zip(pools, (4, 3, 1), strict=True)
     ]
-    assert next(pipeline.flow(range(3), stages, check)) == 0
+    assert next(flow(range(3), stages, check)) == 0

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from salt_infer import privacy
-from salt_infer.modelfile import default_model
+from salt_infer.models import default_model
 from tests import alone, bare
 from tests.conftest import ROOT
 

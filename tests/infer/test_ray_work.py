@@ -12,17 +12,19 @@ import pytest
 from salt_infer import pipeline
 from salt_infer.clock import StageClock
 from salt_infer.errors import EngineError, ModelError
-from salt_infer.execution import LocalEngine, ModelRequest
+from salt_infer.execution import LocalEngine
+from salt_infer.executor import ModelRequest
 from salt_infer.facts import ModelFacts
 from salt_infer.interruption import never
 from salt_infer.model import SaltModel
 from salt_infer.pipeline import RunOptions
 from salt_infer.providers import ProviderRequest
 from salt_infer.ray_work import TRIES, Done, Predictor, Row, Waiting, decode
-from salt_infer.tiles import TileSource, open_tiles
+from salt_infer.source import TileSource
+from salt_infer.tiles import open_tiles
 from tests.infer import steady
 
-OPTIONS = RunOptions(batch_size=4, details=True)
+OPTIONS = RunOptions(batch_size=4, details=True, probabilities=True)
 REQUEST = ModelRequest(None, 0.2, 0.2, None, 0, ProviderRequest("cpu"), 4)
 
 
@@ -70,14 +72,14 @@ def waiting(source: TileSource, number: int) -> Row:
 
 
 def predictor(model: SaltModel, roll: Roll) -> Predictor:
-    return Predictor(REQUEST, 1, ModelFacts.of(model), OPTIONS, True, roll)
+    return Predictor(REQUEST, 1, ModelFacts.of(model), OPTIONS, roll)
 
 
 def test_groups_are_those_of_a_local_run(tiles: Path, model: SaltModel) -> None:
     roll = Roll()
     run = predictor(model, roll)
     with open_tiles(tiles) as source:
-        local = LocalEngine(model).finished(source, OPTIONS, True, StageClock(), range(3), never)
+        local = LocalEngine(model).finished(source, OPTIONS, StageClock(), range(3), never)
         for group in local:
             read = decode(sent(waiting(source, group.number)), source.part(source.tiles[:1]))
             done = sent(run(sent(read)))["group"]
@@ -112,14 +114,14 @@ def test_a_node_with_another_model_or_other_settings(tiles: Path, model: SaltMod
     with open_tiles(tiles) as source:
         read = decode(waiting(source, 0), source)
     for other in others:
-        failed = Predictor(REQUEST, 1, other, OPTIONS, False, Roll())(read)["group"]
+        failed = Predictor(REQUEST, 1, other, OPTIONS, Roll())(read)["group"]
         assert isinstance(failed, EngineError)
         assert "have the same model, packages" in str(failed)
 
 
 def test_a_node_without_the_model(tiles: Path, model: SaltModel, tmp_path: Path) -> None:
     request = dataclasses.replace(REQUEST, path=tmp_path / "none.onnx")
-    run = Predictor(request, 1, ModelFacts.of(model), OPTIONS, False, Roll())
+    run = Predictor(request, 1, ModelFacts.of(model), OPTIONS, Roll())
     with open_tiles(tiles) as source:
         failed = run(decode(waiting(source, 0), source))["group"]
     assert isinstance(failed, ModelError)

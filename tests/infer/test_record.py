@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from salt_infer.errors import JournalError
 from salt_infer.record import Finished, quantised
-from salt_infer.tiles import BadTile, Tile
+from salt_infer.source import BadTile, Tile
 from tests.infer.finished import batch, finished
 
 names = st.text(st.characters(exclude_characters="/"), min_size=1)  # lone surrogates too

@@ -21,8 +21,8 @@ from salt_infer.errors import InputError, TileError
 from salt_infer.job import Job
 from salt_infer.place import Url
 from salt_infer.png import MAX_FILE_BYTES
-from salt_infer.progress import Watcher
 from salt_infer.tiles import open_tiles
+from salt_infer.watcher import Watcher
 from tests.conftest import ROOT
 from tests.infer import steady
 from tests.pngs import good_tile

@@ -14,10 +14,10 @@ from salt_infer.journal import Journal
 from salt_infer.model import SaltModel
 from salt_infer.outputs import Outputs
 from salt_infer.pipeline import RunOptions, group_count
-from salt_infer.progress import Watcher
 from salt_infer.record import Finished
-from salt_infer.run import Plan, Run
-from salt_infer.tiles import Tile, TileSource
+from salt_infer.run import Run
+from salt_infer.source import Tile, TileSource
+from salt_infer.watcher import Watcher
 from tests import pngs
 from tests.conftest import ROOT
 from tests.infer import steady
@@ -43,12 +43,12 @@ def run_all(folder: Path, model: SaltModel, source: TileSource, batch_size: int)
     """
     folder.mkdir()
     groups = group_count(len(source.tiles), batch_size)
-    plan = Plan(RunOptions(batch_size), probabilities=True, on_error="skip")
+    options = RunOptions(batch_size, probabilities=True)
     outputs = Outputs(
         folder / "x.csv", None, folder / "x.npz", None, (), details=True, overwrite=False
     )
     with Journal(folder / "x.csv.journal", FINGERPRINT, groups, Finished.unpack) as journal:
-        run = Run(source, LocalEngine(model), journal, plan, Watcher())
+        run = Run(source, LocalEngine(model), journal, options, "skip", Watcher())
         run.resume(retry_bad=False)
         run.carry_out()
         gc.collect()
@@ -103,9 +103,8 @@ def test_a_source_that_is_not_sorted_is_a_mistake(tmp_path: Path) -> None:
     for names in (["b", "a"], ["a", "a"]):
         source = Repeated(0)
         source.tiles = [Tile(name, "") for name in names]
-        plan = Plan(RunOptions(), probabilities=False, on_error="skip")
         with (
             Journal(tmp_path / "x.journal", FINGERPRINT, 1, Finished.unpack) as journal,
             pytest.raises(ValueError, match="must be sorted by id"),
         ):
-            Run(source, LocalEngine(SaltModel.load()), journal, plan, Watcher())
+            Run(source, LocalEngine(SaltModel.load()), journal, RunOptions(), "skip", Watcher())

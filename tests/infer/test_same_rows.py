@@ -19,8 +19,8 @@ import pytest
 from salt_infer import png
 from salt_infer.job import Job, run
 from salt_infer.model import SaltModel
-from salt_infer.progress import Watcher
 from salt_infer.providers import Asked, ProviderRequest
+from salt_infer.watcher import Watcher
 from tests.conftest import ROOT
 
 PATHS = sorted((ROOT / "examples/tiles").iterdir())[:12]

@@ -14,7 +14,8 @@ from salt_infer import drawing, rle, selftest
 from salt_infer.device_session import DeviceSession
 from salt_infer.errors import ModelError, ProviderError
 from salt_infer.model import SaltModel, Settings
-from salt_infer.modelfile import default_model, sha256_of
+from salt_infer.modelfile import sha256_of
+from salt_infer.models import default_model
 from salt_infer.providers import Plan, ProviderRequest
 from salt_infer.selftest import Golden, Outcome
 

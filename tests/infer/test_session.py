@@ -8,10 +8,12 @@ import numpy as np
 import onnx
 import pytest
 
+from salt_infer.batch import Cancel
 from salt_infer.contract import METADATA_KEY
 from salt_infer.errors import ContractError, ModelError
+from salt_infer.models import default_model
 from salt_infer.providers import Plan
-from salt_infer.session import Cancel, ModelSession, default_model, peek
+from salt_infer.session import ModelSession, peek
 from salt_train import synthetic
 
 TILES = synthetic.draw(9, seed=5).tiles

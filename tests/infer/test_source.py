@@ -10,7 +10,8 @@ from salt_infer.archive import TileZip
 from salt_infer.errors import TileError, one_line
 from salt_infer.folder import TileFolder
 from salt_infer.listing import TileList
-from salt_infer.source import TileSource, shown
+from salt_infer.source import TileSource
+from salt_infer.text import shown
 from tests.pngs import good_tile
 
 

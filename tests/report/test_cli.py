@@ -22,7 +22,7 @@ from salt_infer.errors import UsageError
 from salt_infer.files import writing
 from salt_infer.job import Job
 from salt_infer.job import run as infer
-from salt_infer.progress import Watcher
+from salt_infer.watcher import Watcher
 from salt_report.cli import cli
 from salt_report.reading import DataSet
 from tests import pngs

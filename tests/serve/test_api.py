@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from salt_infer import SaltModel, oddities, png, rle
+from salt_infer.batch import BatchResult
 from salt_infer.model import Decided
-from salt_infer.session import BatchResult
 from salt_serve.batcher import BatchOptions
 from salt_serve.limits import Limits
 from salt_serve.predictor import Predictor

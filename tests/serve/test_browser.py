@@ -19,7 +19,7 @@ import pytest
 
 from salt_infer import SaltModel, png, rle
 from salt_infer.model import Settings
-from salt_infer.session import default_model
+from salt_infer.models import default_model
 from salt_serve import levels
 from salt_serve.limits import MIB, Limits
 from salt_serve.predictor import Predictor

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from salt_infer import SaltModel, png, rle
-from salt_infer.session import default_model
+from salt_infer.models import default_model
 from salt_serve import server
 from salt_serve.cli import cli
 from tests import pngs

@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from salt_infer.modelfile import default_model
+from salt_infer.models import default_model
 from salt_train import initialisers
 from salt_train.errors import CheckpointError
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from salt_infer.modelfile import default_model
+from salt_infer.models import default_model
 from salt_infer.onnxfile import read_model
 from salt_train import checkpoint as checkpoints
 from salt_train import shipped

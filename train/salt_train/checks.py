@@ -24,7 +24,8 @@ from salt_infer import kinds, layout, oddities, png, rle
 from salt_infer.errors import InputError, LabelError, RleError, TileError
 from salt_infer.kinds import TINY
 from salt_infer.layout import Layout
-from salt_infer.tiles import TileSource, shown
+from salt_infer.source import TileSource
+from salt_infer.text import shown
 
 SHOWN = 10  # ids of a finding, and kinds of file, that the text names
 

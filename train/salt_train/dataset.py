@@ -16,7 +16,8 @@ from salt_infer.errors import InputError, SaltError, TileError
 from salt_infer.ids import Known
 from salt_infer.labels import Labels
 from salt_infer.rle import TILE_SHAPE
-from salt_infer.tiles import Tile, TileSource, shown
+from salt_infer.source import Tile, TileSource
+from salt_infer.text import shown
 from salt_train.errors import DataError
 
 Images = npt.NDArray[np.uint8]  # [N, 101, 101]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from salt_infer import kinds
-from salt_infer.tiles import shown
+from salt_infer.text import shown
 from salt_train.dataset import Dataset, Images
 
 SHOWN = 3  # ids that a warning names

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from salt_infer import metric, views
+from salt_infer.contract import Tta
 from salt_infer.files import write_whole
 from salt_infer.kinds import coverage_class
-from salt_infer.views import Tta
 from salt_train.dataset import Dataset, has_salt
 from salt_train.fields import check
 from salt_train.model import SaltNet

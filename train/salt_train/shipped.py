@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from salt_infer.contract import ModelContract
-from salt_infer.modelfile import default_model
+from salt_infer.models import default_model
 from salt_infer.onnxfile import read_model
 from salt_train.errors import CheckpointError, ConfigError
 from salt_train.folds import Split

@@ -18,8 +18,8 @@ from salt_infer import job, labels, opening
 from salt_infer.errors import SaltError
 from salt_infer.job import Job
 from salt_infer.place import parse
-from salt_infer.progress import Watcher
-from salt_infer.tiles import BadTile
+from salt_infer.source import BadTile
+from salt_infer.watcher import Watcher
 from tests.infer.hostile.case import Case, with_good
 from tests.infer.hostile.table import CASES
 
