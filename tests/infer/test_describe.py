@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from salt_infer import models
 from salt_infer.cli import cli
 from salt_infer.describe import describe
-from salt_infer.modelfile import default_model
+from salt_infer.models import default_model
 from salt_infer.onnxfile import read_model
 from salt_infer.session import ModelSession
 

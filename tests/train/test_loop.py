@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -44,14 +44,26 @@ def options(out: Path) -> RunOptions:
     return RunOptions(out, progress=False)
 
 
+class Whole(NamedTuple):
+    """A run that nothing interrupted, to compare others with: how it ended, and where."""
+
+    final: Checkpoint
+    out: Path
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    out = tmp_path_factory.mktemp("whole")
+    return Whole(Trainer(CONFIG, options(out), DATA).run(), out)
+
+
 def same_weights(a: Checkpoint, b: Checkpoint) -> None:
     assert a.weights.keys() == b.weights.keys()
     for name, tensor in a.weights.items():
         assert torch.equal(tensor, b.weights[name]), name
 
 
-def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path) -> None:
-    whole = Trainer(CONFIG, options(tmp_path / "whole"), DATA).run()
+def test_a_resumed_run_ends_with_the_same_bits(whole: Whole, tmp_path: Path) -> None:
 
     class Killed(Trainer):
         def _epoch(self) -> dict[str, object]:
@@ -65,15 +77,16 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path) -> None:
     resumed.resume(checkpoints.load(tmp_path / "broken" / LAST))
     assert resumed.epoch == 2
     final = resumed.run()
-    same_weights(final, whole)
-    assert final.scores == whole.scores
-    best = [checkpoints.load(tmp_path / run / BEST) for run in ("whole", "broken")]
+    same_weights(final, whole.final)
+    assert final.scores == whole.final.scores
+    best = [checkpoints.load(run / BEST) for run in (whole.out, tmp_path / "broken")]
     same_weights(*best)
-    assert [row["loss"] for row in final.history] == [row["loss"] for row in whole.history]
+    assert [row["loss"] for row in final.history] == [row["loss"] for row in whole.final.history]
 
 
-def test_checkpoints_wait_for_their_time_but_for_the_first_and_the_last(tmp_path: Path) -> None:
-    whole = Trainer(CONFIG, options(tmp_path / "whole"), DATA).run()
+def test_checkpoints_wait_for_their_time_but_for_the_first_and_the_last(
+    whole: Whole, tmp_path: Path
+) -> None:
     seldom = dataclasses.replace(options(tmp_path / "seldom"), save_every_s=1e9)
     saved: list[tuple[int, int]] = []
 
@@ -85,16 +98,17 @@ def test_checkpoints_wait_for_their_time_but_for_the_first_and_the_last(tmp_path
 
     final = Noted(CONFIG, seldom, DATA).run()
     assert saved == [(1, 1), (2, 1), (3, 3)]
-    same_weights(final, whole)
-    assert final.scores == whole.scores
+    same_weights(final, whole.final)
+    assert final.scores == whole.final.scores
     # The best epoch's weights are those it had then, whenever they are written.
-    best = [checkpoints.load(tmp_path / run / BEST) for run in ("whole", "seldom")]
+    best = [checkpoints.load(run / BEST) for run in (whole.out, tmp_path / "seldom")]
     same_weights(*best)
     assert best[0].epoch == best[1].epoch
 
 
-def test_a_run_killed_long_after_its_checkpoint_ends_with_the_same_bits(tmp_path: Path) -> None:
-    whole = Trainer(CONFIG, options(tmp_path / "whole"), DATA).run()
+def test_a_run_killed_long_after_its_checkpoint_ends_with_the_same_bits(
+    whole: Whole, tmp_path: Path
+) -> None:
     seldom = dataclasses.replace(options(tmp_path / "broken"), save_every_s=1e9)
 
     class Killed(Trainer):
@@ -109,11 +123,11 @@ def test_a_run_killed_long_after_its_checkpoint_ends_with_the_same_bits(tmp_path
     resumed.resume(checkpoints.load(seldom.out / LAST))
     assert resumed.epoch == 1
     final = resumed.run()
-    same_weights(final, whole)
-    assert [row["loss"] for row in final.history] == [row["loss"] for row in whole.history]
+    same_weights(final, whole.final)
+    assert [row["loss"] for row in final.history] == [row["loss"] for row in whole.final.history]
     rows = [json.loads(line) for line in (seldom.out / METRICS).read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [1, 2, 3]
-    same_weights(*(checkpoints.load(tmp_path / run / BEST) for run in ("whole", "broken")))
+    same_weights(*(checkpoints.load(run / BEST) for run in (whole.out, tmp_path / "broken")))
 
 
 @pytest.mark.slow
@@ -154,9 +168,8 @@ def test_training_learns_and_leaves_its_traces(tmp_path: Path) -> None:
 
 
 def test_a_run_killed_between_its_two_checkpoints_loses_neither(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Trainer(CONFIG, options(tmp_path / "whole"), DATA).run()
     honest, calls = checkpoints.save, []
 
     def save(checkpoint: Checkpoint, path: Path) -> None:
@@ -170,8 +183,8 @@ def test_a_run_killed_between_its_two_checkpoints_loses_neither(
         Trainer(CONFIG, options(tmp_path / "broken"), DATA).run()
     resumed = Trainer(CONFIG, options(tmp_path / "broken"), DATA)
     resumed.resume(checkpoints.load(tmp_path / "broken" / LAST))
-    same_weights(resumed.run(), whole)
-    same_weights(*(checkpoints.load(tmp_path / run / BEST) for run in ("whole", "broken")))
+    same_weights(resumed.run(), whole.final)
+    same_weights(*(checkpoints.load(run / BEST) for run in (whole.out, tmp_path / "broken")))
 
 
 @pytest.mark.slow
@@ -265,13 +278,12 @@ def test_steps_wait_for_their_device_only_to_read_many_losses(
     assert lists == [(3, 3)]
 
 
-def test_losses_that_are_read_late_are_those_of_every_step(tmp_path: Path) -> None:
-    at_once = Trainer(CONFIG, options(tmp_path / "once"), DATA).run()
+def test_losses_that_are_read_late_are_those_of_every_step(whole: Whole, tmp_path: Path) -> None:
     late = Trainer(CONFIG, options(tmp_path / "late"), DATA)
     assert late.steps_per_epoch == 3
     late.learner.watch.every = 2
-    same_weights(late.run(), at_once)
-    assert late.history.rows[-1]["loss"] == at_once.history[-1]["loss"]
+    same_weights(late.run(), whole.final)
+    assert late.history.rows[-1]["loss"] == whole.final.history[-1]["loss"]
 
 
 @pytest.mark.parametrize("every", [1, 2, 20])
