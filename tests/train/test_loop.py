@@ -38,6 +38,8 @@ from tests.train.test_recipes import shrunk
 
 DATA = synthetic.draw(40, seed=2)
 CONFIG = tiny_config(3)
+# A CPU takes a hundred times as long in float16.
+NARROW = dataclasses.replace(CONFIG, batch_size=2, model=dataclasses.replace(CONFIG.model, width=4))
 
 
 def options(out: Path) -> RunOptions:
@@ -190,8 +192,8 @@ def test_a_run_killed_between_its_two_checkpoints_loses_neither(
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_lower_precision_trains(tmp_path: Path, precision: PrecisionName) -> None:
-    config = dataclasses.replace(CONFIG, precision=precision, stages=two_stages(1, 1e-3))
-    final = Trainer(config, options(tmp_path), DATA).run()
+    config = dataclasses.replace(NARROW, precision=precision, stages=two_stages(1, 1e-3))
+    final = Trainer(config, options(tmp_path), FEW).run()
     assert np.isfinite(final.history[-1]["loss"])
     assert all(tensor.dtype != torch.bfloat16 for tensor in final.weights.values())
 
@@ -264,7 +266,7 @@ class Reads(TorchDispatchMode):
 def test_steps_wait_for_their_device_only_to_read_many_losses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: PrecisionName
 ) -> None:
-    config = dataclasses.replace(CONFIG, precision=precision)
+    config = dataclasses.replace(NARROW, precision=precision)
     trainer = Trainer(config, options(tmp_path), DATA)
     trainer.learner.watch.every = 3
     honest, lists = Tensor.tolist, []
@@ -322,7 +324,7 @@ def test_a_gradient_that_is_not_finite_stops_before_it_spoils_the_weights(tmp_pa
 
 
 def test_loss_scaling_leaves_a_step_out_before_it_gives_up(tmp_path: Path) -> None:
-    config = dataclasses.replace(CONFIG, precision="fp16")
+    config = dataclasses.replace(NARROW, precision="fp16")
     trainer = Trainer(config, options(tmp_path), DATA)
     trainer.learner.compute.scaler = scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
     first = trainer.learner.model.head.last.weight
