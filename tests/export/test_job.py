@@ -26,6 +26,7 @@ from salt_train.model import SaltNet
 from tests.export.test_parity import tampered
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_shapes")
 def test_a_file_that_computes_something_else_is_not_published(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -41,6 +41,7 @@ def tampered(source: Path, target: Path, factor: float) -> Path:
     return target
 
 
+@pytest.mark.slow
 def test_task_units_are_those_of_a_plain_count(
     network: DenseGraph, dense_model: Path, tmp_path: Path
 ) -> None:
@@ -67,6 +68,7 @@ def test_task_units_are_those_of_a_plain_count(
     assert [found.score, found.score_of_network] == scores
 
 
+@pytest.mark.slow
 def test_an_honest_file_passes_with_nothing_changed(network: DenseGraph, gated_model: Path) -> None:
     found = parity.compare(network, gated_model, DATA.tiles, DECISION)
     found.check(FP32)

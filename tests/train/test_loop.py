@@ -108,6 +108,7 @@ def test_checkpoints_wait_for_their_time_but_for_the_first_and_the_last(
     assert best[0].epoch == best[1].epoch
 
 
+@pytest.mark.slow
 def test_a_run_killed_long_after_its_checkpoint_ends_with_the_same_bits(
     whole: Whole, tmp_path: Path
 ) -> None:
@@ -150,6 +151,7 @@ def test_compiled_steps_learn_as_others_do(tmp_path: Path, monkeypatch: pytest.M
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_training_learns_and_leaves_its_traces(tmp_path: Path) -> None:
     config = dataclasses.replace(CONFIG, stages=two_stages(8, 3e-3))
     final = Trainer(config, options(tmp_path), DATA).run()
@@ -169,6 +171,7 @@ def test_training_learns_and_leaves_its_traces(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.slow
 def test_a_run_killed_between_its_two_checkpoints_loses_neither(
     whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -373,6 +376,7 @@ class Watched(Trainer):
         return row
 
 
+@pytest.mark.slow
 def test_a_snapshot_is_kept_of_every_cycles_end(tmp_path: Path) -> None:
     lengths = ("stages.0.epochs=1", "stages.1.epochs=0", "stages.2.epochs=5")
     config = shrunk("snapshot", *lengths, "stages.2.cycle_epochs=2")
@@ -397,6 +401,7 @@ def test_a_snapshot_is_kept_of_every_cycles_end(tmp_path: Path) -> None:
     assert rates[1] > rates[2] < rates[3] > rates[4] < rates[5]
 
 
+@pytest.mark.slow
 def test_swa_deploys_the_mean_of_the_stages_epochs(tmp_path: Path) -> None:
     lengths = [f"stages.{number}.epochs={epochs}" for number, epochs in enumerate((1, 0, 0, 3))]
     config = shrunk("swa", *lengths, "stages.3.learning_rate=1e-2", "statistics_tiles=4")
