@@ -148,6 +148,7 @@ def test_verify_only_compares_the_weights_of_float16(tiny_checkpoint: Path, tmp_
         verify(dataclasses.replace(job, model=bad))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("traced", "few_shapes")
 def test_on_labelled_tiles_the_score_is_compared(tiny_checkpoint: Path, tmp_path: Path) -> None:
     synthetic.write(synthetic.draw(70, seed=6), tmp_path)
