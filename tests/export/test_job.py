@@ -110,6 +110,7 @@ def test_targets_choose_and_are_overridden(tiny_checkpoint: Path, tmp_path: Path
     assert sorted(os.listdir(tmp_path)) == ["b.onnx", "cpu.onnx"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("traced", "few_shapes")
 def test_threshold_and_gate_come_from_the_checkpoint(tiny_checkpoint: Path, tmp_path: Path) -> None:
     loaded = checkpoints.load(tiny_checkpoint)
@@ -120,6 +121,7 @@ def test_threshold_and_gate_come_from_the_checkpoint(tiny_checkpoint: Path, tmp_
     assert (contract.threshold, contract.gate) == (0.35, 0.65)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("traced", "few_shapes")
 def test_verify_only(
     tiny_checkpoint: Path, two_checkpoints: tuple[Path, Path], gated_model: Path, tmp_path: Path
