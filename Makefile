@@ -1,5 +1,6 @@
 # demo   24 example tiles to a scored submission with the shipped model
-# test   lint, types and tests
+# test   lint, types and the quick tests
+# test-all  the tests that make test leaves out as slow
 # check  lint and types alone
 # bench  the short benchmarks
 # bench-check  run them and compare their ratios with the stored ones
@@ -12,20 +13,27 @@ DEMO := .venv
 DEV := .venv-dev
 # A process a core, one thread each: faster than threads, for networks as small as the tests'.
 WORKERS := --numprocesses auto --dist loadfile
-PYTEST ?= -m "slow or not slow"
+PYTEST ?= -m "not slow"
 PACKAGE := setup.cfg pyproject.toml constraints.txt $(wildcard infer/salt_infer/*.py infer/salt_infer/models/*)
 
 # Short runs leave the stored results alone.
 export SALT_BENCH_RESULTS ?= $(CURDIR)/benchmarks/fresh
 
-.PHONY: demo test test-browser check bench bench-check docs clean
+.PHONY: demo test test-all test-browser check quick bench bench-check docs clean
 
 demo: $(DEMO)/.installed
 	$(DEMO)/bin/salt-infer --images examples/tiles --out submission.csv \
 		--labels examples/masks --overwrite
 
-test: check
+# Types are checked while tests wait for processes and clients.
+test: $(DEV)/.installed
+	$(MAKE) --no-print-directory --jobs=2 check quick
+
+quick: $(DEV)/.installed
 	OMP_NUM_THREADS=1 $(DEV)/bin/python -m pytest $(WORKERS) $(PYTEST)
+
+test-all: $(DEV)/.installed
+	OMP_NUM_THREADS=1 $(DEV)/bin/python -m pytest $(WORKERS) -m slow
 
 check: $(DEV)/.installed
 	$(DEV)/bin/ruff check .

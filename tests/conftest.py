@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +31,30 @@ def tgs() -> Path:
     if not folder:
         pytest.skip("SALT_TGS is not set: it names the folder with the competition's train.zip")
     return Path(folder)
+
+
+class Once:
+    """Makes what takes seconds once a run of the tests, however many processes it has."""
+
+    def __init__(self, factory: pytest.TempPathFactory) -> None:
+        own = factory.getbasetemp()
+        self._root = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def __call__(self, name: str, fill: Callable[[Path], object]) -> Path:
+        """The folder that ``fill`` was given, by the first process that asked for the name."""
+        folder = self._root / f"once-{name}"
+        with open(folder.with_suffix(".lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                draft = Path(tempfile.mkdtemp(dir=self._root))
+                fill(draft)
+                draft.rename(folder)
+        return folder
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    return Once(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -65,49 +91,49 @@ def tiny_config(epochs: int) -> TrainConfig:
     )
 
 
-@pytest.fixture(scope="session")
-def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real checkpoint of a small network, trained for a few steps on synthetic tiles."""
+def _train(out: Path, config: TrainConfig) -> None:
     from salt_train import synthetic
-    from salt_train.loop import LAST, RunOptions, Trainer
+    from salt_train.loop import RunOptions, Trainer
 
-    out = tmp_path_factory.mktemp("tiny")
-    Trainer(tiny_config(2), RunOptions(out, progress=False), synthetic.draw(40, seed=2)).run()
-    return out / LAST
+    Trainer(config, RunOptions(out, progress=False), synthetic.draw(40, seed=2)).run()
 
 
 @pytest.fixture(scope="session")
-def two_checkpoints(
-    tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, Path]:
+def tiny_checkpoint(once: Once) -> Path:
+    """A real checkpoint of a small network, trained for a few steps on synthetic tiles."""
+    from salt_train.loop import LAST
+
+    return once("tiny", lambda out: _train(out, tiny_config(2))) / LAST
+
+
+@pytest.fixture(scope="session")
+def two_checkpoints(tiny_checkpoint: Path, once: Once) -> tuple[Path, Path]:
     """The tiny one and another that held out another fold."""
     import dataclasses
 
-    from salt_train import synthetic
-    from salt_train.loop import LAST, RunOptions, Trainer
+    from salt_train.loop import LAST
 
-    out = tmp_path_factory.mktemp("tiny-fold-1")
     config = dataclasses.replace(tiny_config(2), fold=1, seed=1)
-    Trainer(config, RunOptions(out, progress=False), synthetic.draw(40, seed=2)).run()
-    return tiny_checkpoint, out / LAST
+    return tiny_checkpoint, once("tiny-fold-1", lambda out: _train(out, config)) / LAST
 
 
-def _export(checkpoint: Path, out: Path, gated: bool) -> Path:
+def _export(checkpoint: Path, out: Path, gated: bool) -> None:
     from salt_export.job import export
     from salt_export.request import Job
 
     export(Job((checkpoint,), out, gated=gated))
-    return out
 
 
 @pytest.fixture(scope="session")
-def dense_model(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _export(tiny_checkpoint, tmp_path_factory.mktemp("models") / "dense.onnx", gated=False)
+def dense_model(tiny_checkpoint: Path, once: Once) -> Path:
+    name = "dense.onnx"
+    return once("dense", lambda out: _export(tiny_checkpoint, out / name, gated=False)) / name
 
 
 @pytest.fixture(scope="session")
-def gated_model(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _export(tiny_checkpoint, tmp_path_factory.mktemp("models") / "gated.onnx", gated=True)
+def gated_model(tiny_checkpoint: Path, once: Once) -> Path:
+    name = "gated.onnx"
+    return once("gated", lambda out: _export(tiny_checkpoint, out / name, gated=True)) / name
 
 
 @pytest.fixture

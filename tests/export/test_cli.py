@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     code = "import sys; from salt_export import main; sys.argv[0] = 'salt-export'; main()"
@@ -12,6 +14,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_command_end_to_end(tiny_checkpoint: Path, tmp_path: Path) -> None:
     target = tmp_path / "x.onnx"
     done = run(tiny_checkpoint, target, "--gated")

@@ -37,6 +37,8 @@ def drawn(start: Path, config: ModelConfig, path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("few_shapes")
 @pytest.mark.parametrize("gated", [False, True])
 @pytest.mark.parametrize("config", [LITE, ZOOMED], ids=["lite", "zoom"])
 def test_they_compute_what_torch_does(
@@ -50,6 +52,8 @@ def test_they_compute_what_torch_does(
     assert contract.canvas_px == config.canvas_px
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("few_shapes")
 def test_an_ensemble_of_two_kinds(tiny_checkpoint: Path, tmp_path: Path) -> None:
     lite = drawn(tiny_checkpoint, LITE, tmp_path / "lite.pth")
     done = export(Job((tiny_checkpoint, lite), tmp_path / "a.onnx", gated=True, say=lambda _: None))

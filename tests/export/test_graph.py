@@ -59,6 +59,7 @@ def test_any_number_of_tiles_and_views(dense_model: Path) -> None:
         assert salt.shape == shape[:1]
 
 
+@pytest.mark.slow
 def test_two_exports_have_the_same_bytes(
     tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
 ) -> None:
@@ -72,6 +73,7 @@ def test_two_exports_have_the_same_bytes(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_shapes")
 @pytest.mark.parametrize("gated", [False, True], ids=["dense", "gated"])
 def test_an_ensemble_is_the_mean_of_its_members(
     two_checkpoints: tuple[Path, Path], tmp_path: Path, gated: bool

@@ -23,7 +23,7 @@ from salt_train import optimizer, synthetic
 from tests.export.test_parity import tampered
 
 BLOCK = "decoder.blocks.2.body"  # convolution, normalisation, ReLU, convolution
-DATA = synthetic.draw(64, seed=6)
+DATA = synthetic.draw(24, seed=6)
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +45,10 @@ def settled(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Entropy takes by far the longest; test_int8 has it."""
+def quick(monkeypatch: pytest.MonkeyPatch, traced: None, few_shapes: None) -> None:
+    """Entropy takes by far the longest; test_int8 has it. A layer is sensitive on few tiles too."""
     monkeypatch.setattr(guard, "METHODS", ("minmax", "percentile"))
+    monkeypatch.setattr(guard, "RANKING_TILES", 8)
 
 
 def int8_job(checkpoint: Path, model: Path, tiles: Path, **changes: object) -> Job:
@@ -169,6 +170,8 @@ def test_what_cannot_be_held_is_not_published(
     assert os.listdir(tmp_path) == ["hurt.pth"]
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("few_shapes")
 def test_a_network_that_overflows_float16_is_not_published(settled: Path, tmp_path: Path) -> None:
     """ONNX Runtime on a CPU would not notice: it computes a float16 file in float32."""
     loud = hurt(settled, tmp_path / "loud.pth", factor=1e7)

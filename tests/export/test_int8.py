@@ -13,7 +13,6 @@ from onnx import TensorProto, numpy_helper
 
 from salt_export import graph, int8, tensors
 from salt_export.int8 import METHODS, STYLES, Prepared
-from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
 from salt_train.model import SaltNet
 from salt_train.model_config import ModelConfig
@@ -34,10 +33,9 @@ class Calibrated:
 
 
 @pytest.fixture(scope="module")
-def calibrated(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Calibrated:
+def calibrated(gated_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Calibrated:
     folder = tmp_path_factory.mktemp("int8")
-    model = checkpoints.build_model(checkpoints.load(tiny_checkpoint))
-    prepared = int8.prepare(graph.build([model], gated=True), folder)
+    prepared = int8.prepare(onnx.load(gated_model), folder)
     ranges = {"minmax": int8.calibrate(prepared, TILES, "minmax", folder)}
     return Calibrated(folder, prepared, ranges)
 
@@ -125,6 +123,7 @@ def test_no_operator_set_is_declared_that_is_not_used(calibrated: Calibrated) ->
         assert [each.domain for each in calibrated.quantized(style).opset_import] == [""]
 
 
+@pytest.mark.slow
 def test_transposed_convolutions_are_layers_like_others(tmp_path: Path) -> None:
     """They have their scales on another axis."""
     torch.manual_seed(0)

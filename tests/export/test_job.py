@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from salt_export import graph, parity, provenance
+from salt_export import graph, provenance
 from salt_export.errors import ExportError, ParityError
 from salt_export.job import export, verify
 from salt_export.request import Job
@@ -26,6 +26,8 @@ from salt_train.model import SaltNet
 from tests.export.test_parity import tampered
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("few_shapes")
 def test_a_file_that_computes_something_else_is_not_published(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,6 +96,7 @@ def test_what_is_said_of_a_network_without_a_score(tiny_checkpoint: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("traced", "few_shapes")
 def test_targets_choose_and_are_overridden(tiny_checkpoint: Path, tmp_path: Path) -> None:
     job = Job((tiny_checkpoint,), tmp_path / "cpu.onnx", target="cpu")
     contract = export(job).contract
@@ -107,6 +110,8 @@ def test_targets_choose_and_are_overridden(tiny_checkpoint: Path, tmp_path: Path
     assert sorted(os.listdir(tmp_path)) == ["b.onnx", "cpu.onnx"]
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("traced", "few_shapes")
 def test_threshold_and_gate_come_from_the_checkpoint(tiny_checkpoint: Path, tmp_path: Path) -> None:
     loaded = checkpoints.load(tiny_checkpoint)
     decision = dataclasses.replace(loaded.decision, threshold=0.35, gate=0.65)
@@ -116,6 +121,8 @@ def test_threshold_and_gate_come_from_the_checkpoint(tiny_checkpoint: Path, tmp_
     assert (contract.threshold, contract.gate) == (0.35, 0.65)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("traced", "few_shapes")
 def test_verify_only(
     tiny_checkpoint: Path, two_checkpoints: tuple[Path, Path], gated_model: Path, tmp_path: Path
 ) -> None:
@@ -130,6 +137,7 @@ def test_verify_only(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("traced", "few_shapes")
 def test_verify_only_compares_the_weights_of_float16(tiny_checkpoint: Path, tmp_path: Path) -> None:
     job = Job((tiny_checkpoint,), tmp_path / "half.onnx", precision="fp16", say=lambda line: None)
     export(job)
@@ -142,6 +150,8 @@ def test_verify_only_compares_the_weights_of_float16(tiny_checkpoint: Path, tmp_
         verify(dataclasses.replace(job, model=bad))
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("traced", "few_shapes")
 def test_on_labelled_tiles_the_score_is_compared(tiny_checkpoint: Path, tmp_path: Path) -> None:
     synthetic.write(synthetic.draw(70, seed=6), tmp_path)
     job = Job(
@@ -158,13 +168,6 @@ def test_on_labelled_tiles_the_score_is_compared(tiny_checkpoint: Path, tmp_path
     assert np.datetime64(report["date"].removesuffix("+00:00"))
     with pytest.raises(ExportError, match="give these with --verify-images"):
         export(dataclasses.replace(job, verify_images=None, overwrite=True))
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fewer shapes, where it is not the comparison with torch that finds anything."""
-    monkeypatch.setattr(parity, "BATCH_SIZES", (1, 2))
-    monkeypatch.setattr(parity, "TILES", 2)
 
 
 def rewritten(
@@ -187,7 +190,7 @@ def nudged(source: Path) -> onnx.ModelProto:
     return proto
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("traced", "few_shapes")
 def test_a_small_change_of_one_weight_is_found_and_its_size_named(
     tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
 ) -> None:
@@ -196,7 +199,7 @@ def test_a_small_change_of_one_weight_is_found_and_its_size_named(
         verify(Job((tiny_checkpoint,), bad))
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("traced", "few_shapes")
 def test_other_operators_with_the_same_weights_are_found(
     tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
 ) -> None:
@@ -209,7 +212,7 @@ def test_other_operators_with_the_same_weights_are_found(
         verify(Job((tiny_checkpoint,), bad))
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("traced", "few_shapes")
 def test_a_file_of_another_version_is_compared_by_what_it_computes(
     tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
 ) -> None:
@@ -223,7 +226,7 @@ def test_a_file_of_another_version_is_compared_by_what_it_computes(
         verify(Job((tiny_checkpoint,), bad))
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("traced", "few_shapes")
 def test_a_changed_contract_is_found(
     tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
 ) -> None:

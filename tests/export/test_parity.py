@@ -41,6 +41,7 @@ def tampered(source: Path, target: Path, factor: float) -> Path:
     return target
 
 
+@pytest.mark.slow
 def test_task_units_are_those_of_a_plain_count(
     network: DenseGraph, dense_model: Path, tmp_path: Path
 ) -> None:
@@ -67,6 +68,7 @@ def test_task_units_are_those_of_a_plain_count(
     assert [found.score, found.score_of_network] == scores
 
 
+@pytest.mark.slow
 def test_an_honest_file_passes_with_nothing_changed(network: DenseGraph, gated_model: Path) -> None:
     found = parity.compare(network, gated_model, DATA.tiles, DECISION)
     found.check(FP32)
@@ -75,6 +77,7 @@ def test_an_honest_file_passes_with_nothing_changed(network: DenseGraph, gated_m
     assert found.score is None
 
 
+@pytest.mark.usefixtures("few_shapes")
 def test_tampered_weights_are_found(network: DenseGraph, dense_model: Path, tmp_path: Path) -> None:
     path = tampered(dense_model, tmp_path / "x.onnx", 1.05)
     found = parity.compare(network, path, DATA.tiles, DECISION)
@@ -119,6 +122,7 @@ class KeepsAll(Falsified):
         return dataclasses.replace(result, kept=np.arange(len(result.salt)))
 
 
+@pytest.mark.usefixtures("few_shapes")
 @pytest.mark.parametrize(
     ("falsified", "says"),
     [(Nan, "not finite"), (SwappedViews, "differs"), (KeepsAll, "the file keeps tiles")],
@@ -183,6 +187,7 @@ def test_the_score_may_drop_so_far() -> None:
     dataclasses.replace(found, score=None, score_of_network=None).check_score(0.0)
 
 
+@pytest.mark.usefixtures("few_shapes")
 @pytest.mark.parametrize(("part", "tta"), [("_mirrored", "hflip"), ("_above", "none")])
 def test_masks_drawn_otherwise_than_by_the_host_are_found(
     network: DenseGraph, dense_model: Path, monkeypatch: pytest.MonkeyPatch, part: str, tta: str

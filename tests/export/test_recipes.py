@@ -24,7 +24,7 @@ from salt_train.loop import LAST, RunOptions, Trainer
 from salt_train.recipes import RECIPES
 from tests.train.test_recipes import shrunk
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_shapes")]
 
 DATA = synthetic.draw(12, seed=2)
 OTHERS = synthetic.draw(6, seed=9).tiles  # not those that the file is verified on

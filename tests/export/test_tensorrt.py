@@ -31,6 +31,7 @@ def tiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @needs_rtx
 @pytest.mark.slow
+@pytest.mark.usefixtures("traced", "few_shapes")
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_dense_files_are_taken(
     tiny_checkpoint: Path, tiles: Path, tmp_path: Path, precision: str,
@@ -53,6 +54,8 @@ def test_dense_files_are_taken(
 
 
 @needs_rtx
+@pytest.mark.slow
+@pytest.mark.usefixtures("traced", "few_shapes")
 def test_a_gated_file_is_refused_and_not_published(tiny_checkpoint: Path, tmp_path: Path) -> None:
     job = Job((tiny_checkpoint,), tmp_path / "x.onnx", gated=True, check_tensorrt=True)
     with pytest.raises(ExportError, match=r"takes no gated file: .* NonZero .* with --dense"):

@@ -7,10 +7,9 @@ import onnx
 import pytest
 from onnx import TensorProto, numpy_helper
 
-from salt_export import graph, int8, tensors
+from salt_export import int8, tensors
 from salt_export.errors import ParityError
 from salt_export.int8 import STYLES
-from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
 
 TILES = synthetic.draw(12, seed=4).tiles
@@ -18,11 +17,10 @@ Graphs = tuple[onnx.ModelProto, dict[str, onnx.ModelProto]]
 
 
 @pytest.fixture(scope="module")
-def graphs(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Graphs:
+def graphs(gated_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Graphs:
     """A network's graph in float32, and in int8 of each style."""
     folder = tmp_path_factory.mktemp("tensors")
-    model = checkpoints.build_model(checkpoints.load(tiny_checkpoint))
-    prepared = int8.prepare(graph.build([model], gated=True), folder)
+    prepared = int8.prepare(onnx.load(gated_model), folder)
     ranges = int8.calibrate(prepared, TILES, "minmax", folder)
     quantised = {
         name: int8.quantize(prepared, ranges, "minmax", style) for name, style in STYLES.items()

@@ -11,7 +11,7 @@ from salt_infer.daemons import Daemons, GivenUpError
 
 
 def test_work_is_done_by_as_many_threads_as_allowed() -> None:
-    pool, barrier = Daemons(3, "three"), threading.Barrier(3, timeout=20)
+    pool, barrier = Daemons(3, "three"), threading.Barrier(3, timeout=120)
     futures = [pool.submit(barrier.wait) for _ in range(6)]
     assert sorted(pool.result(future) for future in futures) == [0, 0, 1, 1, 2, 2]
     assert sum(thread.name == "three" for thread in threading.enumerate()) == 3
@@ -36,7 +36,7 @@ def test_given_up_nobody_waits_and_nothing_more_is_begun() -> None:
         released.wait(60)
 
     hanging, waiting = pool.submit(hang), pool.submit(late.set)
-    assert begun.wait(20)
+    assert begun.wait(120)
     threading.Timer(0.1, pool.give_up).start()
     for future in (hanging, waiting):
         with pytest.raises(GivenUpError, match="the run was given up"):

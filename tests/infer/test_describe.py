@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from salt_infer import models
 from salt_infer.cli import cli
 from salt_infer.describe import describe
+from salt_infer.models import default_model
 from salt_infer.onnxfile import read_model
 from salt_infer.session import ModelSession
 
@@ -42,7 +44,8 @@ def test_a_file_tells_what_it_is_and_what_proved_it(gated_model: Path) -> None:
 
 
 def test_without_a_model_it_is_the_shipped_one() -> None:
-    assert said("--describe").splitlines()[0].startswith(str(Path("infer/salt_infer").absolute()))
+    assert said("--describe").startswith(f"{default_model()}: ")
+    assert default_model().parent == Path(models.__file__).parent
 
 
 @pytest.mark.parametrize("absent", [("onnxruntime",), ("onnxruntime", "openvino")])

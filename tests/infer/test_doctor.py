@@ -128,7 +128,8 @@ def test_two_runtimes_in_one_place_end_a_run_that_another_provider_could_do(
     ],
 )
 def test_a_process_that_dies_is_a_row_and_not_the_end(code: str, says: str) -> None:
-    value, failure = in_child([sys.executable, "-c", code], 1)
+    seconds = 1 if "sleep" in code else 120
+    value, failure = in_child([sys.executable, "-c", code], seconds)
     assert value is None
     assert failure.startswith(says)
 

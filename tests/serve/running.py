@@ -24,7 +24,7 @@ from salt_serve.predictor import Found, Predictor, Query
 from salt_serve.service import Service
 
 Form = list[tuple[str, tuple[str, bytes, str]]]
-PATIENCE_S = 30
+PATIENCE_S = 120
 # An upload that does not go on holds a server so long. Tests have their answers before it stops.
 GRACE_S = 2
 
@@ -95,7 +95,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 def healthy(port: int) -> bool:
     """Whether a new connection is answered; then all that was sent on older ones has been read."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     with contextlib.closing(connection):
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200

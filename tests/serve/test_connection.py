@@ -21,8 +21,8 @@ from salt_serve.security import HEADERS
 from tests import pngs
 from tests.serve.running import Running, healthy, logged, running, started, until
 
-HEAD_S, CONNECTIONS = 0.4, 4
-PATIENT_S = 2.0  # where a busy machine must not be taken for a silent client
+HEAD_S, CONNECTIONS = 1.0, 4
+PATIENT_S = 4.0  # where a busy machine must not be taken for a silent client
 LIMITS = Limits(head_s=HEAD_S, read_s=0.2, connections=CONNECTIONS)
 HALF = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 BODY = (
@@ -50,7 +50,7 @@ def patient(predictor: Predictor) -> Iterator[Running]:
 
 @contextlib.contextmanager
 def connected(port: int) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
         yield connection
 
 
@@ -148,7 +148,7 @@ def test_an_answer_that_nobody_reads_is_given_up(keeps: bytes) -> None:
             until(lambda: not state.connections)
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(120)
     assert not thread.is_alive()
 
 

@@ -177,6 +177,7 @@ def test_a_fold_of_all_is_a_run_of_its_own_too(run: Run) -> None:
     assert (run.out / "fold-1" / LAST).read_bytes() == before
 
 
+@pytest.mark.slow
 def test_every_fold_starts_from_its_own_weights_or_none_does(run: Run, tmp_path: Path) -> None:
     """Found out before the first fold is trained, and not when its turn comes."""
     one = ("--init-weights", str(run.out / "fold-0" / LAST))

@@ -198,6 +198,7 @@ def test_of_each_part_too(tmp_path: Path) -> None:
 ALL = dataclasses.replace(CONFIG, fold=None, folds=1)
 
 
+@pytest.mark.slow
 def test_every_tile_can_be_trained_on(data: Path, tmp_path: Path) -> None:
     """No score that could be taken for one of unseen tiles, anywhere."""
     wanted, said = asked(data, tmp_path, config=ALL)
@@ -233,6 +234,7 @@ def test_every_tile_can_be_trained_on(data: Path, tmp_path: Path) -> None:
     assert any((other.weights[name] != value).any() for name, value in checkpoint.weights.items())
 
 
+@pytest.mark.slow
 def test_what_saw_every_tile_is_no_start_for_a_run_that_validates(
     data: Path, tmp_path: Path
 ) -> None:

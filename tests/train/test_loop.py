@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -38,10 +38,25 @@ from tests.train.test_recipes import shrunk
 
 DATA = synthetic.draw(40, seed=2)
 CONFIG = tiny_config(3)
+# A CPU takes a hundred times as long in float16.
+NARROW = dataclasses.replace(CONFIG, batch_size=2, model=dataclasses.replace(CONFIG.model, width=4))
 
 
 def options(out: Path) -> RunOptions:
     return RunOptions(out, progress=False)
+
+
+class Whole(NamedTuple):
+    """A run that nothing interrupted, to compare others with: how it ended, and where."""
+
+    final: Checkpoint
+    out: Path
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    out = tmp_path_factory.mktemp("whole")
+    return Whole(Trainer(CONFIG, options(out), DATA).run(), out)
 
 
 def same_weights(a: Checkpoint, b: Checkpoint) -> None:
@@ -50,8 +65,7 @@ def same_weights(a: Checkpoint, b: Checkpoint) -> None:
         assert torch.equal(tensor, b.weights[name]), name
 
 
-def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path) -> None:
-    whole = Trainer(CONFIG, options(tmp_path / "whole"), DATA).run()
+def test_a_resumed_run_ends_with_the_same_bits(whole: Whole, tmp_path: Path) -> None:
 
     class Killed(Trainer):
         def _epoch(self) -> dict[str, object]:
@@ -65,15 +79,16 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path) -> None:
     resumed.resume(checkpoints.load(tmp_path / "broken" / LAST))
     assert resumed.epoch == 2
     final = resumed.run()
-    same_weights(final, whole)
-    assert final.scores == whole.scores
-    best = [checkpoints.load(tmp_path / run / BEST) for run in ("whole", "broken")]
+    same_weights(final, whole.final)
+    assert final.scores == whole.final.scores
+    best = [checkpoints.load(run / BEST) for run in (whole.out, tmp_path / "broken")]
     same_weights(*best)
-    assert [row["loss"] for row in final.history] == [row["loss"] for row in whole.history]
+    assert [row["loss"] for row in final.history] == [row["loss"] for row in whole.final.history]
 
 
-def test_checkpoints_wait_for_their_time_but_for_the_first_and_the_last(tmp_path: Path) -> None:
-    whole = Trainer(CONFIG, options(tmp_path / "whole"), DATA).run()
+def test_checkpoints_wait_for_their_time_but_for_the_first_and_the_last(
+    whole: Whole, tmp_path: Path
+) -> None:
     seldom = dataclasses.replace(options(tmp_path / "seldom"), save_every_s=1e9)
     saved: list[tuple[int, int]] = []
 
@@ -85,16 +100,18 @@ def test_checkpoints_wait_for_their_time_but_for_the_first_and_the_last(tmp_path
 
     final = Noted(CONFIG, seldom, DATA).run()
     assert saved == [(1, 1), (2, 1), (3, 3)]
-    same_weights(final, whole)
-    assert final.scores == whole.scores
+    same_weights(final, whole.final)
+    assert final.scores == whole.final.scores
     # The best epoch's weights are those it had then, whenever they are written.
-    best = [checkpoints.load(tmp_path / run / BEST) for run in ("whole", "seldom")]
+    best = [checkpoints.load(run / BEST) for run in (whole.out, tmp_path / "seldom")]
     same_weights(*best)
     assert best[0].epoch == best[1].epoch
 
 
-def test_a_run_killed_long_after_its_checkpoint_ends_with_the_same_bits(tmp_path: Path) -> None:
-    whole = Trainer(CONFIG, options(tmp_path / "whole"), DATA).run()
+@pytest.mark.slow
+def test_a_run_killed_long_after_its_checkpoint_ends_with_the_same_bits(
+    whole: Whole, tmp_path: Path
+) -> None:
     seldom = dataclasses.replace(options(tmp_path / "broken"), save_every_s=1e9)
 
     class Killed(Trainer):
@@ -109,11 +126,11 @@ def test_a_run_killed_long_after_its_checkpoint_ends_with_the_same_bits(tmp_path
     resumed.resume(checkpoints.load(seldom.out / LAST))
     assert resumed.epoch == 1
     final = resumed.run()
-    same_weights(final, whole)
-    assert [row["loss"] for row in final.history] == [row["loss"] for row in whole.history]
+    same_weights(final, whole.final)
+    assert [row["loss"] for row in final.history] == [row["loss"] for row in whole.final.history]
     rows = [json.loads(line) for line in (seldom.out / METRICS).read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [1, 2, 3]
-    same_weights(*(checkpoints.load(tmp_path / run / BEST) for run in ("whole", "broken")))
+    same_weights(*(checkpoints.load(run / BEST) for run in (whole.out, tmp_path / "broken")))
 
 
 @pytest.mark.slow
@@ -134,6 +151,7 @@ def test_compiled_steps_learn_as_others_do(tmp_path: Path, monkeypatch: pytest.M
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_training_learns_and_leaves_its_traces(tmp_path: Path) -> None:
     config = dataclasses.replace(CONFIG, stages=two_stages(8, 3e-3))
     final = Trainer(config, options(tmp_path), DATA).run()
@@ -153,10 +171,10 @@ def test_training_learns_and_leaves_its_traces(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.slow
 def test_a_run_killed_between_its_two_checkpoints_loses_neither(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Trainer(CONFIG, options(tmp_path / "whole"), DATA).run()
     honest, calls = checkpoints.save, []
 
     def save(checkpoint: Checkpoint, path: Path) -> None:
@@ -170,15 +188,15 @@ def test_a_run_killed_between_its_two_checkpoints_loses_neither(
         Trainer(CONFIG, options(tmp_path / "broken"), DATA).run()
     resumed = Trainer(CONFIG, options(tmp_path / "broken"), DATA)
     resumed.resume(checkpoints.load(tmp_path / "broken" / LAST))
-    same_weights(resumed.run(), whole)
-    same_weights(*(checkpoints.load(tmp_path / run / BEST) for run in ("whole", "broken")))
+    same_weights(resumed.run(), whole.final)
+    same_weights(*(checkpoints.load(run / BEST) for run in (whole.out, tmp_path / "broken")))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_lower_precision_trains(tmp_path: Path, precision: PrecisionName) -> None:
-    config = dataclasses.replace(CONFIG, precision=precision, stages=two_stages(1, 1e-3))
-    final = Trainer(config, options(tmp_path), DATA).run()
+    config = dataclasses.replace(NARROW, precision=precision, stages=two_stages(1, 1e-3))
+    final = Trainer(config, options(tmp_path), FEW).run()
     assert np.isfinite(final.history[-1]["loss"])
     assert all(tensor.dtype != torch.bfloat16 for tensor in final.weights.values())
 
@@ -251,7 +269,7 @@ class Reads(TorchDispatchMode):
 def test_steps_wait_for_their_device_only_to_read_many_losses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: PrecisionName
 ) -> None:
-    config = dataclasses.replace(CONFIG, precision=precision)
+    config = dataclasses.replace(NARROW, precision=precision)
     trainer = Trainer(config, options(tmp_path), DATA)
     trainer.learner.watch.every = 3
     honest, lists = Tensor.tolist, []
@@ -265,13 +283,12 @@ def test_steps_wait_for_their_device_only_to_read_many_losses(
     assert lists == [(3, 3)]
 
 
-def test_losses_that_are_read_late_are_those_of_every_step(tmp_path: Path) -> None:
-    at_once = Trainer(CONFIG, options(tmp_path / "once"), DATA).run()
+def test_losses_that_are_read_late_are_those_of_every_step(whole: Whole, tmp_path: Path) -> None:
     late = Trainer(CONFIG, options(tmp_path / "late"), DATA)
     assert late.steps_per_epoch == 3
     late.learner.watch.every = 2
-    same_weights(late.run(), at_once)
-    assert late.history.rows[-1]["loss"] == at_once.history[-1]["loss"]
+    same_weights(late.run(), whole.final)
+    assert late.history.rows[-1]["loss"] == whole.final.history[-1]["loss"]
 
 
 @pytest.mark.parametrize("every", [1, 2, 20])
@@ -310,7 +327,7 @@ def test_a_gradient_that_is_not_finite_stops_before_it_spoils_the_weights(tmp_pa
 
 
 def test_loss_scaling_leaves_a_step_out_before_it_gives_up(tmp_path: Path) -> None:
-    config = dataclasses.replace(CONFIG, precision="fp16")
+    config = dataclasses.replace(NARROW, precision="fp16")
     trainer = Trainer(config, options(tmp_path), DATA)
     trainer.learner.compute.scaler = scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
     first = trainer.learner.model.head.last.weight
@@ -359,6 +376,7 @@ class Watched(Trainer):
         return row
 
 
+@pytest.mark.slow
 def test_a_snapshot_is_kept_of_every_cycles_end(tmp_path: Path) -> None:
     lengths = ("stages.0.epochs=1", "stages.1.epochs=0", "stages.2.epochs=5")
     config = shrunk("snapshot", *lengths, "stages.2.cycle_epochs=2")
@@ -383,6 +401,7 @@ def test_a_snapshot_is_kept_of_every_cycles_end(tmp_path: Path) -> None:
     assert rates[1] > rates[2] < rates[3] > rates[4] < rates[5]
 
 
+@pytest.mark.slow
 def test_swa_deploys_the_mean_of_the_stages_epochs(tmp_path: Path) -> None:
     lengths = [f"stages.{number}.epochs={epochs}" for number, epochs in enumerate((1, 0, 0, 3))]
     config = shrunk("swa", *lengths, "stages.3.learning_rate=1e-2", "statistics_tiles=4")

@@ -459,6 +459,7 @@ def train(data: Path, out: Path, pseudo: Pseudo | None, resume: bool = False) ->
     return said
 
 
+@pytest.mark.slow
 def test_a_run_knows_its_pseudo_labels(
     labelled: Labelled, data_folder: Path, tmp_path: Path, gated_model: Path
 ) -> None:
@@ -486,6 +487,7 @@ def refused(data: Path, out: Path, pseudo: Pseudo | None, says: str) -> None:
         train(data, out, pseudo, resume=True)
 
 
+@pytest.mark.slow
 def test_a_run_without_them_is_not_resumed_with_them(
     everything: Labelled, data_folder: Path, tmp_path: Path
 ) -> None:

@@ -105,6 +105,7 @@ def ships(
     return dataclasses.replace(tiny_config(1), init_weights=shipped.NAME)
 
 
+@pytest.mark.slow
 def test_a_run_starts_from_what_ships(
     ships: TrainConfig, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
