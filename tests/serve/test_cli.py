@@ -134,7 +134,7 @@ def test_a_port_that_is_taken_is_named() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--model", "nowhere.onnx"], 1, "nowhere.onnx does not exist; expected a file from"),
+        (["--model", "nowhere.onnx"], 2, "nowhere.onnx does not exist; expected a file from"),
         (["--queue", "3"], 2, "the queue holds 3 tiles and a request may have 64"),
         (["--port", "70000"], 2, "70000 is not in the range"),
         (["--host", "256.1.1.1.", "--port", "0"], 2, "256.1.1.1. is no address of this machine"),
