@@ -14,7 +14,7 @@ DEV := .venv-dev
 # A process a core, one thread each: faster than threads, for networks as small as the tests'.
 WORKERS := --numprocesses auto --dist loadfile
 PYTEST ?= -m "not slow"
-PACKAGE := setup.cfg pyproject.toml constraints.txt $(wildcard infer/salt_infer/*.py infer/salt_infer/models/*)
+PACKAGE := setup.cfg pyproject.toml constraints.txt $(shell find infer/salt_infer -name "*.py") $(wildcard infer/salt_infer/models/*)
 
 # Short runs leave the stored results alone.
 export SALT_BENCH_RESULTS ?= $(CURDIR)/benchmarks/fresh

@@ -27,7 +27,7 @@ import rounds
 import tilesets
 from decoders import Decode, Pixels
 
-from salt_infer import png
+from salt_infer.data import png
 
 ONE, TWO = "one thread", "two threads"
 HOURS_S, WAKE_S = 10_000.0, 0.002

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import png, rle
+from salt_infer.data import png
+from salt_infer.masks import rle
 
 Pixels = npt.NDArray[np.uint8]
 Decode = Callable[[bytes], Pixels]
@@ -92,8 +93,8 @@ LIBRARIES = {
 
 
 def checked(decode: Decode, size: bool, data: bytes) -> Pixels:
-    """Decode after the checks of :func:`salt_infer.png.decode`; the one that unpacks all data for
-    their ``size`` only where it is asked for.
+    """Decode after the checks of :func:`salt_infer.data.png.decode`; the one that unpacks all data
+    for their ``size`` only where it is asked for.
     """
     parts = png._parts(data)
     png._check_header(parts.header, rle.TILE_SHAPE)

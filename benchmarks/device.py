@@ -10,10 +10,10 @@ import gemm
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import usable
-from salt_infer.contract import GATE, TILES
-from salt_infer.providers import GPUS, NAMES, Provider
-from salt_infer.session import ModelSession
+from salt_infer.backends import availability
+from salt_infer.backends.onnxruntime_session import ModelSession
+from salt_infer.backends.providers import GPUS, NAMES, Provider
+from salt_infer.modelfile.contract import GATE, TILES
 
 RUNS = 10  # of a product, of which the fastest counts
 _STREAM = "user_compute_stream"
@@ -38,7 +38,7 @@ class OnDevice:
             tiles: uint8 [N, V, 101, 101].
             gate: for a gated file.
         """
-        runtime = usable.onnxruntime()
+        runtime = availability.onnxruntime()
         self._torch = _torch_stream() if device == "cuda" else None
         options = runtime.SessionOptions()
         if opened.plan.shape is not None:
@@ -104,7 +104,7 @@ def peaks(provider: Provider, size: int) -> dict[str, float]:
 
 
 def _peak(name: str, device: str, kind: gemm.Arithmetic, size: int) -> float:
-    runtime = usable.onnxruntime()
+    runtime = availability.onnxruntime()
     session = runtime.InferenceSession(gemm.product(kind, size), providers=[name])
     value = runtime.OrtValue.ortvalue_from_numpy(gemm.operands(kind, size)[0], device, 0)
     binding = session.io_binding()

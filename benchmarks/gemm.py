@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from salt_infer.openvino_session import core
+from salt_infer.backends.openvino_session import core
 
 Arithmetic = Literal["fp32", "fp16", "bf16", "int8"]
 

@@ -35,14 +35,15 @@ import tilesets
 from device import OnDevice
 from variants import Wanted
 
-from salt_infer import nvidia, usable, views
-from salt_infer.device_session import DeviceSession
+from salt_infer.backends import availability, nvidia
+from salt_infer.backends.device_session import DeviceSession
+from salt_infer.backends.onnxruntime_session import ModelSession, peek
+from salt_infer.backends.option_rules import GRAPH, Given, parse_option
+from salt_infer.backends.providers import NAMES, Provider, ProviderRequest
+from salt_infer.backends.selection import Batches, open_session
+from salt_infer.batch import views
 from salt_infer.errors import ModelError, SaltError, one_line
 from salt_infer.models import default_model
-from salt_infer.opening import Batches, open_session
-from salt_infer.options import GRAPH, Given, parse_option
-from salt_infer.providers import NAMES, Provider, ProviderRequest
-from salt_infer.session import ModelSession, peek
 
 BATCHES = (1, 8, 32, 64, 128)
 TIMES = 10  # batches a sample
@@ -257,7 +258,7 @@ def _prepared(
 
 def usable_of(providers: Sequence[Provider]) -> list[Provider]:
     """Those of the providers that can run here; exits where none can."""
-    lacks = {name: "; ".join(map(str, usable.problems(name))) for name in providers}
+    lacks = {name: "; ".join(map(str, availability.problems(name))) for name in providers}
     found = [name for name, problems in lacks.items() if not problems]
     for name, problems in lacks.items():
         if problems:

@@ -30,16 +30,19 @@ import tilesets
 from PIL import Image
 from ratios import Ratio
 
-from salt_infer import job, png, rle, submission, unfilter, views
-from salt_infer.batch import Cancel
-from salt_infer.decoding import decode_group
-from salt_infer.fingerprint import Fingerprint
-from salt_infer.job import Job
-from salt_infer.journal import Journal
-from salt_infer.pipeline import MaskedBatch, RunOptions, group_count, group_of
-from salt_infer.record import Finished
-from salt_infer.tiles import open_tiles
-from salt_infer.watcher import Watcher
+from salt_infer.batch import views
+from salt_infer.batch.result import Cancel
+from salt_infer.data import png, png_filters
+from salt_infer.data.factory import open_tiles
+from salt_infer.execution.decoding import decode_group
+from salt_infer.execution.pipeline import MaskedBatch, RunOptions, group_count, group_of
+from salt_infer.execution.results import Finished
+from salt_infer.job import job, write_table
+from salt_infer.job.fingerprint import Fingerprint
+from salt_infer.job.job import Job
+from salt_infer.job.journal import Journal
+from salt_infer.job.watcher import Watcher
+from salt_infer.masks import rle
 
 BATCH = RunOptions().batch_size
 DECODE, PILLOW, RLE, LOOP = "decode", "Pillow alone", "RLE", "case study's RLE"
@@ -67,14 +70,14 @@ def stages(files: list[bytes], folder: Path, stack: contextlib.ExitStack) -> Way
     mine = Fingerprint.of(model, RunOptions(), str(folder), [])
     journal = stack.enter_context(Journal(folder / "alone.journal", mine, 1, Finished.unpack))
     return {
-        DECODE: lambda: unfilter.look([png.rows(data) for data in files], rle.TILE_SHAPE),
+        DECODE: lambda: png_filters.look([png.rows(data) for data in files], rle.TILE_SHAPE),
         PILLOW: lambda: [pillow(data) for data in files],
         "assemble": lambda: views.make(np.stack(list(decoded)), model.settings.tta),
         "decide": lambda: model.decide(answer),
         RLE: lambda: rle.encode(decided.masks),
         LOOP: lambda: case_study.loop(decided.masks),
         "journal": lambda: journal.append(done),
-        "CSV": lambda: submission.write(io.BytesIO(), Path("a.csv"), done.entries(False), False),
+        "CSV": lambda: write_table.write(io.BytesIO(), Path("a.csv"), done.entries(False), False),
     }
 
 

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import null
 
-from salt_infer import job
-from salt_infer.decoders import DecodeIn
-from salt_infer.job import Job
-from salt_infer.watcher import Watcher
+from salt_infer.execution.decoders import DecodeIn
+from salt_infer.job import job
+from salt_infer.job.job import Job
+from salt_infer.job.watcher import Watcher
 
 SOURCE = Path(__file__).with_suffix(".c")
 WORKERS = 2

@@ -23,10 +23,10 @@ import setups
 import tilesets
 from setups import Setup
 
-from salt_infer import views
-from salt_infer.base import Session
-from salt_infer.machine import threads_here
+from salt_infer.backends.base import Session
+from salt_infer.batch import views
 from salt_infer.models import default_model
+from salt_infer.system.cpu import threads_here
 
 BATCHES = (1, 8, 32, 64)
 LAYOUT_BATCH = 32

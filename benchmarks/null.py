@@ -16,14 +16,15 @@ from unittest import mock
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import SaltModel, png
-from salt_infer.batch import BatchResult, Cancel
-from salt_infer.contract import ModelContract
-from salt_infer.model import Settings
+from salt_infer import SaltModel
+from salt_infer.backends.node_placement import Placement
+from salt_infer.backends.onnxruntime_session import peek
+from salt_infer.backends.providers import batch_for
+from salt_infer.batch.result import BatchResult, Cancel
+from salt_infer.data import png
+from salt_infer.modelfile.contract import ModelContract
 from salt_infer.models import default_model
-from salt_infer.placement import Placement
-from salt_infer.providers import batch_for
-from salt_infer.session import peek
+from salt_infer.predictor.model import Settings
 
 MASKS = Path(__file__).parents[1] / "examples" / "masks"
 INSIDE, OUTSIDE = 0.9, 0.1  # probabilities of salt where a mask has it and where not
@@ -31,7 +32,7 @@ INSIDE, OUTSIDE = 0.9, 0.1  # probabilities of salt where a mask has it and wher
 
 class NullSession:
     """The contract of the shipped model, and fixed answers; see
-    :class:`salt_infer.base.Session`.
+    :class:`salt_infer.backends.base.Session`.
     """
 
     def __init__(self) -> None:
@@ -95,7 +96,7 @@ def loaded() -> Iterator[None]:
 
 
 def main() -> None:
-    from salt_infer.cli import main as command
+    from salt_infer.cli.infer import main as command
 
     with loaded():
         command()

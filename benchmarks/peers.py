@@ -35,7 +35,7 @@ from contenders import common
 from contenders.common import Task
 
 from salt_infer.errors import SaltError
-from salt_infer.machine import available_cpus
+from salt_infer.system.cpu import available_cpus
 from salt_train import checkpoint as checkpoints
 from salt_train.evaluate import Decision
 

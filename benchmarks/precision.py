@@ -1,8 +1,9 @@
-"""One network in every precision: ``python benchmarks/precision.py CKPT --images --labels --calibrate``.
+"""One network in every precision: ``python benchmarks/precision.py CKPT --images --labels
+--calibrate``.
 
 Exports the files, then runs them in turn on the same labelled tiles, from arrays to masks: speed,
 size, and the score with the paired difference to the float32 file beside it.
-"""  # noqa: E501
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ import record
 from salt_export import samples
 from salt_export.job import export
 from salt_export.request import Job
-from salt_infer import SaltModel, machine, metric
+from salt_infer import SaltModel
+from salt_infer.masks import metric
+from salt_infer.system import cpu
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "fp32 dense": {"gated": False},
@@ -117,9 +120,7 @@ def main(checkpoint: Path, images: Path, labels: Path, calibrate: Path, rounds: 
         lines = table(measured)
         result = {"tiles": len(tiles), "table": lines, "files": measured}
         models = dict(zip(VARIANTS, paths, strict=True))
-        record.save(
-            "precision", result, models=models, threads=machine.threads_here(), repeats=rounds
-        )
+        record.save("precision", result, models=models, threads=cpu.threads_here(), repeats=rounds)
     click.echo("\n".join(lines))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import record
 import torch
 
-from salt_infer import metric
+from salt_infer.masks import metric
 from salt_train import checkpoint as checkpoints
 from salt_train import dataset, job, recipes, settings
 from salt_train.calibrate import cross_fitted

@@ -14,8 +14,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from salt_infer import files, modelfile
-from salt_infer import machine as processor
+from salt_infer.modelfile import signature
+from salt_infer.system import cpu as processor
+from salt_infer.system import files
 
 ROOT = Path(__file__).parents[1]
 STORED = Path(__file__).parent / "results"  # what the README shows and fresh runs are held against
@@ -101,7 +102,7 @@ def save(
         "command": command(sys.argv),
         "threads": threads,
         "repeats": repeats,
-        "models": {key: modelfile.sha256_of(path) for key, path in (models or {}).items()},
+        "models": {key: signature.sha256_of(path) for key, path in (models or {}).items()},
     }
     given = {key: value for key, value in run.items() if value}
     path = RESULTS / f"{name}.json"

@@ -15,7 +15,7 @@ import numpy as np
 import ratios
 import record
 
-from salt_infer import rle
+from salt_infer.masks import rle
 from salt_train import synthetic
 
 TILES, REPEATS = 200, 7

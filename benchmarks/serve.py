@@ -105,7 +105,7 @@ def far(one: str, other: str) -> bool:
     """Whether masks differ by more than the rounding of batches of other sizes explains."""
     if one == other:
         return False
-    from salt_infer import rle
+    from salt_infer.masks import rle
 
     return int((rle.decode(one) != rle.decode(other)).sum()) > 10
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import gemm
 import rounds
 
-from salt_infer import usable
-from salt_infer.base import Session
-from salt_infer.machine import this_machine
-from salt_infer.openvino_session import PRECISION, OpenVinoSession
-from salt_infer.providers import Plan
-from salt_infer.session import ModelSession, peek
+from salt_infer.backends import availability
+from salt_infer.backends.base import Session
+from salt_infer.backends.onnxruntime_session import ModelSession, peek
+from salt_infer.backends.openvino_session import PRECISION, OpenVinoSession
+from salt_infer.backends.providers import Plan
+from salt_infer.system.cpu import this_machine
 
 
 class Spinning(Plan):
@@ -75,7 +75,7 @@ def of(models: Sequence[Path], threads: int) -> Iterator[Setup]:
         stored = peek(path).precision
         own: gemm.Arithmetic = "int8" if stored == "int8" else "fp32"  # neither computes in fp16
         yield Setup(path, "cpu", own, threads)
-        if any(usable.problems("openvino")):
+        if any(availability.problems("openvino")):
             continue
         yield Setup(path, "openvino", own, threads)
         if own != "int8" and "BF16" in this_machine().features:

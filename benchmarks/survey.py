@@ -28,17 +28,17 @@ import rounds
 import scale
 from ratios import Ratio
 
-from salt_infer.model import SaltModel
-from salt_infer.watcher import Watcher
-from salt_survey import run as running
-from salt_survey import tiling
-from salt_survey.job import Job
-from salt_survey.looks import Look
-from salt_survey.publishing import Targets
-from salt_survey.sections import Reader, Section
+from salt_infer.job.watcher import Watcher
+from salt_infer.predictor.model import SaltModel
+from salt_survey.reading.survey import Survey
+from salt_survey.run import run as running
+from salt_survey.run.job import Job
+from salt_survey.run.publish import Targets
+from salt_survey.sections import tiling
+from salt_survey.sections.looks import Look
+from salt_survey.sections.reader import Reader, Section
+from salt_survey.sections.settings import GATE, Wishes
 from salt_survey.segy.create import Kind
-from salt_survey.settings import GATE, Wishes
-from salt_survey.survey import Survey
 from salt_survey.synthetic import Plan, draw
 
 TRACES, SAMPLES = 951, 463

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from salt_infer import files
+from salt_infer.system import files
 
 README = Path(__file__).parent / "README.md"
 BEGIN, END = "<!-- begin ", "<!-- end -->"

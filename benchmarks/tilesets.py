@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import png
-from salt_infer.tiles import open_tiles
+from salt_infer.data import png
+from salt_infer.data.factory import open_tiles
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "tiles"
 

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from salt_infer.options import GRAPH, NHWC, SEARCH, TF32, Given
-from salt_infer.providers import Provider
-from salt_infer.session import peek
+from salt_infer.backends.onnxruntime_session import peek
+from salt_infer.backends.option_rules import GRAPH, NHWC, SEARCH, TF32, Given
+from salt_infer.backends.providers import Provider
 
 
 def variants(provider: Provider, precision: str) -> list[Given]:

@@ -10,13 +10,13 @@ from typing import Any
 
 COMMANDS = {
     "salt-infer": ["-m", "salt_infer"],
-    "salt-doctor": ["-c", "from salt_infer.doctor_cli import main; main()"],
+    "salt-doctor": ["-c", "from salt_infer.cli.doctor import main; main()"],
     "salt-train": ["-m", "salt_train"],
     "salt-export": ["-c", "from salt_export import main; main()"],
     "salt-report": ["-m", "salt_report"],
     "salt-serve": ["-m", "salt_serve"],
     "salt_train.synthetic": ["-m", "salt_train.synthetic"],
-    "salt-selftest": ["-m", "salt_infer.selftest"],
+    "salt-selftest": ["-m", "salt_infer.cli.selftest"],
 }
 
 

@@ -16,7 +16,7 @@ from unittest import mock
 
 import click
 
-from salt_infer import console
+from salt_infer.cli import console
 
 ABOUT = """\
 # Commands

@@ -139,15 +139,15 @@ def gated_model(tiny_checkpoint: Path, once: Once) -> Path:
 @pytest.fixture
 def zips() -> Iterator[None]:
     """A process that has parts of a zip keeps the zip open."""
-    from salt_infer import archive
+    from salt_infer.data import zip_archive
 
-    opened = archive.TileZip
+    opened = zip_archive.TileZip
     with contextlib.ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
 
-        def kept(*arguments: object, **named: object) -> archive.TileZip:
+        def kept(*arguments: object, **named: object) -> zip_archive.TileZip:
             return stack.enter_context(opened(*arguments, **named))  # type: ignore[arg-type]
 
-        archive._again.cache_clear()
-        patch.setattr(archive, "TileZip", kept)
+        zip_archive._again.cache_clear()
+        patch.setattr(zip_archive, "TileZip", kept)
         yield
-        archive._again.cache_clear()
+        zip_archive._again.cache_clear()

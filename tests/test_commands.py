@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from salt_infer import __version__, denied
+from salt_infer import __version__
+from salt_infer.system import denied
 from tests import bare
 from tests.conftest import ROOT
 
@@ -17,8 +18,8 @@ HEAVY = (
     "starlette", "uvicorn", "pydantic", "prometheus_client", "tensorboard", "segyio", "zarr",
 )  # fmt: skip
 COMMANDS = {
-    "salt-infer": "salt_infer.cli",
-    "salt-doctor": "salt_infer.doctor_cli",
+    "salt-infer": "salt_infer.cli.infer",
+    "salt-doctor": "salt_infer.cli.doctor",
     "salt-train": "salt_train",
     "salt-export": "salt_export",
     "salt-report": "salt_report",
@@ -82,8 +83,8 @@ def test_a_run_names_the_extra_that_it_lacks(tmp_path: Path) -> None:
     for command, arguments, package, extra in (
         ("salt-train", ["--data", TILES.parent, "--out", out], "matplotlib", "train"),
         ("salt-export", [checkpoint, tmp_path / "a.onnx"], "onnx", "export"),
-        ("salt-report", ["data", TILES, "--out", out], "pandas", "report"),
-        ("salt-report", ["evaluate", *rows, "--out", out], "pandas", "report"),
+        ("salt-report", ["data", TILES, "--out", out], "jinja2", "report"),
+        ("salt-report", ["evaluate", *rows, "--out", out], "jinja2", "report"),
         ("salt-serve", [], "starlette", "serve"),
         ("salt-survey", ["run", "x.sgy", "--out", out], "zarr", "survey"),
     ):  # fmt: skip

@@ -5,6 +5,7 @@ to train and export alone.
 from __future__ import annotations
 
 import ast
+import graphlib
 import sys
 from pathlib import Path
 
@@ -95,3 +96,79 @@ def test_ray_is_imported_by_one_module_alone() -> None:
 def test_modules_stay_small() -> None:
     long = {str(path): n for _, path in FILES if (n := len(path.read_text().splitlines())) > 350}
     assert not long
+
+
+# Folders of a package, and what each may import of it besides ``errors``: one way, no circle.
+SYSTEM, MASKS = {"system"}, {"system", "masks"}
+FILES_OF = MASKS | {"modelfile", "models"}
+ROOMS = {
+    "salt_infer": {
+        "errors": set(),
+        "system": set(),
+        "models": set(),
+        "masks": SYSTEM,
+        "data": MASKS,
+        "modelfile": MASKS,
+        "batch": {"modelfile"},
+        "backends": FILES_OF | {"batch"},
+        "predictor": FILES_OF | {"batch", "backends"},
+        "execution": FILES_OF | {"batch", "backends", "predictor", "data"},
+        "job": FILES_OF | {"batch", "backends", "predictor", "data", "execution"},
+        "cli": FILES_OF | {"batch", "backends", "predictor", "data", "execution", "job"},
+        "": {"system", "predictor", "cli"},
+    },
+    "salt_survey": {
+        "errors": set(),
+        "segy": set(),
+        "scan": {"segy"},
+        "reading": {"segy", "scan"},
+        "sections": {"scan", "reading"},
+        "run": {"segy", "scan", "reading", "sections"},
+        "calibration": {"scan", "reading", "sections", "run"},
+        "page": {"segy", "scan", "reading", "sections", "run", "calibration"},
+        "cli": {"segy", "scan", "reading", "sections", "run", "calibration", "page"},
+        "synthetic": {"segy"},
+        "": {"cli"},
+    },
+    "salt_report": {
+        "errors": set(),
+        "common": set(),
+        "dataset": {"common"},
+        "submission": {"common"},
+        "job": {"common", "dataset", "submission"},
+        "cli": {"common", "dataset", "submission", "job"},
+        "": {"cli"},
+    },
+}
+
+
+def room(parts: tuple[str, ...]) -> str:
+    """Folder, or module at the top, that a dotted name below a package is in."""
+    return "" if not parts or parts[0] in ("__init__", "__main__") else parts[0]
+
+
+def rooms_used(package: str, path: Path) -> set[str]:
+    """Rooms of its own package that a module imports from."""
+    used = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            name, *inner = node.module.split(".")
+            if name == package:
+                names = [inner] if inner else [[alias.name] for alias in node.names]
+                used |= {room(tuple(each)) for each in names if each != ["main"]}
+    return used
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_rooms_import_one_way(package: str) -> None:
+    root, may = PACKAGES[package] / package, ROOMS[package]
+    for path in root.rglob("*.py"):
+        mine = room(path.relative_to(root).with_suffix("").parts)
+        foreign = rooms_used(package, path) - {mine, "errors"}
+        assert foreign <= may[mine], f"{path}: {mine} imports from {foreign - may[mine]}"
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_the_order_of_rooms_has_no_circle(package: str) -> None:
+    order = list(graphlib.TopologicalSorter(ROOMS[package]).static_order())
+    assert set(order) == ROOMS[package].keys()

@@ -114,7 +114,7 @@ def test_a_full_standard_error_does_not_stop_the_work(tmp_path: Path) -> None:
 
 def test_no_file_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
     code = (
-        "import os; from salt_infer import streams; streams.patient()\n"
+        "import os; from salt_infer.cli import standard_streams; standard_streams.patient()\n"
         f"file = os.open({str(tmp_path / 'x')!r}, os.O_CREAT | os.O_WRONLY)\n"
         "os.write(1, b'1'); os.write(2, b'2'); assert file > 2; print('said')\n"
     )
@@ -131,8 +131,8 @@ def test_no_file_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
 
 def test_a_pipe_that_is_not_ready_is_waited_for() -> None:
     code = (
-        "import os; from salt_infer import streams\n"
-        "os.set_blocking(1, False); out = streams.patient()\n"
+        "import os; from salt_infer.cli import standard_streams\n"
+        "os.set_blocking(1, False); out = standard_streams.patient()\n"
         "for _ in range(64): print('x' * 4095)\n"
         "assert out.lost() == ''\n"
     )
@@ -144,7 +144,7 @@ def test_a_pipe_that_is_not_ready_is_waited_for() -> None:
 
 def test_a_line_is_seen_when_it_is_said() -> None:
     code = (
-        "import sys; from salt_infer import streams; streams.patient()\n"
+        "import sys; from salt_infer.cli import standard_streams; standard_streams.patient()\n"
         "print('begun'); sys.stdin.read()\n"
     )
     command = [*bare.command("salt-infer")[:1], "-c", code]
@@ -158,7 +158,7 @@ def test_a_line_is_seen_when_it_is_said() -> None:
 
 @pytest.mark.parametrize("encoding", ["ascii", "ascii:strict", "utf-8:strict", "latin-1"])
 def test_a_name_that_the_terminal_cannot_show_is_written_otherwise(encoding: str) -> None:
-    code = "from salt_infer import streams; streams.patient(); print('S\\u0142\\udcff')"
+    code = "from salt_infer.cli.standard_streams import patient; patient(); print('S\\u0142\\udcff')"
     command = [*bare.command("salt-infer")[:1], "-c", code]
     variables = bare.environment(PYTHONIOENCODING=encoding, PYTHONUTF8="0")
     done = subprocess.run(command, env=variables, capture_output=True, check=False)

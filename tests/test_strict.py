@@ -10,17 +10,16 @@ import pytest
 from click.testing import CliRunner
 
 from salt_export import cli as export
-from salt_infer import cli as infer
-from salt_infer import doctor_cli, selftest
+from salt_infer.cli import doctor, infer, selftest
 from salt_report import cli as report
 from salt_serve import cli as serve
-from salt_survey import cli as survey
 from salt_survey import synthetic as drawn_surveys
+from salt_survey.cli import survey
 from salt_train import cli as train
 from salt_train import synthetic
 
 ROOTS = [
-    infer.cli, doctor_cli.cli, export.cli, report.cli, serve.cli, train.cli, selftest.cli,
+    infer.cli, doctor.cli, export.cli, report.cli, serve.cli, train.cli, selftest.cli,
     synthetic.cli, survey.cli, drawn_surveys.cli,
 ]  # fmt: skip
 

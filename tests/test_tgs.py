@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from salt_infer import metric, rle
-from salt_infer.labels import read_rows
+from salt_infer.backends.onnxruntime_session import ModelSession
+from salt_infer.data.labels import read_rows
+from salt_infer.masks import metric, rle
 from salt_infer.models import default_model
-from salt_infer.session import ModelSession
 from salt_train import dataset
 from salt_train.dataset import Dataset
 from salt_train.folds import Split
@@ -48,9 +48,9 @@ def test_the_default_model_scores_what_its_contract_says(
     data: Dataset, tgs: Path, tmp_path: Path
 ) -> None:
     """From PNG files to a CSV, on the fold that it was not trained on."""
-    from salt_infer import png
-    from salt_infer.job import Job, run
-    from salt_infer.watcher import Watcher
+    from salt_infer.data import png
+    from salt_infer.job.job import Job, run
+    from salt_infer.job.watcher import Watcher
 
     contract = ModelSession(default_model()).contract
     # The members of an ensemble have held out the same fold.

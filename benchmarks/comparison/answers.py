@@ -15,8 +15,8 @@ import torch
 
 from comparison.material import Material
 from salt_export import samples
-from salt_infer import metric, rle
-from salt_infer.labels import Labels, read_rows
+from salt_infer.data.labels import Labels, read_rows
+from salt_infer.masks import metric, rle
 from salt_train import checkpoint as checkpoints
 from salt_train import evaluate
 from salt_train.evaluate import Decision

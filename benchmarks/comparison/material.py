@@ -20,8 +20,8 @@ from salt_export.job import CALIBRATION_POOL, export
 from salt_export.request import MAX_DROP, Job
 from salt_export.tolerances import TILES
 from salt_infer import SaltModel
-from salt_infer.labels import Labels
-from salt_infer.tiles import open_tiles
+from salt_infer.data.factory import open_tiles
+from salt_infer.data.labels import Labels
 from salt_train import synthetic
 from salt_train.recipes import DEFAULT, RECIPES
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from contenders.common import EDGE, Task, batches, rle, running, write
-from salt_infer import privacy
+from salt_infer.system import privacy
 
 with privacy.unreported():
     import openvino as ov

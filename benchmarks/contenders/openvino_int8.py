@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 
-from salt_infer import privacy
+from salt_infer.system import privacy
 
 with privacy.unreported():
     import nncf

@@ -11,14 +11,15 @@ from click.core import ParameterSource
 from salt_export.request import MAX_DROP, OPSET, Job
 from salt_export.targets import Precision, TargetName
 from salt_export.tolerances import TILES
-from salt_infer import console, denied, strict
+from salt_infer.cli import console, strict_options
+from salt_infer.system import denied
 
 _PATH = console.PATH
 _CHOICES = ("target", "gated", "precision", "opset")  # what a file that is there has settled
 
 
 @click.command(
-    "salt-export", cls=strict.Command,
+    "salt-export", cls=strict_options.Command,
     epilog="Exit codes: 0 done; 1 failed; 2 bad usage.",
 )  # fmt: skip
 @click.argument("checkpoints", type=_PATH, nargs=-1, required=True, metavar="CHECKPOINT...")

@@ -15,7 +15,7 @@ from salt_export.cost import Cost
 from salt_export.errors import ExportError
 from salt_export.targets import Target, TargetName
 from salt_export.tolerances import TOLERANCES
-from salt_infer.contract import ModelContract
+from salt_infer.modelfile.contract import ModelContract
 from salt_train.checkpoint import Checkpoint
 from salt_train.model_config import ModelConfig
 

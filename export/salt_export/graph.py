@@ -20,7 +20,15 @@ from torch import Tensor, nn
 
 from salt_export import request
 from salt_export.errors import ExportError
-from salt_infer.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES, ModelContract
+from salt_infer.modelfile.contract import (
+    GATE,
+    KEPT,
+    METADATA_KEY,
+    PROBABILITY,
+    SALT,
+    TILES,
+    ModelContract,
+)
 from salt_train.model import SaltNet
 
 

@@ -16,8 +16,9 @@ from salt_export.errors import ParityError
 from salt_export.int8 import METHODS, Method, Prepared, Style
 from salt_export.parity import Tiles
 from salt_export.tolerances import TOLERANCES
-from salt_infer import metric, views
-from salt_infer.session import ModelSession
+from salt_infer.backends.onnxruntime_session import ModelSession
+from salt_infer.batch import views
+from salt_infer.masks import metric
 from salt_train.evaluate import Decision, Prediction
 
 CALIBRATION_TILES = 300

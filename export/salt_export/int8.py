@@ -22,7 +22,7 @@ from onnxruntime import quantization
 from onnxruntime.quantization import calibrate as runtime
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from salt_infer.contract import GATE, TILES
+from salt_infer.modelfile.contract import GATE, TILES
 
 Method = Literal["minmax", "entropy", "percentile"]
 METHODS: tuple[Method, ...] = get_args(Method)

@@ -32,9 +32,9 @@ from salt_export.parity import Parity, Tiles
 from salt_export.request import Job
 from salt_export.targets import Target
 from salt_export.tolerances import TILES, TOLERANCES
-from salt_infer.contract import ModelContract
-from salt_infer.files import write_whole, writing
-from salt_infer.session import ModelSession
+from salt_infer.backends.onnxruntime_session import ModelSession
+from salt_infer.modelfile.contract import ModelContract
+from salt_infer.system.files import write_whole, writing
 from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
 from salt_train.checkpoint import Checkpoint
@@ -82,7 +82,7 @@ def export(job: Job) -> Done:
 
 @contextlib.contextmanager
 def _writing(job: Job, *paths: Path | None) -> Iterator[None]:
-    """:func:`salt_infer.files.writing`, told of where it keeps less away than it should."""
+    """:func:`salt_infer.system.files.writing`, told of where it keeps less away than it should."""
     with writing(*paths) as unlocked:
         if unlocked:
             job.say(f"warning: {unlocked}")

@@ -22,12 +22,13 @@ from salt_export.tolerances import (
     VIEWS,
     Tolerance,
 )
-from salt_infer import metric, rle, views
-from salt_infer.contract import TTA_NAMES, Tta
-from salt_infer.device_session import DeviceSession
-from salt_infer.model import SaltModel, Settings
-from salt_infer.providers import Plan
-from salt_infer.session import ModelSession
+from salt_infer.backends.device_session import DeviceSession
+from salt_infer.backends.onnxruntime_session import ModelSession
+from salt_infer.backends.providers import Plan
+from salt_infer.batch import views
+from salt_infer.masks import metric, rle
+from salt_infer.modelfile.contract import TTA_NAMES, Tta
+from salt_infer.predictor.model import SaltModel, Settings
 from salt_train.evaluate import Decision, Prediction
 
 HALF_TILES = 32  # a CPU without float16 arithmetic takes about a second for each

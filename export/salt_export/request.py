@@ -10,10 +10,10 @@ from salt_export import targets
 from salt_export.errors import RequestError
 from salt_export.targets import Precision, Target, TargetName
 from salt_export.tolerances import TILES
-from salt_infer import layout
+from salt_infer.data import dataset
 from salt_infer.errors import InputError
-from salt_infer.files import check_output
-from salt_infer.text import shown
+from salt_infer.system.files import check_output
+from salt_infer.system.text import shown
 
 # 18 is the oldest operator set that torch's exporter writes without converting; newer ones add
 # nothing this graph uses, and old sets are what execution providers cover best.
@@ -90,7 +90,7 @@ class Job:
             if self.labels:
                 raise RequestError("--labels are of tiles; give these with --verify-images")
             return
-        with layout.open_images(tiles) as source:
+        with dataset.open_images(tiles) as source:
             if len(source.tiles) < TILES:
                 raise RequestError(
                     f"{shown(str(tiles))} has {len(source.tiles)} tiles to verify on, expected at "

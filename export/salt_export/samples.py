@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_export.parity import Tiles
-from salt_infer import layout
-from salt_infer.kinds import coverage_class
+from salt_infer.data import dataset as layout
+from salt_infer.masks.coverage import coverage_class
 from salt_train import dataset
 
 

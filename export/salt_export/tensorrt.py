@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from salt_export.errors import ExportError
-from salt_infer.contract import TILES
+from salt_infer.modelfile.contract import TILES
 
 # What salt-infer feeds: its batches, with or without the flip.
 SHAPES = tuple((tiles, views, 101, 101) for tiles, views in ((1, 1), (32, 2), (64, 2)))

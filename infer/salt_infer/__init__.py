@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from salt_infer import privacy
+from salt_infer.system import privacy
 
 if TYPE_CHECKING:
-    from salt_infer.model import Prediction, SaltModel
+    from salt_infer.predictor.model import Prediction, SaltModel
 
 __version__ = "0.1.0"
 __all__ = ["Prediction", "SaltModel", "__version__"]
@@ -21,7 +21,7 @@ privacy.switch_off()  # before any runtime can be imported
 def __getattr__(name: str) -> Any:
     """Import the runtime only for those who use it: RLE and score work without one."""
     if name in ("Prediction", "SaltModel"):
-        from salt_infer import model
+        from salt_infer.predictor import model
 
         return getattr(model, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """Entry point of the ``salt-report`` command."""
-    from salt_infer import console
+    from salt_infer.cli import console
 
     with console.importing():
         from salt_report.cli import cli

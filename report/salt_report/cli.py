@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from salt_infer import console, strict
+from salt_infer.cli import console, strict_options
 
 _PATH = console.PATH
 _OUT = click.option(
@@ -16,7 +16,7 @@ _OUT = click.option(
 _OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
 
 
-@click.group("salt-report", cls=strict.Group)
+@click.group("salt-report", cls=strict_options.Group)
 @click.version_option(package_name="salt-toolkit")
 def cli() -> None:
     """Explore a labelled data set, or examine a submission, as one page of HTML.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from salt_infer.errors import SaltError
-from salt_infer.text import shown
+from salt_infer.system.text import shown
 
 SHOWN = 10  # faults and ids that a message names
 

@@ -6,13 +6,16 @@ import contextlib
 import dataclasses
 from pathlib import Path
 
-from salt_infer import layout
+from salt_infer.data import dataset
 from salt_infer.errors import UsageError
-from salt_infer.files import check_output, write_whole, writing
-from salt_report import data_page, evaluation, evaluation_page, reading, tables
-from salt_report.evaluation import Case, Evaluation
-from salt_report.page import Source, sources
-from salt_report.probabilities import Probabilities
+from salt_infer.system.files import check_output, write_whole, writing
+from salt_report.common import reading, tables
+from salt_report.common.page import Source, sources
+from salt_report.common.probabilities import Probabilities
+from salt_report.dataset import page
+from salt_report.submission import evaluation
+from salt_report.submission import page as evaluation_page
+from salt_report.submission.evaluation import Case, Evaluation
 
 NEUTRAL = {"threshold": 0.5, "gate": round(1 / 1.8, 3)}  # what a network is trained towards
 
@@ -87,14 +90,14 @@ def _warned(unlocked: str) -> list[str]:
 
 def _data(job: DataJob) -> list[str]:
     known = reading.data_set(job.data)
-    root = layout.find(job.data).root  # the data set may lie in a folder of what was named
+    root = dataset.find(job.data).root  # the data set may lie in a folder of what was named
     place = job.depths or tables.find_depths(job.data) or tables.find_depths(root)
     depth = tables.depths(place, known.ids) if place else None
     fold = tables.folds(job.split, known.ids, known.classes) if job.split else None
-    found = data_page.explore(known, depth, fold)
+    found = page.explore(known, depth, fold)
     made_from = sources(data=job.data, depths=place, split=job.split)
-    write_whole(job.out, data_page.render(found, job.data.resolve().name, made_from), job.overwrite)
-    return [*data_page.summary(found), f"-> {job.out}"]
+    write_whole(job.out, page.render(found, job.data.resolve().name, made_from), job.overwrite)
+    return [*page.summary(found), f"-> {job.out}"]
 
 
 def evaluate(job: EvaluateJob) -> list[str]:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import oddities, png, rle
+from salt_infer.data import oddities, png
+from salt_infer.data.png import Look
 from salt_infer.errors import TileError
-from salt_infer.model import Settings
-from salt_infer.png import Look
+from salt_infer.masks import rle
+from salt_infer.predictor.model import Settings
 from salt_serve import levels
 from salt_serve.errors import RequestError, TooLargeError, UnreadableError, WrongTypeError
 from salt_serve.limits import Limits
@@ -49,7 +50,7 @@ def answer(
         found: what the model says.
         settings: threshold and gate.
         steps: levels to tell the probabilities by, None to leave them out.
-        odd: what is odd about the tile, keys of :data:`salt_infer.oddities.WHAT`.
+        odd: what is odd about the tile, keys of :data:`salt_infer.data.oddities.WHAT`.
     """
     probability = found.probability
     if probability is None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from salt_infer import console, strict
+from salt_infer.cli import console, strict_options
 
 
 @click.command(
-    "salt-serve", cls=strict.Command,
+    "salt-serve", cls=strict_options.Command,
     epilog="Exit codes: 0 stopped; 1 failed; 2 bad usage.",
 )  # fmt: skip
 @click.option(

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import SaltModel, rle
+from salt_infer import SaltModel
 from salt_infer.errors import ModelError
+from salt_infer.masks import rle
 
 
 class Query(NamedTuple):

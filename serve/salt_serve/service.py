@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self, TypeVar
 
+from salt_infer.data.png import Look
 from salt_infer.errors import InputError
-from salt_infer.machine import available_cpus
-from salt_infer.png import Look
+from salt_infer.system.cpu import available_cpus
 from salt_serve import answers, levels
 from salt_serve.batcher import Batcher, BatchOptions
 from salt_serve.errors import RequestError

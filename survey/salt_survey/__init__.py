@@ -5,7 +5,7 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """Entry point of the ``salt-survey`` command."""
-    from salt_infer import console
-    from salt_survey.cli import cli
+    from salt_infer.cli import console
+    from salt_survey.cli.survey import cli
 
     console.run(cli)

@@ -17,7 +17,8 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import console, png, strict
+from salt_infer.cli import console, strict_options
+from salt_infer.data import png
 from salt_infer.errors import InputError, OutputExistsError
 from salt_survey.segy.create import Kind, Traces, write
 
@@ -155,7 +156,7 @@ def _noise(rng: np.random.Generator, shape: tuple[int, ...], correlation: float)
 _COUNT = click.IntRange(2, 10_000)
 
 
-@click.command("salt_survey.synthetic", cls=strict.Command)
+@click.command("salt_survey.synthetic", cls=strict_options.Command)
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--inlines", type=_COUNT, default=40, show_default=True, metavar="N")
 @click.option("--crosslines", type=_COUNT, default=240, show_default=True, metavar="N")

@@ -14,7 +14,7 @@ import tilesets
 from click.testing import CliRunner
 from PIL import Image
 
-from salt_infer import png
+from salt_infer.data import png
 from tests import pngs
 
 

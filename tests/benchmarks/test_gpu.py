@@ -11,11 +11,11 @@ import record
 import tilesets
 from click.testing import CliRunner
 
-from salt_infer import nvidia, usable
-from salt_infer.device_session import DeviceSession
+from salt_infer.backends import availability, nvidia
+from salt_infer.backends.device_session import DeviceSession
+from salt_infer.backends.providers import Plan, ProviderRequest
 from salt_infer.errors import ModelError
 from salt_infer.models import default_model
-from salt_infer.providers import Plan, ProviderRequest
 
 
 def run_of(kind: str, batch: int) -> dict[str, Any]:
@@ -43,8 +43,8 @@ def test_the_table_has_both_rates_and_the_share_of_the_peak() -> None:
 
 def test_without_a_gpu_it_says_what_is_missing(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(record, "RESULTS", tmp_path)
-    lack = usable.Problem("no NVIDIA driver", "install it")
-    monkeypatch.setattr(usable, "problems", lambda provider: iter([lack]))
+    lack = availability.Problem("no NVIDIA driver", "install it")
+    monkeypatch.setattr(availability, "problems", lambda provider: iter([lack]))
     done = CliRunner().invoke(gpu.main, [])
     assert done.exit_code == 1
     assert "tensorrt cannot run here: no NVIDIA driver (install it)" in done.stderr

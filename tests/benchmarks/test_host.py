@@ -9,7 +9,7 @@ import pytest
 import record
 import tilesets
 
-from salt_infer import png
+from salt_infer.data import png
 
 
 def samples(*seconds: float) -> dict[str, list[float]]:

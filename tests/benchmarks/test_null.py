@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import tilesets
 
-from salt_infer import SaltModel, rle
-from salt_infer.job import Job, run
-from salt_infer.watcher import Watcher
+from salt_infer import SaltModel
+from salt_infer.job.job import Job, run
+from salt_infer.job.watcher import Watcher
+from salt_infer.masks import rle
 
 
 @pytest.mark.parametrize("views", [1, 2])

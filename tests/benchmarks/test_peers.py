@@ -26,9 +26,9 @@ from comparison.standings import Sample, Standing, ratio
 from contenders import common
 from contenders.common import Task
 
-from salt_infer import rle
-from salt_infer.options import parse_option
-from salt_infer.providers import ProviderRequest
+from salt_infer.backends.option_rules import parse_option
+from salt_infer.backends.providers import ProviderRequest
+from salt_infer.masks import rle
 from salt_train import synthetic
 from salt_train.evaluate import Decision
 

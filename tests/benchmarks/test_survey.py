@@ -8,9 +8,9 @@ import pytest
 import rounds
 import survey
 
-from salt_infer.model import SaltModel
-from salt_survey.settings import GATE
-from salt_survey.survey import Survey
+from salt_infer.predictor.model import SaltModel
+from salt_survey.reading.survey import Survey
+from salt_survey.sections.settings import GATE
 
 
 def samples(wall: float, cpu: float) -> rounds.Samples:

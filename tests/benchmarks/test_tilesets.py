@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import tilesets
 
-from salt_infer.tiles import open_tiles
+from salt_infer.data.factory import open_tiles
 from tests import pngs
 
 

@@ -9,7 +9,7 @@ import pytest
 from salt_export import contracts, targets
 from salt_export.cost import Cost
 from salt_export.errors import ExportError
-from salt_infer.contract import ModelContract
+from salt_infer.modelfile.contract import ModelContract
 from salt_train import checkpoint as checkpoints
 from salt_train.checkpoint import Checkpoint
 

@@ -11,7 +11,7 @@ import torch
 from salt_export.job import export
 from salt_export.request import Job
 from salt_export.tolerances import FP32
-from salt_infer.session import ModelSession
+from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_train import checkpoint as checkpoints
 from salt_train.model import SaltNet
 from salt_train.model_config import ModelConfig

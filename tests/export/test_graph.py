@@ -13,8 +13,8 @@ from salt_export import graph
 from salt_export.job import export
 from salt_export.request import OPSET, Job
 from salt_export.tolerances import FP32
-from salt_infer.contract import METADATA_KEY, ModelContract
-from salt_infer.session import ModelSession
+from salt_infer.backends.onnxruntime_session import ModelSession
+from salt_infer.modelfile.contract import METADATA_KEY, ModelContract
 from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
 

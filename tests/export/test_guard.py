@@ -17,7 +17,7 @@ from salt_export import guard, int8
 from salt_export.errors import ExportError, ParityError
 from salt_export.job import export, verify
 from salt_export.request import Job
-from salt_infer.session import ModelSession
+from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_train import checkpoint as checkpoints
 from salt_train import optimizer, synthetic
 from tests.export.test_parity import tampered

@@ -16,9 +16,9 @@ from salt_export import graph, provenance
 from salt_export.errors import ExportError, ParityError
 from salt_export.job import export, verify
 from salt_export.request import Job
+from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.errors import OutputExistsError, OutputInUseError
-from salt_infer.files import writing
-from salt_infer.session import ModelSession
+from salt_infer.system.files import writing
 from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
 from salt_train.errors import CheckpointError

@@ -12,10 +12,12 @@ from salt_export import parity
 from salt_export.errors import ExportError, ParityError
 from salt_export.graph import DenseGraph
 from salt_export.tolerances import FP32, TILES
-from salt_infer import drawing, metric, rle, views
-from salt_infer.batch import BatchResult
-from salt_infer.onnxwriter import GraphWriter
-from salt_infer.session import ModelSession
+from salt_infer.backends import mask_graphs
+from salt_infer.backends.onnxruntime_session import ModelSession
+from salt_infer.batch import views
+from salt_infer.batch.result import BatchResult
+from salt_infer.masks import metric, rle
+from salt_infer.modelfile.onnx_writer import GraphWriter
 from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
 from salt_train.evaluate import Decision
@@ -193,9 +195,9 @@ def test_masks_drawn_otherwise_than_by_the_host_are_found(
     network: DenseGraph, dense_model: Path, monkeypatch: pytest.MonkeyPatch, part: str, tta: str
 ) -> None:
     def below(graph: GraphWriter, mean: str) -> str:
-        return graph.add("Less", mean, graph.input(drawing.THRESHOLD, "float32", ()))
+        return graph.add("Less", mean, graph.input(mask_graphs.THRESHOLD, "float32", ()))
 
     wrong = {"_mirrored": lambda graph, value: value, "_above": below}
-    monkeypatch.setattr(drawing, part, wrong[part])
+    monkeypatch.setattr(mask_graphs, part, wrong[part])
     with pytest.raises(ParityError, match=rf"with --tta {tta} \d+ of 102010 pixels drawn as on a"):
         parity.compare(network, dense_model, DATA.tiles, DECISION)

@@ -15,7 +15,7 @@ from salt_export.errors import ExportError
 from salt_export.job import export
 from salt_export.request import Job
 from salt_export.tolerances import FP32
-from salt_infer.session import ModelSession
+from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_train import checkpoint as checkpoints
 from salt_train import evaluate, optimizer, synthetic
 from salt_train.checkpoint import Checkpoint

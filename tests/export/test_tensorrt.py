@@ -13,7 +13,7 @@ from salt_export import tensorrt
 from salt_export.errors import ExportError
 from salt_export.job import export
 from salt_export.request import Job
-from salt_infer.session import ModelSession
+from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_train import synthetic
 
 needs_rtx = pytest.mark.skipif(

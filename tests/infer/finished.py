@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from salt_infer.fingerprint import Fingerprint
-from salt_infer.journal import Journal
-from salt_infer.model import Decided
-from salt_infer.pipeline import MaskedBatch
-from salt_infer.record import Finished
-from salt_infer.source import BadTile, Tile
+from salt_infer.data.source import BadTile, Tile
+from salt_infer.execution.pipeline import MaskedBatch
+from salt_infer.execution.results import Finished
+from salt_infer.job.fingerprint import Fingerprint
+from salt_infer.job.journal import Journal
+from salt_infer.predictor.model import Decided
 
 FINGERPRINT = Fingerprint(
     model="ab" * 32, contract_version=1, precision="fp32", provider="CPUExecutionProvider",

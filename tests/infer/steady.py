@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from salt_infer import png
-from salt_infer.batch import BatchResult
-from salt_infer.model import SaltModel
+from salt_infer.batch.result import BatchResult
+from salt_infer.data import png
+from salt_infer.predictor.model import SaltModel
 
 Told = Callable[[npt.NDArray[np.uint8]], None]
 
@@ -85,6 +85,6 @@ def main() -> None:
     """``LOG SECONDS ARGUMENTS``: the command, with the model installed."""
     install(sys.argv[1], float(sys.argv[2]))
     del sys.argv[1:3]
-    from salt_infer.cli import main as command
+    from salt_infer.cli.infer import main as command
 
     command()

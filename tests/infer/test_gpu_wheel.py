@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from salt_infer import options as known
-from salt_infer.providers import ProviderRequest, plan
+from salt_infer.backends import option_rules as known
+from salt_infer.backends.providers import ProviderRequest, plan
 from tests.conftest import ROOT
 
 PYTHON = os.environ.get("SALT_GPU_PYTHON")

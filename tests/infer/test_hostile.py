@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from salt_infer import archive
+from salt_infer.data import zip_archive
 from tests.conftest import ROOT
 from tests.infer.hostile.case import Case
 from tests.infer.hostile.run import Outcome
@@ -98,7 +98,7 @@ def test_the_command(about: str, tmp_path: Path) -> None:
 LISTING = """
 import resource, sys, time
 from pathlib import Path
-from salt_infer.layout import open_images
+from salt_infer.data.dataset import open_images
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 before, start = peak(), time.process_time()
@@ -113,7 +113,7 @@ def test_the_longest_table_of_a_zip(tmp_path: Path) -> None:
     names = (b"%x.png" % number for number in itertools.count())
     entries = (struct.pack("<4s24xH16x", b"PK\1\2", len(name)) + name for name in names)
     table = b"".join(itertools.islice(entries, 1_218_000))
-    assert 0.999 < len(table) / archive.MAX_TABLE_BYTES < 1
+    assert 0.999 < len(table) / zip_archive.MAX_TABLE_BYTES < 1
     tail = struct.pack("<4s4x2H2IH", b"PK\5\6", 0xFFFF, 0xFFFF, len(table), 0, 0)
     (tmp_path / "t.zip").write_bytes(table + tail)
     command = [sys.executable, "-c", LISTING, tmp_path / "t.zip"]

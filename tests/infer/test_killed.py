@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from salt_infer.machine import lanes_here
+from salt_infer.system.cpu import lanes_here
 from tests.conftest import ROOT
 from tests.infer import steady
 
@@ -139,7 +139,7 @@ def test_killed_twenty_times(tmp_path: Path) -> None:
 
 KILLED_IN = """
 import os, signal
-from salt_infer import files
+from salt_infer.system import files
 original, calls = {where}, []
 def ending(*arguments):
     calls.append(arguments)

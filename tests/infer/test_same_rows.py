@@ -1,7 +1,7 @@
 """What a run writes depends on its tiles, its model and what runs that, and on nothing else.
 
 Both runtimes give a tile the same bits in any batch here. A run that is resumed does not rely on
-it: the journal keeps to the batch size, and ``tests/infer/test_job.py`` resumes a model whose
+it: the journal keeps to the batch size, and ``tests/infer/job/test_job.py`` resumes a model whose
 answers do depend on the batch.
 """
 
@@ -16,11 +16,11 @@ from typing import cast
 import numpy as np
 import pytest
 
-from salt_infer import png
-from salt_infer.job import Job, run
-from salt_infer.model import SaltModel
-from salt_infer.providers import Asked, ProviderRequest
-from salt_infer.watcher import Watcher
+from salt_infer.backends.providers import Asked, ProviderRequest
+from salt_infer.data import png
+from salt_infer.job.job import Job, run
+from salt_infer.job.watcher import Watcher
+from salt_infer.predictor.model import SaltModel
 from tests.conftest import ROOT
 
 PATHS = sorted((ROOT / "examples/tiles").iterdir())[:12]

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from salt_infer import rle
-from salt_report.reading import DataSet
+from salt_infer.masks import rle
+from salt_report.common.reading import DataSet
 from salt_train import synthetic
 
 

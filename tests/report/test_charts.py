@@ -12,10 +12,14 @@ import pytest
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from salt_report import data_charts, drawing, evaluation, evaluation_charts, exploration
-from salt_report.evaluation import Case, Evaluation
-from salt_report.probabilities import Probabilities
-from salt_report.reading import DataSet, Submission
+from salt_report.common import drawing
+from salt_report.common.probabilities import Probabilities
+from salt_report.common.reading import DataSet, Submission
+from salt_report.dataset import charts as data_charts
+from salt_report.dataset import exploration
+from salt_report.submission import charts as evaluation_charts
+from salt_report.submission import evaluation
+from salt_report.submission.evaluation import Case, Evaluation
 from tests.report.conftest import spoilt
 
 SVG = "{http://www.w3.org/2000/svg}"

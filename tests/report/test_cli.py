@@ -17,14 +17,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from salt_infer import console, metric, png, rle
+from salt_infer.cli import console
+from salt_infer.data import png
 from salt_infer.errors import UsageError
-from salt_infer.files import writing
-from salt_infer.job import Job
-from salt_infer.job import run as infer
-from salt_infer.watcher import Watcher
+from salt_infer.job.job import Job
+from salt_infer.job.job import run as infer
+from salt_infer.job.watcher import Watcher
+from salt_infer.masks import metric, rle
+from salt_infer.system.files import writing
 from salt_report.cli import cli
-from salt_report.reading import DataSet
+from salt_report.common.reading import DataSet
 from tests import pngs
 from tests.conftest import ROOT
 from tests.report.conftest import write_rows

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from salt_report import data_page, exploration, outcomes, reading, tables
-from salt_report.kinds import flags
-from salt_report.reading import DataSet
+from salt_report.common import reading, tables
+from salt_report.common.kinds import flags
+from salt_report.common.reading import DataSet
+from salt_report.dataset import exploration, page
+from salt_report.submission import outcomes
 from tests.report.conftest import spoilt
 
 
@@ -87,9 +89,9 @@ def test_empty_masks_score_the_share_of_empty_tiles(data: DataSet) -> None:
 def test_the_page_of_the_real_data(tgs: Path, data: DataSet) -> None:
     path = tables.find_depths(tgs)
     assert path is not None
-    found = data_page.explore(data, tables.depths(path, data.ids), None)
+    found = page.explore(data, tables.depths(path, data.ids), None)
     assert found.depths is not None
     assert found.depths.tiles == len(data.ids)
-    html = data_page.render(found, "real", [])
+    html = page.render(found, "real", [])
     assert len(html) < 3_000_000
     assert f"{found.overview.empty}".encode() in html

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from salt_infer import SaltModel, png
-from salt_infer.tiles import open_tiles
+from salt_infer import SaltModel
+from salt_infer.data import png
+from salt_infer.data.factory import open_tiles
 from salt_serve.batcher import BatchOptions
 from salt_serve.predictor import Predictor
 from tests.conftest import ROOT

@@ -9,9 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from salt_infer import SaltModel, oddities, png, rle
-from salt_infer.batch import BatchResult
-from salt_infer.model import Decided
+from salt_infer import SaltModel
+from salt_infer.batch.result import BatchResult
+from salt_infer.data import oddities, png
+from salt_infer.masks import rle
+from salt_infer.predictor.model import Decided
 from salt_serve.batcher import BatchOptions
 from salt_serve.limits import Limits
 from salt_serve.predictor import Predictor

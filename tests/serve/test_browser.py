@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from salt_infer import SaltModel, png, rle
-from salt_infer.model import Settings
+from salt_infer import SaltModel
+from salt_infer.data import png
+from salt_infer.masks import rle
 from salt_infer.models import default_model
+from salt_infer.predictor.model import Settings
 from salt_serve import levels
 from salt_serve.limits import MIB, Limits
 from salt_serve.predictor import Predictor

@@ -13,7 +13,9 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from salt_infer import SaltModel, png, rle
+from salt_infer import SaltModel
+from salt_infer.data import png
+from salt_infer.masks import rle
 from salt_infer.models import default_model
 from salt_serve import server
 from salt_serve.cli import cli

@@ -14,7 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from salt_infer import SaltModel, png, rle
+from salt_infer import SaltModel
+from salt_infer.data import png
+from salt_infer.masks import rle
 from tests import pngs
 from tests.serve.running import PATIENCE_S, started
 

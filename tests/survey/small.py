@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from salt_survey import slabs
+from salt_survey.run import slabs
 from salt_survey.segy.create import Kind
 from salt_survey.synthetic import Plan, draw
 from tests.conftest import ROOT

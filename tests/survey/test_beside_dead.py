@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from salt_survey import tiling
-from salt_survey.cli import cli
+from salt_survey.cli.survey import cli
+from salt_survey.run.store import Store
+from salt_survey.sections import tiling
+from salt_survey.sections.tiling import Floats
 from salt_survey.segy.create import Kind
-from salt_survey.store import Store
 from salt_survey.synthetic import Plan, draw
-from salt_survey.tiling import Floats
 
 CROSSLINES, SAMPLES = 160, 110
 DEAD = slice(90, 100)  # in the dome

@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from salt_infer.errors import SaltError
-from salt_survey.cli import cli
-from salt_survey.scan import Scan
+from salt_survey.cli.survey import cli
+from salt_survey.reading.survey import Survey, scanned
+from salt_survey.scan.record import Scan
 from salt_survey.segy.write import write_like
-from salt_survey.survey import Survey, scanned
 from tests.conftest import ROOT
 from tests.survey.odd_surveys import ALL, CROSSLINES, INLINES, SAMPLES, SOUND, Case, amplitudes
 from tests.survey.odd_surveys import document as made_document

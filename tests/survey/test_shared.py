@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from salt_infer.errors import SaltError
-from salt_survey.survey import Survey, scanned
+from salt_survey.reading.survey import Survey, scanned
 
 FOLDERS = ("segyio", "segyio/multiformats", "seismic-zfp", "seismic-zfp/zgy", "segysak", "f3")
 UNREADABLE = {"Format4msb.sgy", "Format7msb.sgy", "Format15msb.sgy"}

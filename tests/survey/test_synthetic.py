@@ -11,8 +11,8 @@ from PIL import Image
 
 from salt_infer.errors import OutputExistsError
 from salt_survey import synthetic
+from salt_survey.reading.survey import Survey
 from salt_survey.segy.create import Kind
-from salt_survey.survey import Survey
 from salt_survey.synthetic import Plan
 
 SMALL = Plan(6, 40, 50, kind=Kind(50, 4.0, 400))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from salt_infer import png
-from salt_survey.cli import cli
+from salt_infer.data import png
+from salt_survey.cli.survey import cli
 from tests.survey.odd_surveys import ALL, CROSSLINES, SAMPLES
 
 WARNING = "the header says format 1 (IBM float), the samples are in 5 (IEEE float)"

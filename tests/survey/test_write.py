@@ -9,9 +9,9 @@ import pytest
 import segyio
 
 from salt_infer.errors import OutputExistsError, UsageError
+from salt_survey.reading.survey import Survey
 from salt_survey.segy import text
 from salt_survey.segy.write import check, write_like
-from salt_survey.survey import Survey
 from tests.survey.odd_surveys import SAMPLES, sound
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from salt_infer import metric
+from salt_infer.masks import metric
 from salt_train.calibrate import GATES, choose, cross_fitted, final_scores
 from salt_train.dataset import Dataset
 from salt_train.evaluate import Decision, Prediction

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from salt_infer import kinds, oddities, png, rle
+from salt_infer.data import oddities, png
 from salt_infer.errors import InputError
+from salt_infer.masks import coverage, rle
 from salt_train import checks, dataset, synthetic
 from salt_train.checks import FAULTS, NOTES, Finding, Report, check
 from tests import pngs
@@ -256,7 +257,7 @@ def test_masks_that_are_all_of_one_side(folder: Path, kind: str, labels: str) ->
     assert found.keys() & ONE_SIDED.keys() == {kind}
     assert set(found[kind].ids) == set(IDS)
     assert report.ok == (kind in NOTES)
-    assert f"{kinds.ONE_SIDED[kind]}; " in report.to_text()
+    assert f"{coverage.ONE_SIDED[kind]}; " in report.to_text()
 
 
 @pytest.mark.parametrize("name", ["masks", "train.csv"])

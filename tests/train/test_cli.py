@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from salt_infer import console, png
+from salt_infer.cli import console
+from salt_infer.data import png
 from salt_infer.errors import InputError
 from salt_train import checkpoint as checkpoints
 from salt_train import job, recipes, shipped, synthetic

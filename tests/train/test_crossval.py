@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from salt_infer import metric
+from salt_infer.masks import metric
 from salt_train import calibrate, crossval, evaluate, synthetic
 from salt_train import checkpoint as checkpoints
 from salt_train.checkpoint import Checkpoint

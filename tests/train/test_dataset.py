@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from salt_infer import rle
+from salt_infer.data.factory import open_tiles
 from salt_infer.errors import InputError
-from salt_infer.tiles import open_tiles
+from salt_infer.masks import rle
 from salt_train import dataset, synthetic
 from salt_train.dataset import Dataset
 from salt_train.errors import DataError

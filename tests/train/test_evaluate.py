@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from salt_infer import metric
+from salt_infer.masks import metric
 from salt_train import evaluate, synthetic
 from salt_train.dataset import Dataset
 from salt_train.evaluate import (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from salt_infer.errors import InputError, OutputInUseError
-from salt_infer.files import writing
+from salt_infer.system.files import writing
 from salt_train import checkpoint as checkpoints
 from salt_train import folds, job, synthetic
 from salt_train.errors import CheckpointError, ConfigError, DataError

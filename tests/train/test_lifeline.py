@@ -189,7 +189,7 @@ def test_one_that_waits_for_peers_that_never_come_ends_when_told(
         "MASTER_PORT": "0",
     }  # fmt: skip
     code = (
-        "import sys; from salt_infer import console; from salt_train.cli import cli\n"
+        "import sys; from salt_infer.cli import console; from salt_train.cli import cli\n"
         "import torch.distributed as dist; join = dist.init_process_group\n"
         "def told(*arguments): print('waiting', flush=True); join(*arguments)\n"
         "dist.init_process_group = told; console.run(cli)\n"

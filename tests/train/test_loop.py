@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.optim.swa_utils import update_bn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from salt_infer.contract import Tta
+from salt_infer.modelfile.contract import Tta
 from salt_train import checkpoint as checkpoints
 from salt_train import evaluate, synthetic
 from salt_train.checkpoint import Checkpoint

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from salt_infer import rle
+from salt_infer.data.labels import read_column, read_rows
 from salt_infer.errors import InputError
-from salt_infer.kinds import coverage_class
-from salt_infer.labels import read_column, read_rows
+from salt_infer.masks import rle
+from salt_infer.masks.coverage import coverage_class
 from salt_train import checkpoint as checkpoints
 from salt_train import job, synthetic
 from salt_train.dataset import Dataset

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from salt_infer.modelfile.onnx_reader import read_model
 from salt_infer.models import default_model
-from salt_infer.onnxfile import read_model
 from salt_train import checkpoint as checkpoints
 from salt_train import shipped
 from salt_train.errors import CheckpointError

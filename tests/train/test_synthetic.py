@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from salt_infer import png
+from salt_infer.data import png
 from salt_train import dataset, synthetic
 from tests.conftest import ROOT
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import metric
+from salt_infer.masks import metric
 from salt_train.dataset import Dataset, has_salt
 from salt_train.evaluate import Decision, Prediction, by_class, presence
 

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from salt_infer.files import write_whole
+from salt_infer.system.files import write_whole
 from salt_train.config import TrainConfig
 from salt_train.errors import CheckpointError, ConfigError, NoCheckpointError
 from salt_train.evaluate import Decision

@@ -20,13 +20,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import kinds, layout, oddities, png, rle
+from salt_infer.data import dataset, oddities, png
+from salt_infer.data.dataset import Layout
+from salt_infer.data.ids import Known
+from salt_infer.data.source import TileSource
 from salt_infer.errors import InputError, LabelError, RleError, TileError
-from salt_infer.ids import Known
-from salt_infer.kinds import TINY
-from salt_infer.layout import Layout
-from salt_infer.source import TileSource
-from salt_infer.text import shown
+from salt_infer.masks import coverage as kinds
+from salt_infer.masks import rle
+from salt_infer.masks.coverage import TINY
+from salt_infer.system.text import shown
 from salt_train import pairing
 
 SHOWN = 10  # ids of a finding, and kinds of file, that the text names
@@ -165,7 +167,7 @@ def check(path: Path, missing_as_empty: bool = False) -> Report:
         InputError: no labelled data there, or its tiles cannot be listed (two with one id, say).
     """
     survey = _Survey()
-    survey.read(layout.find(path))
+    survey.read(dataset.find(path))
     survey.match()
     survey.compare_ids()
     if missing_as_empty and not survey.noted["no-tile"]:

@@ -9,10 +9,12 @@ from typing import Any, get_args
 import click
 from click.core import ParameterSource
 
-from salt_infer import console, denied, layout, strict
+from salt_infer.cli import console, strict_options
+from salt_infer.data import dataset
+from salt_infer.data.dataset import Layout
 from salt_infer.errors import UsageError
-from salt_infer.files import real
-from salt_infer.layout import Layout
+from salt_infer.system import denied
+from salt_infer.system.files import real
 from salt_train import checks, folds, recipes, shipped
 from salt_train.config import NONE, PrecisionName, TrainConfig
 from salt_train.errors import ConfigError
@@ -43,7 +45,7 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
 
 
 @click.command(
-    "salt-train", cls=strict.Command,
+    "salt-train", cls=strict_options.Command,
     epilog="Exit codes: 0 done; 1 failed; 2 bad usage; 130 interrupted.",
 )  # fmt: skip
 @click.option(
@@ -161,7 +163,7 @@ def cli(
     assert data is not None
     assert out is not None
     # What is missing or in the way is said before torch is imported, which takes a while.
-    _check_apart(out, layout.find(data))
+    _check_apart(out, dataset.find(data))
     denied.check_temporary()  # torch asks for it when it is imported
     with console.importing("train"):
         import matplotlib  # noqa: F401  (used after an epoch, which would be lost)
@@ -268,7 +270,7 @@ def _shown(config: TrainConfig, data: Path | None) -> str:
 
 def _steps(config: TrainConfig, data: Path) -> int:
     """An epoch's; nothing is read but the names of the tiles."""
-    with layout.find(data).open("images") as source:
+    with dataset.find(data).open("images") as source:
         tiles = len(source.tiles)
     return steps_of(tiles - folds.size(tiles, config.fold, config.folds), config.batch_size)
 

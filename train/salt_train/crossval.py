@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import metric
-from salt_infer.files import write_whole
+from salt_infer.masks import metric
+from salt_infer.system.files import write_whole
 from salt_train import calibrate
 from salt_train import checkpoint as checkpoints
 from salt_train.dataset import Dataset, has_salt

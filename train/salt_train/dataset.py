@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import layout, mismatch, png
+from salt_infer.data import dataset, mismatch, png
+from salt_infer.data.ids import Known
+from salt_infer.data.labels import Labels
+from salt_infer.data.source import Tile, TileSource
 from salt_infer.errors import InputError, SaltError, TileError
-from salt_infer.ids import Known
-from salt_infer.labels import Labels
-from salt_infer.rle import TILE_SHAPE
-from salt_infer.source import Tile, TileSource
-from salt_infer.text import shown
+from salt_infer.masks.rle import TILE_SHAPE
+from salt_infer.system.text import shown
 from salt_train.errors import DataError
 
 Images = npt.NDArray[np.uint8]  # [N, 101, 101]
@@ -35,7 +35,7 @@ class Dataset:
         masks: uint8 [N, 101, 101], 0 or 1.
         assumed: ids of tiles that have no label, and whose mask was taken for empty.
         odd: how many tiles, as they were read, have each of the keys of
-            :data:`salt_infer.oddities.WHAT`.
+            :data:`salt_infer.data.oddities.WHAT`.
     """
 
     ids: tuple[str, ...]
@@ -93,7 +93,7 @@ def load(path: Path, missing_as_empty: bool = False) -> Dataset:
     """Read a labelled data set.
 
     Args:
-        path: what :func:`salt_infer.layout.find` takes.
+        path: what :func:`salt_infer.data.dataset.find` takes.
         missing_as_empty: a tile without a label has no salt.
 
     Raises:
@@ -101,7 +101,7 @@ def load(path: Path, missing_as_empty: bool = False) -> Dataset:
         DataError: a tile is unreadable, or a label is missing.
     """
     try:
-        place = layout.find(path)
+        place = dataset.find(path)
         with place.open("images") as source, place.labels() as labels:
             ids = tuple(tile.id for tile in source.tiles)
             assumed = _assumed(labels, ids) if missing_as_empty else ()
@@ -145,7 +145,9 @@ def read_tiles(source: TileSource, tiles: Sequence[Tile] | None = None) -> Image
 def look_at_tiles(
     source: TileSource, tiles: Sequence[Tile] | None = None
 ) -> tuple[Images, Counter[str]]:
-    """The same, and how many of them have each of the keys of :data:`salt_infer.oddities.WHAT`."""
+    """The same, and how many of them have each of the keys of
+    :data:`salt_infer.data.oddities.WHAT`.
+    """
     chosen = source.tiles if tiles is None else tiles
     decoded = np.empty((len(chosen), *TILE_SHAPE), dtype=np.uint8)
     odd = Counter[str]()

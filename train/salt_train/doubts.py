@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from salt_infer import kinds
-from salt_infer.text import shown
+from salt_infer.masks import coverage
+from salt_infer.system.text import shown
 from salt_train.dataset import Dataset, Images
 
 SHOWN = 3  # ids that a warning names
@@ -27,10 +27,10 @@ def of_all(train: Dataset, _: Dataset) -> list[str]:
 
 
 def _one_sided(of_what: str, masks: Images) -> list[str]:
-    kind = kinds.one_sided(masks)
+    kind = coverage.one_sided(masks)
     if kind is None:
         return []
-    return [f"warning: {kinds.ONE_SIDED[kind]}{of_what} ({len(masks)}); {kinds.ASKED[kind]}"]
+    return [f"warning: {coverage.ONE_SIDED[kind]}{of_what} ({len(masks)}); {coverage.ASKED[kind]}"]
 
 
 def _twins(train: Dataset, held_out: Dataset) -> list[str]:

@@ -13,10 +13,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from salt_infer import metric, views
-from salt_infer.contract import Tta
-from salt_infer.files import write_whole
-from salt_infer.kinds import coverage_class
+from salt_infer.batch import views
+from salt_infer.masks import metric
+from salt_infer.masks.coverage import coverage_class
+from salt_infer.modelfile.contract import Tta
+from salt_infer.system.files import write_whole
 from salt_train.dataset import Dataset, has_salt
 from salt_train.fields import check
 from salt_train.model import SaltNet

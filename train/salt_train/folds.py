@@ -11,8 +11,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer.files import write_whole
-from salt_infer.kinds import coverage_class
+from salt_infer.masks.coverage import coverage_class
+from salt_infer.system.files import write_whole
 from salt_train.dataset import Dataset
 from salt_train.errors import ConfigError, DataError
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer.protobuf import MalformedError, Span, Walk
+from salt_infer.modelfile.protobuf import MalformedError, Span, Walk
 from salt_train.errors import CheckpointError
 
 # Numbers of fields, by their messages.

@@ -7,8 +7,8 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-from salt_infer import oddities
-from salt_infer.files import writing
+from salt_infer.data import oddities
+from salt_infer.system.files import writing
 from salt_train import checkpoint as checkpoints
 from salt_train import crossval, dataset, doubts, shipped, weights
 from salt_train.calibrate import SEEN

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Literal, get_args
 
-from salt_infer.rle import TILE_SHAPE
+from salt_infer.masks.rle import TILE_SHAPE
 from salt_train.errors import ConfigError
 from salt_train.fields import NOT_NEGATIVE, SMALLEST, check
 

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from salt_infer import mismatch
-from salt_infer.ids import Known
+from salt_infer.data import mismatch
+from salt_infer.data.ids import Known
 
 _Value = TypeVar("_Value")
 

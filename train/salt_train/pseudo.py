@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import layout
+from salt_infer.data import dataset
+from salt_infer.data.labels import Labels, read_column
 from salt_infer.errors import InputError, SaltError
-from salt_infer.kinds import coverage_class
-from salt_infer.labels import Labels, read_column
+from salt_infer.masks.coverage import coverage_class
 from salt_train.calibrate import CHOSEN_ON, OTHER_FOLDS
 from salt_train.config import FOLD, NONE
 from salt_train.dataset import Dataset, read_tiles
@@ -105,7 +105,7 @@ class Pseudo:
         """
         try:
             sure = read_column(path, "confidence")
-            with layout.open_images(self.images) as source, Labels(path) as labels:
+            with dataset.open_images(self.images) as source, Labels(path) as labels:
                 # A letter may be one character there and several here, as for the labels.
                 sure |= {
                     tile.id: sure.get(labels.find(tile.id) or "", 0.0) for tile in source.tiles

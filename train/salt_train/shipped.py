@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from salt_infer.contract import ModelContract
+from salt_infer.modelfile.contract import ModelContract
+from salt_infer.modelfile.onnx_reader import read_model
 from salt_infer.models import default_model
-from salt_infer.onnxfile import read_model
 from salt_train.errors import CheckpointError, ConfigError
 from salt_train.folds import Split
 from salt_train.model_config import ModelConfig

@@ -16,7 +16,8 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer import console, png, strict
+from salt_infer.cli import console, strict_options
+from salt_infer.data import png
 from salt_infer.errors import OutputExistsError
 from salt_train.dataset import Dataset
 
@@ -164,7 +165,7 @@ def _develop(rng: Rng, signal: Field) -> npt.NDArray[np.uint8]:
     return np.asarray(grey.clip(0, 255).round(), dtype=np.uint8)
 
 
-@click.command("salt_train.synthetic", cls=strict.Command)
+@click.command("salt_train.synthetic", cls=strict_options.Command)
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option(
     "--tiles", "count", type=click.IntRange(1, 100_000), default=200, show_default=True,

@@ -14,12 +14,14 @@ import time
 import traceback
 from pathlib import Path
 
-from salt_infer import job, labels, opening
+from salt_infer.backends import selection
+from salt_infer.data import labels
+from salt_infer.data.source import BadTile
 from salt_infer.errors import SaltError
-from salt_infer.job import Job
-from salt_infer.place import parse
-from salt_infer.source import BadTile
-from salt_infer.watcher import Watcher
+from salt_infer.job import job
+from salt_infer.job.job import Job
+from salt_infer.job.watcher import Watcher
+from salt_infer.system.location import parse
 from tests.infer.hostile.case import Case, with_good
 from tests.infer.hostile.table import CASES
 
@@ -128,7 +130,7 @@ def _memory_mb(reset: bool = False) -> float:
 
 def main() -> None:
     """Run them all in one process, the model loaded once."""
-    opening.ModelSession = functools.cache(opening.ModelSession)
+    selection.ModelSession = functools.cache(selection.ModelSession)
     root = Path(tempfile.mkdtemp())
     try:
         run(Case("warm up", "tile", "", with_good), root / "0")

@@ -1,0 +1,1 @@
+"""What runs a model file: ONNX Runtime and OpenVINO, on processors and GPUs."""

@@ -1,0 +1,227 @@
+"""Opens a model file with ONNX Runtime, checks it against its contract, runs one batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.backends import availability, node_placement, nvidia
+from salt_infer.backends.node_placement import Placement
+from salt_infer.backends.providers import CPU, GPUS, Plan
+from salt_infer.batch.result import BatchResult, Cancel, from_outputs, in_parts
+from salt_infer.errors import ContractError, ModelError, ProviderError, one_line
+from salt_infer.modelfile import external_data
+from salt_infer.modelfile.contract import (
+    GATE,
+    KEPT,
+    METADATA_KEY,
+    PROBABILITY,
+    SALT,
+    TILES,
+    ModelContract,
+)
+from salt_infer.modelfile.signature import Edge, check_edges, read_contract, sha256_of
+from salt_infer.system import denied, file_kind
+from salt_infer.system.cpu import this_machine, threads_here
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+
+class ModelSession:
+    """A model file loaded into ONNX Runtime; gated and dense files behave alike. See
+    :class:`salt_infer.backends.base.Session` for its attributes.
+    """
+
+    def __init__(
+        self, path: Path, threads: int | None = None, plan: Plan | None = None, lanes: int = 1
+    ) -> None:
+        """Load and check a model.
+
+        Args:
+            path: the ``.onnx`` file.
+            threads: threads of the runtime; as many as suit the machine if not given.
+            plan: what is to run it; the CPU provider if not given.
+            lanes: batches that share the threads on the CPU.
+
+        Raises:
+            ModelError: not there, not a model that ONNX Runtime loads, or not all of one.
+            ContractError: no contract, or one that contradicts the graph.
+            ProviderError: it runs elsewhere than planned.
+        """
+        self.path, self.plan = path, plan or Plan()
+        self.sha256 = sha256_of(path)
+        self.at_once = lanes if self.plan.provider == "cpu" else 1
+        # With one thread a batch is computed by the thread that asks, so several may ask at once.
+        threads = max(1, (threads or threads_here()) // self.at_once)
+        # A file is judged as it is, before a fixed batch or a device changes how it looks.
+        plain = self.plan.provider == "cpu" and self.plan.shape is None
+        self._session = _load(path, threads, self.plan if plain else None)
+        self.contract = contract_of(self._session, path)
+        external_data.check(path)
+        check_edges(_edges(self._session.get_inputs()), _edges(self._session.get_outputs()),
+                    self.contract, path)  # fmt: skip
+        self._inputs = list(map(str, _edges(self._session.get_inputs())))
+        self._outputs = list(map(str, _edges(self._session.get_outputs())))
+        if not plain:
+            self._session = load_planned(path, threads, self.plan)
+        self.placement, self.notes = placed(self._session, self.plan)
+        self._names = [output.name for output in self._session.get_outputs()]
+
+    @property
+    def provider(self) -> str:
+        """The execution provider in first place."""
+        return str(self._session.get_providers()[0])
+
+    @property
+    def runtime(self) -> str:
+        """ONNX Runtime and its version."""
+        return f"onnxruntime {availability.onnxruntime().__version__}"
+
+    @property
+    def device(self) -> str:
+        """The processor, or the GPU of the plan."""
+        if self.plan.provider not in GPUS:
+            return this_machine().processor
+        gpu = nvidia.driver().gpus[int(self.plan.options["device_id"])]
+        return f"{gpu.name}, compute capability {gpu.capability}"
+
+    @property
+    def inputs(self) -> list[str]:
+        """Name, element type and shape of each input of the file."""
+        return list(self._inputs)
+
+    @property
+    def outputs(self) -> list[str]:
+        """Name, element type and shape of each output of the file."""
+        return list(self._outputs)
+
+    def run(
+        self, tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None
+    ) -> BatchResult:
+        """Run one batch, see :meth:`Session.run`. With a fixed batch the tiles are run in parts
+        of its size, the last one padded.
+        """
+        cancel = cancel or Cancel()
+        limit = np.float32(gate)
+        if self.plan.shape is None:
+            return self._run(tiles, limit, cancel)
+        count, views = self.plan.shape
+        if tiles.shape[1] != views:
+            raise ModelError(f"{self.path} is loaded for {views} views, got {tiles.shape[1]}")
+        return in_parts(lambda part: self._run(part, limit, cancel), tiles, count)
+
+    def _run(self, tiles: npt.NDArray[np.uint8], gate: np.float32, cancel: Cancel) -> BatchResult:
+        options = availability.onnxruntime().RunOptions()
+
+        def stop() -> None:
+            options.terminate = True
+
+        feeds: dict[str, Any] = {TILES: tiles}
+        if self.contract.gated:
+            feeds[GATE] = np.asarray(gate)
+        try:
+            with cancel.ends(stop):
+                values = self._session.run(self._names, feeds, options)
+        except Exception as error:  # the runtime's own exceptions share no narrower base
+            raise ModelError(f"{self.path} failed on a batch of {tiles.shape}: {error}") from error
+        named = dict(zip(self._names, map(np.asarray, values), strict=True))
+        return from_outputs(named[PROBABILITY], named[SALT], named.get(KEPT), gate)
+
+
+def contract_of(session: onnxruntime.InferenceSession, path: Path) -> ModelContract:
+    """What a loaded file promises; raises ContractError."""
+    try:
+        text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    except UnicodeDecodeError as error:
+        raise ContractError(f"{path} has metadata that is no text ({error})") from error
+    return read_contract(text, path)
+
+
+def peek(path: Path) -> ModelContract:
+    """The contract of a file, for what has to be known before it is loaded for good.
+
+    Raises:
+        ModelError: not there, not a model, or no contract.
+    """
+    sha256_of(path)  # tells what is wrong with a file that cannot be read
+    return contract_of(_load(path, 1, None), path)
+
+
+def _load(path: Path, threads: int, plan: Plan | None) -> onnxruntime.InferenceSession:
+    """Load a file on the CPU: to run it, or without a plan only to look at it."""
+    options = _options(threads, plan or Plan())
+    if plan is None:
+        level = availability.onnxruntime().GraphOptimizationLevel
+        options.graph_optimization_level = level.ORT_DISABLE_ALL
+    try:
+        return _session(path, options, [(CPU, {})])
+    except Exception as error:  # the runtime's own exceptions share no narrower base
+        if denied.is_threads(error):
+            raise ModelError(denied.NO_THREADS) from error
+        reason = file_kind.no_model(path, one_line(error))
+        raise ModelError(f"{path} cannot be loaded by ONNX Runtime ({reason})") from error
+
+
+def load_planned(path: Path, threads: int, plan: Plan) -> onnxruntime.InferenceSession:
+    """Load a file, known to be sound, as planned.
+
+    Raises:
+        ProviderError: the provider cannot.
+        ModelError: its batch cannot be fixed.
+    """
+    try:
+        session = _session(path, _options(threads, plan), list(plan.providers))
+    except Exception as error:  # the runtime's own exceptions share no narrower base
+        raise ProviderError(f"{plan.provider} cannot load {path} ({one_line(error)})") from error
+    seen = tuple(session.get_inputs()[0].shape[:2])
+    if plan.shape is not None and seen != plan.shape:
+        raise ModelError(f"{path} has batch axes {seen}, expected N and V; export it again")
+    return session
+
+
+def _options(threads: int, plan: Plan) -> onnxruntime.SessionOptions:
+    options = availability.onnxruntime().SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors arrive as exceptions
+    options.use_deterministic_compute = plan.deterministic
+    for name, value in plan.entries.items():
+        options.add_session_config_entry(name, value)
+    if plan.shape is not None:
+        for name, size in zip("NV", plan.shape, strict=True):
+            options.add_free_dimension_override_by_name(name, size)
+    return options
+
+
+def _session(
+    path: Path, options: onnxruntime.SessionOptions, providers: list[tuple[str, dict[str, str]]]
+) -> onnxruntime.InferenceSession:
+    # Loaded by path, not from bytes: the runtime then refuses external data outside the model's
+    # folder at once, and what lies within is refused after. Its own fallback would change the
+    # provider in the middle of a run.
+    return availability.onnxruntime().InferenceSession(path, options, providers, enable_fallback=0)
+
+
+def placed(session: onnxruntime.InferenceSession, plan: Plan) -> tuple[Placement, tuple[str, ...]]:
+    """Where a session's nodes are, and what is to be told of that.
+
+    Raises:
+        ProviderError: they are not where they were planned to be.
+    """
+    found = Placement.of(
+        (part.ep_name, node.op_type)
+        for part in session.get_provider_graph_assignment_info()
+        for node in part.get_nodes()
+    )
+    first = session.get_providers()[0]
+    return found, node_placement.check(found, first, plan.provider, plan.elsewhere)
+
+
+def _edges(nodes: Any) -> list[Edge]:
+    return [
+        Edge(node.name, node.type.removeprefix("tensor(").removesuffix(")"), tuple(node.shape))
+        for node in nodes
+    ]

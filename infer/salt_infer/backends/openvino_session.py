@@ -1,0 +1,245 @@
+"""Opens a model file with OpenVINO: the same files, contract and answers as with ONNX Runtime.
+
+How near the answers are: float files within 1e-3 in every probability (fp32 within 1e-4, the bound
+that the file's own verification has); int8 files, whose layers each runtime rounds in its own way,
+in the masks of all but 1 % of pixels. Answers do not depend on the size of a batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import queue
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.backends import availability
+from salt_infer.backends.node_placement import Placement
+from salt_infer.batch.result import BatchResult, Cancel, from_outputs
+from salt_infer.errors import ModelError, ProviderError
+from salt_infer.modelfile import external_data
+from salt_infer.modelfile.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES
+from salt_infer.modelfile.signature import Edge, check_edges, read_contract, sha256_of
+from salt_infer.system import denied, file_kind, privacy
+from salt_infer.system.cpu import this_machine, threads_here
+
+if TYPE_CHECKING:
+    import openvino
+
+DEVICE = "CPU"
+PRECISION = "INFERENCE_PRECISION_HINT"
+_CORE_LOCK = threading.Lock()  # functools.cache lets two threads make one each
+_KINDS = {"u8": "uint8", "f32": "float", "i64": "int64"}
+_WHERE = ["framework", METADATA_KEY]  # metadata of an ONNX file, in OpenVINO's tree
+
+
+def settings(threads: int, options: Mapping[str, str], lanes: int = 1) -> dict[str, str]:
+    """OpenVINO's configuration, nothing of it left to its own choice.
+
+    Args:
+        threads: that compute.
+        lanes: batches that share them.
+        options: the user's, which win. On processors with bf16 OpenVINO computes in it unless
+            told otherwise; here it takes ``INFERENCE_PRECISION_HINT=bf16``.
+    """
+    return {
+        PRECISION: "f32",
+        "INFERENCE_NUM_THREADS": str(threads),
+        "NUM_STREAMS": str(lanes),
+        "PERFORMANCE_HINT": "LATENCY" if lanes == 1 else "THROUGHPUT",
+        # The threads that decode share the cores.
+        "ENABLE_CPU_PINNING": "NO",
+        **options,
+    }
+
+
+class OpenVinoSession:
+    """A model file compiled for the CPU by OpenVINO; see
+    :class:`salt_infer.backends.base.Session`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        threads: int | None = None,
+        options: Mapping[str, str] | None = None,
+        lanes: int = 1,
+    ) -> None:
+        """Load and check a model.
+
+        Args:
+            path: the ``.onnx`` file.
+            threads: that compute; as many as suit the machine if not given.
+            options: of OpenVINO, by its own names.
+            lanes: batches that share the threads.
+
+        Raises:
+            ModelError: not there, or not a model that OpenVINO reads.
+            ContractError: no contract, or one that contradicts the graph.
+            ProviderError: OpenVINO is not installed, refuses an option, or computes in another
+                precision than asked.
+        """
+        self.path, self.sha256 = path, sha256_of(path)
+        self.notes: tuple[str, ...] = ()
+        model = _read(path)
+        self.contract = read_contract(_metadata(model), path)
+        external_data.check(path)
+        inputs, outputs = _edges(model.inputs), _edges(model.outputs)
+        check_edges(inputs, outputs, self.contract, path)
+        self._inputs, self._outputs = list(map(str, inputs)), list(map(str, outputs))
+        asked = settings(threads or threads_here(), options or {}, lanes)
+        # One more than there are lanes: its answers are read while the others compute.
+        self.at_once = lanes if lanes == 1 else lanes + 1
+        self._compiled = _compile(model, asked, path)
+        self.precision = _precision(self._compiled, asked[PRECISION])
+        self.placement = _placed(self._compiled)
+        self._idle: queue.LifoQueue[openvino.InferRequest] = queue.LifoQueue()
+
+    @property
+    def provider(self) -> str:
+        """OpenVINO and the precision that it computes float layers in."""
+        return f"OpenVINO {self.precision}"
+
+    @property
+    def runtime(self) -> str:
+        """OpenVINO and its version."""
+        import openvino
+
+        return f"openvino {openvino.__version__}"
+
+    @property
+    def device(self) -> str:
+        """The processor."""
+        return this_machine().processor
+
+    @property
+    def inputs(self) -> list[str]:
+        """Name, element type and shape of each input."""
+        return list(self._inputs)
+
+    @property
+    def outputs(self) -> list[str]:
+        """Name, element type and shape of each output."""
+        return list(self._outputs)
+
+    def run(
+        self, tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None
+    ) -> BatchResult:
+        """Run one batch, see :meth:`salt_infer.backends.base.Session.run`."""
+        limit = np.float32(gate)
+        feeds: dict[str, npt.NDArray[Any]] = {TILES: np.ascontiguousarray(tiles)}
+        if self.contract.gated:
+            feeds[GATE] = np.asarray(limit)
+        try:
+            with self._request() as request:
+                request.start_async(feeds)
+                # Only now: a request that has not started would not notice.
+                with (cancel or Cancel()).ends(request.cancel):
+                    request.wait()
+                names = (PROBABILITY, SALT, KEPT) if self.contract.gated else (PROBABILITY, SALT)
+                # Copied, as the request's memory is the next batch's.
+                values = {name: request.get_tensor(name).data.copy() for name in names}
+        except Exception as error:  # OpenVINO's own exceptions share no narrower base
+            raise ModelError(
+                f"{self.path} failed on a batch of {tiles.shape}: {_squeezed(error)}"
+            ) from error
+        return from_outputs(values[PROBABILITY], values[SALT], values.get(KEPT), limit)
+
+    @contextlib.contextmanager
+    def _request(self) -> Iterator[openvino.InferRequest]:
+        """A request of this thread's own; there are as many as threads that ask at once."""
+        try:
+            request = self._idle.get_nowait()
+        except queue.Empty:
+            request = self._compiled.create_infer_request()
+        yield request
+        self._idle.put(request)  # one that failed is not used again
+
+
+def _read(path: Path) -> openvino.Model:
+    """Read a file as ONNX and nothing else: OpenVINO would try all formats that it knows. By its
+    path, so that external data outside the model's folder is refused.
+    """
+    availability.demand("openvino")
+    from openvino.frontend import FrontEndManager
+
+    reader = FrontEndManager().load_by_framework("onnx")
+    try:
+        return reader.convert(reader.load(str(path)))
+    except Exception as error:  # OpenVINO's own exceptions share no narrower base
+        reason = file_kind.no_model(path, _squeezed(error))
+        raise ModelError(f"{path} cannot be loaded by OpenVINO ({reason})") from error
+
+
+def _metadata(model: openvino.Model) -> str | None:
+    if not model.has_rt_info(_WHERE):
+        return None
+    return str(model.get_rt_info(_WHERE).astype(str))
+
+
+def core() -> openvino.Core:
+    """OpenVINO's core, one for the life of the process, whichever threads ask for it.
+
+    Each takes over the stack of the main thread's signal handlers and gives it back when it goes.
+    After two that do not go in the opposite order of their coming, the next signal is a
+    segmentation fault (seen with OpenVINO 2026.4).
+
+    Its arrays are used once here: two threads that are the first to do so, at the same moment, wait
+    for each other without end, one with Python's lock and one with the library's (2026.4, too).
+    """
+    with _CORE_LOCK:
+        return _new_core()
+
+
+@functools.cache
+def _new_core() -> openvino.Core:
+    openvino = privacy.imported("openvino")
+    _ = openvino.Tensor(np.zeros(1, np.float32)).data  # no assert: python -O leaves those out
+    return openvino.Core()
+
+
+def _compile(model: openvino.Model, asked: dict[str, str], path: Path) -> openvino.CompiledModel:
+    try:
+        return core().compile_model(model, DEVICE, asked)
+    except Exception as error:  # OpenVINO's own exceptions share no narrower base
+        if denied.is_threads(error):
+            raise ModelError(denied.NO_THREADS) from error
+        raise ProviderError(f"openvino cannot compile {path} ({_squeezed(error)})") from error
+
+
+def _precision(compiled: openvino.CompiledModel, asked: str) -> str:
+    seen = str(compiled.get_property(PRECISION).get_type_name())
+    if seen != asked:
+        raise ProviderError(f"OpenVINO computes in {seen}, {PRECISION} asked for {asked}")
+    return seen
+
+
+def _placed(compiled: openvino.CompiledModel) -> Placement:
+    """All nodes run on the one device that it was compiled for."""
+    device = ", ".join(compiled.get_property("EXECUTION_DEVICES"))
+    nodes = compiled.get_runtime_model().get_ops()
+    return Placement.of(
+        (f"OpenVINO {device}", str(node.get_rt_info()["layerType"].value)) for node in nodes
+    )
+
+
+def _edges(ports: Any) -> list[Edge]:
+    return [
+        Edge(
+            port.get_any_name(),
+            _KINDS.get(port.get_element_type().get_type_name(), str(port.get_element_type())),
+            tuple(size.get_length() if size.is_static else "?" for size in port.partial_shape),
+        )
+        for port in ports
+    ]
+
+
+def _squeezed(error: Exception) -> str:
+    """The last line says what is wrong, those before it where in OpenVINO's source."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else repr(error)

@@ -1,0 +1,267 @@
+"""From what was asked to a session that was seen to run there, or to a reason why not."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from salt_infer.backends import availability, nvidia
+from salt_infer.backends.base import Session
+from salt_infer.backends.device_session import DeviceSession
+from salt_infer.backends.engine_cache import EngineCache, EngineKey
+from salt_infer.backends.onnxruntime_session import ModelSession, peek
+from salt_infer.backends.option_rules import NHWC, STREAMS, files_of_an_engine
+from salt_infer.backends.providers import (
+    GPUS,
+    Plan,
+    Provider,
+    ProviderRequest,
+    batch_for,
+    plan,
+    with_second_looks,
+    without_layout,
+)
+from salt_infer.errors import ProviderError
+from salt_infer.modelfile.contract import ModelContract
+from salt_infer.modelfile.signature import sha256_of
+from salt_infer.models import default_model
+
+Tell = Callable[[str], None]
+Expected = Callable[[ModelContract], "Batches"]
+
+
+class Batches(NamedTuple):
+    """The batches to come.
+
+    Attributes:
+        tiles: of each; as many as suit the provider if None.
+        views: of each tile.
+        second: there will be second looks (:mod:`salt_infer.batch.doubtful`).
+    """
+
+    tiles: int | None
+    views: int
+    second: bool = False
+
+
+class _Work(NamedTuple):
+    """What :func:`open_session` is told of the caller's and the runtime's threads."""
+
+    threads: int | None
+    lanes: int
+    in_turn: bool
+
+
+# Options that say where an engine lies, not what it is.
+_NOT_OF_AN_ENGINE = {"device_id", "trt_engine_cache_path", "trt_timing_cache_path"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What runs a model and how that came about.
+
+    Attributes:
+        asked: the provider asked for.
+        used: the one that runs it.
+        passed_over: better ones and why each was not taken, in order.
+        notes: of nodes that run elsewhere, where that was allowed.
+        options: that it was given, those asked for and those chosen here.
+    """
+
+    asked: str
+    used: Provider
+    passed_over: tuple[tuple[Provider, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def fell_back(self) -> tuple[str, ...]:
+        """How this differs from what was asked, a line each; empty where it does not."""
+        if self.asked in ("auto", self.used):
+            return self.notes
+        why = "; ".join(reason for _, reason in self.passed_over)
+        return (f"running on {self.used}, not on {self.asked}: {why}", *self.notes)
+
+    def remark(self) -> str:
+        """For a run's settings; empty where what was asked for was taken."""
+        if self.asked != "auto":
+            return f"not {self.asked}" if self.asked != self.used else ""
+        names = [provider for provider, _ in self.passed_over]
+        return f"auto: {' and '.join(names)} cannot run here" if names else "auto"
+
+
+def open_session(
+    path: Path | None,
+    request: ProviderRequest,
+    batches: Expected,
+    threads: int | None = None,
+    tell: Tell = lambda line: None,
+    lanes: int = 1,
+    in_turn: bool = False,
+) -> tuple[Session, Choice]:
+    """Load a model on the first candidate that really runs it.
+
+    Args:
+        path: of the file; the one that ships for the provider taken if None.
+        request: what was asked for.
+        batches: tells from a file's contract what is to come.
+        threads: of the runtime; as many as suit the machine if None.
+        lanes: batches that share them, where that is a CPU's.
+        in_turn: the caller has threads for as many batches at once as suit a GPU.
+        tell: is given a line of what a user should know at once: an engine being built, another
+            provider than asked for.
+
+    Raises:
+        ProviderError: no candidate runs it; says what is missing and how to get it.
+        ModelError: the file cannot be used.
+    """
+    if found := availability.blocked(request.candidates):
+        raise ProviderError(f"{found.seen}; mend it: {found.remedy}")
+    passed: list[tuple[Provider, str]] = []
+    for provider in request.candidates:
+        try:
+            session = _open(provider, path, request, batches, _Work(threads, lanes, in_turn), tell)
+        except ProviderError as error:
+            passed.append((provider, str(error)))
+            continue
+        options = _given(session, provider, request)
+        choice = Choice(request.provider, provider, tuple(passed), session.notes, options)
+        for line in (*choice.fell_back, *_of_no_use(request, provider)):
+            tell(line)
+        return session, choice
+    raise ProviderError(_failure(request, [why for _, why in passed]))
+
+
+def _of_no_use(request: ProviderRequest, provider: Provider) -> list[str]:
+    if not request.device_id or provider in GPUS:
+        return []
+    return [
+        f"--device-id {request.device_id} is of no use: no GPU is usable, running on {provider}; "
+        "salt-doctor tells why"
+    ]
+
+
+def _failure(request: ProviderRequest, reasons: list[str]) -> str:
+    advice = "another --provider, or --allow-fallback, may do meanwhile; salt-doctor tells which"
+    tail = [advice] if len(request.candidates) == 1 and request.provider != "cpu" else []
+    return "; ".join(reasons + tail)
+
+
+def default_for(request: ProviderRequest) -> Path:
+    """The model that ships for the first candidate that seems usable."""
+    for provider in request.candidates:
+        if not any(availability.problems(provider, request.device_id)):
+            return default_model(provider)
+    return default_model(request.candidates[0])
+
+
+def _given(
+    session: Session, provider: Provider, request: ProviderRequest
+) -> tuple[tuple[str, str], ...]:
+    """What the answers may depend on."""
+    options = request.options_of(provider)
+    options.pop(STREAMS, None)
+    if provider in GPUS and isinstance(session, ModelSession):
+        known = session.plan.options
+        options |= {key: value for key, value in known.items() if key not in _NOT_OF_AN_ENGINE}
+        if session.plan.deterministic:
+            options["deterministic"] = "1"
+    return tuple(options.items())
+
+
+def _open(
+    provider: Provider, path: Path | None, request: ProviderRequest, batches: Expected,
+    work: _Work, tell: Tell,
+) -> Session:  # fmt: skip
+    # What was not asked for by name is passed over at its first lack: no driver is woken for it.
+    availability.demand(provider, request.device_id, 1 if request.provider == "auto" else None)
+    path = path or default_model(provider)
+    if provider == "openvino":
+        from salt_infer.backends.openvino_session import OpenVinoSession
+
+        return OpenVinoSession(path, work.threads, request.options_of(provider), work.lanes)
+    if provider not in GPUS:
+        return ModelSession(path, work.threads, lanes=work.lanes)
+    contract = peek(path)
+    coming = batches(contract)
+    load = functools.partial(_on_device, path, work, contract.gated)
+    if provider == "cuda":
+        planned = _planned(provider, request, coming, contract)
+        return _on_cuda(load, planned, request, lambda line: tell(f"{path.name}: {line}"))
+    with _engine(path, request, coming, contract, tell) as planned:
+        return load(planned)
+
+
+def _planned(
+    provider: Provider, request: ProviderRequest, coming: Batches, contract: ModelContract,
+    cache: Path = Path(),
+) -> Plan:  # fmt: skip
+    shape = (batch_for(provider, coming.tiles), coming.views)
+    planned = plan(provider, request, shape, contract.precision, cache)
+    return with_second_looks(planned) if coming.second and not contract.gated else planned
+
+
+def _on_cuda(
+    load: Callable[[Plan], ModelSession], planned: Plan, request: ProviderRequest, tell: Tell
+) -> ModelSession:
+    """With channels last where that was chosen here, or without if it cannot be."""
+    try:
+        return load(planned)
+    except ProviderError as error:
+        plain = without_layout(planned, request)
+        if plain is None:
+            raise
+        session = load(plain)
+        tell(f"cuda runs it with channels first ({NHWC}=0), not last: {error}")
+        return session
+
+
+def _on_device(path: Path, work: _Work, gated: bool, planned: Plan) -> ModelSession:
+    # How many tiles a gated file decodes is only known when it runs, and a user's own profiles
+    # stand for any number: their answers come to the host as they are.
+    if planned.shape is None or gated:
+        return ModelSession(path, work.threads, planned)
+    streams = planned.streams if work.in_turn else 1
+    return DeviceSession(path, work.threads, dataclasses.replace(planned, streams=streams))
+
+
+@contextlib.contextmanager
+def _engine(
+    path: Path, request: ProviderRequest, coming: Batches, contract: ModelContract, tell: Tell
+) -> Iterator[Plan]:
+    """The plan that loads a file's engine, or builds it."""
+    draft = _planned("tensorrt", request, coming, contract)
+    key = engine_key(sha256_of(path), draft, _versions(), _gpu(request.device_id))
+    cache = EngineCache(request.engine_cache)
+    tiles = batch_for("tensorrt", coming.tiles)
+    batch = f"{path.name}, batches of {tiles} in {coming.views} views"
+    with cache.building(key, batch, tell) as folder:
+        yield _planned("tensorrt", request, coming, contract, folder)
+
+
+def engine_key(model: str, planned: Plan, versions: tuple[str, str], gpu: nvidia.Gpu) -> EngineKey:
+    """What an engine depends on.
+
+    Args:
+        model: sha256 of the file.
+        planned: how it is loaded.
+        versions: of ONNX Runtime and TensorRT.
+        gpu: the device.
+    """
+    options = planned.options
+    kept = [(name, value) for name, value in options.items() if name not in _NOT_OF_AN_ENGINE]
+    files = (path for path in files_of_an_engine(options) if path.is_file())
+    kept += [(f"sha256 of {path}", sha256_of(path)) for path in files]
+    return EngineKey(model, *versions, gpu.name, gpu.capability, planned.shape, tuple(sorted(kept)))
+
+
+def _versions() -> tuple[str, str]:
+    return str(availability.onnxruntime().__version__), nvidia.tensorrt_version()
+
+
+def _gpu(device_id: int) -> nvidia.Gpu:
+    return nvidia.driver().gpus[device_id]

@@ -1,0 +1,131 @@
+"""One batch: what a model says of it, how it is cancelled, how it is cut to a fixed size."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchResult:
+    """What the model says of N tiles in V views.
+
+    Attributes:
+        probability: float32 [K, V, 101, 101] in 0..1, each view in its own orientation; one
+            entry for each kept tile.
+        salt: float32 [N], the judge's probability that a tile has salt, mean over its views.
+        kept: int64 [K], ascending: the tiles that the gate lets pass.
+    """
+
+    probability: npt.NDArray[np.float32]
+    salt: npt.NDArray[np.float32]
+    kept: npt.NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """Masks of N tiles that were drawn on the device, see :mod:`salt_infer.backends.mask_graphs`.
+
+    Attributes:
+        bits: uint8 [K, 1276], the masks of the kept tiles; one may be empty.
+        salt: float32 [N], as of :class:`BatchResult`.
+        kept: int64 [K], likewise.
+    """
+
+    bits: npt.NDArray[np.uint8]
+    salt: npt.NDArray[np.float32]
+    kept: npt.NDArray[np.int64]
+
+
+class Cancel:
+    """Ends every batch that was or will be started with it, from any thread, for good.
+
+    Attributes:
+        cancelled: it was called.
+    """
+
+    def __init__(self) -> None:
+        self.cancelled = False
+        self._lock = threading.Lock()
+        self._stops: dict[object, Callable[[], object]] = {}
+
+    def __call__(self) -> None:
+        with self._lock:
+            self.cancelled = True
+            stops = list(self._stops.values())
+        for stop in stops:
+            stop()
+
+    @contextlib.contextmanager
+    def ends(self, stop: Callable[[], object]) -> Iterator[None]:
+        """While the block runs, a cancellation calls ``stop``; one that came before does so at
+        once.
+        """
+        token = object()
+        with self._lock:
+            self._stops[token] = stop
+            late = self.cancelled
+        if late:
+            stop()
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._stops[token]
+
+
+def from_outputs(
+    probability: npt.NDArray[np.float32],
+    salt: npt.NDArray[np.float32],
+    kept: npt.NDArray[np.int64] | None,
+    gate: np.float32,
+) -> BatchResult:
+    """The result of a gated graph, or of a dense one (``kept`` None) with its gate applied here."""
+    if kept is not None:
+        return BatchResult(probability, salt, kept)
+    kept = np.flatnonzero(salt > gate)
+    return BatchResult(probability if len(kept) == len(salt) else probability[kept], salt, kept)
+
+
+def in_parts(
+    run: Callable[[npt.NDArray[np.uint8]], BatchResult], tiles: npt.NDArray[np.uint8], size: int
+) -> BatchResult:
+    """Run tiles through something that takes exactly ``size`` at once: the last part is padded
+    with black tiles, and nothing of what is said about those is in the result.
+
+    Args:
+        run: takes uint8 [size, V, H, W].
+        tiles: uint8 [N, V, H, W], any N.
+        size: at least 1.
+    """
+    parts = []
+    for start in range(0, len(tiles), size) or (0,):
+        part = tiles[start : start + size]
+        parts.append((start, _first(run(padded(part, size)), len(part))))
+    if len(parts) == 1:
+        return parts[0][1]
+    return BatchResult(
+        np.concatenate([result.probability for _, result in parts]),
+        np.concatenate([result.salt for _, result in parts]),
+        np.concatenate([start + result.kept for start, result in parts]),
+    )
+
+
+def padded(tiles: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+    """At most ``size`` tiles, with black ones behind them so that there are as many."""
+    if len(tiles) == size:
+        return tiles
+    padded = np.zeros((size, *tiles.shape[1:]), dtype=tiles.dtype)
+    padded[: len(tiles)] = tiles
+    return padded
+
+
+def _first(result: BatchResult, count: int) -> BatchResult:
+    """What a result says of its first tiles; ``kept`` ascends, so those come first there too."""
+    among = int(np.searchsorted(result.kept, count))
+    return BatchResult(result.probability[:among], result.salt[:count], result.kept[:among])

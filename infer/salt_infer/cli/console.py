@@ -1,0 +1,160 @@
+"""The edge of every command line here: errors become one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from salt_infer.cli import standard_streams
+from salt_infer.errors import PackageError, SaltError, one_line
+from salt_infer.system import denied
+
+# No command here has use for more: numpy's OpenBLAS starts a thread a core when it is imported,
+# and where the system allows fewer it ends the process by a Ctrl-C of its own.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+TERMINATED = 143  # 128 + SIGTERM
+
+
+class _Share(click.FloatRange):
+    """0 to 1; click's own range lets NaN pass, which no comparison is true of."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, context: click.Context | None
+    ) -> Any:
+        number = super().convert(value, param, context)
+        if math.isnan(number):
+            self.fail("nan is not in the range 0<=x<=1.", param, context)
+        return number
+
+
+SHARE = _Share(0.0, 1.0)
+
+
+class _Path(click.Path):
+    """Not the empty path, which a shell makes of a variable that is not set, and Python takes for
+    the current folder.
+    """
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, context: click.Context | None
+    ) -> Any:
+        if value == "":
+            self.fail("the path is empty; is a variable of the shell not set?", param, context)
+        return super().convert(value, param, context)
+
+
+PATH = _Path(path_type=Path)
+
+progress_option = click.option(
+    "--progress/--no-progress",
+    default=None,
+    help="Show a progress bar; default: where stderr is a terminal.",
+)
+restart_option = click.option(
+    "--restart", is_flag=True, help="Discard what an interrupted run of this output has done."
+)
+report_option = click.option(
+    "--report", type=PATH, metavar="FILE.json", help="Write what the run did as JSON."
+)
+
+
+def run(command: click.Command) -> NoReturn:
+    """Run a click command and exit: 0 done, 1 failed, 2 bad usage, 3 bad tiles, 130 Ctrl-C.
+
+    What standard output does not take costs no work; it is told in the end, and a failure.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    out = standard_streams.patient()
+    name = command.name or "salt"
+    code = _code(command, name)
+    if lost := out and out.lost():
+        click.echo(f"{name}: standard output cannot be written ({lost})", err=True)
+        code = code or 1
+    sys.exit(code)
+
+
+def _code(command: click.Command, name: str) -> int:
+    """Run a command to its end; its exit code."""
+    try:
+        return command.main(prog_name=name, standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(f"{name}: interrupted", err=True)
+        return INTERRUPTED
+    except SaltError as error:
+        click.echo(f"{name}: {error}", err=True)
+        return error.exit_code
+    except (OSError, RuntimeError, MemoryError) as error:
+        if (why := denied.explained(error)) is None:
+            raise
+        click.echo(f"{name}: {why}", err=True)
+        return 1
+
+
+@contextlib.contextmanager
+def importing(extra: str = "") -> Iterator[None]:
+    """Import large packages once a command is about to work: help and usage errors do without.
+
+    Ctrl-C and SIGTERM end the process outright meanwhile: nothing is to be tidied yet, and imports
+    turn an interruption into errors of other kinds.
+
+    Args:
+        extra: what of the toolkit the packages come with, where they may be missing.
+
+    Raises:
+        PackageError: one is missing, or broken.
+    """
+    # Without a home it keeps its list of fonts among temporary files, which concerns nobody.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in handlers:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    except ImportError as error:
+        if not extra:
+            raise
+        raise PackageError(_absent(error, f"pip install 'salt-toolkit[{extra}]'")) from error
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _absent(error: ImportError, remedy: str) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        missing = (error.name or "a package").partition(".")[0]
+        return f"{missing} is not installed; {remedy}"
+    return (
+        f"{error.name or 'a package'} is installed and cannot be imported ({one_line(error)}); "
+        f"mend that, or install it anew: {remedy} --force-reinstall"
+    )
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """SIGTERM unwinds like Ctrl-C does, so that temporary files go away."""
+    sys.exit(TERMINATED)
+
+
+def require(context: click.Context, *names: str) -> None:
+    """Ask for options that only some uses of a command need.
+
+    Raises:
+        click.MissingParameter: one was not given.
+    """
+    for option in context.command.params:
+        if option.name in names and context.params[option.name] is None:
+            raise click.MissingParameter(ctx=context, param=option)

@@ -1,0 +1,206 @@
+"""What works here, and what the rest lacks: facts of the machine and a self-test a provider."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from salt_infer.backends import availability
+from salt_infer.backends.engine_cache import EngineCache
+from salt_infer.backends.providers import AUTO, GPUS
+from salt_infer.cli.selftest import Outcome
+from salt_infer.system import denied
+from salt_infer.system.cpu import Machine, this_machine
+
+PACKAGES = (
+    "salt-toolkit", "numpy", "pillow", "onnxruntime", "onnxruntime-gpu", "openvino",
+    "tensorrt-cu13-libs", "nvidia-cudnn-cu13", "nvidia-cublas", "nvidia-cuda-runtime",
+)  # fmt: skip
+# -P: a json.py or numpy.py in the current folder is somebody else's.
+_MODULE = [sys.executable, "-P", "-m"]
+TIMEOUT_S = 1800  # TensorRT may build an engine
+_GPU_TIMEOUT_S = 120
+
+
+@dataclasses.dataclass(frozen=True)
+class Diagnosis:
+    """All that was found.
+
+    Attributes:
+        python: version and executable.
+        packages: version by name; None where it is not installed.
+        machine: the processor.
+        gpu: driver, devices and libraries, see :func:`salt_infer.backends.nvidia.main`.
+        outcomes: of each provider, best first.
+        cache: folder of the engine cache.
+        engines: what is in it, a line each.
+        blocked: what ends a run without options, whatever is usable; None where nothing does.
+    """
+
+    python: str
+    packages: Mapping[str, str | None]
+    machine: Machine
+    gpu: Mapping[str, Any]
+    outcomes: tuple[Outcome, ...]
+    cache: Path
+    engines: tuple[str, ...]
+    blocked: str | None = None
+
+    @property
+    def default(self) -> Outcome | None:
+        """What ``--provider auto`` takes; None where nothing can run."""
+        if self.blocked:
+            return None
+        taken = (each for each in self.outcomes if each.usable and not each.refused)
+        return next(taken, None)
+
+    @property
+    def works(self) -> bool:
+        """Whether a run without options would."""
+        return self.default is not None and self.default.works
+
+    def to_json(self) -> str:
+        """All of it, indented, with a line end."""
+        value = dataclasses.asdict(self) | {
+            "cache": str(self.cache),
+            "threads": {"model": self.machine.threads, "other": self.machine.workers},
+            "default": self.default.provider if self.default else None,
+            "works": self.works,
+        }
+        return json.dumps(value, indent=2) + "\n"
+
+    def lines(self) -> Iterator[str]:
+        """The same for people."""
+        machine = self.machine
+        quota = "no quota" if machine.quota is None else f"a quota of {machine.quota:g} CPUs"
+        has = {name: version for name, version in self.packages.items() if version}
+        yield f"python      {self.python}"
+        yield f"packages    {', '.join(f'{name} {version}' for name, version in has.items())}"
+        yield (
+            f"processor   {machine.model}: {machine.logical} CPUs on {machine.physical} cores, "
+            f"{quota}; {' '.join(machine.features) or 'no vector features known'}"
+        )
+        yield f"threads     {machine.threads} for the model, {machine.workers} for the rest"
+        yield from self._gpu_lines()
+        for outcome in self.outcomes:
+            yield from _outcome_lines(outcome, outcome is self.default)
+        yield f"engines     {len(self.engines)} in {self.cache}"
+        yield from (f"            {line}" for line in self.engines)
+        if not self.works:
+            yield "salt-infer would not work here without options; the reasons are above"
+
+    def _gpu_lines(self) -> Iterator[str]:
+        if problem := self.gpu.get("problem"):
+            yield f"GPU         {problem}"
+        for number, each in enumerate(self.gpu.get("gpus", ())):
+            yield f"GPU {number}       {each['name']}, compute capability {each['capability']}"
+        if cuda := self.gpu.get("driver"):
+            yield f"driver      up to CUDA {cuda[0]}.{cuda[1]}"
+        found = [name for name, there in self.gpu.get("libraries", {}).items() if there]
+        yield f"libraries   {', '.join(found) or 'none of CUDA, cuDNN and TensorRT'}"
+
+
+def diagnose(cache: EngineCache, device_id: int = 0) -> Diagnosis:
+    """Look at everything. Providers and GPU libraries are tried in processes of their own: what
+    crashes there is a line of the result.
+    """
+    outcomes = tuple(_outcome(provider, cache, device_id) for provider in AUTO)
+    blocked = availability.blocked(AUTO)
+    return Diagnosis(
+        f"{platform.python_version()} ({sys.executable})",
+        {name: _version(name) for name in PACKAGES},
+        this_machine(),
+        _gpu(),
+        outcomes,
+        cache.root,
+        tuple(entry.line() for entry in cache.entries()),
+        str(blocked) if blocked else None,
+    )
+
+
+def _outcome(provider: str, cache: EngineCache, device_id: int) -> Outcome:
+    command = [*_MODULE, "salt_infer.cli.selftest", provider]
+    if provider in GPUS:
+        command += ["--device-id", str(device_id), "--engine-cache", str(cache.root)]
+    value, failure = in_child(command, TIMEOUT_S)
+    return outcome_of(value) if value is not None else Outcome(provider, failure=failure)
+
+
+def outcome_of(value: Mapping[str, Any]) -> Outcome:
+    """What the self-test printed."""
+    tuples = {name: tuple(value[name]) for name in ("problems", "pixels")}
+    return Outcome(**{**value, **tuples})
+
+
+def _gpu() -> Mapping[str, Any]:
+    value, failure = in_child([*_MODULE, "salt_infer.backends.nvidia"], _GPU_TIMEOUT_S)
+    return value if value is not None else {"problem": failure, "gpus": [], "libraries": {}}
+
+
+def in_child(command: Sequence[str], timeout_s: float) -> tuple[dict[str, Any] | None, str]:
+    """Run a command that prints a JSON object in its last line.
+
+    Returns:
+        The object and an empty string; or None and what happened instead.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 (our own modules)
+            command, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return None, f"no answer within {timeout_s:.0f} s"
+    except OSError as error:
+        return None, f"no process can be started: {denied.explained(error)}"
+    lines = done.stdout.strip().splitlines()
+    if done.returncode == 0 and (value := _object(lines[-1] if lines else "")) is not None:
+        return value, ""
+    return None, _death(done.returncode, done.stderr)
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _death(code: int, errors: str) -> str:
+    last = (errors.strip().splitlines() or ["nothing on stderr"])[-1]
+    if code >= 0:
+        return f"exit code {code}: {last}"
+    names = {number.value: number.name for number in signal.Signals}
+    return f"crashed with {names.get(-code, f'signal {-code}')}: {last}"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _outcome_lines(outcome: Outcome, default: bool) -> Iterator[str]:
+    name = f"{outcome.provider:<11}"
+    if not outcome.usable:
+        yield f"{name} not usable"
+        yield from (f"            {problem}" for problem in outcome.problems)
+        return
+    taken = "; the default" if default else ""
+    if outcome.failure:
+        yield f"{name} FAILS: {outcome.failure}{taken}"
+        return
+    wrong, all_of = outcome.pixels
+    where = ", ".join(f"{count} nodes on {name}" for name, count in outcome.nodes.items())
+    yield (
+        f"{name} works: {outcome.model}, {wrong} of {all_of} pixels differ from the golden masks; "
+        f"{where}{taken}"
+    )

@@ -1,0 +1,1 @@
+"""Where tiles and true masks lie, and the pixels of a PNG."""

@@ -1,0 +1,287 @@
+"""Where the tiles and labels of a labelled data set lie: in folders or in a zip."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Literal, NamedTuple
+
+from salt_infer.data import tree, zip_archive
+from salt_infer.data.factory import open_tiles
+from salt_infer.data.labels import Labels
+from salt_infer.data.list_file import LIST_SUFFIXES
+from salt_infer.data.remote import open_remote
+from salt_infer.data.source import TileSource
+from salt_infer.data.tree import DOWNLOAD, TABLE, Level, Look
+from salt_infer.data.zip_archive import TileZip
+from salt_infer.errors import InputError
+from salt_infer.masks import table
+from salt_infer.system import file_kind
+from salt_infer.system.location import Place, Url
+from salt_infer.system.text import shown
+
+Part = Literal["images", "masks"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """A folder or zip with tiles, and the labels that belong to it.
+
+    Attributes:
+        root: the folder or zip.
+        images: ``images/``, or ``tiles/``, inside it.
+        masks: ``masks/`` beside these, or None. Where there is one, training takes its masks.
+        table: a ``train.csv`` beside these, or beside the folder that holds them, be it in the zip
+            or outside; or None. Not both are None.
+    """
+
+    root: Path
+    images: Path
+    masks: Path | None
+    table: Path | None
+
+    def open(self, name: Part) -> TileSource:
+        """List tiles or masks.
+
+        Raises:
+            InputError: there are none, or two with one id.
+        """
+        folder = self.images if name == "images" else self.images.with_name("masks")
+        return open_tiles(folder) if self.root.is_dir() else TileZip(self.root, self._name(folder))
+
+    def labels(self) -> Labels:
+        """The labels that training takes.
+
+        Raises:
+            InputError: there are no masks in ``masks/``, or two with one id.
+            LabelError: the table cannot be read.
+        """
+        if self.masks is not None:
+            return Labels(self.masks, self.open("masks"))
+        assert self.table is not None
+        return Labels(self.table, rows=self.rows())
+
+    def rows(self) -> dict[str, str]:
+        """Run-length string of each id in the table; nothing is decoded.
+
+        Raises:
+            LabelError: it cannot be read.
+        """
+        assert self.table is not None
+        if self.root.is_dir() or self.root not in self.table.parents:
+            return table.masks(table.read(self.table))
+        with self.open("images") as source:
+            assert isinstance(source, TileZip)
+            data = source.table(self._name(self.table).rstrip("/"))
+        return table.masks(table.parse(self.table, data))
+
+    def _name(self, path: Path) -> str:
+        """Of a folder, in the zip."""
+        return f"{path.relative_to(self.root).as_posix()}/"
+
+
+class _Spot(NamedTuple):
+    """Where a data set is: a folder or zip, what is where in it, and where its tiles' folder is."""
+
+    root: Path
+    look: Look
+    inside: str
+
+    @property
+    def level(self) -> Level:
+        return self.look(self.inside)
+
+
+def find(path: Path) -> Layout:
+    """Find tiles and labels; nothing is listed or read yet.
+
+    Args:
+        path: a directory or zip that holds ``images/`` (or ``tiles/``) and ``masks/``, or
+            ``images/`` and a ``train.csv``, which may lie beside, too; or that has one of these as
+            ``train/``; or a directory with a ``train.zip``, as the competition's download is. A
+            folder around it all, with no other beside it, is looked through.
+
+    Raises:
+        InputError: nothing of that kind is there.
+    """
+    usable = _is_there(path) and not file_kind.is_survey(path)
+    spot = _spot(path) if usable else None
+    if spot is None:
+        raise InputError(_nothing_in(path))
+    found = _layout(spot)
+    if found.masks is None and found.table is None:
+        where, images = shown(str(found.images.parent)), found.images.name
+        raise InputError(
+            f"{where} has neither masks/ nor {TABLE} beside it, which would say where salt is in "
+            f"{images}/; it holds {spot.level}"
+        )
+    return found
+
+
+def open_images(place: Place) -> TileSource:
+    """:func:`salt_infer.data.factory.open_tiles`, but of a labelled data set the tiles alone.
+
+    That is a directory or zip with ``images/`` (or ``tiles/``) and ``masks/`` and no folder beside
+    them, as the competition's ``train.zip`` is: with the masks, each id would be there twice. A
+    folder around it is looked through.
+    """
+    return _open(place, functools.partial(_within, "images", alone=True))
+
+
+def open_labels(path: Path) -> Labels:
+    """:class:`salt_infer.data.labels.Labels`, but of ``masks/`` alone where there is such a folder,
+    and of what else :func:`find` takes the table. Tiles are never taken for masks.
+
+    Raises:
+        InputError: there are tiles and no labels, besides what the class raises.
+    """
+    if table.kind(path) or _is_plain(path):
+        return Labels(path)
+    return _labels_of_folder(path) if path.is_dir() else _labels_of_zip(path)
+
+
+def _labels_of_folder(path: Path) -> Labels:
+    folder = _label_folder(tree.of_folder(path))
+    if _holds_masks(folder):
+        return Labels(path, open_tiles(path / folder))
+    return Labels(path) if _spot(path) is None else find(path).labels()
+
+
+def _labels_of_zip(path: Path) -> Labels:
+    source = TileZip(path, _label_folder)
+    if not source.folder or _holds_masks(source.folder):
+        return Labels(path, source)
+    source.close()
+    return find(path).labels()
+
+
+def _label_folder(look: Look) -> str:
+    """Path of a data set's masks; of its tiles where it has none; "" where there is no data set."""
+    inside = _inside(look)
+    level = look(inside)
+    name = "masks" if "masks" in level.folders else level.images
+    return f"{inside}{name}/" if name else ""
+
+
+def _holds_masks(folder: str) -> bool:
+    return PurePosixPath(folder).name == "masks"
+
+
+def open_within(path: Path, name: Part) -> TileSource:
+    """List what is in that folder of a directory or zip, or in all of it if it has no such folder.
+
+    Raises:
+        InputError: no such path, nothing in it, or two tiles with one id.
+    """
+    return _open(path, functools.partial(_within, name))
+
+
+def _open(place: Place, folder: Callable[[Look], str]) -> TileSource:
+    """List what is in a folder of a place, told from what is where."""
+    if isinstance(place, Url):
+        return open_remote(place, folder)
+    if _is_plain(place):
+        return open_tiles(place)
+    if place.is_dir():
+        return open_tiles(place / folder(tree.of_folder(place)))
+    return TileZip(place, folder)
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether nothing in it is to be looked through: a list, a survey, or what is not there."""
+    is_list = path.suffix.lower() in LIST_SUFFIXES
+    return is_list or not _is_there(path) or file_kind.is_survey(path)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether it is a directory or file; what else it may be is for those who open it to say."""
+    try:
+        return path.is_dir() or path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _within(name: Part, look: Look, alone: bool = False) -> str:
+    """Path of a data set's tiles or masks, or "" where there are none; and, if asked for ``alone``,
+    where there are other folders that may hold tiles.
+    """
+    inside = tree.wrapped(look)
+    level = look(inside)
+    folder = level.images if name == "images" else name
+    if folder not in level.folders or (alone and level.folders != {level.images, "masks"}):
+        return ""
+    return f"{inside}{folder}/"
+
+
+def _inside(look: Look) -> str:
+    """Path of the folder that a data set's folders are in, if there are any."""
+    inside = tree.wrapped(look)
+    level = look(inside)
+    if level.images or "train" not in level.folders:
+        return inside
+    labelled = [name for name in level.folders if "masks" in look(f"{inside}{name}/").folders]
+    others = set(labelled) - {"train"}  # which of them is meant is not for us to say
+    return f"{inside}train/" if look(f"{inside}train/").images and not others else inside
+
+
+def _spot(path: Path) -> _Spot | None:
+    look = tree.of_folder(path) if path.is_dir() else zip_archive.look_into(path)
+    inside = _inside(look)
+    if not look(inside).images:
+        packed = path / inside / DOWNLOAD
+        return _spot(packed) if packed.is_file() else None
+    if path.is_dir():
+        return _Spot(path / inside, tree.of_folder(path / inside), "")
+    return _Spot(path, look, inside)
+
+
+def _layout(spot: _Spot) -> Layout:
+    folder = spot.root / spot.inside
+    masks = folder / "masks" if "masks" in spot.level.folders else None
+    return Layout(spot.root, folder / spot.level.images, masks, _table(spot))
+
+
+def _table(spot: _Spot) -> Path | None:
+    """The nearest: beside the tiles' folder, above that, or beside the zip."""
+    inside = PurePosixPath(spot.inside)
+    for folder in dict.fromkeys((inside, inside.parent)):
+        prefix = "" if folder == PurePosixPath() else f"{folder}/"
+        if TABLE in spot.look(prefix).files:
+            return spot.root / prefix / TABLE
+    root = spot.root
+    above = root.parent if root.name not in ("", "..") else root / ".."  # of ".", it would be "."
+    return above / TABLE if (above / TABLE).exists() else None
+
+
+def _nothing_in(path: Path) -> str:
+    """What is there instead of a data set, and what to do."""
+    packed = "" if path.is_file() else f" or {DOWNLOAD}"  # a zip inside a zip is not read
+    said = (
+        f"no training data in {shown(str(path))}: expected images/ and masks/ (or {TABLE}), or "
+        f"train/{packed} with these inside"
+    )
+    if not _is_there(path):
+        return f"{said}; it cannot be found, or is neither a directory nor a zip"
+    if file_kind.is_survey(path):
+        return f"{said}; it is a survey, in which salt-survey run finds salt"
+    look = tree.of_folder(path) if path.is_dir() else zip_archive.look_into(path)
+    inside = tree.wrapped(look)
+    within = f" in {shown(inside)}" if inside else ""
+    return f"{said}; it holds {look(inside)}{within}{_advice(path, look, inside)}"
+
+
+def _advice(path: Path, look: Look, inside: str) -> str:
+    level, packed = look(inside), not path.is_dir()
+    sets = [name for name in sorted(level.folders) if look(f"{inside}{name}/").images]
+    if level.archives and packed:
+        return zip_archive.NESTED
+    if sets and packed:
+        return f": pack only one of them, {' or '.join(map(shown, sets))}"
+    if found := sets or level.archives:
+        return f": name {' or '.join(shown(str(path / inside / name)) for name in found)}"
+    here = path.resolve()
+    if not packed and here.name in ("images", "tiles", "masks") and _spot(here.parent):
+        return f": name the folder above it, {shown(str(here.parent))}"
+    return ""

@@ -1,0 +1,1 @@
+"""Who runs the tiles, and how the steps overlap: threads and processes here, or Ray."""

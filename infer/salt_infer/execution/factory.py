@@ -1,0 +1,42 @@
+"""The executor that was asked for, its model loaded."""
+
+from __future__ import annotations
+
+from salt_infer.backends.selection import Tell
+from salt_infer.errors import PackageError, UsageError
+from salt_infer.execution.base import Engine, ModelRequest
+from salt_infer.execution.local import LocalEngine
+from salt_infer.execution.request import EngineRequest
+from salt_infer.system.cpu import lanes_here
+
+
+def open_engine(
+    request: EngineRequest, model: ModelRequest, decoders: int | None, tell: Tell, groups: int
+) -> Engine:
+    """Load the model where it is to run.
+
+    Args:
+        request: where.
+        model: what.
+        decoders: how many are to read and decode tiles at a time; see ``--workers``.
+        tell: is given a line of what a user should know at once.
+        groups: how many there are: fewer than cores are not run a core each.
+
+    Raises:
+        UsageError: a GPU was named, and Ray is to choose.
+        ModelError: the model cannot be loaded.
+        PackageError: Ray was asked for and is not installed.
+        EngineError: the cluster cannot be reached, or has no room.
+    """
+    if request.name == "local":
+        return LocalEngine(model.load(None, tell, min(lanes_here(), groups), groups > 1))
+    if model.provider.device_id:
+        raise UsageError("--device-id is not for --engine ray, which gives each actor a GPU")
+    try:
+        from salt_infer.execution.ray_executor import RayEngine
+    except ModuleNotFoundError as error:
+        raise PackageError(
+            f"--engine ray needs Ray ({error.name} is not installed); "
+            "pip install 'salt-toolkit[ray]'"
+        ) from error
+    return RayEngine(request, model, decoders, tell)

@@ -1,0 +1,48 @@
+"""A run in this process."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Iterable
+from typing import Any, Self
+
+from salt_infer.data.source import TileSource
+from salt_infer.execution import pipeline
+from salt_infer.execution.pipeline import RunOptions
+from salt_infer.execution.results import Finished
+from salt_infer.execution.stage_clock import StageClock
+from salt_infer.predictor.model import SaltModel
+from salt_infer.system.signals import Check
+
+
+class LocalEngine:
+    """The process itself."""
+
+    def __init__(self, model: SaltModel) -> None:
+        self.model = model
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """There is nothing to give back."""
+
+    def finished(
+        self,
+        source: TileSource,
+        options: RunOptions,
+        clock: StageClock,
+        groups: Iterable[int],
+        check: Check,
+    ) -> Generator[Finished]:
+        """See :meth:`Engine.finished`; here they come in order."""
+        batches = pipeline.masks_of(source, self.model, options, clock, groups, check)
+        with contextlib.closing(batches):
+            for batch in batches:
+                with clock("journal"):
+                    group = Finished.of(batch, options.probabilities)
+                yield group
+
+    def about(self) -> dict[str, Any]:
+        """Its name."""
+        return {"name": "local"}

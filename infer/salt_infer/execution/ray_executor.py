@@ -1,0 +1,323 @@
+"""A run on Ray Data (extra ``ray``): tasks that decode, and actors that hold the model.
+
+::
+
+    groups -> [read and decode: tasks, on any node] -> [run and encode: an actor a device] -> here
+
+Ray schedules, moves the tiles, holds back what is too fast, and starts an actor again that has
+died. Here the groups are handed out and taken back. What Ray cannot give back, because the actor
+that had it waits for a node that is gone, is handed out again to those that are left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import queue
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any
+
+from salt_infer.backends.providers import GPUS, ProviderRequest
+from salt_infer.backends.selection import Tell
+from salt_infer.data.source import TileSource
+from salt_infer.errors import EngineError, SaltError, one_line
+from salt_infer.execution import pipeline, ray_cluster, ray_worker
+from salt_infer.execution.base import ModelRequest
+from salt_infer.execution.flow import WAKE_S
+from salt_infer.execution.pipeline import RunOptions
+from salt_infer.execution.ray_cluster import ActorFacts, Roll, ray
+from salt_infer.execution.ray_resources import Seats, seats
+from salt_infer.execution.ray_worker import Done, Predictor, Waiting
+from salt_infer.execution.request import EngineRequest
+from salt_infer.execution.results import Finished
+from salt_infer.execution.stage_clock import StageClock
+from salt_infer.predictor.model_info import ModelFacts
+from salt_infer.system.signals import Check
+
+PATIENCE_S = 10.0  # seconds without a group before those of a lost node are given up
+_TILES = 256  # of a task: fewer cost more of Ray's time, more are lost with an actor
+_WAITING = 64  # groups that came back and are not in the journal
+
+
+class RayEngine:
+    """A connection to a cluster, and what its nodes say of the model. See
+    :class:`salt_infer.execution.base.Engine`.
+    """
+
+    def __init__(
+        self, request: EngineRequest, model: ModelRequest, decoders: int | None, tell: Tell
+    ) -> None:
+        """Connect, and load the model on one node to see what it is there.
+
+        Raises:
+            EngineError: the cluster cannot be joined or has no room.
+            ModelError: the model cannot be loaded there.
+        """
+        self._request, self._decoders, self._tell = request, decoders, tell
+        self._actors: list[ActorFacts] = []
+        self._begun = self._taken = 0
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(contextlib.redirect_stdout(ray_cluster.Aside()))
+            stack.callback(ray_cluster.disconnect)
+            ray_cluster.connect(request.ray_address)
+            self._load(_everywhere(model))
+            self._close = stack.pop_all().close
+
+    def _load(self, model: ModelRequest) -> None:
+        wanted, nodes = self._request.actors, ray_cluster.nodes()
+        asked = model.provider.provider
+        gpu = asked in ("auto", *GPUS) and any(node.get("GPU") for node in nodes)
+        facts = self._probe(model, seats(nodes, None, gpu))
+        assert facts.choice is not None
+        for line in facts.choice.fell_back:
+            self._tell(line)
+        self.model = facts
+        # Every actor loads what that one did: what is best must not differ from node to node.
+        used = facts.choice.used
+        options = model.provider.options if used == asked else ()
+        request = dataclasses.replace(model.provider, provider=used, options=options)
+        self._model = dataclasses.replace(model, provider=request)
+        self._seats = seats(nodes, wanted, used in GPUS)
+
+    def _probe(self, model: ModelRequest, one: Seats) -> ModelFacts:
+        facts = ray.remote(**one.actor)(ray_worker.probe).remote(model, one.threads)
+        if not ray.wait([facts], timeout=PATIENCE_S)[0]:
+            self._tell(f"waiting for the cluster, others may use it: {one.actor} are needed free")
+        try:
+            found: ModelFacts = ray.get(facts)
+        except ray.exceptions.RayError as error:
+            raise _ours(error) from error
+        return found
+
+    def __enter__(self) -> RayEngine:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._close()
+
+    def finished(
+        self,
+        source: TileSource,
+        options: RunOptions,
+        clock: StageClock,
+        groups: Iterable[int],
+        check: Check,
+    ) -> Generator[Finished]:
+        """See :meth:`salt_infer.execution.base.Engine.finished`."""
+        witness = source.part(ray_worker.found_in(source))
+
+        def work(missing: set[int], roll: Roll) -> ray.data.Dataset:
+            waiting = _waiting(source, options, missing)
+            return self._work(waiting, witness, options, roll)
+
+        yield from self.taken(set(groups), work, clock, check)
+
+    def taken(
+        self,
+        missing: set[int],
+        work: Callable[[set[int], Roll], ray.data.Dataset],
+        clock: StageClock,
+        check: Check,
+    ) -> Generator[Any]:
+        """Have groups done, and those of lost nodes again, until none is missing.
+
+        Args:
+            missing: numbers of the groups.
+            work: a data set of :class:`Done`, by :meth:`on_actors`, of those that are missing.
+            clock: told of the work.
+            check: called while there is nothing to do; may raise.
+        """
+        while missing:
+            before = len(missing)
+            self._count_threads(clock)
+            roll = Roll()
+            try:
+                for done in self._rows(work(missing, roll), check):
+                    if done.group.number in missing:
+                        missing.remove(done.group.number)
+                        self._taken += 1
+                        _tell(clock, done)
+                        yield done.group
+            finally:
+                self._read(roll)
+            if missing:
+                self._go_on(len(missing) < before)
+
+    def _work(
+        self, groups: list[Waiting], witness: TileSource, options: RunOptions, roll: Roll
+    ) -> ray.data.Dataset:
+        blocks = -(-len(groups) // max(1, _TILES // options.batch_size))
+        read = ray.data.from_items(
+            [{"group": group} for group in groups],
+            # A block is a task: all actors have some, and none has much.
+            override_num_blocks=min(len(groups), max(blocks, 4 * self._seats.count)),
+        ).map(
+            ray_worker.decode,
+            fn_args=(witness,),
+            compute=ray.data.TaskPoolStrategy(self._decoders),
+            **self._seats.decoder,
+        )
+        return self.on_actors(read, Predictor, options, roll)
+
+    def on_actors(
+        self, rows: ray.data.Dataset, actor: type[Any], *arguments: Any
+    ) -> ray.data.Dataset:
+        """Rows through actors, which are made with the model's request, their number of threads,
+        what is expected of the model, and the arguments.
+        """
+        return rows.map(
+            actor,
+            fn_constructor_args=(self._model, self._seats.threads, self.model, *arguments),
+            compute=ray.data.ActorPoolStrategy(size=self._seats.count),
+            **self._seats.actor,
+        )
+
+    def _rows(self, work: ray.data.Dataset, check: Check) -> Iterator[Done[Any]]:
+        """What comes back, until all is there or the rest cannot come.
+
+        Raises:
+            ModelError: the model failed.
+            EngineError: Ray gave up.
+        """
+        with _Feed(work) as feed:
+            heard = time.monotonic()
+            while True:
+                check()
+                item = feed.get()
+                if isinstance(item, Done):
+                    heard = time.monotonic()
+                    yield item
+                elif isinstance(item, SaltError):
+                    raise item
+                elif isinstance(item, _End):
+                    return
+                elif time.monotonic() - heard > PATIENCE_S:
+                    if self._seats.room(ray_cluster.nodes()) < self._seats.count:
+                        return
+                    heard = time.monotonic()
+
+    def _go_on(self, progress: bool) -> None:
+        """With the nodes that are left. Joining anew is what ends all that waits for the others.
+
+        Raises:
+            EngineError: none are left, or they do no better.
+        """
+        ray_cluster.disconnect()
+        ray_cluster.connect(self._request.ray_address)
+        left = min(self._seats.room(ray_cluster.nodes()), self._seats.count)
+        if not left:
+            raise EngineError("no node is left that has room for the model")
+        if left == self._seats.count and not progress:
+            raise EngineError("Ray gives nothing back; its logs, in /tmp/ray, may say why")
+        self._tell(f"nodes were lost; going on with {left} actor(s)")
+        self._seats = dataclasses.replace(self._seats, count=left)
+
+    def _read(self, roll: Roll) -> None:
+        with contextlib.suppress(ray.exceptions.RayError):
+            actors, begun = roll.read()
+            self._actors += actors
+            self._begun += begun
+
+    def _count_threads(self, clock: StageClock) -> None:
+        most = self._seats.decoders(ray_cluster.nodes())
+        clock.threads["decode"] = min(self._decoders or most, most)
+        clock.threads["run"] = clock.threads["encode"] = self._seats.count
+
+    def about(self) -> dict[str, Any]:
+        """The actors, those that died among them, and how many groups were begun once more."""
+        return {
+            "name": "ray",
+            "address": self._request.ray_address,
+            "actors": [_actor(each) for each in self._actors],
+            "retries": self._begun - self._taken,
+        }
+
+
+class _End:
+    """All that there was came back."""
+
+
+class _Feed:
+    """Ray Data's rows from a thread of its own: the main thread has signals to look after."""
+
+    def __init__(self, work: ray.data.Dataset) -> None:
+        self._queue: queue.Queue[Done[Any] | SaltError | _End] = queue.Queue(_WAITING)
+        self._left = threading.Event()
+        threading.Thread(target=self._run, args=(work,), daemon=True).start()
+
+    def __enter__(self) -> _Feed:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._left.set()
+
+    def get(self) -> Done[Any] | SaltError | _End | None:
+        """What comes next; None where nothing came within WAKE_S."""
+        try:
+            return self._queue.get(timeout=WAKE_S)
+        except queue.Empty:
+            return None
+
+    def _run(self, work: ray.data.Dataset) -> None:
+        try:
+            # Nothing is fetched ahead: that would hold back what has come until more comes.
+            for batch in work.iter_batches(batch_size=None, prefetch_batches=0):
+                for item in batch["group"]:
+                    self._put(item)
+            self._put(_End())
+        except Exception as error:  # given to the main thread, which raises it
+            self._put(_ours(error))
+
+    def _put(self, item: Done[Any] | SaltError | _End) -> None:
+        while not self._left.is_set():
+            with contextlib.suppress(queue.Full):
+                self._queue.put(item, timeout=WAKE_S)
+                return
+
+
+def _everywhere(model: ModelRequest) -> ModelRequest:
+    """The same from any folder. Of GPUs an actor sees none but its own, which is number 0."""
+    cache = model.provider.engine_cache
+    provider: ProviderRequest = model.provider
+    if cache is not None:
+        provider = dataclasses.replace(provider, engine_cache=cache.absolute())
+    path = model.path and model.path.absolute()
+    return dataclasses.replace(model, path=path, provider=provider)
+
+
+def _waiting(source: TileSource, options: RunOptions, numbers: Iterable[int]) -> list[Waiting]:
+    tiles, size = source.tiles, options.batch_size
+    groups = (pipeline.group_of(tiles, size, number) for number in sorted(numbers))
+    return [Waiting(group.number, source.part(group.tiles)) for group in groups]
+
+
+def _tell(clock: StageClock, done: Done[Any]) -> None:
+    clock.worked("decode", 0.0, done.decode_s)
+    clock.worked("encode", 0.0, done.encode_s)
+    if done.run_s is not None:
+        clock.worked("run", 0.0, done.run_s)
+        clock.ran(done.run_s)
+
+
+def _actor(actor: ActorFacts) -> dict[str, Any]:
+    session = actor.model.session
+    return {
+        "node": actor.node,
+        "address": actor.address,
+        "pid": actor.pid,
+        "devices": list(actor.devices),
+        "provider": session.provider,
+        "nodes": session.placement.nodes,
+    }
+
+
+def _ours(error: BaseException) -> SaltError:
+    """The error of this program that Ray has wrapped, or what Ray itself says."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, SaltError) and type(seen).__module__.startswith("salt_infer"):
+            return seen
+        seen = getattr(seen, "cause", None) or seen.__cause__
+    return EngineError(f"Ray gave up ({type(error).__name__}: {one_line(error)})")

@@ -1,0 +1,186 @@
+"""One finished group of tiles: what the journal keeps of it, and the rows that it gives."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.data.source import BadTile, Tile
+from salt_infer.errors import JournalError
+from salt_infer.execution.pipeline import MaskedBatch
+from salt_infer.masks.rle import TILE_SHAPE
+
+Map = npt.NDArray[np.uint8]  # [101, 101], a tile's probabilities in 1/255
+
+_FLOAT = np.dtype("<f4")
+_PIXELS = TILE_SHAPE[0] * TILE_SHAPE[1]
+
+
+class Entry(NamedTuple):
+    """One row of the output.
+
+    Attributes:
+        id: of the tile.
+        rle: its run-length string.
+        salt: 0..1; NaN where the tile could not be read.
+        confidence: 0..1; 0 where the tile could not be read, or it was not asked for.
+        group: where it comes from.
+        place: in the group, or -1 where the tile could not be read.
+    """
+
+    id: str
+    rle: str
+    salt: float
+    confidence: float
+    group: Finished
+    place: int
+
+    def probability(self) -> Map:
+        """Probabilities of the pixels if the tile has salt; all 0 where the gate found none, or
+        nothing was read.
+        """
+        return self.group.probability_of(self.place)
+
+    def pixel_salt(self) -> Map:
+        """Probabilities that a pixel is salt, whether or not the tile has any."""
+        return quantised(self.probability() * np.float32(self.salt / 255))
+
+
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """A group that has gone through the model.
+
+    Attributes:
+        number: of the group, as :mod:`salt_infer.execution.pipeline` counts them.
+        stamp: of its tiles when they were read.
+        ids: of the tiles that could be read.
+        rle: their run-length strings.
+        salt: float32 [N], 0..1.
+        confidence: float32 [N], 0..1, or None where it was not asked for.
+        kept: places among ``ids`` of those that passed the gate, if probabilities are kept.
+        maps: their probabilities in 1/255, uint8 [K, 101, 101] in C order, compressed by zlib.
+        bad: the group's tiles that could not be read.
+        odd: what is odd about the others: a key of :data:`salt_infer.data.oddities.WHAT` for each.
+    """
+
+    number: int
+    stamp: str
+    ids: list[str]
+    rle: list[str]
+    salt: npt.NDArray[np.float32]
+    confidence: npt.NDArray[np.float32] | None
+    kept: list[int]
+    maps: bytes
+    bad: list[BadTile]
+    odd: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, batch: MaskedBatch, probabilities: bool) -> Self:
+        """What is kept of a batch; of its probabilities only if they are asked for."""
+        kept: list[int] = []
+        maps = b""
+        if probabilities and batch.decided is not None:
+            assert batch.decided.probability is not None, "the model was asked for masks alone"
+            kept = batch.decided.kept.tolist()
+            maps = zlib.compress(quantised(batch.decided.probability).tobytes(), 1)
+        salt = np.zeros(0, np.float32) if batch.decided is None else batch.decided.salt
+        return cls(
+            batch.group, batch.stamp, batch.ids, batch.rle, salt, batch.confidence, kept, maps,
+            batch.bad, batch.odd,
+        )  # fmt: skip
+
+    @property
+    def tiles(self) -> int:
+        return len(self.ids) + len(self.bad)
+
+    def entries(self, empty: bool) -> list[Entry]:
+        """Rows sorted by id.
+
+        Args:
+            empty: give tiles that could not be read an empty mask. One whose name no CSV can hold
+                gets no row either; the report still names it.
+        """
+        salt = self.salt.tolist()
+        sure = salt if self.confidence is None else self.confidence.tolist()
+        rows = [
+            Entry(name, self.rle[place], salt[place], sure[place], self, place)
+            for place, name in enumerate(self.ids)
+        ]
+        if not empty or not self.bad:
+            return rows
+        unread = [bad.tile.id for bad in self.bad if bad.tile.id.isprintable()]
+        rows += [Entry(name, "", float("nan"), 0.0, self, -1) for name in unread]
+        return sorted(rows, key=lambda row: row.id)
+
+    def probability_of(self, place: int) -> Map:
+        """uint8 [101, 101] of one of ``ids``."""
+        index = self._index.get(place)
+        return np.zeros(TILE_SHAPE, np.uint8) if index is None else self._unpacked[index]
+
+    @functools.cached_property
+    def _index(self) -> dict[int, int]:
+        return {place: index for index, place in enumerate(self.kept)}
+
+    @functools.cached_property
+    def _unpacked(self) -> npt.NDArray[np.uint8]:
+        expected = len(self.kept) * _PIXELS
+        try:
+            data = zlib.decompressobj().decompress(self.maps, expected)
+            return np.frombuffer(data, np.uint8).reshape(len(self.kept), *TILE_SHAPE)
+        except (zlib.error, ValueError) as error:
+            raise JournalError(f"probabilities of group {self.number}: {error}") from error
+
+    def pack(self) -> tuple[bytes, bytes]:
+        """Text and data, for :meth:`unpack`."""
+        text = {
+            "stamp": self.stamp,
+            "ids": self.ids,
+            "rle": self.rle,
+            "bad": [[bad.tile.id, bad.tile.path, bad.reason] for bad in self.bad],
+            "details": self.confidence is not None,
+            "kept": self.kept,
+            "odd": self.odd,
+        }
+        return json.dumps(text).encode(), b"".join(self._data())
+
+    def _data(self) -> Iterator[bytes]:
+        yield self.salt.astype(_FLOAT).tobytes()
+        if self.confidence is not None:
+            yield self.confidence.astype(_FLOAT).tobytes()
+        yield self.maps
+
+    @classmethod
+    def unpack(cls, number: int, text: bytes, data: bytes) -> Self:
+        """What :meth:`pack` gave.
+
+        Raises:
+            JournalError: it is not that.
+        """
+        try:
+            value = json.loads(text)
+            count = len(value["ids"])
+            salt = np.frombuffer(data, _FLOAT, count)
+            sure = np.frombuffer(data, _FLOAT, count, count * 4) if value["details"] else None
+            maps = data[count * (4 if sure is None else 8) :]
+            bad = [BadTile(Tile(name, path), reason) for name, path, reason in value["bad"]]
+            if len(value["rle"]) != count:
+                raise ValueError(f"{len(value['rle'])} masks of {count} tiles")
+            return cls(
+                number, value["stamp"], value["ids"], value["rle"], salt, sure, value["kept"], maps,
+                bad, tuple(value.get("odd", ())),
+            )  # fmt: skip
+        except (ValueError, KeyError, TypeError) as error:
+            raise JournalError(f"group {number} of the journal cannot be read ({error})") from error
+
+
+def quantised(probability: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Probabilities 0..1 in 1/255, rounded to the nearest; NaN becomes 0. Any shape."""
+    scaled = np.nan_to_num(probability * np.float32(255.0))
+    return np.asarray(np.rint(scaled.clip(0, 255)), dtype=np.uint8)

@@ -1,0 +1,244 @@
+"""One run of ``salt-infer``, from paths to published files."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import time
+from pathlib import Path
+
+from salt_infer.backends.providers import BATCH, ProviderRequest
+from salt_infer.data.dataset import open_images, open_labels
+from salt_infer.data.labels import Labels
+from salt_infer.data.source import TileSource
+from salt_infer.errors import BadTilesError, LabelError, UsageError
+from salt_infer.execution.base import Engine, ModelRequest
+from salt_infer.execution.decoders import DecodeIn
+from salt_infer.execution.factory import open_engine
+from salt_infer.execution.pipeline import RunOptions, group_count
+from salt_infer.execution.request import EngineRequest
+from salt_infer.execution.results import Finished
+from salt_infer.job import scoring
+from salt_infer.job.fingerprint import Fingerprint
+from salt_infer.job.journal import Journal, path_beside
+from salt_infer.job.journaled_run import OnError, Run
+from salt_infer.job.publish import Outputs
+from salt_infer.job.run_report import RunReport
+from salt_infer.job.watcher import Watcher
+from salt_infer.job.write_probabilities import DECISION
+from salt_infer.modelfile.contract import Tta
+from salt_infer.system import location
+from salt_infer.system.cpu import available_cpus
+from salt_infer.system.files import check_writable, real, write_whole, writing
+from salt_infer.system.location import Place
+from salt_infer.system.locks import NO_LOCKS
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What was asked for; None means the model's own default.
+
+    Attributes:
+        images: directory, zip or list of tiles, or a URL of the first two.
+        out: the submission to write: ``.csv``, ``.csv.gz`` or ``.parquet``.
+        model: model file; the one that ships for the provider if None.
+        batch_size: tiles a batch; as many as suit the provider if None.
+        decode_workers: threads, or Ray's tasks, that decode; one for each CPU if None.
+        decode_in: whether threads decode themselves, or processes for them.
+        tta, threshold, gate: override the model's contract.
+        min_area: pixels; a mask with fewer becomes empty.
+        on_error: what a bad tile does: end the run, be left out, or get an empty mask.
+        overwrite: replace files that exist.
+        restart: discard what an interrupted run has left.
+        retry_bad: try the bad tiles of an interrupted run again.
+        report: where to write the report as JSON.
+        labels: true masks to score against: CSV, directory or zip.
+        partial: score the tiles that have a label, though others have none.
+        details: write each tile's salt probability and confidence into the submission.
+        masks: folder to write masks into.
+        probabilities: ``.npz`` or folder to write probabilities into.
+        provider: what is to run the model.
+        engine: who is to carry it out, this process or Ray.
+    """
+
+    images: Place
+    out: Path
+    model: Path | None = None
+    batch_size: int | None = None
+    decode_workers: int | None = None
+    decode_in: DecodeIn = "auto"
+    tta: Tta | None = None
+    threshold: float | None = None
+    gate: float | None = None
+    min_area: int = 0
+    on_error: OnError = "skip"
+    overwrite: bool = False
+    restart: bool = False
+    retry_bad: bool = False
+    report: Path | None = None
+    labels: Path | None = None
+    partial: bool = False
+    details: bool = False
+    masks: Path | None = None
+    probabilities: Path | None = None
+    provider: ProviderRequest = dataclasses.field(default_factory=ProviderRequest)
+    engine: EngineRequest = dataclasses.field(default_factory=EngineRequest)
+
+
+def run(job: Job, watcher: Watcher) -> RunReport:
+    """Carry out a job; its outputs are published whole or not at all.
+
+    What is finished is in the journal beside the output, see :mod:`salt_infer.job.journal`: the
+    same job goes on from there if it is ended before its time, by whatever it is.
+
+    Raises:
+        UsageError: the input or output cannot be used, or the journal is another run's.
+        OutputError: the disk is full, or a folder cannot be written to.
+        ModelError: the model cannot be loaded or fails.
+        PackageError: Ray is to run it and is not installed.
+        EngineError: Ray's cluster cannot be reached, has no room, or is gone.
+        BadTilesError: a tile is bad and ``on_error`` is ``stop``; no output is written.
+        LabelError: labels are missing or malformed.
+    """
+    started = time.perf_counter()
+    if job.partial and not job.labels:
+        raise UsageError("--partial is of the tiles that have --labels, which are missing")
+    outputs = _outputs(job)
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(open_images(job.images))
+        outputs.check_names(source.tiles)
+        for line in source.notes:
+            watcher.note(line)
+        labels = stack.enter_context(open_labels(job.labels)) if job.labels else None
+        # A list, or a link, may lead to tiles and masks anywhere.
+        for folder in source.folders() | (labels.folders() if labels else set()):
+            outputs.check_apart_from(folder)
+        doubt = ""
+        if labels:
+            doubt = scoring.check(labels, [tile.id for tile in source.tiles], job.partial)
+        # The journal keeps other runs from ``out``; these they could have in common besides.
+        others = (job.masks, job.probabilities, job.report)
+        unlocked = stack.enter_context(writing(*others, replaced=True))
+        engine = stack.enter_context(_engine(job, source, watcher))
+        done = stack.enter_context(_journal(job, engine, source, watcher))
+        if done.local or unlocked:
+            watcher.note(f"{done.path}: {NO_LOCKS}" if done.local else unlocked)
+        outputs.check(done.published)
+        run = Run(source, engine, done, _options(job, engine), job.on_error, watcher)
+        with run.telling_what_is_kept():
+            run.resume(job.retry_bad)
+            run.startup_s = time.perf_counter() - started
+            _carry_out(run, job)
+            digest = _publish(run, outputs)
+            report = _report(run, job, labels, digest, doubt)
+        done.remove()
+        return report
+
+
+def build(job: Job, watcher: Watcher) -> str:
+    """Load the model as a run would, with the engine that TensorRT needs for it, and tell in a
+    line what is ready.
+
+    Raises:
+        UsageError: it is not for this process.
+        ModelError: the model cannot be loaded.
+    """
+    if job.engine.name != "local":
+        raise UsageError("--build-only is for the machine it runs on; leave --engine out")
+    session = _request(job).load(None, watcher.note).session
+    return f"{session.path.name} is ready on {session.provider} ({session.placement.line()} nodes)"
+
+
+def _request(job: Job) -> ModelRequest:
+    return ModelRequest(
+        job.model, job.threshold, job.gate, job.tta, job.min_area, job.provider, job.batch_size
+    )
+
+
+def _engine(job: Job, source: TileSource, watcher: Watcher) -> Engine:
+    groups = group_count(len(source.tiles), job.batch_size or BATCH)
+    return open_engine(job.engine, _request(job), job.decode_workers, watcher.note, groups)
+
+
+def _outputs(job: Job) -> Outputs:
+    outputs = Outputs(
+        job.out, job.masks, job.probabilities, job.report, (job.images, job.labels, job.model),
+        details=job.details, overwrite=job.overwrite,
+    )  # fmt: skip
+    # What is there may be ours, if the last run was ended as it put its outputs in place: the
+    # journal will tell.
+    begun = os.access(path_beside(job.out), os.F_OK)  # false of names that are too long, too
+    outputs.check(outputs.paths if begun else frozenset())
+    return outputs
+
+
+def _journal(job: Job, engine: Engine, source: TileSource, watcher: Watcher) -> Journal[Finished]:
+    options = _options(job, engine)
+    mine = Fingerprint.of(engine.model, options, location.absolute(job.images), source.tiles)
+    groups = group_count(len(source.tiles), options.batch_size)
+    done = Journal(path_beside(job.out), mine, groups, Finished.unpack, job.restart)
+    if done.damaged:
+        watcher.note(
+            f"{done.damaged} bytes of {done.path} are damaged and passed over; what they alone "
+            "held is run again"
+        )
+    return done
+
+
+def _options(job: Job, engine: Engine) -> RunOptions:
+    return RunOptions(
+        engine.model.batch_size, job.decode_workers or available_cpus(), job.decode_in,
+        details=job.details, probabilities=job.probabilities is not None,
+    )  # fmt: skip
+
+
+def _carry_out(run: Run, job: Job) -> None:
+    try:
+        run.carry_out()
+        run.stop_if_none()
+    except BadTilesError:
+        _write(run.report(), run.journal, job)
+        raise
+
+
+def _publish(run: Run, outputs: Outputs) -> str:
+    started = time.perf_counter()
+    used = run.report().options
+    decision = {name: used[name] for name in DECISION}
+    digest = outputs.publish(run.rows, run.journal.publishing, decision)
+    run.publish_s = time.perf_counter() - started
+    return digest
+
+
+def _report(run: Run, job: Job, labels: Labels | None, digest: str, doubt: str) -> RunReport:
+    """What was done, as the report says it; scored if there are labels, with a doubt about them."""
+    report = run.report(job.out, digest)
+    if doubt:
+        report = dataclasses.replace(report, warnings=(*report.warnings, doubt))
+    _write(report, run.journal, job)
+    if labels and report.rows:
+        score = _score(run, job, labels)
+        report = dataclasses.replace(
+            report, score=score.mean, empty_score=score.empty, scored=score.tiles
+        )
+        _write(report, run.journal, job)
+    return report
+
+
+def _score(run: Run, job: Job, labels: Labels) -> scoring.Score:
+    try:
+        return scoring.score(labels, run.rows(), job.out)
+    except LabelError:
+        run.journal.remove()  # the outputs are there, and the same command would end the same
+        raise
+
+
+def _write(report: RunReport, done: Journal[Finished], job: Job) -> None:
+    if job.report is None:
+        return
+    path = str(real(job.report))
+    allowed = job.overwrite or path in done.published
+    check_writable(job.report, allowed)
+    done.publishing([path])  # a resumed run, or the same with its score, may replace it
+    write_whole(job.report, report.to_json().encode(), allowed)

@@ -1,0 +1,117 @@
+"""What an ONNX file says of itself, read without any runtime.
+
+Wanted are the metadata and the graph's inputs and outputs, some kilobytes among megabytes of
+weights. They are few fields of ``onnx.proto`` in the encoding of Protocol Buffers
+(https://protobuf.dev/programming-guides/encoding/); all others are stepped over in the file, and
+what is read has bounds. A package that parses all of it would be one more to install.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from salt_infer.errors import ModelError
+from salt_infer.modelfile.contract import METADATA_KEY, ModelContract
+from salt_infer.modelfile.protobuf import MalformedError, Span, Walk
+from salt_infer.modelfile.signature import Edge, check_edges, read_contract, sha256_of
+from salt_infer.system import file_kind
+
+MAX_TEXT_BYTES = 4 * 1024 * 1024  # of a name or a contract
+MAX_FIELDS = 1_000_000  # that are looked at, of all messages: a network has some thousand
+
+# Numbers of fields, by their messages.
+_MODEL_GRAPH, _MODEL_METADATA = 7, 14
+_ENTRY_KEY, _ENTRY_VALUE = 1, 2
+_GRAPH_INPUT, _GRAPH_OUTPUT = 11, 12
+_VALUE_NAME, _VALUE_TYPE, _TYPE_TENSOR = 1, 2, 1
+_TENSOR_KIND, _TENSOR_SHAPE, _SHAPE_SIZE = 1, 2, 1
+_SIZE_NUMBER, _SIZE_NAME = 1, 2
+
+_KINDS = {1: "float", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool", 10: "float16"}
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFile:
+    """A model file that nothing has loaded: whether a runtime takes it, only a run shows.
+
+    Attributes:
+        path: of the file.
+        sha256: hex digest of it.
+        contract: what it promises.
+        inputs, outputs: of its graph.
+    """
+
+    path: Path
+    sha256: str
+    contract: ModelContract
+    inputs: tuple[Edge, ...]
+    outputs: tuple[Edge, ...]
+
+
+def read_model(path: Path) -> ModelFile:
+    """Read what a file says of itself.
+
+    Raises:
+        ModelError: not there, or no ONNX file.
+        ContractError: no contract, or one that contradicts the graph.
+    """
+    digest = sha256_of(path)
+    try:
+        with open(path, "rb") as file:
+            walk = _Walk(file, MAX_FIELDS)
+            texts, graphs = [], []
+            for number, value in walk.fields(walk.whole()):
+                if number == _MODEL_METADATA and walk.text(value, _ENTRY_KEY) == METADATA_KEY:
+                    texts.append(walk.text(value, _ENTRY_VALUE))
+                elif number == _MODEL_GRAPH:
+                    graphs.append(value)
+            if len(graphs) != 1 or len(texts) > 1:
+                raise MalformedError(f"{len(graphs)} graphs and {len(texts)} contracts")
+            inputs = tuple(map(walk.edge, walk.all(graphs[0], _GRAPH_INPUT)))
+            outputs = tuple(map(walk.edge, walk.all(graphs[0], _GRAPH_OUTPUT)))
+    except (OSError, MalformedError) as error:
+        reason = file_kind.told(path, str(error))
+        raise ModelError(f"{path} cannot be read as an ONNX file ({reason})") from error
+    contract = read_contract(texts[0] if texts else None, path)
+    check_edges(inputs, outputs, contract, path)
+    return ModelFile(path, digest, contract, inputs, outputs)
+
+
+class _Walk(Walk):
+    """Through the messages of an ONNX file."""
+
+    def text(self, message: int | Span, wanted: int) -> str:
+        """A field that is text; empty if there is none."""
+        texts = [self._text(value) for value in self.all(message, wanted)]
+        return texts[-1] if texts else ""
+
+    def edge(self, message: int | Span) -> Edge:
+        """A ValueInfoProto."""
+        tensors = [
+            tensor
+            for kind in self.all(message, _VALUE_TYPE)
+            for tensor in self.all(kind, _TYPE_TENSOR)
+        ]
+        if len(tensors) != 1:
+            raise MalformedError("an input or output that is no tensor")
+        kinds = self.all(tensors[0], _TENSOR_KIND)
+        sizes = [
+            self._size(size)
+            for shape in self.all(tensors[0], _TENSOR_SHAPE)
+            for size in self.all(shape, _SHAPE_SIZE)
+        ]
+        kind = kinds[-1] if kinds else 0
+        name = _KINDS.get(kind, f"type {kind}") if isinstance(kind, int) else "unknown"
+        return Edge(self.text(message, _VALUE_NAME), name, tuple(sizes))
+
+    def _size(self, message: int | Span) -> int | str | None:
+        numbers = self.all(message, _SIZE_NUMBER)
+        if numbers and isinstance(numbers[-1], int):
+            return numbers[-1]
+        return self.text(message, _SIZE_NAME) or None
+
+    def _text(self, value: int | Span) -> str:
+        if isinstance(value, int) or value.end - value.start > MAX_TEXT_BYTES:
+            raise MalformedError("a text that is a number, or too long")
+        return self.read(value).decode(errors="replace")

@@ -1,0 +1,106 @@
+"""A model file before any runtime runs it: which one ships, its digest, its contract, its edges."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from salt_infer.errors import ContractError, ModelError, NoModelError
+from salt_infer.masks.rle import TILE_SHAPE
+from salt_infer.modelfile.contract import (
+    GATE,
+    KEPT,
+    METADATA_KEY,
+    PROBABILITY,
+    SALT,
+    TILES,
+    ModelContract,
+)
+
+Edges = dict[str, tuple[str, tuple[int | None, ...]]]  # kind and shape by name
+
+
+class Edge(NamedTuple):
+    """An input or output of a graph.
+
+    Attributes:
+        name: in the graph.
+        kind: element type as the ONNX Runtime spells it, ``uint8`` or ``float``.
+        shape: sizes; None or a name where any size will do.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int | str | None, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.kind} [{', '.join(map(str, self.shape))}]"
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a model file.
+
+    Raises:
+        NoModelError: it is not there, or is a directory.
+        ModelError: it cannot be read, or no runtime could be told its name.
+    """
+    try:
+        os.fspath(path).encode()
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except UnicodeEncodeError as error:
+        raise ModelError(
+            f"{os.fspath(path)!a} is not UTF-8, and runtimes take no other paths; rename it"
+        ) from error
+    except FileNotFoundError as error:
+        raise NoModelError(f"{path} does not exist; expected a file from salt-export") from error
+    except IsADirectoryError as error:
+        raise NoModelError(f"{path} is a directory, expected a file from salt-export") from error
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror or error})") from error
+
+
+def read_contract(text: str | None, path: Path) -> ModelContract:
+    """The contract in a file's metadata entry.
+
+    Raises:
+        ContractError: there is none, or it is broken; names the file.
+    """
+    if text is None:
+        raise ContractError(
+            f"{path} has no {METADATA_KEY!r} in its metadata; expected a file that salt-export "
+            "wrote: export the checkpoint again"
+        )
+    try:
+        return ModelContract.from_json(text)
+    except ContractError as error:
+        raise ContractError(f"{path}: {error}") from error
+
+
+def check_edges(
+    inputs: Iterable[Edge], outputs: Iterable[Edge], contract: ModelContract, path: Path
+) -> None:
+    """The graph must have the inputs and outputs that the contract stands for.
+
+    Raises:
+        ContractError: it has others, or takes tiles of another size.
+    """
+    edge = contract.tile_px
+    if (edge, edge) != TILE_SHAPE:
+        raise ContractError(f"{path} takes {edge}x{edge} tiles, this program reads {TILE_SHAPE}")
+    takes: Edges = {TILES: ("uint8", (None, None, edge, edge))}
+    gives: Edges = {PROBABILITY: ("float", (None, None, edge, edge)), SALT: ("float", (None,))}
+    if contract.gated:
+        takes |= {GATE: ("float", ())}
+        gives |= {KEPT: ("int64", (None,))}
+    for what, expected, edges in (("inputs", takes, inputs), ("outputs", gives, outputs)):
+        seen = {each.name: (each.kind, tuple(map(_fixed, each.shape))) for each in edges}
+        if seen != expected:
+            raise ContractError(f"{path} has {what} {seen}, its contract promises {expected}")
+
+
+def _fixed(size: int | str | None) -> int | None:
+    return size if isinstance(size, int) else None

@@ -1,0 +1,1 @@
+"""``SaltModel``: tiles in, masks out; the Python API."""

@@ -1,0 +1,312 @@
+"""A model ready to answer: tiles in, masks out. ``from salt_infer import SaltModel``."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.backends import mask_graphs
+from salt_infer.backends.base import Session
+from salt_infer.backends.device_session import DeviceSession
+from salt_infer.backends.providers import BATCH, Asked, ProviderRequest, batch_for
+from salt_infer.backends.selection import Batches, Choice, Tell, open_session
+from salt_infer.batch import doubtful, views
+from salt_infer.batch.result import BatchResult, Cancel, Drawn
+from salt_infer.errors import InputError, ModelError
+from salt_infer.masks.rle import TILE_SHAPE
+from salt_infer.modelfile.contract import TTA_NAMES, ModelContract, Tta
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How probabilities become masks.
+
+    Attributes:
+        threshold: a pixel is salt where its mean probability is above this, 0..1.
+        gate: a tile may have salt where the judge's probability is above this, 0..1.
+        tta: test-time augmentation.
+        min_area: pixels; a mask with fewer becomes empty.
+    """
+
+    threshold: float
+    gate: float
+    tta: Tta
+    min_area: int = 0
+
+    def __post_init__(self) -> None:
+        if self.min_area < 0:
+            raise InputError(f"min_area is {self.min_area}, expected 0 or more pixels")
+        for name in ("threshold", "gate"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise InputError(f"{name} is {getattr(self, name)!r}, expected within 0..1")
+        if self.tta not in TTA_NAMES:
+            raise InputError(f"tta is {self.tta!r}, expected one of {', '.join(TTA_NAMES)}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Decided:
+    """What was decided for the K of N tiles that passed the gate; the others' masks are empty.
+
+    Attributes:
+        kept: int64 [K], ascending: which tiles these are.
+        probability: float32 [K, 101, 101] in 0..1, mean over the views; None where masks alone were
+            asked for and the device drew them.
+        masks: bool [K, 101, 101].
+        salt: float32 [N], the judge's probability that a tile has any salt.
+    """
+
+    kept: npt.NDArray[np.int64]
+    probability: npt.NDArray[np.float32] | None
+    masks: npt.NDArray[np.bool_]
+    salt: npt.NDArray[np.float32]
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """What a model says of N tiles.
+
+    Attributes:
+        masks: bool [N, 101, 101], true where there is salt.
+        probability: float32 [N, 101, 101] in 0..1, that a pixel is salt if the tile has any: what
+            the threshold is compared with. It was learnt from tiles with salt alone and means
+            nothing where ``salt`` is small: there, see ``pixel_salt``. All 0 where the gate found
+            no salt: with ``gate=0`` every tile has its own.
+        salt: float32 [N] in 0..1, the judge's probability that a tile has any salt.
+    """
+
+    masks: npt.NDArray[np.bool_]
+    probability: npt.NDArray[np.float32]
+    salt: npt.NDArray[np.float32]
+
+    @property
+    def pixel_salt(self) -> npt.NDArray[np.float32]:
+        """Probability that a pixel is salt, float32 [N, 101, 101] in 0..1: that the tile has any,
+        times ``probability``.
+        """
+        return self.probability * self.salt[:, None, None]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Loading:
+    """What :meth:`SaltModel.load` was asked for: a pickled model is this, and is loaded anew."""
+
+    path: Path | None
+    threads: int | None
+    lanes: int
+    provider: ProviderRequest
+    batch_size: int | None
+    in_turn: bool
+
+
+class SaltModel:
+    """A model file and how its answers are read; safe to use from several threads.
+
+    Pickled, copied or sent to another process it is its path and settings, and the file is loaded
+    anew where it arrives: it has to be there, and the same.
+
+    Attributes:
+        session: the loaded file.
+        settings: its defaults, or what was given instead.
+        choice: what runs it and why; None where the caller chose.
+        batch_size: tiles to run together; a GPU runs no other number.
+    """
+
+    def __init__(
+        self, session: Session, settings: Settings, choice: Choice | None = None,
+        batch_size: int = BATCH,
+    ) -> None:  # fmt: skip
+        self.session, self.settings, self.choice = session, settings, choice
+        self.batch_size = batch_size
+        self._loading: _Loading | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._loading is None:
+            raise TypeError("a SaltModel can be pickled if SaltModel.load made it")
+        return _load_again, (type(self), self._loading, self.settings, self.session.sha256)
+
+    @classmethod
+    def load(
+        cls,
+        path: Path | str | None = None,
+        *,
+        threshold: float | None = None,
+        gate: float | None = None,
+        tta: Tta | None = None,
+        min_area: int = 0,
+        threads: int | None = None,
+        lanes: int = 1,
+        in_turn: bool = False,
+        provider: ProviderRequest | Asked = "auto",
+        batch_size: int | None = None,
+        tell: Tell = lambda line: None,
+    ) -> Self:
+        """Load a model; what is not given is as the file says.
+
+        Args:
+            path: file from ``salt-export``; the one that ships for the provider if not given.
+            threshold: 0..1, see :class:`Settings`.
+            gate: likewise.
+            tta: ``none``, ``hflip``, or ``doubtful``: the flip for doubtful tiles alone.
+            min_area: masks with fewer pixels than this become empty.
+            threads: of the runtime; as many as suit the machine if not given.
+            lanes: batches that share them on a CPU, for callers with several threads: each batch
+                takes longer, all together take less.
+            in_turn: on a GPU have two batches under way at once, for callers with threads for it.
+            provider: what is to run it, by name or with options; ``auto``: the best that is usable.
+            batch_size: tiles that will be run together, which a GPU is prepared for; as many as
+                suit what runs it if not given.
+            tell: is given a line where an engine is built, or another provider taken than asked.
+
+        Raises:
+            ModelError: the file cannot be used.
+            ProviderError: the provider cannot run it here.
+            InputError: a setting is out of its range.
+        """
+
+        def decided(contract: ModelContract) -> Settings:
+            return Settings(
+                contract.threshold if threshold is None else threshold,
+                contract.gate if gate is None else gate,
+                contract.tta if tta is None else tta,
+                min_area,
+            )
+
+        def coming(contract: ModelContract) -> Batches:
+            tta = decided(contract).tta
+            return Batches(batch_size, views.together(tta), tta == "doubtful")
+
+        if not isinstance(provider, ProviderRequest):
+            provider = ProviderRequest(provider)
+        session, choice = open_session(
+            Path(path) if path else None,
+            provider,
+            coming,
+            threads,
+            tell,
+            lanes,
+            in_turn,
+        )
+        model = cls(session, decided(session.contract), choice, batch_for(choice.used, batch_size))
+        # A file by its full name; one that ships is where the package is.
+        known = Path(path).absolute() if path else None
+        model._loading = _Loading(known, threads, lanes, provider, batch_size, in_turn)
+        return model
+
+    def predict(self, tiles: npt.NDArray[np.uint8], batch_size: int | None = None) -> Prediction:
+        """Find the salt in tiles.
+
+        Args:
+            tiles: uint8 [N, 101, 101], grey values.
+            batch_size: tiles run together; the model's own if not given. The memory grows with it.
+
+        Raises:
+            InputError: other tiles than that, or a batch size below 1.
+            ModelError: the runtime failed.
+        """
+        size = self.batch_size if batch_size is None else batch_size
+        _check_tiles(tiles, size)
+        masks = np.zeros(tiles.shape, dtype=np.bool_)
+        probability = np.zeros(tiles.shape, dtype=np.float32)
+        salt = np.empty(len(tiles), dtype=np.float32)
+        for start in range(0, len(tiles), size):
+            batch = slice(start, start + size)
+            found = self.decide(self.run(tiles[batch]))
+            assert found.probability is not None
+            salt[batch] = found.salt
+            masks[start + found.kept] = found.masks
+            probability[start + found.kept] = found.probability
+        return Prediction(masks, probability, salt)
+
+    def run(
+        self,
+        tiles: npt.NDArray[np.uint8],
+        cancel: Cancel | None = None,
+        keep_all: bool = False,
+        probabilities: bool = True,
+    ) -> BatchResult | Drawn:
+        """Run the views of one batch, uint8 [N, 101, 101]; keep what the gate lets pass, or all.
+
+        Args:
+            tiles: the batch.
+            cancel: lets another thread end it early.
+            keep_all: keep what the gate stops, too.
+            probabilities: they are wanted; without them a GPU gives masks alone, the same ones.
+
+        Raises:
+            ModelError: the runtime failed.
+        """
+        if not probabilities and isinstance(self.session, DeviceSession):
+            return self._draw(self.session, tiles, cancel, keep_all)
+        if self.settings.tta == "doubtful":
+            return self._look(tiles, cancel, keep_all)
+        gate = doubtful.ALL if keep_all else self.settings.gate
+        return self.session.run(views.make(tiles, self.settings.tta), gate, cancel)
+
+    def _look(
+        self, tiles: npt.NDArray[np.uint8], cancel: Cancel | None, keep_all: bool
+    ) -> BatchResult:
+        """Once, and at doubtful tiles twice."""
+        session, again = self.session, self.session.run
+        if isinstance(session, DeviceSession) and session.plan.second:
+            again = session.run_again
+        return doubtful.run(
+            lambda view, gate: session.run(view, gate, cancel), tiles, self.settings.threshold,
+            self.settings.gate, keep_all, lambda view, gate: again(view, gate, cancel),
+        )  # fmt: skip
+
+    def _draw(
+        self, session: DeviceSession, tiles: npt.NDArray[np.uint8], cancel: Cancel | None,
+        keep_all: bool,
+    ) -> Drawn:  # fmt: skip
+        threshold, gate, tta = self.settings.threshold, self.settings.gate, self.settings.tta
+        if tta == "doubtful":
+            return session.draw_doubtful(tiles, threshold, gate, keep_all, cancel)
+        limit = doubtful.ALL if keep_all else gate
+        return session.draw(views.make(tiles, tta), threshold, limit, cancel)
+
+    def decide(self, result: BatchResult | Drawn) -> Decided:
+        """Undo the views, average, compare with the threshold, drop masks that are too small."""
+        if isinstance(result, Drawn):
+            probability, masks = None, mask_graphs.unpack(result.bits)
+        else:
+            probability = views.merge(result.probability, self.settings.tta)
+            masks = probability > np.float32(self.settings.threshold)
+        if self.settings.min_area > 1:
+            masks[np.count_nonzero(masks, axis=(1, 2)) < self.settings.min_area] = False
+        return Decided(result.kept, probability, masks, result.salt)
+
+
+def _load_again(kind: type[SaltModel], how: _Loading, settings: Settings, sha256: str) -> SaltModel:
+    """A model that was pickled.
+
+    Raises:
+        ModelError: the file is not there, or is another by now.
+    """
+    model = kind.load(
+        how.path, threads=how.threads, lanes=how.lanes, provider=how.provider,
+        batch_size=how.batch_size, in_turn=how.in_turn, **dataclasses.asdict(settings),
+    )  # fmt: skip
+    if model.session.sha256 != sha256:
+        raise ModelError(
+            f"{model.session.path} is not the model that was sent: its sha256 is "
+            f"{model.session.sha256[:12]}, expected {sha256[:12]}"
+        )
+    return model
+
+
+def _check_tiles(tiles: npt.NDArray[np.uint8], batch_size: int) -> None:
+    if not isinstance(tiles, np.ndarray):
+        raise InputError(
+            f"tiles are a {type(tiles).__name__}, expected one array, uint8 [N, 101, 101] grey "
+            "values: np.stack makes it of a list of tiles"
+        )
+    if tiles.dtype != np.uint8 or tiles.ndim != 3 or tiles.shape[1:] != TILE_SHAPE:
+        raise InputError(
+            f"tiles are {tiles.dtype} {list(tiles.shape)}, expected uint8 [N, 101, 101] grey values"
+        )
+    if batch_size < 1:
+        raise InputError(f"batch_size is {batch_size}, expected at least 1")

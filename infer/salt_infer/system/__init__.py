@@ -1,0 +1,1 @@
+"""Files, locks, processors, threads and signals of the machine."""

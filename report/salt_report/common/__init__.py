@@ -1,0 +1,1 @@
+"""What both reports are made from: files read, pages, charts, pictures."""

@@ -1,0 +1,254 @@
+"""What the reports are made from: tiles, true masks, submissions.
+
+Nothing is passed over: what cannot be read or does not belong together ends the run with a message
+that names it, since a report on the rest would look sound.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.data import dataset, png
+from salt_infer.data.ids import Known, some
+from salt_infer.data.labels import Labels, find_column
+from salt_infer.data.source import TileSource
+from salt_infer.errors import BadTilesError, InputError, LabelError, TileError
+from salt_infer.masks import table
+from salt_infer.masks.coverage import coverage_class
+from salt_infer.masks.rle import TILE_SHAPE
+from salt_report.common.kinds import Images
+from salt_report.errors import ReportError, listed, named
+
+_PARTIAL = "--partial scores only the tiles that have both a row and a label"
+SALT = "salt"  # column of salt-infer --details
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSet:
+    """Labelled tiles.
+
+    Attributes:
+        ids: N ids, sorted.
+        tiles: uint8 [N, 101, 101].
+        masks: uint8 [N, 101, 101], 0 or 1.
+        odd: how many tiles, as they were read, have each of the keys of
+            :data:`salt_infer.data.oddities.WHAT`.
+    """
+
+    ids: tuple[str, ...]
+    tiles: Images
+    masks: Images
+    odd: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    @property
+    def classes(self) -> npt.NDArray[np.int64]:
+        """Coverage classes 0..10 of the masks: int64 [N]."""
+        return coverage_class(self.masks)
+
+
+@dataclasses.dataclass(frozen=True)
+class Submission:
+    """A submission's masks of some tiles.
+
+    Attributes:
+        path: the file.
+        masks: uint8 [N, 101, 101], 0 or 1.
+        salt: float64 [N], the judge's probability, NaN for a tile that the model has not seen; or
+            None where the file does not have it.
+    """
+
+    path: Path
+    masks: Images
+    salt: npt.NDArray[np.float64] | None
+
+
+def data_set(path: Path) -> DataSet:
+    """Read all tiles and masks of what ``salt-train --data`` takes.
+
+    Raises:
+        InputError: no labelled data there, or two tiles with one id.
+        BadTilesError: tiles cannot be read; they are named.
+        LabelError: labels are missing, or cannot be read.
+    """
+    place = dataset.find(path)
+    with place.open("images") as source, place.labels() as labels:
+        ids = tuple(tile.id for tile in source.tiles)
+        labels.check(ids)
+        odd = Counter[str]()
+        return DataSet(ids, _tiles(path, source, ids, odd), masks(labels, ids), odd)
+
+
+def tiles(path: Path, ids: Sequence[str]) -> Images:
+    """Tiles of those ids: uint8 [N, 101, 101].
+
+    Args:
+        path: directory or zip of tiles, or one with ``images/`` inside.
+        ids: in which order.
+
+    Raises:
+        InputError: no such path, or no tiles in it.
+        ReportError: a tile is missing.
+        BadTilesError: tiles cannot be read.
+    """
+    with dataset.open_within(path, "images") as source:
+        found = Known(tile.id for tile in source.tiles)
+        if missing := found.missing(ids):
+            raise ReportError(
+                f"{path} does not have {len(missing)} of the {len(ids)} tiles: {named(missing)}; "
+                f"{found.instead(missing)}"
+            )
+        return _tiles(path, source, ids, Counter())
+
+
+def labels(path: Path) -> Labels:
+    """Open true masks: a table of ``id,rle_mask``, a directory or zip of PNGs, or a labelled data
+    set, of which the labels are taken; raises as :func:`salt_infer.data.dataset.open_labels`.
+    """
+    return dataset.open_labels(path)
+
+
+def masks(given: Labels, ids: Sequence[str]) -> Images:
+    """Masks of those ids: uint8 [N, 101, 101], 0 or 1; raises LabelError, naming what is broken."""
+    decoded, faults = _each(ids, lambda name: given.masks([name])[0])
+    if faults:
+        raise LabelError(
+            f"{given.path}: {len(faults)} of {len(ids)} masks cannot be read:{listed(faults)}"
+        )
+    return decoded
+
+
+def rows(path: Path) -> Labels:
+    """Open a submission: a table that starts with the columns ``id,rle_mask``.
+
+    Raises:
+        InputError: there is no such file, or its name says that it is something else.
+        LabelError: it cannot be read.
+    """
+    if not table.kind(path):
+        raise InputError(
+            f"submission {path} does not end in {' or '.join(table.ENDINGS)}, expected a table of "
+            "id,rle_mask"
+        )
+    return Labels(path)
+
+
+def scored_ids(
+    submission: Labels, truth: Labels, partial: bool, other: Labels | None = None
+) -> tuple[str, ...]:
+    """The tiles to score, sorted, as the labels call them: all that have a label or, if
+    ``partial``, those of them that each submission has a row for.
+
+    Raises:
+        ReportError: a submission has rows without a label or lacks rows; if ``partial``, only
+            where that leaves no tile.
+    """
+    submissions = [submission] if other is None else [submission, other]
+    for each in submissions:
+        if not each.ids:
+            raise ReportError(f"{each.path} has no rows, expected one for each tile")
+    ids = sorted(truth.ids)
+    if partial:
+        common = [name for name in ids if not any(each.find(name) is None for each in submissions)]
+        if not common:
+            paths = ", ".join(str(each.path) for each in (*submissions, truth))
+            raise ReportError(f"no tile is in all of {paths}: {_sides(submission, truth)}")
+        return tuple(common)
+    for each in submissions:
+        _check_labelled(each, truth)
+        _check_rows(each, ids)
+    return tuple(ids)
+
+
+def unlabelled(submission: Labels, truth: Labels) -> list[str]:
+    """Ids of the rows that there is no label for, sorted."""
+    return sorted(name for name in submission.ids if truth.find(name) is None)
+
+
+def _check_labelled(submission: Labels, truth: Labels) -> None:
+    """Raise ReportError unless each row is of a tile that has a label."""
+    if strangers := unlabelled(submission, truth):
+        all_of_them = len(strangers) == len(submission.ids)
+        advice = _sides(submission, truth) if all_of_them else _PARTIAL
+        raise ReportError(
+            f"{submission.path} has {len(strangers)} of {len(submission.ids)} rows that "
+            f"{truth.path} has no label for: {named(strangers)}; is it of other tiles? {advice}"
+        )
+
+
+def _check_rows(submission: Labels, ids: Sequence[str]) -> None:
+    """Raise ReportError unless there is a row for each of these tiles."""
+    if missing := [name for name in ids if submission.find(name) is None]:
+        raise ReportError(
+            f"{submission.path} has no row for {len(missing)} of {len(ids)} tiles: "
+            f"{named(missing)}; {_PARTIAL}"
+        )
+
+
+def _sides(submission: Labels, truth: Labels) -> str:
+    return f"rows are called {some(submission.ids, 2)}, labels {some(truth.ids, 2)}"
+
+
+def submission(rows: Labels, ids: Sequence[str]) -> Submission:
+    """A submission's masks, and the judge's probabilities where the file has them.
+
+    Raises:
+        LabelError: run-length strings or numbers are malformed; they are named.
+        ReportError: a probability is not within 0..1.
+    """
+    written = [rows.find(name) or name for name in ids]
+    return Submission(rows.path, masks(rows, ids), _salt(rows.path, written))
+
+
+def _tiles(path: Path, source: TileSource, ids: Sequence[str], odd: Counter[str]) -> Images:
+    """Decode tiles, and count what is odd about them."""
+    places, known = {tile.id: tile for tile in source.tiles}, Known(t.id for t in source.tiles)
+
+    def read(name: str) -> Images:
+        seen = png.look(source.read(places[known.find(name) or name]))
+        odd.update(seen.odd)
+        return seen.pixels
+
+    decoded, faults = _each(ids, read)
+    if faults:
+        raise BadTilesError(
+            f"{path}: {len(faults)} of {len(ids)} tiles cannot be read:{listed(faults)}"
+        )
+    return decoded
+
+
+def _each(
+    ids: Iterable[str], read: Callable[[str], npt.NDArray[np.uint8]]
+) -> tuple[Images, list[tuple[str, str]]]:
+    """All images that can be read, and what is wrong with the others."""
+    decoded, faults = [], []
+    for name in ids:
+        try:
+            decoded.append(read(name))
+        except TileError as error:
+            faults.append((name, str(error)))
+        except LabelError as error:  # says again of which file and tile it speaks; its cause not
+            faults.append((name, str(error.__cause__ or error)))
+    return np.stack(decoded) if decoded else np.zeros((0, *TILE_SHAPE), np.uint8), faults
+
+
+def _salt(path: Path, ids: Sequence[str]) -> npt.NDArray[np.float64] | None:
+    if (salt := find_column(path, SALT)) is None:
+        return None
+    faults = [
+        (name, f"{salt[name]:g}")
+        for name in ids
+        if not (math.isnan(salt[name]) or 0 <= salt[name] <= 1)
+    ]
+    if faults:
+        raise ReportError(
+            f"{path}: {len(faults)} of {len(ids)} numbers in the column {SALT} are no "
+            f"probabilities, expected 0 to 1:{listed(faults)}"
+        )
+    return np.array([salt[name] for name in ids])

@@ -1,0 +1,1 @@
+"""``salt-report data``: a labelled data set explored."""

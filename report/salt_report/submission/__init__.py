@@ -1,0 +1,1 @@
+"""``salt-report evaluate``: a submission examined."""

@@ -1,0 +1,87 @@
+"""Whether a tile's border is where the errors are."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from salt_infer.masks import metric
+from salt_report.common.kinds import Flags, Images
+
+CROP = 90  # px, the case study's
+
+
+@dataclasses.dataclass(frozen=True)
+class Cropped:
+    """The score of the middle of the tiles.
+
+    Attributes:
+        score: of masks cropped to CROP x CROP px, 0..1.
+        gain: that minus the score of whole tiles, with its paired 95 % bootstrap interval ``low``
+            and ``high``.
+        emptied: tiles with salt that have none in the middle; an empty mask scores 1 there.
+        gain_elsewhere: the gain on all other tiles; NaN where there are none.
+    """
+
+    score: float
+    gain: float
+    low: float
+    high: float
+    emptied: int
+    gain_elsewhere: float
+
+
+def crop(masks: Images, edge: int = CROP) -> Images:
+    """The middle of each mask: [N, H, W] -> [N, edge, edge]; an odd pixel is cut off at the end."""
+    top, left = ((size - edge) // 2 for size in masks.shape[1:])
+    return masks[:, top : top + edge, left : left + edge]
+
+
+def cropped(truth: Images, predicted: Images) -> Cropped:
+    """Score the middles, and compare with the whole tiles."""
+    whole = metric.score(truth, predicted).per_tile
+    middle = metric.score(crop(truth), crop(predicted)).per_tile
+    low, high = metric.interval(middle - whole)
+    emptied = truth.any(axis=(1, 2)) & ~crop(truth).any(axis=(1, 2))
+    gain = middle - whole
+    return Cropped(
+        score=float(middle.mean()),
+        gain=float(gain.mean()),
+        low=low,
+        high=high,
+        emptied=int(emptied.sum()),
+        gain_elsewhere=float(gain[~emptied].mean()) if not emptied.all() else math.nan,
+    )
+
+
+def distance(shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """Of each pixel to the nearest edge of the tile in px: int64 [H, W], 0 for the outermost."""
+    down, across = (np.minimum(np.arange(size), np.arange(size)[::-1]) for size in shape)
+    return np.minimum(down[:, None], across[None, :])
+
+
+def profile(truth: Images, predicted: Images, chosen: Flags) -> pd.DataFrame:
+    """Errors by distance from the edge.
+
+    Args:
+        truth: uint8 [N, H, W], non-zero is salt.
+        predicted: the same shape.
+        chosen: bool [N], the tiles to look at, at least one.
+
+    Returns:
+        A row a distance in px, 0 first: share of the pixels at that distance which are ``missed``
+        salt and which are ``false`` salt, 0..1.
+    """
+    salt, said = truth[chosen] != 0, predicted[chosen] != 0
+    band = distance(truth.shape[1:]).ravel()
+    pixels = np.bincount(band) * len(salt)
+    wrong = {"missed": salt & ~said, "false": ~salt & said}
+    shares = {
+        name: np.bincount(band, weights=pixel.sum(axis=0).ravel()) / pixels
+        for name, pixel in wrong.items()
+    }
+    return pd.DataFrame(shares, index=pd.RangeIndex(len(pixels), name="distance_px"))

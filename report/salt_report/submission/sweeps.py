@@ -1,0 +1,121 @@
+"""What other thresholds and gates would have scored."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from salt_infer.masks import metric
+from salt_report.common.kinds import Images
+from salt_report.common.probabilities import Probabilities
+from salt_report.errors import ReportError
+
+THRESHOLDS = tuple(step / 20 for step in range(1, 20))  # .05 .. .95
+ROUNDING = 0.005  # of a score
+GATES = tuple(step / 20 for step in range(20))  # 0 .. .95
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """Scores of masks made from probabilities.
+
+    Attributes:
+        threshold, gate: what the masks are compared with: a pixel is salt above the one, a tile may
+            have salt above the other; 0..1.
+        score: what these give.
+        by_threshold: score by threshold, at ``gate``.
+        by_gate: score by gate, at ``threshold``; none below ``lowest_gate``.
+        grid: score of each pair; a row a threshold, a column a gate.
+        lowest_gate: of which the probabilities can tell, see :func:`lowest_gate`; 0..1.
+    """
+
+    threshold: float
+    gate: float
+    score: float
+    by_threshold: pd.Series
+    by_gate: pd.Series
+    grid: pd.DataFrame
+    lowest_gate: float
+
+    def differs_from(self, score: float) -> bool:
+        """Whether a submission of that score was made otherwise; by less than ROUNDING, the
+        probabilities may have been rounded after.
+        """
+        return abs(self.score - score) > ROUNDING
+
+    @property
+    def best(self) -> tuple[float, float, float]:
+        """Threshold, gate and score of the best pair of the grid; of equals the first."""
+        row, column = np.unravel_index(np.argmax(self.grid.to_numpy()), self.grid.shape)
+        threshold, gate = self.grid.index[row], self.grid.columns[column]
+        return float(threshold), float(gate), float(self.grid.iloc[row, column])
+
+
+def sweep(truth: Images, given: Probabilities, threshold: float, gate: float) -> Sweep:
+    """Score every threshold and gate.
+
+    Args:
+        truth: uint8 [N, 101, 101], non-zero is salt.
+        given: probabilities of the same N tiles.
+        threshold: what to vary gates at, 0..1.
+        gate: what to vary thresholds at, 0..1.
+
+    Raises:
+        ReportError: ``gate`` is below what the probabilities can tell of.
+    """
+    lowest = lowest_gate(given)
+    if gate < lowest:
+        raise ReportError(
+            f"gate {gate:.3g} cannot be tried: tiles with salt up to {lowest:.3g} have no "
+            "probabilities, since a run leaves out what its gate stops; give a higher --gate, or "
+            "probabilities that salt-infer wrote with --gate 0"
+        )
+    gates = tuple(each for each in GATES if each >= lowest) or (gate,)
+    emitted = ungated(truth, given, (*THRESHOLDS, threshold))
+    empty = ~truth.any(axis=(1, 2))
+    # NaN is above no gate: a tile that the model has not seen gets an empty mask.
+    passed = given.salt > np.array([*gates, gate])[:, None]
+    grid = np.stack([np.where(passed, row, empty).mean(axis=1) for row in emitted])
+    columns = pd.Index(gates, name="gate")
+    thresholds = pd.Index(THRESHOLDS, name="threshold")
+    return Sweep(
+        threshold=threshold,
+        gate=gate,
+        score=float(grid[-1, -1]),
+        by_threshold=pd.Series(grid[:-1, -1], thresholds),
+        by_gate=pd.Series(grid[-1, :-1], columns),
+        grid=pd.DataFrame(grid[:-1, :-1], thresholds, columns),
+        lowest_gate=lowest,
+    )
+
+
+def lowest_gate(given: Probabilities) -> float:
+    """The lowest gate that the probabilities can tell of.
+
+    ``salt-infer`` writes zeros for tiles that its gate stopped. What such a tile would score at a
+    lower gate is not in the file, and zeros would pass for a mask that was rightly left empty.
+
+    Returns:
+        The judge's highest probability up to which all tiles are zeros alone; 0 if there is none.
+    """
+    blank = np.concatenate([~block.any(axis=(1, 2)) for _, block in given.blocks()])
+    drawn = given.salt[~blank]
+    # Above the gate that the file names, zeros are the network's: uint8 has none below 1/510.
+    highest = 1.0 if given.gate is None else given.gate
+    stopped = blank & (given.salt <= highest) & (given.salt < np.nanmin(drawn, initial=np.inf))
+    return float(np.max(given.salt[stopped], initial=0.0)) if len(drawn) else 0.0
+
+
+def ungated(
+    truth: Images, given: Probabilities, thresholds: tuple[float, ...]
+) -> npt.NDArray[np.float64]:
+    """Score of each tile at each threshold, whatever its judge says: float64 [T, N]."""
+    scores = np.empty((len(thresholds), len(truth)))
+    for part, probability in given.blocks():
+        for row, threshold in enumerate(thresholds):
+            masks = probability > np.float32(threshold)
+            scores[row, part] = metric.score(truth[part], masks).per_tile
+    return scores

@@ -1,0 +1,1 @@
+"""Interpreted lines, and the zoom and polarity that they ask for."""

@@ -1,0 +1,192 @@
+"""Which zoom and polarity suit a survey, found on interpreted lines.
+
+Every zoom of a grid is tried in both polarities, without flips. A zoom is ranked by IoU at the
+threshold, averaged over the lines and over the neighbouring zooms, of which the outermost of the
+grid are there as neighbours alone: on one line narrow peaks are luck, and average precision takes
+settings that find nothing elsewhere. Of those that are as good as the best, within :data:`MARGIN`,
+the one nearest to the default is taken. The first two are then run as ``salt-survey run`` would.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.execution.results import quantised
+from salt_infer.predictor.model import SaltModel
+from salt_infer.system.signals import Check, never
+from salt_survey.calibration.labels import Interpreted
+from salt_survey.calibration.scoring import Agreement
+from salt_survey.sections import tiling
+from salt_survey.sections.looks import Look, Stretch, Zoom
+from salt_survey.sections.predict import judged
+from salt_survey.sections.settings import THRESHOLD, Calibration, LineScore
+
+VERTICAL = (0.64, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5)
+HORIZONTAL = (0.25, 0.32, 0.4, 0.5, 0.62, 0.8, 1.0)
+MARGIN = 0.05  # of IoU: lines of one survey differ by more at one setting
+LOWER = (0.4, 0.3, 0.2)  # thresholds tried where the usual one finds little
+GAIN = 0.1  # of IoU, that a lower one has to bring
+
+OnePolarity = Literal["normal", "reversed"]
+_POLARITIES: tuple[OnePolarity, ...] = ("normal", "reversed")
+_KERNEL = np.array([1.0, 2.0, 1.0])
+
+Ious = npt.NDArray[np.float64]  # [polarities, vertical, horizontal]
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranked:
+    """A setting and its place.
+
+    Attributes:
+        look: the setting.
+        score: IoU, averaged over lines and neighbouring zooms.
+    """
+
+    look: Look
+    score: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """What was asked for.
+
+    Attributes:
+        stretch, stride: of the runs to come.
+        threshold: a sample is salt above it; None: chosen too.
+    """
+
+    stretch: Stretch = Look.stretch
+    stride: int = Look.stride
+    threshold: float | None = None
+
+    def looks(self) -> Iterator[Look]:
+        """Each zoom of the grid once, in both polarities."""
+        for vertical, horizontal in itertools.product(VERTICAL, HORIZONTAL):
+            yield Look(Zoom(vertical, horizontal), "both", self.stretch, self.stride)
+
+    def __len__(self) -> int:
+        """Looks, and those of the first two settings."""
+        return len(VERTICAL) * len(HORIZONTAL) + 2
+
+
+def calibrate(
+    lines: Sequence[Interpreted],
+    model: SaltModel,
+    sweep: Sweep,
+    told: Callable[[int], None] = lambda looks: None,
+    check: Check = never,
+) -> Calibration:
+    """Try all settings on all lines.
+
+    Args:
+        lines: one at least.
+        model: what runs the tiles.
+        sweep: what was asked for.
+        told: of each setting that is done on a line.
+        check: called between settings; may raise.
+
+    Raises:
+        ModelError: the model failed.
+    """
+    found: dict[tuple[OnePolarity, Zoom], list[Agreement]] = {}
+    quick = SaltModel(model.session, dataclasses.replace(model.settings, tta="none"))
+    for look, line in itertools.product(sweep.looks(), lines):
+        check()
+        for polarity, agreement in _both(line, quick, look).items():
+            found.setdefault((polarity, look.zoom), []).append(agreement)
+        told(1)
+    threshold = chosen_threshold(found, sweep.threshold)
+    first, second = ranking(found, threshold, sweep)[:2]
+    scores = []
+    for each in (first, second):
+        scores.append(tuple(_scored(line, model, each.look, threshold) for line in lines))
+        told(len(lines))
+    sha256 = model.session.sha256
+    return Calibration(first.look, threshold, scores[0], second.look, scores[1], sha256)
+
+
+Found = Mapping[tuple[OnePolarity, Zoom], Sequence[Agreement]]
+
+
+def chosen_threshold(found: Found, asked: float | None) -> float:
+    """What was asked for; else the usual one, as what is best on one line need not be on the next,
+    unless a lower one finds much more.
+    """
+    if asked is not None:
+        return asked
+    best, score = THRESHOLD, _most(found, THRESHOLD)
+    for lower in LOWER:
+        if (more := _most(found, lower)) > score + GAIN:
+            best, score = lower, more
+    return best
+
+
+def _most(found: Found, threshold: float) -> float:
+    return float(smoothed(_ious(found, threshold))[:, 1:-1, 1:-1].max())
+
+
+def ranking(found: Found, threshold: float, sweep: Sweep) -> list[Ranked]:
+    """All settings but the outermost, the one to take first; the others by their score."""
+    scores = smoothed(_ious(found, threshold))
+    ranked = [
+        Ranked(Look(zoom, polarity, sweep.stretch, sweep.stride), float(score))
+        for (polarity, zoom), score in zip(_settings(), scores.ravel(), strict=True)
+        if zoom.vertical in VERTICAL[1:-1] and zoom.horizontal in HORIZONTAL[1:-1]
+    ]
+    ranked.sort(key=lambda each: -each.score)
+    good = [each for each in ranked if each.score >= ranked[0].score - MARGIN]
+    default = Look().zoom
+    first = min(good, key=lambda each: (each.look.zoom.far_from(default), -each.score))
+    return [first, *(each for each in ranked if each is not first)]
+
+
+def smoothed(ious: Ious) -> Ious:
+    """Mean over each zoom and its neighbours, nearer ones with more weight."""
+    weights = np.outer(_KERNEL, _KERNEL)
+    total, count = np.zeros_like(ious), np.zeros_like(ious)
+    rows, columns = ious.shape[1:]
+    for (row, column), weight in np.ndenumerate(weights):
+        to = np.s_[:, max(0, 1 - row) : rows + min(0, 1 - row),
+                   max(0, 1 - column) : columns + min(0, 1 - column)]  # fmt: skip
+        origin = np.s_[:, max(0, row - 1) : rows + min(0, row - 1),
+                       max(0, column - 1) : columns + min(0, column - 1)]  # fmt: skip
+        total[to] += weight * ious[origin]
+        count[to] += weight
+    return np.asarray(total / count)
+
+
+def _settings() -> Iterator[tuple[OnePolarity, Zoom]]:
+    for polarity, vertical, horizontal in itertools.product(_POLARITIES, VERTICAL, HORIZONTAL):
+        yield polarity, Zoom(vertical, horizontal)
+
+
+def _ious(found: Found, threshold: float) -> Ious:
+    means = [np.mean([each.iou(threshold) for each in found[setting]]) for setting in _settings()]
+    return np.reshape(means, (len(_POLARITIES), len(VERTICAL), len(HORIZONTAL)))
+
+
+def _both(line: Interpreted, model: SaltModel, look: Look) -> dict[OnePolarity, Agreement]:
+    tiles = tiling.cut(line.recorded.amplitude, line.recorded.there, look)
+    found = {}
+    for polarity in _POLARITIES:
+        one = dataclasses.replace(look, polarity=polarity)
+        salt = quantised(tiling.blended(tiles, judged(model, tiles, one)))
+        found[polarity] = Agreement.of(salt, line.label)
+    return found
+
+
+def _scored(line: Interpreted, model: SaltModel, look: Look, threshold: float) -> LineScore:
+    tiles = tiling.cut(line.recorded.amplitude, line.recorded.there, look)
+    salt = quantised(tiling.blended(tiles, judged(model, tiles, look)))
+    agreement = Agreement.of(salt, line.label)
+    best_threshold, best_iou = agreement.best()
+    return LineScore(
+        line.name, agreement.iou(threshold), agreement.average_precision, best_threshold, best_iou
+    )

@@ -1,0 +1,62 @@
+"""How well probabilities agree with an interpreter's section, at all thresholds at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_survey.sections.tiling import WHITE, Grey
+
+NONE, UNKNOWN, SALT = 0, 128, 255  # of a label's pixels
+
+_LEVELS = WHITE + 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Agreement:
+    """Pixels by probability.
+
+    Attributes:
+        salt: int64 [256], pixels of salt with each probability, 255 for 1.
+        none: int64 [256], pixels without.
+    """
+
+    salt: npt.NDArray[np.int64]
+    none: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, probability: Grey, label: Grey) -> Self:
+        """Count.
+
+        Args:
+            probability: uint8, in 1/255.
+            label: uint8 of the same shape; other values than salt and none are left out.
+        """
+        salt, none = (
+            np.bincount(probability[label == kind], minlength=_LEVELS) for kind in (SALT, NONE)
+        )
+        return cls(salt.astype(np.int64), none.astype(np.int64))
+
+    def iou(self, threshold: float) -> float:
+        """Intersection over union of salt above a threshold and salt, 0..1."""
+        levels = np.arange(_LEVELS, dtype=np.float32) / np.float32(WHITE)
+        above = levels > np.float32(threshold)
+        union = int(self.salt.sum() + self.none[above].sum())
+        return float(self.salt[above].sum() / union) if union else 0.0
+
+    def best(self) -> tuple[float, float]:
+        """The threshold at which IoU is greatest, in hundredths, and IoU there."""
+        tried = [(self.iou(step / 100), step / 100) for step in range(1, 100)]
+        iou, threshold = max(tried, key=lambda each: (each[0], -abs(each[1] - 0.5)))
+        return threshold, iou
+
+    @property
+    def average_precision(self) -> float:
+        """Area under precision over recall, in steps of the 256 probabilities, 0..1."""
+        found, wrong = (np.cumsum(counts[::-1]) for counts in (self.salt, self.none))
+        precision = found / np.maximum(found + wrong, 1)
+        total = int(self.salt.sum())
+        return float((precision * self.salt[::-1]).sum() / total) if total else 0.0

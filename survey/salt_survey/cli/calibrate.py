@@ -1,0 +1,121 @@
+"""``salt-survey calibrate``: which zoom and polarity suit a survey, found on interpreted lines."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from pathlib import Path
+
+import click
+
+from salt_infer.backends.providers import ProviderRequest
+from salt_infer.cli import console, strict_options
+from salt_infer.cli.progress_bar import Bar
+from salt_infer.cli.provider_options import model_option, provider_options
+from salt_infer.system.files import check_output, write_whole, writing
+from salt_infer.system.signals import put_off
+from salt_survey.calibration.labelled import Label
+from salt_survey.cli.option_types import LABEL, STRETCH
+from salt_survey.cli.overrides import override_options
+from salt_survey.scan.record import Overrides
+from salt_survey.sections.looks import STRIDES, Look, Stretch
+from salt_survey.sections.predict import BATCH
+from salt_survey.sections.settings import GATE, Calibration, LineScore
+
+_PATH = console.PATH
+
+
+@click.command(
+    "calibrate", cls=strict_options.Command,
+    epilog="Exit codes: 0 done; 1 failed; 2 bad usage, or no such survey.",
+)  # fmt: skip
+@click.argument("survey", metavar="IN", type=_PATH)
+@click.option(
+    "--labels", type=LABEL, multiple=True, required=True, metavar="LINE=FILE.png",
+    help="An interpreted line: the number of an inline, or x and that of a crossline; a PNG of "
+    "samples x traces, 0 no salt, 255 salt, 128 unknown. May be given several times.",
+)  # fmt: skip
+@click.option(
+    "--with", "others", type=_PATH, multiple=True, metavar="OTHER.sgy",
+    help="Another file of the same survey that has labelled lines; may be given several times.",
+)  # fmt: skip
+@click.option(
+    "--out", type=_PATH, required=True, metavar="FILE.json",
+    help="Scan to write, with what was found; for salt-survey run --scan.",
+)  # fmt: skip
+@click.option("--scan", type=_PATH, metavar="FILE.json", help="How to read IN.")
+@click.option(
+    "--stretch", type=STRETCH, default="tile", show_default=True, metavar="tile|section|P%",
+    help="Grey values of the runs to come.",
+)  # fmt: skip
+@click.option(
+    "--stride", type=click.IntRange(*STRIDES), default=Look.stride, show_default=True,
+    metavar="PX", help="Pixels from tile to tile of the runs to come.",
+)  # fmt: skip
+@click.option(
+    "--threshold", type=console.SHARE, metavar="F",
+    help="Salt is above this, 0 to 1; default: 0.5, or a lower one that finds much more.",
+)  # fmt: skip
+@model_option
+@override_options
+@provider_options
+@click.option("--overwrite", is_flag=True, help="Replace FILE.json if it exists.")
+@console.progress_option
+def calibrate(
+    survey: Path, labels: tuple[Label, ...], others: tuple[Path, ...], out: Path,
+    scan: Path | None, stretch: Stretch, stride: int, threshold: float | None, model: Path | None,
+    overrides: Overrides, provider: ProviderRequest, overwrite: bool, progress: bool | None,
+) -> None:  # fmt: skip
+    """Find the zoom and polarity that suit the survey IN, on lines with labels."""
+    with console.importing("survey"):
+        from salt_infer.predictor.model import SaltModel
+        from salt_survey.calibration.calibrate import Sweep, calibrate
+        from salt_survey.calibration.labels import Interpreted
+        from salt_survey.reading.survey import Survey
+        from salt_survey.scan import describe
+        from salt_survey.scan.record import load
+
+    inputs = [survey, *others, *(label.path for label in labels)]
+    check_output(out, ".json", inputs, overwrite or out == scan)
+    with contextlib.ExitStack() as stack:
+        bar = stack.enter_context(Bar("salt-survey", progress, "settings"))
+        if unlocked := stack.enter_context(writing(out)):
+            bar.note(unlocked)
+        first = Survey.open(survey, load(scan) if scan else None, overrides)
+        surveys = [stack.enter_context(first)]
+        surveys += [stack.enter_context(Survey.open(each)) for each in others]
+        for each in surveys:
+            describe.tell_warnings(each.path, each.scan, bar)
+        lines = [Interpreted.read(label, surveys) for label in labels]
+        loaded = SaltModel.load(
+            model, gate=GATE, provider=provider, batch_size=BATCH, tell=bar.note
+        )
+        sweep = Sweep(stretch, stride, threshold)
+        bar.started(len(sweep) * len(lines))
+        with put_off() as check:
+            found = calibrate(lines, loaded, sweep, bar.advanced, check)
+        written = dataclasses.replace(first.scan, calibration=found.to_dict())
+        write_whole(out, written.to_json().encode(), overwrite or out == scan)
+    for line in told(found):
+        click.echo(line)
+    click.echo(f"-> {out}; use it by salt-survey run {survey} --scan {out}")
+
+
+def told(found: Calibration) -> list[str]:
+    """What was found, for people."""
+    lines = [f"best: {found.look}, threshold {found.threshold:g}"]
+    lines += map(_score, found.lines)
+    lines += [f"second best: {found.second}"]
+    lines += map(_score, found.second_lines)
+    if len(found.lines) == 1:
+        lines += ["on one line alone; a second one tells whether it holds"]
+    if max(score.iou for score in found.lines) < 0.3:
+        lines += ["no setting finds much of the salt: look at the tiles before you trust a run"]
+    return lines
+
+
+def _score(score: LineScore) -> str:
+    return (
+        f"  line {score.line}: IoU {score.iou:.3f}, AP {score.ap:.3f} (IoU would be "
+        f"{score.best_iou:.3f} at threshold {score.best_threshold:.2f})"
+    )

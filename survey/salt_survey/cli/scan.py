@@ -1,0 +1,98 @@
+"""``salt-survey scan`` and ``salt-survey export``."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from salt_infer.cli import console, strict_options
+from salt_infer.system.files import check_output, check_writable, write_whole, writing
+from salt_survey.cli.overrides import override_options
+from salt_survey.errors import SurveyError
+from salt_survey.scan.record import Overrides
+
+PATH = console.PATH
+OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
+SURVEY = click.argument("survey", type=PATH, metavar="IN.sgy")
+
+
+@click.command("scan", cls=strict_options.Command)
+@SURVEY
+@click.option(
+    "--out", type=PATH, metavar="scan.json",
+    help="Write what was found as JSON, to be edited and given to --scan.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print that JSON instead of words.")
+@OVERWRITE
+@override_options
+def scan(
+    survey: Path, out: Path | None, as_json: bool, overwrite: bool, overrides: Overrides
+) -> None:
+    """Say what the survey IN.sgy is: format, grid, gaps, dead traces, amplitudes; what was guessed,
+    and what is wrong.
+
+    Nothing is written of a survey that cannot be run, and the exit code is 2.
+    """
+    from salt_survey.reading.survey import scanned
+    from salt_survey.scan import describe
+
+    if out is not None:
+        check_output(out, ".json", (survey,), overwrite)
+    with _progress() as tell:
+        found = scanned(survey, overrides, None, tell).scan
+    if as_json:
+        click.echo(found.to_json(), nl=False)
+    else:
+        for line in describe.lines(survey, found):
+            click.echo(line)
+    if found.faults:
+        raise SurveyError(describe.problem(survey, found))
+    if out is not None:
+        write_whole(out, found.to_json().encode(), overwrite)
+        click.echo(f"{out} holds the scan; give it to --scan", err=as_json)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int], object]]:
+    """Tells on a terminal how many traces were read, once that takes seconds."""
+    with tqdm(
+        unit=" traces", delay=2, leave=False, disable=not sys.stderr.isatty(), unit_scale=True
+    ) as bar:
+        yield bar.update
+
+
+@click.command("export", cls=strict_options.Command)
+@click.argument("volume", type=PATH, metavar="OUT.zarr")
+@click.option(
+    "--like", type=PATH, required=True, metavar="IN.sgy",
+    help="Survey that the volume was made of; its headers are kept byte for byte.",
+)  # fmt: skip
+@click.option("--out", type=PATH, required=True, metavar="P.sgy", help="SEG-Y to write.")
+@click.option(
+    "--volume", "name", default="probability", show_default=True, metavar="NAME",
+    help="Volume to write: probability, p_inline, p_crossline, disagreement.",
+)  # fmt: skip
+@click.option(
+    "--drop-extended", is_flag=True,
+    help="Leave out extended text headers, which OpendTect refuses.",
+)  # fmt: skip
+@OVERWRITE
+@override_options
+def export(volume: Path, like: Path, out: Path, overrides: Overrides, **options: Any) -> None:
+    """Write a volume of OUT.zarr as SEG-Y: text, binary and trace headers of IN.sgy, each trace in
+    its place, 0..1 as IEEE floats.
+    """
+    with console.importing("survey"):
+        from salt_survey.run import export as exporting
+
+    check_writable(out, options["overwrite"])
+    with writing(out) as unlocked:
+        if unlocked:
+            click.echo(f"salt-survey: {unlocked}", err=True)
+        click.echo(exporting.export(volume, like, out, overrides, **options))

@@ -1,0 +1,24 @@
+"""``salt-survey``: from SEG-Y to a volume of salt probabilities that lies exactly on it."""
+
+from __future__ import annotations
+
+import click
+
+from salt_infer.cli import strict_options
+from salt_survey.cli.calibrate import calibrate
+from salt_survey.cli.look import look
+from salt_survey.cli.run import run
+from salt_survey.cli.scan import export, scan
+
+
+@click.group("salt-survey", cls=strict_options.Group)
+@click.version_option(package_name="salt-toolkit")
+def cli() -> None:
+    """Find salt in a whole survey: SEG-Y in, a volume of probabilities that lies exactly on it out.
+
+    Exit codes: 0 done; 1 failed; 2 bad usage, or a survey that cannot be read as asked.
+    """
+
+
+for _command in (scan, look, calibrate, run, export):
+    cli.add_command(_command)

@@ -1,0 +1,193 @@
+"""What there is to see of a survey: before a run, to choose polarity and zoom by eye; after it, to
+judge what was found.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.predictor.model import SaltModel
+from salt_survey.page.training_tiles import TileStatistics, statistics
+from salt_survey.reading.survey import NO_TRACE, Survey
+from salt_survey.run.store import Store
+from salt_survey.sections import tiling
+from salt_survey.sections.looks import Look, Zoom
+from salt_survey.sections.predict import judged
+from salt_survey.sections.reader import Direction, Reader, Recorded, Section
+from salt_survey.sections.settings import Settings
+from salt_survey.sections.tiling import Floats
+
+ZOOMS = (Zoom(1.0, 0.4), Zoom(1.25, 0.5), Zoom(1.75, 0.62), Zoom(2.4, 0.8))
+POLARITIES: tuple[Literal["normal", "reversed"], ...] = ("normal", "reversed")
+SLICES = 4
+MOST_LINES = 24  # that are shown, the farther apart for it
+_BLOCK = 64  # inlines of a volume read at a time
+MISSING, DEAD, LIVE = 0, 1, 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """A section and what was found in it.
+
+    Attributes:
+        name: such as ``inline 362``.
+        amplitude: float32 [samples, traces].
+        salt: float32, likewise, 0..1.
+    """
+
+    name: str
+    amplitude: Floats
+    salt: Floats
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One way to show a line to the model, and what it found so.
+
+    Attributes:
+        look: the way.
+        amplitude: float32 [samples, traces].
+        salt: float32 [samples, traces], 0..1.
+        share: of the recorded samples, above the threshold.
+    """
+
+    look: Look
+    amplitude: Floats
+    salt: Floats
+    share: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Volume:
+    """What a finished run found.
+
+    Attributes:
+        slices: time in ms, and float32 [inlines, crosslines] of probability.
+        thickness: float32 [inlines, crosslines], ms of salt; NaN where there is no trace.
+        disagreement: likewise, how far the two directions are apart where either finds salt; None
+            if only one was run.
+        share: of the live traces' samples, above the threshold.
+    """
+
+    slices: tuple[tuple[float, Floats], ...]
+    thickness: Floats
+    disagreement: Floats | None
+    share: float
+
+
+def coverage(survey: Survey) -> npt.NDArray[np.uint8]:
+    """MISSING, DEAD or LIVE in each place; uint8 [inlines, crosslines]."""
+    present: npt.NDArray[np.bool_] = survey.traces != NO_TRACE
+    return np.where(survey.live, LIVE, np.where(present, DEAD, MISSING)).astype(np.uint8)
+
+
+class Viewer:
+    """Sections of a survey, and what a model or a finished run finds in them."""
+
+    def __init__(self, survey: Survey, settings: Settings) -> None:
+        self.survey, self.settings = survey, settings
+        self.direction: Direction = survey.one_way or "inline"
+        self._reader = Reader(survey, slice(None))
+
+    @property
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """Of the lines that are shown."""
+        return self.survey.inlines if self.direction == "inline" else self.survey.crosslines
+
+    def middle(self) -> int:
+        """Place of a line with many live traces, near the middle."""
+        live = self.survey.live.sum(axis=1 if self.direction == "inline" else 0)
+        near = -np.abs(np.arange(len(live)) - len(live) / 2)
+        full = live >= 0.9 * live.max()
+        return int(np.argmax(np.where(full, near, -np.inf)))
+
+    def places(self, every: int) -> list[int]:
+        """Every so many'th line, from half of that on; the middle one where that is none."""
+        step = max(every, -(-len(self.numbers) // MOST_LINES))
+        live = np.atleast_1d(self.survey.live.any(axis=1 if self.direction == "inline" else 0))
+        found = [place for place in range(step // 2, len(self.numbers), step) if live[place]]
+        return found or [self.middle()]
+
+    def line(self, place: int) -> Recorded:
+        """Amplitudes of a line."""
+        return self._reader.read(Section(self.direction, place, place, place + 1))
+
+    def name(self, place: int) -> str:
+        return f"{self.direction} {self.numbers[place]}"
+
+    def trials(self, model: SaltModel, place: int, tell: Callable[[int], None]) -> list[Trial]:
+        """A line in each polarity and zoom; raises ModelError."""
+        line = self.line(place)
+        found = []
+        for polarity in POLARITIES:
+            for zoom in ZOOMS:
+                look = dataclasses.replace(self.settings.look, zoom=zoom, polarity=polarity)
+                salt = found_in(line, model, look)
+                share = float(np.mean(salt[line.there] > self.settings.threshold))
+                found.append(Trial(look, line.amplitude, salt, share))
+                tell(1)
+        return found
+
+    def predicted(self, model: SaltModel, places: Sequence[int]) -> Iterator[Shown]:
+        """Lines as a run would see them; raises ModelError."""
+        for place in places:
+            line = self.line(place)
+            salt = found_in(line, model, self.settings.look)
+            yield Shown(self.name(place), line.amplitude, salt)
+
+    def stored(self, store: Store, places: Sequence[int]) -> Iterator[Shown]:
+        """Lines as a run found them; raises InputError."""
+        for place in places:
+            part = slice(place, place + 1)
+            values = store.read("probability", self.direction, part)
+            salt = values[0] if self.direction == "inline" else values[:, 0]
+            scaled = (salt.T / np.float32(tiling.WHITE)).astype(np.float32)
+            yield Shown(self.name(place), self.line(place).amplitude, scaled)
+
+    def tiles(self, place: int) -> TileStatistics | None:
+        """Statistics of a line's tiles, as the model is shown them."""
+        line = self.line(place)
+        tiles = tiling.cut(line.amplitude, line.there, self.settings.look)
+        return statistics(tiles.grey)
+
+
+def found_in(line: Recorded, model: SaltModel, look: Look) -> Floats:
+    """Probability of salt, float32 [samples, traces]; 0 where nothing was recorded."""
+    tiles = tiling.cut(line.amplitude, line.there, look)
+    salt = tiling.blended(tiles, judged(model, tiles, look))
+    return np.asarray(np.where(line.there, salt, 0), np.float32)
+
+
+def volume(store: Store, survey: Survey, threshold: float) -> Volume:
+    """Look through a finished run, some inlines at a time.
+
+    Raises:
+        InputError: a chunk cannot be read.
+    """
+    shape = store.shape
+    at = np.linspace(0, shape[2] - 1, SLICES + 2).astype(int)[1:-1]
+    slices = np.zeros((SLICES, *shape[:2]), np.float32)
+    thick = np.zeros(shape[:2], np.float32)
+    apart = np.zeros(shape[:2], np.float32) if store.has("disagreement") else None
+    for start in range(0, shape[0], _BLOCK):
+        part = slice(start, min(start + _BLOCK, shape[0]))
+        salt = store.read("probability", "inline", part)
+        slices[:, part] = salt[..., at].transpose(2, 0, 1) / np.float32(tiling.WHITE)
+        thick[part] = (salt > threshold * tiling.WHITE).sum(axis=2)
+        if apart is not None:
+            gap = store.read("disagreement", "inline", part)
+            apart[part] = gap.max(axis=2) / np.float32(tiling.WHITE)
+    live = survey.live
+    share = float(thick[live].sum() / max(1, live.sum() * shape[2]))
+    nothing = ~live
+    thick *= survey.scan.interval_ms
+    for values in (thick, *slices, *([] if apart is None else [apart])):
+        values[nothing] = np.nan
+    times = survey.times_ms[at]
+    pairs = tuple((float(time), values) for time, values in zip(times, slices, strict=True))
+    return Volume(pairs, thick, apart, share)

@@ -1,0 +1,1 @@
+"""A survey opened: blocks of its amplitudes, whatever file they lie in."""

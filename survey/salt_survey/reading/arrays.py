@@ -1,0 +1,221 @@
+"""Surveys as arrays: ``.npy``, and Zarr of version 2 or 3; [inline, crossline, sample] each."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.errors import PackageError, one_line
+from salt_survey.errors import SurveyError
+from salt_survey.scan import geometry
+from salt_survey.scan.findings import Found, Said, of_samples
+from salt_survey.scan.geometry import Grid
+from salt_survey.scan.record import Overrides, Scan
+from salt_survey.scan.statistics import Gatherer, Stats
+
+_NAMES = ("amplitude", "data", "seismic")  # of the volume, in a Zarr group
+# A Zarr may claim any shape and hold nothing; what is read at a time has to fit into memory.
+_MOST_TRACES = 1 << 26
+_MOST_AT_ONCE = 1 << 27  # samples of an inline, or of a chunk
+_CHUNK = 4 << 20
+
+Tell = Callable[[int], object]
+
+
+def is_array(path: Path) -> bool:
+    """A folder, or ``.npy``: not SEG-Y."""
+    return path.suffix.lower() == ".npy" or path.is_dir()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Volume:
+    """An array and what numbers its lines."""
+
+    kind: Any  # "npy" or "zarr"
+    data: Any  # [I, X, S], sliced as numpy's
+    inlines: npt.NDArray[np.int64]
+    crosslines: npt.NDArray[np.int64]
+    times_ms: npt.NDArray[np.float64] | None
+
+
+class ArraySource:
+    """Traces of an array, numbered inline by inline."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._volume = _open(path)
+
+    def read(self, traces: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """All samples, float32 [n, samples]."""
+        data = self._volume.data
+        width = data.shape[1]
+        out = np.empty((len(traces), data.shape[2]), np.float32)
+        rows = traces // width
+        for row in np.unique(rows):
+            here = rows == row
+            columns = traces[here] % width
+            first, last = int(columns.min()), int(columns.max()) + 1
+            with np.errstate(over="ignore", invalid="ignore"):
+                out[here] = np.asarray(data[int(row), first:last])[columns - first]
+        return out
+
+    def flagged(self, traces: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """None is."""
+        return np.zeros(len(traces), bool)
+
+    def digest(self) -> str:
+        """Of the names, sizes and times of change of its files."""
+        files = sorted(self._path.rglob("*")) if self._path.is_dir() else [self._path]
+        told = hashlib.sha256()
+        for file in files:
+            if file.is_file():
+                status = os.stat(file)
+                name = file.relative_to(self._path.parent)
+                told.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
+        return told.hexdigest()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Found:
+    """Scan an array; see :func:`salt_survey.reading.survey.scanned`."""
+    volume = _open(path)
+    rows, columns, samples = volume.data.shape
+    numbers = np.arange(rows * columns, dtype=np.int64)
+    grid = Grid(
+        inlines=volume.inlines,
+        crosslines=volume.crosslines,
+        traces=numbers.reshape(rows, columns),
+        rows=numbers // columns,
+        columns=numbers % columns,
+        duplicates=0,
+        order="inline",
+    )
+    said = Said()
+    stats = None if known else _gather(ArraySource(path), rows * columns, samples, tell)
+    if stats and stats.recorded < 2:
+        said.faults.append("fewer than two live traces, expected two at least")
+    interval = _interval(volume, overrides, known)
+    if not interval:
+        said.questions.append("an array has no sample interval; give it with --interval-ms")
+    found = Scan(
+        kind=volume.kind,
+        size=0 if volume.kind == "zarr" else path.stat().st_size,
+        samples=samples,
+        interval_ms=interval,
+        delay_ms=_delay(volume, overrides, known),
+        traces=rows * columns,
+        inlines=geometry.lines_of(volume.inlines),
+        crosslines=geometry.lines_of(volume.crosslines),
+        order="inline",
+        lines_from="traces",
+        **of_samples(stats, known),
+        **said.fields(),
+    )
+    return Found(found, grid=grid, silent=stats.silent if stats else None)
+
+
+def _interval(volume: _Volume, overrides: Overrides, known: Scan | None) -> float:
+    if overrides.interval_ms is not None:
+        return overrides.interval_ms
+    if known is not None:
+        return known.interval_ms
+    if volume.times_ms is None or len(volume.times_ms) < 2:
+        return 0.0
+    return float(volume.times_ms[1] - volume.times_ms[0])
+
+
+def _delay(volume: _Volume, overrides: Overrides, known: Scan | None) -> float:
+    if overrides.delay_ms is not None:
+        return overrides.delay_ms
+    if known is not None and not isinstance(known.delay_ms, tuple):
+        return known.delay_ms
+    return 0.0 if volume.times_ms is None else float(volume.times_ms[0])
+
+
+def _gather(source: ArraySource, traces: int, samples: int, tell: Tell) -> Stats:
+    found = Gatherer(traces, samples)
+    step = max(1, _CHUNK // (4 * samples))
+    for first in range(0, traces, step):
+        numbers = np.arange(first, min(first + step, traces), dtype=np.int64)
+        found.take(first, source.read(numbers), source.flagged(numbers))
+        tell(len(numbers))
+    return found.result()
+
+
+def _open(path: Path) -> _Volume:
+    try:
+        volume = _open_npy(path) if path.suffix.lower() == ".npy" else _open_zarr(path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SurveyError(f"{path} cannot be read as a survey ({one_line(error)})") from error
+    shape, kind = volume.data.shape, np.dtype(volume.data.dtype).kind
+    if len(shape) != 3 or kind not in "fiu" or 0 in shape:
+        raise SurveyError(
+            f"{path} is an array {list(shape)} of {volume.data.dtype}, expected numbers "
+            "[inline, crossline, sample]"
+        )
+    chunk = math.prod(getattr(volume.data, "chunks", (1,)))
+    if shape[0] * shape[1] > _MOST_TRACES or max(chunk, shape[1] * shape[2]) > _MOST_AT_ONCE:
+        raise SurveyError(
+            f"{path} claims {list(shape)} samples in chunks of {chunk}, more than are read here: "
+            f"expected at most {_MOST_TRACES} traces, and {_MOST_AT_ONCE} samples an inline and a "
+            "chunk"
+        )
+    for name, numbers, length in (
+        ("inline", volume.inlines, shape[0]),
+        ("crossline", volume.crosslines, shape[1]),
+    ):
+        if len(numbers) != length or np.any(np.diff(numbers) <= 0):
+            raise SurveyError(
+                f"{path} has {len(numbers)} {name} numbers for {length} lines, expected as many, "
+                "rising"
+            )
+    return volume
+
+
+def _open_npy(path: Path) -> _Volume:
+    data = np.load(path, mmap_mode="r", allow_pickle=False)
+    rows, columns = (*data.shape, 0, 0)[:2]
+    return _Volume("npy", data, np.arange(1, rows + 1), np.arange(1, columns + 1), None)
+
+
+def _open_zarr(path: Path) -> _Volume:
+    try:
+        import zarr
+    except ModuleNotFoundError as error:
+        raise PackageError("zarr is not installed; pip install 'salt-toolkit[survey]'") from error
+    node: Any = zarr.open(str(path), mode="r")
+    if isinstance(node, zarr.Array):
+        data, group = node, None
+    else:
+        named = [name for name in _NAMES if name in node]
+        named = named or [name for name, each in node.arrays() if len(each.shape) == 3]
+        if len(named) != 1:
+            raise SurveyError(
+                f"{path} holds {len(named)} arrays that could be the survey, expected one, named "
+                f"{' or '.join(_NAMES)}"
+            )
+        data, group = node[named[0]], node
+    rows, columns = (*data.shape, 0, 0)[:2]
+    return _Volume(
+        "zarr",
+        data,
+        _coordinate(group, "inline", rows),
+        _coordinate(group, "crossline", columns),
+        None if group is None or "time_ms" not in group else np.asarray(group["time_ms"], float),
+    )
+
+
+def _coordinate(group: Any, name: str, length: int) -> npt.NDArray[np.int64]:
+    if group is None or name not in group:
+        return np.arange(1, length + 1, dtype=np.int64)
+    return np.asarray(group[name], dtype=np.int64)

@@ -1,0 +1,245 @@
+"""A survey opened: its grid, and blocks of its amplitudes. The one door to the data."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_survey.errors import SurveyError
+from salt_survey.reading import arrays, segy_source
+from salt_survey.scan import geometry, segy_scan, statistics
+from salt_survey.scan.findings import Found
+from salt_survey.scan.geometry import NO_TRACE
+from salt_survey.scan.record import Overrides, Scan
+from salt_survey.segy.layout import Layout
+
+__all__ = ["NO_TRACE", "Block", "Overrides", "Survey"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """Part of a survey.
+
+    Attributes:
+        amplitude: float32 [i, x, s], finite; 0 where nothing was recorded.
+        recorded: bool [i, x, s]; false of missing and dead traces, of samples that are not finite
+            or a null value, and of mutes: zeros at a trace's beginning and end.
+    """
+
+    amplitude: npt.NDArray[np.float32]
+    recorded: npt.NDArray[np.bool_]
+
+
+class Source(Protocol):
+    """Where a survey's samples come from."""
+
+    def read(self, traces: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """All samples of some traces, float32 [n, samples]; not finite where the file is so."""
+
+    def flagged(self, traces: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Which of some traces are said to be dead, bool [n]."""
+
+    def digest(self) -> str:
+        """What changes when the file does."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+class Survey:
+    """A survey's grid and amplitudes; memory is bounded by the blocks asked for and by some 40
+    bytes a trace. One thread at a time.
+
+    Attributes:
+        path: of the file.
+        scan: what it is, and what was decided about it.
+        inlines: int64 [I], ascending; a 2-D line has one.
+        crosslines: int64 [X], ascending.
+        times_ms: float64 [S], of the samples.
+        traces: int64 [I, X], number of the file's trace in each place, :data:`NO_TRACE` where none.
+        x, y: float64 [I, X], coordinates; NaN where there is no trace, or they are not known.
+        places: int64 [traces] each, inline and crossline of each trace, counted from 0; -1 of a
+            trace that has no place.
+        layout: where traces are in SEG-Y; None of an array.
+    """
+
+    def __init__(self, path: Path, found: Found, grid: geometry.Grid, source: Source) -> None:
+        self.path, self.scan, self._found, self._source = path, found.scan, found, source
+        self.layout, self.places = found.layout, (grid.rows, grid.columns)
+        self.inlines, self.crosslines, self.traces = grid.inlines, grid.crosslines, grid.traces
+        delay = found.scan.delay_ms
+        assert not isinstance(delay, tuple)
+        self.times_ms = delay + found.scan.interval_ms * np.arange(found.scan.samples)
+        self.x, self.y = self._placed(found.x), self._placed(found.y)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        scan: Scan | None = None,
+        overrides: Overrides | None = None,
+        tell: Callable[[int], object] = lambda traces: None,
+    ) -> Self:
+        """Open SEG-Y, a Zarr or ``.npy``.
+
+        Args:
+            path: of the survey.
+            scan: how to read it; scanned anew, with all its samples, if None.
+            overrides: what the user says of it, whatever scan and headers say.
+            tell: is told how many traces' samples a scan has read, a portion at a time.
+
+        Raises:
+            SurveyError: it cannot be read, or not without an answer to the scan's questions; or it
+                is not the file that ``scan`` is of.
+        """
+        found = scanned(path, overrides, scan, tell)
+        problems = found.scan.faults or found.scan.questions
+        if problems or found.grid is None:
+            raise SurveyError(f"{path}: " + "; ".join(problems or ("no grid of traces",)))
+        source: Source = (
+            _segy(path, found.scan, found.layout)
+            if found.layout is not None
+            else arrays.ArraySource(path)
+        )
+        return cls(path, found, found.grid, source)
+
+    @property
+    def is_line(self) -> bool:
+        """A 2-D line: one inline."""
+        return len(self.inlines) == 1
+
+    @property
+    def one_way(self) -> Literal["inline", "crossline"] | None:
+        """The only direction that has sections of more than one trace; None if both do."""
+        if len(self.inlines) == 1:
+            return "inline"
+        return "crossline" if len(self.crosslines) == 1 else None
+
+    @functools.cached_property
+    def live(self) -> npt.NDArray[np.bool_]:
+        """bool [I, X], there is a trace with something recorded; may read all samples once."""
+        silent = self._found.silent
+        if silent is None:
+            silent = self._silent()
+        present = self.traces != NO_TRACE
+        return np.asarray(present & ~silent[np.where(present, self.traces, 0)])
+
+    def _silent(self) -> npt.NDArray[np.bool_]:
+        silent = np.zeros(self.scan.traces, bool)
+        step = max(1, (4 << 20) // max(1, 4 * self.scan.samples))
+        for first in range(0, self.scan.traces, step):
+            numbers = np.arange(first, min(first + step, self.scan.traces), dtype=np.int64)
+            samples = self._source.read(numbers)
+            silent[numbers] = (
+                statistics.are_dead(samples)
+                | statistics.are_flat(samples)
+                | self._source.flagged(numbers)
+                | ~statistics.valid(samples).any(axis=1)
+            )
+        return silent
+
+    def read(self, inlines: slice, crosslines: slice, samples: slice | None = None) -> Block:
+        """Amplitudes and where there are some.
+
+        Args:
+            inlines: places in the attribute of that name, not numbers; step 1, as of all three.
+            crosslines: likewise.
+            samples: likewise; all if None.
+
+        Raises:
+            SurveyError: the file is gone, or was changed meanwhile.
+        """
+        traces = self.traces[inlines, crosslines]
+        amplitude = np.zeros((*traces.shape, self.scan.samples), np.float32)
+        recorded = np.zeros(amplitude.shape, bool)
+        present = traces != NO_TRACE
+        numbers = traces[present]
+        if len(numbers):
+            values = self._source.read(numbers)
+            good = statistics.valid(values)
+            if not good.all():
+                values = np.where(good, values, np.float32(0))
+            good &= ~(self._source.flagged(numbers) | statistics.are_flat(values))[:, None]
+            good &= _between_mutes(values)
+            amplitude[present] = np.where(good, values, np.float32(0))
+            recorded[present] = good
+        part = samples or slice(None)
+        return Block(amplitude[..., part], recorded[..., part])
+
+    def digest(self) -> str:
+        """Hex text that changes when the file does, or the way it is read: its size, time of
+        change, headers and samples here and there.
+        """
+        # What was said, or learnt from labels, is no part of the way.
+        nothing: tuple[str, ...] = ()
+        way = dataclasses.replace(
+            self.scan, calibration=None, notes=nothing, warnings=nothing, verdict="ok"
+        ).to_json()
+        return hashlib.sha256(f"{self._source.digest()} {way}".encode()).hexdigest()
+
+    def _placed(self, values: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64]:
+        if values is None:
+            return np.full(self.traces.shape, np.nan)
+        present = self.traces != NO_TRACE
+        return np.where(present, values[np.where(present, self.traces, 0)], np.nan)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._source.close()
+
+
+def _segy(path: Path, scan: Scan, layout: Layout) -> Source:
+    order = scan.sample_endian or layout.endian
+    return segy_source.SegySource(path, layout, scan.reading, order)
+
+
+def scanned(
+    path: Path,
+    overrides: Overrides | None = None,
+    known: Scan | None = None,
+    tell: Callable[[int], object] = lambda traces: None,
+) -> Found:
+    """Scan a survey of any kind.
+
+    Args:
+        path: SEG-Y, ``.npy``, or a Zarr's folder.
+        overrides: what the user says.
+        known: an earlier scan of it, which holds.
+        tell: is told how many traces' samples were read, a portion at a time.
+
+    Raises:
+        SurveyError: it cannot be read at all.
+    """
+    if arrays.is_array(path):
+        return arrays.scan(path, overrides or Overrides(), known, tell)
+    return segy_scan.scan(path, overrides, known, tell)
+
+
+def _between_mutes(values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """From each trace's first sample that is not 0 to its last; bool [n, samples]."""
+    between = np.ones(values.shape, bool)
+    muted = np.flatnonzero((values[:, 0] == 0) | (values[:, -1] == 0))
+    told = values[muted] != 0
+    begun = np.logical_or.accumulate(told, axis=1)
+    ends = np.logical_or.accumulate(told[:, ::-1], axis=1)[:, ::-1]
+    between[muted] = begun & ends
+    return between

@@ -1,0 +1,1 @@
+"""One run of ``salt-survey``: slabs, who runs them, the volume, what is published."""

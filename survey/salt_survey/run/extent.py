@@ -1,0 +1,94 @@
+"""The part of a survey that is run (``--lines``, ``--times``)."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.errors import UsageError
+from salt_survey.reading.survey import Survey
+from salt_survey.run.slabs import Extent, Sections, Window
+
+_NUMBER = r"-?\d{1,9}(?:\.\d{1,6})?"
+
+
+class Range(NamedTuple):
+    """``A:B``, both included; None where a side is open."""
+
+    first: float | None
+    last: float | None
+
+    def __str__(self) -> str:
+        return ":".join("" if side is None else f"{side:g}" for side in self)
+
+
+def parse(text: str) -> Range:
+    """``A:B``, ``A:`` or ``:B``.
+
+    Raises:
+        UsageError: none of these, or empty.
+    """
+    found = re.fullmatch(rf"({_NUMBER})?:({_NUMBER})?", text, re.ASCII)
+    if not found:
+        raise UsageError(f"the range is {text!r}, expected FIRST:LAST, as 300:350")
+    first, last = (None if side is None else float(side) for side in found.groups())
+    if first is not None and last is not None and first > last:
+        raise UsageError(f"the range is {text!r}, expected the smaller number first")
+    return Range(first, last)
+
+
+def extent_of(
+    survey: Survey, sections: Sections, lines: Range | None, times: Range | None
+) -> Extent:
+    """What is run of a survey.
+
+    Args:
+        survey: all of it.
+        sections: of which direction.
+        lines: numbers of its sections: of inlines, or of crosslines where those are run.
+        times: of its samples, milliseconds (metres, of depth).
+
+    Raises:
+        UsageError: lines of both directions, or none is within.
+    """
+    if lines and sections == "both":
+        raise UsageError("--lines are those of one direction; give --sections inline or crossline")
+    _check_wide(survey, sections)
+    inlines, crosslines = (0, len(survey.inlines)), (0, len(survey.crosslines))
+    if lines and sections == "inline":
+        inlines = _places(survey.inlines, lines, "inline")
+    elif lines:
+        crosslines = _places(survey.crosslines, lines, "crossline")
+    samples = (0, len(survey.times_ms))
+    if times:
+        samples = _places(survey.times_ms, times, "time")
+    shape = (len(survey.inlines), len(survey.crosslines), len(survey.times_ms))
+    return Extent(shape, inlines, crosslines, samples)
+
+
+def _check_wide(survey: Survey, sections: Sections) -> None:
+    """A section needs two traces at least."""
+    for direction, traces in (("inline", survey.crosslines), ("crossline", survey.inlines)):
+        if len(traces) < 2 and sections in (direction, "both"):
+            other = "inline" if direction == "crossline" else "crossline"
+            raise UsageError(
+                f"{direction} sections of {survey.path} have one trace each; give "
+                f"--sections {other}"
+            )
+
+
+def _places(
+    values: npt.NDArray[np.int64] | npt.NDArray[np.floating], wanted: Range, what: str
+) -> Window:
+    first = 0 if wanted.first is None else int(np.searchsorted(values, wanted.first))
+    last = len(values)
+    if wanted.last is not None:
+        last = int(np.searchsorted(values, wanted.last, side="right"))
+    if first >= last:
+        raise UsageError(
+            f"no {what} is within {wanted}; the survey has {values[0]:g} to {values[-1]:g}"
+        )
+    return first, last

@@ -1,0 +1,75 @@
+"""What a finished run's volume says of itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from salt_infer.errors import UsageError
+from salt_survey.reading.survey import Survey
+from salt_survey.run.store import Store
+from salt_survey.scan import fields
+from salt_survey.scan.record import Overrides, Scan
+from salt_survey.sections.looks import Look
+from salt_survey.sections.settings import Settings
+
+
+def scan_of(store: Store) -> Scan | None:
+    """How a run read its survey; None if its volume does not say.
+
+    Raises:
+        SurveyError: it says it wrongly.
+    """
+    kept = store.attributes.get("scan")
+    return Scan.from_json(json.dumps(kept)) if kept else None
+
+
+def survey_of(store: Store, path: Path, overrides: Overrides) -> Survey:
+    """Open the survey that a volume was made of, as the run read it.
+
+    Raises:
+        UsageError: it is another survey, or cannot be read.
+    """
+    scan = scan_of(store)
+    if scan is not None and scan.size and path.is_file() and path.stat().st_size != scan.size:
+        raise UsageError(
+            f"{store.path} was made of a survey of {scan.size} bytes, {path} has "
+            f"{path.stat().st_size}: name the survey that the volume was made of"
+        )
+    return Survey.open(path, scan, overrides)
+
+
+def settings_of(store: Store, otherwise: Settings) -> Settings:
+    """The settings of a run, or others where its volume does not say.
+
+    Raises:
+        SaltError: it says them wrongly.
+    """
+    kept = store.attributes.get("settings")
+    if not isinstance(kept, Mapping) or "threshold" not in kept:
+        return otherwise
+    threshold = fields.number("threshold", kept["threshold"])
+    origin = fields.text("calibration", kept.get("calibration", ""))
+    return Settings(Look.from_dict(kept), threshold, origin)
+
+
+def check_lies_on(store: Store, survey: Survey) -> None:
+    """Check that a volume was made of a survey.
+
+    Raises:
+        UsageError: it has other lines or samples.
+    """
+    shape = (len(survey.inlines), len(survey.crosslines), len(survey.times_ms))
+    same = store.shape == shape and all(
+        np.array_equal(store.array(name), mine)
+        for name, mine in (("inline", survey.inlines), ("crossline", survey.crosslines))
+    )
+    if not same:
+        raise UsageError(
+            f"{store.path} is {' x '.join(map(str, store.shape))}, {survey.path} is "
+            f"{' x '.join(map(str, shape))}, with the same line numbers or others: name the survey "
+            "that the volume was made of"
+        )

@@ -1,0 +1,1 @@
+"""What a survey says of itself: grid, times, statistics, and what was guessed."""

@@ -1,0 +1,118 @@
+"""A scan in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from salt_infer.job.watcher import Watcher
+from salt_infer.system.text import shown
+from salt_survey.scan import geometry
+from salt_survey.scan.record import Scan
+from salt_survey.segy.formats import named
+
+VERDICTS = {
+    "ok": "can be run",
+    "warn": "can be run; see what was decided against its headers",
+    "ask": "cannot be run before a question is answered",
+    "refuse": "cannot be run",
+}
+
+
+def problem(path: Path, scan: Scan) -> str:
+    """Why it cannot be run, all reasons in a line."""
+    return f"{shown(str(path))}: {'; '.join(scan.faults or scan.questions)}"
+
+
+def tell_warnings(path: Path, scan: Scan, watcher: Watcher) -> None:
+    """Each warning in a line, for who did not look at the scan."""
+    for warning in scan.warnings:
+        watcher.note(f"{shown(path.name)}: {warning}")
+
+
+def lines(path: Path, scan: Scan) -> Iterator[str]:
+    """A line for each thing that there is to know."""
+    yield f"{shown(str(path))}: {VERDICTS[scan.verdict]}"
+    for name, value in _facts(scan):
+        yield f"  {name:<12} {value}"
+    for kind, said in (
+        ("note", scan.notes),
+        ("warning", scan.warnings),
+        ("question", scan.questions),
+        ("fault", scan.faults),
+    ):
+        for each in said:
+            yield f"  {kind + ':':<12} {each}"
+
+
+def _facts(scan: Scan) -> Iterator[tuple[str, str]]:
+    yield "file", _file(scan)
+    yield "samples", _samples(scan)
+    yield "traces", _traces(scan)
+    yield "lines", _lines(scan)
+    if scan.corners:
+        (i, c, x, y), *_, (last_i, last_c, last_x, last_y) = scan.corners
+        yield "lies from", f"inline {i} crossline {c} at {x:.1f} {y:.1f}"
+        yield "to", f"inline {last_i} crossline {last_c} at {last_x:.1f} {last_y:.1f}"
+    if scan.bin_m and any(scan.bin_m):
+        yield (
+            "bins",
+            f"{scan.bin_m[0]:g} x {scan.bin_m[1]:g}, coordinate scalar "
+            + str(scan.coordinate_scalar),
+        )
+    if scan.percentiles:
+        shares = ("0", "1", "50", "99", "100")
+        amplitudes = ", ".join(f"{scan.percentiles[share]:.4g}" for share in shares)
+        yield "amplitudes", f"{amplitudes} at 0, 1, 50, 99, 100 %"
+
+
+def _file(scan: Scan) -> str:
+    if scan.kind != "segy":
+        return f"{scan.kind} array"
+    order = f", samples {scan.sample_endian} endian" if scan.sample_endian else ""
+    really = f", samples really {named(scan.really)}" if scan.really else ""
+    extended = (
+        f", {scan.extended_text_headers} extended text headers"
+        if scan.extended_text_headers
+        else ""
+    )
+    return (
+        f"SEG-Y {scan.revision}, {scan.endian} endian, format {named(scan.format)}{really}{order}"
+        f"{extended}"
+    )
+
+
+def _samples(scan: Scan) -> str:
+    delay = scan.delay_ms
+    start = " to ".join(f"{each:g}" for each in (delay if isinstance(delay, tuple) else (delay,)))
+    return f"{scan.samples} every {scan.interval_ms:g} ms from {start} ms"
+
+
+def _traces(scan: Scan) -> str:
+    counts = {
+        "missing": scan.missing,
+        "dead": scan.dead,
+        "duplicate": scan.duplicates,
+    }
+    more = [f"{count} {name}" for name, count in counts.items() if count]
+    if scan.bad_samples or scan.nulls_1e30:
+        more.append(f"{scan.bad_samples} bad samples, {scan.nulls_1e30} null values")
+    order = {"none": "in no order", "line": "one line"}.get(
+        scan.order, f"{scan.order} by {scan.order}"
+    )
+    return ", ".join([f"{scan.traces} {order}", *more])
+
+
+def _lines(scan: Scan) -> str:
+    if scan.inlines and scan.crosslines:
+        places = (
+            f" (bytes {scan.inline_byte} and {scan.crossline_byte})" if scan.inline_byte else ""
+        )
+        return (
+            f"inlines {geometry.words(scan.inlines)}, crosslines "
+            f"{geometry.words(scan.crosslines)}{places}"
+        )
+    if scan.cdp:
+        place = f" (byte {scan.cdp_byte})" if scan.cdp_byte else ""
+        return f"one line of traces {geometry.words(scan.cdp)}{place}"
+    return "not known"

@@ -1,0 +1,73 @@
+"""What comes of a scan: the scan itself, what a survey is read with, and what there is to say."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_survey.scan.geometry import Grid
+from salt_survey.scan.record import Scan, Verdict
+from salt_survey.scan.statistics import Stats
+from salt_survey.segy.layout import Layout
+
+
+@dataclasses.dataclass
+class Said:
+    """What there is to say of a survey; grows while it is scanned."""
+
+    notes: list[str] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
+    questions: list[str] = dataclasses.field(default_factory=list)
+    faults: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.faults:
+            return "refuse"
+        if self.questions:
+            return "ask"
+        return "warn" if self.warnings else "ok"
+
+    def fields(self) -> dict[str, Any]:
+        """As a scan has them."""
+        lists = {name: tuple(value) for name, value in dataclasses.asdict(self).items()}
+        return lists | {"verdict": self.verdict}
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """A scan, and what a survey is read with.
+
+    Attributes:
+        scan: what it is.
+        layout: where its traces are; None of an array.
+        grid: their places; None where nothing numbers the lines.
+        x, y: float64 [traces], coordinates; None if not known.
+        silent: bool [traces], dead or without a finite sample; None if the samples were not read.
+    """
+
+    scan: Scan
+    layout: Layout | None = None
+    grid: Grid | None = None
+    x: npt.NDArray[np.float64] | None = None
+    y: npt.NDArray[np.float64] | None = None
+    silent: npt.NDArray[np.bool_] | None = None
+
+
+def of_samples(stats: Stats | None, known: Scan | None) -> dict[str, Any]:
+    """Fields of a scan that only the samples tell: now, or when they were gone through before."""
+    if stats is not None:
+        return {
+            "dead": int(np.count_nonzero(stats.dead)),
+            "bad_samples": stats.bad_samples,
+            "nulls_1e30": stats.nulls,
+            "percentiles": stats.percentiles,
+            "spectrum": stats.spectrum,
+        }
+    if known is not None:
+        names = ("dead", "bad_samples", "nulls_1e30", "percentiles", "spectrum", "calibration")
+        return {name: getattr(known, name) for name in names}
+    return {}

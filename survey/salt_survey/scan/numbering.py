@@ -1,0 +1,221 @@
+"""What numbers the lines of a file: bytes of its headers, its coordinates, or the order of its
+traces.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_survey.scan import coordinates, geometry
+from salt_survey.scan.record import LinesFrom, Overrides
+from salt_survey.segy import headers, lines, text
+from salt_survey.segy.binary import STACKED
+from salt_survey.segy.headers import Column
+from salt_survey.segy.layout import Layout
+from salt_survey.segy.lines import Candidates, Pair
+from salt_survey.segy.raw import RawFile
+
+_COORDINATES = ((181, 185), (73, 77), (81, 85))
+_SHOTS = {9, 13}  # field record and trace in it
+_SHOWN = 3
+
+Points = npt.NDArray[np.float64]
+
+
+class Sayings(Protocol):
+    """Where things to say are put."""
+
+    notes: list[str]
+    questions: list[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Numbering:
+    """Where the numbers are.
+
+    Attributes:
+        inline, crossline: bytes; None where the headers have no such numbers.
+        x, y: bytes of the coordinates; None where there are none.
+        cdp: byte of a 2-D line's numbers; None if it is no such line, or has none.
+        lines_from: what numbers the lines, or would.
+        decided: False where the user has to say so first.
+        width: bytes of a line number, 4 or 2.
+    """
+
+    inline: int | None = None
+    crossline: int | None = None
+    x: int | None = None
+    y: int | None = None
+    cdp: int | None = None
+    lines_from: LinesFrom = "headers"
+    decided: bool = True
+    width: int = 4
+
+    def bytes(self) -> set[int]:
+        """All that are read of every trace."""
+        all_ = {self.inline, self.crossline, self.x, self.y, self.cdp, headers.OFFSET}
+        return {byte for byte in all_ if byte is not None}
+
+    def widths(self) -> dict[int, int]:
+        """Of the numbers at these bytes, where it is not 4."""
+        lines_of = (self.inline, self.crossline)
+        return {byte: self.width for byte in lines_of if byte is not None and self.width != 4}
+
+
+def find(
+    file: RawFile,
+    layout: Layout,
+    overrides: Overrides,
+    sorting: int,
+    text_lines: Sequence[str],
+    said: Sayings,
+) -> Numbering:
+    """Find what numbers the lines, and say so where it is unusual or has to be asked."""
+    runs = headers.some(file, layout, lines.MOST)
+    candidates = Candidates(runs, layout)
+    x, y = _coordinate_bytes(candidates, overrides)
+    bare = Numbering(x=x, y=y)
+    if overrides.inline_byte and overrides.crossline_byte:
+        return dataclasses.replace(
+            bare, inline=overrides.inline_byte, crossline=overrides.crossline_byte,
+            width=overrides.line_width or 4,
+        )  # fmt: skip
+    if overrides.lines_from in ("coordinates", "traces"):
+        cdp = overrides.crossline_byte if overrides.lines_from == "traces" else None
+        cdp = cdp or (lines.cdp(candidates) if overrides.lines_from == "traces" else None)
+        return dataclasses.replace(bare, lines_from=overrides.lines_from, cdp=cdp)
+    pair = lines.find(candidates, text.line_bytes(list(text_lines)))
+    if pair is not None:
+        _tell_pair(pair, candidates, sorting, said)
+        return dataclasses.replace(bare, inline=pair.inline, crossline=pair.crossline)
+    narrow = Candidates(runs, layout, width=2)
+    pair = lines.halves(narrow)
+    if pair is not None:
+        _tell_pair(pair, narrow, sorting, said)
+        return dataclasses.replace(bare, inline=pair.inline, crossline=pair.crossline, width=2)
+    return _without_numbers(candidates, bare, said)
+
+
+def grid(
+    numbered: Numbering,
+    columns: Mapping[int, Column],
+    x: Points | None,
+    y: Points | None,
+    traces: int,
+) -> geometry.Grid | None:
+    """Places of all traces.
+
+    Returns:
+        None where nothing numbers them.
+
+    Raises:
+        SurveyError: the numbers make no grid.
+    """
+    if numbered.inline is not None and numbered.crossline is not None:
+        lines_of = columns[numbered.inline], columns[numbered.crossline]
+        return geometry.grid(*lines_of, _placed(*lines_of, x, y))
+    if numbered.lines_from == "traces":
+        numbers = columns[numbered.cdp] if numbered.cdp else np.arange(1, traces + 1)
+        return geometry.line(numbers)
+    if numbered.lines_from == "coordinates" and x is not None and y is not None:
+        found = coordinates.lattice(x, y)
+        if found is not None:
+            return geometry.grid(found.inlines, found.crosslines)
+    return None
+
+
+def _placed(
+    inlines: Column, crosslines: Column, x: Points | None, y: Points | None
+) -> npt.NDArray[np.bool_] | None:
+    """Which traces have a place; None if all do. Zeros are none where no other trace has a 0."""
+    blank = (inlines == 0) & (crosslines == 0)
+    for values in (x, y):
+        blank &= True if values is None else values == 0
+    others = ~blank
+    if not blank.any() or not others.any():
+        return None
+    if np.any(inlines[others] == 0) or np.any(crosslines[others] == 0):
+        return None
+    return np.asarray(others)
+
+
+def offsets_a_bin(numbered: Numbering, columns: Mapping[int, Column]) -> int:
+    """The most offsets that traces of one place have."""
+    if numbered.inline is None or numbered.crossline is None:
+        return 1
+    keys = np.stack([columns[b] for b in (numbered.inline, numbered.crossline, headers.OFFSET)])
+    different = np.unique(keys, axis=1)
+    _, counts = np.unique(different[:2], axis=1, return_counts=True)
+    return int(counts.max())
+
+
+def _coordinate_bytes(
+    candidates: Candidates, overrides: Overrides
+) -> tuple[int | None, int | None]:
+    if overrides.x_byte and overrides.y_byte:
+        return overrides.x_byte, overrides.y_byte
+    for pair in _COORDINATES:
+        if any(np.ptp(candidates.column(byte)) for byte in pair):
+            return pair
+    return None, None
+
+
+def _tell_pair(pair: Pair, candidates: Candidates, sorting: int, said: Sayings) -> None:
+    bytes_ = {pair.inline, pair.crossline}
+    if bytes_ == _SHOTS and sorting != STACKED:
+        said.questions.append(
+            f"the only line numbers are those of bytes {pair.words()}, field record and trace in "
+            "it, as shots before stacking have them; if they are lines, give --inline-byte "
+            f"{pair.inline} --crossline-byte {pair.crossline}"
+        )
+    elif candidates.counted_along(pair.inline, pair.crossline) == pair.inline:
+        said.notes.append(
+            f"the traces are counted along the numbers at byte {pair.inline}, which may be the "
+            f"crosslines: --inline-byte {pair.crossline} --crossline-byte {pair.inline} would read "
+            "them so"
+        )
+    elif (pair.inline, pair.crossline) != (189, 193):
+        said.notes.append(
+            f"line numbers at bytes {pair.inline} and {pair.crossline}: {pair.why} (--inline-byte "
+            "and --crossline-byte to decide)"
+        )
+
+
+def _without_numbers(candidates: Candidates, bare: Numbering, said: Sayings) -> Numbering:
+    """A 2-D line, or traces whose coordinates alone make a grid, or neither."""
+    x, y = _points(candidates, bare)
+    found = coordinates.lattice(x, y) if x is not None and y is not None else None
+    if found is not None:
+        shape = int(found.inlines.max()), int(found.crosslines.max())
+        said.questions.append(
+            f"no line numbers in the headers; the coordinates at {bare.x} and {bare.y} make a grid "
+            f"of {shape[0]} x {shape[1]} bins of {found.bins[0]:.4g} x {found.bins[1]:.4g}: give "
+            "--lines-from coordinates to number them so, or --inline-byte and --crossline-byte"
+        )
+        return dataclasses.replace(bare, lines_from="coordinates", decided=False)
+    cdp = lines.cdp(candidates)
+    path = x is not None and y is not None and coordinates.is_path(x, y)
+    if path or cdp in (21, 193, 189):
+        what = f"at byte {cdp}" if cdp else "by their order"
+        said.notes.append(f"a 2-D line, its traces numbered {what}")
+        return dataclasses.replace(bare, cdp=cdp, lines_from="traces")
+    pairs = [pair.words() for pair in lines.others(candidates)[:_SHOWN]]
+    could = f"; could be: {', '.join(pairs)}" if pairs else ""
+    said.questions.append(
+        f"no line numbers were found in the trace headers{could}; give --inline-byte and "
+        "--crossline-byte, or --lines-from traces if it is one line"
+    )
+    return dataclasses.replace(bare, lines_from="traces", decided=False)
+
+
+def _points(candidates: Candidates, bare: Numbering) -> tuple[Points | None, Points | None]:
+    if bare.x is None or bare.y is None:
+        return None, None
+    scalars = candidates.column(headers.SCALAR)
+    x, y = (coordinates.scaled(candidates.column(byte), scalars) for byte in (bare.x, bare.y))
+    return x, y

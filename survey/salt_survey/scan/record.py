@@ -1,0 +1,274 @@
+"""What a survey says of itself, and what was guessed: a frozen :class:`Scan`, and JSON of it that
+may be edited.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from salt_survey.errors import SurveyError
+from salt_survey.scan.fields import Field, listed, mapping, number, one_of, optional, text, whole
+from salt_survey.segy.order import Endian
+
+Order = Literal["inline", "crossline", "none", "line"]
+Verdict = Literal["ok", "warn", "ask", "refuse"]
+LinesFrom = Literal["headers", "coordinates", "traces"]
+Lines = tuple[int, int, int]  # first, last, step; step 1 where there is one line alone
+
+VERSION = 1
+_VERSION = "salt_survey_scan"
+_LARGEST = 16 << 20  # bytes of a scan's JSON
+
+
+@dataclasses.dataclass(frozen=True)
+class Scan:
+    """A survey as its headers describe it, with what was decided about it.
+
+    Attributes:
+        kind: ``segy``, ``zarr`` or ``npy``.
+        size: bytes of the file; 0 of a Zarr.
+        revision: of SEG-Y, such as ``1.0``; empty of others.
+        endian: byte order of the file's header.
+        sample_endian: of the samples, where it is not that of the traces' headers, else None.
+        format: the sample format's code as the file gives it; 5 of arrays.
+        really: the code that the samples are in where ``format`` is wrong, else None.
+        samples: of each trace.
+        interval_ms: between samples (of depth: m).
+        delay_ms: of the first sample; a pair, least and greatest, where traces differ.
+        traces: whole ones in the file.
+        extended_text_headers: blocks of 3200 bytes between binary header and first trace.
+        extra_trace_headers: blocks of 240 bytes after each trace's header (revision 2).
+        inline_byte, crossline_byte, x_byte, y_byte: where in the trace header, counted from 1.
+        line_width: bytes of a line number, 4 or 2.
+        cdp_byte: of a 2-D line, where its traces' numbers are.
+        inlines, crosslines, cdp: (first, last, step) of the numbers there.
+        order: how the traces follow each other; ``line`` of a 2-D line.
+        lines_from: what numbers the lines: headers, coordinates, or the order of the traces.
+        missing: places of the grid without a trace.
+        dead: traces whose samples are all 0, or that are flagged as dead.
+        duplicates: traces whose place an earlier one has; the first counts.
+        bad_samples: NaN or infinite.
+        nulls_1e30: finite, but 1e29 or more, which stands for nothing recorded.
+        coordinate_scalar: as the first trace has it.
+        corners: inline, crossline, x, y of the grid's four corners; empty without coordinates.
+        bin_m: distance for one inline number more, and one crossline number; None if not known.
+        percentiles: amplitudes at 0, 1, 2, 5, 25, 50, 75, 95, 98, 99, 100 %, by these numbers.
+        spectrum: amplitude at 0 .. half the sampling frequency in equal steps, greatest is 1.
+        allow_truncated: the file ends in the middle of a trace, which is left out.
+        verdict: ``ok``; ``warn``: see warnings; ``ask``: it cannot be run before the questions are
+            answered; ``refuse``: it cannot be run.
+        notes, warnings, questions, faults: what there is to know, what was decided against the
+            headers, what to answer, what to mend; a line each.
+        calibration: what ``salt-survey calibrate`` found; None before.
+    """
+
+    kind: Literal["segy", "zarr", "npy"]
+    size: int
+    samples: int
+    interval_ms: float
+    delay_ms: float | tuple[float, float]
+    traces: int
+    revision: str = ""
+    endian: Endian = "little"
+    sample_endian: Endian | None = None
+    format: int = 5
+    really: int | None = None
+    extended_text_headers: int = 0
+    extra_trace_headers: int = 0
+    inline_byte: int | None = None
+    crossline_byte: int | None = None
+    x_byte: int | None = None
+    y_byte: int | None = None
+    cdp_byte: int | None = None
+    line_width: int = 4
+    inlines: Lines | None = None
+    crosslines: Lines | None = None
+    cdp: Lines | None = None
+    order: Order = "none"
+    lines_from: LinesFrom = "headers"
+    missing: int = 0
+    dead: int = 0
+    duplicates: int = 0
+    bad_samples: int = 0
+    nulls_1e30: int = 0
+    coordinate_scalar: int = 0
+    corners: tuple[tuple[int, int, float, float], ...] = ()
+    bin_m: tuple[float, float] | None = None
+    percentiles: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    spectrum: tuple[float, ...] = ()
+    allow_truncated: bool = False
+    verdict: Verdict = "ok"
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+    calibration: Mapping[str, Any] | None = None
+
+    @property
+    def is_line(self) -> bool:
+        """A 2-D line: one inline, its traces as crosslines."""
+        return self.order == "line"
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, as JSON has it."""
+        values: dict[str, Any] = json.loads(self.to_json())
+        return values
+
+    @property
+    def reading(self) -> int:
+        """Code of the format that the samples are read in."""
+        return self.really or self.format
+
+    def to_json(self) -> str:
+        """JSON that may be edited and given to ``--scan``."""
+        values = {_VERSION: VERSION} | dataclasses.asdict(self)
+        return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, source: str) -> Self:
+        """Parse what :meth:`to_json` gave.
+
+        Raises:
+            SurveyError: not JSON, or a field is missing, unknown or of another kind.
+        """
+        try:
+            values = json.loads(source)
+        except (ValueError, RecursionError) as error:
+            raise SurveyError(f"the scan is not JSON ({error})") from error
+        if not isinstance(values, dict) or values.pop(_VERSION, None) != VERSION:
+            raise SurveyError(
+                f"the scan has no {_VERSION} {VERSION}; write one with salt-survey scan --out"
+            )
+        names = {field.name for field in dataclasses.fields(cls)}
+        if names != values.keys():
+            raise SurveyError(
+                f"the scan lacks {sorted(names - values.keys())} and has unknown "
+                f"{sorted(values.keys() - names)}; write it anew with salt-survey scan --out"
+            )
+        return cls(**{name: _FIELDS[name](name, values[name]) for name in values})
+
+
+@dataclasses.dataclass(frozen=True)
+class Overrides:
+    """What the user says of a survey, whatever its headers say; None where he says nothing.
+
+    Attributes:
+        inline_byte, crossline_byte, x_byte, y_byte: where in the trace header, counted from 1.
+        line_width: bytes of a line number, 4 or 2.
+        format: code of the samples' format.
+        endian: byte order.
+        sample_endian: of the samples, where it is another.
+        interval_ms, delay_ms: of the samples.
+        lines_from: what numbers the lines.
+        allow_truncated: leave out a trace that is cut.
+    """
+
+    inline_byte: int | None = None
+    crossline_byte: int | None = None
+    x_byte: int | None = None
+    y_byte: int | None = None
+    line_width: int | None = None
+    format: int | None = None
+    endian: Endian | None = None
+    sample_endian: Endian | None = None
+    interval_ms: float | None = None
+    delay_ms: float | None = None
+    lines_from: LinesFrom | None = None
+    allow_truncated: bool = False
+
+    def over(self, scan: Scan) -> Overrides:
+        """These, and where they say nothing, what a scan decided; of the lines nothing, as long as
+        it has questions.
+        """
+        delay = scan.delay_ms
+        decided = Overrides(
+            inline_byte=None if scan.questions else scan.inline_byte,
+            crossline_byte=None if scan.questions else scan.crossline_byte or scan.cdp_byte,
+            x_byte=scan.x_byte,
+            y_byte=scan.y_byte,
+            line_width=None if scan.questions else scan.line_width,
+            format=scan.reading,
+            endian=scan.endian,
+            sample_endian=scan.sample_endian,
+            interval_ms=scan.interval_ms or None,
+            delay_ms=None if isinstance(delay, tuple) else delay,
+            lines_from=None if scan.questions else scan.lines_from,
+        )
+        mine = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
+        mine["allow_truncated"] = self.allow_truncated or scan.allow_truncated
+        return dataclasses.replace(decided, **mine)
+
+
+def load(path: Path) -> Scan:
+    """Read a scan's JSON file.
+
+    Raises:
+        SurveyError: it cannot be read, or is no scan.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise SurveyError(f"{path} cannot be read ({error.strerror or error})") from error
+    if len(data) > _LARGEST:
+        raise SurveyError(f"{path} has more than {_LARGEST} bytes and is no scan")
+    try:
+        return Scan.from_json(data.decode())
+    except UnicodeDecodeError as error:
+        raise SurveyError(f"{path}: the scan is not UTF-8 text ({error.reason})") from error
+    except SurveyError as error:
+        raise SurveyError(f"{path}: {error}") from error
+
+
+_BYTE = optional(whole(1, 237))
+_LINES = optional(listed(whole(), 3))
+
+_FIELDS: Mapping[str, Field] = {
+    "kind": one_of("segy", "zarr", "npy"),
+    "size": whole(0),
+    "revision": text,
+    "endian": one_of("big", "little"),
+    "sample_endian": optional(one_of("big", "little")),
+    "format": whole(),
+    "really": optional(whole(1, 16)),
+    "samples": whole(0),
+    "interval_ms": number,
+    "delay_ms": lambda name, value: (
+        listed(number, 2)(name, value) if isinstance(value, list) else number(name, value)
+    ),
+    "traces": whole(0),
+    "extended_text_headers": whole(0),
+    "extra_trace_headers": whole(0),
+    "inline_byte": _BYTE,
+    "crossline_byte": _BYTE,
+    "x_byte": _BYTE,
+    "y_byte": _BYTE,
+    "cdp_byte": _BYTE,
+    "line_width": one_of(4, 2),
+    "inlines": _LINES,
+    "crosslines": _LINES,
+    "cdp": _LINES,
+    "order": one_of("inline", "crossline", "none", "line"),
+    "lines_from": one_of("headers", "coordinates", "traces"),
+    "missing": whole(0),
+    "dead": whole(0),
+    "duplicates": whole(0),
+    "bad_samples": whole(0),
+    "nulls_1e30": whole(0),
+    "coordinate_scalar": whole(),
+    "corners": listed(listed(number, 4)),
+    "bin_m": optional(listed(number, 2)),
+    "percentiles": mapping(number),
+    "spectrum": listed(number),
+    "allow_truncated": lambda name, value: bool(one_of(True, False)(name, value)),
+    "verdict": one_of("ok", "warn", "ask", "refuse"),
+    "notes": listed(text),
+    "warnings": listed(text),
+    "questions": listed(text),
+    "faults": listed(text),
+    "calibration": optional(mapping(lambda name, value: value)),
+}

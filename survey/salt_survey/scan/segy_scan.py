@@ -1,0 +1,349 @@
+"""A SEG-Y file scanned: header by header, what is guessed said, what is wrong told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_survey.errors import SurveyError
+from salt_survey.scan import coordinates, geometry, numbering, times
+from salt_survey.scan.findings import Found, Said, of_samples
+from salt_survey.scan.numbering import Numbering
+from salt_survey.scan.record import Overrides, Scan
+from salt_survey.scan.statistics import Stats, gather
+from salt_survey.segy import headers, layout, reality, text
+from salt_survey.segy.binary import TEXT, FileHeader
+from salt_survey.segy.formats import FORMATS, IBM, IEEE, named
+from salt_survey.segy.headers import Column
+from salt_survey.segy.order import Endian
+from salt_survey.segy.raw import RawFile
+
+TILE = 101  # samples and traces of a tile
+MOST_TRACES = 1 << 26  # that a file may have: each takes some 40 bytes of memory
+_PRE_STACK = 0.1  # share of traces that are others' duplicates but for the offset
+_OFF = 0.05  # share of the traces away from where the grid has them
+
+Tell = Callable[[int], object]
+
+
+def scan(
+    path: Path,
+    overrides: Overrides | None = None,
+    known: Scan | None = None,
+    tell: Tell = lambda traces: None,
+) -> Found:
+    """Scan a SEG-Y file.
+
+    Args:
+        path: of it.
+        overrides: what the user says.
+        known: an earlier scan of it; what it decided holds, and samples are not gone through again.
+        tell: is told how many traces' samples were read, a portion at a time.
+
+    Raises:
+        SurveyError: it cannot be read at all: it is no SEG-Y, or not the one of ``known``.
+    """
+    overrides = overrides or Overrides()
+    said = Said()
+    with RawFile(path) as file:
+        if known is not None:
+            _check_known(file, known)
+            overrides = overrides.over(known)
+        return _Scanner(file, overrides, known, said, tell).found()
+
+
+def _check_known(file: RawFile, known: Scan) -> None:
+    if known.size != file.size:
+        raise SurveyError(
+            f"{file.path} has {file.size} bytes, the scan is of a file of {known.size}; scan this "
+            "one"
+        )
+
+
+class _Scanner:
+    """One pass over a file; the steps in the order in which they need each other."""
+
+    def __init__(
+        self, file: RawFile, overrides: Overrides, known: Scan | None, said: Said, tell: Tell
+    ) -> None:
+        self.file, self.overrides, self.known, self.said, self.tell = (
+            file, overrides, known, said, tell,
+        )  # fmt: skip
+        if overrides.format is not None and overrides.format not in FORMATS:
+            raise SurveyError(f"format {overrides.format} was given, expected one of {[*FORMATS]}")
+        self.header = FileHeader.read(file, overrides.endian, overrides.format)
+        self.layout = layout.find(file, self.header, overrides.format)
+        self.said.notes += self.layout.notes
+        self.said.warnings += self.layout.warnings
+        self.reading = overrides.format or self.layout.format
+        self.order: Endian = overrides.sample_endian or self.layout.endian
+
+    def found(self) -> Found:
+        self._faults_of_layout()
+        if not 0 < self.layout.traces <= MOST_TRACES or not self.layout.samples:
+            return Found(self._scan(None, {}, None, None), self.layout)
+        self._find_format()
+        numbered = numbering.find(
+            self.file, self.layout, self.overrides, self.header.sorting, self._text(), self.said
+        )
+        columns = headers.columns(
+            self.file, self.layout,
+            sorted({headers.SCALAR, headers.DELAY, headers.TIME_SCALAR, headers.INTERVAL,
+                    *numbered.bytes()}),
+            numbered.widths(),
+        )  # fmt: skip
+        times.tell_intervals(columns[headers.INTERVAL], self.said)
+        x, y = _coordinates(numbered, columns)
+        if x is not None and not columns[headers.SCALAR].any():
+            self.said.notes.append("the coordinate scalar is 0, which is taken for 1")
+        grid = self._grid(numbered, columns, x, y)
+        stats = self._stats()
+        result = self._scan(numbered, columns, grid, stats, x, y)
+        return Found(result, self.layout, grid, x, y, None if stats is None else stats.silent)
+
+    def _text(self) -> list[str]:
+        return text.decode(self.file.read(0, TEXT).tobytes())
+
+    def _faults_of_layout(self) -> None:
+        for fault in self.layout.faults:
+            if self.layout.rest and self.overrides.allow_truncated and self.layout.traces:
+                self.said.notes.append(
+                    f"the file is cut: its {self.layout.traces} whole traces are used"
+                )
+            else:
+                self.said.faults.append(fault)
+        if self.layout.traces > MOST_TRACES:
+            self.said.faults.append(
+                f"{self.layout.traces} traces, expected no more than {MOST_TRACES}; split the file"
+            )
+
+    def _find_format(self) -> None:
+        """Warn where the samples are not in the byte order or format that the headers say."""
+        if self.known is None and not self.layout.offsets:
+            raw = reality.look(self.file, self.layout)
+            self._find_order(raw)
+            self._find_code(raw)
+        if not FORMATS[self.reading].readable:
+            self.said.faults.append(
+                f"format {named(self.reading)} is not read here; convert the file to "
+                f"{named(IEEE)} or {named(IBM)}"
+            )
+
+    def _find_order(self, raw: reality.Raw) -> None:
+        why = reality.swapped(raw, self.layout, self.reading)
+        if why is None or self.overrides.sample_endian is not None:
+            return
+        self.order = "little" if self.layout.endian == "big" else "big"
+        self.said.warnings.append(
+            f"the headers are {self.layout.endian} endian, the samples {self.order} endian: {why}; "
+            f"read so (--sample-endian {self.layout.endian} to decide)"
+        )
+
+    def _find_code(self, raw: reality.Raw) -> None:
+        if self.overrides.format is None:
+            found, why = reality.really(raw, self.layout, self.order)
+            if found is not None:
+                self.reading = found
+                self.said.warnings.append(
+                    f"the header says format {named(self.layout.format)}, the samples are in "
+                    f"{named(found)}: {why}; read so (--format {found} or "
+                    f"--format {self.layout.format} to decide)"
+                )
+
+    def _grid(
+        self,
+        numbered: Numbering,
+        columns: Mapping[int, Column],
+        x: npt.NDArray[np.float64] | None,
+        y: npt.NDArray[np.float64] | None,
+    ) -> geometry.Grid | None:
+        try:
+            grid = numbering.grid(numbered, columns, x, y, self.layout.traces)
+        except SurveyError as error:
+            self.said.faults.append(str(error))
+            return None
+        if grid is None:
+            return None
+        if unplaced := int(np.count_nonzero(grid.rows < 0)):
+            self.said.warnings.append(
+                f"{unplaced} traces have no line numbers and no coordinates in their headers; they "
+                "are left out, and are 0 in SEG-Y that is written"
+            )
+        if grid.duplicates:
+            self._tell_duplicates(numbered, columns, grid)
+        if grid.missing and grid.order != "line":
+            share = 100 * grid.missing / grid.traces.size
+            self.said.notes.append(
+                f"{grid.missing} of {grid.traces.size} places ({share:.1f} %) have no trace"
+            )
+        return grid
+
+    def _tell_duplicates(
+        self, numbered: Numbering, columns: Mapping[int, Column], grid: geometry.Grid
+    ) -> None:
+        traces = len(columns[headers.OFFSET])
+        offsets = numbering.offsets_a_bin(numbered, columns)
+        if offsets > 1 and grid.duplicates >= _PRE_STACK * traces:
+            self.said.faults.append(
+                f"pre-stack: up to {offsets} offsets a bin, expected one trace; stack it first"
+            )
+        elif grid.duplicates > traces / 2:
+            self.said.questions.append(
+                f"{grid.duplicates} of {traces} traces have a line number pair that an earlier one "
+                "has: these bytes number something else; give --inline-byte and --crossline-byte"
+            )
+        else:
+            several = grid.duplicates >= _PRE_STACK * traces
+            (self.said.warnings if several else self.said.notes).append(
+                f"{grid.duplicates} traces lie where an earlier one does; the first counts"
+            )
+
+    def _stats(self) -> Stats | None:
+        if self.known is not None or self.layout.offsets or not FORMATS[self.reading].readable:
+            return None
+        stats = gather(self.file, self.layout, self.reading, self.order, self.tell)
+        self._tell_of(stats)
+        return stats
+
+    def _tell_of(self, stats: Stats) -> None:
+        traces = self.layout.traces
+        dead = int(np.count_nonzero(stats.dead))
+        if not stats.recorded:
+            self.said.faults.append(
+                f"nothing recorded: {traces} traces, all dead or without a finite sample"
+            )
+        elif stats.recorded < 2:
+            self.said.faults.append("one live trace alone, expected two at least")
+        elif dead:
+            self.said.notes.append(f"{dead} dead traces; nothing is said of them")
+        if stats.flat:
+            self.said.notes.append(
+                f"{stats.flat} traces hold one value alone; they count as not recorded"
+            )
+        if stats.bad_samples or stats.nulls:
+            self.said.notes.append(
+                f"{stats.bad_samples} samples are NaN or infinite and {stats.nulls} a null value "
+                "of 1e29 or more; they count as not recorded"
+            )
+
+    def _interval_ms(self) -> float:
+        if self.overrides.interval_ms is not None:
+            return times.plain(self.overrides.interval_ms)
+        in_traces = 0
+        if self.layout.traces:
+            first = headers.read(self.file, self.layout, 0, 1)
+            in_traces = int(headers.column(first, headers.INTERVAL, self.layout)[0])
+        return times.interval_ms(self.header.interval_us, in_traces, self.said)
+
+    def _delay_ms(self, columns: Mapping[int, Column]) -> times.Delay:
+        if self.overrides.delay_ms is not None:
+            return times.plain(self.overrides.delay_ms)
+        return times.delay_ms(columns, self.said)
+
+    def _scan(
+        self,
+        numbered: Numbering | None,
+        columns: Mapping[int, Column],
+        grid: geometry.Grid | None,
+        stats: Stats | None,
+        x: npt.NDArray[np.float64] | None = None,
+        y: npt.NDArray[np.float64] | None = None,
+    ) -> Scan:
+        known = self.known
+        interval, delay = self._interval_ms(), self._delay_ms(_of_placed(columns, grid))
+        placed = self._placing(grid, x, y)
+        self._tell_of_size(grid)
+        if known is not None:  # what only the samples tell
+            for mine, theirs in (
+                (self.said.notes, known.notes),
+                (self.said.warnings, known.warnings),
+            ):
+                mine[:] = [*theirs, *(each for each in mine if each not in theirs)]
+            self.said.faults += [
+                fault for fault in known.faults if fault.startswith(("nothing rec", "one live"))
+            ]
+        is_line = grid is not None and grid.order == "line"
+        has_numbers = grid is not None and not is_line and (
+            numbered is not None and (numbered.inline is not None or numbered.decided)
+        )  # fmt: skip
+        return Scan(
+            kind="segy",
+            size=self.file.size,
+            revision=".".join(map(str, self.header.revision)),
+            endian=self.header.endian,
+            sample_endian=None if self.order == self.layout.endian else self.order,
+            format=self.layout.format,
+            really=None if self.reading == self.layout.format else self.reading,
+            samples=self.layout.samples,
+            interval_ms=interval,
+            delay_ms=delay,
+            traces=self.layout.traces,
+            extended_text_headers=self.layout.extended,
+            extra_trace_headers=self.layout.extra,
+            inline_byte=numbered.inline if numbered else None,
+            crossline_byte=numbered.crossline if numbered else None,
+            x_byte=numbered.x if numbered else None,
+            y_byte=numbered.y if numbered else None,
+            cdp_byte=numbered.cdp if numbered else None,
+            line_width=numbered.width if numbered else 4,
+            inlines=geometry.lines_of(grid.inlines) if grid and has_numbers else None,
+            crosslines=geometry.lines_of(grid.crosslines) if grid and has_numbers else None,
+            cdp=geometry.lines_of(grid.crosslines) if grid and is_line else None,
+            order=grid.order if grid else "none",
+            lines_from=numbered.lines_from if numbered else "headers",
+            missing=grid.missing if grid else 0,
+            duplicates=grid.duplicates if grid else 0,
+            coordinate_scalar=int(columns[headers.SCALAR][0]) if columns else 0,
+            corners=placed.corners if placed else (),
+            bin_m=placed.bins if placed else None,
+            allow_truncated=self.overrides.allow_truncated,
+            **of_samples(stats, known),
+            **self.said.fields(),
+        )
+
+    def _placing(
+        self,
+        grid: geometry.Grid | None,
+        x: npt.NDArray[np.float64] | None,
+        y: npt.NDArray[np.float64] | None,
+    ) -> coordinates.Placing | None:
+        if grid is None or x is None or y is None:
+            return None
+        placed = coordinates.placing(grid, x, y)
+        if placed is not None and placed.off > _OFF and grid.order != "line":
+            self.said.notes.append(
+                f"{100 * placed.off:.0f} % of the traces have coordinates more than half a bin "
+                "from their place in the grid"
+            )
+        return placed
+
+    def _tell_of_size(self, grid: geometry.Grid | None) -> None:
+        if grid is None:
+            return
+        sides = (self.layout.samples, max(grid.traces.shape))
+        if min(sides) < TILE:
+            self.said.notes.append(
+                f"sections of {sides[0]} samples and {sides[1]} traces are smaller than a tile of "
+                f"{TILE}: they are continued by reflection"
+            )
+
+
+def _of_placed(columns: Mapping[int, Column], grid: geometry.Grid | None) -> Mapping[int, Column]:
+    if grid is None:
+        return columns
+    return {byte: values[grid.rows >= 0] for byte, values in columns.items()}
+
+
+def _coordinates(
+    numbered: Numbering, columns: Mapping[int, Column]
+) -> tuple[npt.NDArray[np.float64] | None, npt.NDArray[np.float64] | None]:
+    if numbered.x is None or numbered.y is None:
+        return None, None
+    scalars = columns[headers.SCALAR]
+    return (
+        coordinates.scaled(columns[numbered.x], scalars),
+        coordinates.scaled(columns[numbered.y], scalars),
+    )

@@ -1,0 +1,76 @@
+"""Sample interval and time of the first sample, out of headers that may disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from salt_survey.scan import coordinates
+from salt_survey.scan.findings import Said
+from salt_survey.segy import headers
+from salt_survey.segy.headers import Column
+
+_LEAST = 100  # microseconds, of an interval that anyone records
+
+Delay = float | tuple[float, float]
+
+
+def interval_ms(in_file: float, in_traces: float, said: Said) -> float:
+    """The interval, and what there is to say of it; 0 if there is none.
+
+    Args:
+        in_file: microseconds, as the file header has it.
+        in_traces: likewise, as the first trace has it.
+        said: gets a note, a warning or a question.
+    """
+    if in_file <= 0 < in_traces:
+        said.notes.append("the sample interval is in the trace headers alone")
+        return plain(in_traces / 1000)
+    if in_file <= 0:
+        said.questions.append("no header has a sample interval above 0; give it with --interval-ms")
+        return 0
+    if 0 < in_traces != in_file:
+        said.warnings.append(
+            f"the file header has an interval of {in_file / 1000:g} ms, the traces "
+            f"{in_traces / 1000:g} ms; the file header's is taken (--interval-ms to decide)"
+        )
+    if in_file < _LEAST:
+        said.warnings.append(
+            f"a sample interval of {in_file / 1000:g} ms is hardly meant; it changes nothing but "
+            "the times (--interval-ms to decide)"
+        )
+    return plain(in_file / 1000)
+
+
+def tell_intervals(in_traces: Column, said: Said) -> None:
+    """Warn where traces have several intervals, as one is taken for all of them."""
+    told = in_traces[in_traces > 0]
+    if len(told) and told.min() != told.max():
+        said.warnings.append(
+            f"the traces have sample intervals from {told.min() / 1000:g} to "
+            f"{told.max() / 1000:g} ms, expected one; resample them, if this is so"
+        )
+
+
+def delay_ms(columns: Mapping[int, Column], said: Said) -> Delay:
+    """The time of the first sample; least and greatest, and a fault, where traces differ.
+
+    Args:
+        columns: of all traces, delay and its scalar; none where there are no traces.
+        said: gets the fault.
+    """
+    if headers.DELAY not in columns:
+        return 0
+    delays = coordinates.scaled(columns[headers.DELAY], columns[headers.TIME_SCALAR])
+    least, most = plain(float(delays.min())), plain(float(delays.max()))
+    if least == most:
+        return least
+    said.faults.append(
+        f"traces start at different times, {least:g} to {most:g} ms, expected one; shift them, "
+        "or give --delay-ms if the headers are wrong"
+    )
+    return least, most
+
+
+def plain(value: float) -> float:
+    """Whole numbers as such: 4, not 4.0."""
+    return int(value) if value == int(value) else value

@@ -1,0 +1,1 @@
+"""Sections of a survey cut into tiles, run, and blended again."""

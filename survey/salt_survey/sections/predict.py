@@ -1,0 +1,164 @@
+"""Sections through the model: read, cut, run and blend at the same time, in bounded memory.
+
+::
+
+    sections -> [read, one thread] -> [cut, a pool] -> [run, one thread or some] -> [blend] -> bytes
+
+:func:`salt_infer.execution.flow.flow` moves them; results come in the order of the sections. A
+section's batches depend on it alone, so that its bytes do not depend on what else is run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Generator, Iterable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.batch.result import Cancel
+from salt_infer.errors import ModelError
+from salt_infer.execution.flow import Stage, Timed, flow, pools, timed_work
+from salt_infer.execution.results import quantised
+from salt_infer.execution.stage_clock import StageClock
+from salt_infer.predictor.model import SaltModel
+from salt_infer.system.signals import Check, never
+from salt_survey.sections import tiling
+from salt_survey.sections.looks import Look
+from salt_survey.sections.reader import Reader, Recorded, Section
+from salt_survey.sections.tiling import WHITE, Floats, Grey, Tiles
+
+BATCH = 32  # tiles, at most: more make a CPU no faster
+
+
+@dataclasses.dataclass(frozen=True)
+class Predicted:
+    """A section that went through the model.
+
+    Attributes:
+        section: which.
+        salt: uint8 [samples, traces], the probability in 1/255; 0 where nothing was recorded.
+        recorded: how many of its samples were.
+        tiles: how many the model was asked about.
+    """
+
+    section: Section
+    salt: Grey
+    recorded: int
+    tiles: int
+
+
+class _Cut(NamedTuple):
+    recorded: Recorded
+    tiles: Tiles
+
+
+class _Ran(NamedTuple):
+    cut: _Cut
+    probability: Floats  # [N, 101, 101]
+
+
+def batch_of(tiles: int) -> int:
+    """Tiles of a batch, for sections of so many: all batches of a section are about the same size,
+    as a GPU is to be given no half-empty ones.
+    """
+    return -(-tiles // max(1, -(-tiles // BATCH))) if tiles else 1
+
+
+def predicted(
+    sections: Iterable[Section],
+    reader: Reader,
+    model: SaltModel,
+    look: Look,
+    clock: StageClock,
+    workers: int = 1,
+    check: Check = never,
+) -> Generator[Predicted]:
+    """Yield sections in the order they are asked for.
+
+    Closing the generator early, or an exception in the caller, cancels what is in flight.
+
+    Args:
+        sections: which; those of one block one after the other.
+        reader: has them; is used by one thread.
+        model: what runs the tiles.
+        look: how it is shown them.
+        clock: told of the work.
+        workers: threads that cut.
+        check: called while there is nothing to do; may raise.
+
+    Raises:
+        ModelError: the model failed.
+        SurveyError: the survey cannot be read any more.
+    """
+    cancel = Cancel()
+
+    def cut(recorded: Recorded) -> _Cut:
+        return _Cut(recorded, tiling.cut(recorded.amplitude, recorded.there, look))
+
+    def run(cut: _Cut) -> _Ran:
+        started = time.perf_counter()
+        probability = judged(model, cut.tiles, look, cancel)
+        clock.ran(time.perf_counter() - started)
+        return _Ran(cut, probability)
+
+    runners = clock.threads["run"] = model.session.at_once
+    clock.threads["decode"] = workers + 1
+    with pools((1, workers, runners, 1), cancel) as (reading, cutting, running, blending):
+        room = 2 * runners
+        stages = (
+            Stage(reading, timed_work(clock, "decode", reader.read), room + 2 * workers + 1),
+            Stage(cutting, timed_work(clock, "decode", cut), room + workers),
+            Stage(running, timed_work(clock, "run", run), room),
+            Stage(blending, timed_work(clock, "encode", finished), 1),
+        )
+        items = (Timed(section, time.perf_counter()) for section in sections)
+        for done in flow(items, stages, check):
+            yield done.value
+
+
+def judged(
+    model: SaltModel, tiles: Tiles, look: Look, cancel: Cancel | None = None
+) -> npt.NDArray[np.float32]:
+    """Each pixel's probability times what the judge says of its tile; of both polarities the mean.
+
+    A tile that the model's gate stops is 0 everywhere.
+
+    Returns:
+        float32 [N, 101, 101] in 0..1.
+
+    Raises:
+        ModelError: the model failed, or was cancelled.
+    """
+    grey = tiles.grey
+    if look.polarity == "normal":
+        return _products(model, grey, len(tiles.layout), cancel)
+    reversed_ = _products(model, WHITE - grey, len(tiles.layout), cancel)
+    if look.polarity == "reversed":
+        return reversed_
+    reversed_ += _products(model, grey, len(tiles.layout), cancel)
+    return reversed_ * np.float32(0.5)
+
+
+def _products(model: SaltModel, grey: Grey, whole: int, cancel: Cancel | None) -> Floats:
+    size = batch_of(whole)
+    products = np.zeros(grey.shape, np.float32)
+    for start in range(0, len(grey), size):
+        if cancel is not None and cancel.cancelled:
+            raise ModelError("the run was given up")
+        found = model.decide(model.run(grey[start : start + size], cancel))
+        assert found.probability is not None  # run was asked for it, as by default
+        judge = found.salt[found.kept][:, None, None]
+        products[start + found.kept] = found.probability * judge
+    return products
+
+
+def finished(ran: _Ran) -> Predicted:
+    """Blend a section's tiles, and put 0 where nothing was recorded."""
+    (recorded, tiles), probability = ran
+    salt = quantised(tiling.blended(tiles, probability))
+    salt[~recorded.there] = 0
+    there = int(np.count_nonzero(recorded.there))
+    return Predicted(recorded.section, salt, there, len(tiles.grey))

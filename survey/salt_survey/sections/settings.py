@@ -1,0 +1,157 @@
+"""What a run's settings are: as asked for, as a calibration found them, or the defaults."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Self
+
+from salt_infer.errors import SaltError
+from salt_survey.errors import SurveyError
+from salt_survey.sections.looks import Look, Polarity, Stretch, Zoom
+
+THRESHOLD = 0.5
+GATE = 0.02  # what the judge gives less than this changes no pixel by more than this
+
+
+@dataclasses.dataclass(frozen=True)
+class LineScore:
+    """How well a setting does on an interpreted line.
+
+    Attributes:
+        line: its inline's number, or ``x`` and its crossline's.
+        iou: intersection over union of salt at the threshold, 0..1.
+        ap: average precision over all thresholds, 0..1.
+        best_threshold: at which IoU is greatest.
+        best_iou: there.
+    """
+
+    line: str
+    iou: float
+    ap: float
+    best_threshold: float
+    best_iou: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """What ``salt-survey calibrate`` found; lies in a scan's JSON.
+
+    Attributes:
+        look: the setting chosen.
+        threshold: a sample is salt above this.
+        lines: scores of the setting on each line that it was chosen on.
+        second: the next best setting.
+        second_lines: its scores.
+        model: sha256 of the model file.
+    """
+
+    look: Look
+    threshold: float
+    lines: tuple[LineScore, ...]
+    second: Look
+    second_lines: tuple[LineScore, ...]
+    model: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """For a scan's JSON."""
+        return dataclasses.asdict(self) | {
+            "look": self.look.to_dict(),
+            "second": self.second.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Self:
+        """What :meth:`to_dict` gave.
+
+        Raises:
+            SurveyError: it is not that.
+        """
+        try:
+            threshold = float(value["threshold"])
+            if not 0 <= threshold <= 1:
+                raise ValueError(f"threshold {threshold}")
+            return cls(
+                Look.from_dict(value["look"]),
+                threshold,
+                _scores(value["lines"]),
+                Look.from_dict(value["second"]),
+                _scores(value["second_lines"]),
+                str(value["model"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, SaltError) as error:
+            raise SurveyError(
+                f"the scan's calibration cannot be read ({error}); calibrate again, or remove it"
+            ) from error
+
+    @property
+    def where(self) -> str:
+        """The lines, for people."""
+        return ", ".join(score.line for score in self.lines)
+
+
+def _scores(values: Any) -> tuple[LineScore, ...]:
+    return tuple(LineScore(**value) for value in values)
+
+
+@dataclasses.dataclass(frozen=True)
+class Wishes:
+    """What was asked for; None where nothing was."""
+
+    zoom: Zoom | None = None
+    polarity: Polarity | None = None
+    stretch: Stretch | None = None
+    stride: int | None = None
+    threshold: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How a survey is run.
+
+    Attributes:
+        look: how it is shown to the model.
+        threshold: a sample is salt above this.
+        origin: where zoom and polarity come from, for people; begins with ``not calibrated`` where
+            nobody chose them for this survey.
+    """
+
+    look: Look
+    threshold: float
+    origin: str
+
+    @property
+    def calibrated(self) -> bool:
+        return not self.origin.startswith("not calibrated")
+
+
+def settled(wishes: Wishes, calibration: Calibration | None) -> Settings:
+    """What was asked for, else what a calibration found, else the defaults."""
+    base = calibration.look if calibration else Look()
+    asked = {
+        name: value
+        for name in ("zoom", "polarity", "stretch", "stride")
+        if (value := getattr(wishes, name)) is not None
+    }
+    look = dataclasses.replace(base, **asked)
+    found = calibration.threshold if calibration else THRESHOLD
+    threshold = found if wishes.threshold is None else wishes.threshold
+    return Settings(look, threshold, _origin(look, asked, calibration))
+
+
+def _origin(look: Look, asked: Mapping[str, Any], calibration: Calibration | None) -> str:
+    chosen = [name for name in ("zoom", "polarity") if name in asked]
+    if len(chosen) == 2:
+        return "zoom and polarity as given"
+    if calibration:
+        given = f", {chosen[0]} as given" if chosen else ""
+        return f"calibrated on {calibration.where}{given}"
+    defaults = {
+        "zoom": f"the zoom is the default, {look.zoom}",
+        "polarity": "both polarities are run and their mean is taken",
+    }
+    said = " and ".join(text for name, text in defaults.items() if name not in chosen)
+    return (
+        f"not calibrated: {said}, which may find nothing in this survey; calibrate on an "
+        "interpreted line (salt-survey calibrate), or choose by eye (salt-survey look)"
+    )

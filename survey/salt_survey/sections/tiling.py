@@ -1,0 +1,212 @@
+"""A section to tiles, and what is said of them back to a section.
+
+A section is [samples, traces]. It is zoomed, cut into overlapping 101x101 tiles, and each tile's
+grey values are stretched; answers are blended with a Hann window, which is 0 where a tile ends, and
+brought back to the section's own samples and traces.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from salt_infer.masks.rle import TILE_SHAPE
+from salt_survey.sections.looks import Look, Stretch, Zoom
+
+Floats = npt.NDArray[np.float32]
+Grey = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+SIDE = TILE_SHAPE[0]
+WHITE = 255
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """Where the tiles of a section are.
+
+    Attributes:
+        shape: samples and traces.
+        zoomed: rows and columns of the zoomed section.
+        rows, columns: where tiles begin; the last end where the section does.
+    """
+
+    shape: tuple[int, int]
+    zoomed: tuple[int, int]
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+
+    def __len__(self) -> int:
+        """Tiles."""
+        return len(self.rows) * len(self.columns)
+
+    @property
+    def padded(self) -> tuple[int, int]:
+        """Of the zoomed section, at least a tile."""
+        rows, columns = self.zoomed
+        return max(rows, SIDE), max(columns, SIDE)
+
+    def places(self) -> Iterator[tuple[slice, slice]]:
+        """Rows and columns of each tile in the padded section."""
+        for row in self.rows:
+            for column in self.columns:
+                yield slice(row, row + SIDE), slice(column, column + SIDE)
+
+    @functools.cached_property
+    def weight(self) -> Floats:
+        """Sum of the windows at each pixel of the padded section; nowhere 0."""
+        total = np.zeros(self.padded, np.float32)
+        for place in self.places():
+            total[place] += window()
+        return total
+
+
+@functools.cache
+def layout(samples: int, traces: int, zoom: Zoom, stride: int) -> Layout:
+    """Lay tiles over a section."""
+    zoomed = max(1, round(samples * zoom.vertical)), max(1, round(traces * zoom.horizontal))
+    rows, columns = (_starts(size, stride) for size in zoomed)
+    return Layout((samples, traces), zoomed, rows, columns)
+
+
+def _starts(size: int, stride: int) -> tuple[int, ...]:
+    last = max(0, size - SIDE)
+    return tuple(min(start, last) for start in range(0, last + stride, stride))
+
+
+@functools.cache
+def window() -> Floats:
+    """[101, 101]: Hann in both directions, above 0 at the edges too."""
+    slope = np.hanning(SIDE + 2)[1:-1]
+    return np.outer(slope, slope).astype(np.float32)
+
+
+def filled(section: Floats, live: Mask) -> Floats:
+    """Give dead traces what lies on the line between the nearest live ones on both sides; beyond
+    the outermost live trace, that one.
+
+    Args:
+        section: [samples, traces].
+        live: bool [traces].
+    """
+    there = np.flatnonzero(live)
+    if not len(there) or len(there) == len(live):
+        return section
+    dead = np.flatnonzero(~live)
+    after = np.searchsorted(there, dead)
+    left = there[np.maximum(after - 1, 0)]
+    right = there[np.minimum(after, len(there) - 1)]
+    share = np.clip((dead - left) / np.maximum(right - left, 1), 0, 1).astype(np.float32)
+    whole = section.copy()
+    whole[:, dead] = (1 - share) * section[:, left] + share * section[:, right]
+    return whole
+
+
+def resized(values: Floats, shape: tuple[int, int], method: Image.Resampling) -> Floats:
+    """Resample float32 [rows, columns] to another shape; what is made smaller is averaged."""
+    if values.shape == shape:
+        return values
+    rows, columns = shape
+    return np.asarray(Image.fromarray(values).resize((columns, rows), method))
+
+
+@dataclasses.dataclass(frozen=True)
+class Tiles:
+    """The tiles of a section in which something was recorded.
+
+    Attributes:
+        layout: of all of them.
+        numbers: int64 [N], which of the layout's these are.
+        grey: uint8 [N, 101, 101].
+    """
+
+    layout: Layout
+    numbers: npt.NDArray[np.int64]
+    grey: Grey
+
+
+def tiles_of(section: Floats, recorded: Mask, place: Layout, stretch: Stretch) -> Tiles:
+    """Cut a section, its dead traces filled. Tiles without a recorded sample, or of one amplitude
+    alone, are left out.
+
+    Args:
+        section: float32 of the layout's shape.
+        recorded: bool, likewise.
+        place: where tiles are.
+        stretch: how amplitudes become grey values.
+    """
+    zoomed = _padded(resized(section, place.zoomed, Image.Resampling.BICUBIC), place.padded)
+    there = resized(recorded.astype(np.float32), place.zoomed, Image.Resampling.BOX)
+    some = _padded(there, place.padded) > 0
+    wanted = [
+        (number, zoomed[where])
+        for number, where in enumerate(place.places())
+        if some[where].any() and np.ptp(zoomed[where]) > 0
+    ]
+    cut = np.empty((len(wanted), SIDE, SIDE), np.float32)
+    for tile, (_, values) in zip(cut, wanted, strict=True):
+        tile[:] = values
+    numbers = np.array([number for number, _ in wanted], np.int64)
+    return Tiles(place, numbers, _stretched(cut, section[recorded], stretch))
+
+
+def blended(tiles: Tiles, probability: Floats) -> Floats:
+    """Probabilities of a section from those of its tiles; 0 where there was no tile.
+
+    Args:
+        tiles: what was cut.
+        probability: float32 [N, 101, 101], of these tiles.
+
+    Returns:
+        float32 [samples, traces] in 0..1.
+    """
+    place = tiles.layout
+    total = np.zeros(place.padded, np.float32)
+    wheres = list(place.places())
+    for number, each in zip(tiles.numbers, probability, strict=True):
+        total[wheres[number]] += each * window()
+    total /= place.weight
+    rows, columns = place.zoomed
+    inner = np.ascontiguousarray(total[:rows, :columns])
+    return resized(inner, place.shape, Image.Resampling.BILINEAR)
+
+
+def _padded(values: npt.NDArray[np.float32], shape: tuple[int, int]) -> Floats:
+    """Grown to a shape, by reflection at the end."""
+    if values.shape == shape:
+        return values
+    rows, columns = (wanted - have for wanted, have in zip(shape, values.shape, strict=True))
+    return np.pad(values, ((0, rows), (0, columns)), "symmetric")
+
+
+def _stretched(tiles: Floats, recorded: Floats, stretch: Stretch) -> Grey:
+    """Amplitudes to grey values, each tile of which has more than one amplitude."""
+    low: npt.NDArray[np.floating] | np.floating
+    high: npt.NDArray[np.floating] | np.floating
+    if not len(tiles):
+        return np.zeros(tiles.shape, np.uint8)
+    if stretch.kind == "tile":
+        low, high = tiles.min((1, 2), keepdims=True), tiles.max((1, 2), keepdims=True)
+    else:
+        low, high = np.percentile(recorded, [stretch.percent, 100 - stretch.percent])
+    wide = np.maximum(high - low, np.finfo(np.float32).tiny)
+    share = ((tiles - low) / wide).clip(0, 1)
+    return np.asarray(np.rint(share * WHITE), np.uint8)
+
+
+def cut(section: Floats, recorded: Mask, look: Look) -> Tiles:
+    """All of the way from amplitudes to tiles.
+
+    Args:
+        section: float32 [samples, traces], finite; 0 where nothing was recorded.
+        recorded: bool, likewise.
+        look: how; of both polarities these are the normal ones.
+    """
+    place = layout(*section.shape, look.zoom, look.stride)
+    whole = filled(section, np.any(recorded, axis=0))
+    return tiles_of(whole, recorded, place, look.stretch)

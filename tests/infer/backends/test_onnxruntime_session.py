@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from salt_infer.backends.onnxruntime_session import ModelSession, peek
+from salt_infer.backends.providers import Plan
+from salt_infer.batch.result import Cancel
+from salt_infer.errors import ContractError, ModelError
+from salt_infer.modelfile.contract import METADATA_KEY
+from salt_infer.models import default_model
+from salt_train import synthetic
+
+TILES = synthetic.draw(9, seed=5).tiles
+
+
+def with_metadata(path: Path, out: Path, value: str | None) -> Path:
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    if value is not None:
+        onnx.helper.set_model_props(model, {METADATA_KEY: value})
+    onnx.save(model, out)
+    return out
+
+
+def contract_text(path: Path) -> str:
+    return {entry.key: entry.value for entry in onnx.load(path).metadata_props}[METADATA_KEY]
+
+
+@pytest.mark.parametrize("views", [1, 2])
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_gated_and_dense_give_the_same_bits(
+    dense_model: Path, gated_model: Path, count: int, views: int
+) -> None:
+    dense, gated = ModelSession(dense_model), ModelSession(gated_model)
+    batch = np.repeat(TILES[:count, None], views, axis=1)
+    salt = dense.run(batch, 0.0).salt
+    for gate in (0.0, float(np.median(salt)), 1.0):
+        a, b = dense.run(batch, gate), gated.run(batch, gate)
+        np.testing.assert_array_equal(a.kept, np.flatnonzero(salt > np.float32(gate)))
+        np.testing.assert_array_equal(a.kept, b.kept)
+        np.testing.assert_array_equal(a.salt, b.salt)
+        np.testing.assert_array_equal(a.probability, b.probability)
+        assert b.probability.shape == (len(b.kept), views, 101, 101)
+
+
+def test_ranges(dense_model: Path) -> None:
+    result = ModelSession(dense_model).run(TILES[:, None], 0.0)
+    assert result.probability.dtype == result.salt.dtype == np.float32
+    for values in (result.probability, result.salt):
+        assert values.min() >= 0
+        assert values.max() <= 1
+
+
+def test_results_do_not_depend_on_the_batch(dense_model: Path) -> None:
+    session = ModelSession(dense_model)
+    whole = session.run(TILES[:, None], 0.0)
+    alone = [session.run(TILES[i : i + 1, None], 0.0) for i in range(len(TILES))]
+    np.testing.assert_array_equal(whole.salt, np.concatenate([one.salt for one in alone]))
+    np.testing.assert_array_equal(
+        whole.probability, np.concatenate([one.probability for one in alone])
+    )
+
+
+def test_the_default_model_keeps_its_contract() -> None:
+    session = ModelSession(default_model())
+    assert session.contract.tta == "hflip"
+    assert session.contract.validation["score"] > 0.8
+    assert (session.contract.precision, session.contract.gated) == ("int8", True)
+    assert session.provider == "CPUExecutionProvider"
+
+
+def test_both_shipped_files_are_one_network_and_small() -> None:
+    paths = sorted(default_model().parent.glob("*.onnx"))
+    assert [path.name for path in paths] == ["default-cpu.onnx", "default.onnx"]
+    cpu, portable = (ModelSession(path).contract for path in paths)
+    assert (portable.precision, portable.gated) == ("fp16", False)
+    for name in ("checkpoints", "validation", "threshold", "gate", "tta"):
+        assert getattr(cpu, name) == getattr(portable, name)
+    assert sum(path.stat().st_size for path in paths) < 20e6
+
+
+@pytest.mark.parametrize("kind", ["gated_model", "dense_model"])
+@pytest.mark.parametrize("count", [1, 4, 9])
+def test_a_fixed_batch_gives_the_same_bits(
+    request: pytest.FixtureRequest, kind: str, count: int
+) -> None:
+    """The CPU provider with the batch that a GPU would have: the last one is padded."""
+    path = request.getfixturevalue(kind)
+    free, fixed = ModelSession(path), ModelSession(path, plan=Plan(shape=(4, 2)))
+    batch = np.repeat(TILES[:count, None], 2, axis=1)
+    salt = free.run(batch, 0.0).salt
+    for gate in (0.0, float(np.median(salt)), 1.0):
+        a, b = free.run(batch, gate), fixed.run(batch, gate)
+        np.testing.assert_array_equal(a.kept, b.kept)
+        np.testing.assert_array_equal(a.salt, b.salt)
+        np.testing.assert_array_equal(a.probability, b.probability)
+
+
+def test_a_fixed_batch_leaves_no_arithmetic_on_shapes(dense_model: Path) -> None:
+    free, fixed = ModelSession(dense_model), ModelSession(dense_model, plan=Plan(shape=(4, 2)))
+    counts = [each.placement.ops["CPUExecutionProvider"].get("Shape", 0) for each in (free, fixed)]
+    assert counts[0] > 0 == counts[1]
+    assert fixed.inputs == free.inputs == ["tiles uint8 [N, V, 101, 101]"]
+    with pytest.raises(ModelError, match="is loaded for 2 views, got 1"):
+        fixed.run(TILES[:, None], 0.0)
+
+
+def test_axes_of_other_names_are_told(dense_model: Path, tmp_path: Path) -> None:
+    """A fixed batch would silently stay dynamic."""
+    model = onnx.load(dense_model)
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+        for size in value.type.tensor_type.shape.dim:
+            if size.dim_param == "N":
+                size.dim_param = "batch"
+    onnx.save(model, tmp_path / "x.onnx")
+    with pytest.raises(ModelError, match=r"has batch axes .*, expected N and V; export it again"):
+        ModelSession(tmp_path / "x.onnx", plan=Plan(shape=(4, 2)))
+
+
+def test_peeking_gives_the_contract(gated_model: Path, tmp_path: Path) -> None:
+    assert peek(gated_model) == ModelSession(gated_model).contract
+    with pytest.raises(ModelError, match="does not exist"):
+        peek(tmp_path / "missing.onnx")
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="does not exist; expected a file from salt-export"):
+        ModelSession(tmp_path / "missing.onnx")
+
+
+def test_not_a_model(tmp_path: Path) -> None:
+    (tmp_path / "x.onnx").write_bytes(b"rubbish")
+    with pytest.raises(ModelError, match="cannot be loaded by ONNX Runtime"):
+        ModelSession(tmp_path / "x.onnx")
+
+
+def test_no_contract(dense_model: Path, tmp_path: Path) -> None:
+    path = with_metadata(dense_model, tmp_path / "x.onnx", None)
+    with pytest.raises(ContractError, match=r"has no 'salt\.contract'"):
+        ModelSession(path)
+
+
+def test_a_contract_of_another_graph(dense_model: Path, gated_model: Path, tmp_path: Path) -> None:
+    path = with_metadata(dense_model, tmp_path / "x.onnx", contract_text(gated_model))
+    with pytest.raises(ContractError, match="its contract promises"):
+        ModelSession(path)
+
+
+def test_a_broken_contract_names_the_file(dense_model: Path, tmp_path: Path) -> None:
+    path = with_metadata(dense_model, tmp_path / "x.onnx", "{")
+    with pytest.raises(ContractError, match=r"x\.onnx: the contract is not JSON"):
+        ModelSession(path)
+
+
+def test_external_data_may_not_leave_the_models_folder(dense_model: Path, tmp_path: Path) -> None:
+    """Where weights lie outside the folder, the file is refused and they are not read."""
+    model = onnx.load(dense_model)
+    largest = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    (tmp_path / "secret.bin").write_bytes(largest.raw_data)
+    onnx.external_data_helper.set_external_data(largest, "../secret.bin")
+    largest.ClearField("raw_data")
+    largest.data_location = onnx.TensorProto.EXTERNAL
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "x.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        ModelSession(folder / "x.onnx")
+
+
+def test_the_digest_is_of_the_file(dense_model: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.onnx"
+    shutil.copy(dense_model, copy)
+    assert ModelSession(copy).sha256 == ModelSession(dense_model).sha256
+
+
+def test_cancel_ends_the_batch_under_way_and_every_later_one(dense_model: Path) -> None:
+    session, cancel = ModelSession(dense_model, threads=1), Cancel()
+    batch = np.repeat(TILES[:, None], 400, axis=0)
+    timer = threading.Timer(0.2, cancel)
+    timer.start()
+    with pytest.raises(ModelError, match="failed on a batch"):
+        for _ in range(1000):
+            session.run(batch, 0.0, cancel)
+    timer.join()
+    with pytest.raises(ModelError):
+        session.run(TILES[:1, None], 0.0, cancel)
+    assert len(session.run(TILES[:1, None], 0.0).salt) == 1
+
+
+def test_a_model_of_other_tiles_is_refused(dense_model: Path, tmp_path: Path) -> None:
+    text = contract_text(dense_model).replace('"tile_px":101', '"tile_px":128')
+    path = with_metadata(dense_model, tmp_path / "x.onnx", text)
+    with pytest.raises(ContractError, match="takes 128x128 tiles"):
+        ModelSession(path)
+
+
+def test_metadata_that_is_no_text_is_told(dense_model: Path, tmp_path: Path) -> None:
+    data = dense_model.read_bytes()
+    (tmp_path / "x.onnx").write_bytes(data.replace(b"U-Net", b"U\xff\xfeet"))
+    with pytest.raises(ContractError, match=r"x\.onnx has metadata that is no text"):
+        ModelSession(tmp_path / "x.onnx")

@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import dataclasses
+import functools
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from salt_infer.backends.base import Session
+from salt_infer.backends.onnxruntime_session import ModelSession
+from salt_infer.backends.providers import ProviderRequest
+from salt_infer.batch.result import Cancel
+from salt_infer.batch.views import make
+from salt_infer.errors import ContractError, ModelError, ProviderError
+from salt_infer.modelfile.contract import METADATA_KEY
+from salt_infer.models import default_model
+from salt_train import synthetic
+
+pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install '.[openvino]'")
+
+from salt_infer.backends import openvino_session
+from salt_infer.backends.openvino_session import OpenVinoSession, settings
+
+TILES = synthetic.draw(24, seed=5).tiles
+# What the module promises, by the precision of the file.
+PROBABILITY = {"fp32": 1e-4, "fp16": 1e-3}
+PIXELS = {"fp32": 1e-4, "fp16": 1e-3, "int8": 0.01}
+
+
+def kinds(request: pytest.FixtureRequest) -> Path:
+    path = request.getfixturevalue(request.param)
+    assert isinstance(path, Path)
+    return path
+
+
+@pytest.fixture(params=["gated_model", "dense_model"])
+def path(request: pytest.FixtureRequest) -> Path:
+    return kinds(request)
+
+
+def close(ours: Session, theirs: Session, batch: np.ndarray, gate: float) -> None:
+    a, b = ours.run(batch, gate), theirs.run(batch, gate)
+    np.testing.assert_array_equal(a.kept, b.kept)
+    for name in ("probability", "salt"):
+        one, other = getattr(a, name), getattr(b, name)
+        assert one.dtype == other.dtype == np.float32
+        np.testing.assert_allclose(one, other, atol=PROBABILITY["fp32"], rtol=0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 9])
+@pytest.mark.parametrize("tta", ["none", "hflip"])
+def test_answers_are_those_of_onnx_runtime(path: Path, count: int, tta: str) -> None:
+    ours, theirs = OpenVinoSession(path, 1), ModelSession(path, 1)
+    batch = make(TILES[:count], tta)  # type: ignore[arg-type]
+    salt = np.sort(theirs.run(batch, 0.0).salt)
+    between = float(salt[len(salt) // 2 - 1 : len(salt) // 2 + 1].mean())
+    for gate in (0.0, between if count > 1 else 0.5, 1.0):  # K = N, some, none
+        close(ours, theirs, batch, gate)
+
+
+def test_answers_do_not_depend_on_the_batch(path: Path) -> None:
+    session = OpenVinoSession(path, 1)
+    whole = session.run(make(TILES, "hflip"), 0.0)
+    for size in (1, 7, 23):
+        parts = [
+            session.run(make(TILES[start : start + size], "hflip"), 0.0)
+            for start in range(0, len(TILES), size)
+        ]
+        for name in ("probability", "salt"):
+            together = np.concatenate([getattr(part, name) for part in parts])
+            np.testing.assert_array_equal(together, getattr(whole, name))
+
+
+@pytest.mark.parametrize("provider", ["cpu", "cuda"])
+def test_the_shipped_files_within_the_stated_tolerance(provider: str) -> None:
+    file = default_model(provider)
+    if not file.exists():
+        pytest.skip(f"{file.name} is not in this tree")
+    ours, theirs = OpenVinoSession(file, 1), ModelSession(file, 1)
+    precision = ours.contract.precision
+    batch = make(TILES, "hflip")
+    a, b = ours.run(batch, 0.0), theirs.run(batch, 0.0)
+    flipped = (a.probability.mean(axis=1) > 0.5) != (b.probability.mean(axis=1) > 0.5)
+    assert flipped.mean() <= PIXELS[precision]
+    if precision in PROBABILITY:
+        assert abs(a.probability - b.probability).max() <= PROBABILITY[precision]
+
+
+def computed_in(session: OpenVinoSession) -> set[str]:
+    nodes = session._compiled.get_runtime_model().get_ops()
+    return {str(node.get_rt_info()["runtimePrecision"].value) for node in nodes}
+
+
+def test_bf16_only_where_it_is_asked_for(dense_model: Path) -> None:
+    exact = OpenVinoSession(dense_model)
+    assert exact.provider == "OpenVINO f32"
+    assert "bf16" not in computed_in(exact)
+    rounded = OpenVinoSession(dense_model, options={"INFERENCE_PRECISION_HINT": "bf16"})
+    assert rounded.provider == "OpenVINO bf16"
+    if "BF16" in machine_features():
+        assert "bf16" in computed_in(rounded)
+
+
+def machine_features() -> tuple[str, ...]:
+    from salt_infer.system.cpu import this_machine
+
+    return this_machine().features
+
+
+def test_threads_and_hints_are_explicit(dense_model: Path) -> None:
+    compiled = OpenVinoSession(dense_model, threads=1)._compiled
+    assert compiled.get_property("INFERENCE_NUM_THREADS") == 1
+    assert compiled.get_property("NUM_STREAMS") == 1
+    assert compiled.get_property("ENABLE_CPU_PINNING") is False
+    assert settings(3, {"NUM_STREAMS": "2"})["NUM_STREAMS"] == "2"
+
+
+def test_nodes_are_counted(gated_model: Path) -> None:
+    placement = OpenVinoSession(gated_model).placement
+    assert list(placement.nodes) == ["OpenVINO CPU"]
+    assert placement.ops["OpenVINO CPU"]["Convolution"] > 10
+
+
+def test_inputs_and_outputs(gated_model: Path) -> None:
+    session = OpenVinoSession(gated_model)
+    assert session.inputs == ["tiles uint8 [?, ?, 101, 101]", "gate float []"]
+    assert {line.partition(" ")[0] for line in session.outputs} == {"probability", "salt", "kept"}
+
+
+def test_several_threads_at_once_get_their_own_answers(gated_model: Path) -> None:
+    session = OpenVinoSession(gated_model, 1)
+    expected = session.run(TILES[:, None], 0.0)
+
+    def one(index: int) -> np.ndarray:
+        return session.run(TILES[index : index + 1, None], 0.0).probability
+
+    with ThreadPoolExecutor(4) as pool:
+        seen = list(pool.map(one, list(range(len(TILES))) * 3))
+    np.testing.assert_array_equal(np.concatenate(seen), np.tile(expected.probability, (3, 1, 1, 1)))
+
+
+def test_cancel_ends_the_batch_under_way_and_every_later_one(dense_model: Path) -> None:
+    session, cancel = OpenVinoSession(dense_model, threads=1), Cancel()
+    batch = np.repeat(TILES[:, None], 100, axis=0)
+    timer = threading.Timer(0.2, cancel)
+    timer.start()
+    with pytest.raises(ModelError, match=r"failed on a batch of .* canceled"):
+        for _ in range(1000):
+            session.run(batch, 0.0, cancel)
+    timer.join()
+    with pytest.raises(ModelError, match="canceled"):
+        session.run(batch, 0.0, cancel)
+    assert len(session.run(TILES[:1, None], 0.0).salt) == 1
+
+
+SIGNALLED = """
+import os, signal, sys
+from pathlib import Path
+from salt_infer.backends.openvino_session import OpenVinoSession
+signal.signal(signal.SIGTERM, lambda *_: print("handled", flush=True))
+sessions = [OpenVinoSession(Path(sys.argv[1]), 1) for _ in range(2)]
+while sessions:
+    sessions.pop(0)
+    os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_signals_are_handled_after_sessions_that_went(dense_model: Path) -> None:
+    """In a process of its own: what is tested for is a segmentation fault."""
+    ended = subprocess.run(
+        [sys.executable, "-c", SIGNALLED, dense_model], capture_output=True, text=True, timeout=120
+    )
+    assert (ended.stdout, ended.returncode) == ("handled\n" * 2, 0), ended
+
+
+AT_ONCE = """
+import sys, threading, time
+import numpy as np
+from pathlib import Path
+from salt_infer.backends.openvino_session import OpenVinoSession
+session = OpenVinoSession(Path(sys.argv[1]), 1, lanes=2)
+sys.setswitchinterval(1e-6)
+start = threading.Barrier(6)
+def run():
+    start.wait()
+    session.run(np.zeros((1, 1, 101, 101), np.uint8), 0.5)
+def compete():
+    start.wait()
+    until = time.monotonic() + 0.3
+    while time.monotonic() < until:
+        pass
+for work in (run, run, compete, compete, compete, compete):
+    threading.Thread(target=work).start()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attempt", range(4))
+def test_two_threads_may_be_the_first(dense_model: Path, attempt: int) -> None:
+    """One to three of these four did not end while no array of OpenVINO's was used before."""
+    subprocess.run([sys.executable, "-c", AT_ONCE, dense_model], check=True, timeout=120)
+
+
+def test_an_unknown_option_or_value_is_refused(dense_model: Path) -> None:
+    with pytest.raises(ProviderError, match="Unsupported property NONSENSE"):
+        OpenVinoSession(dense_model, options={"NONSENSE": "1"})
+    with pytest.raises(ProviderError, match="Wrong value f99"):
+        OpenVinoSession(dense_model, options={"INFERENCE_PRECISION_HINT": "f99"})
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="does not exist; expected a file from salt-export"):
+        OpenVinoSession(tmp_path / "missing.onnx")
+
+
+@pytest.mark.parametrize("data", [b"", b"rubbish", b"<?xml version='1.0'?><net/>"])
+def test_not_a_model(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "x.onnx").write_bytes(data)
+    with pytest.raises(ModelError):
+        OpenVinoSession(tmp_path / "x.onnx")
+
+
+def test_no_contract_and_a_contract_of_another_graph(
+    dense_model: Path, gated_model: Path, tmp_path: Path
+) -> None:
+    model = onnx.load(dense_model)
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "none.onnx")
+    with pytest.raises(ContractError, match=r"has no 'salt\.contract'"):
+        OpenVinoSession(tmp_path / "none.onnx")
+    text = {each.key: each.value for each in onnx.load(gated_model).metadata_props}[METADATA_KEY]
+    onnx.helper.set_model_props(model, {METADATA_KEY: text})
+    onnx.save(model, tmp_path / "other.onnx")
+    with pytest.raises(ContractError, match="its contract promises"):
+        OpenVinoSession(tmp_path / "other.onnx")
+
+
+def test_external_data_may_not_leave_the_models_folder(dense_model: Path, tmp_path: Path) -> None:
+    model = onnx.load(dense_model)
+    largest = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    (tmp_path / "secret.bin").write_bytes(largest.raw_data)
+    onnx.external_data_helper.set_external_data(largest, "../secret.bin")
+    largest.ClearField("raw_data")
+    largest.data_location = onnx.TensorProto.EXTERNAL
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "x.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="cannot be loaded by OpenVINO"):
+        OpenVinoSession(folder / "x.onnx")
+
+
+def test_a_whole_run(gated_model: Path) -> None:
+    from salt_infer import SaltModel
+
+    ours = SaltModel.load(gated_model, gate=0.0, provider=ProviderRequest("openvino"))
+    theirs = SaltModel.load(gated_model, gate=0.0, provider=ProviderRequest("cpu"))
+    a, b = ours.predict(TILES), theirs.predict(TILES)
+    assert (a.masks != b.masks).mean() < PIXELS["fp32"]
+    assert ours.choice is not None
+    assert dataclasses.asdict(ours.choice)["used"] == "openvino"
+
+
+def test_threads_that_ask_at_once_get_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two cores that do not go in the opposite order of their coming crash the next signal."""
+    import openvino
+
+    made: list[object] = []
+
+    def slow() -> object:
+        time.sleep(0.05)
+        made.append(object())
+        return made[-1]
+
+    monkeypatch.setattr(openvino, "Core", slow)
+    again = functools.cache(openvino_session._new_core.__wrapped__)  # the real one stays
+    monkeypatch.setattr(openvino_session, "_new_core", again)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: openvino_session.core(), range(4)))
+    assert found == made * 4

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import gzip
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from salt_infer.data.labels import Labels, read_column, read_rows
+from salt_infer.errors import InputError, LabelError
+from salt_infer.execution.results import Entry, Finished
+from salt_infer.job import write_table
+from salt_infer.masks import table
+
+NAMES = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8
+)  # as file names are
+ROWS = st.dictionaries(NAMES, st.sampled_from(["", "1 2", "5 3 108 1"]), min_size=1)
+
+
+GROUP = Finished(0, "", [], [], np.zeros(0, np.float32), None, [], b"", {})
+
+
+def entry(name: str, mask: str, salt: float = 0.5) -> Entry:
+    return Entry(name, mask, salt, 0.25, GROUP, -1)
+
+
+def endings() -> list[str]:
+    return [*table.ENDINGS]
+
+
+def written(folder: Path, ending: str, rows: list[Entry], details: bool = False) -> Path:
+    if ending == ".parquet":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[parquet]'")
+    path = folder / f"x{ending}"
+    file = io.BytesIO()
+    write_table.write(file, path, rows, details)
+    path.write_bytes(file.getvalue())
+    return path
+
+
+@pytest.mark.parametrize("ending", endings())
+@settings(deadline=None)  # the first imports pyarrow
+@given(rows=ROWS)
+def test_what_is_written_is_read(
+    tmp_path_factory: pytest.TempPathFactory, ending: str, rows: dict[str, str]
+) -> None:
+    entries = [entry(name, mask) for name, mask in rows.items()]
+    path = written(tmp_path_factory.mktemp("table"), ending, entries)
+    assert read_rows(path) == rows
+
+
+@pytest.mark.parametrize("ending", endings())
+def test_labels_and_columns_of_every_kind(tmp_path: Path, ending: str) -> None:
+    entries = [entry("a", "1 2"), entry("b", "", float("nan"))]
+    path = written(tmp_path, ending, entries, details=True)
+    with Labels(path) as labels:
+        assert labels.masks(["b", "a"]).sum(axis=(1, 2)).tolist() == [0, 2]
+    salt = read_column(path, "salt")
+    assert salt["a"] == 0.5
+    assert np.isnan(salt["b"])
+
+
+@pytest.mark.parametrize("ending", endings())
+def test_a_file_that_is_not_there_is_a_missing_input(tmp_path: Path, ending: str) -> None:
+    if ending == ".parquet":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[parquet]'")
+    with pytest.raises(InputError, match=f"there is no file .*x{ending}$"):
+        table.read(tmp_path / f"x{ending}")
+
+
+@pytest.mark.parametrize("ending", endings())
+def test_nothing_of_the_kind(tmp_path: Path, ending: str) -> None:
+    if ending == ".parquet":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[parquet]'")
+    path = tmp_path / f"x{ending}"
+    path.write_bytes(b"\xff\xfe nothing of the kind")
+    with pytest.raises(LabelError, match="cannot be read as"):
+        table.read(path)
+
+
+def test_a_torn_archive(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv.gz"
+    path.write_bytes(gzip.compress(b"id,rle_mask\na,\nb,1 2\n" * 99)[:-9])
+    with pytest.raises(LabelError, match="cannot be read as compressed CSV"):
+        table.read(path)
+
+
+def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv.gz"
+    path.write_bytes(gzip.compress(b"id,rle_mask\n" + b"\n" * (1 << 25)))
+    with pytest.raises(LabelError, match="over 200 times its size"):
+        table.read(path)
+
+
+def test_parquet_of_others(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow", reason="pip install '.[parquet]'")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pip install '.[parquet]'")
+    path = tmp_path / "x.parquet"
+    parquet.write_table(arrow.table({"id": ["a", "b"], "rle_mask": [None, "1 2"]}), path)
+    assert read_rows(path) == {"a": "", "b": "1 2"}
+    none = {"id": ["a", "b"], "rle_mask": arrow.array([None, None])}
+    parquet.write_table(arrow.table(none), path)
+    assert read_rows(path) == {"a": "", "b": ""}
+    words = arrow.array(["1 2", "1 2"]).dictionary_encode()
+    parquet.write_table(arrow.table({"id": ["a", "b"], "rle_mask": words}), path)
+    assert read_rows(path) == {"a": "1 2", "b": "1 2"}
+    for faulty in ({"id": ["a"], "rle_mask": [1]}, {"id": [None], "rle_mask": [""]}):
+        parquet.write_table(arrow.table(faulty), path)
+        with pytest.raises(LabelError, match=r"line 1: not text, expected id,rle_mask"):
+            table.read(path)
+    long = {"id": [str(n) for n in range(2000)], "rle_mask": ["1 2 " * 5000] * 2000}
+    parquet.write_table(arrow.table(long), path)
+    with pytest.raises(LabelError, match="over 200 times its size"):
+        table.read(path)
+    parquet.write_table(arrow.table({"id": ["a", "a"], "rle_mask": ["", ""]}), path)
+    with pytest.raises(LabelError, match="line 2: id 'a' appears a second time"):
+        table.read(path)

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from salt_infer.errors import ContractError, ModelError, NoModelError
+from salt_infer.modelfile.signature import Edge, read_contract, sha256_of
+from salt_infer.models import default_model
+
+
+@pytest.mark.parametrize(
+    ("provider", "name"),
+    [
+        ("cpu", "default-cpu.onnx"),
+        ("openvino", "default-cpu.onnx"),
+        ("cuda", "default.onnx"),
+        ("tensorrt", "default.onnx"),
+        ("anything else", "default.onnx"),
+    ],
+)
+def test_each_provider_has_its_file(provider: str, name: str) -> None:
+    path = default_model(provider)
+    assert path.name == name
+    assert path.parent == default_model().parent
+
+
+def test_an_edge_in_words() -> None:
+    assert str(Edge("tiles", "uint8", ("N", None, 101))) == "tiles uint8 [N, None, 101]"
+
+
+def test_a_folder_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(NoModelError, match="is a directory, expected a file from salt-export"):
+        sha256_of(tmp_path)
+
+
+def test_a_model_that_is_not_there_is_bad_usage(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="does not exist; expected a file") as caught:
+        sha256_of(tmp_path / "x.onnx")
+    assert caught.value.exit_code == 2
+
+
+def test_a_contract_names_its_file(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match="x has no"):
+        read_contract(None, Path("x"))
+    with pytest.raises(ContractError, match="x: the contract is not JSON"):
+        read_contract("", Path("x"))

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import copy
+import multiprocessing
+import pickle
+import shutil
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import salt_infer
+from salt_infer import SaltModel
+from salt_infer.backends.providers import ProviderRequest
+from salt_infer.data.factory import open_tiles
+from salt_infer.errors import InputError, ModelError, UsageError
+from salt_infer.execution.pipeline import RunOptions, masks_of
+from salt_infer.execution.stage_clock import StageClock
+from salt_infer.masks import rle
+from salt_infer.models import default_model
+from salt_train import synthetic
+
+SHIPPED = default_model()
+TILES = synthetic.draw(40, seed=1).tiles  # those of tile_folder
+
+
+def test_masks_are_those_that_a_run_writes(tile_folder: Path, gated_model: Path) -> None:
+    model = SaltModel.load(gated_model, gate=0.4)
+    with open_tiles(tile_folder / "tiles") as source:
+        batches = list(masks_of(source, model, RunOptions(batch_size=7), StageClock()))
+    written = [text for batch in batches for text in batch.rle]
+    assert rle.encode(model.predict(TILES, batch_size=7).masks) == written
+    assert any(written)
+
+
+@pytest.mark.parametrize("kind", ["gated_model", "dense_model"])
+def test_tiles_that_the_gate_stops_have_no_probability(
+    request: pytest.FixtureRequest, kind: str
+) -> None:
+    path = request.getfixturevalue(kind)
+    free = SaltModel.load(path, gate=0.0, threshold=0.3).predict(TILES)
+    assert free.probability.dtype == np.float32
+    assert free.salt.dtype == np.float32
+    assert free.masks.dtype == np.bool_
+    np.testing.assert_array_equal(free.masks, free.probability > np.float32(0.3))
+    assert free.probability.any(axis=(1, 2)).all()
+    middle = float(np.sort(free.salt)[19:21].mean())
+    gated = SaltModel.load(path, gate=middle).predict(TILES)
+    np.testing.assert_array_equal(gated.probability.any(axis=(1, 2)), free.salt > middle)
+    np.testing.assert_allclose(gated.salt, free.salt, atol=1e-6)
+
+
+def test_masks_that_are_too_small_become_empty(gated_model: Path) -> None:
+    every = SaltModel.load(gated_model, gate=0.0, threshold=0.5).predict(TILES)
+    area = every.masks.sum(axis=(1, 2))
+    limit = int(np.sort(area)[20])
+    few = SaltModel.load(gated_model, gate=0.0, threshold=0.5, min_area=limit).predict(TILES)
+    np.testing.assert_array_equal(few.masks.any(axis=(1, 2)), (area >= limit) & (area > 0))
+    np.testing.assert_array_equal(few.masks[area >= limit], every.masks[area >= limit])
+    np.testing.assert_array_equal(few.probability, every.probability)
+
+
+def test_batches_do_not_matter_and_there_may_be_none(gated_model: Path) -> None:
+    model = SaltModel.load(str(gated_model), threads=1)
+    whole = model.predict(TILES, batch_size=64)
+    parts = model.predict(TILES, batch_size=7)
+    np.testing.assert_allclose(parts.probability, whole.probability, atol=1e-5)
+    nothing = model.predict(TILES[:0])
+    assert nothing.masks.shape == nothing.probability.shape == (0, 101, 101)
+    assert nothing.salt.shape == (0,)
+
+
+def test_what_is_not_given_is_as_the_file_says(gated_model: Path) -> None:
+    model = SaltModel.load(gated_model)
+    contract = model.session.contract
+    assert model.settings.threshold == contract.threshold
+    assert model.settings.gate == contract.gate
+    assert model.settings.tta == contract.tta
+    assert SaltModel.load(gated_model, gate=0.0).settings.gate == 0.0
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"threshold": 1.5}, "threshold is 1.5, expected within 0..1"),
+        ({"gate": float("nan")}, "gate is nan"),
+        ({"min_area": -1}, "min_area is -1, expected 0 or more pixels"),
+        ({"tta": "vflip"}, "tta is 'vflip', expected one of none, hflip"),
+    ],
+)
+def test_settings_out_of_range_are_refused(
+    gated_model: Path, given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        SaltModel.load(gated_model, **given)
+
+
+@pytest.mark.parametrize(
+    "tiles",
+    [
+        TILES[0],
+        TILES.astype(np.float32),
+        TILES[:, :100],
+        np.repeat(TILES[:2, :, :, None], 3, axis=3),
+    ],
+)
+def test_other_tiles_are_refused(gated_model: Path, tiles: np.ndarray) -> None:
+    with pytest.raises(InputError, match=r"expected uint8 \[N, 101, 101\]"):
+        SaltModel.load(gated_model).predict(tiles)
+
+
+def test_a_batch_has_a_tile_at_least(gated_model: Path) -> None:
+    with pytest.raises(InputError, match="batch_size is 0"):
+        SaltModel.load(gated_model).predict(TILES, batch_size=0)
+
+
+def test_the_package_has_no_other_names() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'SaltModels'"):
+        salt_infer.SaltModels  # noqa: B018
+
+
+def test_a_provider_is_named_or_described(gated_model: Path) -> None:
+    by_name = SaltModel.load(gated_model, provider="cpu")
+    described = SaltModel.load(gated_model, provider=ProviderRequest("cpu"))
+    assert by_name.session.provider == described.session.provider
+    with pytest.raises(UsageError, match="provider is 'gpu', expected one of auto, "):
+        SaltModel.load(gated_model, provider="gpu")  # type: ignore[arg-type]
+
+
+def test_a_pickled_model_is_loaded_anew_with_its_settings() -> None:
+    model = SaltModel.load(SHIPPED, threshold=0.3, gate=0.1, tta="hflip", min_area=7, threads=1)
+    other = pickle.loads(pickle.dumps(model))
+    assert other.settings == model.settings
+    assert other.session.path == SHIPPED.absolute()
+    np.testing.assert_array_equal(other.predict(TILES[:3]).masks, model.predict(TILES[:3]).masks)
+    assert copy.deepcopy(other).settings == model.settings
+
+
+def test_a_model_that_changed_since_is_refused(tmp_path: Path) -> None:
+    path = Path(shutil.copy(SHIPPED, tmp_path / "x.onnx"))
+    pickled = pickle.dumps(SaltModel.load(path, threads=1))
+    shutil.copy(default_model("cuda"), path)
+    with pytest.raises(ModelError, match="is not the model that was sent"):
+        pickle.loads(pickled)
+
+
+def test_a_model_goes_to_a_process_that_is_spawned() -> None:
+    model = SaltModel.load(SHIPPED, threads=1)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        found = pool.submit(model.predict, TILES[:3]).result()
+    np.testing.assert_array_equal(found.masks, model.predict(TILES[:3]).masks)
+
+
+@pytest.mark.parametrize("tiles", [list(np.zeros((2, 101, 101), np.uint8)), (), None])
+def test_what_is_no_array_is_told(tiles: Any) -> None:
+    with pytest.raises(InputError, match="expected one array, uint8"):
+        SaltModel.load(SHIPPED, threads=1).predict(tiles)
+
+
+def test_a_pixels_salt_is_the_tiles_times_its_own() -> None:
+    found = SaltModel.load(SHIPPED, gate=0.0, threads=1).predict(TILES[:3])
+    expected = found.salt[:, None, None] * found.probability
+    np.testing.assert_array_equal(found.pixel_salt, expected)
+    assert (found.pixel_salt.max(axis=(1, 2)) <= found.salt).all()

@@ -1,0 +1,111 @@
+"""The command where the system denies it something: threads, files, folders, locks, a home."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from salt_infer.system import denied
+from tests import bare
+from tests.conftest import ROOT
+
+TILES = ROOT / "examples" / "tiles"
+NOBODY = 54321  # without an entry in the list of users
+
+
+def as_nobody(processes: int | None = None) -> list[str]:
+    """What a command is put behind to run as a user without a name, who may read everything, and
+    may have so many processes and threads; the test is skipped where that cannot be.
+    """
+    if os.geteuid() or shutil.which("setpriv") is None or shutil.which("prlimit") is None:
+        pytest.skip("only root, with setpriv and prlimit, can be somebody without a name")
+    keep = "-all,+dac_read_search,+dac_override"
+    who = [
+        "setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups",
+        "--inh-caps", keep, "--ambient-caps", keep, "--bounding-set", keep,
+    ]  # fmt: skip
+    return who + (["prlimit", f"--nproc={processes}"] if processes else [])
+
+
+@pytest.mark.parametrize("provider", ["cpu", "openvino"])
+def test_too_few_threads_are_told_in_a_line(theirs: Path, provider: str) -> None:
+    out = theirs / "x.csv"
+    arguments = ["--images", TILES, "--out", out, "--provider", provider]
+    done = subprocess.run(
+        [*as_nobody(1), *bare.command("salt-infer", *arguments)], capture_output=True, text=True,
+        env=bare.environment(theirs), check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, f"salt-infer: {denied.NO_THREADS}\n")
+    assert not os.listdir(theirs)
+
+
+def test_the_doctor_says_so_too_and_does_not_die(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*as_nobody(1), *bare.command("salt-doctor")], capture_output=True, text=True,
+        env=bare.environment(tmp_path), check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"cpu         FAILS: no process can be started: {denied.NO_THREADS}" in done.stdout
+
+
+@pytest.fixture
+def theirs() -> Iterator[Path]:
+    """A folder that everybody may write to, like those above it."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+
+
+@pytest.mark.parametrize("name", ["salt-doctor", "salt-infer"])
+def test_neither_a_home_nor_a_name_is_needed(theirs: Path, name: str) -> None:
+    arguments = ["--images", TILES, "--out", theirs / "x.csv", "--provider", "openvino"]
+    done = subprocess.run(
+        [*as_nobody(), *bare.command(name, *(arguments if name == "salt-infer" else []))],
+        capture_output=True, text=True, env=bare.environment(), check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_told_and_used(tmp_path: Path, number: int) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(
+        "import fcntl, os\n"
+        f"def flock(file, how): raise OSError({number}, os.strerror({number}))\n"
+        "fcntl.flock = flock\n"
+    )
+    variables = bare.environment(PYTHONPATH=str(tmp_path / "site"))
+    out = tmp_path / "x.csv"
+    done = bare.run("salt-infer", "--images", TILES, "--out", out, env=variables)
+    assert done.returncode == 0
+    assert done.stderr.count("\n") == 1
+    assert "x.csv.journal: this file system has no locks" in done.stderr
+    assert len(out.read_text().splitlines()) == 25
+    assert not (tmp_path / "x.csv.journal").exists()
+
+
+def test_no_folder_for_temporary_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    error = FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+    assert denied.explained(error) == denied.NO_TEMPORARY
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert denied.explained(FileNotFoundError(errno.ENOENT, "x")) == denied.NO_FOLDER
+
+
+def test_what_else_is_explained() -> None:
+    named = FileNotFoundError(errno.ENOENT, "No such file or directory", "x.png")
+    assert denied.explained(named) == "[Errno 2] No such file or directory: 'x.png'"
+    assert denied.explained(OSError(errno.EMFILE, "Too many open files")) == denied.NO_FILES
+    assert denied.explained(MemoryError()) == denied.NO_MEMORY
+    assert denied.explained(RuntimeError("can't start new thread")) == denied.NO_THREADS
+    assert denied.explained(RuntimeError("something else")) is None
+    assert denied.explained(ValueError("can't start new thread")) is None

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from salt_report.common import page
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (page.percent(0.12345), "12.3\N{NO-BREAK SPACE}%"),
+        (page.percent(0.99999, 2), "100.00\N{NO-BREAK SPACE}%"),
+        (page.percent(None), "–"),
+        (page.score(0.12345), "0.123"),
+        (page.score(1, 4), "1.0000"),
+        (page.score(math.nan), "–"),
+        (page.signed(-0.01234), "\N{MINUS SIGN}0.0123"),
+        (page.signed(0.5, 1), "+0.5"),
+        (page.signed(math.nan), "–"),
+    ],
+)
+def test_numbers_as_text(text: str, expected: str) -> None:
+    assert text == expected
+
+
+def test_sources_have_a_digest_where_they_are_files(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    file.write_bytes(b"abc")
+    found = page.sources(file=file, none=None, folder=tmp_path)
+    assert [source.role for source in found] == ["file", "folder"]
+    assert found[0].sha256.startswith("ba7816bf8f01cfea414140de5dae2223")
+    assert found[1].sha256 == ""
+    assert found[0].to_json()["path"] == str(file)

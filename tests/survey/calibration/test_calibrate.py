@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from salt_infer.data import png
+from salt_survey.calibration import calibrate
+from salt_survey.calibration.calibrate import (
+    HORIZONTAL,
+    VERTICAL,
+    Sweep,
+    chosen_threshold,
+    ranking,
+    smoothed,
+)
+from salt_survey.calibration.scoring import Agreement
+from salt_survey.scan.record import load
+from salt_survey.sections.looks import Look, Zoom
+from salt_survey.sections.settings import Calibration
+from tests.survey import small
+
+Zooms = dict[tuple[float, float], float]
+
+
+def found(reversed_: Zooms, value: int = 255) -> calibrate.Found:
+    """Agreements with IoUs; 0 where none is given. ``value``: the probability of salt that is
+    found.
+    """
+    made = {}
+    for polarity, zoom in itertools.product(
+        ("normal", "reversed"), itertools.product(VERTICAL, HORIZONTAL)
+    ):
+        share = reversed_.get(zoom, 0.0) if polarity == "reversed" else 0.0
+        salt, none = np.zeros(256, np.int64), np.zeros(256, np.int64)
+        salt[value], salt[0], none[0] = round(1000 * share), 1000 - round(1000 * share), 1000
+        made[polarity, Zoom(*zoom)] = [Agreement(salt, none)]
+    return made  # type: ignore[return-value]
+
+
+def around(vertical: float, horizontal: float, share: float) -> Zooms:
+    """A zoom and its neighbours."""
+    row, column = VERTICAL.index(vertical), HORIZONTAL.index(horizontal)
+    rows, columns = VERTICAL[row - 1 : row + 2], HORIZONTAL[column - 1 : column + 2]
+    return dict.fromkeys(itertools.product(rows, columns), share)
+
+
+def test_the_mean_is_over_neighbours_that_are_there() -> None:
+    ious = np.zeros((1, 3, 4))
+    ious[0, 0, 0] = 9
+    assert smoothed(ious)[0, 0, 0] == pytest.approx(9 * 4 / 9)
+    assert smoothed(ious)[0, 1, 1] == pytest.approx(9 / 16)
+    assert not smoothed(ious)[0, 2:].any()
+    assert smoothed(np.ones((2, 5, 6))) == pytest.approx(1)
+
+
+def test_a_wide_hill_beats_a_narrow_peak() -> None:
+    values = around(2.0, 0.4, 0.7) | {(1.0, 0.8): 1.0}
+    ranked = ranking(found(values), 0.5, Sweep())
+    assert (ranked[0].look.zoom, ranked[0].look.polarity) == (Zoom(2.0, 0.4), "reversed")
+    assert next(each.score for each in ranked if each.look.zoom == Zoom(1.0, 0.8)) < 0.5
+
+
+def test_what_is_as_good_gives_way_to_the_default() -> None:
+    everywhere = dict.fromkeys(itertools.product(VERTICAL, HORIZONTAL), 0.6)
+    first = ranking(found(everywhere | {(2.0, 0.8): 0.64}), 0.5, Sweep())[0]
+    assert first.look == Look(Look().zoom, "reversed")
+
+
+def test_a_lower_threshold_is_taken_where_it_finds_much_more() -> None:
+    assert chosen_threshold(found(around(1.25, 0.5, 0.8), value=90), None) == 0.3
+    assert chosen_threshold(found(around(1.25, 0.5, 0.8)), None) == 0.5
+    assert chosen_threshold(found(around(1.25, 0.5, 0.8), value=90), 0.6) == 0.6
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small.survey(tmp_path_factory.mktemp("survey"))
+
+
+def test_a_survey_is_calibrated_and_run(survey: Path, tmp_path: Path) -> None:
+    label = survey.parent / "label-il120.png"
+    code, out, errors = small.run(
+        "calibrate", survey, "--labels", f"120={label}", "--out", tmp_path / "scan.json"
+    )
+    assert code == 0, errors
+    assert out.startswith("best: zoom ")
+    assert "second best: zoom " in out
+    assert "  line 120: IoU " in out
+    saved = load(tmp_path / "scan.json").calibration
+    assert saved is not None
+    chosen = Calibration.from_dict(saved)
+    assert [score.line for score in chosen.lines] == ["120"]
+    code, out, errors = small.run(
+        "run", survey, "--scan", tmp_path / "scan.json", "--out", tmp_path / "p.zarr",
+        "--lines", "120:120",
+    )  # fmt: skip
+    assert code == 0, errors
+    assert f"settings: zoom {chosen.look.zoom}, polarity {chosen.look.polarity}" in out
+    assert "calibrated on 120" in out
+    assert "not calibrated" not in out + errors
+
+
+@pytest.mark.parametrize(
+    ("line", "shape", "values", "why"),
+    [
+        ("500", (50, 60), (0, 255), "inline 500 is in none of the files"),
+        ("120", (60, 50), (0, 255), "expected a PNG of 50 rows, one a sample, and 60 columns"),
+        ("120", (50, 60), (0, 1), "has the grey values"),
+        ("120", (50, 60), (0, 0), "has the grey values"),
+        ("x300", (50, 60), (0, 255), "expected a PNG of 50 rows, one a sample, and 40 columns"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(
+    survey: Path, tmp_path: Path, line: str, shape: tuple[int, int], values: tuple[int, int],
+    why: str,
+) -> None:  # fmt: skip
+    label = np.full(shape, values[0], np.uint8)
+    label[10:20, 10:20] = values[1]
+    (tmp_path / "label.png").write_bytes(png.encode(label))
+    code, _, errors = small.run(
+        "calibrate", survey, "--labels", f"{line}={tmp_path / 'label.png'}",
+        "--out", tmp_path / "scan.json",
+    )  # fmt: skip
+    assert code == 2
+    assert why in errors
+    assert not (tmp_path / "scan.json").exists()

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from salt_infer.data import png
+from salt_infer.errors import UsageError
+from salt_survey.calibration.labelled import Label, parse
+from salt_survey.calibration.labels import Interpreted
+from salt_survey.errors import SurveyError
+from salt_survey.reading.survey import Survey
+from tests.survey import small
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small.survey(tmp_path_factory.mktemp("survey")).parent
+
+
+def test_labels_are_of_inlines_and_of_crosslines() -> None:
+    assert parse("362=a=b.png") == Label("inline", 362, Path("a=b.png"))
+    assert parse("x-7=c.png") == Label("crossline", -7, Path("c.png"))
+    assert (parse("362=a").name, parse("x700=a").name) == ("362", "x700")
+
+
+@pytest.mark.parametrize("text", ["", "362", "362=", "=a.png", "y3=a.png", "3.5=a.png"])
+def test_what_is_no_label_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="the label is"):
+        parse(text)
+
+
+def test_a_label_lies_on_its_line(folder: Path) -> None:
+    with Survey.open(folder / "survey.sgy") as survey:
+        line = Interpreted.read(Label("inline", 120, folder / "label-il120.png"), [survey])
+        block = survey.read(slice(20, 21), slice(None))
+    assert (line.recorded.amplitude == block.amplitude[0].T).all()
+    shape = (small.SAMPLES, small.CROSSLINES)
+    drawn = png.decode((folder / "label-il120.png").read_bytes(), shape)
+    assert (line.label[line.recorded.there] == drawn[line.recorded.there]).all()
+
+
+def test_a_crossline_has_the_inlines_as_traces(folder: Path, tmp_path: Path) -> None:
+    drawn = np.zeros((small.SAMPLES, small.INLINES), np.uint8)
+    drawn[30:, 5:] = 255
+    (tmp_path / "x.png").write_bytes(png.encode(drawn))
+    with Survey.open(folder / "survey.sgy") as survey:
+        line = Interpreted.read(Label("crossline", 310, tmp_path / "x.png"), [survey])
+        block = survey.read(slice(None), slice(10, 11))
+    assert (line.recorded.amplitude == block.amplitude[:, 0].T).all()
+
+
+def test_a_line_in_two_files_is_ambiguous(folder: Path) -> None:
+    with (
+        Survey.open(folder / "survey.sgy") as one,
+        Survey.open(folder / "survey.sgy") as other,
+        pytest.raises(SurveyError, match="inline 120 is in several files"),
+    ):
+        Interpreted.read(Label("inline", 120, folder / "label-il120.png"), [one, other])

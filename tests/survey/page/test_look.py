@@ -1,0 +1,181 @@
+"""The page of a survey, before a run and after."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from salt_survey import synthetic
+from salt_survey.cli.survey import cli
+from salt_survey.page import look, pictures
+from salt_survey.page.training_tiles import TRAINING, statistics
+from salt_survey.reading.survey import Survey
+from salt_survey.run import export
+from salt_survey.run.store import Store
+from salt_survey.scan.record import Overrides
+from salt_survey.sections.settings import Wishes, settled
+from salt_survey.segy.create import Kind
+from salt_survey.synthetic import Plan
+
+INLINES, CROSSLINES, SAMPLES = 6, 60, 70
+SETTINGS = {"zoom": "1.5/0.4", "threshold": 0.5, "calibration": "calibrated on 362"}
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    plan = Plan(INLINES, CROSSLINES, SAMPLES, kind=Kind(SAMPLES, 4.0, 400))
+    return synthetic.draw(plan, tmp_path_factory.mktemp("drawn"))[0]
+
+
+@pytest.fixture
+def stored(survey: Path, tmp_path: Path) -> Path:
+    """What a run would have found: salt in the lower half of crosslines from 30 on."""
+    path = tmp_path / "out.zarr"
+    names = ("probability", "p_inline", "p_crossline", "disagreement")
+    with Survey.open(survey) as opened:
+        store = Store.create(path, opened, dict.fromkeys(names, (INLINES, CROSSLINES)))
+        salt = np.zeros((INLINES, CROSSLINES, SAMPLES), np.uint8)
+        salt[:, 30:, SAMPLES // 2 :] = 255
+        store.write("probability", "inline", slice(0, INLINES), slice(0, SAMPLES), salt)
+        store.write("disagreement", "inline", slice(0, INLINES), slice(0, SAMPLES), salt // 5)
+        store.describe({"scan": opened.scan.to_dict(), "settings": SETTINGS})
+    return path
+
+
+def checked(page: Path) -> str:
+    """A page's text; it needs nothing else, and its pictures are pictures."""
+    text = page.read_text()
+    assert not re.search(r"(?:src|href)=\"(?!data:|#)", text)
+    assert "<script" not in text
+    assert "default-src 'none'" in text
+    return text
+
+
+def test_before_a_run(survey: Path, tmp_path: Path) -> None:
+    out = tmp_path / "look.html"
+    command = ["look", str(survey), "--out", str(out), "--every", "2"]
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code == 0, done.output
+    assert "not calibrated" in done.output
+    text = checked(out)
+    for polarity in ("normal", "reversed"):
+        for zoom in look.ZOOMS:
+            assert f"--polarity {polarity} --zoom {zoom}" in text
+    assert "Not calibrated" in text
+    for number in (101, 103, 105):
+        assert f"inline {number}:" in text
+    assert f"{INLINES * CROSSLINES} live (blue), 0 dead (red), 0 missing (grey)" in text
+    assert text.count("<polyline") == 6
+    assert CliRunner().invoke(cli, command).exception  # it is there
+
+
+def test_after_a_run(survey: Path, stored: Path, tmp_path: Path) -> None:
+    out = tmp_path / "look.html"
+    command = ["look", str(survey), "--out", str(out), "--volume", str(stored)]
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code == 0, done.output
+    text = checked(out)
+    assert "25.00 % of the live traces' samples are salt" in text
+    assert f"darkest {4 * SAMPLES // 2} ms" in text
+    assert "disagreement of inline and crossline" in text
+    assert text.count("probability of salt at") == 2 * look.SLICES  # in words and for readers
+    assert "Which setting" not in text
+    assert "<p>Calibrated on 362.</p>" in text
+    assert "zoom 1.5/0.4" in text
+
+
+def test_the_volume_is_summed_up(survey: Path, stored: Path) -> None:
+    with Survey.open(survey) as opened:
+        found = look.volume(Store.open(stored), opened, 0.5)
+    assert found.share == pytest.approx(0.25)
+    assert (found.thickness[:, :30] == 0).all()
+    assert (found.thickness[:, 30:] == 4 * SAMPLES / 2).all()
+    assert found.disagreement is not None
+    assert found.disagreement.max() == pytest.approx(0.2)
+    times = [time for time, _ in found.slices]
+    assert times == sorted(times)
+    assert [values[0, 40] for _, values in found.slices] == [0, 0, 1, 1]
+
+
+def test_a_line_that_is_not_there(survey: Path, tmp_path: Path) -> None:
+    command = ["look", str(survey), "--out", str(tmp_path / "x.html"), "--line", "7"]
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code == 2
+    assert "expected 100 to 105" in done.output
+
+
+def test_lines_that_are_shown(survey: Path) -> None:
+    with Survey.open(survey) as opened:
+        viewer = look.Viewer(opened, settled(Wishes(), None))
+        assert viewer.places(1) == [0, 1, 2, 3, 4, 5]
+        assert viewer.places(4) == [2]
+        assert viewer.places(50) == [viewer.middle()]
+        mine = viewer.tiles(viewer.middle())
+    assert mine is not None
+    assert len(mine.grey) == len(TRAINING.grey)
+    assert len(mine.vertical) == len(TRAINING.vertical) == len(TRAINING.horizontal)
+
+
+def test_statistics_of_tiles() -> None:
+    down = np.sin(2 * np.pi * np.arange(101) * 10 / 101)
+    tile = np.round(127 + 100 * down[:, None] * np.ones(101)).astype(np.uint8)
+    found = statistics(np.stack([tile, np.zeros_like(tile)]))
+    assert found is not None
+    assert int(np.argmax(found.vertical)) == 10
+    assert found.vertical[0] < 0.1
+    assert statistics(np.zeros((3, 101, 101), np.uint8)) is None
+
+
+def test_pictures() -> None:
+    amplitude = np.linspace(-1, 1, 600, dtype=np.float32).reshape(20, 30)
+    plain = pictures.section(amplitude)
+    assert (plain[..., 0] == plain[..., 2]).all()
+    salt = pictures.section(amplitude, np.ones((20, 30), np.float32))
+    assert (salt[..., 0] > salt[..., 2]).all()
+    warm = pictures.heat(np.array([[0, 1, np.nan]], np.float32), 1.0)
+    assert warm[0, 0].sum() > warm[0, 1].sum()
+    assert (warm[0, 2] == 190).all()
+    assert pictures.section(np.zeros((4, 5), np.float32)).shape == (4, 5, 3)
+
+
+@pytest.mark.parametrize("name", ["probability", "disagreement"])
+def test_export(name: str, survey: Path, stored: Path, tmp_path: Path) -> None:
+    out = tmp_path / "p.sgy"
+    command = ["export", str(stored), "--like", str(survey), "--out", str(out), "--volume", name]
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code == 0, done.output
+    expected = np.zeros((INLINES, CROSSLINES, SAMPLES), np.float32)
+    expected[:, 30:, SAMPLES // 2 :] = 1.0 if name == "probability" else 0.2
+    with Survey.open(out) as written:
+        assert written.scan.format == 5
+        read = written.read(slice(None), slice(None)).amplitude
+    np.testing.assert_array_equal(read, expected)
+    assert "zoom 1.5/0.4".encode("cp037") in out.read_bytes()[:3200]
+
+
+def test_export_of_another_survey(stored: Path, tmp_path: Path) -> None:
+    other = synthetic.draw(
+        dataclasses.replace(Plan(), inlines=3, crosslines=9, samples=70, kind=Kind(70)),
+        tmp_path / "other",
+    )[0]
+    out = tmp_path / "p.sgy"
+    done = CliRunner().invoke(cli, ["export", str(stored), "--like", str(other), "--out", str(out)])
+    assert getattr(done.exception, "exit_code", None) == 2
+    with pytest.raises(Exception, match="no array nothing"):
+        export.export(stored, other, out, Overrides(), name="nothing")
+    assert not out.exists()
+
+
+def test_a_volume_of_another_survey(stored: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    plan = Plan(INLINES + 1, CROSSLINES, SAMPLES, kind=Kind(SAMPLES, 4.0, 400))
+    other = synthetic.draw(plan, tmp_path / "other")[0]
+    command = ["look", str(other), "--out", str(tmp_path / "x.html"), "--volume", str(stored)]
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code
+    assert "name the survey that the volume was made of" in f"{done.output}{done.exception}"

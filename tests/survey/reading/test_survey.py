@@ -1,0 +1,338 @@
+"""The door to a survey: what is read, from whatever it is kept in."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import segyio
+import zarr
+from click.testing import CliRunner
+
+from salt_infer.errors import SaltError
+from salt_survey.cli.survey import cli
+from salt_survey.errors import SurveyError
+from salt_survey.reading.survey import Survey, scanned
+from salt_survey.scan.record import Overrides, Scan, load
+from tests.survey.odd_surveys import CROSSLINES, INLINES, SAMPLES, File, amplitudes, sound
+
+ALL = slice(None)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return written(tmp_path / "survey.sgy", sound())
+
+
+def written(path: Path, file: File) -> Path:
+    path.write_bytes(file.bytes())
+    return path
+
+
+def volume() -> np.ndarray:
+    return amplitudes().reshape(INLINES, CROSSLINES, SAMPLES)
+
+
+def test_segyio_reads_the_same(path: Path) -> None:
+    with segyio.open(path) as file, Survey.open(path) as survey:
+        np.testing.assert_array_equal(segyio.cube(file), survey.read(ALL, ALL).amplitude)
+        np.testing.assert_array_equal(file.ilines, survey.inlines)
+        np.testing.assert_array_equal(file.samples, survey.times_ms)
+
+
+def test_any_block(path: Path) -> None:
+    with Survey.open(path) as survey:
+        block = survey.read(slice(2, 5), slice(1, 9), slice(10, 20))
+    np.testing.assert_array_equal(block.amplitude, volume()[2:5, 1:9, 10:20])
+
+
+def test_zarr_and_npy_hold_the_same_survey(tmp_path: Path) -> None:
+    np.save(tmp_path / "s.npy", volume())
+    group = zarr.create_group(tmp_path / "s.zarr", zarr_format=3)
+    group.create_array("amplitude", data=volume())
+    group.create_array("inline", data=np.arange(111, 123))
+    group.create_array("crossline", data=np.arange(875, 885))
+    group.create_array("time_ms", data=500 + 4.0 * np.arange(SAMPLES))
+    zarr.save_array(str(tmp_path / "two.zarr"), volume(), zarr_format=2)
+    plain = Overrides(interval_ms=4)
+    for name, overrides in (("s.npy", plain), ("s.zarr", None), ("two.zarr", plain)):
+        with Survey.open(tmp_path / name, overrides=overrides) as survey:
+            np.testing.assert_array_equal(survey.read(ALL, ALL).amplitude, volume())
+            assert survey.live.all()
+            if name == "s.zarr":
+                assert survey.inlines[0] == 111
+                assert survey.times_ms[:2].tolist() == [500, 504]
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (0, 3, 4)])
+def test_arrays_that_are_no_survey(shape: tuple[int, ...], tmp_path: Path) -> None:
+    np.save(tmp_path / "s.npy", np.zeros(shape))
+    with pytest.raises(SurveyError, match="expected numbers"):
+        Survey.open(tmp_path / "s.npy")
+
+
+def test_an_array_of_objects_is_not_unpickled(tmp_path: Path) -> None:
+    np.save(tmp_path / "s.npy", np.array([[[print]]], object), allow_pickle=True)
+    with pytest.raises(SurveyError, match="cannot be read"):
+        Survey.open(tmp_path / "s.npy")
+
+
+def test_what_is_not_recorded(tmp_path: Path) -> None:
+    file = sound(format=5)
+    values = file.samples.view(">f4")
+    values[0] = 0
+    file.headers[1, 29] = 2
+    values[2, :5], values[2, -3:], values[2, 20] = 0, 0, 0
+    values[3, 7], values[5] = np.nan, np.inf
+    path = written(tmp_path / "s.sgy", file)
+    with Survey.open(path) as survey:
+        recorded = survey.read(slice(0, 1), ALL).recorded[0]
+        assert not recorded[:2].any()
+        assert not recorded[2, :5].any()
+        assert not recorded[2, -3:].any()
+        assert recorded[2, 5:-3].all()
+        assert not recorded[3, 7]
+        assert recorded[4].all()
+        assert not recorded[5].any()
+        assert recorded[6:].all()
+        live = survey.live
+        assert not live[0, :2].any()
+        assert not live[0, 5]
+        assert live.sum() == INLINES * CROSSLINES - 3
+        # The same where the samples were not gone through when it was opened.
+        with Survey.open(path, survey.scan) as again:
+            np.testing.assert_array_equal(again.live, live)
+            assert again.scan == survey.scan
+            assert again.digest() == survey.digest()
+
+
+def test_a_scan_can_be_edited(path: Path, tmp_path: Path) -> None:
+    scan = scanned(path).scan
+    edited = json.loads(scan.to_json()) | {"interval_ms": 2, "inline_byte": 193,
+                                           "crossline_byte": 189}  # fmt: skip
+    (tmp_path / "scan.json").write_text(json.dumps(edited))
+    with Survey.open(path, load(tmp_path / "scan.json")) as survey:
+        assert survey.inlines[0] == 875
+        assert survey.times_ms[1] - survey.times_ms[0] == 2
+
+
+def test_swapped_bytes_are_wondered_at(tmp_path: Path) -> None:
+    file = sound(inline_byte=193, crossline_byte=189)
+    along = np.arange(INLINES * CROSSLINES) % CROSSLINES
+    file.set(1, 576 + along)
+    scan = scanned(written(tmp_path / "s.sgy", file)).scan
+    assert scan.verdict == "ok"
+    assert any("--inline-byte 193 --crossline-byte 189" in note for note in scan.notes)
+    file = sound()
+    file.set(1, 576 + along)
+    file.set(71, 0)
+    notes = " ".join(scanned(written(tmp_path / "s.sgy", file)).scan.notes)
+    assert "--inline-byte" not in notes
+    assert "scalar is 0" in notes
+
+
+def test_bins_are_those_of_one_line_number(tmp_path: Path) -> None:
+    file = sound()
+    rows, columns = np.divmod(np.arange(INLINES * CROSSLINES), CROSSLINES)
+    file.set(189, 100 + 2 * rows)
+    file.set(193, 300 + 5 * columns)
+    scan = scanned(written(tmp_path / "s.sgy", file)).scan
+    assert scan.bin_m == pytest.approx((12.5, 5), abs=0.01)
+    assert scan.corners[0] == pytest.approx((100, 300, 600_000, 6_070_000), abs=0.1)
+    assert scan.corners[-1][:2] == (122, 345)
+
+
+def test_a_scan_of_another_file(path: Path) -> None:
+    scan = dataclasses.replace(scanned(path).scan, size=5)
+    with pytest.raises(SurveyError, match="scan is of a file of 5"):
+        Survey.open(path, scan)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("samples", -1),
+        ("inline_byte", 500),
+        ("endian", "middle"),
+        ("interval_ms", "4"),
+        ("percentiles", [1]),
+        ("corners", [[1, 2, 3]]),
+        ("verdict", None),
+        ("notes", ["a\nb"]),
+        ("traces", True),
+    ],
+)
+def test_a_scan_that_is_none(field: str, value: object, path: Path) -> None:
+    values = scanned(path).scan.to_dict() | {field: value}
+    with pytest.raises(SurveyError, match=field):
+        Scan.from_json(json.dumps(values))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"salt_survey_scan": 1}', "[" * 100_000])
+def test_json_that_is_no_scan(text: str, tmp_path: Path) -> None:
+    (tmp_path / "scan.json").write_text(text)
+    with pytest.raises(SurveyError, match="the scan"):
+        load(tmp_path / "scan.json")
+
+
+def test_questions_stay_until_they_are_answered(tmp_path: Path) -> None:
+    file = sound()
+    file.set(189, 0)
+    file.set(193, 0)
+    path = written(tmp_path / "s.sgy", file)
+    scan = scanned(path).scan
+    for known in (None, scan):
+        with pytest.raises(SurveyError, match="--lines-from coordinates"):
+            Survey.open(path, known)
+    with Survey.open(path, scan, Overrides(lines_from="coordinates")) as survey:
+        np.testing.assert_array_equal(survey.read(ALL, ALL).amplitude, volume())
+
+
+def test_a_cut_file_can_be_allowed(tmp_path: Path) -> None:
+    file = sound()
+    file.cut = 50
+    with Survey.open(
+        written(tmp_path / "s.sgy", file), overrides=Overrides(allow_truncated=True)
+    ) as survey:
+        np.testing.assert_array_equal(survey.read(ALL, ALL).amplitude[:-1], volume()[:-1])
+        assert survey.traces[-1, -1] == -1
+
+
+def test_a_file_that_shrinks_meanwhile(path: Path) -> None:
+    with Survey.open(path) as survey:
+        path.write_bytes(path.read_bytes()[:5000])
+        with pytest.raises(SurveyError, match="do not change it"):
+            survey.read(ALL, ALL)
+
+
+def test_the_digest_tells_files_apart(path: Path, tmp_path: Path) -> None:
+    with Survey.open(path) as survey:
+        before = survey.digest()
+        assert before == survey.digest()
+    with Survey.open(path, overrides=Overrides(format=11)) as survey:
+        assert survey.digest() != before
+    file = sound()
+    file.samples[5] = 3
+    with Survey.open(written(path, file)) as survey:
+        assert survey.digest() != before
+
+
+def test_headers_that_claim_much_take_no_memory(tmp_path: Path) -> None:
+    """A header may say that a trace has 4,294,967,295 samples and be followed by 32,767 more."""
+    file = sound()
+    file.head[3500] = 2
+    file.head[3268:3272] = b"\xff" * 4
+    file.head[3504:3508] = b"\x7f\xff\x7f\xff"
+    file.headers[:, 114:116] = 0
+    path = written(tmp_path / "s.sgy", file)
+    code = (
+        "import resource, sys; from pathlib import Path\n"
+        "from salt_survey.reading.survey import scanned\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "found = scanned(Path(sys.argv[1])).scan\n"
+        "print(found.verdict, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    command = [sys.executable, "-c", code, path]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    verdict, kib = done.stdout.split()
+    assert verdict == "refuse"
+    assert int(kib) < 64 << 10
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_broken_bytes_are_never_a_traceback(seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+    data = bytearray(sound().bytes())
+    zone = (3200, 3600) if seed % 2 else (3600, len(data))
+    for at in rng.integers(*zone, 30):
+        data[at] = rng.integers(256)
+    (tmp_path / "s.sgy").write_bytes(data)
+    try:
+        with Survey.open(tmp_path / "s.sgy") as survey:
+            assert np.isfinite(survey.read(ALL, ALL).amplitude).all()
+    except SaltError as error:
+        assert "\n" not in str(error)
+
+
+def test_options_are_checked(path: Path) -> None:
+    runner = CliRunner()
+    for options in (
+        ["--inline-byte", "189"], ["--inline-byte", "0", "--crossline-byte", "5"],
+        ["--format", "99"], ["--interval-ms", "0"],
+    ):  # fmt: skip
+        assert runner.invoke(cli, ["scan", str(path), *options]).exit_code == 2
+    done = runner.invoke(
+        cli, ["scan", str(path), "--inline-byte", "193", "--crossline-byte", "189"]
+    )
+    assert "inlines 875 to 884, crosslines 111 to 122" in done.output
+    done = runner.invoke(cli, ["scan", str(path), "--json"])
+    assert json.loads(done.output)["traces"] == INLINES * CROSSLINES
+
+
+def test_a_scan_keeps_what_was_decided_against_the_headers(tmp_path: Path) -> None:
+    file = sound(format=5)
+    file.binary(3225, 1)
+    path = written(tmp_path / "s.sgy", file)
+    with Survey.open(path) as first, Survey.open(path, first.scan) as again:
+        assert first.scan.verdict == "warn"
+        assert again.scan == first.scan
+        np.testing.assert_array_equal(again.read(ALL, ALL).amplitude, volume())
+
+
+def test_a_zarr_that_claims_much_takes_no_memory(tmp_path: Path) -> None:
+    group = zarr.create_group(tmp_path / "s.zarr", zarr_format=3)
+    for name, shape, chunks in (
+        ("amplitude", (1 << 20, 1 << 20, 1 << 10), (1, 1, 1 << 10)),
+        ("data", (4, 4, 1 << 30), (4, 4, 1 << 30)),
+    ):
+        group.create_array(name, shape=shape, chunks=chunks, dtype="f4")
+        with pytest.raises(SurveyError, match="more than are read here"):
+            Survey.open(tmp_path / "s.zarr")
+        del group[name]
+    with pytest.raises(SurveyError, match="0 arrays that could be the survey"):
+        Survey.open(tmp_path / "s.zarr")
+    with pytest.raises(SurveyError, match="cannot be read as a survey"):
+        Survey.open(tmp_path)
+
+
+def test_a_huge_sparse_file_takes_no_memory(tmp_path: Path) -> None:
+    path = written(tmp_path / "s.sgy", sound())
+    pitch = 240 + 2 * SAMPLES
+    with open(path, "r+b") as file:
+        file.truncate(3600 + pitch * (1 << 33))
+    with pytest.raises(SurveyError, match="split the file"):
+        Survey.open(path)
+
+
+def test_what_is_no_regular_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.sgy")
+    for path in (tmp_path / "pipe.sgy", Path("/dev/zero")):
+        with pytest.raises(SurveyError, match="no regular file"):
+            Survey.open(path)
+    with pytest.raises(SurveyError, match="No such file"):
+        Survey.open(tmp_path / "none.sgy")
+
+
+# Whole words of the trace header that mean nothing else to a scan.
+WORDS = [byte for byte in range(41, 238, 4) if byte not in (69, 73, 77, 81, 85, 89, 105, 109, 113,
+                                                           117, 181, 185, 213)]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_line_numbers_anywhere(seed: int, tmp_path: Path) -> None:
+    """Lower inline, higher crossline, in a file sorted by inline or not at all; byte 1 counts."""
+    rng = np.random.default_rng(seed)
+    inline, crossline = sorted(rng.choice(WORDS, 2, replace=False).tolist())
+    file = sound(inline_byte=inline, crossline_byte=crossline, endian=["big", "little"][seed % 2])
+    file.set(1, 576 + np.arange(INLINES * CROSSLINES) % CROSSLINES)
+    if seed % 3 == 0:
+        file.take(rng.permutation(INLINES * CROSSLINES))
+    scan = scanned(written(tmp_path / "s.sgy", file)).scan
+    assert (scan.inline_byte, scan.crossline_byte) == (inline, crossline)
+    assert (scan.inlines, scan.crosslines) == ((111, 122, 1), (875, 884, 1))

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from salt_infer.errors import JournalError, UsageError
+from salt_survey.run.slabs import MIB, Extent, SlabDone, divide, need
+
+F3 = (651, 951, 463)
+
+
+def whole(shape: tuple[int, int, int]) -> Extent:
+    inlines, crosslines, samples = shape
+    return Extent(shape, (0, inlines), (0, crosslines), (0, samples))
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.sampled_from(["inline", "crossline", "both"]))
+def test_each_line_is_in_one_slab_and_each_chunk_too(
+    inlines: int, crosslines: int, sections: str
+) -> None:
+    division = divide(whole((inlines, crosslines, 50)), sections, 1024 * MIB)  # type: ignore[arg-type]
+    for kind, count in (("inline", inlines), ("crossline", crosslines), ("mean", inlines)):
+        slabs = [slab for slab in division.slabs if slab.kind == kind]
+        lines = [line for slab in slabs for line in range(*slab.lines)]
+        assert lines in ([], list(range(count)))
+        assert all(slab.lines[0] % division.size == 0 for slab in slabs)
+    assert [slab.number for slab in division.slabs] == list(range(len(division.slabs)))
+
+
+def test_means_come_last_and_are_no_sections() -> None:
+    division = divide(whole((100, 70, 50)), "both", 1024 * MIB)
+    kinds = [slab.kind for slab in division.slabs]
+    assert kinds == ["inline"] * 2 + ["crossline"] * 2 + ["mean"] * 2
+    assert division.sections == 170
+
+
+def test_sections_of_a_part_end_where_chunks_do() -> None:
+    extent = Extent(F3, (50, 140), (0, 951), (0, 463))
+    slabs = divide(extent, "inline", 1024 * MIB).slabs
+    assert [slab.lines for slab in slabs] == [(50, 64), (64, 128), (128, 140)]
+
+
+def test_blocks_cover_a_slab() -> None:
+    slab = divide(whole((20, 30, 40)), "inline", 1024 * MIB).slabs[0]
+    sections = list(slab.sections(8))
+    assert [section.place for section in sections] == list(range(20))
+    assert {(each.start, each.stop) for each in sections} == {(0, 8), (8, 16), (16, 20)}
+
+
+def test_f3_is_run_in_whole_slabs_in_a_gibibyte() -> None:
+    division = divide(whole(F3), "both", 1024 * MIB)
+    assert (division.size, division.block) == (64, 16)
+
+
+def test_less_memory_makes_smaller_slabs_and_then_none() -> None:
+    size = 951 * 463
+    division = divide(whole(F3), "inline", need(size, 16, 1))
+    assert (division.size, division.block) == (16, 1)
+    with pytest.raises(UsageError, match=r"need \d+ MiB, and --memory allows"):
+        divide(whole(F3), "inline", need(size, 16, 1) - 1)
+
+
+def test_a_slab_comes_back_from_the_journal() -> None:
+    done = SlabDone(3, 99, 1000, 10, 77)
+    assert SlabDone.unpack(3, *done.pack()) == done
+    for number, text, data in ((4, *done.pack()), (3, b"{}", b""), (3, b"[]", b""), (3, b"x", b"")):
+        with pytest.raises(JournalError, match="cannot be read"):
+            SlabDone.unpack(number, text, data)

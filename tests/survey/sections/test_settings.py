@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from salt_survey.errors import SurveyError
+from salt_survey.sections.looks import Look, Zoom
+from salt_survey.sections.settings import Calibration, LineScore, Wishes, settled
+
+LOOK = Look(Zoom(1.5, 0.4), "reversed")
+SCORES = (LineScore("362", 0.8, 0.95, 0.53, 0.81),)
+FOUND = Calibration(LOOK, 0.4, SCORES, Look(Zoom(1, 1), "normal"), SCORES, "ab" * 32)
+
+
+def test_the_defaults_are_not_calibrated() -> None:
+    settings = settled(Wishes(), None)
+    assert (settings.look, settings.threshold) == (Look(), 0.5)
+    assert (str(settings.look.zoom), settings.look.polarity) == ("1.25/0.5", "both")
+    assert settings.origin.startswith("not calibrated: ")
+    assert not settings.calibrated
+
+
+def test_a_calibration_is_taken_and_named() -> None:
+    settings = settled(Wishes(), FOUND)
+    assert (settings.look, settings.threshold, settings.calibrated) == (LOOK, 0.4, True)
+    assert settings.origin == "calibrated on 362"
+
+
+def test_what_is_asked_for_counts_more() -> None:
+    settings = settled(Wishes(zoom=Zoom(2, 1), threshold=0.7), FOUND)
+    assert (settings.look.zoom, settings.look.polarity) == (Zoom(2, 1), "reversed")
+    assert settings.threshold == 0.7
+    assert settings.origin == "calibrated on 362, zoom as given"
+
+
+def test_zoom_alone_leaves_the_polarity_uncalibrated() -> None:
+    settings = settled(Wishes(zoom=Zoom(2, 1)), None)
+    assert settings.origin.startswith("not calibrated: both polarities")
+    assert settled(Wishes(zoom=Zoom(2, 1), polarity="normal"), None).calibrated
+
+
+def test_a_calibration_comes_back_from_json() -> None:
+    assert Calibration.from_dict(FOUND.to_dict()) == FOUND
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("threshold", 2), ("threshold", "x"), ("look", {"zoom": "x"}), ("lines", [{"a": 1}]),
+     ("second", 5)],
+)  # fmt: skip
+def test_what_is_no_calibration_is_refused(name: str, value: object) -> None:
+    with pytest.raises(SurveyError, match="the scan's calibration cannot be read"):
+        Calibration.from_dict(FOUND.to_dict() | {name: value})

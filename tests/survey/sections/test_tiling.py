@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from salt_survey.sections import tiling
+from salt_survey.sections.looks import Look, Stretch, Zoom
+
+ONE = Zoom(1, 1)
+
+
+def section(samples: int, traces: int) -> tiling.Floats:
+    rng = np.random.default_rng(samples * 1000 + traces)
+    return rng.standard_normal((samples, traces)).astype(np.float32)
+
+
+def everywhere(values: tiling.Floats) -> tiling.Mask:
+    return np.ones(values.shape, np.bool_)
+
+
+@pytest.mark.parametrize(
+    ("shape", "zoom", "tiles"),
+    [((463, 951), "1/1", 162), ((463, 951), "1.25/0.5", 99), ((463, 951), "2.4/0.62", 242),
+     ((463, 651), "1.25/0.5", 66), ((10, 10), "1/1", 1)],
+)  # fmt: skip
+def test_so_many_tiles_cover_a_section(shape: tuple[int, int], zoom: str, tiles: int) -> None:
+    assert len(tiling.layout(*shape, Zoom.parse(zoom), 50)) == tiles
+
+
+@settings(deadline=None)
+@given(st.integers(1, 400), st.integers(1, 400), st.sampled_from([1, 37, 50, 101]))
+def test_every_pixel_is_in_a_tile(samples: int, traces: int, stride: int) -> None:
+    place = tiling.layout(samples, traces, ONE, max(stride, 20))
+    assert place.weight.min() > 0
+    assert place.weight.shape == place.padded
+
+
+def test_what_tiles_agree_on_comes_back() -> None:
+    values = section(230, 310)
+    look = Look(Zoom(1.25, 0.5), "normal", Stretch("tile"), 50)
+    tiles = tiling.cut(values, everywhere(values), look)
+    same = np.full(tiles.grey.shape, 0.625, np.float32)
+    assert tiling.blended(tiles, same) == pytest.approx(0.625, abs=1e-6)
+
+
+def test_a_ramp_is_blended_without_seams() -> None:
+    ramp = np.tile(np.linspace(0, 1, 300, dtype=np.float32), (230, 1))
+    place = tiling.layout(230, 300, ONE, 50)
+    tiles = tiling.tiles_of(ramp, everywhere(ramp), place, Stretch("section"))
+    answers = tiles.grey.astype(np.float32) / 255
+    assert tiling.blended(tiles, answers) == pytest.approx(ramp, abs=1 / 255)
+
+
+def test_tiles_are_stretched_each_by_itself() -> None:
+    values = section(150, 150)
+    values[:, 100:] *= 50
+    tiles = tiling.cut(values, everywhere(values), Look(ONE, "normal", stride=49))
+    assert set(tiles.grey.min((1, 2))) == {0}
+    assert set(tiles.grey.max((1, 2))) == {255}
+
+
+def test_clipping_takes_so_many_of_each_end() -> None:
+    values = np.sort(section(1, 200 * 200).ravel()).reshape(200, 200)
+    tiles = tiling.cut(values, everywhere(values), Look(ONE, "normal", Stretch("clip", 10), 99))
+    assert (tiles.grey == 0).mean() == pytest.approx(0.1, abs=0.01)
+    assert (tiles.grey == 255).mean() == pytest.approx(0.1, abs=0.01)
+
+
+def test_tiles_without_data_are_left_out() -> None:
+    values = section(101, 303)
+    values[:, :202] = 0
+    recorded = values != 0
+    tiles = tiling.tiles_of(values, recorded, tiling.layout(101, 303, ONE, 101), Stretch("tile"))
+    assert tiles.numbers.tolist() == [2]
+    blended = tiling.blended(tiles, np.ones((1, 101, 101), np.float32))
+    assert not blended[:, :202].any()
+    assert (blended[:, 202:] == 1).all()
+
+
+def test_a_tile_of_one_amplitude_is_left_out() -> None:
+    values = np.full((101, 101), 3, np.float32)
+    assert not len(tiling.cut(values, everywhere(values), Look(ONE)).grey)
+
+
+def test_dead_traces_lie_on_the_line_between_their_neighbours() -> None:
+    values = np.array([[1, 0, 0, 4, 0]], np.float32)
+    live = np.array([True, False, False, True, False])
+    assert tiling.filled(values, live).tolist() == [[1, 2, 3, 4, 4]]
+    assert values.tolist() == [[1, 0, 0, 4, 0]]
+
+
+def test_dead_traces_at_the_beginning_are_the_first_live_one() -> None:
+    values = np.array([[0, 0, 5]], np.float32)
+    assert tiling.filled(values, np.array([False, False, True])).tolist() == [[5, 5, 5]]
+
+
+def test_small_sections_are_padded_by_reflection() -> None:
+    values = section(30, 20)
+    tiles = tiling.cut(values, everywhere(values), Look(ONE, "normal"))
+    (grey,) = tiles.grey
+    assert (grey[:30] == grey[59:29:-1]).all()
+    assert tiling.blended(tiles, tiles.grey / np.float32(255)).shape == (30, 20)
