@@ -36,7 +36,7 @@ from salt_infer.data import png, png_filters
 from salt_infer.data.factory import open_tiles
 from salt_infer.execution.decoding import decode_group
 from salt_infer.execution.pipeline import MaskedBatch, RunOptions, group_count, group_of
-from salt_infer.execution.results import Finished
+from salt_infer.execution.results import FinishedGroup
 from salt_infer.job import job, write_table
 from salt_infer.job.fingerprint import Fingerprint
 from salt_infer.job.job import Job
@@ -66,9 +66,9 @@ def stages(files: list[bytes], folder: Path, stack: contextlib.ExitStack) -> Way
     for place, text in zip(decided.kept.tolist(), rle.encode(decided.masks), strict=True):
         texts[place] = text
     ids = [f"tile-{number:06d}" for number in range(len(files))]
-    done = Finished.of(MaskedBatch(0, "", ids, texts, decided, None, []), probabilities=False)
+    done = FinishedGroup.of(MaskedBatch(0, "", ids, texts, decided, None, []), probabilities=False)
     mine = Fingerprint.of(model, RunOptions(), str(folder), [])
-    journal = stack.enter_context(Journal(folder / "alone.journal", mine, 1, Finished.unpack))
+    journal = stack.enter_context(Journal(folder / "alone.journal", mine, 1, FinishedGroup.unpack))
     return {
         DECODE: lambda: png_filters.look([png.rows(data) for data in files], rle.TILE_SHAPE),
         PILLOW: lambda: [pillow(data) for data in files],

@@ -14,11 +14,11 @@ from salt_infer.backends import availability
 from salt_infer.backends.base import Session
 from salt_infer.backends.onnxruntime_session import ModelSession, peek
 from salt_infer.backends.openvino_session import PRECISION, OpenVinoSession
-from salt_infer.backends.providers import Plan
+from salt_infer.backends.providers import SessionPlan
 from salt_infer.system.cpu import this_machine
 
 
-class Spinning(Plan):
+class Spinning(SessionPlan):
     """ONNX Runtime's own default: threads without work keep their core busy."""
 
     @property
@@ -53,7 +53,7 @@ class Setup:
             hint = "bf16" if self.arithmetic == "bf16" else "f32"
             options = {PRECISION: hint, "NUM_STREAMS": str(self.parts)}
             return [OpenVinoSession(self.path, self.threads, options)] * self.parts
-        plan = Spinning() if self.spinning else Plan()
+        plan = Spinning() if self.spinning else SessionPlan()
         each = max(1, self.threads // self.parts)
         return [ModelSession(self.path, each, plan) for _ in range(self.parts)]
 

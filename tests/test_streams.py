@@ -158,7 +158,9 @@ def test_a_line_is_seen_when_it_is_said() -> None:
 
 @pytest.mark.parametrize("encoding", ["ascii", "ascii:strict", "utf-8:strict", "latin-1"])
 def test_a_name_that_the_terminal_cannot_show_is_written_otherwise(encoding: str) -> None:
-    code = "from salt_infer.cli.standard_streams import patient; patient(); print('S\\u0142\\udcff')"
+    code = (
+        "from salt_infer.cli.standard_streams import patient; patient(); print('S\\u0142\\udcff')"
+    )
     command = [*bare.command("salt-infer")[:1], "-c", code]
     variables = bare.environment(PYTHONIOENCODING=encoding, PYTHONUTF8="0")
     done = subprocess.run(command, env=variables, capture_output=True, check=False)

@@ -24,7 +24,7 @@ from salt_export.tolerances import (
 )
 from salt_infer.backends.device_session import DeviceSession
 from salt_infer.backends.onnxruntime_session import ModelSession
-from salt_infer.backends.providers import Plan
+from salt_infer.backends.providers import SessionPlan
 from salt_infer.batch import views
 from salt_infer.masks import metric, rle
 from salt_infer.modelfile.contract import TTA_NAMES, Tta
@@ -156,7 +156,7 @@ def check_drawn(path: Path, tiles: Tiles, decision: Decision, tta: Tta) -> None:
     """
     shape = (DRAWN_BATCH, views.together(tta))
     second = DRAWN_SECOND if tta == "doubtful" else 0
-    session = DeviceSession(path, None, Plan(shape=shape, second=second))
+    session = DeviceSession(path, None, SessionPlan(shape=shape, second=second))
     model = SaltModel(session, Settings(decision.threshold, decision.gate, tta))
     host, device = (
         model.decide(model.run(tiles, keep_all=True, probabilities=told)) for told in (True, False)

@@ -65,7 +65,7 @@ class PackageError(SaltError):
     """A package that the request needs is not installed."""
 
 
-class EngineError(SaltError):
+class ExecutorError(SaltError):
     """The cluster that is to run the tiles cannot be reached, has no room, or is gone."""
 
 

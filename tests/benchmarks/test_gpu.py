@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from salt_infer.backends import availability, nvidia
 from salt_infer.backends.device_session import DeviceSession
-from salt_infer.backends.providers import Plan, ProviderRequest
+from salt_infer.backends.providers import ProviderRequest, SessionPlan
 from salt_infer.errors import ModelError
 from salt_infer.models import default_model
 
@@ -108,7 +108,7 @@ def test_each_batch_is_kept_as_it_is_measured(
 
 def test_masks_are_timed_where_a_device_draws_them(dense_model: Path) -> None:
     stacked = np.repeat(tilesets.pixels(tilesets.EXAMPLES, 2)[:, None], 2, axis=1)
-    session = DeviceSession(dense_model, 1, Plan(shape=(2, 2), streams=2))
+    session = DeviceSession(dense_model, 1, SessionPlan(shape=(2, 2), streams=2))
     ways = gpu._ways(session, "cpu", stacked)
     assert set(ways) == set(gpu.SAMPLES)
     assert all(way() > 0 for way in ways.values())

@@ -9,7 +9,7 @@ import numpy as np
 
 from salt_infer.data.source import BadTile, Tile
 from salt_infer.execution.pipeline import MaskedBatch
-from salt_infer.execution.results import Finished
+from salt_infer.execution.results import FinishedGroup
 from salt_infer.job.fingerprint import Fingerprint
 from salt_infer.job.journal import Journal
 from salt_infer.predictor.model import Decided
@@ -37,12 +37,12 @@ def batch(
 
 def finished(
     number: int, ids: Sequence[str], rle: Sequence[str], bad: Sequence[str] = ()
-) -> Finished:
+) -> FinishedGroup:
     """The same as the journal keeps it."""
-    return Finished.of(batch(number, ids, rle, bad), probabilities=True)
+    return FinishedGroup.of(batch(number, ids, rle, bad), probabilities=True)
 
 
-def some(count: int) -> list[Finished]:
+def some(count: int) -> list[FinishedGroup]:
     """So many groups, of two tiles each, every third with a bad one."""
     return [
         finished(
@@ -55,5 +55,5 @@ def some(count: int) -> list[Finished]:
     ]
 
 
-def opened(path: Path, groups: int = 4, restart: bool = False) -> Journal[Finished]:
-    return Journal(path, FINGERPRINT, groups, Finished.unpack, restart)
+def opened(path: Path, groups: int = 4, restart: bool = False) -> Journal[FinishedGroup]:
+    return Journal(path, FINGERPRINT, groups, FinishedGroup.unpack, restart)

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.data import dataset, oddities, png
-from salt_infer.data.dataset import Layout
+from salt_infer.data.dataset import DatasetLayout
 from salt_infer.data.ids import Known
 from salt_infer.data.source import TileSource
 from salt_infer.errors import InputError, LabelError, RleError, TileError
@@ -187,7 +187,7 @@ class _Survey:
         self.facts: dict[str, Counter[str]] = {kind: Counter() for kind in counted}
         self.noted: defaultdict[str, dict[str, str]] = defaultdict(dict)  # kind: {id: detail}
 
-    def read(self, place: Layout) -> None:
+    def read(self, place: DatasetLayout) -> None:
         """Tiles and labels; only tiles that cannot be listed stop this."""
         with place.open("images") as source:
             self.listed[str(place.images)] = [tile.id for tile in source.tiles]

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from salt_infer.cli import console, strict_options
 from salt_infer.data import dataset
-from salt_infer.data.dataset import Layout
+from salt_infer.data.dataset import DatasetLayout
 from salt_infer.errors import UsageError
 from salt_infer.system import denied
 from salt_infer.system.files import real
@@ -210,7 +210,7 @@ def _check_validation(context: click.Context, config: TrainConfig) -> None:
         raise click.UsageError("--fold none holds nothing out: leave --validate-every out.")
 
 
-def _check_apart(out: Path, place: Layout) -> None:
+def _check_apart(out: Path, place: DatasetLayout) -> None:
     """A run draws its curves, and every picture below a data set's folders is taken for a tile."""
     for folder in filter(None, (place.images, place.masks)):
         if real(out).is_relative_to(real(folder)):

@@ -65,7 +65,7 @@ def _imported(runtime: str, provider: Provider) -> ModuleType | Problem:
     if importlib.util.find_spec(runtime) is None:
         return Problem(f"{name} is not installed", install(provider))
     again = f"pip uninstall -y {packages} && {install(provider)}"
-    with signals.put_off():
+    with signals.deferred_signals():
         try:
             module = privacy.imported(runtime)
         except Exception as error:  # a broken package raises what it likes
@@ -130,7 +130,7 @@ def problems(provider: Provider, device_id: int = 0) -> Iterator[Problem]:
         yield from _gpu(found, provider, device_id)
 
 
-def demand(provider: Provider, device_id: int = 0, at_most: int | None = None) -> None:
+def require(provider: Provider, device_id: int = 0, at_most: int | None = None) -> None:
     """Have all that a provider needs.
 
     Args:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from salt_infer.backends import availability, mask_graphs
 from salt_infer.backends.option_rules import GRAPH
-from salt_infer.backends.providers import CPU, GPUS, NAMES, Plan
+from salt_infer.backends.providers import CPU, GPUS, NAMES, SessionPlan
 from salt_infer.batch import doubtful
 from salt_infer.batch.result import padded
 from salt_infer.errors import ProviderError
@@ -33,7 +33,7 @@ class Place(NamedTuple):
     number: int
 
     @classmethod
-    def of(cls, plan: Plan) -> Place:
+    def of(cls, plan: SessionPlan) -> Place:
         """Where a plan's provider has its data."""
         if plan.provider in GPUS:
             return cls("cuda", int(plan.options["device_id"]))
@@ -98,7 +98,7 @@ class Tail:
     host.
     """
 
-    def __init__(self, model: bytes, plan: Plan) -> None:
+    def __init__(self, model: bytes, plan: SessionPlan) -> None:
         runtime = availability.onnxruntime()
         options = runtime.SessionOptions()
         options.log_severity_level = 3
@@ -132,7 +132,7 @@ class Lane:
         self,
         whole: onnxruntime.InferenceSession,
         second: onnxruntime.InferenceSession | None,
-        plan: Plan,
+        plan: SessionPlan,
     ) -> None:
         assert plan.shape is not None
         place = Place.of(plan)

@@ -21,7 +21,7 @@ from salt_infer.backends import availability, mask_graphs
 from salt_infer.backends.device_lanes import Lane, Looks
 from salt_infer.backends.onnxruntime_session import ModelSession, load_planned, placed
 from salt_infer.backends.option_rules import GRAPH
-from salt_infer.backends.providers import Plan
+from salt_infer.backends.providers import SessionPlan
 from salt_infer.batch import doubtful
 from salt_infer.batch.result import BatchResult, Cancel, Drawn, from_outputs, in_parts, padded
 from salt_infer.errors import ModelError, ProviderError, one_line
@@ -38,7 +38,7 @@ class DeviceSession(ModelSession):
     masks without their probabilities.
     """
 
-    def __init__(self, path: Path, threads: int | None, plan: Plan) -> None:
+    def __init__(self, path: Path, threads: int | None, plan: SessionPlan) -> None:
         """Load and check a dense model, and run a batch of nothing: kernels are chosen and memory
         is taken before the first tile, and what cannot run is known now.
 

@@ -63,7 +63,7 @@ class EngineKey:
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
+class CachedEngine:
     """A folder of the cache.
 
     Attributes:
@@ -144,21 +144,21 @@ class EngineCache:
             if not built and any(folder.glob("*.engine")):
                 write_whole(folder / _ABOUT, key.to_json().encode(), overwrite=True)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[CachedEngine]:
         """What is there, by name; other files and folders are none of ours."""
         if not self.root.is_dir():
             return []
         ours = [each for each in self.root.iterdir() if _DIGEST.fullmatch(each.name)]
         return [_entry(folder) for folder in sorted(ours) if folder.is_dir()]
 
-    def prune(self) -> tuple[list[Entry], list[Entry]]:
+    def prune(self) -> tuple[list[CachedEngine], list[CachedEngine]]:
         """Remove all engines but those that a process is building or loading.
 
         Returns:
             What was removed, and what was left.
         """
-        gone: list[Entry] = []
-        left: list[Entry] = []
+        gone: list[CachedEngine] = []
+        left: list[CachedEngine] = []
         for entry in self.entries():
             (gone if _removed(entry.folder) else left).append(entry)
         if self.root.is_dir():
@@ -185,13 +185,13 @@ def _removed(folder: Path) -> bool:
     return True
 
 
-def _entry(folder: Path) -> Entry:
+def _entry(folder: Path) -> CachedEngine:
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     try:
         about = json.loads((folder / _ABOUT).read_text())
     except (OSError, ValueError):
         about = None
-    return Entry(folder, about if isinstance(about, dict) else None, size)
+    return CachedEngine(folder, about if isinstance(about, dict) else None, size)
 
 
 @contextlib.contextmanager

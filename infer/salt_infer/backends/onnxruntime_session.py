@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from salt_infer.backends import availability, node_placement, nvidia
 from salt_infer.backends.node_placement import Placement
-from salt_infer.backends.providers import CPU, GPUS, Plan
+from salt_infer.backends.providers import CPU, GPUS, SessionPlan
 from salt_infer.batch.result import BatchResult, Cancel, from_outputs, in_parts
 from salt_infer.errors import ContractError, ModelError, ProviderError, one_line
 from salt_infer.modelfile import external_data
@@ -37,7 +37,11 @@ class ModelSession:
     """
 
     def __init__(
-        self, path: Path, threads: int | None = None, plan: Plan | None = None, lanes: int = 1
+        self,
+        path: Path,
+        threads: int | None = None,
+        plan: SessionPlan | None = None,
+        lanes: int = 1,
     ) -> None:
         """Load and check a model.
 
@@ -52,7 +56,7 @@ class ModelSession:
             ContractError: no contract, or one that contradicts the graph.
             ProviderError: it runs elsewhere than planned.
         """
-        self.path, self.plan = path, plan or Plan()
+        self.path, self.plan = path, plan or SessionPlan()
         self.sha256 = sha256_of(path)
         self.at_once = lanes if self.plan.provider == "cpu" else 1
         # With one thread a batch is computed by the thread that asks, so several may ask at once.
@@ -151,9 +155,9 @@ def peek(path: Path) -> ModelContract:
     return contract_of(_load(path, 1, None), path)
 
 
-def _load(path: Path, threads: int, plan: Plan | None) -> onnxruntime.InferenceSession:
+def _load(path: Path, threads: int, plan: SessionPlan | None) -> onnxruntime.InferenceSession:
     """Load a file on the CPU: to run it, or without a plan only to look at it."""
-    options = _options(threads, plan or Plan())
+    options = _options(threads, plan or SessionPlan())
     if plan is None:
         level = availability.onnxruntime().GraphOptimizationLevel
         options.graph_optimization_level = level.ORT_DISABLE_ALL
@@ -166,7 +170,7 @@ def _load(path: Path, threads: int, plan: Plan | None) -> onnxruntime.InferenceS
         raise ModelError(f"{path} cannot be loaded by ONNX Runtime ({reason})") from error
 
 
-def load_planned(path: Path, threads: int, plan: Plan) -> onnxruntime.InferenceSession:
+def load_planned(path: Path, threads: int, plan: SessionPlan) -> onnxruntime.InferenceSession:
     """Load a file, known to be sound, as planned.
 
     Raises:
@@ -183,7 +187,7 @@ def load_planned(path: Path, threads: int, plan: Plan) -> onnxruntime.InferenceS
     return session
 
 
-def _options(threads: int, plan: Plan) -> onnxruntime.SessionOptions:
+def _options(threads: int, plan: SessionPlan) -> onnxruntime.SessionOptions:
     options = availability.onnxruntime().SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors arrive as exceptions
@@ -205,7 +209,9 @@ def _session(
     return availability.onnxruntime().InferenceSession(path, options, providers, enable_fallback=0)
 
 
-def placed(session: onnxruntime.InferenceSession, plan: Plan) -> tuple[Placement, tuple[str, ...]]:
+def placed(
+    session: onnxruntime.InferenceSession, plan: SessionPlan
+) -> tuple[Placement, tuple[str, ...]]:
     """Where a session's nodes are, and what is to be told of that.
 
     Raises:

@@ -165,7 +165,7 @@ def _read(path: Path) -> openvino.Model:
     """Read a file as ONNX and nothing else: OpenVINO would try all formats that it knows. By its
     path, so that external data outside the model's folder is refused.
     """
-    availability.demand("openvino")
+    availability.require("openvino")
     from openvino.frontend import FrontEndManager
 
     reader = FrontEndManager().load_by_framework("onnx")

@@ -109,7 +109,7 @@ def batch_for(provider: Provider, asked: int | None) -> int:
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class SessionPlan:
     """How ONNX Runtime is to load a file.
 
     Attributes:
@@ -136,7 +136,7 @@ class Plan:
         return self.providers[0][1]
 
     @property
-    def of_second_looks(self) -> Plan:
+    def of_second_looks(self) -> SessionPlan:
         """How the same file is loaded for batches of second looks."""
         return dataclasses.replace(self, shape=(self.second, 1))
 
@@ -153,7 +153,7 @@ class Plan:
 def plan(
     provider: Provider, request: ProviderRequest, shape: tuple[int, int], precision: str,
     cache: Path = Path(),
-) -> Plan:  # fmt: skip
+) -> SessionPlan:  # fmt: skip
     """Put together what was asked for.
 
     Args:
@@ -180,12 +180,12 @@ def plan(
             (NAMES["tensorrt"], tensorrt_options(device, precision, cache, options)),
             (NAMES["cuda"], cuda_options(device, {}, precision)),
         ]
-    return Plan(
+    return SessionPlan(
         provider, tuple(providers), fixed, request.allow_fallback, streams, deterministic=sure
     )
 
 
-def with_second_looks(planned: Plan) -> Plan:
+def with_second_looks(planned: SessionPlan) -> SessionPlan:
     """The same for ``--tta doubtful``: half of the tiles would fill half of a fixed batch, and cost
     a whole one. TensorRT would build an engine for another size, so it gets the same one.
     """
@@ -195,7 +195,7 @@ def with_second_looks(planned: Plan) -> Plan:
     return dataclasses.replace(planned, second=max(1, planned.shape[0] // smaller))
 
 
-def without_layout(planned: Plan, request: ProviderRequest) -> Plan | None:
+def without_layout(planned: SessionPlan, request: ProviderRequest) -> SessionPlan | None:
     """The same with ONNX Runtime's own layout of tensors; None where another was not chosen here,
     but by the user or not at all.
     """

@@ -17,9 +17,9 @@ from salt_infer.backends.onnxruntime_session import ModelSession, peek
 from salt_infer.backends.option_rules import NHWC, STREAMS, files_of_an_engine
 from salt_infer.backends.providers import (
     GPUS,
-    Plan,
     Provider,
     ProviderRequest,
+    SessionPlan,
     batch_for,
     plan,
     with_second_looks,
@@ -61,7 +61,7 @@ _NOT_OF_AN_ENGINE = {"device_id", "trt_engine_cache_path", "trt_timing_cache_pat
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
+class ProviderChoice:
     """What runs a model and how that came about.
 
     Attributes:
@@ -102,7 +102,7 @@ def open_session(
     tell: Tell = lambda line: None,
     lanes: int = 1,
     in_turn: bool = False,
-) -> tuple[Session, Choice]:
+) -> tuple[Session, ProviderChoice]:
     """Load a model on the first candidate that really runs it.
 
     Args:
@@ -129,7 +129,7 @@ def open_session(
             passed.append((provider, str(error)))
             continue
         options = _given(session, provider, request)
-        choice = Choice(request.provider, provider, tuple(passed), session.notes, options)
+        choice = ProviderChoice(request.provider, provider, tuple(passed), session.notes, options)
         for line in (*choice.fell_back, *_of_no_use(request, provider)):
             tell(line)
         return session, choice
@@ -178,7 +178,7 @@ def _open(
     work: _Work, tell: Tell,
 ) -> Session:  # fmt: skip
     # What was not asked for by name is passed over at its first lack: no driver is woken for it.
-    availability.demand(provider, request.device_id, 1 if request.provider == "auto" else None)
+    availability.require(provider, request.device_id, 1 if request.provider == "auto" else None)
     path = path or default_model(provider)
     if provider == "openvino":
         from salt_infer.backends.openvino_session import OpenVinoSession
@@ -199,14 +199,17 @@ def _open(
 def _planned(
     provider: Provider, request: ProviderRequest, coming: Batches, contract: ModelContract,
     cache: Path = Path(),
-) -> Plan:  # fmt: skip
+) -> SessionPlan:  # fmt: skip
     shape = (batch_for(provider, coming.tiles), coming.views)
     planned = plan(provider, request, shape, contract.precision, cache)
     return with_second_looks(planned) if coming.second and not contract.gated else planned
 
 
 def _on_cuda(
-    load: Callable[[Plan], ModelSession], planned: Plan, request: ProviderRequest, tell: Tell
+    load: Callable[[SessionPlan], ModelSession],
+    planned: SessionPlan,
+    request: ProviderRequest,
+    tell: Tell,
 ) -> ModelSession:
     """With channels last where that was chosen here, or without if it cannot be."""
     try:
@@ -220,7 +223,7 @@ def _on_cuda(
         return session
 
 
-def _on_device(path: Path, work: _Work, gated: bool, planned: Plan) -> ModelSession:
+def _on_device(path: Path, work: _Work, gated: bool, planned: SessionPlan) -> ModelSession:
     # How many tiles a gated file decodes is only known when it runs, and a user's own profiles
     # stand for any number: their answers come to the host as they are.
     if planned.shape is None or gated:
@@ -232,7 +235,7 @@ def _on_device(path: Path, work: _Work, gated: bool, planned: Plan) -> ModelSess
 @contextlib.contextmanager
 def _engine(
     path: Path, request: ProviderRequest, coming: Batches, contract: ModelContract, tell: Tell
-) -> Iterator[Plan]:
+) -> Iterator[SessionPlan]:
     """The plan that loads a file's engine, or builds it."""
     draft = _planned("tensorrt", request, coming, contract)
     key = engine_key(sha256_of(path), draft, _versions(), _gpu(request.device_id))
@@ -243,7 +246,9 @@ def _engine(
         yield _planned("tensorrt", request, coming, contract, folder)
 
 
-def engine_key(model: str, planned: Plan, versions: tuple[str, str], gpu: nvidia.Gpu) -> EngineKey:
+def engine_key(
+    model: str, planned: SessionPlan, versions: tuple[str, str], gpu: nvidia.Gpu
+) -> EngineKey:
     """What an engine depends on.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import click
 
-from salt_infer.execution.request import NAMES, EngineRequest, Name
+from salt_infer.execution.request import NAMES, ExecutorRequest, Name
 
 _OPTIONS = (
     click.option(
@@ -34,7 +34,7 @@ def engine_options(command: Callable[..., None]) -> Callable[..., None]:
     def packed(
         *arguments: Any, engine: str, ray_address: str | None, actors: int | None, **others: Any
     ) -> None:
-        request = EngineRequest(cast(Name, engine), ray_address, actors)
+        request = ExecutorRequest(cast(Name, engine), ray_address, actors)
         command(*arguments, engine=request, **others)
 
     for option in reversed(_OPTIONS):

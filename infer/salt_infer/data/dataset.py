@@ -19,14 +19,14 @@ from salt_infer.data.zip_archive import TileZip
 from salt_infer.errors import InputError
 from salt_infer.masks import table
 from salt_infer.system import file_kind
-from salt_infer.system.location import Place, Url
+from salt_infer.system.location import Location, Url
 from salt_infer.system.text import shown
 
 Part = Literal["images", "masks"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Layout:
+class DatasetLayout:
     """A folder or zip with tiles, and the labels that belong to it.
 
     Attributes:
@@ -94,7 +94,7 @@ class _Spot(NamedTuple):
         return self.look(self.inside)
 
 
-def find(path: Path) -> Layout:
+def find(path: Path) -> DatasetLayout:
     """Find tiles and labels; nothing is listed or read yet.
 
     Args:
@@ -120,7 +120,7 @@ def find(path: Path) -> Layout:
     return found
 
 
-def open_images(place: Place) -> TileSource:
+def open_images(place: Location) -> TileSource:
     """:func:`salt_infer.data.factory.open_tiles`, but of a labelled data set the tiles alone.
 
     That is a directory or zip with ``images/`` (or ``tiles/``) and ``masks/`` and no folder beside
@@ -178,7 +178,7 @@ def open_within(path: Path, name: Part) -> TileSource:
     return _open(path, functools.partial(_within, name))
 
 
-def _open(place: Place, folder: Callable[[Look], str]) -> TileSource:
+def _open(place: Location, folder: Callable[[Look], str]) -> TileSource:
     """List what is in a folder of a place, told from what is where."""
     if isinstance(place, Url):
         return open_remote(place, folder)
@@ -237,10 +237,10 @@ def _spot(path: Path) -> _Spot | None:
     return _Spot(path, look, inside)
 
 
-def _layout(spot: _Spot) -> Layout:
+def _layout(spot: _Spot) -> DatasetLayout:
     folder = spot.root / spot.inside
     masks = folder / "masks" if "masks" in spot.level.folders else None
-    return Layout(spot.root, folder / spot.level.images, masks, _table(spot))
+    return DatasetLayout(spot.root, folder / spot.level.images, masks, _table(spot))
 
 
 def _table(spot: _Spot) -> Path | None:

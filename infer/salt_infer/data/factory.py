@@ -11,13 +11,13 @@ from salt_infer.data.source import TileSource
 from salt_infer.data.zip_archive import TileZip
 from salt_infer.errors import InputError
 from salt_infer.system import file_kind
-from salt_infer.system.location import Place, Url
+from salt_infer.system.location import Location, Url
 from salt_infer.system.text import shown
 
 _EXPECTED = "expected a directory of PNG tiles, a .zip of them, or a .txt or .csv that names them"
 
 
-def open_tiles(place: Place) -> TileSource:
+def open_tiles(place: Location) -> TileSource:
     """List the tiles of a directory (recursively), a .zip, a list or a URL, sorted by id.
 
     Args:

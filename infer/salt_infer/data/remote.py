@@ -25,7 +25,7 @@ from salt_infer.data.tree import Look
 from salt_infer.data.zip_archive import BinaryFile, TileZip
 from salt_infer.errors import InputError, TileError, one_line
 from salt_infer.system.daemon_threads import Daemons, GivenUpError
-from salt_infer.system.location import Place, Url
+from salt_infer.system.location import Location, Url
 
 # What storages say of a file that is another once the file was changed; its size first.
 _CHANGING = ("size", "ETag", "etag", "md5Hash", "LastModified", "mtime", "created")
@@ -184,7 +184,7 @@ class _RemoteZip:
         self._file.close()
 
 
-def _remote_zip(url: Place) -> BinaryFile:
+def _remote_zip(url: Location) -> BinaryFile:
     assert isinstance(url, Url)
     return _RemoteZip(url, *_file_system(url))
 

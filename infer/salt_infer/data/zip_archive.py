@@ -16,7 +16,7 @@ from salt_infer.data.source import Tile, TileSource, check_id, is_tile_name, sor
 from salt_infer.data.tree import Look
 from salt_infer.errors import InputError, LabelError, TileError, one_line
 from salt_infer.system import file_kind
-from salt_infer.system.location import Place
+from salt_infer.system.location import Location
 from salt_infer.system.text import shown
 
 # Of a zip's table of contents: about a million tiles, 500 bytes of memory each.
@@ -51,8 +51,8 @@ class TileZip(TileSource):
     """Tiles in a .zip, or in one folder of it; nothing is unpacked to disk."""
 
     def __init__(
-        self, path: Place, folder: str | Callable[[Look], str] = "",
-        opener: Callable[[Place], BinaryFile] | None = None,
+        self, path: Location, folder: str | Callable[[Look], str] = "",
+        opener: Callable[[Location], BinaryFile] | None = None,
     ) -> None:  # fmt: skip
         """List the tiles.
 
@@ -150,7 +150,11 @@ class _ZipPart(TileSource):
     """Some tiles of a zip, which is opened when the first is asked for."""
 
     def __init__(
-        self, tiles: list[Tile], path: Place, folder: str, opener: Callable[[Place], BinaryFile]
+        self,
+        tiles: list[Tile],
+        path: Location,
+        folder: str,
+        opener: Callable[[Location], BinaryFile],
     ) -> None:
         self.tiles, self._path, self._folder, self._opener = tiles, path, folder, opener
 
@@ -174,12 +178,12 @@ class _ZipPart(TileSource):
 
 
 @functools.lru_cache(maxsize=1)
-def _again(path: Place, folder: str, opener: Callable[[Place], BinaryFile]) -> TileZip:
+def _again(path: Location, folder: str, opener: Callable[[Location], BinaryFile]) -> TileZip:
     """A zip that stays open, once a process: its table of contents is long."""
     return TileZip(path, folder, opener)
 
 
-def _opened(path: Place) -> BinaryFile:
+def _opened(path: Location) -> BinaryFile:
     assert isinstance(path, Path)
     try:
         return open(path, "rb")
@@ -187,7 +191,7 @@ def _opened(path: Place) -> BinaryFile:
         raise _no_zip(path, error) from error
 
 
-def _no_zip(path: Place, error: Exception) -> InputError:
+def _no_zip(path: Location, error: Exception) -> InputError:
     reason, what = one_line(error), file_kind.kind(path) if isinstance(path, Path) else None
     if what and not what.startswith(file_kind.ZIP):  # of a zip that is cut, zipfile says more
         reason = f"it is {what}"
@@ -220,7 +224,7 @@ def _read(file: BinaryFile) -> tuple[zipfile.ZipFile, list[str]]:
     return opened, zip_names.mend(opened)
 
 
-def _doubts(path: Place, unsure: list[str]) -> tuple[str, ...]:
+def _doubts(path: Location, unsure: list[str]) -> tuple[str, ...]:
     if not unsure:
         return ()
     return (

@@ -16,11 +16,11 @@ from salt_infer.backends.providers import ProviderRequest
 from salt_infer.backends.selection import Tell
 from salt_infer.data.source import TileSource
 from salt_infer.execution.pipeline import RunOptions
-from salt_infer.execution.results import Finished
+from salt_infer.execution.results import FinishedGroup
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.modelfile.contract import Tta
 from salt_infer.predictor.model import SaltModel
-from salt_infer.predictor.model_info import ModelFacts
+from salt_infer.predictor.model_info import ModelInfo
 from salt_infer.system.signals import Check
 
 
@@ -56,11 +56,11 @@ class ModelRequest:
         )  # fmt: skip
 
 
-class Engine(Protocol):
+class Executor(Protocol):
     """Something that has loaded a model and runs tiles; close it by ``with``."""
 
     @property
-    def model(self) -> SaltModel | ModelFacts:
+    def model(self) -> SaltModel | ModelInfo:
         """What was loaded."""
 
     def __enter__(self) -> Self: ...
@@ -73,7 +73,7 @@ class Engine(Protocol):
         clock: StageClock,
         groups: Iterable[int],
         check: Check,
-    ) -> Generator[Finished]:
+    ) -> Generator[FinishedGroup]:
         """Yield finished groups, each once, in any order. Closed early it drops what is in flight.
 
         Args:

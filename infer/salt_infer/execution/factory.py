@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from salt_infer.backends.selection import Tell
 from salt_infer.errors import PackageError, UsageError
-from salt_infer.execution.base import Engine, ModelRequest
-from salt_infer.execution.local import LocalEngine
-from salt_infer.execution.request import EngineRequest
+from salt_infer.execution.base import Executor, ModelRequest
+from salt_infer.execution.local import LocalExecutor
+from salt_infer.execution.request import ExecutorRequest
 from salt_infer.system.cpu import lanes_here
 
 
-def open_engine(
-    request: EngineRequest, model: ModelRequest, decoders: int | None, tell: Tell, groups: int
-) -> Engine:
+def open_executor(
+    request: ExecutorRequest, model: ModelRequest, decoders: int | None, tell: Tell, groups: int
+) -> Executor:
     """Load the model where it is to run.
 
     Args:
@@ -29,14 +29,14 @@ def open_engine(
         EngineError: the cluster cannot be reached, or has no room.
     """
     if request.name == "local":
-        return LocalEngine(model.load(None, tell, min(lanes_here(), groups), groups > 1))
+        return LocalExecutor(model.load(None, tell, min(lanes_here(), groups), groups > 1))
     if model.provider.device_id:
         raise UsageError("--device-id is not for --engine ray, which gives each actor a GPU")
     try:
-        from salt_infer.execution.ray_executor import RayEngine
+        from salt_infer.execution.ray_executor import RayExecutor
     except ModuleNotFoundError as error:
         raise PackageError(
             f"--engine ray needs Ray ({error.name} is not installed); "
             "pip install 'salt-toolkit[ray]'"
         ) from error
-    return RayEngine(request, model, decoders, tell)
+    return RayExecutor(request, model, decoders, tell)

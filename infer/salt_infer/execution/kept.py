@@ -9,7 +9,7 @@ Field = str | int | float | bool
 
 
 class Record(Protocol):
-    """A finished group; :class:`salt_infer.execution.results.Finished` is one."""
+    """A finished group; :class:`salt_infer.execution.results.FinishedGroup` is one."""
 
     @property
     def number(self) -> int:

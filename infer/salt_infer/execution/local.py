@@ -9,13 +9,13 @@ from typing import Any, Self
 from salt_infer.data.source import TileSource
 from salt_infer.execution import pipeline
 from salt_infer.execution.pipeline import RunOptions
-from salt_infer.execution.results import Finished
+from salt_infer.execution.results import FinishedGroup
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.predictor.model import SaltModel
 from salt_infer.system.signals import Check
 
 
-class LocalEngine:
+class LocalExecutor:
     """The process itself."""
 
     def __init__(self, model: SaltModel) -> None:
@@ -34,13 +34,13 @@ class LocalEngine:
         clock: StageClock,
         groups: Iterable[int],
         check: Check,
-    ) -> Generator[Finished]:
+    ) -> Generator[FinishedGroup]:
         """See :meth:`Engine.finished`; here they come in order."""
         batches = pipeline.masks_of(source, self.model, options, clock, groups, check)
         with contextlib.closing(batches):
             for batch in batches:
                 with clock("journal"):
-                    group = Finished.of(batch, options.probabilities)
+                    group = FinishedGroup.of(batch, options.probabilities)
                 yield group
 
     def about(self) -> dict[str, Any]:

@@ -31,12 +31,12 @@ import ray  # noqa: E402
 import ray.data  # noqa: E402
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: E402
 
-from salt_infer.errors import EngineError, one_line  # noqa: E402
+from salt_infer.errors import ExecutorError, one_line  # noqa: E402
 from salt_infer.execution.ray_resources import Resources  # noqa: E402
-from salt_infer.predictor.model_info import ModelFacts  # noqa: E402
+from salt_infer.predictor.model_info import ModelInfo  # noqa: E402
 from salt_infer.system.cpu import available_cpus  # noqa: E402
 
-__all__ = ["ActorFacts", "Aside", "Roll", "connect", "disconnect", "nodes", "ray"]
+__all__ = ["ActorInfo", "ActorRegistry", "Aside", "connect", "disconnect", "nodes", "ray"]
 
 _LINE = 200  # characters of a message of Ray's
 
@@ -44,7 +44,7 @@ REACH_S = 5.0  # seconds to wait for a head to answer, and for the roll at the e
 
 
 @dataclasses.dataclass(frozen=True)
-class ActorFacts:
+class ActorInfo:
     """An actor that has loaded the model.
 
     Attributes:
@@ -59,7 +59,7 @@ class ActorFacts:
     address: str
     pid: int
     devices: tuple[str, ...]
-    model: ModelFacts
+    model: ModelInfo
 
 
 def connect(address: str | None) -> None:
@@ -72,14 +72,14 @@ def connect(address: str | None) -> None:
         EngineError: it cannot be reached, runs another version, or this process has joined one.
     """
     if ray.is_initialized():
-        raise EngineError("this process is connected to Ray already; call ray.shutdown() before")
+        raise ExecutorError("this process is connected to Ray already; call ray.shutdown() before")
     _reach(address)
     local = {"include_dashboard": False, "num_cpus": available_cpus()} if address is None else {}
     with _our_handlers(), _silence():
         try:
             ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
         except (OSError, RuntimeError, ValueError) as error:  # what Ray raises for all of these
-            raise EngineError(_unreachable(address, one_line(error))) from error
+            raise ExecutorError(_unreachable(address, one_line(error))) from error
     _quiet()
 
 
@@ -101,7 +101,7 @@ def _reach(address: str | None) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), REACH_S).close()
     except (OSError, OverflowError) as error:
-        raise EngineError(_unreachable(address, one_line(error))) from error
+        raise ExecutorError(_unreachable(address, one_line(error))) from error
 
 
 def _unreachable(address: str | None, why: str) -> str:
@@ -165,10 +165,10 @@ class _Book:
     """What actors have told, in a process on the node of the run itself."""
 
     def __init__(self) -> None:
-        self._actors: list[ActorFacts] = []
+        self._actors: list[ActorInfo] = []
         self._begun = array.array("H")  # how often, by number of the group
 
-    def joined(self, actor: ActorFacts) -> None:
+    def joined(self, actor: ActorInfo) -> None:
         self._actors.append(actor)
 
     def began(self, group: int) -> int:
@@ -176,12 +176,12 @@ class _Book:
         self._begun[group] += 1
         return self._begun[group]
 
-    def read(self) -> tuple[list[ActorFacts], int]:
+    def read(self) -> tuple[list[ActorInfo], int]:
         return self._actors, sum(self._begun)
 
 
-class Roll:
-    """See :class:`salt_infer.execution.ray_worker.Roll`; made where the run is, and sent to the
+class ActorRegistry:
+    """See :class:`salt_infer.execution.ray_worker.Registry`; made where the run is, and sent to the
     actors.
 
     The node of the run has it: that one cannot be lost without the run.
@@ -193,11 +193,11 @@ class Roll:
         book = ray.remote(num_cpus=0, scheduling_strategy=beside)(_Book)
         self._book: Any = book.remote()
 
-    def joined(self, model: ModelFacts) -> bool:
+    def joined(self, model: ModelInfo) -> bool:
         context = ray.get_runtime_context()
         devices = context.get_accelerator_ids().get("GPU", [])
         node, address = context.get_node_id(), ray.util.get_node_ip_address()
-        actor = ActorFacts(node, address, os.getpid(), tuple(devices), model)
+        actor = ActorInfo(node, address, os.getpid(), tuple(devices), model)
         ray.get(self._book.joined.remote(actor))
         return bool(context.was_current_actor_reconstructed)
 
@@ -205,7 +205,7 @@ class Roll:
         times = self._book.began.remote(group)
         return lambda: int(ray.get(times))
 
-    def read(self) -> tuple[list[ActorFacts], int]:
+    def read(self) -> tuple[list[ActorInfo], int]:
         """All actors that ever joined, and how many groups were begun, each time counted."""
         actors, begun = ray.get(self._book.read.remote(), timeout=REACH_S)
         return actors, begun

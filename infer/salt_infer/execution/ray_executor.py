@@ -22,18 +22,18 @@ from typing import Any
 from salt_infer.backends.providers import GPUS, ProviderRequest
 from salt_infer.backends.selection import Tell
 from salt_infer.data.source import TileSource
-from salt_infer.errors import EngineError, SaltError, one_line
+from salt_infer.errors import ExecutorError, SaltError, one_line
 from salt_infer.execution import pipeline, ray_cluster, ray_worker
 from salt_infer.execution.base import ModelRequest
 from salt_infer.execution.flow import WAKE_S
 from salt_infer.execution.pipeline import RunOptions
-from salt_infer.execution.ray_cluster import ActorFacts, Roll, ray
-from salt_infer.execution.ray_resources import Seats, seats
+from salt_infer.execution.ray_cluster import ActorInfo, ActorRegistry, ray
+from salt_infer.execution.ray_resources import ActorSlots, seats
 from salt_infer.execution.ray_worker import Done, Predictor, Waiting
-from salt_infer.execution.request import EngineRequest
-from salt_infer.execution.results import Finished
+from salt_infer.execution.request import ExecutorRequest
+from salt_infer.execution.results import FinishedGroup
 from salt_infer.execution.stage_clock import StageClock
-from salt_infer.predictor.model_info import ModelFacts
+from salt_infer.predictor.model_info import ModelInfo
 from salt_infer.system.signals import Check
 
 PATIENCE_S = 10.0  # seconds without a group before those of a lost node are given up
@@ -41,13 +41,13 @@ _TILES = 256  # of a task: fewer cost more of Ray's time, more are lost with an 
 _WAITING = 64  # groups that came back and are not in the journal
 
 
-class RayEngine:
+class RayExecutor:
     """A connection to a cluster, and what its nodes say of the model. See
-    :class:`salt_infer.execution.base.Engine`.
+    :class:`salt_infer.execution.base.Executor`.
     """
 
     def __init__(
-        self, request: EngineRequest, model: ModelRequest, decoders: int | None, tell: Tell
+        self, request: ExecutorRequest, model: ModelRequest, decoders: int | None, tell: Tell
     ) -> None:
         """Connect, and load the model on one node to see what it is there.
 
@@ -56,7 +56,7 @@ class RayEngine:
             ModelError: the model cannot be loaded there.
         """
         self._request, self._decoders, self._tell = request, decoders, tell
-        self._actors: list[ActorFacts] = []
+        self._actors: list[ActorInfo] = []
         self._begun = self._taken = 0
         with contextlib.ExitStack() as stack:
             stack.enter_context(contextlib.redirect_stdout(ray_cluster.Aside()))
@@ -81,17 +81,17 @@ class RayEngine:
         self._model = dataclasses.replace(model, provider=request)
         self._seats = seats(nodes, wanted, used in GPUS)
 
-    def _probe(self, model: ModelRequest, one: Seats) -> ModelFacts:
+    def _probe(self, model: ModelRequest, one: ActorSlots) -> ModelInfo:
         facts = ray.remote(**one.actor)(ray_worker.probe).remote(model, one.threads)
         if not ray.wait([facts], timeout=PATIENCE_S)[0]:
             self._tell(f"waiting for the cluster, others may use it: {one.actor} are needed free")
         try:
-            found: ModelFacts = ray.get(facts)
+            found: ModelInfo = ray.get(facts)
         except ray.exceptions.RayError as error:
             raise _ours(error) from error
         return found
 
-    def __enter__(self) -> RayEngine:
+    def __enter__(self) -> RayExecutor:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -104,11 +104,11 @@ class RayEngine:
         clock: StageClock,
         groups: Iterable[int],
         check: Check,
-    ) -> Generator[Finished]:
-        """See :meth:`salt_infer.execution.base.Engine.finished`."""
+    ) -> Generator[FinishedGroup]:
+        """See :meth:`salt_infer.execution.base.Executor.finished`."""
         witness = source.part(ray_worker.found_in(source))
 
-        def work(missing: set[int], roll: Roll) -> ray.data.Dataset:
+        def work(missing: set[int], roll: ActorRegistry) -> ray.data.Dataset:
             waiting = _waiting(source, options, missing)
             return self._work(waiting, witness, options, roll)
 
@@ -117,7 +117,7 @@ class RayEngine:
     def taken(
         self,
         missing: set[int],
-        work: Callable[[set[int], Roll], ray.data.Dataset],
+        work: Callable[[set[int], ActorRegistry], ray.data.Dataset],
         clock: StageClock,
         check: Check,
     ) -> Generator[Any]:
@@ -132,7 +132,7 @@ class RayEngine:
         while missing:
             before = len(missing)
             self._count_threads(clock)
-            roll = Roll()
+            roll = ActorRegistry()
             try:
                 for done in self._rows(work(missing, roll), check):
                     if done.group.number in missing:
@@ -146,7 +146,7 @@ class RayEngine:
                 self._go_on(len(missing) < before)
 
     def _work(
-        self, groups: list[Waiting], witness: TileSource, options: RunOptions, roll: Roll
+        self, groups: list[Waiting], witness: TileSource, options: RunOptions, roll: ActorRegistry
     ) -> ray.data.Dataset:
         blocks = -(-len(groups) // max(1, _TILES // options.batch_size))
         read = ray.data.from_items(
@@ -208,13 +208,13 @@ class RayEngine:
         ray_cluster.connect(self._request.ray_address)
         left = min(self._seats.room(ray_cluster.nodes()), self._seats.count)
         if not left:
-            raise EngineError("no node is left that has room for the model")
+            raise ExecutorError("no node is left that has room for the model")
         if left == self._seats.count and not progress:
-            raise EngineError("Ray gives nothing back; its logs, in /tmp/ray, may say why")
+            raise ExecutorError("Ray gives nothing back; its logs, in /tmp/ray, may say why")
         self._tell(f"nodes were lost; going on with {left} actor(s)")
         self._seats = dataclasses.replace(self._seats, count=left)
 
-    def _read(self, roll: Roll) -> None:
+    def _read(self, roll: ActorRegistry) -> None:
         with contextlib.suppress(ray.exceptions.RayError):
             actors, begun = roll.read()
             self._actors += actors
@@ -301,7 +301,7 @@ def _tell(clock: StageClock, done: Done[Any]) -> None:
         clock.ran(done.run_s)
 
 
-def _actor(actor: ActorFacts) -> dict[str, Any]:
+def _actor(actor: ActorInfo) -> dict[str, Any]:
     session = actor.model.session
     return {
         "node": actor.node,
@@ -320,4 +320,4 @@ def _ours(error: BaseException) -> SaltError:
         if isinstance(seen, SaltError) and type(seen).__module__.startswith("salt_infer"):
             return seen
         seen = getattr(seen, "cause", None) or seen.__cause__
-    return EngineError(f"Ray gave up ({type(error).__name__}: {one_line(error)})")
+    return ExecutorError(f"Ray gave up ({type(error).__name__}: {one_line(error)})")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from salt_infer.errors import EngineError
+from salt_infer.errors import ExecutorError
 
 Resources = Mapping[str, float]  # of a node, by Ray's names
 
@@ -19,7 +19,7 @@ _DECODER = 0.5  # of a CPU, for a task that decodes: it waits for disks too
 
 
 @dataclasses.dataclass(frozen=True)
-class Seats:
+class ActorSlots:
     """Places for actors.
 
     Attributes:
@@ -62,7 +62,7 @@ class Seats:
         return _room(nodes, self.unit, self.gpu)
 
 
-def seats(nodes: Iterable[Resources], wanted: int | None, gpu: bool) -> Seats:
+def seats(nodes: Iterable[Resources], wanted: int | None, gpu: bool) -> ActorSlots:
     """Divide a cluster.
 
     Args:
@@ -76,17 +76,17 @@ def seats(nodes: Iterable[Resources], wanted: int | None, gpu: bool) -> Seats:
     sizes = [size for size in nodes if size.get("CPU", 0) >= 1]
     most = int(sum(size.get("GPU", 0) if gpu else size["CPU"] for size in sizes))
     if (wanted or 1) > most:
-        raise EngineError(
+        raise ExecutorError(
             f"{wanted or 1} actor(s) need as many {'GPUs' if gpu else 'CPUs'}, and Ray has {most} "
             f"on {len(sizes)} node(s); add nodes, or give fewer --actors"
         )
     if gpu:
-        return Seats(wanted or most, 0, gpu)
+        return ActorSlots(wanted or most, 0, gpu)
     unit = min(int(size["CPU"]) for size in sizes)
     if wanted is not None:  # the largest that fits so many times
         largest = max(int(size["CPU"]) for size in sizes)
         unit = next(each for each in range(largest, 0, -1) if _room(sizes, each, gpu) >= wanted)
-    return Seats(wanted or _room(sizes, unit, gpu), unit, gpu)
+    return ActorSlots(wanted or _room(sizes, unit, gpu), unit, gpu)
 
 
 def _room(nodes: Iterable[Resources], unit: int, gpu: bool) -> int:

@@ -15,14 +15,14 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from salt_infer.batch.result import Cancel
 from salt_infer.data.source import Tile, TileSource
-from salt_infer.errors import EngineError, ModelError, SaltError, TileError
+from salt_infer.errors import ExecutorError, ModelError, SaltError, TileError
 from salt_infer.execution import pipeline
 from salt_infer.execution.base import ModelRequest
 from salt_infer.execution.decoding import Decoded, Group, decode_group
 from salt_infer.execution.kept import Record
 from salt_infer.execution.pipeline import Ran, RunOptions
-from salt_infer.execution.results import Finished
-from salt_infer.predictor.model_info import ModelFacts
+from salt_infer.execution.results import FinishedGroup
+from salt_infer.predictor.model_info import ModelInfo
 
 TRIES = 4  # times that a group may be begun
 
@@ -78,13 +78,13 @@ class ActorFacts:
     node: str
     pid: int
     devices: tuple[str, ...]
-    model: ModelFacts
+    model: ModelInfo
 
 
-class Roll(Protocol):
+class Registry(Protocol):
     """Where actors say that they are there and what they begin."""
 
-    def joined(self, model: ModelFacts) -> bool:
+    def joined(self, model: ModelInfo) -> bool:
         """The process that calls has loaded the model; says whether another did and died."""
 
     def began(self, group: int) -> Callable[[], int]:
@@ -108,7 +108,7 @@ def decode(row: Row, witness: TileSource) -> Row:
     part = waiting.part
     try:
         _find(_Same(witness))
-    except EngineError as error:
+    except ExecutorError as error:
         return {"group": error}
     try:
         decoded = decode_group(part, Group(waiting.number, part.tiles), Cancel())
@@ -125,15 +125,15 @@ class Predictor:
     """
 
     def __init__(
-        self, request: ModelRequest, threads: int, expected: ModelFacts, options: RunOptions,
-        roll: Roll,
+        self, request: ModelRequest, threads: int, expected: ModelInfo, options: RunOptions,
+        roll: Registry,
     ) -> None:  # fmt: skip
         """Load the model, which has to be the one that is expected."""
         self._options, self._roll = options, roll
         self._failed: SaltError | None = None
         try:
             self._model = request.load(threads, lambda line: None)
-            loaded = ModelFacts.of(self._model)
+            loaded = ModelInfo.of(self._model)
             compare(loaded, expected)
             self._follows = roll.joined(loaded)
         except SaltError as error:
@@ -148,33 +148,33 @@ class Predictor:
         try:
             if self._follows:  # only then is it worth waiting for
                 check(f"batch that begins with {read.decoded.ids[:1]}", times(), "--batch-size")
-            done: Done[Finished] | ModelError = self._run(read)
+            done: Done[FinishedGroup] | ModelError = self._run(read)
         except ModelError as error:
             done = error
         times()
         return {"group": done}
 
-    def _run(self, read: Read) -> Done[Finished]:
+    def _run(self, read: Read) -> Done[FinishedGroup]:
         started = time.perf_counter()
         wanted, result = self._options.more_than_masks, None
         if read.decoded.ids:
             result = self._model.run(read.decoded.tiles, probabilities=wanted)
         ran = time.perf_counter()
         batch = pipeline.encode_group(Ran(read.decoded, result), self._model, self._options)
-        group = Finished.of(batch, self._options.probabilities)
+        group = FinishedGroup.of(batch, self._options.probabilities)
         run_s = ran - started if read.decoded.ids else None
         return Done(group, read.decode_s, run_s, time.perf_counter() - ran)
 
 
-def probe(request: ModelRequest, threads: int) -> ModelFacts:
+def probe(request: ModelRequest, threads: int) -> ModelInfo:
     """What a node says of the model, before the actors load it."""
-    return ModelFacts.of(request.load(threads, lambda line: None))
+    return ModelInfo.of(request.load(threads, lambda line: None))
 
 
-def compare(loaded: ModelFacts, expected: ModelFacts) -> None:
+def compare(loaded: ModelInfo, expected: ModelInfo) -> None:
     """What a node has loaded has to answer as the others do; raises EngineError."""
     if loaded.answers != expected.answers:
-        raise EngineError(
+        raise ExecutorError(
             f"node {_here()} has {_told(loaded)}, and others {_told(expected)}: have the same "
             "model, packages and kind of processor or GPU on every node"
         )
@@ -215,7 +215,7 @@ def _find(witness: _Same) -> None:
     finally:
         witness.source.close()
     if tiles and not found:
-        raise EngineError(
+        raise ExecutorError(
             f"node {_here()} finds none of {', '.join(tile.path for tile in tiles)}, "
             "which are there where the run was started: the tiles have to be under the same path "
             "on every node"
@@ -241,7 +241,7 @@ def _here() -> str:
     return os.uname().nodename
 
 
-def _told(model: ModelFacts) -> str:
+def _told(model: ModelInfo) -> str:
     known = model.session
     where = ", ".join((known.provider, known.runtime, known.device))
     return f"{known.path.name} ({known.sha256[:12]}) on {where}"

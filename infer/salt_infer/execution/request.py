@@ -18,7 +18,7 @@ _ADDRESS = re.compile(r"auto|(?!.*://).+:\d+")
 
 
 @dataclasses.dataclass(frozen=True)
-class EngineRequest:
+class ExecutorRequest:
     """What was asked for.
 
     Attributes:

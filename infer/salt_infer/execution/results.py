@@ -23,7 +23,7 @@ _FLOAT = np.dtype("<f4")
 _PIXELS = TILE_SHAPE[0] * TILE_SHAPE[1]
 
 
-class Entry(NamedTuple):
+class Row(NamedTuple):
     """One row of the output.
 
     Attributes:
@@ -39,7 +39,7 @@ class Entry(NamedTuple):
     rle: str
     salt: float
     confidence: float
-    group: Finished
+    group: FinishedGroup
     place: int
 
     def probability(self) -> Map:
@@ -54,7 +54,7 @@ class Entry(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Finished:
+class FinishedGroup:
     """A group that has gone through the model.
 
     Attributes:
@@ -100,7 +100,7 @@ class Finished:
     def tiles(self) -> int:
         return len(self.ids) + len(self.bad)
 
-    def entries(self, empty: bool) -> list[Entry]:
+    def entries(self, empty: bool) -> list[Row]:
         """Rows sorted by id.
 
         Args:
@@ -110,13 +110,13 @@ class Finished:
         salt = self.salt.tolist()
         sure = salt if self.confidence is None else self.confidence.tolist()
         rows = [
-            Entry(name, self.rle[place], salt[place], sure[place], self, place)
+            Row(name, self.rle[place], salt[place], sure[place], self, place)
             for place, name in enumerate(self.ids)
         ]
         if not empty or not self.bad:
             return rows
         unread = [bad.tile.id for bad in self.bad if bad.tile.id.isprintable()]
-        rows += [Entry(name, "", float("nan"), 0.0, self, -1) for name in unread]
+        rows += [Row(name, "", float("nan"), 0.0, self, -1) for name in unread]
         return sorted(rows, key=lambda row: row.id)
 
     def probability_of(self, place: int) -> Map:

@@ -11,7 +11,7 @@ from salt_infer.data.source import Tile
 from salt_infer.execution.kept import Field
 from salt_infer.execution.pipeline import RunOptions
 from salt_infer.predictor.model import SaltModel
-from salt_infer.predictor.model_info import ModelFacts
+from salt_infer.predictor.model_info import ModelInfo
 
 _SHOWN = 12  # characters of a digest
 _DIGEST = 64
@@ -62,7 +62,7 @@ class Fingerprint:
     @classmethod
     def of(
         cls,
-        model: SaltModel | ModelFacts,
+        model: SaltModel | ModelInfo,
         options: RunOptions,
         images: str,
         tiles: list[Tile],
@@ -92,7 +92,7 @@ class Fingerprint:
         return differences(self.fields(), before)
 
 
-def fields_of_model(model: SaltModel | ModelFacts) -> dict[str, Any]:
+def fields_of_model(model: SaltModel | ModelInfo) -> dict[str, Any]:
     """What answers depend on of a loaded model, by the names in :class:`Fingerprint`."""
     session = model.session
     return {
@@ -115,7 +115,7 @@ def differences(mine: Mapping[str, Field], before: Mapping[str, Field]) -> list[
     ]
 
 
-def _options(model: SaltModel | ModelFacts) -> str:
+def _options(model: SaltModel | ModelInfo) -> str:
     options = model.choice.options if model.choice else ()
     return " ".join(f"{name}={value}" for name, value in sorted(options))
 

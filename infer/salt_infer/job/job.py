@@ -13,16 +13,16 @@ from salt_infer.data.dataset import open_images, open_labels
 from salt_infer.data.labels import Labels
 from salt_infer.data.source import TileSource
 from salt_infer.errors import BadTilesError, LabelError, UsageError
-from salt_infer.execution.base import Engine, ModelRequest
+from salt_infer.execution.base import Executor, ModelRequest
 from salt_infer.execution.decoders import DecodeIn
-from salt_infer.execution.factory import open_engine
+from salt_infer.execution.factory import open_executor
 from salt_infer.execution.pipeline import RunOptions, group_count
-from salt_infer.execution.request import EngineRequest
-from salt_infer.execution.results import Finished
+from salt_infer.execution.request import ExecutorRequest
+from salt_infer.execution.results import FinishedGroup
 from salt_infer.job import scoring
 from salt_infer.job.fingerprint import Fingerprint
 from salt_infer.job.journal import Journal, path_beside
-from salt_infer.job.journaled_run import OnError, Run
+from salt_infer.job.journaled_run import JournaledRun, OnError
 from salt_infer.job.publish import Outputs
 from salt_infer.job.run_report import RunReport
 from salt_infer.job.watcher import Watcher
@@ -31,7 +31,7 @@ from salt_infer.modelfile.contract import Tta
 from salt_infer.system import location
 from salt_infer.system.cpu import available_cpus
 from salt_infer.system.files import check_writable, real, write_whole, writing
-from salt_infer.system.location import Place
+from salt_infer.system.location import Location
 from salt_infer.system.locks import NO_LOCKS
 
 
@@ -62,7 +62,7 @@ class Job:
         engine: who is to carry it out, this process or Ray.
     """
 
-    images: Place
+    images: Location
     out: Path
     model: Path | None = None
     batch_size: int | None = None
@@ -83,7 +83,7 @@ class Job:
     masks: Path | None = None
     probabilities: Path | None = None
     provider: ProviderRequest = dataclasses.field(default_factory=ProviderRequest)
-    engine: EngineRequest = dataclasses.field(default_factory=EngineRequest)
+    engine: ExecutorRequest = dataclasses.field(default_factory=ExecutorRequest)
 
 
 def run(job: Job, watcher: Watcher) -> RunReport:
@@ -125,7 +125,7 @@ def run(job: Job, watcher: Watcher) -> RunReport:
         if done.local or unlocked:
             watcher.note(f"{done.path}: {NO_LOCKS}" if done.local else unlocked)
         outputs.check(done.published)
-        run = Run(source, engine, done, _options(job, engine), job.on_error, watcher)
+        run = JournaledRun(source, engine, done, _options(job, engine), job.on_error, watcher)
         with run.telling_what_is_kept():
             run.resume(job.retry_bad)
             run.startup_s = time.perf_counter() - started
@@ -156,9 +156,9 @@ def _request(job: Job) -> ModelRequest:
     )
 
 
-def _engine(job: Job, source: TileSource, watcher: Watcher) -> Engine:
+def _engine(job: Job, source: TileSource, watcher: Watcher) -> Executor:
     groups = group_count(len(source.tiles), job.batch_size or BATCH)
-    return open_engine(job.engine, _request(job), job.decode_workers, watcher.note, groups)
+    return open_executor(job.engine, _request(job), job.decode_workers, watcher.note, groups)
 
 
 def _outputs(job: Job) -> Outputs:
@@ -173,11 +173,13 @@ def _outputs(job: Job) -> Outputs:
     return outputs
 
 
-def _journal(job: Job, engine: Engine, source: TileSource, watcher: Watcher) -> Journal[Finished]:
+def _journal(
+    job: Job, engine: Executor, source: TileSource, watcher: Watcher
+) -> Journal[FinishedGroup]:
     options = _options(job, engine)
     mine = Fingerprint.of(engine.model, options, location.absolute(job.images), source.tiles)
     groups = group_count(len(source.tiles), options.batch_size)
-    done = Journal(path_beside(job.out), mine, groups, Finished.unpack, job.restart)
+    done = Journal(path_beside(job.out), mine, groups, FinishedGroup.unpack, job.restart)
     if done.damaged:
         watcher.note(
             f"{done.damaged} bytes of {done.path} are damaged and passed over; what they alone "
@@ -186,14 +188,14 @@ def _journal(job: Job, engine: Engine, source: TileSource, watcher: Watcher) -> 
     return done
 
 
-def _options(job: Job, engine: Engine) -> RunOptions:
+def _options(job: Job, engine: Executor) -> RunOptions:
     return RunOptions(
         engine.model.batch_size, job.decode_workers or available_cpus(), job.decode_in,
         details=job.details, probabilities=job.probabilities is not None,
     )  # fmt: skip
 
 
-def _carry_out(run: Run, job: Job) -> None:
+def _carry_out(run: JournaledRun, job: Job) -> None:
     try:
         run.carry_out()
         run.stop_if_none()
@@ -202,7 +204,7 @@ def _carry_out(run: Run, job: Job) -> None:
         raise
 
 
-def _publish(run: Run, outputs: Outputs) -> str:
+def _publish(run: JournaledRun, outputs: Outputs) -> str:
     started = time.perf_counter()
     used = run.report().options
     decision = {name: used[name] for name in DECISION}
@@ -211,7 +213,9 @@ def _publish(run: Run, outputs: Outputs) -> str:
     return digest
 
 
-def _report(run: Run, job: Job, labels: Labels | None, digest: str, doubt: str) -> RunReport:
+def _report(
+    run: JournaledRun, job: Job, labels: Labels | None, digest: str, doubt: str
+) -> RunReport:
     """What was done, as the report says it; scored if there are labels, with a doubt about them."""
     report = run.report(job.out, digest)
     if doubt:
@@ -226,7 +230,7 @@ def _report(run: Run, job: Job, labels: Labels | None, digest: str, doubt: str) 
     return report
 
 
-def _score(run: Run, job: Job, labels: Labels) -> scoring.Score:
+def _score(run: JournaledRun, job: Job, labels: Labels) -> scoring.Score:
     try:
         return scoring.score(labels, run.rows(), job.out)
     except LabelError:
@@ -234,7 +238,7 @@ def _score(run: Run, job: Job, labels: Labels) -> scoring.Score:
         raise
 
 
-def _write(report: RunReport, done: Journal[Finished], job: Job) -> None:
+def _write(report: RunReport, done: Journal[FinishedGroup], job: Job) -> None:
     if job.report is None:
         return
     path = str(real(job.report))

@@ -14,9 +14,9 @@ from salt_infer.data import oddities
 from salt_infer.data.source import BadTile, TileSource
 from salt_infer.errors import BadTilesError
 from salt_infer.execution import pipeline
-from salt_infer.execution.base import Engine
+from salt_infer.execution.base import Executor
 from salt_infer.execution.pipeline import RunOptions
-from salt_infer.execution.results import Entry, Finished
+from salt_infer.execution.results import FinishedGroup, Row
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.job.journal import Journal
 from salt_infer.job.run_report import RunReport, describe_model
@@ -26,7 +26,7 @@ from salt_infer.system import signals
 OnError = Literal["stop", "skip", "empty"]
 
 
-class Run:
+class JournaledRun:
     """Takes tiles from a source to the journal.
 
     What it keeps in memory is 8 bytes a batch, and the bad tiles.
@@ -39,8 +39,8 @@ class Run:
     def __init__(
         self,
         source: TileSource,
-        engine: Engine,
-        journal: Journal[Finished],
+        engine: Executor,
+        journal: Journal[FinishedGroup],
         options: RunOptions,
         on_error: OnError,
         watcher: Watcher,
@@ -78,7 +78,7 @@ class Run:
         again = retry_bad or self._on_error == "stop"
         tiles = changed = 0
         done, options = self.journal.done(), self._options
-        with signals.put_off() as check:
+        with signals.deferred_signals() as check:
             for number, stamp in pipeline.stamps_of(self._source, done, options, check):
                 group = self.journal[number]
                 if group.stamp != stamp or (group.bad and again):
@@ -102,7 +102,7 @@ class Run:
             OutputError: the journal cannot be written.
         """
         self._stop_if_bad()
-        with signals.put_off() as check, self.clock.running():
+        with signals.deferred_signals() as check, self.clock.running():
             groups = self._engine.finished(
                 self._source, self._options, self.clock, self.journal.missing(), check
             )
@@ -111,7 +111,7 @@ class Run:
                 for group in groups:
                     self._take(group)
 
-    def _take(self, group: Finished) -> None:
+    def _take(self, group: FinishedGroup) -> None:
         with self.clock("journal"):
             self.journal.append(group)
         self.clock.finished(len(group.ids))
@@ -119,7 +119,7 @@ class Run:
         self._watcher.advanced(group.tiles)
         self._stop_if_bad()
 
-    def rows(self) -> Iterator[Entry]:
+    def rows(self) -> Iterator[Row]:
         """All rows, sorted by id: groups are cut from a sorted list."""
         for group in self.journal:
             yield from group.entries(self._on_error == "empty")
@@ -155,7 +155,7 @@ class Run:
             warnings=oddities.lines(self._odd, self._read),
         )
 
-    def _count(self, group: Finished) -> None:
+    def _count(self, group: FinishedGroup) -> None:
         self._read += len(group.ids)
         self._with_salt += sum(1 for text in group.rle if text)
         self._odd.update(group.odd)

@@ -18,14 +18,14 @@ from typing import IO
 
 from salt_infer.data.source import Tile
 from salt_infer.errors import OutputError, UsageError
-from salt_infer.execution.results import Entry
+from salt_infer.execution.results import Row
 from salt_infer.job import write_masks, write_probabilities, write_table
 from salt_infer.masks import table
 from salt_infer.system import files
-from salt_infer.system.location import Place
+from salt_infer.system.location import Location
 from salt_infer.system.text import shown
 
-Rows = Callable[[], Iterator[Entry]]  # the rows, sorted by id, anew at each call
+Rows = Callable[[], Iterator[Row]]  # the rows, sorted by id, anew at each call
 Decision = Mapping[str, float]  # see probabilities.DECISION
 
 
@@ -55,7 +55,7 @@ class Outputs:
         masks_in: Path | None,
         probabilities_in: Path | None,
         report: Path | None,
-        inputs: Sequence[Place | None],
+        inputs: Sequence[Location | None],
         *,
         details: bool,
         overwrite: bool,
@@ -215,7 +215,7 @@ def _probabilities(path: Path) -> _Output:
     return _folder(path, write_probabilities.ENDING, write_probabilities.write_folder)
 
 
-def _folder(path: Path, ending: str, fill: Callable[[Path, Iterator[Entry]], None]) -> _Output:
+def _folder(path: Path, ending: str, fill: Callable[[Path, Iterator[Row]], None]) -> _Output:
     def write(partial: Path, rows: Rows, decision: Decision) -> None:
         partial.mkdir()
         fill(partial, rows())

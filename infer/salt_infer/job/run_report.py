@@ -10,7 +10,7 @@ from typing import Any
 from salt_infer.data.source import BadTile
 from salt_infer.execution.stage_clock import Timing, shares
 from salt_infer.predictor.model import SaltModel
-from salt_infer.predictor.model_info import ModelFacts
+from salt_infer.predictor.model_info import ModelInfo
 from salt_infer.system.text import shown
 
 
@@ -131,7 +131,7 @@ class RunReport:
         return f"ran on {self._provider()}, and {asked} was asked for; the report has the reasons"
 
 
-def describe_model(model: SaltModel | ModelFacts) -> dict[str, Any]:
+def describe_model(model: SaltModel | ModelInfo) -> dict[str, Any]:
     """The model's part of a report."""
     session, choice = model.session, model.choice
     return {

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from salt_infer.data.labels import Labels
 from salt_infer.errors import LabelError
-from salt_infer.execution.results import Entry
+from salt_infer.execution.results import Row
 from salt_infer.masks import coverage, metric, rle
 
 _AT_ONCE = 1024  # tiles; true and predicted masks of these are in memory together
@@ -51,7 +51,7 @@ def check(labels: Labels, ids: Sequence[str], partial: bool) -> str:
     return f"{labels.path}: {doubt}" if doubt else ""
 
 
-def score(labels: Labels, rows: Iterator[Entry], out: Path) -> Score:
+def score(labels: Labels, rows: Iterator[Row], out: Path) -> Score:
     """Score the rows that have a label, as written.
 
     Args:

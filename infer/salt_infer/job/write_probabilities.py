@@ -28,7 +28,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer.execution.results import Entry
+from salt_infer.execution.results import Row
 from salt_infer.masks.rle import TILE_SHAPE
 
 ENDING = ".npy"
@@ -37,7 +37,7 @@ DECISION = ("threshold", "gate")
 _LEVEL = 1  # deflate: most of a map is 0 or 255, and higher levels gain little
 
 
-def write_folder(folder: Path, rows: Iterable[Entry]) -> None:
+def write_folder(folder: Path, rows: Iterable[Row]) -> None:
     """Write ``id.npy`` for each row: its ``pixel_salt``, uint8 [101, 101]."""
     for row in rows:
         with open(folder / f"{row.id}{ENDING}", "xb") as file:
@@ -45,7 +45,7 @@ def write_folder(folder: Path, rows: Iterable[Entry]) -> None:
 
 
 def write_npz(
-    file: IO[bytes], rows: Callable[[], Iterator[Entry]], decision: Mapping[str, float]
+    file: IO[bytes], rows: Callable[[], Iterator[Row]], decision: Mapping[str, float]
 ) -> None:
     """Write a compressed ``.npz``; the same rows give the same bytes.
 

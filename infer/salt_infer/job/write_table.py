@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from salt_infer.execution.results import Entry
+from salt_infer.execution.results import Row
 from salt_infer.masks import table
 from salt_infer.masks.table import COLUMNS
 
@@ -29,7 +29,7 @@ def check_kind(out: Path) -> None:
         table.pyarrow()
 
 
-def write(file: IO[bytes], out: Path, rows: Iterable[Entry], details: bool) -> None:
+def write(file: IO[bytes], out: Path, rows: Iterable[Row], details: bool) -> None:
     """Write rows in the format that a name asks for.
 
     The same rows give the same bytes; of Parquet, with the same version of pyarrow.
@@ -51,7 +51,7 @@ def write(file: IO[bytes], out: Path, rows: Iterable[Entry], details: bool) -> N
         _write_csv(file, rows, details)
 
 
-def _write_csv(file: Any, rows: Iterable[Entry], details: bool) -> None:
+def _write_csv(file: Any, rows: Iterable[Row], details: bool) -> None:
     """``id,rle_mask`` and ``\\n`` line ends."""
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     writer = csv.writer(text, lineterminator="\n")
@@ -60,13 +60,13 @@ def _write_csv(file: Any, rows: Iterable[Entry], details: bool) -> None:
     text.detach()  # flushes, and leaves the file open
 
 
-def _cells(row: Entry, details: bool) -> Sequence[str]:
+def _cells(row: Row, details: bool) -> Sequence[str]:
     if not details:
         return row.id, row.rle
     return row.id, row.rle, f"{row.salt:.4f}", f"{row.confidence:.4f}"
 
 
-def _write_parquet(file: IO[bytes], rows: Iterable[Entry], details: bool) -> None:
+def _write_parquet(file: IO[bytes], rows: Iterable[Row], details: bool) -> None:
     arrow, parquet = table.pyarrow(), table.pyarrow("pyarrow.parquet")
     kinds = [arrow.string(), arrow.string(), arrow.float32(), arrow.float32()]
     names = COLUMNS + DETAILS if details else COLUMNS

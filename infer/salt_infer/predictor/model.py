@@ -13,7 +13,7 @@ from salt_infer.backends import mask_graphs
 from salt_infer.backends.base import Session
 from salt_infer.backends.device_session import DeviceSession
 from salt_infer.backends.providers import BATCH, Asked, ProviderRequest, batch_for
-from salt_infer.backends.selection import Batches, Choice, Tell, open_session
+from salt_infer.backends.selection import Batches, ProviderChoice, Tell, open_session
 from salt_infer.batch import doubtful, views
 from salt_infer.batch.result import BatchResult, Cancel, Drawn
 from salt_infer.errors import InputError, ModelError
@@ -116,7 +116,7 @@ class SaltModel:
     """
 
     def __init__(
-        self, session: Session, settings: Settings, choice: Choice | None = None,
+        self, session: Session, settings: Settings, choice: ProviderChoice | None = None,
         batch_size: int = BATCH,
     ) -> None:  # fmt: skip
         self.session, self.settings, self.choice = session, settings, choice

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Self
 
 from salt_infer.backends.node_placement import Placement
-from salt_infer.backends.selection import Choice
+from salt_infer.backends.selection import ProviderChoice
 from salt_infer.modelfile.contract import ModelContract
 from salt_infer.predictor.model import SaltModel, Settings
 
 
 @dataclasses.dataclass(frozen=True)
-class SessionFacts:
+class SessionInfo:
     """Of the session; the names are those of :class:`salt_infer.backends.base.Session`."""
 
     path: Path
@@ -26,19 +26,19 @@ class SessionFacts:
 
 
 @dataclasses.dataclass(frozen=True)
-class ModelFacts:
+class ModelInfo:
     """Of the model; the names are those of :class:`salt_infer.predictor.model.SaltModel`."""
 
-    session: SessionFacts
+    session: SessionInfo
     settings: Settings
-    choice: Choice | None
+    choice: ProviderChoice | None
     batch_size: int
 
     @classmethod
     def of(cls, model: SaltModel) -> Self:
         """All that a journal and a report say of it."""
         session = model.session
-        known = SessionFacts(
+        known = SessionInfo(
             session.path, session.sha256, session.contract, session.placement, session.provider,
             session.runtime, session.device,
         )  # fmt: skip

@@ -16,7 +16,7 @@ from salt_infer.errors import (
     OutputInUseError,
     UsageError,
 )
-from salt_infer.system.location import Place
+from salt_infer.system.location import Location
 from salt_infer.system.locks import NO_LOCKS, Lock
 
 LONGEST = 255  # bytes of a name, on the file systems of Linux
@@ -30,7 +30,7 @@ def real(path: Path) -> Path:
 
 
 def check_output(
-    path: Path, endings: str | Sequence[str], inputs: Sequence[Place | None], overwrite: bool
+    path: Path, endings: str | Sequence[str], inputs: Sequence[Location | None], overwrite: bool
 ) -> None:
     """:func:`check_writable`, and that the file is of its kind and none of the run's inputs.
 

@@ -43,15 +43,15 @@ class Url:
         return self.text.partition("?")[0] if self.is_http else self.text
 
 
-Place: TypeAlias = Path | Url
+Location: TypeAlias = Path | Url
 
 
-def absolute(place: Place) -> str:
+def absolute(place: Location) -> str:
     """What names the same place from every folder."""
     return str(place) if isinstance(place, Url) else os.path.realpath(place)
 
 
-def parse(text: str) -> Place:
+def parse(text: str) -> Location:
     """Understand what stands on a command line. What begins with ``name://`` is a URL; a folder
     of that name can be given as ``./name:/``.
 

@@ -23,7 +23,7 @@ def never() -> None:
 
 
 @contextlib.contextmanager
-def put_off() -> Iterator[Check]:
+def deferred_signals() -> Iterator[Check]:
     """Within, signals are noted and nothing more; what is yielded raises what they stand for.
 
     Handlers are only changed where Python code handles a signal, and only in the main thread.

@@ -13,7 +13,7 @@ from salt_infer.cli import console, strict_options
 from salt_infer.cli.progress_bar import Bar
 from salt_infer.cli.provider_options import model_option, provider_options
 from salt_infer.system.files import check_output, write_whole, writing
-from salt_infer.system.signals import put_off
+from salt_infer.system.signals import deferred_signals
 from salt_survey.calibration.labelled import Label
 from salt_survey.cli.option_types import LABEL, STRETCH
 from salt_survey.cli.overrides import override_options
@@ -92,7 +92,7 @@ def calibrate(
         )
         sweep = Sweep(stretch, stride, threshold)
         bar.started(len(sweep) * len(lines))
-        with put_off() as check:
+        with deferred_signals() as check:
             found = calibrate(lines, loaded, sweep, bar.advanced, check)
         written = dataclasses.replace(first.scan, calibration=found.to_dict())
         write_whole(out, written.to_json().encode(), overwrite or out == scan)

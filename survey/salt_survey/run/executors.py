@@ -11,10 +11,10 @@ from typing import Any, Protocol, Self
 from salt_infer.backends.selection import Tell
 from salt_infer.errors import PackageError, UsageError
 from salt_infer.execution.base import ModelRequest
-from salt_infer.execution.request import EngineRequest
+from salt_infer.execution.request import ExecutorRequest
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.predictor.model import SaltModel
-from salt_infer.predictor.model_info import ModelFacts
+from salt_infer.predictor.model_info import ModelInfo
 from salt_infer.system.cpu import available_cpus, lanes_here
 from salt_infer.system.signals import Check
 from salt_survey.reading.survey import Survey
@@ -36,11 +36,11 @@ class Volumes:
     store: Path
 
 
-class SlabEngine(Protocol):
+class SlabExecutor(Protocol):
     """Something that has loaded a model and runs slabs; close it by ``with``."""
 
     @property
-    def model(self) -> SaltModel | ModelFacts:
+    def model(self) -> SaltModel | ModelInfo:
         """What was loaded."""
 
     def __enter__(self) -> Self: ...
@@ -88,7 +88,7 @@ class LocalSlabs:
         self, slabs: Sequence[Slab], work: Work, volumes: Volumes, clock: StageClock, check: Check,
         told: Told,
     ) -> Generator[SlabDone]:  # fmt: skip
-        """See :meth:`SlabEngine.finished`; here they come in order."""
+        """See :meth:`SlabExecutor.finished`; here they come in order."""
         store = Store.open(volumes.store, writable=True)
         done = finished_slabs(
             slabs, work, volumes.survey, self.model, store, clock, available_cpus(), check, told
@@ -101,9 +101,9 @@ class LocalSlabs:
         return {"name": "local"}
 
 
-def open_engine(
-    request: EngineRequest, model: ModelRequest, sections: int, tell: Tell
-) -> SlabEngine:
+def open_executor(
+    request: ExecutorRequest, model: ModelRequest, sections: int, tell: Tell
+) -> SlabExecutor:
     """Load the model where it is to run.
 
     Args:

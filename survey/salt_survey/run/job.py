@@ -9,11 +9,11 @@ from pathlib import Path
 from salt_infer.backends.providers import ProviderRequest
 from salt_infer.execution.base import ModelRequest
 from salt_infer.execution.kept import Field
-from salt_infer.execution.request import EngineRequest
+from salt_infer.execution.request import ExecutorRequest
 from salt_infer.job.fingerprint import differences, fields_of_model
 from salt_infer.modelfile.contract import Tta
 from salt_infer.predictor.model import SaltModel
-from salt_infer.predictor.model_info import ModelFacts
+from salt_infer.predictor.model_info import ModelInfo
 from salt_survey.reading.survey import Survey
 from salt_survey.run.extent import Range
 from salt_survey.run.publish import Targets
@@ -60,7 +60,7 @@ class Job:
     memory: int = 1024 * MIB
     model: Path | None = None
     provider: ProviderRequest = dataclasses.field(default_factory=ProviderRequest)
-    engine: EngineRequest = dataclasses.field(default_factory=EngineRequest)
+    engine: ExecutorRequest = dataclasses.field(default_factory=ExecutorRequest)
     restart: bool = False
     overwrite: bool = False
 
@@ -84,7 +84,7 @@ class SlabPrints:
 
     @classmethod
     def of(
-        cls, job: Job, survey: Survey, model: SaltModel | ModelFacts, settings: Settings,
+        cls, job: Job, survey: Survey, model: SaltModel | ModelInfo, settings: Settings,
         division: Division,
     ) -> SlabPrints:  # fmt: skip
         """That of a run."""

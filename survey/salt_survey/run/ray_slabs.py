@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from salt_infer.backends.selection import Tell
-from salt_infer.errors import EngineError, SaltError
+from salt_infer.errors import ExecutorError, SaltError
 from salt_infer.execution import ray_worker
 from salt_infer.execution.base import ModelRequest
-from salt_infer.execution.ray_cluster import Roll, ray
-from salt_infer.execution.ray_executor import RayEngine
+from salt_infer.execution.ray_cluster import ActorRegistry, ray
+from salt_infer.execution.ray_executor import RayExecutor
 from salt_infer.execution.ray_worker import Done
-from salt_infer.execution.request import EngineRequest
+from salt_infer.execution.request import ExecutorRequest
 from salt_infer.execution.stage_clock import StageClock
-from salt_infer.predictor.model_info import ModelFacts
+from salt_infer.predictor.model_info import ModelInfo
 from salt_infer.system.signals import Check
 from salt_survey.errors import SurveyError
 from salt_survey.reading.survey import Survey
@@ -53,19 +53,19 @@ class Places:
 
 
 class RaySlabs:
-    """A connection to a cluster; see :class:`salt_survey.run.executors.SlabEngine`."""
+    """A connection to a cluster; see :class:`salt_survey.run.executors.SlabExecutor`."""
 
-    def __init__(self, request: EngineRequest, model: ModelRequest, tell: Tell) -> None:
+    def __init__(self, request: ExecutorRequest, model: ModelRequest, tell: Tell) -> None:
         """Connect, and load the model on one node to see what it is there.
 
         Raises:
             EngineError: the cluster cannot be joined or has no room.
             ModelError: the model cannot be loaded there.
         """
-        self._engine = RayEngine(request, model, None, tell)
+        self._engine = RayExecutor(request, model, None, tell)
 
     @property
-    def model(self) -> ModelFacts:
+    def model(self) -> ModelInfo:
         """What that node has loaded."""
         return self._engine.model
 
@@ -79,14 +79,14 @@ class RaySlabs:
         self, slabs: Sequence[Slab], work: Work, volumes: Volumes, clock: StageClock, check: Check,
         told: Told,
     ) -> Generator[SlabDone]:  # fmt: skip
-        """See :meth:`salt_survey.run.executors.SlabEngine.finished`."""
+        """See :meth:`salt_survey.run.executors.SlabExecutor.finished`."""
         survey = volumes.survey
         places = Places(
             survey.path.absolute(), survey.scan, survey.digest(), volumes.store.absolute()
         )
         by_number = {slab.number: slab for slab in slabs}
 
-        def rows(missing: set[int], roll: Roll) -> Any:
+        def rows(missing: set[int], roll: ActorRegistry) -> Any:
             waiting = [{"group": by_number[number]} for number in sorted(missing)]
             data = ray.data.from_items(waiting, override_num_blocks=len(waiting))
             return self._engine.on_actors(data, SlabActor, work, places, roll)
@@ -106,15 +106,15 @@ class SlabActor:
     """Holds the model: Slab -> Done. What goes wrong is in the row, in place of the Done."""
 
     def __init__(
-        self, request: ModelRequest, threads: int, expected: ModelFacts, work: Work, places: Places,
-        roll: ray_worker.Roll,
+        self, request: ModelRequest, threads: int, expected: ModelInfo, work: Work, places: Places,
+        roll: ray_worker.Registry,
     ) -> None:  # fmt: skip
         """Load the model, which has to be the one that is expected, and open the survey."""
         self._work, self._roll = work, roll
         self._failed: SaltError | None = None
         try:
             self._model = request.load(threads, lambda line: None)
-            loaded = ModelFacts.of(self._model)
+            loaded = ModelInfo.of(self._model)
             ray_worker.compare(loaded, expected)
             self._survey = _opened(places)
             self._store = Store.open(places.store, writable=True)
@@ -149,9 +149,9 @@ def _opened(places: Places) -> Survey:
     try:
         survey = Survey.open(places.survey, places.scan)
     except SurveyError as error:
-        raise EngineError(
+        raise ExecutorError(
             f"a node cannot read the survey ({error}); it has to be under the same path everywhere"
         ) from error
     if survey.digest() != places.digest:
-        raise EngineError(f"{places.survey} is another file on a node than where the run is")
+        raise ExecutorError(f"{places.survey} is another file on a node than where the run is")
     return survey

@@ -17,7 +17,7 @@ from salt_infer.system.files import write_whole, writing
 from salt_infer.system.locks import NO_LOCKS
 from salt_survey.reading.survey import Survey
 from salt_survey.run import horizons, slab_work, text_lines
-from salt_survey.run.executors import SlabEngine, Volumes, open_engine
+from salt_survey.run.executors import SlabExecutor, Volumes, open_executor
 from salt_survey.run.extent import extent_of
 from salt_survey.run.job import Job, SlabPrints, model_request
 from salt_survey.run.run_report import Counts, SurveyReport
@@ -64,7 +64,7 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
         others = (job.out.segy, job.out.horizons, job.out.report)
         unlocked = stack.enter_context(writing(*others, replaced=True))
         engine = stack.enter_context(
-            open_engine(job.engine, request, division.sections, watcher.note)
+            open_executor(job.engine, request, division.sections, watcher.note)
         )
         if calibration and calibration.model != engine.model.session.sha256:
             watcher.note(f"{job.scan} was calibrated with another model; calibrate anew")
@@ -98,7 +98,7 @@ class _Run:
     """A run under way: slabs go into the store, and are noted and counted."""
 
     def __init__(
-        self, job: Job, survey: Survey, engine: SlabEngine, journal: Journal[SlabDone],
+        self, job: Job, survey: Survey, engine: SlabExecutor, journal: Journal[SlabDone],
         division: Division, work: Work, watcher: Watcher,
     ) -> None:  # fmt: skip
         self._job, self._survey, self._engine, self._journal = job, survey, engine, journal
@@ -127,7 +127,7 @@ class _Run:
     def resume(self) -> None:
         """Count what is done; a slab that is not in the store as it was written is run again."""
         slabs, again = self._division.slabs, 0
-        with signals.put_off() as check:
+        with signals.deferred_signals() as check:
             for number in list(self._journal.done()):
                 check()
                 slab = slabs[number]
@@ -145,7 +145,7 @@ class _Run:
         missing = [self._division.slabs[number] for number in self._journal.missing()]
         sections = [slab for slab in missing if slab.kind != "mean"]
         volumes = Volumes(self._survey, self._store.path)
-        with signals.put_off() as check, self._clock.running():
+        with signals.deferred_signals() as check, self._clock.running():
             if sections:
                 done = self._engine.finished(
                     sections, self._work, volumes, self._clock, check, self._watcher.advanced

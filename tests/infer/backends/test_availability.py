@@ -150,7 +150,7 @@ def test_a_signal_while_a_runtime_is_imported_ends_the_run_like_any(
 
 def test_cpu_is_usable_here() -> None:
     assert list(availability.problems("cpu")) == []
-    availability.demand("cpu")
+    availability.require("cpu")
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("provider", "extra"), [("cuda", "gpu"), ("tensorrt", "tensorrt")])
 def test_all_that_is_missing_is_told_with_its_remedy(provider: str, extra: str) -> None:
     with pytest.raises(ProviderError) as caught:
-        availability.demand(provider)  # type: ignore[arg-type]
+        availability.require(provider)  # type: ignore[arg-type]
     message = str(caught.value)
     assert message.startswith(f"{provider} cannot run here: the installed ONNX Runtime ")
     assert f"pip uninstall -y onnxruntime && pip install 'salt-toolkit[{extra}]'" in message

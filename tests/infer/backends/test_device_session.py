@@ -16,7 +16,7 @@ from salt_infer.backends import availability, selection
 from salt_infer.backends.device_lanes import Bound
 from salt_infer.backends.device_session import DeviceSession
 from salt_infer.backends.onnxruntime_session import ModelSession
-from salt_infer.backends.providers import Asked, Plan, ProviderRequest, plan
+from salt_infer.backends.providers import Asked, ProviderRequest, SessionPlan, plan
 from salt_infer.backends.selection import Batches, open_session
 from salt_infer.batch.result import BatchResult, Cancel, Drawn
 from salt_infer.errors import ModelError, ProviderError
@@ -34,7 +34,7 @@ COUNT, SECOND = 4, 2
 def opened(path: Path, tta: str, streams: int = 1) -> DeviceSession:
     shape = (COUNT, 2 if tta == "hflip" else 1)
     second = SECOND if tta == "doubtful" else 0
-    return DeviceSession(path, 1, Plan(shape=shape, second=second, streams=streams))
+    return DeviceSession(path, 1, SessionPlan(shape=shape, second=second, streams=streams))
 
 
 def middle(path: Path, tiles: np.ndarray) -> float:
@@ -146,7 +146,7 @@ def test_a_graph_that_repeats_itself_is_refused(
     dense_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a captured graph does that does not read the memory its input is written to."""
-    planned = Plan(providers=(("CPUExecutionProvider", {}),), shape=(COUNT, 1))
+    planned = SessionPlan(providers=(("CPUExecutionProvider", {}),), shape=(COUNT, 1))
     graphs = dataclasses.replace(
         planned, providers=(("CPUExecutionProvider", {"enable_cuda_graph": "1"}),)
     )
@@ -170,13 +170,13 @@ def without_options(path: Path, options: Any, providers: list[tuple[str, dict[st
 
 
 @pytest.fixture
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[SessionPlan]:
     """CUDA is usable, and what is planned for it runs on the CPU; gives the plans."""
-    seen: list[Plan] = []
-    monkeypatch.setattr(availability, "demand", lambda *_: None)
+    seen: list[SessionPlan] = []
+    monkeypatch.setattr(availability, "require", lambda *_: None)
 
     class Session(DeviceSession):
-        def __init__(self, path: Path, threads: int | None, planned: Plan) -> None:
+        def __init__(self, path: Path, threads: int | None, planned: SessionPlan) -> None:
             seen.append(planned)
             if planned.options.get("prefer_nhwc") == "1":
                 raise ProviderError("it cannot")
@@ -192,7 +192,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
 @pytest.mark.parametrize(("tta", "second"), [("none", 0), ("doubtful", 2)])
 @pytest.mark.parametrize("in_turn", [False, True])
 def test_a_dense_file_gets_as_many_streams_as_its_caller_has_threads_for(
-    dense_model: Path, stand_in: list[Plan], tta: Tta, second: int, in_turn: bool
+    dense_model: Path, stand_in: list[SessionPlan], tta: Tta, second: int, in_turn: bool
 ) -> None:
     model = SaltModel.load(dense_model, provider="cuda", tta=tta, batch_size=8, in_turn=in_turn)
     (planned,) = stand_in
@@ -203,7 +203,7 @@ def test_a_dense_file_gets_as_many_streams_as_its_caller_has_threads_for(
 
 
 def test_a_layout_that_cannot_be_is_left_out_and_told(
-    dense_model: Path, stand_in: list[Plan], monkeypatch: pytest.MonkeyPatch
+    dense_model: Path, stand_in: list[SessionPlan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = plan
     monkeypatch.setattr(
@@ -257,9 +257,9 @@ def test_gated_files_answer_with_probabilities(
     """How many tiles they decode is known only when they run."""
     kinds: list[type] = []
 
-    def loaded(path: Path, threads: int | None, planned: Plan) -> ModelSession:
+    def loaded(path: Path, threads: int | None, planned: SessionPlan) -> ModelSession:
         kinds.append(ModelSession)
-        return ModelSession(path, threads, Plan(shape=planned.shape))
+        return ModelSession(path, threads, SessionPlan(shape=planned.shape))
 
     monkeypatch.setattr("salt_infer.backends.selection.ModelSession", loaded)
     monkeypatch.setattr(selection, "_given", lambda *_: ())

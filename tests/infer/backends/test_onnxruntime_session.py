@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from salt_infer.backends.onnxruntime_session import ModelSession, peek
-from salt_infer.backends.providers import Plan
+from salt_infer.backends.providers import SessionPlan
 from salt_infer.batch.result import Cancel
 from salt_infer.errors import ContractError, ModelError
 from salt_infer.modelfile.contract import METADATA_KEY
@@ -92,7 +92,7 @@ def test_a_fixed_batch_gives_the_same_bits(
 ) -> None:
     """The CPU provider with the batch that a GPU would have: the last one is padded."""
     path = request.getfixturevalue(kind)
-    free, fixed = ModelSession(path), ModelSession(path, plan=Plan(shape=(4, 2)))
+    free, fixed = ModelSession(path), ModelSession(path, plan=SessionPlan(shape=(4, 2)))
     batch = np.repeat(TILES[:count, None], 2, axis=1)
     salt = free.run(batch, 0.0).salt
     for gate in (0.0, float(np.median(salt)), 1.0):
@@ -103,7 +103,10 @@ def test_a_fixed_batch_gives_the_same_bits(
 
 
 def test_a_fixed_batch_leaves_no_arithmetic_on_shapes(dense_model: Path) -> None:
-    free, fixed = ModelSession(dense_model), ModelSession(dense_model, plan=Plan(shape=(4, 2)))
+    free, fixed = (
+        ModelSession(dense_model),
+        ModelSession(dense_model, plan=SessionPlan(shape=(4, 2))),
+    )
     counts = [each.placement.ops["CPUExecutionProvider"].get("Shape", 0) for each in (free, fixed)]
     assert counts[0] > 0 == counts[1]
     assert fixed.inputs == free.inputs == ["tiles uint8 [N, V, 101, 101]"]
@@ -120,7 +123,7 @@ def test_axes_of_other_names_are_told(dense_model: Path, tmp_path: Path) -> None
                 size.dim_param = "batch"
     onnx.save(model, tmp_path / "x.onnx")
     with pytest.raises(ModelError, match=r"has batch axes .*, expected N and V; export it again"):
-        ModelSession(tmp_path / "x.onnx", plan=Plan(shape=(4, 2)))
+        ModelSession(tmp_path / "x.onnx", plan=SessionPlan(shape=(4, 2)))
 
 
 def test_peeking_gives_the_contract(gated_model: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from salt_infer.backends import option_rules as known
 from salt_infer.backends import providers
-from salt_infer.backends.providers import Plan, ProviderRequest, plan
+from salt_infer.backends.providers import ProviderRequest, SessionPlan, plan
 from salt_infer.errors import UsageError
 
 SHAPE = (32, 2)
@@ -27,8 +27,8 @@ def sized(*sizes: tuple[int, int]) -> tuple[tuple[str, str], ...]:
 
 
 def test_cpu() -> None:
-    assert plan("cpu", ProviderRequest("cpu"), SHAPE, "fp32") == Plan()
-    assert Plan().entries["session.intra_op.allow_spinning"] == "0"
+    assert plan("cpu", ProviderRequest("cpu"), SHAPE, "fp32") == SessionPlan()
+    assert SessionPlan().entries["session.intra_op.allow_spinning"] == "0"
 
 
 CHOSEN = {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}
@@ -41,7 +41,7 @@ def test_cuda_has_a_fixed_batch_and_what_is_documented_as_fast(
     seen = plan("cuda", ProviderRequest("cuda", 1, allow_fallback=True), SHAPE, precision)
     options = {"device_id": "1"} | CHOSEN | more
     providers = (("CUDAExecutionProvider", options),)
-    assert seen == Plan("cuda", providers, SHAPE, elsewhere=True, streams=2)
+    assert seen == SessionPlan("cuda", providers, SHAPE, elsewhere=True, streams=2)
 
 
 def test_what_was_asked_of_cuda_wins() -> None:

@@ -11,7 +11,7 @@ from salt_infer.backends.availability import Problem
 from salt_infer.backends.engine_cache import EngineKey
 from salt_infer.backends.nvidia import Driver, Gpu
 from salt_infer.backends.providers import Provider, ProviderRequest, plan
-from salt_infer.backends.selection import Batches, Choice, engine_key, open_session
+from salt_infer.backends.selection import Batches, ProviderChoice, engine_key, open_session
 from salt_infer.errors import ModelError, ProviderError
 from salt_infer.modelfile.contract import ModelContract
 from salt_infer.models import default_model
@@ -116,9 +116,9 @@ def test_each_provider_has_its_own_default(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_nodes_elsewhere_are_told_even_of_auto() -> None:
-    assert Choice("auto", "cuda", notes=("some",)).fell_back == ("some",)
-    assert Choice("cuda", "cuda", notes=("some",)).fell_back == ("some",)
-    assert Choice("cuda", "cuda").fell_back == ()
+    assert ProviderChoice("auto", "cuda", notes=("some",)).fell_back == ("some",)
+    assert ProviderChoice("cuda", "cuda", notes=("some",)).fell_back == ("some",)
+    assert ProviderChoice("cuda", "cuda").fell_back == ()
 
 
 def test_an_engines_key_has_what_it_depends_on_and_no_path() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from salt_infer.backends import mask_graphs
 from salt_infer.backends.device_session import DeviceSession
-from salt_infer.backends.providers import Plan, ProviderRequest
+from salt_infer.backends.providers import ProviderRequest, SessionPlan
 from salt_infer.cli import selftest
 from salt_infer.cli.selftest import Golden, Outcome
 from salt_infer.errors import ModelError, ProviderError
@@ -114,7 +114,7 @@ def test_masks_that_a_device_draws_are_held_against_the_hosts(
     dense_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def model(threshold: float = 0.5) -> SaltModel:
-        session = DeviceSession(dense_model, 1, Plan(shape=(3, 2)))
+        session = DeviceSession(dense_model, 1, SessionPlan(shape=(3, 2)))
         return SaltModel(session, Settings(threshold, 0.0, "hflip"))
 
     assert selftest._drawn_otherwise(model()) == ""

@@ -4,24 +4,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salt_infer.errors import EngineError
-from salt_infer.execution.ray_resources import Seats, seats
+from salt_infer.errors import ExecutorError
+from salt_infer.execution.ray_resources import ActorSlots, seats
 
 EIGHT, FOUR = {"CPU": 8.0, "memory": 1e9}, {"CPU": 4.0, "GPU": 2.0}
 HEAD = {"memory": 1e9}  # runs nothing
 
 
 def test_one_for_each_node() -> None:
-    assert seats([EIGHT, EIGHT, HEAD], None, gpu=False) == Seats(2, 8, gpu=False)
+    assert seats([EIGHT, EIGHT, HEAD], None, gpu=False) == ActorSlots(2, 8, gpu=False)
 
 
 def test_a_larger_node_has_several_of_the_smallest_ones_size() -> None:
-    assert seats([EIGHT, FOUR], None, gpu=False) == Seats(3, 4, gpu=False)
+    assert seats([EIGHT, FOUR], None, gpu=False) == ActorSlots(3, 4, gpu=False)
 
 
 @pytest.mark.parametrize(("wanted", "unit"), [(1, 8), (2, 8), (3, 4), (4, 4), (16, 1)])
 def test_so_many_as_asked_for_as_large_as_they_fit(wanted: int, unit: int) -> None:
-    assert seats([EIGHT, EIGHT], wanted, gpu=False) == Seats(wanted, unit, gpu=False)
+    assert seats([EIGHT, EIGHT], wanted, gpu=False) == ActorSlots(wanted, unit, gpu=False)
 
 
 def test_one_for_each_gpu() -> None:
@@ -35,7 +35,7 @@ def test_one_for_each_gpu() -> None:
     [([], None, False), ([HEAD], None, False), ([EIGHT], 9, False), ([FOUR], 3, True)],
 )
 def test_no_room(nodes: list[dict[str, float]], wanted: int | None, gpu: bool) -> None:
-    with pytest.raises(EngineError, match="add nodes, or give fewer --actors"):
+    with pytest.raises(ExecutorError, match="add nodes, or give fewer --actors"):
         seats(nodes, wanted, gpu)
 
 
@@ -44,7 +44,7 @@ def test_actors_fit_and_leave_room_to_decode(cpus: list[int], wanted: int | None
     nodes = [{"CPU": float(count)} for count in cpus]
     try:
         some = seats(nodes, wanted, gpu=False)
-    except EngineError:
+    except ExecutorError:
         assert wanted is not None
         assert wanted > sum(cpus)
         return

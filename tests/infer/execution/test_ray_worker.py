@@ -12,15 +12,15 @@ import pytest
 from salt_infer.backends.providers import ProviderRequest
 from salt_infer.data.factory import open_tiles
 from salt_infer.data.source import TileSource
-from salt_infer.errors import EngineError, ModelError
+from salt_infer.errors import ExecutorError, ModelError
 from salt_infer.execution import pipeline
 from salt_infer.execution.base import ModelRequest
-from salt_infer.execution.local import LocalEngine
+from salt_infer.execution.local import LocalExecutor
 from salt_infer.execution.pipeline import RunOptions
 from salt_infer.execution.ray_worker import TRIES, Done, Predictor, Row, Waiting, decode
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.predictor.model import SaltModel
-from salt_infer.predictor.model_info import ModelFacts
+from salt_infer.predictor.model_info import ModelInfo
 from salt_infer.system.signals import never
 from tests.infer import steady
 
@@ -32,11 +32,11 @@ class Roll:
     """Says of every group that it was begun so often."""
 
     def __init__(self, follows: bool = False, times: int = 1) -> None:
-        self.models: list[ModelFacts] = []
+        self.models: list[ModelInfo] = []
         self.groups: list[int] = []
         self._follows, self._times = follows, times
 
-    def joined(self, model: ModelFacts) -> bool:
+    def joined(self, model: ModelInfo) -> bool:
         self.models.append(model)
         return self._follows
 
@@ -72,14 +72,14 @@ def waiting(source: TileSource, number: int) -> Row:
 
 
 def predictor(model: SaltModel, roll: Roll) -> Predictor:
-    return Predictor(REQUEST, 1, ModelFacts.of(model), OPTIONS, roll)
+    return Predictor(REQUEST, 1, ModelInfo.of(model), OPTIONS, roll)
 
 
 def test_groups_are_those_of_a_local_run(tiles: Path, model: SaltModel) -> None:
     roll = Roll()
     run = predictor(model, roll)
     with open_tiles(tiles) as source:
-        local = LocalEngine(model).finished(source, OPTIONS, StageClock(), range(3), never)
+        local = LocalExecutor(model).finished(source, OPTIONS, StageClock(), range(3), never)
         for group in local:
             read = decode(sent(waiting(source, group.number)), source.part(source.tiles[:1]))
             done = sent(run(sent(read)))["group"]
@@ -97,7 +97,7 @@ def test_tiles_that_are_not_there_on_a_node(tiles: Path, tmp_path: Path, model: 
         witness = source.part([source.tiles[0], source.tiles[4]])
     tiles.rename(tmp_path / "elsewhere")
     failed = predictor(model, Roll())(sent(decode(rows[0], witness)))["group"]
-    assert isinstance(failed, EngineError)
+    assert isinstance(failed, ExecutorError)
     assert "under the same path on every node" in str(failed)
     (tmp_path / "elsewhere").rename(tiles)
     (tiles / "tile-0000.png").unlink()  # one that has gone is a bad tile like any other
@@ -105,7 +105,7 @@ def test_tiles_that_are_not_there_on_a_node(tiles: Path, tmp_path: Path, model: 
 
 
 def test_a_node_with_another_model_or_other_settings(tiles: Path, model: SaltModel) -> None:
-    known = ModelFacts.of(model)
+    known = ModelInfo.of(model)
     others = [
         dataclasses.replace(known, session=dataclasses.replace(known.session, sha256="ab" * 32)),
         dataclasses.replace(known, session=dataclasses.replace(known.session, runtime="x 1")),
@@ -115,13 +115,13 @@ def test_a_node_with_another_model_or_other_settings(tiles: Path, model: SaltMod
         read = decode(waiting(source, 0), source)
     for other in others:
         failed = Predictor(REQUEST, 1, other, OPTIONS, Roll())(read)["group"]
-        assert isinstance(failed, EngineError)
+        assert isinstance(failed, ExecutorError)
         assert "have the same model, packages" in str(failed)
 
 
 def test_a_node_without_the_model(tiles: Path, model: SaltModel, tmp_path: Path) -> None:
     request = dataclasses.replace(REQUEST, path=tmp_path / "none.onnx")
-    run = Predictor(request, 1, ModelFacts.of(model), OPTIONS, Roll())
+    run = Predictor(request, 1, ModelInfo.of(model), OPTIONS, Roll())
     with open_tiles(tiles) as source:
         failed = run(decode(waiting(source, 0), source))["group"]
     assert isinstance(failed, ModelError)

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from salt_infer.data.source import BadTile, Tile
 from salt_infer.errors import JournalError
-from salt_infer.execution.results import Finished, quantised
+from salt_infer.execution.results import FinishedGroup, quantised
 from tests.infer.finished import batch, finished
 
 names = st.text(st.characters(exclude_characters="/"), min_size=1)  # lone surrogates too
 
 
-def same(one: Finished, other: Finished) -> bool:
+def same(one: FinishedGroup, other: FinishedGroup) -> bool:
     """Whether two groups are the same, arrays and all."""
 
-    def plain(group: Finished) -> dict[str, object]:
+    def plain(group: FinishedGroup) -> dict[str, object]:
         return {
             name: value.tolist() if isinstance(value, np.ndarray) else value
             for name, value in vars(group).items()
@@ -42,18 +42,18 @@ def test_what_is_packed_comes_back(
     maps: bytes,
 ) -> None:
     salt = np.array([number for *_, number in good], np.float32)
-    group = Finished(
+    group = FinishedGroup(
         7, "stamp", [name for name, *_ in good], [text for _, text, _ in good], salt,
         salt / 2 if details else None, list(range(len(good))), maps,
         [BadTile(Tile(name, path), reason) for name, path, reason in bad],
     )  # fmt: skip
-    assert same(Finished.unpack(7, *group.pack()), group)
+    assert same(FinishedGroup.unpack(7, *group.pack()), group)
 
 
 @given(st.binary(max_size=60), st.binary(max_size=60))
 def test_anything_else_is_a_damaged_journal(text: bytes, data: bytes) -> None:
     with pytest.raises(JournalError, match="group 3 of the journal cannot be read"):
-        Finished.unpack(3, text, data)
+        FinishedGroup.unpack(3, text, data)
 
 
 @pytest.mark.parametrize(
@@ -63,12 +63,12 @@ def test_anything_else_is_a_damaged_journal(text: bytes, data: bytes) -> None:
 def test_a_record_that_contradicts_itself_is_damaged(name: str, value: object) -> None:
     text, data = finished(0, ["a", "b"], ["1 2", ""]).pack()
     with pytest.raises(JournalError):
-        Finished.unpack(0, json.dumps(json.loads(text) | {name: value}).encode(), data)
+        FinishedGroup.unpack(0, json.dumps(json.loads(text) | {name: value}).encode(), data)
 
 
 def test_probabilities_are_kept_in_steps_of_255() -> None:
     drawn = batch(5, ["a", "b", "c"], ["1 2", "", "5 6"])
-    group = Finished.unpack(5, *Finished.of(drawn, probabilities=True).pack())
+    group = FinishedGroup.unpack(5, *FinishedGroup.of(drawn, probabilities=True).pack())
     assert drawn.decided is not None
     rows = group.entries(empty=False)
     assert [row.id for row in rows] == ["a", "b", "c"]
@@ -79,7 +79,7 @@ def test_probabilities_are_kept_in_steps_of_255() -> None:
 
 
 def test_probabilities_are_kept_only_if_asked_for() -> None:
-    group = Finished.of(batch(5, ["a"], ["1 2"]), probabilities=False)
+    group = FinishedGroup.of(batch(5, ["a"], ["1 2"]), probabilities=False)
     assert (group.maps, group.kept) == (b"", [])
     assert not group.entries(empty=False)[0].probability().any()
 
@@ -108,6 +108,6 @@ def test_bad_tiles_get_a_row_only_if_asked_for_and_if_a_csv_can_hold_it() -> Non
 
 
 def test_a_group_of_bad_tiles_alone() -> None:
-    group = Finished.unpack(0, *finished(0, [], [], bad=["a", "b"]).pack())
+    group = FinishedGroup.unpack(0, *finished(0, [], [], bad=["a", "b"]).pack())
     assert group.entries(empty=False) == []
     assert [row.id for row in group.entries(empty=True)] == ["a", "b"]

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salt_infer.errors import JournalError, OutputError, SaltError
-from salt_infer.execution.results import Finished
+from salt_infer.execution.results import FinishedGroup
 from salt_infer.job import journal
 from salt_infer.job.journal import Journal, path_beside
 from tests.conftest import ROOT
@@ -26,7 +26,7 @@ from tests.infer.finished import FINGERPRINT, finished, opened, some
 GROUPS = 6
 
 
-def written(path: Path, groups: list[Finished], count: int = GROUPS) -> list[int]:
+def written(path: Path, groups: list[FinishedGroup], count: int = GROUPS) -> list[int]:
     """Write groups; where the file ended after each, and before the first."""
     ends = []
     with opened(path, count) as log:
@@ -37,7 +37,7 @@ def written(path: Path, groups: list[Finished], count: int = GROUPS) -> list[int
     return ends
 
 
-def ids_in(log: Journal[Finished]) -> list[list[str]]:
+def ids_in(log: Journal[FinishedGroup]) -> list[list[str]]:
     return [group.ids for group in log]
 
 
@@ -194,14 +194,14 @@ def test_another_run_is_refused_and_loses_nothing(tmp_path: Path) -> None:
     before = path.read_bytes()
     other = dataclasses.replace(FINGERPRINT, gate=0.75, min_area=9)
     with pytest.raises(JournalError) as caught:
-        Journal(path, other, GROUPS, Finished.unpack)
+        Journal(path, other, GROUPS, FinishedGroup.unpack)
     for part in ("gate 0.25 then, 0.75 now", "min_area 0 then, 9 now", "--restart to discard"):
         assert part in str(caught.value)
     assert path.read_bytes() == before
-    with Journal(path, other, GROUPS, Finished.unpack, restart=True) as log:
+    with Journal(path, other, GROUPS, FinishedGroup.unpack, restart=True) as log:
         assert len(log) == 0
         log.append(some(1)[0])
-    with Journal(path, other, GROUPS, Finished.unpack) as log:
+    with Journal(path, other, GROUPS, FinishedGroup.unpack) as log:
         assert len(log) == 1
 
 

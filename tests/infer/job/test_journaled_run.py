@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from salt_infer.data.source import Tile, TileSource
-from salt_infer.execution.local import LocalEngine
+from salt_infer.execution.local import LocalExecutor
 from salt_infer.execution.pipeline import RunOptions, group_count
-from salt_infer.execution.results import Finished
+from salt_infer.execution.results import FinishedGroup
 from salt_infer.job.journal import Journal
-from salt_infer.job.journaled_run import Run
+from salt_infer.job.journaled_run import JournaledRun
 from salt_infer.job.publish import Outputs
 from salt_infer.job.watcher import Watcher
 from salt_infer.predictor.model import SaltModel
@@ -47,8 +47,8 @@ def run_all(folder: Path, model: SaltModel, source: TileSource, batch_size: int)
     outputs = Outputs(
         folder / "x.csv", None, folder / "x.npz", None, (), details=True, overwrite=False
     )
-    with Journal(folder / "x.csv.journal", FINGERPRINT, groups, Finished.unpack) as journal:
-        run = Run(source, LocalEngine(model), journal, options, "skip", Watcher())
+    with Journal(folder / "x.csv.journal", FINGERPRINT, groups, FinishedGroup.unpack) as journal:
+        run = JournaledRun(source, LocalExecutor(model), journal, options, "skip", Watcher())
         run.resume(retry_bad=False)
         run.carry_out()
         gc.collect()
@@ -104,7 +104,9 @@ def test_a_source_that_is_not_sorted_is_a_mistake(tmp_path: Path) -> None:
         source = Repeated(0)
         source.tiles = [Tile(name, "") for name in names]
         with (
-            Journal(tmp_path / "x.journal", FINGERPRINT, 1, Finished.unpack) as journal,
+            Journal(tmp_path / "x.journal", FINGERPRINT, 1, FinishedGroup.unpack) as journal,
             pytest.raises(ValueError, match="must be sorted by id"),
         ):
-            Run(source, LocalEngine(SaltModel.load()), journal, RunOptions(), "skip", Watcher())
+            JournaledRun(
+                source, LocalExecutor(SaltModel.load()), journal, RunOptions(), "skip", Watcher()
+            )

@@ -12,7 +12,7 @@ import pytest
 
 from salt_infer.data.source import Tile
 from salt_infer.errors import InputError, OutputError, OutputExistsError, UsageError
-from salt_infer.execution.results import Entry
+from salt_infer.execution.results import Row
 from salt_infer.job.publish import Outputs
 from salt_infer.system import files
 from tests.infer.finished import finished
@@ -21,7 +21,7 @@ GROUPS = [finished(0, ["a", "b"], ["1 2", ""]), finished(1, ["c"], ["3 4"])]
 DECISION = {"threshold": 0.5, "gate": 0.5}
 
 
-def rows() -> Iterator[Entry]:
+def rows() -> Iterator[Row]:
     return (row for group in GROUPS for row in group.entries(empty=False))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from salt_infer.execution.results import Entry
+from salt_infer.execution.results import Row
 from salt_infer.job import write_probabilities
 from tests.infer.finished import finished
 
@@ -21,7 +21,7 @@ GROUPS = [
 DECISION = {"threshold": 0.4, "gate": 0.45}
 
 
-def rows() -> Iterator[Entry]:
+def rows() -> Iterator[Row]:
     return (row for group in GROUPS for row in group.entries(empty=True))
 
 
@@ -74,7 +74,7 @@ def test_a_folder_has_an_array_a_tile(tmp_path: Path) -> None:
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
-    def many(count: int) -> Iterator[Entry]:
+    def many(count: int) -> Iterator[Row]:
         row = GROUPS[0].entries(empty=False)[0]
         return (row._replace(id=f"{number:05d}") for number in range(count))
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from salt_infer.data.labels import read_column, read_rows
 from salt_infer.errors import PackageError
-from salt_infer.execution.results import Entry
+from salt_infer.execution.results import Row
 from salt_infer.job import write_table
 from tests.infer.finished import finished
 
@@ -21,7 +21,7 @@ GROUPS = [finished(0, ['a,"1', "b"], ["", "1 2"]), finished(1, ["d"], ["3 4"], b
 ROWS = [row for group in GROUPS for row in group.entries(empty=True)]
 
 
-def content(name: str, rows: list[Entry] = ROWS, details: bool = False) -> bytes:
+def content(name: str, rows: list[Row] = ROWS, details: bool = False) -> bytes:
     file = io.BytesIO()
     write_table.write(file, Path(name), rows, details)
     return file.getvalue()
@@ -48,7 +48,7 @@ def test_details_are_further_columns(tmp_path: Path) -> None:
 
 @given(st.lists(st.tuples(st.text().filter(str.isprintable), st.text("0123 ")), max_size=5))
 def test_a_csv_gives_back_what_was_written(pairs: list[tuple[str, str]]) -> None:
-    rows = [Entry(name, text, 0.0, 0.0, GROUPS[0], 0) for name, text in pairs]
+    rows = [Row(name, text, 0.0, 0.0, GROUPS[0], 0) for name, text in pairs]
     text = content("x.csv", rows).decode()
     assert [tuple(row) for row in csv.reader(io.StringIO(text, newline=""))][1:] == pairs
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from salt_infer.data.labels import Labels, read_column, read_rows
 from salt_infer.errors import InputError, LabelError
-from salt_infer.execution.results import Entry, Finished
+from salt_infer.execution.results import FinishedGroup, Row
 from salt_infer.job import write_table
 from salt_infer.masks import table
 
@@ -21,18 +21,18 @@ NAMES = st.text(
 ROWS = st.dictionaries(NAMES, st.sampled_from(["", "1 2", "5 3 108 1"]), min_size=1)
 
 
-GROUP = Finished(0, "", [], [], np.zeros(0, np.float32), None, [], b"", {})
+GROUP = FinishedGroup(0, "", [], [], np.zeros(0, np.float32), None, [], b"", {})
 
 
-def entry(name: str, mask: str, salt: float = 0.5) -> Entry:
-    return Entry(name, mask, salt, 0.25, GROUP, -1)
+def entry(name: str, mask: str, salt: float = 0.5) -> Row:
+    return Row(name, mask, salt, 0.25, GROUP, -1)
 
 
 def endings() -> list[str]:
     return [*table.ENDINGS]
 
 
-def written(folder: Path, ending: str, rows: list[Entry], details: bool = False) -> Path:
+def written(folder: Path, ending: str, rows: list[Row], details: bool = False) -> Path:
     if ending == ".parquet":
         pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[parquet]'")
     path = folder / f"x{ending}"

@@ -8,7 +8,7 @@ from types import FrameType
 
 import pytest
 
-from salt_infer.system.signals import put_off
+from salt_infer.system.signals import deferred_signals
 
 
 class Terminated(Exception):
@@ -33,7 +33,7 @@ def handled() -> Iterator[None]:
 )
 def test_a_signal_is_raised_where_it_is_looked_for(number: int, error: type[BaseException]) -> None:
     reached = False
-    with pytest.raises(error), put_off() as check:
+    with pytest.raises(error), deferred_signals() as check:
         check()
         os.kill(os.getpid(), number)
         reached = True
@@ -44,14 +44,14 @@ def test_a_signal_is_raised_where_it_is_looked_for(number: int, error: type[Base
 
 def test_a_signal_that_nobody_looked_for_is_raised_at_the_end() -> None:
     reached = False
-    with pytest.raises(Terminated), put_off():
+    with pytest.raises(Terminated), deferred_signals():
         os.kill(os.getpid(), signal.SIGTERM)
         reached = True
     assert reached
 
 
 def test_another_error_goes_before_a_signal() -> None:
-    with pytest.raises(ZeroDivisionError), put_off():
+    with pytest.raises(ZeroDivisionError), deferred_signals():
         os.kill(os.getpid(), signal.SIGTERM)
         raise ZeroDivisionError
 
@@ -59,7 +59,7 @@ def test_another_error_goes_before_a_signal() -> None:
 def test_what_is_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with put_off() as check:
+        with deferred_signals() as check:
             os.kill(os.getpid(), signal.SIGINT)
             check()
             assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
@@ -71,7 +71,7 @@ def test_other_threads_leave_handlers_alone() -> None:
     seen: list[object] = []
 
     def within() -> None:
-        with put_off() as check:
+        with deferred_signals() as check:
             seen.append(signal.getsignal(signal.SIGTERM))
             check()
 
