@@ -115,7 +115,8 @@ ROOMS = {
         "execution": FILES_OF | {"batch", "backends", "predictor", "data"},
         "job": FILES_OF | {"batch", "backends", "predictor", "data", "execution"},
         "cli": FILES_OF | {"batch", "backends", "predictor", "data", "execution", "job"},
-        "": {"system", "predictor", "cli"},
+        "former": set(),
+        "": {"system", "predictor", "cli", "former"},
     },
     "salt_survey": {
         "errors": set(),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from salt_infer import former
 from salt_infer.system import privacy
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ __version__ = "0.1.0"
 __all__ = ["Prediction", "SaltModel", "__version__"]
 
 privacy.switch_off()  # before any runtime can be imported
+former.find()
 
 
 def __getattr__(name: str) -> Any:
