@@ -10,7 +10,7 @@
     │   └── JournalError      the journal beside the output is another run's, or in use
     ├── OutputError         a file cannot be written: the disk is full, the folder read-only
     ├── PackageError        a package that the request needs is not installed
-    ├── EngineError         the cluster that is to run the tiles cannot be reached, or is gone
+    ├── ExecutorError       the cluster that is to run the tiles cannot be reached, or is gone
     ├── TileError           one tile cannot be read (a run goes on past it)
     ├── BadTilesError       tiles could not be read and the run was told to stop there
     ├── RleError            a run-length string is malformed

@@ -28,7 +28,7 @@ _OPTIONS = (
 
 
 def engine_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options above, and hand them to it as ``engine``, an EngineRequest."""
+    """Give a command the options above, and hand them to it as ``engine``, an ExecutorRequest."""
 
     @functools.wraps(command)
     def packed(

@@ -85,7 +85,7 @@ class Executor(Protocol):
 
         Raises:
             ModelError: the model failed.
-            EngineError: those who run it are gone.
+            ExecutorError: those who run it are gone.
         """
 
     def about(self) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def open_executor(
         UsageError: a GPU was named, and Ray is to choose.
         ModelError: the model cannot be loaded.
         PackageError: Ray was asked for and is not installed.
-        EngineError: the cluster cannot be reached, or has no room.
+        ExecutorError: the cluster cannot be reached, or has no room.
     """
     if request.name == "local":
         return LocalExecutor(model.load(None, tell, min(lanes_here(), groups), groups > 1))

@@ -35,7 +35,7 @@ class LocalExecutor:
         groups: Iterable[int],
         check: Check,
     ) -> Generator[FinishedGroup]:
-        """See :meth:`Engine.finished`; here they come in order."""
+        """See :meth:`salt_infer.execution.base.Executor.finished`; here they come in order."""
         batches = pipeline.masks_of(source, self.model, options, clock, groups, check)
         with contextlib.closing(batches):
             for batch in batches:

@@ -69,7 +69,7 @@ def connect(address: str | None) -> None:
         address: of its head, or ``auto``; Ray is started on this machine if None.
 
     Raises:
-        EngineError: it cannot be reached, runs another version, or this process has joined one.
+        ExecutorError: it cannot be reached, runs another version, or this process has joined one.
     """
     if ray.is_initialized():
         raise ExecutorError("this process is connected to Ray already; call ray.shutdown() before")

@@ -52,7 +52,7 @@ class RayExecutor:
         """Connect, and load the model on one node to see what it is there.
 
         Raises:
-            EngineError: the cluster cannot be joined or has no room.
+            ExecutorError: the cluster cannot be joined or has no room.
             ModelError: the model cannot be loaded there.
         """
         self._request, self._decoders, self._tell = request, decoders, tell
@@ -179,7 +179,7 @@ class RayExecutor:
 
         Raises:
             ModelError: the model failed.
-            EngineError: Ray gave up.
+            ExecutorError: Ray gave up.
         """
         with _Feed(work) as feed:
             heard = time.monotonic()
@@ -202,7 +202,7 @@ class RayExecutor:
         """With the nodes that are left. Joining anew is what ends all that waits for the others.
 
         Raises:
-            EngineError: none are left, or they do no better.
+            ExecutorError: none are left, or they do no better.
         """
         ray_cluster.disconnect()
         ray_cluster.connect(self._request.ray_address)

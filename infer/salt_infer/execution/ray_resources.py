@@ -71,7 +71,7 @@ def seats(nodes: Iterable[Resources], wanted: int | None, gpu: bool) -> ActorSlo
         gpu: a GPU runs the model.
 
     Raises:
-        EngineError: there is no room for so many.
+        ExecutorError: there is no room for so many.
     """
     sizes = [size for size in nodes if size.get("CPU", 0) >= 1]
     most = int(sum(size.get("GPU", 0) if gpu else size["CPU"] for size in sizes))

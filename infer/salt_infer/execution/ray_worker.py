@@ -101,7 +101,7 @@ def decode(row: Row, witness: TileSource) -> Row:
         witness: some tiles that could be found where the run was started.
 
     Returns:
-        In place of a Read an EngineError, if none of the witnesses can be found here.
+        In place of a Read an ExecutorError, if none of the witnesses can be found here.
     """
     started = time.perf_counter()
     waiting: Waiting = row["group"]
@@ -172,7 +172,7 @@ def probe(request: ModelRequest, threads: int) -> ModelInfo:
 
 
 def compare(loaded: ModelInfo, expected: ModelInfo) -> None:
-    """What a node has loaded has to answer as the others do; raises EngineError."""
+    """What a node has loaded has to answer as the others do; raises ExecutorError."""
     if loaded.answers != expected.answers:
         raise ExecutorError(
             f"node {_here()} has {_told(loaded)}, and others {_told(expected)}: have the same "

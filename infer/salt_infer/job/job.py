@@ -97,7 +97,7 @@ def run(job: Job, watcher: Watcher) -> RunReport:
         OutputError: the disk is full, or a folder cannot be written to.
         ModelError: the model cannot be loaded or fails.
         PackageError: Ray is to run it and is not installed.
-        EngineError: Ray's cluster cannot be reached, has no room, or is gone.
+        ExecutorError: Ray's cluster cannot be reached, has no room, or is gone.
         BadTilesError: a tile is bad and ``on_error`` is ``stop``; no output is written.
         LabelError: labels are missing or malformed.
     """
@@ -120,12 +120,12 @@ def run(job: Job, watcher: Watcher) -> RunReport:
         # The journal keeps other runs from ``out``; these they could have in common besides.
         others = (job.masks, job.probabilities, job.report)
         unlocked = stack.enter_context(writing(*others, replaced=True))
-        engine = stack.enter_context(_engine(job, source, watcher))
-        done = stack.enter_context(_journal(job, engine, source, watcher))
+        executor = stack.enter_context(_executor(job, source, watcher))
+        done = stack.enter_context(_journal(job, executor, source, watcher))
         if done.local or unlocked:
             watcher.note(f"{done.path}: {NO_LOCKS}" if done.local else unlocked)
         outputs.check(done.published)
-        run = JournaledRun(source, engine, done, _options(job, engine), job.on_error, watcher)
+        run = JournaledRun(source, executor, done, _options(job, executor), job.on_error, watcher)
         with run.telling_what_is_kept():
             run.resume(job.retry_bad)
             run.startup_s = time.perf_counter() - started
@@ -156,7 +156,7 @@ def _request(job: Job) -> ModelRequest:
     )
 
 
-def _engine(job: Job, source: TileSource, watcher: Watcher) -> Executor:
+def _executor(job: Job, source: TileSource, watcher: Watcher) -> Executor:
     groups = group_count(len(source.tiles), job.batch_size or BATCH)
     return open_executor(job.engine, _request(job), job.decode_workers, watcher.note, groups)
 
@@ -174,10 +174,10 @@ def _outputs(job: Job) -> Outputs:
 
 
 def _journal(
-    job: Job, engine: Executor, source: TileSource, watcher: Watcher
+    job: Job, executor: Executor, source: TileSource, watcher: Watcher
 ) -> Journal[FinishedGroup]:
-    options = _options(job, engine)
-    mine = Fingerprint.of(engine.model, options, location.absolute(job.images), source.tiles)
+    options = _options(job, executor)
+    mine = Fingerprint.of(executor.model, options, location.absolute(job.images), source.tiles)
     groups = group_count(len(source.tiles), options.batch_size)
     done = Journal(path_beside(job.out), mine, groups, FinishedGroup.unpack, job.restart)
     if done.damaged:
@@ -188,9 +188,9 @@ def _journal(
     return done
 
 
-def _options(job: Job, engine: Executor) -> RunOptions:
+def _options(job: Job, executor: Executor) -> RunOptions:
     return RunOptions(
-        engine.model.batch_size, job.decode_workers or available_cpus(), job.decode_in,
+        executor.model.batch_size, job.decode_workers or available_cpus(), job.decode_in,
         details=job.details, probabilities=job.probabilities is not None,
     )  # fmt: skip
 
@@ -206,8 +206,7 @@ def _carry_out(run: JournaledRun, job: Job) -> None:
 
 def _publish(run: JournaledRun, outputs: Outputs) -> str:
     started = time.perf_counter()
-    used = run.report().options
-    decision = {name: used[name] for name in DECISION}
+    decision = {name: getattr(run.settings, name) for name in DECISION}
     digest = outputs.publish(run.rows, run.journal.publishing, decision)
     run.publish_s = time.perf_counter() - started
     return digest

@@ -21,6 +21,7 @@ from salt_infer.execution.stage_clock import StageClock
 from salt_infer.job.journal import Journal
 from salt_infer.job.run_report import RunReport, describe_model
 from salt_infer.job.watcher import Watcher
+from salt_infer.predictor.model import Settings
 from salt_infer.system import signals
 
 OnError = Literal["stop", "skip", "empty"]
@@ -39,7 +40,7 @@ class JournaledRun:
     def __init__(
         self,
         source: TileSource,
-        engine: Executor,
+        executor: Executor,
         journal: Journal[FinishedGroup],
         options: RunOptions,
         on_error: OnError,
@@ -49,7 +50,7 @@ class JournaledRun:
 
         Args:
             source: the tiles.
-            engine: who runs them.
+            executor: who runs them.
             journal: of this run; what it has is not run again.
             options: how the work is cut up, and what is kept of it.
             on_error: what a bad tile does: end the run, be left out, or get an empty mask.
@@ -60,13 +61,18 @@ class JournaledRun:
         """
         if any(later.id <= tile.id for tile, later in itertools.pairwise(source.tiles)):
             raise ValueError("a source's tiles must be sorted by id, and each id be there once")
-        self._source, self._engine, self._watcher = source, engine, watcher
+        self._source, self._executor, self._watcher = source, executor, watcher
         self._options, self._on_error = options, on_error
         self.journal, self.clock = journal, StageClock()
         self.startup_s = self.publish_s = 0.0
         self._written = self._read = self._resumed = self._with_salt = 0
         self._bad: list[BadTile] = []
         self._odd: Counter[str] = Counter()
+
+    @property
+    def settings(self) -> Settings:
+        """What the model decides by."""
+        return self._executor.model.settings
 
     def resume(self, retry_bad: bool) -> None:
         """Count what the journal has.
@@ -98,12 +104,12 @@ class JournaledRun:
         Raises:
             BadTilesError: a tile is bad and the run is to stop there.
             ModelError: the model failed.
-            EngineError: those who run the tiles are gone.
+            ExecutorError: those who run the tiles are gone.
             OutputError: the journal cannot be written.
         """
         self._stop_if_bad()
         with signals.deferred_signals() as check, self.clock.running():
-            groups = self._engine.finished(
+            groups = self._executor.finished(
                 self._source, self._options, self.clock, self.journal.missing(), check
             )
             # Closed at once where a signal ends this loop: what is in flight is dropped.
@@ -146,9 +152,9 @@ class JournaledRun:
             with_salt=self._with_salt,
             bad=tuple(sorted(self._bad)),  # groups may have come in any order
             timing=self.clock.timing(self.startup_s, self.publish_s),
-            engine=self._engine.about(),
-            model=describe_model(self._engine.model),
-            options=dataclasses.asdict(self._engine.model.settings)
+            engine=self._executor.about(),
+            model=describe_model(self._executor.model),
+            options=dataclasses.asdict(self.settings)
             | dataclasses.asdict(self._options)
             | {"on_error": self._on_error},
             out_sha256=sha256,

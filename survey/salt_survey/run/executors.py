@@ -65,7 +65,7 @@ class SlabExecutor(Protocol):
             ModelError: the model failed.
             SurveyError: the survey cannot be read any more.
             OutputError: the disk is full.
-            EngineError: those who run it are gone.
+            ExecutorError: those who run it are gone.
         """
 
     def about(self) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def open_executor(
         UsageError: a GPU was named, and Ray is to choose.
         ModelError: the model cannot be loaded.
         PackageError: Ray was asked for and is not installed.
-        EngineError: the cluster cannot be reached, or has no room.
+        ExecutorError: the cluster cannot be reached, or has no room.
     """
     if request.name == "local":
         lanes = max(1, min(lanes_here(), sections))

@@ -59,7 +59,7 @@ class RaySlabs:
         """Connect, and load the model on one node to see what it is there.
 
         Raises:
-            EngineError: the cluster cannot be joined or has no room.
+            ExecutorError: the cluster cannot be joined or has no room.
             ModelError: the model cannot be loaded there.
         """
         self._engine = RayExecutor(request, model, None, tell)

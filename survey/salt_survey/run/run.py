@@ -42,7 +42,7 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
         OutputError: the disk is full, or a folder cannot be written to.
         ModelError: the model cannot be loaded or fails.
         PackageError: Ray is to run it and is not installed.
-        EngineError: Ray's cluster cannot be reached, has no room, or is gone.
+        ExecutorError: Ray's cluster cannot be reached, has no room, or is gone.
     """
     started = time.perf_counter()
     inputs = [path for path in (job.survey, job.scan, job.model) if path]
@@ -63,12 +63,12 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
         # The journal keeps other runs from the Zarr; these they could have in common besides.
         others = (job.out.segy, job.out.horizons, job.out.report)
         unlocked = stack.enter_context(writing(*others, replaced=True))
-        engine = stack.enter_context(
+        executor = stack.enter_context(
             open_executor(job.engine, request, division.sections, watcher.note)
         )
-        if calibration and calibration.model != engine.model.session.sha256:
+        if calibration and calibration.model != executor.model.session.sha256:
             watcher.note(f"{job.scan} was calibrated with another model; calibrate anew")
-        prints = SlabPrints.of(job, survey, engine.model, settings, division)
+        prints = SlabPrints.of(job, survey, executor.model, settings, division)
         journal = stack.enter_context(
             Journal(
                 path_beside(job.out.store), prints, len(division.slabs), SlabDone.unpack,
@@ -79,7 +79,7 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
             watcher.note(f"{journal.path}: {NO_LOCKS}" if journal.local else unlocked)
         job.out.check(inputs, job.overwrite, journal.published)
         work = Work(settings.look, extent.samples, division.block, settings.threshold)
-        under_way = _Run(job, survey, engine, journal, division, work, watcher)
+        under_way = _Run(job, survey, executor, journal, division, work, watcher)
         with under_way.telling_what_is_kept():
             under_way.resume()
             under_way.startup_s = time.perf_counter() - started
@@ -98,10 +98,10 @@ class _Run:
     """A run under way: slabs go into the store, and are noted and counted."""
 
     def __init__(
-        self, job: Job, survey: Survey, engine: SlabExecutor, journal: Journal[SlabDone],
+        self, job: Job, survey: Survey, executor: SlabExecutor, journal: Journal[SlabDone],
         division: Division, work: Work, watcher: Watcher,
     ) -> None:  # fmt: skip
-        self._job, self._survey, self._engine, self._journal = job, survey, engine, journal
+        self._job, self._survey, self._executor, self._journal = job, survey, executor, journal
         self._division, self._work, self._watcher = division, work, watcher
         self._clock, self.startup_s, self._resumed = StageClock(), 0.0, 0
         self._store = self._opened()
@@ -147,7 +147,7 @@ class _Run:
         volumes = Volumes(self._survey, self._store.path)
         with signals.deferred_signals() as check, self._clock.running():
             if sections:
-                done = self._engine.finished(
+                done = self._executor.finished(
                     sections, self._work, volumes, self._clock, check, self._watcher.advanced
                 )
                 # Closed at once where a signal ends this loop: what is in flight is dropped.
@@ -195,8 +195,8 @@ class _Run:
             resumed=self._resumed,
             counts=counts,
             timing=self._clock.timing(self.startup_s, time.perf_counter() - started),
-            engine=self._engine.about(),
-            model=describe_model(self._engine.model),
+            engine=self._executor.about(),
+            model=describe_model(self._executor.model),
             settings=self._settings(settings),
             warnings=self._survey.scan.warnings,
             notes=self._survey.scan.notes,
@@ -208,7 +208,7 @@ class _Run:
         return report
 
     def _settings(self, settings: Settings) -> dict[str, Any]:
-        job, model = self._job, self._engine.model
+        job, model = self._job, self._executor.model
         return settings.look.to_dict() | {
             "threshold": settings.threshold,
             "gate": model.settings.gate,
@@ -220,7 +220,7 @@ class _Run:
         }
 
     def _attributes(self, settings: Settings, counts: Counts) -> dict[str, Any]:
-        session = self._engine.model.session
+        session = self._executor.model.session
         return {
             "scan": self._survey.scan.to_dict(),
             "model": {"sha256": session.sha256, "name": session.path.name},
