@@ -1,5 +1,5 @@
 """``python -m salt_infer`` is ``salt-infer``."""
 
-from salt_infer.cli.infer import main
+from salt_infer.cli import main
 
 main()
