@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import subprocess
 import sys
 import zipfile
@@ -35,6 +36,17 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 @pytest.mark.slow
+def test_the_container_is_given_all_packages() -> None:
+    """What the ignore file lets in has every folder that packages lie in."""
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    lines = (ROOT / "serve" / "Dockerfile.dockerignore").read_text().splitlines()
+    let_in = {line[1:] for line in lines if line.startswith("!")}
+    folders = settings["options"]["package_dir"].split("\n")
+    wanted = {line.partition("=")[2].strip().partition("/")[0] for line in folders if line}
+    assert wanted <= let_in
+
+
 def test_site_packages_gets_our_names_only(wheel: zipfile.ZipFile) -> None:
     top = {name.partition("/")[0] for name in wheel.namelist()}
     packages = {

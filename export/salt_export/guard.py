@@ -86,6 +86,10 @@ class Loss:
         """
         return self.drop.mean <= limit and self.flipped <= TOLERANCES["int8"].flipped
 
+    def rank(self, limit: float) -> tuple[bool, float]:
+        """Lower is better: what holds first, then by score."""
+        return not self.within(limit), self.drop.mean
+
     def line(self) -> str:
         """The same for people."""
         return f"score {-self.drop.mean:+z.4f}, {self.flipped:.2%} of the pixels flipped"
@@ -156,19 +160,18 @@ def search(
     )
     prepared = int8.prepare(proto, folder)
     ranges = {method: int8.calibrate(prepared, sample, method, folder) for method in METHODS}
-    drops: dict[str, float] = {}
+    losses: dict[str, Loss] = {}
     for method in METHODS:
         graph = int8.quantize(prepared, ranges[method], method, style)
-        loss = trial.loss(graph)
-        drops[method] = loss.drop.mean
-        guard.say(f"int8 by {method}: {loss.line()}")
-    best = min(METHODS, key=drops.__getitem__)
+        losses[method] = trial.loss(graph)
+        guard.say(f"int8 by {method}: {losses[method].line()}")
+    best = min(METHODS, key=lambda method: losses[method].rank(guard.limit))
     make = _Make(prepared, ranges[best], best, style)
     graph, in_float, drop = _relaxed(make, trial, guard)
     return Found(
         proto=graph,
         method=best,
-        drops=drops,
+        drops={method: loss.drop.mean for method, loss in losses.items()},
         in_float=in_float,
         drop=drop,
         labelled=guard.truth is not None,

@@ -172,6 +172,15 @@ def test_what_cannot_be_held_is_not_published(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("few_shapes")
+def test_of_two_calibrations_the_one_whose_masks_hold_is_taken() -> None:
+    flips = guard.Loss(guard.Drop(-0.001, -0.002, 0.0), flipped=0.08)
+    holds = guard.Loss(guard.Drop(0.001, 0.0, 0.002), flipped=0.01)
+    worse = guard.Loss(guard.Drop(0.002, 0.0, 0.003), flipped=0.01)
+    ranked = sorted([flips, worse, holds], key=lambda loss: loss.rank(0.003))
+    assert ranked == [holds, worse, flips]
+
+
+@pytest.mark.slow
 def test_a_network_that_overflows_float16_is_not_published(settled: Path, tmp_path: Path) -> None:
     """ONNX Runtime on a CPU would not notice: it computes a float16 file in float32."""
     loud = hurt(settled, tmp_path / "loud.pth", factor=1e7)

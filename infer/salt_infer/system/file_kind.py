@@ -73,7 +73,7 @@ def picture(data: bytes) -> str | None:
 
 def is_survey(path: Path) -> bool:
     """Whether a file or folder is a survey by its name, or by the text header of SEG-Y."""
-    if path.suffix.lower() in _SURVEYS:
+    if path.suffix.lower() in _SURVEYS and (path.suffix.lower() == ".zarr" or not path.is_dir()):
         return True
     try:
         with open(path, "rb") as file:

@@ -185,9 +185,6 @@ def _writing(path: Path, replaced: bool) -> Iterator[Lock]:
             f"another run writes to {path}; wait for it, or give another output"
         ) from error
     except OSError as error:
-        with contextlib.suppress(OSError):
-            if lock.is_file() and not lock.is_symlink() and not lock.stat().st_size:
-                lock.unlink()
         raise OutputError(f"{lock} cannot be held ({error.strerror or error})") from error
     try:
         yield held
@@ -201,16 +198,35 @@ def _writing(path: Path, replaced: bool) -> Iterator[Lock]:
 def _held(lock: Path) -> tuple[int, Lock]:
     """Descriptor of a file, made if need be, and what keeps others from it; raises OSError."""
     while True:
-        file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        file, made = _opened(lock)
         try:
             held = Lock(file)
             if still_there(lock, file):
                 return file, held
             held.close()
-        except BaseException:
+        except BlockingIOError:
             os.close(file)
             raise
+        except BaseException:
+            os.close(file)
+            if made:  # another's is not ours to take away
+                with contextlib.suppress(OSError):
+                    lock.unlink()
+            raise
         os.close(file)  # another run removed it between opening and holding
+
+
+def _opened(lock: Path) -> tuple[int, bool]:
+    """Descriptor of a lock's file, and whether it was made here; raises OSError.
+
+    Of another user's, which may be one to read alone: that does to hold it, or to see it held.
+    """
+    flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # whatever has that name
+    while True:
+        with contextlib.suppress(FileExistsError):
+            return os.open(lock, flags | os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), True
+        with contextlib.suppress(FileNotFoundError):  # removed since
+            return os.open(lock, flags | os.O_RDONLY), False
 
 
 def sync_folder(folder: Path) -> None:

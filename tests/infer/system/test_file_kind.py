@@ -102,3 +102,20 @@ def test_what_is_not_known_is_left_to_the_library(tmp_path: Path) -> None:
     assert file_kind.kind(tmp_path / "x") is None
     assert file_kind.kind(tmp_path / "nowhere") is None
     assert file_kind.told(tmp_path / "x", "it said so") == "it said so"
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "survey"),
+    [
+        ("line.sgy", False, True), ("line.SEG", False, True), ("line.zarr", True, True),
+        ("val.seg", True, False), ("masks.segy", True, False), ("tiles.zip", False, False),
+    ],
+)  # fmt: skip
+def test_what_is_a_survey(tmp_path: Path, name: str, folder: bool, survey: bool) -> None:
+    """A folder of segmentations may be called so; only a Zarr is one."""
+    path = tmp_path / name
+    if folder:
+        path.mkdir()
+    else:
+        path.write_bytes(b"x")
+    assert file_kind.is_survey(path) is survey

@@ -197,6 +197,37 @@ def test_what_one_run_writes_no_other_does(tmp_path: Path) -> None:
     assert os.listdir(folder) == []
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_only_an_own_lock_is_taken_away_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    lock = tmp_path / ".m.onnx.lock"
+    if there:
+        lock.touch(mode=0o444)
+
+    def fails(file: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(files, "Lock", fails)
+    with pytest.raises(OutputError, match="cannot be held"), writing(tmp_path / "m.onnx"):
+        pass
+    assert lock.exists() is there
+
+
+def test_a_lock_that_may_only_be_read_is_seen_held(tmp_path: Path) -> None:
+    """As another user's, whose files are his to write to: opened to be read alone."""
+    lock = tmp_path / ".m.onnx.lock"
+    lock.touch()
+    with open(lock, "rb") as his:
+        fcntl.flock(his, fcntl.LOCK_EX)
+        with pytest.raises(OutputInUseError), writing(tmp_path / "m.onnx"):
+            pass
+        assert lock.exists()
+    with writing(tmp_path / "m.onnx"):
+        pass
+    assert not lock.exists()
+
+
 def test_of_a_folder_that_is_replaced_the_lock_is_beside_it(tmp_path: Path) -> None:
     folder = tmp_path / "masks"
     for there in (False, True):
