@@ -30,7 +30,8 @@ _OPTIONS: list[Callable[[Any], Any]] = [
     ),
     click.option(
         "--line-width", type=click.Choice(["4", "2"]), metavar="4|2",
-        help="Bytes of a line number; default: 4.",
+        help="Bytes of a line number; default: 4; where none are named, 2 if only those make a "
+        "grid.",
     ),
     click.option(
         "--format", "format_", type=click.Choice([str(code) for code in FORMATS]), metavar="CODE",

@@ -31,6 +31,7 @@ class Sayings(Protocol):
     """Where things to say are put."""
 
     notes: list[str]
+    warnings: list[str]
     questions: list[str]
 
 
@@ -180,8 +181,8 @@ def _coordinate_bytes(
 
 def _tell_halves(pair: Pair, narrow: Candidates, sorting: int, said: Sayings) -> None:
     said.warnings.append(
-        f"line numbers of two bytes each at {pair.inline} and {pair.crossline}: {pair.why}, none "
-        f"of four bytes do ({_options(pair.inline, pair.crossline, narrow)} to decide)"
+        f"line numbers of two bytes each at {pair.inline} and {pair.crossline}: {pair.why} "
+        f"({_options(pair.inline, pair.crossline, narrow)} to decide)"
     )
     _tell_pair(pair, narrow, sorting, said)
 

@@ -89,9 +89,7 @@ def find(file: RawFile, header: FileHeader, reading: int | None = None) -> Layou
     """
     declared = _declared(file, header, reading)
     size = file.size - header.trailer
-    before = [] if not declared.samples else [
-        (other, why) for other, why in _earlier(declared) if _are_traces(file, other, declared.start)
-    ]  # fmt: skip
+    before = [each for each in _earlier(declared) if _are_traces(file, each[0], declared.start)]
     if declared.samples and not before and _fits(file, declared, size):
         return _believed(declared.counted(size), header)
     for other, why in (*before, *_others(file, declared)):
