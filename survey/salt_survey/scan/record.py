@@ -159,9 +159,6 @@ class Scan:
 class Overrides:
     """What the user says of a survey, whatever its headers say; None where he says nothing.
 
-    Raises:
-        SurveyError: line numbers reach over the end of the trace header.
-
     Attributes:
         inline_byte, crossline_byte, x_byte, y_byte: where in the trace header, counted from 1.
         line_width: bytes of a line number, 4 or 2.
@@ -171,6 +168,9 @@ class Overrides:
         interval_ms, delay_ms: of the samples.
         lines_from: what numbers the lines.
         allow_truncated: leave out a trace that is cut.
+
+    Raises:
+        SurveyError: line numbers reach over the end of the trace header.
     """
 
     inline_byte: int | None = None
