@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from salt_survey.segy.create import Kind, Traces, put, write
+from salt_survey.segy.create import Kind, Traces, encode, put, write
 from salt_survey.segy.formats import FORMATS
 
 INLINES, CROSSLINES, SAMPLES = 12, 10, 40
@@ -298,6 +298,57 @@ def _other_way(file: File) -> None:
     file.samples = words[:, :, ::-1].reshape(file.samples.shape).copy()
 
 
+def _integers(divisor: int, factor: int, turned: bool = False) -> Callable[[File], None]:
+    """Whole parts of the amplitudes, times a number; turned, in the other byte order."""
+
+    def bend(file: File) -> None:
+        file.samples = encode(np.round(amplitudes() / divisor) * np.float32(factor),
+                              file.kind.format, file.kind.endian)  # fmt: skip
+        if turned:
+            _other_way(file)
+
+    return bend
+
+
+_RUNNING = (44, 25)  # lines of a file that is large enough for numbers above 65535
+
+
+def _running(x: npt.ArrayLike, y: npt.ArrayLike) -> Callable[[File], None]:
+    """CDP numbers of four bytes, each trace its own: 128, 256 .. 140800. Read as two of two bytes
+    they make a grid of 3 x 512.
+    """
+
+    def bend(file: File) -> None:
+        numbers = 1 + np.arange(_RUNNING[0] * _RUNNING[1])
+        file.take(np.resize(np.arange(TRACES), len(numbers)))
+        for byte, values in ((1, numbers), (5, numbers), (21, 128 * numbers), (189, 0), (193, 0),
+                             (181, x), (185, y)):  # fmt: skip
+            file.set(byte, values)
+
+    return bend
+
+
+def _running_grid() -> Callable[[File], None]:
+    rows, columns = np.divmod(np.arange(_RUNNING[0] * _RUNNING[1]), _RUNNING[1])
+    return _running(6_000_000 + 245 * columns - 50 * rows, 60_700_000 + 50 * columns + 245 * rows)
+
+
+def _running_line() -> Callable[[File], None]:
+    along = np.arange(_RUNNING[0] * _RUNNING[1])
+    return _running(6_000_000 + 125 * along, 60_700_000 + 10 * along)
+
+
+def _stale_first(start: int, cut: int = 0) -> Callable[[File], None]:
+    """Says that the traces begin later than they do."""
+
+    def bend(file: File) -> None:
+        file.head[3500] = 2
+        file.head[3520:3528] = start.to_bytes(8)
+        file.cut = cut
+
+    return bend
+
+
 def _traces_other_way(file: File) -> None:
     """All of the traces in the byte order that the file's header is not in."""
     other = sound(format=file.kind.format, endian="little")
@@ -349,6 +400,13 @@ def _wild(file: File) -> None:
 
 
 _FORMAT = "the samples are in"
+_NO_LINES: dict[str, Any] = {
+    "traces": _RUNNING[0] * _RUNNING[1], "inline_byte": None, "crossline_byte": None,
+    "inlines": None, "crosslines": None,
+}  # fmt: skip
+# Format, and what the amplitudes are divided by and multiplied with.
+_JUSTIFIED = ((3, 160, 256), (3, 320, 512), (2, 1, 1 << 8), (2, 1, 1 << 16), (2, 160, 1 << 24))
+_SMALL = ((3, 100, 1), (2, 1, 1), (2, 1, 1000), (2, 1, 50_000))
 ALL = [
     Case("nothing"),
     _bytes_at(9, 21),
@@ -361,10 +419,19 @@ ALL = [
               crosslines=[111, 122, 1], order="crossline"),
     *(Case(f"line numbers of two bytes at {inline} and {crossline}, {endian} endian",
            _halves(inline, crossline),
-           {"inline_byte": inline, "crossline_byte": crossline, "line_width": 2, "endian": endian},
-           kind={"endian": endian})
-      for inline, crossline in ((189, 191), (197, 199), (233, 235))
+           {"inline_byte": inline, "crossline_byte": crossline, "line_width": 2, "endian": endian,
+            "verdict": "warn"}, "of two bytes each", kind={"endian": endian})
+      for inline, crossline in ((189, 191), (197, 199), (233, 235), (237, 239))
       for endian in ("big", "little")),
+    *(Case(f"no line numbers, running CDP numbers above 65535, coordinates on a grid, {endian} "
+           "endian", _running_grid(),
+           _NO_LINES | {"endian": endian, "verdict": "ask"}, "a grid of 44 x 25", same=False,
+           kind={"endian": endian})
+      for endian in ("big", "little")),
+    *(Case(f"a 2-D line, running CDP numbers above 65535, {where}", bend,
+           _NO_LINES | {"order": "line", "cdp": [128, 140800, 128]}, same=False)
+      for where, bend in (("coordinates along it", _running_line()),
+                          ("no coordinates", _running(0, 0)))),
     Case("sorted by crossline", _crossline_sorted, {"order": "crossline"}),
     Case("inlines descending", _down),
     Case("lines to and fro", _to_and_fro),
@@ -394,6 +461,14 @@ ALL = [
            "endian, the samples", same=code in (1, 2, 3, 5, 6, 9),
            kind={"format": code, "endian": endian})
       for code in (1, 2, 3, 5, 6, 9, 10, 11, 12) for endian in ("big", "little")),
+    *(Case(f"format {code}, all numbers multiples of {factor}, of {20_000 // divisor} at most",
+           _integers(divisor, factor), {"format": code}, same=False, kind={"format": code})
+      for code, divisor, factor in (*_JUSTIFIED, *_SMALL)),
+    *(Case(f"format {code}, likewise of {factor}, of {20_000 // divisor} at most, samples not in "
+           "the order of the headers", _integers(divisor, factor, turned=True),
+           {"format": code, "verdict": "warn", "sample_endian": "little"}, "endian, the samples",
+           same=False, kind={"format": code})
+      for code, divisor, factor in (*_JUSTIFIED, *_SMALL)),
     *(Case(f"format {code}, file header big endian, traces little endian", _traces_other_way,
            {"format": code, "verdict": "warn"}, "the traces little endian", kind={"format": code})
       for code in (1, 3, 5)),
@@ -447,6 +522,13 @@ ALL = [
     Case("an extended text header that is not told of", _untold_text,
          {"extended_text_headers": 1, "verdict": "warn"}, "there are 1"),
     Case("revision 2: says where the first trace is", _first_trace),
+    Case("revision 2: says that the first trace is ten later", _stale_first(3600 + 10 * 320),
+         {"verdict": "warn"}, "traces from 3600 on"),
+    Case("revision 2: says that the first trace is in the middle of one", _stale_first(6900),
+         {"verdict": "warn"}, "traces from 3600 on"),
+    Case("revision 2: says that the first trace is ten later, cut in the last",
+         _stale_first(3600 + 10 * 320, cut=100),
+         {"traces": TRACES - 1, "missing": 1, "verdict": "refuse"}, "119 whole traces"),
     Case("revision 2: says that there are more traces", _fewer_traces, {"verdict": "warn"},
          "121 traces"),
     Case("revision 2: a second trace header, samples in 32 bits", _revision_2),

@@ -11,7 +11,7 @@ import click
 from salt_survey.scan.record import Overrides
 from salt_survey.segy.formats import FORMATS
 
-_BYTE = click.IntRange(1, 237)
+_BYTE, _LINE_BYTE = click.IntRange(1, 237), click.IntRange(1, 239)
 _NAMES = {
     "inline_byte": "inline numbers",
     "crossline_byte": "crossline numbers",
@@ -22,14 +22,16 @@ _ALONE = ("endian", "sample_endian", "interval_ms", "delay_ms", "lines_from", "a
 _OPTIONS: list[Callable[[Any], Any]] = [
     *(
         click.option(
-            f"--{name.replace('_', '-')}", name, type=_BYTE, metavar="N",
+            f"--{name.replace('_', '-')}", name, metavar="N",
+            type=_LINE_BYTE if "line" in name else _BYTE,
             help=f"Byte of the {what} in the trace header, counted from 1.",
         )
         for name, what in _NAMES.items()
     ),
     click.option(
         "--line-width", type=click.Choice(["4", "2"]), metavar="4|2",
-        help="Bytes of a line number; default: 4.",
+        help="Bytes of a line number; default: 4; where none are named, 2 if only those make a "
+        "grid.",
     ),
     click.option(
         "--format", "format_", type=click.Choice([str(code) for code in FORMATS]), metavar="CODE",

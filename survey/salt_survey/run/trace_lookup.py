@@ -43,7 +43,9 @@ class Traces:
             InputError: a chunk cannot be read.
         """
         found = np.empty((len(rows), self._store.shape[2]), np.float32)
-        for part, box in self._parts(rows, columns):
+        # A line that does not fit as a whole begins with what is kept of the line before.
+        parts = sorted(self._parts(rows, columns), key=lambda each: not self._has(each[1]))
+        for part, box in parts:
             self._keep(box)
             at = rows[part] - self._box[0], columns[part] - self._box[2]
             found[part] = self._salt[at] / np.float32(WHITE)

@@ -31,6 +31,7 @@ class Sayings(Protocol):
     """Where things to say are put."""
 
     notes: list[str]
+    warnings: list[str]
     questions: list[str]
 
 
@@ -89,15 +90,17 @@ def find(
         cdp = overrides.crossline_byte if overrides.lines_from == "traces" else None
         cdp = cdp or (lines.cdp(candidates) if overrides.lines_from == "traces" else None)
         return dataclasses.replace(bare, lines_from=overrides.lines_from, cdp=cdp)
-    pair = lines.find(candidates, text.line_bytes(list(text_lines)))
-    if pair is not None:
-        _tell_pair(pair, candidates, sorting, said)
-        return dataclasses.replace(bare, inline=pair.inline, crossline=pair.crossline)
-    narrow = Candidates(runs, layout, width=2)
-    pair = lines.halves(narrow)
-    if pair is not None:
-        _tell_pair(pair, narrow, sorting, said)
-        return dataclasses.replace(bare, inline=pair.inline, crossline=pair.crossline, width=2)
+    if overrides.line_width != 2:
+        pair = lines.find(candidates, text.line_bytes(list(text_lines)))
+        if pair is not None:
+            _tell_pair(pair, candidates, sorting, said)
+            return dataclasses.replace(bare, inline=pair.inline, crossline=pair.crossline)
+    if overrides.line_width != 4:
+        narrow = Candidates(runs, layout, width=2)
+        pair = _halves(file, layout, narrow)
+        if pair is not None:
+            _tell_halves(pair, narrow, sorting, said)
+            return dataclasses.replace(bare, inline=pair.inline, crossline=pair.crossline, width=2)
     return _without_numbers(candidates, bare, said)
 
 
@@ -154,6 +157,17 @@ def offsets_a_bin(numbered: Numbering, columns: Mapping[int, Column]) -> int:
     return int(counts.max())
 
 
+def _halves(file: RawFile, layout: Layout, narrow: Candidates) -> Pair | None:
+    """Line numbers of two bytes that are no halves of a running number of four, such as a CDP
+    above 65535; whether that runs on is seen in all traces alone.
+    """
+    words = narrow.words()
+    if lines.halves(narrow) is None or not words:
+        return lines.halves(narrow)
+    columns = headers.columns(file, layout, words)
+    return lines.halves(narrow, [byte for byte in words if lines.runs_on(columns[byte])])
+
+
 def _coordinate_bytes(
     candidates: Candidates, overrides: Overrides
 ) -> tuple[int | None, int | None]:
@@ -165,21 +179,34 @@ def _coordinate_bytes(
     return None, None
 
 
+def _tell_halves(pair: Pair, narrow: Candidates, sorting: int, said: Sayings) -> None:
+    said.warnings.append(
+        f"line numbers of two bytes each at {pair.inline} and {pair.crossline}: {pair.why} "
+        f"({_options(pair.inline, pair.crossline, narrow)} to decide)"
+    )
+    _tell_pair(pair, narrow, sorting, said)
+
+
+def _options(inline: int, crossline: int, candidates: Candidates) -> str:
+    """How to say that the line numbers are there."""
+    width = " --line-width 2" if candidates.width == 2 else ""
+    return f"--inline-byte {inline} --crossline-byte {crossline}{width}"
+
+
 def _tell_pair(pair: Pair, candidates: Candidates, sorting: int, said: Sayings) -> None:
     bytes_ = {pair.inline, pair.crossline}
     if bytes_ == _SHOTS and sorting != STACKED:
         said.questions.append(
             f"the only line numbers are those of bytes {pair.words()}, field record and trace in "
-            "it, as shots before stacking have them; if they are lines, give --inline-byte "
-            f"{pair.inline} --crossline-byte {pair.crossline}"
+            "it, as shots before stacking have them; if they are lines, give "
+            f"{_options(pair.inline, pair.crossline, candidates)}"
         )
     elif candidates.counted_along(pair.inline, pair.crossline) == pair.inline:
         said.notes.append(
             f"the traces are counted along the numbers at byte {pair.inline}, which may be the "
-            f"crosslines: --inline-byte {pair.crossline} --crossline-byte {pair.inline} would read "
-            "them so"
+            f"crosslines: {_options(pair.crossline, pair.inline, candidates)} would read them so"
         )
-    elif (pair.inline, pair.crossline) != (189, 193):
+    elif candidates.width == 4 and (pair.inline, pair.crossline) != (189, 193):
         said.notes.append(
             f"line numbers at bytes {pair.inline} and {pair.crossline}: {pair.why} (--inline-byte "
             "and --crossline-byte to decide)"

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 from salt_survey.errors import SurveyError
 from salt_survey.scan.fields import Field, listed, mapping, number, one_of, optional, text, whole
+from salt_survey.segy.layout import HEADER
 from salt_survey.segy.order import Endian
 
 Order = Literal["inline", "crossline", "none", "line"]
@@ -149,7 +150,9 @@ class Scan:
                 f"the scan lacks {sorted(names - values.keys())} and has unknown "
                 f"{sorted(values.keys() - names)}; write it anew with salt-survey scan --out"
             )
-        return cls(**{name: _FIELDS[name](name, values[name]) for name in values})
+        scan = cls(**{name: _FIELDS[name](name, values[name]) for name in values})
+        _check_inside(scan.line_width, scan.inline_byte, scan.crossline_byte)
+        return scan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,6 +168,9 @@ class Overrides:
         interval_ms, delay_ms: of the samples.
         lines_from: what numbers the lines.
         allow_truncated: leave out a trace that is cut.
+
+    Raises:
+        SurveyError: line numbers reach over the end of the trace header.
     """
 
     inline_byte: int | None = None
@@ -180,23 +186,29 @@ class Overrides:
     lines_from: LinesFrom | None = None
     allow_truncated: bool = False
 
+    def __post_init__(self) -> None:
+        _check_inside(self.line_width or 4, self.inline_byte, self.crossline_byte)
+
     def over(self, scan: Scan) -> Overrides:
         """These, and where they say nothing, what a scan decided; of the lines nothing, as long as
-        it has questions.
+        it has questions, or has numbers of another width: that goes with their bytes.
         """
         delay = scan.delay_ms
+        mine_alone = self.inline_byte is not None or self.crossline_byte is not None
+        width = self.line_width or (4 if mine_alone else scan.line_width)
+        lines = not scan.questions and width == scan.line_width
         decided = Overrides(
-            inline_byte=None if scan.questions else scan.inline_byte,
-            crossline_byte=None if scan.questions else scan.crossline_byte or scan.cdp_byte,
+            inline_byte=scan.inline_byte if lines else None,
+            crossline_byte=scan.crossline_byte or scan.cdp_byte if lines else None,
             x_byte=scan.x_byte,
             y_byte=scan.y_byte,
-            line_width=None if scan.questions else scan.line_width,
+            line_width=width if lines else None,
             format=scan.reading,
             endian=scan.endian,
             sample_endian=scan.sample_endian,
             interval_ms=scan.interval_ms or None,
             delay_ms=None if isinstance(delay, tuple) else delay,
-            lines_from=None if scan.questions else scan.lines_from,
+            lines_from=scan.lines_from if lines else None,
         )
         mine = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
         mine["allow_truncated"] = self.allow_truncated or scan.allow_truncated
@@ -224,7 +236,19 @@ def load(path: Path) -> Scan:
         raise SurveyError(f"{path}: {error}") from error
 
 
+def _check_inside(width: int, *bytes_: int | None) -> None:
+    """Line numbers end within the trace header."""
+    last = HEADER + 1 - width
+    for byte in bytes_:
+        if byte is not None and byte > last:
+            raise SurveyError(
+                f"line numbers of {width} bytes at byte {byte} of a trace header of {HEADER}, "
+                f"expected {last} at most; two bytes have --line-width 2"
+            )
+
+
 _BYTE = optional(whole(1, 237))
+_LINE_BYTE = optional(whole(1, 239))
 _LINES = optional(listed(whole(), 3))
 
 _FIELDS: Mapping[str, Field] = {
@@ -243,8 +267,8 @@ _FIELDS: Mapping[str, Field] = {
     "traces": whole(0),
     "extended_text_headers": whole(0),
     "extra_trace_headers": whole(0),
-    "inline_byte": _BYTE,
-    "crossline_byte": _BYTE,
+    "inline_byte": _LINE_BYTE,
+    "crossline_byte": _LINE_BYTE,
     "x_byte": _BYTE,
     "y_byte": _BYTE,
     "cdp_byte": _BYTE,

@@ -89,11 +89,14 @@ def find(file: RawFile, header: FileHeader, reading: int | None = None) -> Layou
     """
     declared = _declared(file, header, reading)
     size = file.size - header.trailer
-    if declared.samples and _fits(file, declared, size) and not _traces_before(file, declared):
+    before = [each for each in _earlier(declared) if _are_traces(file, each[0], declared.start)]
+    if declared.samples and not before and _fits(file, declared, size):
         return _believed(declared.counted(size), header)
-    for other, why in _others(file, declared):
+    for other, why in (*before, *_others(file, declared)):
         if _fits(file, other, size):
             return dataclasses.replace(other.counted(size), warnings=(why,))
+    for other, why in before:
+        return _misfit(file, dataclasses.replace(other, warnings=(why,)), size)
     return _misfit(file, declared, size)
 
 
@@ -110,14 +113,29 @@ def _believed(layout: Layout, header: FileHeader) -> Layout:
     )
 
 
-def _traces_before(file: RawFile, declared: Layout) -> bool:
-    """Where extended text headers are said to be, there are traces."""
-    if not declared.extended:
-        return False
-    bare = dataclasses.replace(declared, start=HEAD, extended=0)
-    count = (declared.start - HEAD) // bare.pitch
-    offsets = [HEAD + trace * bare.pitch for trace in range(max(1, count))]
-    return all(_samples_at(file, bare, offset) == bare.samples for offset in offsets)
+def _earlier(declared: Layout) -> Iterator[tuple[Layout, str]]:
+    """Where traces may begin before the header says, and how to say so."""
+    follow = HEAD + TEXT * declared.extended
+    if declared.start > follow:
+        yield (
+            dataclasses.replace(declared, start=follow),
+            f"the file header says that the first trace is at {declared.start} bytes; there are "
+            f"traces from {follow} on, which are taken",
+        )
+    if declared.extended:
+        yield (
+            dataclasses.replace(declared, start=HEAD, extended=0),
+            f"the file header tells of {declared.extended} extended text headers; without them "
+            "the traces lie where they have to; none are taken",
+        )
+
+
+def _are_traces(file: RawFile, layout: Layout, end: int) -> bool:
+    """From a layout's start up to an offset, there are traces, as far as they are looked at."""
+    count = max(1, (end - layout.start) // layout.pitch)
+    looked = np.unique(np.linspace(0, count - 1, _LOOKS).astype(np.int64))
+    said = {_samples_at(file, layout, layout.start + int(at) * layout.pitch) for at in looked}
+    return said == {layout.samples & 0xFFFF} != {0}
 
 
 def _declared(file: RawFile, header: FileHeader, reading: int | None) -> Layout:
@@ -149,12 +167,7 @@ def _others(file: RawFile, declared: Layout) -> Iterator[tuple[Layout, str]]:
             turned,
             f"the file header is {declared.endian} endian, the traces {other} endian; read so",
         )
-    if declared.extended:
-        yield (
-            dataclasses.replace(declared, start=HEAD, extended=0),
-            f"the file header tells of {declared.extended} extended text headers; without them "
-            "the file's size fits; none are taken",
-        )
+    yield from _earlier(declared)
     for count in range(declared.extended + 1, declared.extended + 1 + _UNTOLD):
         start = HEAD + TEXT * count
         if start < file.size and _samples_at(file, declared, start) == declared.samples:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +76,10 @@ class Candidates:
     def column(self, byte: int) -> Column:
         width = 4 if byte in _WORDS else self.width
         return headers.column(self._headers, byte, self._layout, width)
+
+    def words(self) -> list[int]:
+        """Bytes of whole words of which, as numbers of two bytes, both halves vary."""
+        return [byte for byte in self.numbers if byte % 4 == 1 and byte + 2 in self.numbers]
 
     def _varying(self) -> Iterator[tuple[int, Column]]:
         varies = np.flatnonzero((self._headers != self._headers[:1]).any(axis=0))
@@ -200,11 +204,11 @@ def _coordinates_elsewhere(candidates: Candidates) -> bool:
     )
 
 
-def others(candidates: Candidates) -> list[Pair]:
+def others(candidates: Candidates, but: Collection[int] = ()) -> list[Pair]:
     """Any two bytes that make a grid, the fullest first; of those as full, no counters of traces,
-    and whole words.
+    and whole words. None of ``but``.
     """
-    never = _NEVER | (set() if _coordinates_elsewhere(candidates) else {_X, _Y})
+    never = _NEVER | (set() if _coordinates_elsewhere(candidates) else {_X, _Y}) | set(but)
     bytes_ = [byte for byte in candidates.numbers if byte not in never]
     found = []
     for at, one in enumerate(bytes_):
@@ -219,14 +223,30 @@ def others(candidates: Candidates) -> list[Pair]:
     return sorted(found, key=_rank)
 
 
-def halves(candidates: Candidates) -> Pair | None:
-    """Where line numbers of 2 bytes are; None where no two make a grid of lines without gaps."""
-    for pair in others(candidates):
+def halves(candidates: Candidates, running: Collection[int] = ()) -> Pair | None:
+    """Where line numbers of 2 bytes are; None where no two make a grid of lines without gaps.
+
+    Args:
+        candidates: of two bytes.
+        running: words that number something else, so that their halves are no numbers.
+    """
+    but = {byte + half for byte in running for half in (0, 2)}
+    for pair in others(candidates, but):
         if pair.single >= _SINGLE and all(
             _is_dense(candidates.numbers[byte]) for byte in (pair.inline, pair.crossline)
         ):
-            return dataclasses.replace(pair, why="they make a grid, read as two bytes each")
+            return dataclasses.replace(pair, why="they make a grid")
     return None
+
+
+def runs_on(words: Column) -> bool:
+    """Numbers of four bytes go on where their upper half changes, as those do that are one number
+    each. Of two numbers, the lower leaves a gap for each of the upper: no survey has more lines
+    than half of what two bytes hold.
+    """
+    distinct = np.unique(words).astype(np.int64)
+    uppers = len(np.unique(distinct >> 16)) - 1
+    return bool(np.count_nonzero(np.diff(distinct) >= 1 << 15) < uppers / 2)
 
 
 def _is_dense(numbers: Column) -> bool:

@@ -18,6 +18,8 @@ _LARGE, _TINY = 1e15, 1e-25
 # Shares of words that are no amplitudes: of floats in the wrong byte order, in the right one, and
 # where they prove nothing.
 _SWAPPED_ODD, _SOUND_ODD, _UNKNOWN_ODD = 0.2, 0.01, 0.1
+_INTEGERS = 2 << 20  # bytes of integers that tell their order
+_ROUGH = 0.5  # of integers in the wrong byte order at least; of noise it is 2
 _SIGNS = {2: 10, 10: 2, 3: 11, 11: 3, 8: 16, 16: 8, 9: 12, 12: 9}
 
 Raw = npt.NDArray[np.uint8]  # [traces, samples x width]
@@ -54,12 +56,40 @@ def swapped(raw: Raw, layout: Layout, code: int) -> str | None:
         return None
     if layout.width == 4 and _of_four(raw, code, as_headers)[0]:  # no integers, but in order
         return None
+    return _swapped_integers(raw[:: 1 + raw.size // _INTEGERS], code, as_headers, other)
+
+
+def _swapped_integers(raw: Raw, code: int, as_headers: Endian, other: Endian) -> str | None:
     kinds = [FORMATS[each].kind for each in (code, _SIGNS.get(code, code))]
     rough = [
-        min(_roughness(words(raw, kind, order).astype(np.float64)) for kind in kinds)
+        min(_noise(words(raw, kind, order).astype(np.float64)) for kind in kinds)
         for order in (as_headers, other)
     ]
-    return "only so do they run on smoothly" if rough[1] < rough[0] / 4 else None
+    if rough[0] > _ROUGH and rough[1] < rough[0] / 2.5:
+        return "only so do they run on smoothly"
+    signed = min(kinds)  # i before u
+    sizes = [words(raw, signed, order).astype(np.float64) for order in (as_headers, other)]
+    if _shrinks(*sizes) and rough[1] <= 1.1 * rough[0]:
+        return "only so are they small, of both signs"
+    return None
+
+
+def _shrinks(numbers: npt.NDArray[np.float64], turned: npt.NDArray[np.float64]) -> bool:
+    """Turned round, integers are much smaller, though a tenth at least has either sign. Sound ones
+    that are a multiple of 256 get smaller too, but with no sign: their last byte is 0.
+    """
+    signs = [np.mean(turned > 0), np.mean(turned < 0)]
+    sizes = [np.percentile(np.abs(each), 95) for each in (numbers, turned)]
+    return bool(min(signs) > 0.1 and sizes[1] < sizes[0] / 16)
+
+
+def _noise(traces: npt.NDArray[np.float64]) -> float:
+    """Squared steps from sample to sample as a multiple of the variance: 2 of noise, whatever its
+    size. The greatest and the least twentieth are cut off, spikes among them.
+    """
+    cut = np.clip(traces, *np.percentile(traces, [5, 95]))
+    variance = float(cut.var())
+    return float(np.square(np.diff(cut, axis=1)).mean()) / variance if variance else np.inf
 
 
 def _oddest(raw: Raw, width: int, order: Endian) -> float:

@@ -66,3 +66,25 @@ def test_a_sorted_file_unpacks_each_chunk_once(
         lines = np.full(along, line), np.arange(along)
         traces(*(lines if way == 0 else lines[::-1]))
     assert sum(read) == np.prod(SHAPE)
+
+
+@pytest.mark.parametrize("way", [0, 1])
+def test_too_little_memory_for_a_row_of_chunks_keeps_what_it_holds(
+    way: int, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each line begins with the part that the line before ended with."""
+    unpacked = np.zeros(SHAPE[:2], int)
+    block = Store.block
+
+    def counted(self: Store, name: str, inlines: slice, crosslines: slice) -> Grey:
+        unpacked[inlines, crosslines] += 1
+        return block(self, name, inlines, crosslines)
+
+    monkeypatch.setattr(Store, "block", counted)
+    along = SHAPE[1 - way]
+    traces = Traces(store, most=16 * along * small.SAMPLES * 3 // 4)
+    for line in range(16):  # of one row of chunks
+        lines = np.full(along, line), np.arange(along)
+        traces(*(lines if way == 0 else lines[::-1]))
+    row = unpacked[:16] if way == 0 else unpacked[:, :16]
+    assert row.max() <= 16 // 2 + 1

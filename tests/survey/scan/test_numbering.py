@@ -1,0 +1,111 @@
+"""Line numbers of two bytes and of four: what is searched, said and read again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from salt_survey.cli.survey import cli
+from salt_survey.errors import SurveyError
+from salt_survey.reading.survey import Survey, scanned
+from salt_survey.scan.record import Overrides, Scan
+from tests.survey.odd_surveys import CROSSLINES, FIRST, INLINES, TRACES, File, sound
+
+ROWS, COLUMNS = np.divmod(np.arange(TRACES), CROSSLINES)
+WIDE, NARROW = (189, 193), (233, 235)
+
+
+def halves(file: File, inline: int, crossline: int) -> None:
+    """Line numbers of two bytes, counted anew from 1."""
+    for byte, numbers in ((inline, 1 + ROWS), (crossline, 1 + COLUMNS)):
+        file.headers[:, byte - 1 : byte + 1] = numbers.astype(">i2")[:, None].view(np.uint8)
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Path:
+    """A file with line numbers of four bytes, and others of two."""
+    file = sound()
+    halves(file, *NARROW)
+    path = tmp_path / "both.sgy"
+    path.write_bytes(file.bytes())
+    return path
+
+
+@pytest.fixture
+def narrow(tmp_path: Path) -> Path:
+    """A file with none but the last two of two bytes."""
+    file = sound()
+    file.set(189, 0)
+    file.set(193, 0)
+    halves(file, 237, 239)
+    path = tmp_path / "narrow.sgy"
+    path.write_bytes(file.bytes())
+    return path
+
+
+def found(scan: Scan) -> tuple[int | None, int | None, int]:
+    return scan.inline_byte, scan.crossline_byte, scan.line_width
+
+
+def test_a_width_alone_says_what_is_searched(both: Path, narrow: Path) -> None:
+    assert found(scanned(both).scan) == (*WIDE, 4)
+    assert found(scanned(both, Overrides(line_width=4)).scan) == (*WIDE, 4)
+    assert found(scanned(both, Overrides(line_width=2)).scan)[2] == 2
+    assert found(scanned(narrow).scan) == (237, 239, 2)
+    asked = scanned(narrow, Overrides(line_width=4)).scan
+    assert (asked.verdict, asked.inline_byte) == ("ask", None)
+
+
+def test_the_width_goes_with_the_bytes(both: Path, narrow: Path) -> None:
+    scan = scanned(both, Overrides(inline_byte=233, crossline_byte=235, line_width=2)).scan
+    assert found(scan) == (*NARROW, 2)
+    with Survey.open(both, scan) as survey:
+        assert list(survey.inlines) == list(range(1, INLINES + 1))
+    with Survey.open(both, scan, Overrides(inline_byte=189, crossline_byte=193)) as survey:
+        assert found(survey.scan) == (*WIDE, 4)
+        assert survey.inlines[0] == FIRST[0]
+    with Survey.open(both, scan, Overrides(line_width=4)) as survey:
+        assert found(survey.scan) == (*WIDE, 4)
+    said = Overrides(inline_byte=233, crossline_byte=235, line_width=2)
+    with Survey.open(both, scanned(both).scan, said) as survey:
+        assert found(survey.scan) == (*NARROW, 2)
+
+
+def test_a_guess_of_two_bytes_can_be_read_again(narrow: Path) -> None:
+    scan = scanned(narrow).scan
+    assert "--inline-byte 237 --crossline-byte 239 --line-width 2" in " ".join(scan.warnings)
+    assert Scan.from_json(scan.to_json()) == scan
+    with Survey.open(narrow, scan) as survey:
+        assert found(survey.scan) == (237, 239, 2)
+
+
+def test_all_advice_has_the_width(tmp_path: Path) -> None:
+    file = sound()
+    file.set(189, 0)
+    file.set(193, 0)
+    halves(file, 9, 13)
+    file.binary(3229, 1)  # not stacked: these may be shots
+    path = tmp_path / "s.sgy"
+    path.write_bytes(file.bytes())
+    scan = scanned(path).scan
+    assert (scan.verdict, *found(scan)) == ("ask", 9, 13, 2)
+    advice = [*scan.warnings, *scan.questions]
+    assert len(advice) == 2
+    assert all("--inline-byte 9 --crossline-byte 13 --line-width 2" in line for line in advice)
+
+
+@pytest.mark.parametrize(("width", "code"), [([], 2), (["--line-width", "2"], 0)])
+def test_the_last_bytes_are_those_of_two(narrow: Path, width: list[str], code: int) -> None:
+    out = narrow.with_name("scan.json")
+    words = ["--inline-byte", "237", "--crossline-byte", "239", *width, "--out", str(out)]
+    done = CliRunner().invoke(cli, ["scan", str(narrow), *words])
+    assert getattr(done.exception, "exit_code", done.exit_code) == code
+    assert out.exists() == (code == 0)
+    if code == 0:
+        wide = json.loads(out.read_text()) | {"line_width": 4}
+        with pytest.raises(SurveyError, match="expected 237 at most"):
+            Scan.from_json(json.dumps(wide))
