@@ -58,7 +58,9 @@ def check_palette(indices: npt.NDArray[np.uint8], colours: npt.NDArray[np.uint8]
 
 
 def _check_kinds(pixels: npt.NDArray[Any], salt: npt.NDArray[np.bool_]) -> None:
-    kinds = np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)
+    flat = pixels.reshape(-1, pixels.shape[2])
+    # Sorting rows is slow, and masks are grey as a rule.
+    kinds = np.unique(flat)[:, None] if flat.shape[1] == 1 else np.unique(flat, axis=0)
     what = "grey levels" if pixels.shape[2] == 1 else "colours"
     if len(kinds) > 2:
         raise TileError(f"has {len(kinds)} {what}, expected a mask of at most two")

@@ -107,6 +107,7 @@ def told(found: Calibration) -> list[str]:
     lines += map(_score, found.lines)
     lines += [f"second best: {found.second}"]
     lines += map(_score, found.second_lines)
+    lines += ["ranked by IoU with the zooms beside it: the second may find more of these lines"]
     if len(found.lines) == 1:
         lines += ["on one line alone; a second one tells whether it holds"]
     if max(score.iou for score in found.lines) < 0.3:

@@ -95,7 +95,7 @@ def look(
             shown = viewer.predicted(loaded, places)
         data = html.page(viewer, trials, viewer.name(place), shown, viewer.tiles(place), seen)
         write_whole(out, data, overwrite)
-    click.echo(f"{out}: {len(places)} lines of {len(viewer.numbers)}; {settings.origin}")
+    click.echo(f"{out}: {len(places)} of {len(viewer.numbers)} lines; {settings.origin}")
 
 
 def _place(viewer: Any, line: int | None) -> int:

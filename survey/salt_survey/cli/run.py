@@ -46,7 +46,8 @@ _TARGETS = ("segy", "horizons", "report")
 )  # fmt: skip
 @click.option(
     "--zoom", type=ZOOM, metavar="V/H",
-    help="Pixels for each sample and for each trace; default: the calibration's, else 1.25/0.5.",
+    help="Pixels for each sample and for each trace, one number for both alike; default: the "
+    "calibration's, else 1.25/0.5.",
 )  # fmt: skip
 @click.option(
     "--polarity", type=click.Choice(POLARITIES),

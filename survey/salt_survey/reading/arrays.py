@@ -21,6 +21,7 @@ from salt_survey.scan.geometry import Grid
 from salt_survey.scan.record import Overrides, Scan
 from salt_survey.scan.statistics import Gatherer, Stats
 
+OURS = "salt-survey"  # attribute of a group that salt-survey run has written
 _NAMES = ("amplitude", "data", "seismic")  # of the volume, in a Zarr group
 # A Zarr may claim any shape and hold nothing; what is read at a time has to fit into memory.
 _MOST_TRACES = 1 << 26
@@ -194,6 +195,11 @@ def _open_zarr(path: Path) -> _Volume:
     except ModuleNotFoundError as error:
         raise PackageError("zarr is not installed; pip install 'salt-toolkit[survey]'") from error
     node: Any = zarr.open(str(path), mode="r")
+    if OURS in node.attrs:
+        raise SurveyError(
+            f"{path} holds probabilities of salt, which salt-survey wrote, and is no survey; name "
+            f"the survey itself, and to see what was found: look IN --volume {path}"
+        )
     if isinstance(node, zarr.Array):
         data, group = node, None
     else:

@@ -28,13 +28,14 @@ import numpy.typing as npt
 import zarr
 
 from salt_infer.errors import InputError, OutputError, one_line
+from salt_survey.reading import arrays
 from salt_survey.reading.survey import Survey
 from salt_survey.run.slabs import CHUNK
 from salt_survey.sections.reader import Direction
 from salt_survey.sections.tiling import WHITE, Floats, Grey
 
 AXES = ("inline", "crossline", "time")
-KIND = "salt-survey"
+KIND = arrays.OURS
 VERSION = 1
 
 _ALL = slice(None)

@@ -67,6 +67,16 @@ class Numbering:
         lines_of = (self.inline, self.crossline)
         return {byte: self.width for byte in lines_of if byte is not None and self.width != 4}
 
+    def coordinates(self, columns: Mapping[int, Column]) -> tuple[Points | None, Points | None]:
+        """x and y of each trace, float64 [traces] each, of columns by their bytes; None of those
+        that the headers do not have.
+        """
+        if self.x is None or self.y is None:
+            return None, None
+        scalars = columns[headers.SCALAR]
+        x, y = (coordinates.scaled(columns[byte], scalars) for byte in (self.x, self.y))
+        return x, y
+
 
 def find(
     file: RawFile,

@@ -58,8 +58,9 @@ def scan(
 def _check_known(file: RawFile, known: Scan) -> None:
     if known.size != file.size:
         raise SurveyError(
-            f"{file.path} has {file.size} bytes, the scan is of a file of {known.size}; scan this "
-            "one"
+            f"{file.path} has {file.size} bytes, the scan is of a file of {known.size}, and holds "
+            "for that one alone; scan this one, and where that one was calibrated: salt-survey "
+            f"calibrate {file.path} --with OTHER --labels LINE=FILE, or give --zoom and --polarity"
         )
 
 
@@ -78,6 +79,7 @@ class _Scanner:
         self.layout = layout.find(file, self.header, overrides.format)
         self.said.notes += self.layout.notes
         self.said.warnings += self.layout.warnings
+        self.said.warnings += text.not_amplitudes(self._text())
         self.reading = overrides.format or self.layout.format
         self.order: Endian = overrides.sample_endian or self.layout.endian
 
@@ -96,7 +98,7 @@ class _Scanner:
             numbered.widths(),
         )  # fmt: skip
         times.tell_intervals(columns[headers.INTERVAL], self.said)
-        x, y = _coordinates(numbered, columns)
+        x, y = numbered.coordinates(columns)
         if x is not None and not columns[headers.SCALAR].any():
             self.said.notes.append("the coordinate scalar is 0, which is taken for 1")
         grid = self._grid(numbered, columns, x, y)
@@ -335,15 +337,3 @@ def _of_placed(columns: Mapping[int, Column], grid: geometry.Grid | None) -> Map
     if grid is None:
         return columns
     return {byte: values[grid.rows >= 0] for byte, values in columns.items()}
-
-
-def _coordinates(
-    numbered: Numbering, columns: Mapping[int, Column]
-) -> tuple[npt.NDArray[np.float64] | None, npt.NDArray[np.float64] | None]:
-    if numbered.x is None or numbered.y is None:
-        return None, None
-    scalars = columns[headers.SCALAR]
-    return (
-        coordinates.scaled(columns[numbered.x], scalars),
-        coordinates.scaled(columns[numbered.y], scalars),
-    )

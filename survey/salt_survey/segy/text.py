@@ -27,6 +27,14 @@ def decode(raw: bytes) -> list[str]:
     return [shown[at : at + LINE].rstrip() for at in range(0, TEXT, LINE)]
 
 
+def not_amplitudes(lines: list[str]) -> list[str]:
+    """A warning where the text says that salt-survey wrote the file, which begins so."""
+    if not any("salt-survey: " in line for line in lines):
+        return []
+    what = "holds probabilities of salt, which salt-survey wrote, and no amplitudes"
+    return [f"its text says that it {what}"]
+
+
 def line_bytes(lines: list[str]) -> tuple[int, int] | None:
     """Where the text says that the inline and crossline numbers are; None if it does not."""
     text = "\n".join(lines)

@@ -57,6 +57,17 @@ def volume(path: Path, name: str = "probability") -> Grey:
     return Store.open(path).read(name, "inline", ALL)
 
 
+def test_what_a_run_wrote_is_no_survey(whole: Path, tmp_path: Path) -> None:
+    """A slip of the hand: it would be run as amplitudes, and something be found in it."""
+    for command, out in (("run", "x.zarr"), ("look", "x.html")):
+        code, _, errors = small.run(command, whole / "p.zarr", "--out", tmp_path / out)
+        assert code == 2
+        assert "p.zarr holds probabilities of salt, which salt-survey wrote" in errors
+        assert f"look IN --volume {whole / 'p.zarr'}" in errors
+    code, out, _ = small.run("scan", whole / "p.sgy")
+    assert (code, "its text says that it holds probabilities of salt" in out) == (0, True)
+
+
 def test_all_is_written_and_nothing_else(whole: Path) -> None:
     assert sorted(path.name for path in whole.iterdir()) == ["h", "p.sgy", "p.zarr", "r.json"]
     assert volume(whole / "p.zarr").shape == (small.INLINES, small.CROSSLINES, small.SAMPLES)
