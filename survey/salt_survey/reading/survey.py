@@ -72,7 +72,8 @@ class Survey:
     """
 
     def __init__(self, path: Path, found: Found, grid: geometry.Grid, source: Source) -> None:
-        self.path, self.scan, self._found, self._source = path, found.scan, found, source
+        self.path, self.scan, self._source = path, found.scan, source
+        self._known_silent = found.silent  # not the rest of it: coordinates are 16 bytes a trace
         self.layout, self.places = found.layout, (grid.rows, grid.columns)
         self.inlines, self.crosslines, self.traces = grid.inlines, grid.crosslines, grid.traces
         delay = found.scan.delay_ms
@@ -126,7 +127,7 @@ class Survey:
     @functools.cached_property
     def live(self) -> npt.NDArray[np.bool_]:
         """bool [I, X], there is a trace with something recorded; may read all samples once."""
-        silent = self._found.silent
+        silent = self._known_silent
         if silent is None:
             silent = self._silent()
         present = self.traces != NO_TRACE
