@@ -20,8 +20,8 @@ from salt_export.request import Job
 from salt_train import checkpoint as checkpoints
 from salt_train import optimizer, synthetic
 from salt_train.config import TrainConfig
-from salt_train.loop import LAST, RunOptions, Trainer
 from salt_train.recipes import DEFAULT, RECIPES, rescaled
+from salt_train.trainer import LAST, RunOptions, Trainer
 
 TILES, BATCH = 48, 16
 MEMBERS = 3

@@ -17,13 +17,13 @@ import torch
 
 from salt_infer.masks import metric
 from salt_train import checkpoint as checkpoints
-from salt_train import dataset, job, recipes, settings
+from salt_train import dataset, job, overrides, recipes
 from salt_train.calibrate import cross_fitted
 from salt_train.config import TrainConfig
 from salt_train.dataset import Dataset
 from salt_train.evaluate import Prediction, default_decision
 from salt_train.job import Job
-from salt_train.loop import LAST, PREDICTIONS, RunOptions
+from salt_train.trainer import LAST, PREDICTIONS, RunOptions
 
 
 def steps(epochs: int, assignments: tuple[str, ...]) -> dict[str, TrainConfig]:
@@ -38,7 +38,7 @@ def steps(epochs: int, assignments: tuple[str, ...]) -> dict[str, TrainConfig]:
         "+ judge": known["binary-judge"],
     }
     return {
-        name: settings.override(recipes.rescaled(config, epochs), assignments)
+        name: overrides.override(recipes.rescaled(config, epochs), assignments)
         for name, config in configs.items()
     }
 

@@ -24,7 +24,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from salt_train import recipes, synthetic
 from salt_train.config import TrainConfig
 from salt_train.dataset import Dataset
-from salt_train.loop import RunOptions, Trainer
+from salt_train.trainer import RunOptions, Trainer
 
 RECIPES = ("cpu", "binary-judge")
 BATCH, STEPS, READ_EVERY = 2, 20, 20

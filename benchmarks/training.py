@@ -25,9 +25,9 @@ from salt_train import augment, optimizer, recipes, synthetic
 from salt_train.config import TrainConfig
 from salt_train.dataset import Dataset
 from salt_train.evaluate import to_input
-from salt_train.loop import RunOptions, Trainer
 from salt_train.losses import total_loss
 from salt_train.model import SaltNet
+from salt_train.trainer import RunOptions, Trainer
 
 RECIPES = ("cpu", "binary-judge")
 TILES, STEPS, ROUNDS = 256, 2, 7

@@ -93,7 +93,7 @@ def tiny_config(epochs: int) -> TrainConfig:
 
 def _train(out: Path, config: TrainConfig) -> None:
     from salt_train import synthetic
-    from salt_train.loop import RunOptions, Trainer
+    from salt_train.trainer import RunOptions, Trainer
 
     Trainer(config, RunOptions(out, progress=False), synthetic.draw(40, seed=2)).run()
 
@@ -101,7 +101,7 @@ def _train(out: Path, config: TrainConfig) -> None:
 @pytest.fixture(scope="session")
 def tiny_checkpoint(once: Once) -> Path:
     """A real checkpoint of a small network, trained for a few steps on synthetic tiles."""
-    from salt_train.loop import LAST
+    from salt_train.trainer import LAST
 
     return once("tiny", lambda out: _train(out, tiny_config(2))) / LAST
 
@@ -111,7 +111,7 @@ def two_checkpoints(tiny_checkpoint: Path, once: Once) -> tuple[Path, Path]:
     """The tiny one and another that held out another fold."""
     import dataclasses
 
-    from salt_train.loop import LAST
+    from salt_train.trainer import LAST
 
     config = dataclasses.replace(tiny_config(2), fold=1, seed=1)
     return tiny_checkpoint, once("tiny-fold-1", lambda out: _train(out, config)) / LAST

@@ -20,8 +20,8 @@ from salt_train import checkpoint as checkpoints
 from salt_train import evaluate, optimizer, synthetic
 from salt_train.checkpoint import Checkpoint
 from salt_train.config import TrainConfig
-from salt_train.loop import LAST, RunOptions, Trainer
 from salt_train.recipes import RECIPES
+from salt_train.trainer import LAST, RunOptions, Trainer
 from tests.train.test_recipes import shrunk
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_shapes")]

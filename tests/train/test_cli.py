@@ -21,10 +21,10 @@ from salt_train.cli import cli
 from salt_train.config import TrainConfig
 from salt_train.errors import CheckpointError, ConfigError
 from salt_train.job import Job
+from salt_train.overrides import listed, override
 from salt_train.recipes import RECIPES
 from salt_train.scaling import scaled
 from salt_train.schedule import cut_short, learning_rate
-from salt_train.settings import listed, override
 from tests.conftest import ROOT
 
 Main = Callable[..., int]

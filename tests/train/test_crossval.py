@@ -25,7 +25,7 @@ from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.evaluate import NO_JUDGE, Decision, Prediction
 from salt_train.feed import Drawn
 from salt_train.folds import Split
-from salt_train.loop import LAST, PREDICTIONS, Trainer
+from salt_train.trainer import LAST, PREDICTIONS, Trainer
 
 FOLDS = 3
 DATA = synthetic.draw(15, seed=3)

@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from salt_train import checkpoint as checkpoints
 from salt_train import history, synthetic
 from salt_train.history import CURVES, DRAW_EVERY, METRICS, TENSORBOARD, History, Row
-from salt_train.loop import LAST, RunOptions, Trainer
+from salt_train.trainer import LAST, RunOptions, Trainer
 from tests.train.test_recipes import shrunk
 
 

@@ -15,7 +15,7 @@ from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.evaluate import Decision
 from salt_train.folds import Split
 from salt_train.job import Job
-from salt_train.loop import LAST, RunOptions, Trainer
+from salt_train.trainer import LAST, RunOptions, Trainer
 from tests import pngs
 from tests.conftest import tiny_config
 

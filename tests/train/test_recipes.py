@@ -13,8 +13,8 @@ from salt_train import augment, recipes
 from salt_train.config import Stage, TrainConfig
 from salt_train.errors import ConfigError
 from salt_train.model_config import ModelConfig
+from salt_train.overrides import flat, override
 from salt_train.recipes import RECIPES, rescaled, two_stages
-from salt_train.settings import flat, override
 
 JUDGE = RECIPES["binary-judge"].config
 BCE = Stage("bce", 30, "constant", 3e-4, optimizer="adam")

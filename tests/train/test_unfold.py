@@ -16,9 +16,9 @@ from salt_train.distributed import World
 from salt_train.errors import CheckpointError, DataError
 from salt_train.evaluate import predict
 from salt_train.folds import Split
-from salt_train.loop import LAST, RunOptions, Trainer
 from salt_train.model import SaltNet
 from salt_train.model_config import ModelConfig
+from salt_train.trainer import LAST, RunOptions, Trainer
 from tests.conftest import tiny_config
 
 DATA = synthetic.draw(12, seed=7)

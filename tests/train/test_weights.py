@@ -17,8 +17,8 @@ from salt_train.config import TrainConfig
 from salt_train.efficientnet import EfficientNetLite
 from salt_train.encoder import Encoder
 from salt_train.errors import CheckpointError, ConfigError, DataError
-from salt_train.loop import LAST, RunOptions, Trainer
 from salt_train.model_config import ModelConfig
+from salt_train.trainer import LAST, RunOptions, Trainer
 from tests.conftest import tiny_config
 from tests.train.test_checkpoint import Bomb
 

@@ -15,12 +15,12 @@ from salt_infer.data.dataset import DatasetLayout
 from salt_infer.errors import UsageError
 from salt_infer.system import denied
 from salt_infer.system.files import real
-from salt_train import checks, folds, recipes, shipped
+from salt_train import data_checks, folds, recipes, shipped
 from salt_train.config import NONE, PrecisionName, TrainConfig
 from salt_train.errors import ConfigError
+from salt_train.overrides import listed, override
 from salt_train.scaling import scaled
 from salt_train.schedule import steps_of
-from salt_train.settings import listed, override
 
 _FRACTION = 0.7
 _COUNT = click.IntRange(1)
@@ -173,8 +173,8 @@ def cli(
         from salt_train import job
         from salt_train.distributed import World
         from salt_train.job import Job
-        from salt_train.loop import RunOptions
         from salt_train.pseudo import Pseudo
+        from salt_train.trainer import RunOptions
 
     pseudo = None
     if pseudo_labels and pseudo_images:
@@ -221,7 +221,7 @@ def _check_apart(out: Path, place: DatasetLayout) -> None:
 
 
 def _check(data: Path, missing_as_empty: bool) -> int:
-    report = checks.check(data, missing_as_empty)
+    report = data_checks.check(data, missing_as_empty)
     click.echo(report.to_text())
     return 0 if report.ok else 1
 

@@ -6,8 +6,8 @@ import dataclasses
 from typing import Any, Literal, Self
 
 from salt_train.errors import ConfigError
-from salt_train.fields import AT_LEAST_ONE, NOT_NEGATIVE, SMALLEST, check
 from salt_train.model_config import ModelConfig
+from salt_train.validation import AT_LEAST_ONE, NOT_NEGATIVE, SMALLEST, check
 
 LossName = Literal["bce", "focal", "lovasz", "symmetric-lovasz"]
 ScheduleName = Literal["constant", "cosine", "triangular2", "cyclic-cosine"]

@@ -17,7 +17,7 @@ from salt_train import checkpoint as checkpoints
 from salt_train.dataset import Dataset, has_salt
 from salt_train.evaluate import Prediction, default_decision
 from salt_train.folds import FILE, Split
-from salt_train.loop import LAST, PREDICTIONS
+from salt_train.trainer import LAST, PREDICTIONS
 
 PREDICTIONS_OF_ALL, SCORES = "out-of-fold.npz", "scores.json"
 

@@ -19,9 +19,9 @@ from salt_infer.masks.coverage import coverage_class
 from salt_infer.modelfile.contract import Tta
 from salt_infer.system.files import write_whole
 from salt_train.dataset import Dataset, has_salt
-from salt_train.fields import check
 from salt_train.model import SaltNet
 from salt_train.model_config import ModelConfig
+from salt_train.validation import check
 
 
 @dataclasses.dataclass(frozen=True)

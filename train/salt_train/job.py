@@ -13,14 +13,14 @@ from salt_train import checkpoint as checkpoints
 from salt_train import crossval, dataset, doubts, shipped, weights
 from salt_train.calibrate import SEEN
 from salt_train.checkpoint import Checkpoint
-from salt_train.compute import slow_precision
 from salt_train.config import TrainConfig
 from salt_train.dataset import Dataset
+from salt_train.device import slow_precision
 from salt_train.errors import ConfigError
 from salt_train.folds import Split
-from salt_train.loop import LAST, RunOptions, Trainer
 from salt_train.pseudo import Pseudo
 from salt_train.schedule import cut_short
+from salt_train.trainer import LAST, RunOptions, Trainer
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from salt_train import optimizer
 from salt_train.checkpoint import Checkpoint, not_finite
-from salt_train.compute import Compute
 from salt_train.config import Stage, TrainConfig
 from salt_train.dataset import Images
+from salt_train.device import Compute
 from salt_train.distributed import World
 from salt_train.errors import TrainError
 from salt_train.losses import salt_tiles, total_loss

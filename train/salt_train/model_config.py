@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from salt_infer.masks.rle import TILE_SHAPE
 from salt_train.errors import ConfigError
-from salt_train.fields import NOT_NEGATIVE, SMALLEST, check
+from salt_train.validation import NOT_NEGATIVE, SMALLEST, check
 
 UpsamplingName = Literal["bilinear", "transposed"]
 EncoderName = Literal[

@@ -14,8 +14,8 @@ from PIL import Image
 from salt_infer.data import oddities, png
 from salt_infer.errors import InputError
 from salt_infer.masks import coverage, rle
-from salt_train import checks, dataset, synthetic
-from salt_train.checks import FAULTS, NOTES, Finding, Report, check
+from salt_train import data_checks, dataset, synthetic
+from salt_train.data_checks import FAULTS, NOTES, Finding, Report, check
 from tests import pngs
 
 DATA = synthetic.draw(12, seed=5)
@@ -306,8 +306,8 @@ def test_all_faults_are_collected(folder: Path) -> None:
         (finding.wrong for finding in report.findings), reverse=True
     )
     count = len(pngs.bad_tiles())
-    assert len(found["bad-tile"].ids) == len(found["no-label"].ids) == count > checks.SHOWN
-    assert f"and {count - checks.SHOWN} more" in report.to_text()
+    assert len(found["bad-tile"].ids) == len(found["no-label"].ids) == count > data_checks.SHOWN
+    assert f"and {count - data_checks.SHOWN} more" in report.to_text()
     assert f"bad-{count - 1:02d}" not in report.to_text()
     assert report.facts["tile_sizes"]["50000x50000"] == 1
 

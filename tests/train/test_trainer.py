@@ -29,10 +29,10 @@ from salt_train.errors import CheckpointError, ConfigError, TrainError
 from salt_train.evaluate import Decision, Prediction, Views, predict, to_input
 from salt_train.feed import Drawn
 from salt_train.history import METRICS
-from salt_train.loop import BEST, LAST, PREDICTIONS, RunOptions, Trainer
 from salt_train.model import SaltNet
 from salt_train.recipes import two_stages
 from salt_train.schedule import learning_rate
+from salt_train.trainer import BEST, LAST, PREDICTIONS, RunOptions, Trainer
 from tests.conftest import tiny_config
 from tests.train.test_recipes import shrunk
 

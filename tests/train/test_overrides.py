@@ -7,8 +7,8 @@ import pytest
 from salt_train.config import Stage, TrainConfig
 from salt_train.errors import ConfigError
 from salt_train.model_config import ModelConfig
+from salt_train.overrides import difference, flat, listed, override
 from salt_train.recipes import RECIPES, two_stages
-from salt_train.settings import difference, flat, listed, override
 
 CONFIG = TrainConfig(model=ModelConfig(depth=34, width=64), stages=two_stages(7, 2e-3), fold=3)
 SETTINGS = TrainConfig(model=ModelConfig(), stages=two_stages(6, 1e-3))

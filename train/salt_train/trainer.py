@@ -24,9 +24,9 @@ from salt_train.feed import Drawn, Feed
 from salt_train.folds import Split
 from salt_train.history import History, line
 from salt_train.learner import Learner
+from salt_train.overrides import difference
 from salt_train.pseudo import Pseudo
 from salt_train.schedule import cycle_ends, learning_rate, snapshots, stage_at, steps_of
-from salt_train.settings import difference
 
 LAST, BEST, PREDICTIONS = "last.pth", "best.pth", "validation.npz"
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pytest
 
 from salt_train.errors import ConfigError
-from salt_train.fields import AT_LEAST_ONE, NOT_NEGATIVE, check
+from salt_train.validation import AT_LEAST_ONE, NOT_NEGATIVE, check
 
 
 @dataclasses.dataclass(frozen=True)
