@@ -127,8 +127,8 @@ def test_a_resumed_runs_history_has_every_epoch_once(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         Killed(config, options, data).run()
     assert sorted(events(tmp_path)["loss"]) == [1, 2]
-    # TensorBoard reads files in the order of their names, which have the second and, of one process,
-    # a number that may sort before the first one's: 10 before 9.
+    # TensorBoard reads files in the order of their names, which have the second and, within one
+    # process, a number that may sort before the first one's: 10 before 9.
     second = int(time.time())
     while int(time.time()) == second:
         time.sleep(0.05)
