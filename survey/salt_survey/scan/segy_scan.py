@@ -79,7 +79,8 @@ class _Scanner:
         self.layout = layout.find(file, self.header, overrides.format)
         self.said.notes += self.layout.notes
         self.said.warnings += self.layout.warnings
-        self.said.warnings += text.not_amplitudes(self._text())
+        self.text = text.decode(file.read(0, TEXT).tobytes())
+        self.said.warnings += text.not_amplitudes(self.text)
         self.reading = overrides.format or self.layout.format
         self.order: Endian = overrides.sample_endian or self.layout.endian
 
@@ -89,7 +90,7 @@ class _Scanner:
             return Found(self._scan(None, {}, None, None), self.layout)
         self._find_format()
         numbered = numbering.find(
-            self.file, self.layout, self.overrides, self.header.sorting, self._text(), self.said
+            self.file, self.layout, self.overrides, self.header.sorting, self.text, self.said
         )
         columns = headers.columns(
             self.file, self.layout,
@@ -105,9 +106,6 @@ class _Scanner:
         stats = self._stats()
         result = self._scan(numbered, columns, grid, stats, x, y)
         return Found(result, self.layout, grid, x, y, None if stats is None else stats.silent)
-
-    def _text(self) -> list[str]:
-        return text.decode(self.file.read(0, TEXT).tobytes())
 
     def _faults_of_layout(self) -> None:
         for fault in self.layout.faults:
