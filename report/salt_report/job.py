@@ -7,11 +7,11 @@ import dataclasses
 from pathlib import Path
 
 from salt_infer.data import dataset
+from salt_infer.data.probabilities import Probabilities
 from salt_infer.errors import UsageError
 from salt_infer.system.files import check_output, write_whole, writing
 from salt_report.common import reading, tables
 from salt_report.common.page import Source, sources
-from salt_report.common.probabilities import Probabilities
 from salt_report.dataset import page
 from salt_report.submission import evaluation
 from salt_report.submission import page as evaluation_page

@@ -12,8 +12,8 @@ import pytest
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from salt_infer.data.probabilities import Probabilities
 from salt_report.common import drawing
-from salt_report.common.probabilities import Probabilities
 from salt_report.common.reading import DataSet, Submission
 from salt_report.dataset import charts as data_charts
 from salt_report.dataset import exploration

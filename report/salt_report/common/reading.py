@@ -23,8 +23,9 @@ from salt_infer.errors import BadTilesError, InputError, LabelError, TileError
 from salt_infer.masks import table
 from salt_infer.masks.coverage import coverage_class
 from salt_infer.masks.rle import TILE_SHAPE
+from salt_infer.system.text import listed, named
 from salt_report.common.kinds import Images
-from salt_report.errors import ReportError, listed, named
+from salt_report.errors import ReportError
 
 _PARTIAL = "--partial scores only the tiles that have both a row and a label"
 SALT = "salt"  # column of salt-infer --details

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.errors import InputError
-from salt_report.errors import ReportError, listed, named
+from salt_infer.system.text import listed, named
+from salt_report.errors import ReportError
 
 DEPTHS = "depths.csv"
 DEPTH_COLUMNS = ("id", "z")

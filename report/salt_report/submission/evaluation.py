@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from salt_infer import __version__
+from salt_infer.data.probabilities import Probabilities
 from salt_infer.masks.coverage import Sides
 from salt_report.common.kinds import Images, flags
-from salt_report.common.probabilities import Probabilities
 from salt_report.common.reading import Submission
 from salt_report.submission import borders, judge, outcomes, pairs, sweeps
 from salt_report.submission.borders import Cropped

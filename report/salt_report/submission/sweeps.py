@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from salt_infer.data.probabilities import Probabilities
 from salt_infer.masks import metric
 from salt_report.common.kinds import Images
-from salt_report.common.probabilities import Probabilities
 from salt_report.errors import ReportError
 
 THRESHOLDS = tuple(step / 20 for step in range(1, 20))  # .05 .. .95

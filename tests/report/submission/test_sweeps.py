@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from salt_infer.data.probabilities import Probabilities
 from salt_infer.masks import metric
-from salt_report.common.probabilities import Probabilities
 from salt_report.common.reading import DataSet
 from salt_report.errors import ReportError
 from salt_report.submission import sweeps
@@ -58,7 +58,7 @@ def test_blocks_do_not_show(
     drawn: DataSet, given: Probabilities, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = sweeps.sweep(drawn.masks, given, 0.5, 0.5)
-    monkeypatch.setattr("salt_report.common.probabilities.BLOCK", 7)
+    monkeypatch.setattr("salt_infer.data.probabilities.BLOCK", 7)
     assert sweeps.sweep(drawn.masks, given, 0.5, 0.5).grid.equals(whole.grid)
 
 

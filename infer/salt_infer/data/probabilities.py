@@ -27,9 +27,9 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.data.ids import Known
-from salt_infer.errors import InputError
+from salt_infer.errors import InputError, LabelError
 from salt_infer.masks.rle import TILE_SHAPE
-from salt_report.errors import ReportError, listed, named
+from salt_infer.system.text import listed, named
 
 MAX_TILES = 20_000  # the competition's test set has 18 000
 MAX_ID = 255  # characters: file names have no more
@@ -96,7 +96,7 @@ class Probabilities:
 
         Raises:
             InputError: there is no such file.
-            ReportError: the file is damaged, lacks an array or a tile, or an array is of another
+            LabelError: the file is damaged, lacks an array or a tile, or an array is of another
                 kind or size than expected or has numbers out of range.
         """
         with _reporting(path), zipfile.ZipFile(path) as archive:
@@ -104,7 +104,7 @@ class Probabilities:
             probability, salt = _read(archive, "probability"), _read(archive, "salt")
             threshold, gate = _share(archive, "threshold"), _share(archive, "gate")
         if not len(names) == len(probability) == len(salt):
-            raise ReportError(
+            raise LabelError(
                 f"{path} has {len(names)} ids, {len(probability)} tiles of probability and "
                 f"{len(salt)} of salt, expected as many of each"
             )
@@ -120,7 +120,7 @@ class Probabilities:
             wrong[part] |= ~((block >= 0) & (block <= 1)).all(axis=(1, 2))
         if wrong.any():
             faults = [(ids[index], "not within 0..1") for index in np.flatnonzero(wrong).tolist()]
-            raise ReportError(
+            raise LabelError(
                 f"{path}: {len(faults)} of {len(ids)} tiles have numbers that are no "
                 f"probabilities:{listed(faults)}"
             )
@@ -130,7 +130,7 @@ class Probabilities:
 def _reporting(path: Path) -> Iterator[None]:
     """All that a damaged zip or array can raise, as one kind of error."""
     if path.is_dir():
-        raise ReportError(
+        raise LabelError(
             f"{path} is a folder, expected one .npz: that has the judge's probabilities too, so "
             "write salt-infer --probabilities FILE.npz"
         )
@@ -142,7 +142,7 @@ def _reporting(path: Path) -> Iterator[None]:
         OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError,
         RuntimeError, NotImplementedError,
     ) as error:  # fmt: skip
-        raise ReportError(
+        raise LabelError(
             f"{path} cannot be read as .npz of ids, probability and salt ({error})"
         ) from error
 
@@ -209,10 +209,10 @@ def _rows(path: Path, names: Sequence[str], ids: Sequence[str]) -> list[int]:
     """Where each of the wanted tiles is."""
     places = {name: index for index, name in enumerate(names)}
     if len(places) != len(names):
-        raise ReportError(f"{path} has an id twice, expected each once")
+        raise LabelError(f"{path} has an id twice, expected each once")
     known = Known(names)
     if missing := known.missing(ids):
-        raise ReportError(
+        raise LabelError(
             f"{path} does not have {len(missing)} of the {len(ids)} tiles: {named(missing)}; "
             f"{known.instead(missing)}"
         )

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from salt_infer.errors import InputError
-from salt_report.common.probabilities import Probabilities
-from salt_report.errors import ReportError
+from salt_infer.data.probabilities import Probabilities
+from salt_infer.errors import InputError, LabelError
 
 IDS = ("a", "b", "c")
 VALUES = np.random.default_rng(0).uniform(size=(3, 101, 101))
@@ -104,7 +103,7 @@ def test_columns_first_is_the_same(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_other_arrays_are_refused(tmp_path: Path, changed: dict[str, Any], says: str) -> None:
-    with pytest.raises(ReportError, match=f"(?s)p.npz.*{says}"):
+    with pytest.raises(LabelError, match=f"(?s)p.npz.*{says}"):
         Probabilities.load(saved(tmp_path, **changed), IDS)
 
 
@@ -133,7 +132,7 @@ def claim(kind: str, shape: tuple[int, ...], data: bytes = b"") -> bytes:
     ],
 )  # fmt: skip
 def test_headers_are_not_believed(tmp_path: Path, members: dict[str, bytes], says: str) -> None:
-    with pytest.raises(ReportError, match=says):
+    with pytest.raises(LabelError, match=says):
         Probabilities.load(forged(tmp_path, **members), IDS)
 
 
@@ -142,11 +141,11 @@ def test_damage(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     for broken in (b"", b"no zip", data[:-40], data[:5000] + b"\x55" * 500 + data[5500:]):
         path.write_bytes(broken)
-        with pytest.raises(ReportError, match="cannot be read"):
+        with pytest.raises(LabelError, match="cannot be read"):
             Probabilities.load(path, IDS)
     with pytest.raises(InputError, match=r"there is no file .*none\.npz"):
         Probabilities.load(tmp_path / "none.npz", IDS)
-    with pytest.raises(ReportError, match=r"is a folder, expected one \.npz"):
+    with pytest.raises(LabelError, match=r"is a folder, expected one \.npz"):
         Probabilities.load(tmp_path, IDS)
 
 
@@ -157,13 +156,13 @@ def test_pickles_stay_closed(tmp_path: Path) -> None:
 
     path = tmp_path / "p.npz"
     np.savez(path, ids=np.array(IDS), probability=VALUES.astype("f4"), salt=np.array([Bomb()] * 3))
-    with pytest.raises(ReportError):
+    with pytest.raises(LabelError):
         Probabilities.load(path, IDS)
     assert not (tmp_path / "gone off").exists()
 
 
 def test_blocks_are_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("salt_report.common.probabilities.BLOCK", 2)
+    monkeypatch.setattr("salt_infer.data.probabilities.BLOCK", 2)
     given = Probabilities(VALUES.astype(np.float16), SALT.astype(np.float64))
     parts = [block for _, block in given.blocks()]
     assert [len(part) for part in parts] == [2, 1]
