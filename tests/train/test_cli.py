@@ -214,10 +214,11 @@ def test_what_is_not_given_stays_the_recipes(
     more = ["--fold", "all", "--resume", "--progress", "--validate-every", "3"]
     more += ["--save-every", "7.5", "--compile"]
     pseudo = ["--pseudo-labels", "x.csv", "--pseudo-images", "test.zip"]
-    for extra in ([], more, pseudo):
+    soft = [*pseudo, "--pseudo-probabilities", "x.npz"]
+    for extra in ([], more, pseudo, soft):
         result = CliRunner().invoke(cli, arguments + extra, catch_exceptions=False)
         assert result.output == "done\n"
-    plain, changed, labelled = asked
+    plain, changed, labelled, taught = asked
     assert plain.config == RECIPES[recipes.DEFAULT].config
     assert plain.options.out == tmp_path / "run"
     assert (plain.options.device, plain.options.validate_every) == ("cpu", 1)
@@ -231,6 +232,9 @@ def test_what_is_not_given_stays_the_recipes(
     assert labelled.pseudo is not None
     assert (labelled.pseudo.labels, labelled.pseudo.images) == (Path("x.csv"), Path("test.zip"))
     assert labelled.pseudo.fraction == labelled.config.pseudo_fraction == 0.7
+    assert taught.pseudo is not None
+    assert taught.pseudo.probabilities == Path("x.npz")
+    assert taught.pseudo.fraction == taught.config.pseudo_fraction == 1.0
 
 
 def test_sound_data(main: Main, capsys: pytest.CaptureFixture[str], labelled: Path) -> None:
@@ -293,6 +297,7 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
         (["--pseudo-fraction", "0"], "0.0 is not in the range 0.0<x<=1.0"),
         (["--out", "run", "--pseudo-labels", "x.csv"], "--pseudo-labels and --pseudo-images go"),
         (["--pseudo-fraction", "0.5"], "--pseudo-fraction is of --pseudo-labels; give these too"),
+        (["--pseudo-probabilities", "x.npz"], "--pseudo-probabilities is of --pseudo-labels; give"),
         (["--fold", "all", "--set", "fold=2"], "fold is changed by --fold, not by --set"),
         (
             ["--encoder-weights", "imagenet", "--set", "model.depth=34"],

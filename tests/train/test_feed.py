@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
 import torch
 
 from salt_train import augment, synthetic
 from salt_train.config import AugmentConfig
 from salt_train.evaluate import to_input
 from salt_train.feed import Feed
+from salt_train.soft_labels import SoftLabels
 
 DATA = synthetic.draw(12, seed=4)
 CPU = torch.device("cpu")
@@ -26,7 +30,7 @@ def test_an_epoch_has_each_tile_once_at_most() -> None:
 
 def test_a_batch_is_its_tiles_changed_as_drawn() -> None:
     drawn, which = FEED.draw(12, AugmentConfig(), generator(5)), slice(4, 8)
-    tiles, masks = FEED.batch(drawn, which)
+    tiles, masks, salt = FEED.batch(drawn, which)
     chosen = drawn.order[which].numpy()
     expected = augment.apply(
         to_input(DATA.tiles[chosen], CPU),
@@ -35,8 +39,34 @@ def test_a_batch_is_its_tiles_changed_as_drawn() -> None:
     )
     assert torch.equal(tiles, expected[0])
     assert torch.equal(masks, expected[1])
+    assert torch.equal(salt, masks.flatten(1).any(dim=1).float())
     assert (tiles.dtype, masks.dtype) == (torch.float32, torch.float32)
     assert (tiles.shape, masks.shape) == ((4, 1, 101, 101), (4, 101, 101))
+
+
+def test_of_soft_labels_what_is_true_stays_sharp() -> None:
+    """Warped, a teacher's mask keeps its probabilities, and its judge's word stands."""
+    true, taught = DATA.subset(np.arange(12) < 6), DATA.subset(np.arange(12) >= 6)
+    probability = np.random.default_rng(1).integers(0, 256, (6, 101, 101), dtype=np.uint8)
+    said = np.linspace(0.1, 0.9, 6, dtype=np.float32)
+    soft = SoftLabels(probability, said, np.zeros(6, dtype=bool))
+    feed = Feed(true.joined(dataclasses.replace(taught, soft=soft)), CPU)
+    drawn = feed.draw(12, AugmentConfig(), generator(3))
+    tiles, masks, salt = feed.batch(drawn, slice(0, 12))
+    plain = FEED.batch(drawn, slice(0, 12))
+    assert torch.equal(tiles, plain.tiles)
+    of_true = drawn.order < 6
+    assert torch.equal(masks[of_true], plain.masks[of_true])
+    assert torch.equal(salt[of_true], plain.salt[of_true])
+    places = drawn.order[~of_true] - 6
+    assert torch.equal(salt[~of_true], torch.from_numpy(said)[places])
+    between = (masks[~of_true] > 0.01) & (masks[~of_true] < 0.99)
+    assert float(between.float().mean()) > 0.9
+    still = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]).repeat(12, 1, 1)
+    _, masks, _ = feed.batch(
+        drawn._replace(changes=drawn.changes._replace(matrices=still)), slice(0, 12)
+    )
+    np.testing.assert_allclose(masks[~of_true].numpy(), probability[places] / 255, atol=1e-4)
 
 
 def test_changes_on_another_device_are_the_same() -> None:

@@ -14,9 +14,9 @@ from salt_train.config import LossName, Stage
 from salt_train.losses import (
     bce,
     focal,
+    has_salt,
     lovasz_hinge,
     mask_loss,
-    salt_tiles,
     symmetric_lovasz,
     total_loss,
 )
@@ -194,7 +194,33 @@ def test_parts_of_a_batch_weighed_by_their_salt_average_to_the_whole() -> None:
     whole = total_loss(Logits(logits, judge), masks, BCE, judge_weight=0.5)
     parts = []
     for part in (slice(0, 3), slice(3, 6)):
-        share = float(salt_tiles(masks[part])) / (float(salt_tiles(masks)) / 2)
+        share = float(has_salt(masks[part]).sum()) / (float(has_salt(masks).sum()) / 2)
         parts.append(total_loss(Logits(logits[part], judge[part]), masks[part], BCE, 0.5, share))
     assert float(sum(parts) / 2) == pytest.approx(float(whole), rel=1e-5)
-    assert [float(salt_tiles(masks[part])) for part in (slice(0, 3), slice(3, 6))] == [3, 1]
+    assert [float(has_salt(masks[part]).sum()) for part in (slice(0, 3), slice(3, 6))] == [3, 1]
+
+
+def test_what_a_teacher_says_of_a_tile_is_its_weight_and_what_the_judge_learns() -> None:
+    logits, masks = random((3, 6, 6))
+    judge, salt = torch.tensor([0.3, -1.0, 2.0]), torch.tensor([1.0, 0.25, 0.5])
+    loss = total_loss(Logits(logits, judge), masks, BCE, judge_weight=0.5, salt=salt)
+    each = bce(logits, masks)
+    chance = judge.sigmoid()
+    judged = -(salt * chance.log() + (1 - salt) * (1 - chance).log()).mean()
+    expected = 0.5 * judged + (each[0] + 0.25 * each[1] + 0.5 * each[2]) / 1.75
+    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_the_teachers_own_logits_have_the_least_bce() -> None:
+    wanted = torch.linspace(0.05, 0.95, 36).view(1, 6, 6)
+    logits = wanted.logit().requires_grad_()
+    bce(logits, wanted).sum().backward()
+    assert logits.grad is not None
+    assert float(logits.grad.abs().max()) < 1e-7
+
+
+def test_lovasz_takes_what_is_likelier() -> None:
+    logits, masks = random((4, 6, 6))
+    doubtful = masks * 0.4 + 0.3
+    assert torch.equal(lovasz_hinge(logits, doubtful), lovasz_hinge(logits, masks))
+    assert torch.equal(symmetric_lovasz(logits, doubtful), symmetric_lovasz(logits, masks))

@@ -441,6 +441,74 @@ def test_a_submission_for_each_fold(everything: Labelled, tmp_path: Path) -> Non
         pattern.load(fold=2)
 
 
+# --- probabilities instead of labels
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory, gated_model: Path) -> Pseudo:
+    """New tiles, each with its labels and the probabilities that they were made of."""
+    folder = tmp_path_factory.mktemp("taught")
+    synthetic.write(NEW, folder)
+    soft = folder / "soft.npz"
+    labels = label(
+        folder / "tiles", folder / "sub.csv", gated_model,
+        "--details", "--gate", 0, "--threshold", 0.5, "--probabilities", soft,
+    )  # fmt: skip
+    return Pseudo(labels, folder / "tiles", 1.0, soft)
+
+
+def test_a_teachers_probabilities_are_learnt_beside_true_labels(
+    taught: Pseudo, tmp_path: Path
+) -> None:
+    trainer = Trainer(CONFIG, RunOptions(tmp_path, progress=False), DATA, taught)
+    found, assumed = trainer.train_data.soft, 30
+    assert found is not None
+    assert trainer.train_data.ids[assumed:] == NEW.ids
+    assert found.certain.tolist() == [True] * assumed + [False] * len(NEW)
+    assert taught.probabilities is not None
+    with np.load(taught.probabilities) as written:
+        np.testing.assert_array_equal(found.probability[assumed:], written["probability"])
+        np.testing.assert_array_equal(found.salt[assumed:], written["salt"])
+    hard = dataclasses.replace(taught, probabilities=None).load(DATA, SPLIT, 0)
+    assert trainer.config.pseudo_sha256 != hard.sha256
+    assert trainer.validation_data.soft is None
+
+
+def test_probabilities_of_another_run(taught: Pseudo, tmp_path: Path) -> None:
+    """Labels and report are right, and what is learnt would be of something else."""
+    assert taught.probabilities is not None
+    with np.load(taught.probabilities) as written:
+        arrays = dict(written)
+    arrays["probability"] = 255 - arrays["probability"]
+    other = tmp_path / "other.npz"
+    np.savez_compressed(other, **arrays)
+    with pytest.raises(DataError, match=r"other\.npz has other labels than .*sub\.csv for \d+"):
+        dataclasses.replace(taught, probabilities=other).load(DATA, SPLIT, 0)
+
+
+def test_probabilities_in_a_folder_lack_the_judges(taught: Pseudo, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"expected a file that ends in \.npz: a folder"):
+        dataclasses.replace(taught, probabilities=tmp_path)
+
+
+def test_probabilities_of_each_fold(taught: Pseudo, tmp_path: Path) -> None:
+    pattern = tmp_path / "soft-{fold}.npz"
+    assert taught.probabilities is not None
+    shutil.copy(taught.probabilities, tmp_path / "soft-0.npz")
+    loaded = dataclasses.replace(taught, probabilities=pattern).load(DATA, SPLIT, 0)
+    assert loaded.sha256 == taught.load(DATA, SPLIT, 0).sha256
+
+
+@pytest.mark.slow
+def test_a_student_of_probabilities(taught: Pseudo, data_folder: Path, tmp_path: Path) -> None:
+    opening, *_ = train(data_folder, tmp_path, taught)
+    assert f"30 tiles and {len(NEW)} with pseudo-labels to train on" in opening
+    rows = checkpoints.load(tmp_path / LAST).history
+    assert all(np.isfinite(row["loss"]) for row in rows)
+    hard = dataclasses.replace(taught, probabilities=None)
+    refused(data_folder, tmp_path, hard, "pseudo_sha256 was")
+
+
 # --- the whole way, through a run and its checkpoint
 
 

@@ -27,8 +27,9 @@ from salt_train.dataset import Images
 from salt_train.distributed import World
 from salt_train.errors import CheckpointError, ConfigError, TrainError
 from salt_train.evaluate import Decision, Prediction, Views, predict, to_input
-from salt_train.feed import Drawn
+from salt_train.feed import Batch, Drawn
 from salt_train.history import METRICS
+from salt_train.losses import has_salt
 from salt_train.model import SaltNet
 from salt_train.recipes import two_stages
 from salt_train.schedule import learning_rate
@@ -557,15 +558,17 @@ def test_a_shared_loss_in_float16_does_not_overflow(tmp_path: Path, group: None)
     assert logits.mask.dtype == torch.float16
     assert bool(logits.mask.isfinite().all())
     masks = torch.from_numpy(FEW.masks).float()
+    batch = Batch(to_input(FEW.tiles, torch.device("cpu")), masks, has_salt(masks))
     learner.world = World(rank=0, size=2)
-    assert np.isfinite(learner._loss(logits, masks, config.stages[0]).item())
+    assert np.isfinite(learner._loss(logits, batch, config.stages[0]).item())
 
 
 def test_a_batch_without_salt_is_a_step_for_every_weight(tmp_path: Path) -> None:
     """Alone as among several processes; without a gradient Adam would pass over it."""
     trainer = Trainer(CONFIG, options(tmp_path), FEW)
     tiles = to_input(FEW.tiles[:4], torch.device("cpu"))
-    trainer.learner.step(tiles, torch.zeros(4, 101, 101), CONFIG.stages[0], 1e-3, 0)
+    batch = Batch(tiles, torch.zeros(4, 101, 101), torch.zeros(4))
+    trainer.learner.step(batch, CONFIG.stages[0], 1e-3, 0)
     state = trainer.learner.optimizer.state
     assert all(weight in state for weight in trainer.learner.model.parameters())
 

@@ -66,19 +66,25 @@ def draw(count: int, config: AugmentConfig, generator: torch.Generator) -> Chang
     )
 
 
-def apply(tiles: Tensor, masks: Tensor, changes: Changes) -> tuple[Tensor, Tensor]:
+def apply(
+    tiles: Tensor, masks: Tensor, changes: Changes, certain: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Change tiles and their masks alike in shape, and the tiles in brightness.
 
     Args:
         tiles: float [B, 1, H, W] in 0..1.
-        masks: float [B, H, W], 0 or 1.
+        masks: float [B, H, W], 0 or 1, or in between where they are not certain.
         changes: of B tiles.
+        certain: bool [B]; default: all are.
 
     Returns:
-        Tiles and masks of the same shapes, tiles still in 0..1, masks still 0 or 1.
+        Tiles and masks of the same shapes, tiles still in 0..1, certain masks still 0 or 1.
     """
     warped, warped_masks = _warp(tiles, masks, changes.matrices)
-    return _relight(warped, changes), warped_masks
+    sharp = (warped_masks > 0.5).to(masks.dtype)
+    if certain is not None:
+        sharp = torch.where(certain[:, None, None], sharp, warped_masks)
+    return _relight(warped, changes), sharp
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
@@ -103,7 +109,7 @@ def _warp(tiles: Tensor, masks: Tensor, matrices: Tensor) -> tuple[Tensor, Tenso
     warped = F.grid_sample(
         both, grid, mode="bilinear", padding_mode="reflection", align_corners=False
     )
-    return warped[:, :1], (warped[:, 1] > 0.5).to(masks.dtype)
+    return warped[:, :1], warped[:, 1].to(masks.dtype)
 
 
 def _relight(tiles: Tensor, changes: Changes) -> Tensor:

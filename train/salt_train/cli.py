@@ -22,7 +22,7 @@ from salt_train.overrides import listed, override
 from salt_train.scaling import scaled
 from salt_train.schedule import steps_of
 
-_FRACTION = 0.7
+_FRACTION = 0.7  # of labels; probabilities say themselves what they are not sure of
 _COUNT = click.IntRange(1)
 _PATH = console.PATH
 _DEALING = ("folds", "split_seed")
@@ -109,7 +109,12 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
 )  # fmt: skip
 @click.option(
     "--pseudo-fraction", type=click.FloatRange(0.0, 1.0, min_open=True), metavar="F",
-    help="Share of each coverage class to use, surest first; default 0.7.",
+    help="Share of each coverage class to use, surest first; default 0.7, of probabilities all.",
+)  # fmt: skip
+@click.option(
+    "--pseudo-probabilities", type=_PATH, metavar="FILE.npz",
+    help="Learn these instead of --pseudo-labels, to distil a better model or several into one: by "
+    "--probabilities of the same salt-infer, with --gate 0.",
 )  # fmt: skip
 @click.option("--device", default="cpu", show_default=True, help="torch device: cpu, cuda, cuda:0.")
 @click.option("--threads", type=_COUNT, metavar="N", help="CPU threads; default: torch's choice.")
@@ -142,7 +147,8 @@ def cli(
     fold: str, device: str, threads: int | None, validate_every: int, save_every: float,
     compiled: bool, resume: bool,
     progress: bool | None, dry_run: bool, check_data: bool, pseudo_labels: Path | None,
-    pseudo_images: Path | None, pseudo_fraction: float | None, **request: Any,
+    pseudo_images: Path | None, pseudo_fraction: float | None,
+    pseudo_probabilities: Path | None, **request: Any,
 ) -> None:  # fmt: skip
     """Train a network on labelled 101x101 tiles and write checkpoints to --out."""
     if check_data and dry_run:
@@ -153,7 +159,7 @@ def cli(
         console.require(context, "data")
         assert data is not None
         context.exit(_check(data, missing_as_empty))
-    share = _share(pseudo_labels, pseudo_images, pseudo_fraction)
+    share = _share(pseudo_labels, pseudo_images, pseudo_probabilities, pseudo_fraction)
     config = _config(fold, share, **request)
     _check_validation(context, config)
     if dry_run:
@@ -178,7 +184,7 @@ def cli(
 
     pseudo = None
     if pseudo_labels and pseudo_images:
-        pseudo = Pseudo(pseudo_labels, pseudo_images, share)
+        pseudo = Pseudo(pseudo_labels, pseudo_images, share, pseudo_probabilities)
     if threads:
         torch.set_num_threads(threads)
     world = World.join(device)
@@ -275,12 +281,15 @@ def _steps(config: TrainConfig, data: Path) -> int:
     return steps_of(tiles - folds.size(tiles, config.fold, config.folds), config.batch_size)
 
 
-def _share(labels: Path | None, images: Path | None, fraction: float | None) -> float:
+def _share(
+    labels: Path | None, images: Path | None, soft: Path | None, fraction: float | None
+) -> float:
     """Of the pseudo-labels, that are to be used; 0 where there are none."""
     if (labels is None) != (images is None):
         raise click.UsageError("--pseudo-labels and --pseudo-images go together.")
     if labels is None:
-        if fraction is not None:
-            raise click.UsageError("--pseudo-fraction is of --pseudo-labels; give these too.")
+        for name, value in (("fraction", fraction), ("probabilities", soft)):
+            if value is not None:
+                raise click.UsageError(f"--pseudo-{name} is of --pseudo-labels; give these too.")
         return 0.0
-    return _FRACTION if fraction is None else fraction
+    return (1.0 if soft else _FRACTION) if fraction is None else fraction

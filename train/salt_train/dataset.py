@@ -20,6 +20,7 @@ from salt_infer.errors import InputError, SaltError, TileError
 from salt_infer.masks.rle import TILE_SHAPE
 from salt_infer.system.text import shown
 from salt_train.errors import DataError
+from salt_train.soft_labels import SoftLabels
 
 Images = npt.NDArray[np.uint8]  # [N, 101, 101]
 Indices = npt.NDArray[np.int64]
@@ -36,6 +37,7 @@ class Dataset:
         assumed: ids of tiles that have no label, and whose mask was taken for empty.
         odd: how many tiles, as they were read, have each of the keys of
             :data:`salt_infer.data.oddities.WHAT`.
+        soft: what is learnt instead of the masks; None where it is them.
     """
 
     ids: tuple[str, ...]
@@ -43,16 +45,19 @@ class Dataset:
     masks: Images
     assumed: tuple[str, ...] = ()
     odd: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    soft: SoftLabels | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @property
     def sha256(self) -> str:
-        """Digest of ids, pixels and masks."""
+        """Digest of ids, pixels and masks, or what is learnt instead of these."""
         digest = hashlib.sha256("\n".join(self.ids).encode())
         digest.update(np.ascontiguousarray(self.tiles).tobytes())
         digest.update(np.ascontiguousarray(self.masks).tobytes())
+        for part in dataclasses.astuple(self.soft) if self.soft else ():
+            digest.update(part.tobytes())
         return digest.hexdigest()
 
     @property
@@ -73,7 +78,8 @@ class Dataset:
     def subset(self, chosen: npt.NDArray[np.bool_]) -> Dataset:
         """The tiles where ``chosen`` (bool [N]) is true."""
         ids = tuple(name for name, keep in zip(self.ids, chosen, strict=True) if keep)
-        return Dataset(ids, self.tiles[chosen], self.masks[chosen])
+        soft = self.soft.subset(chosen) if self.soft else None
+        return Dataset(ids, self.tiles[chosen], self.masks[chosen], soft=soft)
 
     def joined(self, other: Dataset) -> Dataset:
         """These tiles and then the other's."""
@@ -81,7 +87,11 @@ class Dataset:
             self.ids + other.ids,
             np.concatenate([self.tiles, other.tiles]),
             np.concatenate([self.masks, other.masks]),
+            soft=self._soft().joined(other._soft()) if self.soft or other.soft else None,
         )
+
+    def _soft(self) -> SoftLabels:
+        return self.soft or SoftLabels.of(self.masks)
 
 
 def has_salt(masks: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:

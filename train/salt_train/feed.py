@@ -11,6 +11,7 @@ from salt_train import augment
 from salt_train.augment import Changes
 from salt_train.config import AugmentConfig
 from salt_train.dataset import Dataset
+from salt_train.losses import has_salt
 
 
 class Drawn(NamedTuple):
@@ -25,6 +26,20 @@ class Drawn(NamedTuple):
     changes: Changes
 
 
+class Batch(NamedTuple):
+    """What a step learns from, on the device.
+
+    Attributes:
+        tiles: float32 [b, 1, H, W] in 0..1.
+        masks: float32 [b, H, W], 0 or 1; of soft labels, 0..1.
+        salt: float32 [b], probability that a tile has any.
+    """
+
+    tiles: Tensor
+    masks: Tensor
+    salt: Tensor
+
+
 class Feed:
     """All tiles and masks on the device, once (4000 of them are 82 MB), instead of a part of them
     in every step: what a step needs is there already. On a CPU nothing is copied.
@@ -33,7 +48,11 @@ class Feed:
     def __init__(self, data: Dataset, device: torch.device) -> None:
         self._device = device
         self._tiles = torch.from_numpy(data.tiles).to(device)
-        self._masks = torch.from_numpy(data.masks).to(device)
+        soft = data.soft
+        self._whole = 255.0 if soft else 1.0
+        self._masks = torch.from_numpy(soft.probability if soft else data.masks).to(device)
+        self._salt = torch.from_numpy(soft.salt).to(device) if soft else None
+        self._certain = torch.from_numpy(soft.certain).to(device) if soft else None
 
     def draw(self, count: int, config: AugmentConfig, generator: torch.Generator) -> Drawn:
         """Order and changes of an epoch.
@@ -47,11 +66,16 @@ class Feed:
         changes = augment.draw(count, config, generator)
         return Drawn(order.to(self._device), changes.to(self._device))
 
-    def batch(self, drawn: Drawn, which: slice) -> tuple[Tensor, Tensor]:
-        """Some of an epoch's tiles, augmented: float32 [b, 1, H, W] in 0..1, and their masks,
-        float32 [b, H, W], 0 or 1.
-        """
+    def batch(self, drawn: Drawn, which: slice) -> Batch:
+        """Some of an epoch's tiles, augmented."""
         chosen = drawn.order[which]
         tiles = self._tiles.index_select(0, chosen)[:, None].float() / 255.0
-        masks = self._masks.index_select(0, chosen).float()
-        return augment.apply(tiles, masks, drawn.changes.part(which))
+        masks = self._masks.index_select(0, chosen).float() / self._whole
+        changes = drawn.changes.part(which)
+        if self._certain is None or self._salt is None:
+            tiles, masks = augment.apply(tiles, masks, changes)
+            return Batch(tiles, masks, has_salt(masks))
+        certain = self._certain.index_select(0, chosen)
+        tiles, masks = augment.apply(tiles, masks, changes, certain)
+        salt = self._salt.index_select(0, chosen)
+        return Batch(tiles, masks, torch.where(certain, has_salt(masks), salt))

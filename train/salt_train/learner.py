@@ -15,7 +15,8 @@ from salt_train.dataset import Images
 from salt_train.device import Compute
 from salt_train.distributed import World
 from salt_train.errors import TrainError
-from salt_train.losses import salt_tiles, total_loss
+from salt_train.feed import Batch
+from salt_train.losses import total_loss
 from salt_train.model import Logits, SaltNet
 from salt_train.watch import Watch
 
@@ -69,14 +70,13 @@ class Learner:
         optimizer.restore(self.optimizer, checkpoint.run["optimizer"])
         self.compute.scaler.load_state_dict(checkpoint.run["scaler"])
 
-    def step(self, tiles: Tensor, masks: Tensor, stage: Stage, rate: float, number: int) -> None:
+    def step(self, batch: Batch, stage: Stage, rate: float, number: int) -> None:
         """Learn from this process's part of a batch; :attr:`watch` has the whole batch's loss.
 
         Nothing in here waits for the device, but for the watch, now and then.
 
         Args:
-            tiles: float32 [b, 1, H, W] in 0..1, on the device.
-            masks: float32 [b, H, W], 0 or 1.
+            batch: of b tiles, on the device.
             stage: whose loss and average.
             rate: learning rate.
             number: steps before this one.
@@ -85,8 +85,10 @@ class Learner:
             NotFiniteError: loss or gradient is not finite, of this step or one since the last look.
         """
         with self.compute.autocast():
-            logits: Logits = self._network(tiles.contiguous(memory_format=self.compute.layout))
-        loss = self._loss(logits, masks, stage)
+            logits: Logits = self._network(
+                batch.tiles.contiguous(memory_format=self.compute.layout)
+            )
+        loss = self._loss(logits, batch, stage)
         gradient = self._backward(loss)
         self.watch.see(self._whole(loss.detach()), gradient, self.compute.loss_scale())
         self._update(rate)
@@ -115,13 +117,14 @@ class Learner:
         if name := not_finite(self.average.state_dict()):
             raise TrainError(f"weight {name} is not finite")
 
-    def _loss(self, logits: Logits, masks: Tensor, stage: Stage) -> Tensor:
+    def _loss(self, logits: Logits, batch: Batch, stage: Stage) -> Tensor:
         """The part's loss, so weighted that the mean over processes is the whole batch's."""
         share: Tensor | float = 1.0
         if self.world.size > 1:
-            mine = salt_tiles(masks)
+            mine = batch.salt.sum()
             share = mine * self.world.size / self.world.sum(mine).clamp(min=1.0)
-        return self._total_loss(logits, masks, stage, self.config.judge_weight, share)
+        weight = self.config.judge_weight
+        return self._total_loss(logits, batch.masks, stage, weight, share, batch.salt)
 
     def _whole(self, loss: Tensor) -> Tensor:
         """The whole batch's loss, of this part's."""

@@ -18,6 +18,7 @@ def total_loss(
     stage: Stage,
     judge_weight: float,
     salt_share: Tensor | float = 1.0,
+    salt: Tensor | None = None,
 ) -> Tensor:
     """Mask loss plus the judge's BCE over every tile.
 
@@ -27,11 +28,13 @@ def total_loss(
 
     Args:
         logits: of B tiles.
-        masks: float [B, H, W], 0 or 1.
+        masks: float [B, H, W], 0..1; for Lovasz each pixel is what is likelier.
         stage: which mask loss.
         judge_weight: factor of the judge's part.
         salt_share: factor of the mask's part: where several processes share a batch, this one's
             tiles with salt relative to the mean over processes.
+        salt: float [B], 0..1, probability that a tile has any, where the masks do not say: the
+            judge learns it, and the tile counts so much for the mask.
 
     Returns:
         Scalar. A batch without salt has the judge's part alone; the mask's gradients are 0 then.
@@ -41,15 +44,15 @@ def total_loss(
         return each.mean()
     # Tiles without salt count nothing, and are not left out: to know which they are the host would
     # have to wait for the device. So every weight has a gradient, be there salt or not.
-    salty = masks.flatten(1).any(dim=1).float()
+    salty = has_salt(masks) if salt is None else salt
     judged = F.binary_cross_entropy_with_logits(logits.judge.float(), salty)
     masked = (each * salty).sum() / salty.sum().clamp(min=1.0)
     return judge_weight * judged + salt_share * masked
 
 
-def salt_tiles(masks: Tensor) -> Tensor:
-    """Number of masks [B, H, W] with any salt, as a float scalar."""
-    return masks.flatten(1).any(dim=1).sum().float()
+def has_salt(masks: Tensor) -> Tensor:
+    """Which of the masks [B, H, W] have any salt: float [B], 0 or 1."""
+    return masks.flatten(1).any(dim=1).float()
 
 
 def _all_levels(logits: Logits, masks: Tensor, stage: Stage) -> Tensor:
@@ -100,9 +103,9 @@ def lovasz_hinge(logits: Tensor, masks: Tensor) -> Tensor:
 
     Args:
         logits: float32 [B, H, W].
-        masks: float [B, H, W], 0 or 1.
+        masks: float [B, H, W], 0..1, of which what is likelier counts.
     """
-    labels = masks.flatten(1)
+    labels = (masks.flatten(1) > 0.5).float()
     errors = 1.0 - logits.flatten(1) * (2.0 * labels - 1.0)
     ordered, order = errors.sort(dim=1, descending=True)
     weights = _lovasz_gradient(labels.gather(1, order))

@@ -26,6 +26,9 @@ from salt_train.dataset import Dataset, read_tiles
 from salt_train.errors import ConfigError, DataError
 from salt_train.evaluate import Decision
 from salt_train.folds import Split
+from salt_train.soft_labels import SoftLabels
+
+_ROUNDED = 0.01  # of the pixels: so many at most are on the other side once they are uint8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,11 +41,14 @@ class Pseudo:
             for the fold's number.
         images: the tiles it speaks of: directory or zip.
         fraction: share of each coverage class that is used, surest first, above 0 to 1.
+        probabilities: what the same run wrote with ``--probabilities`` and a gate of 0, an
+            ``.npz``: to be learnt instead of the labels. ``{fold}`` as in ``labels``.
     """
 
     labels: Path
     images: Path
     fraction: float
+    probabilities: Path | None = None
 
     def __post_init__(self) -> None:
         """Raise ConfigError where a setting is out of range."""
@@ -53,10 +59,15 @@ class Pseudo:
                 f"pseudo-labels are {self.labels}, expected a submission that ends in .csv, its "
                 "report beside it"
             )
+        if self.probabilities and self.probabilities.suffix.lower() != ".npz":
+            raise ConfigError(
+                f"their probabilities are {self.probabilities}, expected a file that ends in .npz: "
+                "a folder does not have the judge's"
+            )
 
     def for_fold(self, fold: int | None) -> Path:
         """The submission for a run that holds out this fold, or none."""
-        return Path(str(self.labels).replace(FOLD, NONE if fold is None else str(fold)))
+        return _of_fold(self.labels, fold)
 
     def sha256(self, fold: int | None) -> str:
         """Digest of the submission.
@@ -88,7 +99,7 @@ class Pseudo:
         """
         path = self.for_fold(fold)
         _check_origin(path, self.sha256(fold), split, fold)
-        labelled, confidence = self._labelled(path)
+        labelled, confidence = self._labelled(path, fold)
         new = _is_new(labelled, data)
         chosen = _surest(confidence, coverage_class(labelled.masks), new, self.fraction)
         if not chosen.any():
@@ -99,7 +110,7 @@ class Pseudo:
             )
         return labelled.subset(chosen)
 
-    def _labelled(self, path: Path) -> tuple[Dataset, npt.NDArray[np.float64]]:
+    def _labelled(self, path: Path, fold: int | None) -> tuple[Dataset, npt.NDArray[np.float64]]:
         """All tiles that the model has labelled, and how sure it is of each: above 0, which is
         for tiles that it could not read; they may have a row all the same.
         """
@@ -115,11 +126,37 @@ class Pseudo:
                     raise DataError(f"no tile in {self.images} has a label in {path} to be sure of")
                 ids = tuple(tile.id for tile in tiles)
                 data = Dataset(ids, read_tiles(source, tiles), labels.masks(ids))
+            if self.probabilities:
+                data = _softened(data, path, _of_fold(self.probabilities, fold))
         except InputError:
             raise
         except SaltError as error:
             raise DataError(str(error)) from error
         return data, np.array([sure[name] for name in ids])
+
+
+def _softened(data: Dataset, labels: Path, probabilities: Path) -> Dataset:
+    """The same tiles with the probabilities that their labels were made of.
+
+    Raises:
+        InputError: there is no such file.
+        LabelError: it is damaged, or lacks a tile.
+        DataError: the labels were not made of them.
+    """
+    soft = SoftLabels.read(probabilities, data.ids)
+    used = _report(labels).get("options", {}).get("threshold", Decision().threshold)
+    other = float(np.mean((soft.probability > used * 255) != data.masks))
+    if other > _ROUNDED:
+        raise DataError(
+            f"{probabilities} has other labels than {labels} for {other:.1%} of the pixels; write "
+            "both in one run: salt-infer --gate 0 --details --out FILE.csv --report FILE.json "
+            "--probabilities FILE.npz"
+        )
+    return dataclasses.replace(data, masks=soft.masks(), soft=soft)
+
+
+def _of_fold(path: Path, fold: int | None) -> Path:
+    return Path(str(path).replace(FOLD, NONE if fold is None else str(fold)))
 
 
 def _surest(

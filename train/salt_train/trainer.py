@@ -222,9 +222,9 @@ class Trainer:
         stage, _ = stage_at(self.config, self.epoch)
         rate = learning_rate(self.config, self.epoch, step, self.steps_per_epoch)
         part, start = self.world.part(self.batch_size), step * self.batch_size
-        tiles, masks = self.feed.batch(drawn, slice(start + part.start, start + part.stop))
+        batch = self.feed.batch(drawn, slice(start + part.start, start + part.stop))
         number = self.epoch * self.steps_per_epoch + step
-        self.learner.step(tiles, masks, stage, rate, number)
+        self.learner.step(batch, stage, rate, number)
 
     @contextlib.contextmanager
     def _naming(self, stage: Stage, drawn: Drawn) -> Iterator[None]:
