@@ -36,7 +36,8 @@ _CHOICES = ("target", "gated", "precision", "opset")  # what a file that is ther
 )  # fmt: skip
 @click.option(
     "--precision", type=click.Choice(get_args(Precision)),
-    help="Arithmetic of the network; inputs and outputs stay as they are.",
+    help="Arithmetic of the network; inputs and outputs stay as they are. fp16-weights: that "
+    "of fp32, with weights stored in half the space.",
 )  # fmt: skip
 @click.option(
     "--opset", type=click.IntRange(18, 23), default=OPSET, show_default=True, metavar="N",

@@ -28,6 +28,7 @@ from salt_export import (
 from salt_export.cost import Cost
 from salt_export.errors import ParityError
 from salt_export.guard import Found, Guard
+from salt_export.halved_weights import stored_in_half
 from salt_export.parity import Parity, Tiles
 from salt_export.request import Job
 from salt_export.targets import Target
@@ -96,7 +97,7 @@ def _export(job: Job) -> Done:
     loaded, models = _load(job)
     wanted = job.wanted
     networks = graph.halved(models) if wanted.precision == "fp16" else models
-    proto = graph.build(networks, wanted.gated, job.opset)
+    proto = _network_graph(networks, wanted.gated, job.opset, wanted.precision)
     spent = _cost(models)
     contract = contracts.draft(loaded, job.target, wanted, graph.opset(proto), spent)
     proofs: dict[str, Any] = {}
@@ -169,7 +170,9 @@ def _check_graph(
         job.say(f"weights were not compared, only what they compute: written with {others}")
         return
     networks = graph.halved(models) if contract.precision == "fp16" else models
-    proto = graph.stripped(graph.build(networks, contract.gated, contract.opset))
+    proto = graph.stripped(
+        _network_graph(networks, contract.gated, contract.opset, contract.precision)
+    )
     if contract.precision == "int8":
         with tempfile.TemporaryDirectory() as name:
             proto = onnx.load(int8.prepare(proto, Path(name)).path)
@@ -180,6 +183,14 @@ def _check_graph(
             "export, or written by another version: export it anew"
         )
     job.say(f"{count} tensors are those of the network")
+
+
+def _network_graph(
+    networks: list[SaltNet], gated: bool, opset: int, precision: str
+) -> onnx.ModelProto:
+    """The graph before it is quantised."""
+    proto = graph.build(networks, gated, opset)
+    return stored_in_half(proto) if precision == "fp16-weights" else proto
 
 
 def _load(job: Job) -> tuple[list[Checkpoint], list[SaltNet]]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from salt_export.errors import RequestError
 
-Precision = Literal["fp32", "fp16", "int8"]
+Precision = Literal["fp32", "fp16-weights", "fp16", "int8"]
 TargetName = Literal["portable", "cpu", "cuda", "tensorrt"]
 
 
@@ -18,7 +18,8 @@ class Target:
     Attributes:
         gated: decode only tiles that pass the gate. TensorRT cannot: the number of tiles that pass
             is only known when the graph runs.
-        precision: arithmetic of the networks.
+        precision: arithmetic of the networks; ``fp16-weights`` is that of ``fp32``, with weights
+            stored in float16.
         int8: style of int8, ``cpu`` or ``tensorrt``; empty where int8 gains nothing.
     """
 

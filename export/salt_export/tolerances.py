@@ -35,6 +35,7 @@ FP32 = Tolerance(1e-4, 1e-4)
 # up to 2^-11 of itself; over some forty layers a pixel near the threshold moves by about 0.01.
 TOLERANCES: dict[str, Tolerance] = {
     "fp32": FP32,
+    "fp16-weights": Tolerance(probability=0.05, flipped=1e-3),
     "fp16": Tolerance(probability=0.05, flipped=1e-3),
     # What int8 may change is the guard's to say, in the score; this is for what it cannot see, such
     # as a shape that goes wrong.

@@ -58,7 +58,7 @@ def test_unlike_members_are_listed(pair: tuple[Checkpoint, Checkpoint]) -> None:
         ({"architecture": "better"}, "says architecture \"better\""),
         ({"validation": {"score": 0.99}}, r'says validation \{"score": 0\.99\}'),
         ({"checkpoints": ("ab" * 32,)}, "was made from checkpoints abababababab, these are"),
-        ({"precision": "bf16"}, "says precision 'bf16', expected one of fp32, fp16, int8"),
+        ({"precision": "bf16"}, "says precision 'bf16', expected one of fp32, fp16-w"),
     ],
 )  # fmt: skip
 def test_what_was_changed_is_named(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 DEFAULTS = {"cpu": "default-cpu.onnx", "openvino": "default-cpu.onnx"}
 DENSE_DEFAULT = "default.onnx"
+NAMES = {"default": "", "accurate": "accurate.onnx"}  # instead of a path; no file: the provider's
 
 
 def default_model(provider: str = "cpu") -> Path:
@@ -16,4 +17,23 @@ def default_model(provider: str = "cpu") -> Path:
     all others, where early exit and 8-bit activations with zero points cost more than they save.
     """
     name = DEFAULTS.get(provider, DENSE_DEFAULT)
+    return _file(name)
+
+
+def resolve(model: Path | None) -> Path | None:
+    """The file that a model is: itself, or the one that ships under that name.
+
+    Args:
+        model: a path, or one of NAMES, unless there is a file that is called so.
+
+    Returns:
+        None for the one that ships for whatever provider is to run it.
+    """
+    if model is None or str(model) not in NAMES or model.exists():
+        return model
+    name = NAMES[str(model)]
+    return _file(name) if name else None
+
+
+def _file(name: str) -> Path:
     return Path(str(resources.files(__name__) / name))
