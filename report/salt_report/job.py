@@ -89,7 +89,7 @@ def _warned(unlocked: str) -> list[str]:
 
 
 def _data(job: DataJob) -> list[str]:
-    known = reading.data_set(job.data)
+    known = reading.labelled_tiles(job.data)
     root = dataset.find(job.data).root  # the data set may lie in a folder of what was named
     place = job.depths or tables.find_depths(job.data) or tables.find_depths(root)
     depth = tables.depths(place, known.ids) if place else None

@@ -31,8 +31,8 @@ SALT = "salt"  # column of salt-infer --details
 
 
 @dataclasses.dataclass(frozen=True)
-class DataSet:
-    """Labelled tiles.
+class LabelledTiles:
+    """Tiles with their masks.
 
     Attributes:
         ids: N ids, sorted.
@@ -69,7 +69,7 @@ class Submission:
     salt: npt.NDArray[np.float64] | None
 
 
-def data_set(path: Path) -> DataSet:
+def labelled_tiles(path: Path) -> LabelledTiles:
     """Read all tiles and masks of what ``salt-train --data`` takes.
 
     Raises:
@@ -82,7 +82,7 @@ def data_set(path: Path) -> DataSet:
         ids = tuple(tile.id for tile in source.tiles)
         labels.check(ids)
         odd = Counter[str]()
-        return DataSet(ids, _tiles(path, source, ids, odd), masks(labels, ids), odd)
+        return LabelledTiles(ids, _tiles(path, source, ids, odd), masks(labels, ids), odd)
 
 
 def tiles(path: Path, ids: Sequence[str]) -> Images:
