@@ -63,7 +63,7 @@ _PATH = console.PATH
     "--on-error", type=click.Choice(["stop", "skip", "empty"]), default="skip", show_default=True,
     help="A bad tile ends the run, is left out, or gets an empty mask.",
 )  # fmt: skip
-@click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
+@console.overwrite_option
 @console.restart_option
 @click.option(
     "--retry-bad", is_flag=True,

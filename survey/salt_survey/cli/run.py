@@ -85,7 +85,7 @@ _TARGETS = ("segy", "horizons", "report")
 @override_options
 @provider_options
 @engine_options
-@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+@console.overwrite_option
 @console.restart_option
 @console.progress_option
 @console.report_option
