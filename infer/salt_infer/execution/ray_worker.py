@@ -109,16 +109,16 @@ class Predictor:
 
     def __init__(
         self, request: ModelRequest, threads: int, expected: ModelInfo, options: RunOptions,
-        roll: Registry,
+        registry: Registry,
     ) -> None:  # fmt: skip
         """Load the model, which has to be the one that is expected."""
-        self._options, self._roll = options, roll
+        self._options, self._registry = options, registry
         self._failed: SaltError | None = None
         try:
             self._model = request.load(threads, lambda line: None)
             loaded = ModelInfo.of(self._model)
             compare(loaded, expected)
-            self._follows = roll.joined(loaded)
+            self._follows = registry.joined(loaded)
         except SaltError as error:
             self._failed = error
 
@@ -127,7 +127,7 @@ class Predictor:
         read: Read | SaltError = row["group"]
         if isinstance(read, SaltError) or self._failed:
             return {"group": self._failed or read}
-        times = self._roll.began(read.decoded.number)
+        times = self._registry.began(read.decoded.number)
         try:
             if self._follows:  # only then is it worth waiting for
                 check(f"batch that begins with {read.decoded.ids[:1]}", times(), "--batch-size")

@@ -34,7 +34,7 @@ class Row(NamedTuple):
         salt: 0..1; NaN where the tile could not be read.
         confidence: 0..1; 0 where the tile could not be read, or it was not asked for.
         group: where it comes from.
-        place: in the group, or -1 where the tile could not be read.
+        position: in the group, or -1 where the tile could not be read.
     """
 
     id: str
@@ -42,13 +42,13 @@ class Row(NamedTuple):
     salt: float
     confidence: float
     group: FinishedGroup
-    place: int
+    position: int
 
     def probability(self) -> Map:
         """Probabilities of the pixels if the tile has salt; all 0 where the gate found none, or
         nothing was read.
         """
-        return self.group.probability_of(self.place)
+        return self.group.probability_of(self.position)
 
     def pixel_salt(self) -> Map:
         """Probabilities that a pixel is salt, whether or not the tile has any."""

@@ -77,8 +77,8 @@ def labelled_tiles(path: Path) -> LabelledTiles:
         BadTilesError: tiles cannot be read; they are named.
         LabelError: labels are missing, or cannot be read.
     """
-    place = dataset.find(path)
-    with place.open("images") as source, place.labels() as labels:
+    layout = dataset.find(path)
+    with layout.open("images") as source, layout.labels() as labels:
         ids = tuple(tile.id for tile in source.tiles)
         labels.check(ids)
         odd = Counter[str]()

@@ -64,7 +64,7 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
         others = (job.out.segy, job.out.horizons, job.out.report)
         unlocked = stack.enter_context(writing(*others, replaced=True))
         executor = stack.enter_context(
-            open_executor(job.engine, request, division.sections, watcher.note)
+            open_executor(job.executor, request, division.sections, watcher.note)
         )
         if calibration and calibration.model != executor.model.session.sha256:
             watcher.note(f"{job.scan} was calibrated with another model; calibrate anew")
