@@ -13,14 +13,12 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
-from salt_infer.backends.selection import Tell
 from salt_infer.errors import ExecutorError, SaltError
 from salt_infer.execution import ray_worker
 from salt_infer.execution.base import ModelRequest
 from salt_infer.execution.ray_cluster import ActorRegistry, ray
 from salt_infer.execution.ray_executor import RayExecutor
 from salt_infer.execution.ray_worker import Done
-from salt_infer.execution.request import ExecutorRequest
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.predictor.model_info import ModelInfo
 from salt_infer.system.signals import Check
@@ -55,14 +53,9 @@ class Places:
 class RaySlabs:
     """A connection to a cluster; see :class:`salt_survey.run.executors.SlabExecutor`."""
 
-    def __init__(self, request: ExecutorRequest, model: ModelRequest, tell: Tell) -> None:
-        """Connect, and load the model on one node to see what it is there.
-
-        Raises:
-            ExecutorError: the cluster cannot be joined or has no room.
-            ModelError: the model cannot be loaded there.
-        """
-        self._executor = RayExecutor(request, model, None, tell)
+    def __init__(self, executor: RayExecutor) -> None:
+        """By a connection that knows what the model is."""
+        self._executor = executor
 
     @property
     def model(self) -> ModelInfo:

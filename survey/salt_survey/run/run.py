@@ -17,8 +17,9 @@ from salt_infer.system.files import write_whole, writing
 from salt_infer.system.locks import NO_LOCKS
 from salt_survey.reading.survey import Survey
 from salt_survey.run import horizons, slab_work, text_lines
-from salt_survey.run.executors import SlabExecutor, Volumes, open_executor
+from salt_survey.run.executors import SlabExecutor, Volumes
 from salt_survey.run.extent import extent_of
+from salt_survey.run.factory import open_executor
 from salt_survey.run.job import Job, SlabPrints, model_request
 from salt_survey.run.run_report import Counts, SurveyReport
 from salt_survey.run.slab_work import Work
