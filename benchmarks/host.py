@@ -22,13 +22,12 @@ import lock
 import null
 import numpy as np
 import numpy.typing as npt
-import ratios
 import record
 import rle as case_study
-import rounds
 import tilesets
+from common import ratios, rounds
+from common.ratios import Ratio
 from PIL import Image
-from ratios import Ratio
 
 from salt_infer.batch import views
 from salt_infer.batch.result import Cancel
