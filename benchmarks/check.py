@@ -16,9 +16,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import ratios
 import record
-from ratios import Ratio
+from common import ratios
+from common.ratios import Ratio
 
 SHORT_SET = ("make", "bench")
 

@@ -20,12 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-import decoders
 import numpy as np
 import record
-import rounds
 import tilesets
-from decoders import Decode, Pixels
+from common import decoders, rounds
+from common.decoders import Decode, Pixels
 
 from salt_infer.data import png
 

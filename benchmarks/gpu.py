@@ -26,14 +26,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-import device
 import numpy as np
 import numpy.typing as npt
 import record
-import rounds
 import tilesets
-from device import OnDevice
-from variants import Wanted
+from common import device, rounds
+from common.device import OnDevice
+from common.variants import Wanted
 
 from salt_infer.backends import availability, nvidia
 from salt_infer.backends.device_session import DeviceSession

@@ -22,20 +22,19 @@ import lock
 import null
 import numpy as np
 import numpy.typing as npt
-import ratios
 import record
 import rle as case_study
-import rounds
 import tilesets
+from common import ratios, rounds
+from common.ratios import Ratio
 from PIL import Image
-from ratios import Ratio
 
 from salt_infer.batch import views
 from salt_infer.batch.result import Cancel
 from salt_infer.data import png, png_filters
 from salt_infer.data.factory import open_tiles
-from salt_infer.execution.decoding import decode_group
-from salt_infer.execution.pipeline import MaskedBatch, RunOptions, group_count, group_of
+from salt_infer.execution.decoding import Decoded, decode_group
+from salt_infer.execution.pipeline import RunOptions, group_count, group_of
 from salt_infer.execution.results import FinishedGroup
 from salt_infer.job import job, write_table
 from salt_infer.job.fingerprint import Fingerprint
@@ -62,11 +61,8 @@ def stages(files: list[bytes], folder: Path, stack: contextlib.ExitStack) -> Way
     decoded = np.stack([png.decode(data) for data in files])
     answer = null.answer(len(files), views.count(model.settings.tta))
     decided = model.decide(answer)
-    texts = [""] * len(files)
-    for place, text in zip(decided.kept.tolist(), rle.encode(decided.masks), strict=True):
-        texts[place] = text
     ids = [f"tile-{number:06d}" for number in range(len(files))]
-    done = FinishedGroup.of(MaskedBatch(0, "", ids, texts, decided, None, []), probabilities=False)
+    done = FinishedGroup.of(Decoded(0, "", ids, decoded, []), decided)
     mine = Fingerprint.of(model, RunOptions(), str(folder), [])
     journal = stack.enter_context(Journal(folder / "alone.journal", mine, 1, FinishedGroup.unpack))
     return {

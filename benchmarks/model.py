@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-import gemm
 import numpy as np
 import numpy.typing as npt
 import record
-import rounds
-import setups
 import tilesets
-from setups import Setup
+from common import gemm, rounds, setups
+from common.setups import Setup
 
 from salt_infer.backends.base import Session
 from salt_infer.batch import views

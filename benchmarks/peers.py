@@ -23,8 +23,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
-import ratios
 import record
+from common import ratios
 from comparison import answers, chart, standings
 from comparison.answers import Answer, Reference
 from comparison.material import BENCHMARKS, CHECKPOINT, Files, Material, drawn

@@ -15,8 +15,8 @@ from typing import Any
 
 import click
 import numpy as np
-import ratios
 import record
+from common import ratios
 
 from salt_export import samples
 from salt_export.job import export

@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 import numpy as np
-import ratios
 import record
+from common import ratios
 
 from salt_infer.masks import rle
 from salt_train import synthetic

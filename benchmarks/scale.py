@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 import record
-import rounds
 import tilesets
+from common import rounds
 
 COUNTS = (500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 LOOK_S = 0.02  # seconds between looks at a process's memory

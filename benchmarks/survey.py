@@ -22,11 +22,10 @@ from typing import Any
 import click
 import numpy as np
 import numpy.typing as npt
-import ratios
 import record
-import rounds
 import scale
-from ratios import Ratio
+from common import ratios, rounds
+from common.ratios import Ratio
 
 from salt_infer.job.watcher import Watcher
 from salt_infer.predictor.model import SaltModel

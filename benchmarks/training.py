@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ratios
 import record
 import torch
+from common import ratios
 
 from salt_train import augment, optimizer, recipes, synthetic
 from salt_train.config import TrainConfig

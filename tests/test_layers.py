@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import graphlib
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,27 @@ def test_rooms_import_one_way(package: str) -> None:
 def test_the_order_of_rooms_has_no_circle(package: str) -> None:
     order = list(graphlib.TopologicalSorter(ROOMS[package]).static_order())
     assert set(order) == ROOMS[package].keys()
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_modules_import_in_no_circle(package: str) -> None:
+    """Late imports and those for types alone are counted too."""
+    root = PACKAGES[package]
+    names = {
+        ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in (root / package).rglob("*.py")
+    }
+    used = {name: modules_used(path, names.keys()) - {name} for name, path in names.items()}
+    list(graphlib.TopologicalSorter(used).static_order())  # raises CycleError, which names them
+    assert any(used.values())
+
+
+def modules_used(path: Path, known: Collection[str]) -> set[str]:
+    """Those of the known modules that one imports from."""
+    used = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                used.add(name if name in known else node.module)
+    return used.intersection(known)

@@ -6,8 +6,8 @@ import dataclasses
 import statistics
 from collections.abc import Mapping, Sequence
 
-import ratios
-from ratios import Ratio
+from common import ratios
+from common.ratios import Ratio
 
 from comparison.answers import Answer
 from comparison.roster import CONTENDERS, OURS, Group

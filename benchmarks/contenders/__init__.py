@@ -5,4 +5,4 @@ them must do alike (which tiles, what a row is) is in :mod:`contenders.common`. 
 to the makers of what it runs on.
 """
 
-import salt_infer  # noqa: F401  (sets the switches of :mod:`salt_infer.privacy`)
+import salt_infer  # noqa: F401  (sets the switches of :mod:`salt_infer.system.privacy`)

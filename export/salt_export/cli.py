@@ -68,12 +68,12 @@ _CHOICES = ("target", "gated", "precision", "opset")  # what a file that is ther
     help="Have TensorRT for RTX build an engine of the file, which needs no GPU; refuse the file "
     "if it does. Install 'salt-toolkit[tensorrt-check]'.",
 )  # fmt: skip
-@click.option("--report", type=_PATH, metavar="FILE.json", help="Write what was done as JSON.")
+@console.report_option
 @click.option(
     "--verify-only", is_flag=True,
     help="Export nothing: compare MODEL.onnx with the checkpoints that it was made from.",
 )  # fmt: skip
-@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+@console.overwrite_option
 @click.version_option(package_name="salt-toolkit")
 def cli(checkpoints: tuple[Path, ...], verify_only: bool, **request: Any) -> None:
     """Write checkpoints as the ONNX file MODEL, once it is proven to compute the same. Several

@@ -6,13 +6,10 @@ to float first: TensorRT takes uint8 only straight into a Cast.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import hashlib
-import io
-import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import onnx
 import torch
@@ -20,6 +17,7 @@ from torch import Tensor, nn
 
 from salt_export import request
 from salt_export.errors import ExportError
+from salt_export.quiet import quieted
 from salt_infer.modelfile.contract import (
     GATE,
     KEPT,
@@ -126,7 +124,8 @@ def build(models: Sequence[SaltNet], gated: bool, opset: int = request.OPSET) ->
         graph, inputs, shapes = GatedGraph(models), (example, torch.tensor(0.5)), (sizes, {})
     names = ([TILES, GATE], [PROBABILITY, SALT, KEPT]) if gated else ([TILES], [PROBABILITY, SALT])
     try:
-        with _quiet():
+        # Its warnings are about its own internals; what matters about the result is checked below.
+        with quieted("torch.onnx"), warnings.catch_warnings(action="ignore"):
             program = torch.onnx.export(
                 graph.eval(), inputs, dynamo=True, dynamic_shapes=shapes, opset_version=opset,
                 input_names=names[0], output_names=names[1], external_data=False, verbose=False,
@@ -186,19 +185,3 @@ def digest(proto: onnx.ModelProto) -> str:
     """sha256 of a model's operators and weights, whatever its metadata."""
     data: bytes = stripped(proto).graph.SerializeToString(deterministic=True)
     return hashlib.sha256(data).hexdigest()
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporter's progress lines and its warnings about its own internals are for its authors;
-    what matters about the result is checked afterwards.
-    """
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

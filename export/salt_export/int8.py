@@ -7,11 +7,8 @@ itself is ONNX Runtime's (https://onnxruntime.ai/docs/performance/model-optimiza
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import io
-import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -22,6 +19,7 @@ from onnxruntime import quantization
 from onnxruntime.quantization import calibrate as runtime
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from salt_export.quiet import quieted
 from salt_infer.modelfile.contract import GATE, TILES
 
 Method = Literal["minmax", "entropy", "percentile"]
@@ -112,7 +110,7 @@ def calibrate(
     """
     kind, options = _CALIBRATORS[method]
     augmented = str(folder / f"{method}.onnx")
-    with _quiet():
+    with quieted():
         calibrator = quantization.create_calibrator(
             prepared.path, None, augmented, kind, extra_options=options
         )
@@ -138,7 +136,7 @@ def quantize(
     """
     excluded = [*prepared.float_nodes, *(prepared.layers[name] for name in in_float)]
     output = ranges.with_suffix(".int8.onnx")
-    with _quiet():
+    with quieted():
         quantization.quantize_static(
             prepared.path,
             output,
@@ -210,16 +208,3 @@ def _activations(node: onnx.NodeProto) -> list[str]:
 def _reversed(node: onnx.NodeProto) -> onnx.NodeProto:
     """The node with its activations going the other way."""
     return onnx.helper.make_node("Concat", list(node.output), _activations(node), node.name)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """ONNX Runtime prints its progress, and logs advice for its authors on the root logger."""
-    logger = logging.getLogger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logger.setLevel(level)

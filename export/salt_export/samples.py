@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_export.parity import Tiles
-from salt_infer.data import dataset as layout
+from salt_infer.data.dataset import open_images, open_labels
 from salt_infer.masks.coverage import coverage_class
 from salt_train import dataset
 
@@ -34,12 +34,12 @@ def read(path: Path, labels: Path | None, count: int) -> tuple[Tiles, Tiles | No
         DataError: a tile is bad.
         LabelError: a tile has no label.
     """
-    with layout.open_images(path) as source:
+    with open_images(path) as source:
         chosen = [source.tiles[index] for index in evenly(len(source.tiles), count)]
         tiles = dataset.read_tiles(source, chosen)
     if labels is None:
         return tiles, None
-    with layout.open_labels(labels) as masks:
+    with open_labels(labels) as masks:
         return tiles, masks.masks([tile.id for tile in chosen])
 
 

@@ -13,7 +13,6 @@ _OUT = click.option(
     "--out", type=_PATH, required=True, metavar="FILE.html",
     help="Page to write: one file that needs no network.",
 )  # fmt: skip
-_OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
 
 
 @click.group("salt-report", cls=strict_options.Group)
@@ -36,7 +35,7 @@ def cli() -> None:
     "--split", type=_PATH, metavar="FILE.csv",
     help="Folds to examine: a split.csv that salt-train wrote.",
 )  # fmt: skip
-@_OVERWRITE
+@console.overwrite_option
 def data(**request: Any) -> None:
     """Explore the data set DIR, a folder or zip as salt-train takes it: coverage, depth, odd masks,
     duplicates, brightness, folds.
@@ -89,7 +88,7 @@ def data(**request: Any) -> None:
     "--worst", type=click.IntRange(0, 200), default=12, show_default=True, metavar="N",
     help="Tiles to show of each kind of error.",
 )  # fmt: skip
-@_OVERWRITE
+@console.overwrite_option
 def evaluate(**request: Any) -> None:
     """Examine a submission against true masks: the score, where its points went, on which tiles."""
     with console.importing("report"):

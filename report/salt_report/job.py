@@ -89,13 +89,13 @@ def _warned(unlocked: str) -> list[str]:
 
 
 def _data(job: DataJob) -> list[str]:
-    known = reading.data_set(job.data)
+    known = reading.labelled_tiles(job.data)
     root = dataset.find(job.data).root  # the data set may lie in a folder of what was named
-    place = job.depths or tables.find_depths(job.data) or tables.find_depths(root)
-    depth = tables.depths(place, known.ids) if place else None
+    depths = job.depths or tables.find_depths(job.data) or tables.find_depths(root)
+    depth = tables.depths(depths, known.ids) if depths else None
     fold = tables.folds(job.split, known.ids, known.classes) if job.split else None
     found = page.explore(known, depth, fold)
-    made_from = sources(data=job.data, depths=place, split=job.split)
+    made_from = sources(data=job.data, depths=depths, split=job.split)
     write_whole(job.out, page.render(found, job.data.resolve().name, made_from), job.overwrite)
     return [*page.summary(found), f"-> {job.out}"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import check
 import pytest
-from ratios import Ratio
+from common.ratios import Ratio
 
 from tests.conftest import ROOT
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import decode
-import decoders
 import numpy as np
 import pytest
 import record
 import tilesets
 from click.testing import CliRunner
+from common import decoders
 from PIL import Image
 
 from salt_infer.data import png

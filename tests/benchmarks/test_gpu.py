@@ -3,13 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import device
 import gpu
 import numpy as np
 import pytest
 import record
 import tilesets
 from click.testing import CliRunner
+from common import device
 
 from salt_infer.backends import availability, nvidia
 from salt_infer.backends.device_session import DeviceSession

@@ -3,15 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import gemm
 import model
 import numpy as np
 import pytest
 import record
-import rounds
-import setups
 import tilesets
-from setups import Setup, Spinning
+from common import gemm, rounds, setups
+from common.setups import Setup, Spinning
 
 from salt_infer.models import default_model
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import rounds
 import survey
+from common import rounds
 
 from salt_infer.predictor.model import SaltModel
 from salt_survey.reading.survey import Survey

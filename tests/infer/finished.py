@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from salt_infer.data.source import BadTile, Tile
-from salt_infer.execution.pipeline import MaskedBatch
+from salt_infer.execution.decoding import Decoded
 from salt_infer.execution.results import FinishedGroup
 from salt_infer.job.fingerprint import Fingerprint
 from salt_infer.job.journal import Journal
+from salt_infer.masks import rle
 from salt_infer.predictor.model import Decided
 
 FINGERPRINT = Fingerprint(
@@ -22,24 +23,26 @@ FINGERPRINT = Fingerprint(
 )  # fmt: skip
 
 
-def batch(
-    number: int, ids: Sequence[str], rle: Sequence[str], bad: Sequence[str] = ()
-) -> MaskedBatch:
+def decided(number: int, texts: Sequence[str]) -> Decided:
     """Every tile with a mask passed the gate; its probabilities are random, its salt not."""
-    kept = np.array([place for place, text in enumerate(rle) if text], np.int64)
+    kept = np.array([place for place, text in enumerate(texts) if text], np.int64)
     probability = np.random.default_rng(number).random((len(kept), 101, 101), np.float32)
-    salt = np.linspace(0.1, 0.9, len(ids), dtype=np.float32)
-    decided = Decided(kept, probability, probability > 0.5, salt) if ids else None
-    broken = [BadTile(Tile(name, f"tiles/{name}.png"), "not a PNG") for name in bad]
-    sure = np.float32(1) - salt if ids else None
-    return MaskedBatch(number, f"stamp-{number}", list(ids), list(rle), decided, sure, broken)
+    masks = np.array([rle.decode(text) for text in texts if text], bool).reshape(-1, 101, 101)
+    return Decided(kept, probability, masks, np.linspace(0.1, 0.9, len(texts), dtype=np.float32))
 
 
 def finished(
-    number: int, ids: Sequence[str], rle: Sequence[str], bad: Sequence[str] = ()
-) -> FinishedGroup:
-    """The same as the journal keeps it."""
-    return FinishedGroup.of(batch(number, ids, rle, bad), probabilities=True)
+    number: int, ids: Sequence[str], texts: Sequence[str], bad: Sequence[str] = (),
+    probabilities: bool = True,
+) -> FinishedGroup:  # fmt: skip
+    """A group of tiles that have these masks, and of some that could not be read."""
+    broken = [BadTile(Tile(name, f"tiles/{name}.png"), "not a PNG") for name in bad]
+    pixels = np.zeros((len(ids), 101, 101), np.uint8)
+    decoded = Decoded(number, f"stamp-{number}", list(ids), pixels, broken)
+    if not ids:
+        return FinishedGroup.of(decoded, None)
+    found = decided(number, texts)
+    return FinishedGroup.of(decoded, found, np.float32(1) - found.salt, probabilities)
 
 
 def some(count: int) -> list[FinishedGroup]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from salt_infer.backends import option_rules as known
+from salt_infer.backends import option_rules
 from salt_infer.backends.providers import ProviderRequest, plan
 from tests.conftest import ROOT
 
@@ -152,11 +152,11 @@ def test_the_booleans_of_tensorrt_are_those_that_the_wheel_has(
     said = json.loads(ran(stand_ins, ASK, dense_model).splitlines()[-1])
     booleans = {name for name, text in said.items() if "should be 'True' or 'False'" in text}
     assert len(booleans) > 15
-    assert booleans - known._OURS.keys() == known._TRT_BOOLEANS
+    assert booleans - option_rules._OURS.keys() == option_rules._TRT_BOOLEANS
 
 
 def test_tensorrt_takes_every_boolean_as_we_write_it(stand_ins: Path, dense_model: Path) -> None:
-    options = tuple((name, "0") for name in sorted(known._TRT_BOOLEANS))
+    options = tuple((name, "0") for name in sorted(option_rules._TRT_BOOLEANS))
     made = tensorrt("fp32", options)
     assert A_DEVICE_IS_MISSED in parsed(stand_ins, dense_model, "TensorrtExecutionProvider", made)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from salt_infer.masks import rle
-from salt_report.common.reading import DataSet
+from salt_report.common.reading import LabelledTiles
 from salt_train import synthetic
 
 
@@ -47,7 +47,7 @@ def write_rows(
 
 
 @pytest.fixture(scope="session")
-def drawn() -> DataSet:
+def drawn() -> LabelledTiles:
     """60 tiles: synthetic ones, and by hand what is rare among these."""
     data = synthetic.draw(60, seed=11)
     tiles, masks = data.tiles.copy(), data.masks.copy()
@@ -60,16 +60,18 @@ def drawn() -> DataSet:
     masks[3, 0, :50] = 0  # nearly full
     tiles[5], masks[5] = tiles[4], masks[4]  # twins
     tiles[7], masks[7] = tiles[6], 1 - masks[6]  # twins that disagree
-    return DataSet(data.ids, tiles, masks)
+    return LabelledTiles(data.ids, tiles, masks)
 
 
 @pytest.fixture(scope="session")
-def predicted(drawn: DataSet) -> np.ndarray:
+def predicted(drawn: LabelledTiles) -> np.ndarray:
     return spoilt(drawn.masks, seed=1)
 
 
 @pytest.fixture(scope="session")
-def folder(drawn: DataSet, predicted: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(
+    drawn: LabelledTiles, predicted: np.ndarray, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """images/, masks/, labels.csv, sub.csv (with the judge), other.csv, p.npz, depths.csv,
     split.csv of the tiles drawn.
     """

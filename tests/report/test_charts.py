@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from salt_infer.data.probabilities import Probabilities
 from salt_report.common import drawing
-from salt_report.common.reading import DataSet, Submission
+from salt_report.common.reading import LabelledTiles, Submission
 from salt_report.dataset import charts as data_charts
 from salt_report.dataset import exploration
 from salt_report.submission import charts as evaluation_charts
@@ -26,12 +26,12 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture(scope="module")
-def known(drawn: DataSet) -> pd.DataFrame:
+def known(drawn: LabelledTiles) -> pd.DataFrame:
     return exploration.table(drawn, np.arange(60.0) * 9 + 50)
 
 
 @pytest.fixture(scope="module")
-def found(drawn: DataSet, predicted: np.ndarray) -> Evaluation:
+def found(drawn: LabelledTiles, predicted: np.ndarray) -> Evaluation:
     random = np.random.default_rng(4)
     mine = Submission(Path("a.csv"), predicted, random.uniform(size=60))
     other = Submission(Path("b.csv"), spoilt(drawn.masks, 2), None)

@@ -26,7 +26,7 @@ from salt_infer.job.watcher import Watcher
 from salt_infer.masks import metric, rle
 from salt_infer.system.files import writing
 from salt_report.cli import cli
-from salt_report.common.reading import DataSet
+from salt_report.common.reading import LabelledTiles
 from tests import pngs
 from tests.conftest import ROOT
 from tests.report.conftest import write_rows
@@ -178,7 +178,7 @@ def test_tiles_without_anything(tmp_path: Path) -> None:
 
 
 def test_a_submission_examined(
-    evaluated: tuple[Path, list[str]], drawn: DataSet, predicted: np.ndarray
+    evaluated: tuple[Path, list[str]], drawn: LabelledTiles, predicted: np.ndarray
 ) -> None:
     out, said = evaluated
     page = Page(out / "x.html")
@@ -279,7 +279,9 @@ def test_a_submission_by_itself(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["perfect", "all empty", "one tile"])
-def test_submissions_at_the_ends(drawn: DataSet, folder: Path, tmp_path: Path, kind: str) -> None:
+def test_submissions_at_the_ends(
+    drawn: LabelledTiles, folder: Path, tmp_path: Path, kind: str
+) -> None:
     masks = np.zeros_like(drawn.masks) if kind == "all empty" else drawn.masks
     count = 1 if kind == "one tile" else 60
     sub = write_rows(tmp_path / "s.csv", drawn.ids[:count], masks[:count], [0.5] * count)

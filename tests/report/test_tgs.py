@@ -13,19 +13,19 @@ from PIL import Image
 
 from salt_report.common import reading, tables
 from salt_report.common.kinds import flags
-from salt_report.common.reading import DataSet
+from salt_report.common.reading import LabelledTiles
 from salt_report.dataset import exploration, page
 from salt_report.submission import outcomes
 from tests.report.conftest import spoilt
 
 
 @pytest.fixture(scope="module")
-def data(tgs: Path) -> DataSet:
-    return reading.data_set(tgs)
+def data(tgs: Path) -> LabelledTiles:
+    return reading.labelled_tiles(tgs)
 
 
 @pytest.fixture(scope="module")
-def runs(tgs: Path, data: DataSet) -> list[list[tuple[int, int]]]:
+def runs(tgs: Path, data: LabelledTiles) -> list[list[tuple[int, int]]]:
     """Starts and lengths of each tile's runs of salt, from train.csv and not from the masks."""
     with open(tgs / "train.csv", newline="") as file:
         rows = dict(list(csv.reader(file))[1:])
@@ -37,7 +37,7 @@ def runs(tgs: Path, data: DataSet) -> list[list[tuple[int, int]]]:
 
 
 def test_masks_are_counted_as_their_run_lengths_say(
-    data: DataSet, runs: list[list[tuple[int, int]]]
+    data: LabelledTiles, runs: list[list[tuple[int, int]]]
 ) -> None:
     known = exploration.table(data)
     salt = [sum(length for _, length in each) for each in runs]
@@ -59,7 +59,7 @@ def test_masks_are_counted_as_their_run_lengths_say(
         assert (sum(vertical), found.empty) == (113, 1562)
 
 
-def test_black_tiles_are_those_that_pillow_finds(tgs: Path, data: DataSet) -> None:
+def test_black_tiles_are_those_that_pillow_finds(tgs: Path, data: LabelledTiles) -> None:
     archive = tgs / "train.zip"
     if not archive.is_file():
         pytest.skip(f"{archive} is not there")
@@ -74,7 +74,7 @@ def test_black_tiles_are_those_that_pillow_finds(tgs: Path, data: DataSet) -> No
     assert not data.masks[found].any()
 
 
-def test_empty_masks_score_the_share_of_empty_tiles(data: DataSet) -> None:
+def test_empty_masks_score_the_share_of_empty_tiles(data: LabelledTiles) -> None:
     outcome = outcomes.table(data.ids, data.masks, np.zeros_like(data.masks))
     empty = [not mask.any() for mask in data.masks]
     assert outcomes.presence(outcome, 10201).clear == sum(empty)
@@ -86,7 +86,7 @@ def test_empty_masks_score_the_share_of_empty_tiles(data: DataSet) -> None:
 
 
 @pytest.mark.slow
-def test_the_page_of_the_real_data(tgs: Path, data: DataSet) -> None:
+def test_the_page_of_the_real_data(tgs: Path, data: LabelledTiles) -> None:
     path = tables.find_depths(tgs)
     assert path is not None
     found = page.explore(data, tables.depths(path, data.ids), None)

@@ -25,9 +25,8 @@ from salt_infer.data.dataset import DatasetLayout
 from salt_infer.data.ids import Known
 from salt_infer.data.source import TileSource
 from salt_infer.errors import InputError, LabelError, RleError, TileError
-from salt_infer.masks import coverage as kinds
-from salt_infer.masks import rle
-from salt_infer.masks.coverage import TINY
+from salt_infer.masks import coverage, rle
+from salt_infer.masks.coverage import ASKED, ONE_SIDED, TINY
 from salt_infer.system.text import shown
 from salt_train import pairing
 
@@ -49,7 +48,7 @@ FAULTS = {
     # Nothing in such a tile can tell where the salt is: the mask is most likely another tile's. It
     # also contradicts every other blank tile. In the TGS data each blank tile has an empty mask.
     "blank-salt": "tiles of one grey value, yet with salt in the mask",
-    **{kind: f"{kinds.ONE_SIDED[kind]}; {kinds.ASKED[kind]}" for kind in ("no-salt", "only-salt")},
+    **{kind: f"{ONE_SIDED[kind]}; {ASKED[kind]}" for kind in ("no-salt", "only-salt")},
 }
 NOTES = {
     "assumed": "tiles without a label, taken for empty",
@@ -60,7 +59,7 @@ NOTES = {
     "vertical": "masks of whole columns, neither empty nor full",
     "tiny": f"masks of 1 to {TINY} pixels",
     "full": "masks of nothing but salt",
-    **{kind: f"{kinds.ONE_SIDED[kind]}; {kinds.ASKED[kind]}" for kind in ("whole", "no-empty")},
+    **{kind: f"{ONE_SIDED[kind]}; {ASKED[kind]}" for kind in ("whole", "no-empty")},
     **{kind: f"tiles that are {what}" for kind, what in oddities.WHAT.items()},
 }
 
@@ -139,18 +138,18 @@ class Report:
         return "\n".join([*self._counts(), *found, "", verdict])
 
     def _counts(self) -> Iterator[str]:
-        for index, (place, count) in enumerate(self.sources.items()):
-            yield f"{count} {'labels' if index else 'tiles'} in {shown(place)}"
+        for index, (source, count) in enumerate(self.sources.items()):
+            yield f"{count} {'labels' if index else 'tiles'} in {shown(source)}"
         for what in ("tile", "mask"):
             if self.facts[f"{what}_modes"]:
                 modes, sizes = self.facts[f"{what}_modes"], self.facts[f"{what}_sizes"]
                 yield f"{what}s are {_listed(modes)}; {_listed(sizes)}"
         if self.facts["mask_values"]:
             yield f"masks are made of {_listed(self.facts['mask_values'])}"
-        coverage = self.facts["coverage"]
-        yield f"{coverage['0']} masks are empty"
-        yield "tenths of salt" + "".join(f"{name:>6}" for name in coverage)
-        yield "masks         " + "".join(f"{count:6}" for count in coverage.values())
+        tenths = self.facts["coverage"]
+        yield f"{tenths['0']} masks are empty"
+        yield "tenths of salt" + "".join(f"{name:>6}" for name in tenths)
+        yield "masks         " + "".join(f"{count:6}" for count in tenths.values())
 
 
 def check(path: Path, missing_as_empty: bool = False) -> Report:
@@ -187,26 +186,26 @@ class _Survey:
         self.facts: dict[str, Counter[str]] = {kind: Counter() for kind in counted}
         self.noted: defaultdict[str, dict[str, str]] = defaultdict(dict)  # kind: {id: detail}
 
-    def read(self, place: DatasetLayout) -> None:
+    def read(self, layout: DatasetLayout) -> None:
         """Tiles and labels; only tiles that cannot be listed stop this."""
-        with place.open("images") as source:
-            self.listed[str(place.images)] = [tile.id for tile in source.tiles]
+        with layout.open("images") as source:
+            self.listed[str(layout.images)] = [tile.id for tile in source.tiles]
             self.tiles = dict(self._images("tile", source, self._tile))
-        if place.masks is not None:
-            with self._labels(place.masks), place.open("masks") as source:
-                self.listed[str(place.masks)] = [tile.id for tile in source.tiles]
+        if layout.masks is not None:
+            with self._labels(layout.masks), layout.open("masks") as source:
+                self.listed[str(layout.masks)] = [tile.id for tile in source.tiles]
                 self.masks = dict(self._images("mask", source, self._mask))
-        if place.table is not None:
-            with self._labels(place.table):
-                self._rows(place.table, place.rows())
+        if layout.table is not None:
+            with self._labels(layout.table):
+                self._rows(layout.table, layout.rows())
 
     @contextlib.contextmanager
-    def _labels(self, place: Path) -> Iterator[None]:
+    def _labels(self, path: Path) -> Iterator[None]:
         """Labels that cannot be listed are a finding: the tiles can be looked at all the same."""
         try:
             yield
         except (InputError, LabelError) as error:
-            self.noted["bad-labels"][str(place)] = str(error)
+            self.noted["bad-labels"][str(path)] = str(error)
 
     def _images(
         self, what: str, source: TileSource, decode: Callable[[str, bytes], Image]
@@ -290,7 +289,7 @@ class _Survey:
 
     def look(self) -> None:
         """What the pixels say of tiles and masks, alone and together."""
-        if self.masks and (kind := kinds.one_sided(np.stack([*self.masks.values()]))):
+        if self.masks and (kind := coverage.one_sided(np.stack([*self.masks.values()]))):
             self.noted[kind] = dict.fromkeys(self.masks, "")
         for name, mask in self.masks.items():
             for kind in _mask_kinds(mask):
@@ -316,7 +315,7 @@ class _Survey:
             self.noted["duplicate" if agree else "conflict"][name] = f"same as {shown(other)}"
 
     def report(self, path: Path) -> Report:
-        sources = {place: len(ids) for place, ids in self.listed.items()}
+        sources = {source: len(ids) for source, ids in self.listed.items()}
         findings = (
             Finding(kind, what, tuple(noted), tuple(noted.values()), kind in FAULTS)
             for kind, what in (FAULTS | NOTES).items()
@@ -330,7 +329,7 @@ class _Survey:
 
 def _mask_kinds(mask: Image) -> Iterator[str]:
     salt = np.count_nonzero(mask)
-    if kinds.vertical(mask[None])[0]:
+    if coverage.vertical(mask[None])[0]:
         yield "vertical"
     if 1 <= salt <= TINY:
         yield "tiny"
@@ -340,7 +339,7 @@ def _mask_kinds(mask: Image) -> Iterator[str]:
 
 def _coverage(masks: Mapping[str, Image]) -> dict[str, int]:
     """Masks of each coverage class, those of none too."""
-    found = Counter(int(kinds.coverage_class(mask[None])[0]) for mask in masks.values())
+    found = Counter(int(coverage.coverage_class(mask[None])[0]) for mask in masks.values())
     return {str(number): found[number] for number in range(11)}
 
 

@@ -20,6 +20,7 @@ class Session(Protocol):
         path: the model file.
         sha256: hex digest of it.
         contract: what it promises.
+        inputs, outputs: name, element type and shape of each of the file's.
         placement: which nodes run where.
         notes: what is to be told of how it runs; empty where all is as asked.
         at_once: threads that should call :meth:`run` at the same time, if there are batches enough.
@@ -28,6 +29,8 @@ class Session(Protocol):
     path: Path
     sha256: str
     contract: ModelContract
+    inputs: list[str]
+    outputs: list[str]
     placement: Placement
     notes: tuple[str, ...]
     at_once: int
@@ -43,14 +46,6 @@ class Session(Protocol):
     @property
     def device(self) -> str:
         """The processor or GPU: another may round differently."""
-
-    @property
-    def inputs(self) -> list[str]:
-        """Name, element type and shape of each input."""
-
-    @property
-    def outputs(self) -> list[str]:
-        """Name, element type and shape of each output."""
 
     def run(
         self, tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None

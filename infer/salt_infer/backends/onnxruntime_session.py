@@ -13,7 +13,6 @@ from salt_infer.backends.node_placement import Placement
 from salt_infer.backends.providers import CPU, GPUS, SessionPlan
 from salt_infer.batch.result import BatchResult, Cancel, from_outputs, in_parts
 from salt_infer.errors import ContractError, ModelError, ProviderError, one_line
-from salt_infer.modelfile import external_data
 from salt_infer.modelfile.contract import (
     GATE,
     KEPT,
@@ -23,7 +22,7 @@ from salt_infer.modelfile.contract import (
     TILES,
     ModelContract,
 )
-from salt_infer.modelfile.signature import Edge, check_edges, read_contract, sha256_of
+from salt_infer.modelfile.signature import Edge, kept_contract, read_contract, sha256_of
 from salt_infer.system import denied, file_kind
 from salt_infer.system.cpu import this_machine, threads_here
 
@@ -64,12 +63,9 @@ class ModelSession:
         # A file is judged as it is, before a fixed batch or a device changes how it looks.
         plain = self.plan.provider == "cpu" and self.plan.shape is None
         self._session = _load(path, threads, self.plan if plain else None)
-        self.contract = contract_of(self._session, path)
-        external_data.check(path)
-        check_edges(_edges(self._session.get_inputs()), _edges(self._session.get_outputs()),
-                    self.contract, path)  # fmt: skip
-        self._inputs = list(map(str, _edges(self._session.get_inputs())))
-        self._outputs = list(map(str, _edges(self._session.get_outputs())))
+        inputs, outputs = _edges(self._session.get_inputs()), _edges(self._session.get_outputs())
+        self.contract = kept_contract(_metadata(self._session, path), inputs, outputs, path)
+        self.inputs, self.outputs = list(map(str, inputs)), list(map(str, outputs))
         if not plain:
             self._session = load_planned(path, threads, self.plan)
         self.placement, self.notes = placed(self._session, self.plan)
@@ -92,16 +88,6 @@ class ModelSession:
             return this_machine().processor
         gpu = nvidia.driver().gpus[int(self.plan.options["device_id"])]
         return f"{gpu.name}, compute capability {gpu.capability}"
-
-    @property
-    def inputs(self) -> list[str]:
-        """Name, element type and shape of each input of the file."""
-        return list(self._inputs)
-
-    @property
-    def outputs(self) -> list[str]:
-        """Name, element type and shape of each output of the file."""
-        return list(self._outputs)
 
     def run(
         self, tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None
@@ -136,15 +122,6 @@ class ModelSession:
         return from_outputs(named[PROBABILITY], named[SALT], named.get(KEPT), gate)
 
 
-def contract_of(session: onnxruntime.InferenceSession, path: Path) -> ModelContract:
-    """What a loaded file promises; raises ContractError."""
-    try:
-        text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-    except UnicodeDecodeError as error:
-        raise ContractError(f"{path} has metadata that is no text ({error})") from error
-    return read_contract(text, path)
-
-
 def peek(path: Path) -> ModelContract:
     """The contract of a file, for what has to be known before it is loaded for good.
 
@@ -152,7 +129,15 @@ def peek(path: Path) -> ModelContract:
         ModelError: not there, not a model, or no contract.
     """
     sha256_of(path)  # tells what is wrong with a file that cannot be read
-    return contract_of(_load(path, 1, None), path)
+    return read_contract(_metadata(_load(path, 1, None), path), path)
+
+
+def _metadata(session: onnxruntime.InferenceSession, path: Path) -> str | None:
+    try:
+        text: str | None = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    except UnicodeDecodeError as error:
+        raise ContractError(f"{path} has metadata that is no text ({error})") from error
+    return text
 
 
 def _load(path: Path, threads: int, plan: SessionPlan | None) -> onnxruntime.InferenceSession:

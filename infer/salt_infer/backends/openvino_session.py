@@ -22,9 +22,8 @@ from salt_infer.backends import availability
 from salt_infer.backends.node_placement import Placement
 from salt_infer.batch.result import BatchResult, Cancel, from_outputs
 from salt_infer.errors import ModelError, ProviderError
-from salt_infer.modelfile import external_data
 from salt_infer.modelfile.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES
-from salt_infer.modelfile.signature import Edge, check_edges, read_contract, sha256_of
+from salt_infer.modelfile.signature import Edge, kept_contract, sha256_of
 from salt_infer.system import denied, file_kind, privacy
 from salt_infer.system.cpu import this_machine, threads_here
 
@@ -87,11 +86,9 @@ class OpenVinoSession:
         self.path, self.sha256 = path, sha256_of(path)
         self.notes: tuple[str, ...] = ()
         model = _read(path)
-        self.contract = read_contract(_metadata(model), path)
-        external_data.check(path)
         inputs, outputs = _edges(model.inputs), _edges(model.outputs)
-        check_edges(inputs, outputs, self.contract, path)
-        self._inputs, self._outputs = list(map(str, inputs)), list(map(str, outputs))
+        self.contract = kept_contract(_metadata(model), inputs, outputs, path)
+        self.inputs, self.outputs = list(map(str, inputs)), list(map(str, outputs))
         asked = settings(threads or threads_here(), options or {}, lanes)
         # One more than there are lanes: its answers are read while the others compute.
         self.at_once = lanes if lanes == 1 else lanes + 1
@@ -116,16 +113,6 @@ class OpenVinoSession:
     def device(self) -> str:
         """The processor."""
         return this_machine().processor
-
-    @property
-    def inputs(self) -> list[str]:
-        """Name, element type and shape of each input."""
-        return list(self._inputs)
-
-    @property
-    def outputs(self) -> list[str]:
-        """Name, element type and shape of each output."""
-        return list(self._outputs)
 
     def run(
         self, tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None

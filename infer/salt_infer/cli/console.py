@@ -62,11 +62,14 @@ progress_option = click.option(
     default=None,
     help="Show a progress bar; default: where stderr is a terminal.",
 )
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace output files that exist."
+)
 restart_option = click.option(
     "--restart", is_flag=True, help="Discard what an interrupted run of this output has done."
 )
 report_option = click.option(
-    "--report", type=PATH, metavar="FILE.json", help="Write what the run did as JSON."
+    "--report", type=PATH, metavar="FILE.json", help="Write what was done as JSON."
 )
 
 

@@ -8,6 +8,7 @@ from typing import NoReturn
 import click
 
 from salt_infer.cli import console, strict_options
+from salt_infer.cli.provider_options import device_option, engine_cache_option
 from salt_infer.system.files import check_output, write_whole
 
 _PATH = console.PATH
@@ -18,15 +19,9 @@ _PATH = console.PATH
     epilog="Exit codes: 0 salt-infer works; 1 it does not; 2 bad usage.",
 )  # fmt: skip
 @click.option("--json", "report", type=_PATH, metavar="FILE.json", help="Write the same as JSON.")
-@click.option("--overwrite", is_flag=True, help="Replace the JSON file if it exists.")
-@click.option(
-    "--device-id", type=click.IntRange(0, 63), default=0, metavar="N",
-    help="Number of the GPU; default: 0.",
-)  # fmt: skip
-@click.option(
-    "--engine-cache", type=_PATH, metavar="DIR",
-    help="TensorRT's engines; default: in the user's cache directory.",
-)  # fmt: skip
+@console.overwrite_option
+@device_option
+@engine_cache_option
 @click.option("--prune-cache", is_flag=True, help="Remove all of TensorRT's engines, and stop.")
 @click.version_option(package_name="salt-toolkit")
 @click.pass_context

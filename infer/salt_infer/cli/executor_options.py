@@ -27,15 +27,15 @@ _OPTIONS = (
 )  # fmt: skip
 
 
-def engine_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options above, and hand them to it as ``engine``, an ExecutorRequest."""
+def executor_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options above, and hand them to it as ``executor``, an ExecutorRequest."""
 
     @functools.wraps(command)
     def packed(
         *arguments: Any, engine: str, ray_address: str | None, actors: int | None, **others: Any
     ) -> None:
         request = ExecutorRequest(cast(Name, engine), ray_address, actors)
-        command(*arguments, engine=request, **others)
+        command(*arguments, executor=request, **others)
 
     for option in reversed(_OPTIONS):
         packed = option(packed)

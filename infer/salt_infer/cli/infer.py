@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import click
 
 from salt_infer.cli import console, strict_options
-from salt_infer.cli.executor_options import engine_options
+from salt_infer.cli.executor_options import executor_options
 from salt_infer.cli.progress_bar import Bar
 from salt_infer.cli.provider_options import model_option, provider_options, tta_option
 from salt_infer.errors import BAD_TILES
@@ -32,7 +32,7 @@ _PATH = console.PATH
 )  # fmt: skip
 @model_option
 @provider_options
-@engine_options
+@executor_options
 @click.option(
     "--batch-size", "-b", type=click.IntRange(1, 4096), metavar="N",
     help="Tiles a batch; default: 32, on a GPU 128.",
@@ -63,7 +63,7 @@ _PATH = console.PATH
     "--on-error", type=click.Choice(["stop", "skip", "empty"]), default="skip", show_default=True,
     help="A bad tile ends the run, is left out, or gets an empty mask.",
 )  # fmt: skip
-@click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
+@console.overwrite_option
 @console.restart_option
 @click.option(
     "--retry-bad", is_flag=True,

@@ -14,15 +14,30 @@ from salt_infer.backends.providers import CHOICES, Asked, ProviderRequest
 from salt_infer.cli import console
 from salt_infer.modelfile.contract import TTA_NAMES
 
+model_option = click.option(
+    "--model", "-m", type=console.PATH, metavar="FILE",
+    help="Model; default: the one that ships for the provider.",
+)  # fmt: skip
+tta_option = click.option(
+    "--tta", type=click.Choice(TTA_NAMES),
+    help="Test-time augmentation: no flip, the flip, or the flip for doubtful tiles alone; "
+    "default: the model's.",
+)  # fmt: skip
+device_option = click.option(
+    "--device-id", type=click.IntRange(0, 63), default=0, metavar="N",
+    help="Number of the GPU; default: 0.",
+)  # fmt: skip
+engine_cache_option = click.option(
+    "--engine-cache", type=console.PATH, metavar="DIR",
+    help="TensorRT's engines; default: in the user's cache directory.",
+)  # fmt: skip
+
 _OPTIONS = (
     click.option(
         "--provider", type=click.Choice(CHOICES), default="auto", show_default=True,
         help="What runs the model. auto: the best that is usable of tensorrt, cuda, cpu, openvino.",
     ),
-    click.option(
-        "--device-id", type=click.IntRange(0, 63), default=0, metavar="N",
-        help="Number of the GPU; default: 0.",
-    ),
+    device_option,
     click.option(
         "--provider-option", "provider_options", multiple=True, metavar="K=V",
         help="An option of the provider, by its own name; may be given several times.",
@@ -35,21 +50,7 @@ _OPTIONS = (
         "--deterministic", is_flag=True,
         help="The same bytes in every run on one GPU, at the price of speed; CPUs always do.",
     ),
-    click.option(
-        "--engine-cache", type=console.PATH, metavar="DIR",
-        help="TensorRT's engines; default: in the user's cache directory.",
-    ),
-)  # fmt: skip
-
-
-model_option = click.option(
-    "--model", "-m", type=console.PATH, metavar="FILE",
-    help="Model; default: the one that ships for the provider.",
-)  # fmt: skip
-tta_option = click.option(
-    "--tta", type=click.Choice(TTA_NAMES),
-    help="Test-time augmentation: no flip, the flip, or the flip for doubtful tiles alone; "
-    "default: the model's.",
+    engine_cache_option,
 )  # fmt: skip
 
 

@@ -120,14 +120,14 @@ def find(path: Path) -> DatasetLayout:
     return found
 
 
-def open_images(place: Location) -> TileSource:
+def open_images(location: Location) -> TileSource:
     """:func:`salt_infer.data.factory.open_tiles`, but of a labelled data set the tiles alone.
 
     That is a directory or zip with ``images/`` (or ``tiles/``) and ``masks/`` and no folder beside
     them, as the competition's ``train.zip`` is: with the masks, each id would be there twice. A
     folder around it is looked through.
     """
-    return _open(place, functools.partial(_within, "images", alone=True))
+    return _open(location, functools.partial(_within, "images", alone=True))
 
 
 def open_labels(path: Path) -> Labels:
@@ -178,15 +178,15 @@ def open_within(path: Path, name: Part) -> TileSource:
     return _open(path, functools.partial(_within, name))
 
 
-def _open(place: Location, folder: Callable[[Look], str]) -> TileSource:
-    """List what is in a folder of a place, told from what is where."""
-    if isinstance(place, Url):
-        return open_remote(place, folder)
-    if _is_plain(place):
-        return open_tiles(place)
-    if place.is_dir():
-        return open_tiles(place / folder(tree.of_folder(place)))
-    return TileZip(place, folder)
+def _open(location: Location, folder: Callable[[Look], str]) -> TileSource:
+    """List what is in a folder there, told from what is where."""
+    if isinstance(location, Url):
+        return open_remote(location, folder)
+    if _is_plain(location):
+        return open_tiles(location)
+    if location.is_dir():
+        return open_tiles(location / folder(tree.of_folder(location)))
+    return TileZip(location, folder)
 
 
 def _is_plain(path: Path) -> bool:

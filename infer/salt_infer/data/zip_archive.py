@@ -85,9 +85,9 @@ class TileZip(TileSource):
 
     def _named(self, folder: str) -> Iterator[Tile]:
         for name in self._zip.namelist():
-            place = tree.plain(name)
-            inside = place.startswith(folder) and not place.endswith("/")
-            if inside and is_tile_name(path := PurePosixPath(place)):
+            plain = tree.plain(name)
+            inside = plain.startswith(folder) and not plain.endswith("/")
+            if inside and is_tile_name(path := PurePosixPath(plain)):
                 yield Tile(path.stem, name)
 
     def _holds(self) -> str:

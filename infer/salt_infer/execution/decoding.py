@@ -26,12 +26,21 @@ class Group(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """A group after decoding; see :class:`salt_infer.execution.pipeline.MaskedBatch`."""
+    """A group after decoding.
 
-    group: int
+    Attributes:
+        number: of the group.
+        stamp: :func:`stamp_of` the group as it was read.
+        ids: of the tiles that could be read.
+        tiles: these, uint8 [N, 101, 101].
+        bad: those that could not be read.
+        odd: what is odd about the others: a key of :data:`salt_infer.data.oddities.WHAT` for each.
+    """
+
+    number: int
     stamp: str
     ids: list[str]
-    tiles: npt.NDArray[np.uint8]  # [N, 101, 101]
+    tiles: npt.NDArray[np.uint8]
     bad: list[BadTile]
     odd: tuple[str, ...] = ()
 

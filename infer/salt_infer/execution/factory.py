@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from salt_infer.backends.selection import Tell
 from salt_infer.errors import PackageError, UsageError
 from salt_infer.execution.base import Executor, ModelRequest
 from salt_infer.execution.local import LocalExecutor
 from salt_infer.execution.request import ExecutorRequest
 from salt_infer.system.cpu import lanes_here
+
+if TYPE_CHECKING:
+    from salt_infer.execution.ray_executor import RayExecutor
 
 
 def open_executor(
@@ -30,6 +35,15 @@ def open_executor(
     """
     if request.name == "local":
         return LocalExecutor(model.load(None, tell, min(lanes_here(), groups), groups > 1))
+    return open_ray(request, model, decoders, tell)
+
+
+def open_ray(
+    request: ExecutorRequest, model: ModelRequest, decoders: int | None, tell: Tell
+) -> RayExecutor:
+    """Join the cluster, and see what the model is there; arguments and errors as of
+    :func:`open_executor`.
+    """
     if model.provider.device_id:
         raise UsageError("--device-id is not for --engine ray, which gives each actor a GPU")
     try:

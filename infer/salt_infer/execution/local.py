@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Generator, Iterable
 from typing import Any, Self
 
 from salt_infer.data.source import TileSource
-from salt_infer.execution import pipeline
-from salt_infer.execution.pipeline import RunOptions
+from salt_infer.execution.pipeline import RunOptions, finished_groups
 from salt_infer.execution.results import FinishedGroup
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.predictor.model import SaltModel
@@ -36,12 +34,7 @@ class LocalExecutor:
         check: Check,
     ) -> Generator[FinishedGroup]:
         """See :meth:`salt_infer.execution.base.Executor.finished`; here they come in order."""
-        batches = pipeline.masks_of(source, self.model, options, clock, groups, check)
-        with contextlib.closing(batches):
-            for batch in batches:
-                with clock("journal"):
-                    group = FinishedGroup.of(batch, options.probabilities)
-                yield group
+        return finished_groups(source, self.model, options, clock, groups, check)
 
     def about(self) -> dict[str, Any]:
         """Its name."""

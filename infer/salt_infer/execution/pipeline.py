@@ -22,12 +22,12 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.batch.result import BatchResult, Cancel, Drawn
-from salt_infer.data.source import BadTile, Tile, TileSource
+from salt_infer.data.source import Tile, TileSource
 from salt_infer.execution.decoders import DecodeIn, Decoders
 from salt_infer.execution.decoding import Decoded, Group, stamp_of
 from salt_infer.execution.flow import Stage, Timed, flow, pools, timed_work
+from salt_infer.execution.results import FinishedGroup
 from salt_infer.execution.stage_clock import StageClock
-from salt_infer.masks import rle
 from salt_infer.predictor import confidence
 from salt_infer.predictor.model import Decided, SaltModel
 from salt_infer.system.signals import Check, never
@@ -57,48 +57,29 @@ class RunOptions:
         return self.details or self.probabilities
 
 
-@dataclasses.dataclass(frozen=True)
-class MaskedBatch:
-    """Finished tiles, in the order of the source.
+class Ran(NamedTuple):
+    """A group after the model.
 
     Attributes:
-        group: number of the batch among all of the source.
-        stamp: :func:`stamp_of` the group as it was read.
-        ids: of the tiles that could be read.
-        rle: their run-length strings.
-        decided: what was decided for them; None where no tile could be read.
-        confidence: float32 [N], see :mod:`salt_infer.predictor.confidence`; None where it was not
-            asked for or no tile could be read.
-        bad: tiles of the same group that could not be read.
-        odd: what is odd about the others: a key of :data:`salt_infer.data.oddities.WHAT` for each.
+        decoded: the group before it.
+        result: what the model says; None where no tile of the group could be read.
+        run_s: seconds that it took; None likewise.
     """
 
-    group: int
-    stamp: str
-    ids: list[str]
-    rle: list[str]
-    decided: Decided | None
-    confidence: npt.NDArray[np.float32] | None
-    bad: list[BadTile]
-    odd: tuple[str, ...] = ()
-
-
-class Ran(NamedTuple):
-    """A group after the model."""
-
     decoded: Decoded
-    result: BatchResult | Drawn | None  # None where no tile of the group could be read
+    result: BatchResult | Drawn | None
+    run_s: float | None
 
 
-def masks_of(
+def finished_groups(
     source: TileSource,
     model: SaltModel,
     options: RunOptions,
     clock: StageClock,
     groups: Iterable[int] | None = None,
     check: Check = never,
-) -> Generator[MaskedBatch]:
-    """Yield finished batches in the order of ``source.tiles``.
+) -> Generator[FinishedGroup]:
+    """Yield finished groups in the order of ``source.tiles``.
 
     Closing the generator early, or an exception in the caller, cancels what is in flight.
 
@@ -111,37 +92,34 @@ def masks_of(
         check: called while there is nothing to do; may raise.
 
     Raises:
-        ModelError: the model failed; bad tiles do not raise, they are in ``MaskedBatch.bad``.
+        ModelError: the model failed; bad tiles do not raise, they are in ``FinishedGroup.bad``.
     """
     cancel = Cancel()
 
     def run(decoded: Decoded) -> Ran:
-        if not decoded.ids:
-            return Ran(decoded, None)
-        started = time.perf_counter()
-        result = model.run(decoded.tiles, cancel, probabilities=options.more_than_masks)
-        clock.ran(time.perf_counter() - started)
-        return Ran(decoded, result)
+        ran = run_group(decoded, model, options, cancel)
+        if ran.run_s is not None:
+            clock.ran(ran.run_s)
+        return ran
 
-    def encode(ran: Ran) -> MaskedBatch:
+    def encode(ran: Ran) -> FinishedGroup:
         return encode_group(ran, model, options)
 
     workers = clock.threads["decode"] = options.decode_workers
     runners = clock.threads["run"] = model.session.at_once
+    most = workers + 1 + unwritten(model)
     with (
         _decoders(source, options, cancel, clock) as decoders,
         cancel.ends(source.give_up),
-        pools((workers, runners, 1), cancel) as threads,
+        pools((workers, runners, 1), cancel) as (reader, runner, encoder),
     ):
-        reader, runner, encoder = threads
-        most = workers + 1 + unwritten(model)
         stages = (
             Stage(reader, timed_work(clock, "decode", decoders.decode), most),
             Stage(runner, timed_work(clock, "run", run), unwritten(model)),
             Stage(encoder, timed_work(clock, "encode", encode), 1),
         )
-        for batch in flow(_groups(source.tiles, options.batch_size, groups), stages, check):
-            yield batch.value
+        for group in flow(_groups(source.tiles, options.batch_size, groups), stages, check):
+            yield group.value
 
 
 @contextlib.contextmanager
@@ -199,17 +177,28 @@ def _groups(
         yield Timed(group_of(tiles, size, number), time.perf_counter())
 
 
-def encode_group(ran: Ran, model: SaltModel, options: RunOptions) -> MaskedBatch:
-    """Masks and run-length strings of what was run."""
-    group, stamp, ids, _, bad, odd = ran.decoded
+def run_group(
+    decoded: Decoded, model: SaltModel, options: RunOptions, cancel: Cancel | None = None
+) -> Ran:
+    """What the model says of a group's tiles, if there are any.
+
+    Raises:
+        ModelError: the model failed, or it was cancelled.
+    """
+    if not decoded.ids:
+        return Ran(decoded, None, None)
+    started = time.perf_counter()
+    result = model.run(decoded.tiles, cancel, probabilities=options.more_than_masks)
+    return Ran(decoded, result, time.perf_counter() - started)
+
+
+def encode_group(ran: Ran, model: SaltModel, options: RunOptions) -> FinishedGroup:
+    """Masks, run-length strings and all else that is kept of what was run."""
     if ran.result is None:
-        return MaskedBatch(group, stamp, [], [], None, None, bad)
+        return FinishedGroup.of(ran.decoded, None)
     decided = model.decide(ran.result)
-    texts = [""] * len(ids)
-    for index, text in zip(decided.kept.tolist(), rle.encode(decided.masks), strict=True):
-        texts[index] = text
     sure = _confidence(decided) if options.details else None
-    return MaskedBatch(group, stamp, ids, texts, decided, sure, bad, odd)
+    return FinishedGroup.of(ran.decoded, decided, sure, options.probabilities)
 
 
 def _confidence(decided: Decided) -> npt.NDArray[np.float32]:

@@ -40,7 +40,7 @@ __all__ = ["ActorInfo", "ActorRegistry", "Aside", "connect", "disconnect", "node
 
 _LINE = 200  # characters of a message of Ray's
 
-REACH_S = 5.0  # seconds to wait for a head to answer, and for the roll at the end
+REACH_S = 5.0  # seconds to wait for a head to answer, and for the registry at the end
 
 
 @dataclasses.dataclass(frozen=True)

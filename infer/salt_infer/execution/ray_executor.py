@@ -28,7 +28,7 @@ from salt_infer.execution.base import ModelRequest
 from salt_infer.execution.flow import WAKE_S
 from salt_infer.execution.pipeline import RunOptions
 from salt_infer.execution.ray_cluster import ActorInfo, ActorRegistry, ray
-from salt_infer.execution.ray_resources import ActorSlots, seats
+from salt_infer.execution.ray_resources import ActorSlots, slots
 from salt_infer.execution.ray_worker import Done, Predictor, Waiting
 from salt_infer.execution.request import ExecutorRequest
 from salt_infer.execution.results import FinishedGroup
@@ -69,24 +69,24 @@ class RayExecutor:
         wanted, nodes = self._request.actors, ray_cluster.nodes()
         asked = model.provider.provider
         gpu = asked in ("auto", *GPUS) and any(node.get("GPU") for node in nodes)
-        facts = self._probe(model, seats(nodes, None, gpu))
-        assert facts.choice is not None
-        for line in facts.choice.fell_back:
+        info = self._probe(model, slots(nodes, None, gpu))
+        assert info.choice is not None
+        for line in info.choice.fell_back:
             self._tell(line)
-        self.model = facts
+        self.model = info
         # Every actor loads what that one did: what is best must not differ from node to node.
-        used = facts.choice.used
+        used = info.choice.used
         options = model.provider.options if used == asked else ()
         request = dataclasses.replace(model.provider, provider=used, options=options)
         self._model = dataclasses.replace(model, provider=request)
-        self._seats = seats(nodes, wanted, used in GPUS)
+        self._slots = slots(nodes, wanted, used in GPUS)
 
     def _probe(self, model: ModelRequest, one: ActorSlots) -> ModelInfo:
-        facts = ray.remote(**one.actor)(ray_worker.probe).remote(model, one.threads)
-        if not ray.wait([facts], timeout=PATIENCE_S)[0]:
+        info = ray.remote(**one.actor)(ray_worker.probe).remote(model, one.threads)
+        if not ray.wait([info], timeout=PATIENCE_S)[0]:
             self._tell(f"waiting for the cluster, others may use it: {one.actor} are needed free")
         try:
-            found: ModelInfo = ray.get(facts)
+            found: ModelInfo = ray.get(info)
         except ray.exceptions.RayError as error:
             raise _ours(error) from error
         return found
@@ -108,9 +108,9 @@ class RayExecutor:
         """See :meth:`salt_infer.execution.base.Executor.finished`."""
         witness = source.part(ray_worker.found_in(source))
 
-        def work(missing: set[int], roll: ActorRegistry) -> ray.data.Dataset:
+        def work(missing: set[int], registry: ActorRegistry) -> ray.data.Dataset:
             waiting = _waiting(source, options, missing)
-            return self._work(waiting, witness, options, roll)
+            return self._work(waiting, witness, options, registry)
 
         yield from self.taken(set(groups), work, clock, check)
 
@@ -132,34 +132,38 @@ class RayExecutor:
         while missing:
             before = len(missing)
             self._count_threads(clock)
-            roll = ActorRegistry()
+            registry = ActorRegistry()
             try:
-                for done in self._rows(work(missing, roll), check):
+                for done in self._rows(work(missing, registry), check):
                     if done.group.number in missing:
                         missing.remove(done.group.number)
                         self._taken += 1
                         _tell(clock, done)
                         yield done.group
             finally:
-                self._read(roll)
+                self._read(registry)
             if missing:
                 self._go_on(len(missing) < before)
 
     def _work(
-        self, groups: list[Waiting], witness: TileSource, options: RunOptions, roll: ActorRegistry
+        self,
+        groups: list[Waiting],
+        witness: TileSource,
+        options: RunOptions,
+        registry: ActorRegistry,
     ) -> ray.data.Dataset:
         blocks = -(-len(groups) // max(1, _TILES // options.batch_size))
         read = ray.data.from_items(
             [{"group": group} for group in groups],
             # A block is a task: all actors have some, and none has much.
-            override_num_blocks=min(len(groups), max(blocks, 4 * self._seats.count)),
+            override_num_blocks=min(len(groups), max(blocks, 4 * self._slots.count)),
         ).map(
             ray_worker.decode,
             fn_args=(witness,),
             compute=ray.data.TaskPoolStrategy(self._decoders),
-            **self._seats.decoder,
+            **self._slots.decoder,
         )
-        return self.on_actors(read, Predictor, options, roll)
+        return self.on_actors(read, Predictor, options, registry)
 
     def on_actors(
         self, rows: ray.data.Dataset, actor: type[Any], *arguments: Any
@@ -169,9 +173,9 @@ class RayExecutor:
         """
         return rows.map(
             actor,
-            fn_constructor_args=(self._model, self._seats.threads, self.model, *arguments),
-            compute=ray.data.ActorPoolStrategy(size=self._seats.count),
-            **self._seats.actor,
+            fn_constructor_args=(self._model, self._slots.threads, self.model, *arguments),
+            compute=ray.data.ActorPoolStrategy(size=self._slots.count),
+            **self._slots.actor,
         )
 
     def _rows(self, work: ray.data.Dataset, check: Check) -> Iterator[Done[Any]]:
@@ -194,7 +198,7 @@ class RayExecutor:
                 elif isinstance(item, _End):
                     return
                 elif time.monotonic() - heard > PATIENCE_S:
-                    if self._seats.room(ray_cluster.nodes()) < self._seats.count:
+                    if self._slots.room(ray_cluster.nodes()) < self._slots.count:
                         return
                     heard = time.monotonic()
 
@@ -206,24 +210,24 @@ class RayExecutor:
         """
         ray_cluster.disconnect()
         ray_cluster.connect(self._request.ray_address)
-        left = min(self._seats.room(ray_cluster.nodes()), self._seats.count)
+        left = min(self._slots.room(ray_cluster.nodes()), self._slots.count)
         if not left:
             raise ExecutorError("no node is left that has room for the model")
-        if left == self._seats.count and not progress:
+        if left == self._slots.count and not progress:
             raise ExecutorError("Ray gives nothing back; its logs, in /tmp/ray, may say why")
         self._tell(f"nodes were lost; going on with {left} actor(s)")
-        self._seats = dataclasses.replace(self._seats, count=left)
+        self._slots = dataclasses.replace(self._slots, count=left)
 
-    def _read(self, roll: ActorRegistry) -> None:
+    def _read(self, registry: ActorRegistry) -> None:
         with contextlib.suppress(ray.exceptions.RayError):
-            actors, begun = roll.read()
+            actors, begun = registry.read()
             self._actors += actors
             self._begun += begun
 
     def _count_threads(self, clock: StageClock) -> None:
-        most = self._seats.decoders(ray_cluster.nodes())
+        most = self._slots.decoders(ray_cluster.nodes())
         clock.threads["decode"] = min(self._decoders or most, most)
-        clock.threads["run"] = clock.threads["encode"] = self._seats.count
+        clock.threads["run"] = clock.threads["encode"] = self._slots.count
 
     def about(self) -> dict[str, Any]:
         """The actors, those that died among them, and how many groups were begun once more."""

@@ -62,7 +62,7 @@ class ActorSlots:
         return _room(nodes, self.unit, self.gpu)
 
 
-def seats(nodes: Iterable[Resources], wanted: int | None, gpu: bool) -> ActorSlots:
+def slots(nodes: Iterable[Resources], wanted: int | None, gpu: bool) -> ActorSlots:
     """Divide a cluster.
 
     Args:

@@ -20,7 +20,7 @@ from salt_infer.execution import pipeline
 from salt_infer.execution.base import ModelRequest
 from salt_infer.execution.decoding import Decoded, Group, decode_group
 from salt_infer.execution.kept import Record
-from salt_infer.execution.pipeline import Ran, RunOptions
+from salt_infer.execution.pipeline import RunOptions
 from salt_infer.execution.results import FinishedGroup
 from salt_infer.predictor.model_info import ModelInfo
 
@@ -62,23 +62,6 @@ class Done(Generic[Group_]):
     decode_s: float
     run_s: float | None
     encode_s: float
-
-
-@dataclasses.dataclass(frozen=True)
-class ActorFacts:
-    """An actor that has loaded the model.
-
-    Attributes:
-        node: address of its machine.
-        pid: of its process.
-        devices: numbers of the GPUs that Ray gave it.
-        model: what it has loaded.
-    """
-
-    node: str
-    pid: int
-    devices: tuple[str, ...]
-    model: ModelInfo
 
 
 class Registry(Protocol):
@@ -126,16 +109,16 @@ class Predictor:
 
     def __init__(
         self, request: ModelRequest, threads: int, expected: ModelInfo, options: RunOptions,
-        roll: Registry,
+        registry: Registry,
     ) -> None:  # fmt: skip
         """Load the model, which has to be the one that is expected."""
-        self._options, self._roll = options, roll
+        self._options, self._registry = options, registry
         self._failed: SaltError | None = None
         try:
             self._model = request.load(threads, lambda line: None)
             loaded = ModelInfo.of(self._model)
             compare(loaded, expected)
-            self._follows = roll.joined(loaded)
+            self._follows = registry.joined(loaded)
         except SaltError as error:
             self._failed = error
 
@@ -144,7 +127,7 @@ class Predictor:
         read: Read | SaltError = row["group"]
         if isinstance(read, SaltError) or self._failed:
             return {"group": self._failed or read}
-        times = self._roll.began(read.decoded.group)
+        times = self._registry.began(read.decoded.number)
         try:
             if self._follows:  # only then is it worth waiting for
                 check(f"batch that begins with {read.decoded.ids[:1]}", times(), "--batch-size")
@@ -155,15 +138,10 @@ class Predictor:
         return {"group": done}
 
     def _run(self, read: Read) -> Done[FinishedGroup]:
+        ran = pipeline.run_group(read.decoded, self._model, self._options)
         started = time.perf_counter()
-        wanted, result = self._options.more_than_masks, None
-        if read.decoded.ids:
-            result = self._model.run(read.decoded.tiles, probabilities=wanted)
-        ran = time.perf_counter()
-        batch = pipeline.encode_group(Ran(read.decoded, result), self._model, self._options)
-        group = FinishedGroup.of(batch, self._options.probabilities)
-        run_s = ran - started if read.decoded.ids else None
-        return Done(group, read.decode_s, run_s, time.perf_counter() - ran)
+        group = pipeline.encode_group(ran, self._model, self._options)
+        return Done(group, read.decode_s, ran.run_s, time.perf_counter() - started)
 
 
 def probe(request: ModelRequest, threads: int) -> ModelInfo:

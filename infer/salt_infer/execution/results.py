@@ -14,8 +14,10 @@ import numpy.typing as npt
 
 from salt_infer.data.source import BadTile, Tile
 from salt_infer.errors import JournalError
-from salt_infer.execution.pipeline import MaskedBatch
+from salt_infer.execution.decoding import Decoded
+from salt_infer.masks import rle
 from salt_infer.masks.rle import TILE_SHAPE
+from salt_infer.predictor.model import Decided
 
 Map = npt.NDArray[np.uint8]  # [101, 101], a tile's probabilities in 1/255
 
@@ -32,7 +34,7 @@ class Row(NamedTuple):
         salt: 0..1; NaN where the tile could not be read.
         confidence: 0..1; 0 where the tile could not be read, or it was not asked for.
         group: where it comes from.
-        place: in the group, or -1 where the tile could not be read.
+        position: in the group, or -1 where the tile could not be read.
     """
 
     id: str
@@ -40,13 +42,13 @@ class Row(NamedTuple):
     salt: float
     confidence: float
     group: FinishedGroup
-    place: int
+    position: int
 
     def probability(self) -> Map:
         """Probabilities of the pixels if the tile has salt; all 0 where the gate found none, or
         nothing was read.
         """
-        return self.group.probability_of(self.place)
+        return self.group.probability_of(self.position)
 
     def pixel_salt(self) -> Map:
         """Probabilities that a pixel is salt, whether or not the tile has any."""
@@ -63,7 +65,8 @@ class FinishedGroup:
         ids: of the tiles that could be read.
         rle: their run-length strings.
         salt: float32 [N], 0..1.
-        confidence: float32 [N], 0..1, or None where it was not asked for.
+        confidence: float32 [N], see :mod:`salt_infer.predictor.confidence`; None where it was not
+            asked for or no tile could be read.
         kept: places among ``ids`` of those that passed the gate, if probabilities are kept.
         maps: their probabilities in 1/255, uint8 [K, 101, 101] in C order, compressed by zlib.
         bad: the group's tiles that could not be read.
@@ -82,19 +85,27 @@ class FinishedGroup:
     odd: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, batch: MaskedBatch, probabilities: bool) -> Self:
-        """What is kept of a batch; of its probabilities only if they are asked for."""
-        kept: list[int] = []
-        maps = b""
-        if probabilities and batch.decided is not None:
-            assert batch.decided.probability is not None, "the model was asked for masks alone"
-            kept = batch.decided.kept.tolist()
-            maps = zlib.compress(quantised(batch.decided.probability).tobytes(), 1)
-        salt = np.zeros(0, np.float32) if batch.decided is None else batch.decided.salt
-        return cls(
-            batch.group, batch.stamp, batch.ids, batch.rle, salt, batch.confidence, kept, maps,
-            batch.bad, batch.odd,
-        )  # fmt: skip
+    def of(
+        cls, decoded: Decoded, decided: Decided | None,
+        confidence: npt.NDArray[np.float32] | None = None, probabilities: bool = False,
+    ) -> Self:  # fmt: skip
+        """A group after the last step.
+
+        Args:
+            decoded: its tiles.
+            decided: their masks; None where no tile could be read.
+            confidence: of each, if it was asked for.
+            probabilities: keep those in ``decided``, which has them then.
+        """
+        number, stamp, ids, _, bad, odd = decoded
+        if decided is None:
+            return cls(number, stamp, [], [], np.zeros(0, np.float32), None, [], b"", bad)
+        texts = [""] * len(ids)
+        for place, text in zip(decided.kept.tolist(), rle.encode(decided.masks), strict=True):
+            texts[place] = text
+        kept = decided.kept.tolist() if probabilities else []
+        maps = _maps(decided) if probabilities else b""
+        return cls(number, stamp, ids, texts, decided.salt, confidence, kept, maps, bad, odd)
 
     @property
     def tiles(self) -> int:
@@ -178,6 +189,11 @@ class FinishedGroup:
             )  # fmt: skip
         except (ValueError, KeyError, TypeError) as error:
             raise JournalError(f"group {number} of the journal cannot be read ({error})") from error
+
+
+def _maps(decided: Decided) -> bytes:
+    assert decided.probability is not None, "the model was asked for masks alone"
+    return zlib.compress(quantised(decided.probability).tobytes(), 1)
 
 
 def quantised(probability: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:

@@ -59,7 +59,7 @@ class Job:
         masks: folder to write masks into.
         probabilities: ``.npz`` or folder to write probabilities into.
         provider: what is to run the model.
-        engine: who is to carry it out, this process or Ray.
+        executor: who is to carry it out, this process or Ray.
     """
 
     images: Location
@@ -83,7 +83,7 @@ class Job:
     masks: Path | None = None
     probabilities: Path | None = None
     provider: ProviderRequest = dataclasses.field(default_factory=ProviderRequest)
-    engine: ExecutorRequest = dataclasses.field(default_factory=ExecutorRequest)
+    executor: ExecutorRequest = dataclasses.field(default_factory=ExecutorRequest)
 
 
 def run(job: Job, watcher: Watcher) -> RunReport:
@@ -144,7 +144,7 @@ def build(job: Job, watcher: Watcher) -> str:
         UsageError: it is not for this process.
         ModelError: the model cannot be loaded.
     """
-    if job.engine.name != "local":
+    if job.executor.name != "local":
         raise UsageError("--build-only is for the machine it runs on; leave --engine out")
     session = _request(job).load(None, watcher.note).session
     return f"{session.path.name} is ready on {session.provider} ({session.placement.line()} nodes)"
@@ -158,7 +158,7 @@ def _request(job: Job) -> ModelRequest:
 
 def _executor(job: Job, source: TileSource, watcher: Watcher) -> Executor:
     groups = group_count(len(source.tiles), job.batch_size or BATCH)
-    return open_executor(job.engine, _request(job), job.decode_workers, watcher.note, groups)
+    return open_executor(job.executor, _request(job), job.decode_workers, watcher.note, groups)
 
 
 def _outputs(job: Job) -> Outputs:

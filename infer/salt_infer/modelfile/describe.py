@@ -29,20 +29,20 @@ def describe(model: ModelFile) -> str:
     # The exporter gives the number of decoded tiles a name such as u0.
     outputs = (re.sub(r"\bu\d+\b", "K", str(value)) for value in model.outputs)
     lines += ["outputs", *(f"{_INDENT}{value}" for value in outputs)]
-    for heading, facts in (
+    for heading, values in (
         ("validation", contract.validation),
         ("verification", contract.verification),
         ("provenance", contract.provenance),
         ("versions", contract.versions),
     ):
-        lines += [heading, *_listed(facts, _INDENT)]
+        lines += [heading, *_listed(values, _INDENT)]
     lines += ["checkpoints", *(f"{_INDENT}{digest}" for digest in contract.checkpoints)]
     return "\n".join(lines)
 
 
-def _listed(facts: Mapping[str, Any], indent: str) -> Iterator[str]:
+def _listed(values: Mapping[str, Any], indent: str) -> Iterator[str]:
     """``name value`` a line, names in order; what is nested is indented."""
-    for key, value in sorted(facts.items()):
+    for key, value in sorted(values.items()):
         name = shown(key)
         if isinstance(value, Mapping):
             yield f"{indent}{name}"

@@ -37,6 +37,19 @@ class Settings:
     tta: Tta
     min_area: int = 0
 
+    @classmethod
+    def of(
+        cls, contract: ModelContract, threshold: float | None, gate: float | None, tta: Tta | None,
+        min_area: int,
+    ) -> Self:  # fmt: skip
+        """What a file says, but for what is given."""
+        return cls(
+            contract.threshold if threshold is None else threshold,
+            contract.gate if gate is None else gate,
+            contract.tta if tta is None else tta,
+            min_area,
+        )
+
     def __post_init__(self) -> None:
         if self.min_area < 0:
             raise InputError(f"min_area is {self.min_area}, expected 0 or more pixels")
@@ -168,12 +181,7 @@ class SaltModel:
         """
 
         def decided(contract: ModelContract) -> Settings:
-            return Settings(
-                contract.threshold if threshold is None else threshold,
-                contract.gate if gate is None else gate,
-                contract.tta if tta is None else tta,
-                min_area,
-            )
+            return Settings.of(contract, threshold, gate, tta, min_area)
 
         def coming(contract: ModelContract) -> Batches:
             tta = decided(contract).tta
@@ -182,13 +190,7 @@ class SaltModel:
         if not isinstance(provider, ProviderRequest):
             provider = ProviderRequest(provider)
         session, choice = open_session(
-            Path(path) if path else None,
-            provider,
-            coming,
-            threads,
-            tell,
-            lanes,
-            in_turn,
+            Path(path) if path else None, provider, coming, threads, tell, lanes, in_turn
         )
         model = cls(session, decided(session.contract), choice, batch_for(choice.used, batch_size))
         # A file by its full name; one that ships is where the package is.

@@ -46,9 +46,9 @@ class Url:
 Location: TypeAlias = Path | Url
 
 
-def absolute(place: Location) -> str:
+def absolute(location: Location) -> str:
     """What names the same place from every folder."""
-    return str(place) if isinstance(place, Url) else os.path.realpath(place)
+    return str(location) if isinstance(location, Url) else os.path.realpath(location)
 
 
 def parse(text: str) -> Location:

@@ -32,8 +32,8 @@ SALT = "salt"  # column of salt-infer --details
 
 
 @dataclasses.dataclass(frozen=True)
-class DataSet:
-    """Labelled tiles.
+class LabelledTiles:
+    """Tiles with their masks.
 
     Attributes:
         ids: N ids, sorted.
@@ -70,7 +70,7 @@ class Submission:
     salt: npt.NDArray[np.float64] | None
 
 
-def data_set(path: Path) -> DataSet:
+def labelled_tiles(path: Path) -> LabelledTiles:
     """Read all tiles and masks of what ``salt-train --data`` takes.
 
     Raises:
@@ -78,12 +78,12 @@ def data_set(path: Path) -> DataSet:
         BadTilesError: tiles cannot be read; they are named.
         LabelError: labels are missing, or cannot be read.
     """
-    place = dataset.find(path)
-    with place.open("images") as source, place.labels() as labels:
+    layout = dataset.find(path)
+    with layout.open("images") as source, layout.labels() as labels:
         ids = tuple(tile.id for tile in source.tiles)
         labels.check(ids)
         odd = Counter[str]()
-        return DataSet(ids, _tiles(path, source, ids, odd), masks(labels, ids), odd)
+        return LabelledTiles(ids, _tiles(path, source, ids, odd), masks(labels, ids), odd)
 
 
 def tiles(path: Path, ids: Sequence[str]) -> Images:

@@ -15,7 +15,7 @@ import pandas as pd
 from salt_infer.masks import coverage as coverage_kinds
 from salt_report.common.estimates import spearman, wilson
 from salt_report.common.kinds import KINDS, Flags, Images, flags
-from salt_report.common.reading import DataSet
+from salt_report.common.reading import LabelledTiles
 from salt_report.dataset import pixels
 
 BIN_PERCENT = 5  # width of the coverage histogram's bars
@@ -23,7 +23,7 @@ DEPTH_GROUPS = 10
 
 
 def table(
-    data: DataSet,
+    data: LabelledTiles,
     depth: npt.NDArray[np.float64] | None = None,
     fold: npt.NDArray[np.int64] | None = None,
 ) -> pd.DataFrame:
@@ -177,7 +177,7 @@ class Twins:
     agree: bool
 
 
-def twins(data: DataSet) -> list[Twins]:
+def twins(data: LabelledTiles) -> list[Twins]:
     """Groups of tiles that are the same, those of one grey value left out."""
     return [
         Twins(

@@ -16,7 +16,7 @@ from salt_infer.system.text import shown
 from salt_report.common import page, pictures
 from salt_report.common.kinds import KINDS
 from salt_report.common.page import Gallery, Picture, Source
-from salt_report.common.reading import DataSet
+from salt_report.common.reading import LabelledTiles
 from salt_report.dataset import charts, exploration
 from salt_report.dataset.exploration import Balance, Depths, Overview, Twins
 
@@ -43,7 +43,7 @@ class Exploration:
         balance: None without a split.
     """
 
-    data: DataSet
+    data: LabelledTiles
     known: pd.DataFrame
     overview: Overview
     twins: list[Twins]
@@ -61,7 +61,7 @@ class Exploration:
 
 
 def explore(
-    data: DataSet, depth: npt.NDArray[np.float64] | None, fold: npt.NDArray[np.int64] | None
+    data: LabelledTiles, depth: npt.NDArray[np.float64] | None, fold: npt.NDArray[np.int64] | None
 ) -> Exploration:
     """Count everything; arguments as for :func:`salt_report.dataset.exploration.table`."""
     known = exploration.table(data, depth, fold)

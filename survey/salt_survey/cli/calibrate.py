@@ -59,7 +59,7 @@ _PATH = console.PATH
 @model_option
 @override_options
 @provider_options
-@click.option("--overwrite", is_flag=True, help="Replace FILE.json if it exists.")
+@console.overwrite_option
 @console.progress_option
 def calibrate(
     survey: Path, labels: tuple[Label, ...], others: tuple[Path, ...], out: Path,

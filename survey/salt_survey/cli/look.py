@@ -40,7 +40,7 @@ _PATH = console.PATH
 @model_option
 @override_options
 @provider_options
-@click.option("--overwrite", is_flag=True, help="Replace look.html if it exists.")
+@console.overwrite_option
 @console.progress_option
 def look(
     survey: Path, out: Path, every: int, line: int | None, volume: Path | None,

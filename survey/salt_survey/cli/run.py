@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from salt_infer.cli import console, strict_options
-from salt_infer.cli.executor_options import engine_options
+from salt_infer.cli.executor_options import executor_options
 from salt_infer.cli.progress_bar import Bar
 from salt_infer.cli.provider_options import model_option, provider_options, tta_option
 from salt_survey.cli.option_types import RANGE, SIZE, STRETCH, ZOOM
@@ -84,8 +84,8 @@ _TARGETS = ("segy", "horizons", "report")
 @model_option
 @override_options
 @provider_options
-@engine_options
-@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+@executor_options
+@console.overwrite_option
 @console.restart_option
 @console.progress_option
 @console.report_option

@@ -18,7 +18,6 @@ from salt_survey.errors import SurveyError
 from salt_survey.scan.record import Overrides
 
 PATH = console.PATH
-OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
 SURVEY = click.argument("survey", type=PATH, metavar="IN.sgy")
 
 
@@ -29,7 +28,7 @@ SURVEY = click.argument("survey", type=PATH, metavar="IN.sgy")
     help="Write what was found as JSON, to be edited and given to --scan.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print that JSON instead of words.")
-@OVERWRITE
+@console.overwrite_option
 @override_options
 def scan(
     survey: Path, out: Path | None, as_json: bool, overwrite: bool, overrides: Overrides
@@ -82,7 +81,7 @@ def _progress() -> Iterator[Callable[[int], object]]:
     "--drop-extended", is_flag=True,
     help="Leave out extended text headers, which OpendTect refuses.",
 )  # fmt: skip
-@OVERWRITE
+@console.overwrite_option
 @override_options
 def export(volume: Path, like: Path, out: Path, overrides: Overrides, **options: Any) -> None:
     """Write a volume of OUT.zarr as SEG-Y: text, binary and trace headers of IN.sgy, each trace in

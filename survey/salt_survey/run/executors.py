@@ -1,4 +1,6 @@
-"""Who runs the slabs: this process, or Ray; see :mod:`salt_infer.execution.local` for tiles."""
+"""Who runs the slabs: this process, or :mod:`salt_survey.run.ray_slabs`. Of tiles the same is in
+:mod:`salt_infer.execution.base`.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,10 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from salt_infer.backends.selection import Tell
-from salt_infer.errors import PackageError, UsageError
-from salt_infer.execution.base import ModelRequest
-from salt_infer.execution.request import ExecutorRequest
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.predictor.model import SaltModel
 from salt_infer.predictor.model_info import ModelInfo
-from salt_infer.system.cpu import available_cpus, lanes_here
+from salt_infer.system.cpu import available_cpus
 from salt_infer.system.signals import Check
 from salt_survey.reading.survey import Survey
 from salt_survey.run.slab_work import Told, Work, finished_slabs
@@ -99,35 +97,3 @@ class LocalSlabs:
     def about(self) -> dict[str, Any]:
         """Its name."""
         return {"name": "local"}
-
-
-def open_executor(
-    request: ExecutorRequest, model: ModelRequest, sections: int, tell: Tell
-) -> SlabExecutor:
-    """Load the model where it is to run.
-
-    Args:
-        request: where.
-        model: what.
-        sections: how many there are: fewer than cores are not run a core each.
-        tell: is given a line of what a user should know at once.
-
-    Raises:
-        UsageError: a GPU was named, and Ray is to choose.
-        ModelError: the model cannot be loaded.
-        PackageError: Ray was asked for and is not installed.
-        ExecutorError: the cluster cannot be reached, or has no room.
-    """
-    if request.name == "local":
-        lanes = max(1, min(lanes_here(), sections))
-        return LocalSlabs(model.load(None, tell, lanes, in_turn=sections > 1))
-    if model.provider.device_id:
-        raise UsageError("--device-id is not for --engine ray, which gives each actor a GPU")
-    try:
-        from salt_survey.run.ray_slabs import RaySlabs
-    except ModuleNotFoundError as error:
-        raise PackageError(
-            f"--engine ray needs Ray ({error.name} is not installed); "
-            "pip install 'salt-toolkit[ray]'"
-        ) from error
-    return RaySlabs(request, model, tell)

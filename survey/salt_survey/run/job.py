@@ -42,7 +42,7 @@ class Job:
         memory: bytes that the process may need.
         model: model file; the one that ships for the provider if None.
         provider: what is to run the model.
-        engine: who is to carry it out, this process or Ray.
+        executor: who is to carry it out, this process or Ray.
         restart: discard what an interrupted run has left.
         overwrite: replace files that exist.
     """
@@ -60,7 +60,7 @@ class Job:
     memory: int = 1024 * MIB
     model: Path | None = None
     provider: ProviderRequest = dataclasses.field(default_factory=ProviderRequest)
-    engine: ExecutorRequest = dataclasses.field(default_factory=ExecutorRequest)
+    executor: ExecutorRequest = dataclasses.field(default_factory=ExecutorRequest)
     restart: bool = False
     overwrite: bool = False
 

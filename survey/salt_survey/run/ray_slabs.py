@@ -13,14 +13,12 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
-from salt_infer.backends.selection import Tell
 from salt_infer.errors import ExecutorError, SaltError
 from salt_infer.execution import ray_worker
 from salt_infer.execution.base import ModelRequest
 from salt_infer.execution.ray_cluster import ActorRegistry, ray
 from salt_infer.execution.ray_executor import RayExecutor
 from salt_infer.execution.ray_worker import Done
-from salt_infer.execution.request import ExecutorRequest
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.predictor.model_info import ModelInfo
 from salt_infer.system.signals import Check
@@ -55,25 +53,20 @@ class Places:
 class RaySlabs:
     """A connection to a cluster; see :class:`salt_survey.run.executors.SlabExecutor`."""
 
-    def __init__(self, request: ExecutorRequest, model: ModelRequest, tell: Tell) -> None:
-        """Connect, and load the model on one node to see what it is there.
-
-        Raises:
-            ExecutorError: the cluster cannot be joined or has no room.
-            ModelError: the model cannot be loaded there.
-        """
-        self._engine = RayExecutor(request, model, None, tell)
+    def __init__(self, executor: RayExecutor) -> None:
+        """By a connection that knows what the model is."""
+        self._executor = executor
 
     @property
     def model(self) -> ModelInfo:
         """What that node has loaded."""
-        return self._engine.model
+        return self._executor.model
 
     def __enter__(self) -> RaySlabs:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._engine.__exit__(*exception)
+        self._executor.__exit__(*exception)
 
     def finished(
         self, slabs: Sequence[Slab], work: Work, volumes: Volumes, clock: StageClock, check: Check,
@@ -86,12 +79,12 @@ class RaySlabs:
         )
         by_number = {slab.number: slab for slab in slabs}
 
-        def rows(missing: set[int], roll: ActorRegistry) -> Any:
+        def rows(missing: set[int], registry: ActorRegistry) -> Any:
             waiting = [{"group": by_number[number]} for number in sorted(missing)]
             data = ray.data.from_items(waiting, override_num_blocks=len(waiting))
-            return self._engine.on_actors(data, SlabActor, work, places, roll)
+            return self._executor.on_actors(data, SlabActor, work, places, registry)
 
-        done = self._engine.taken(set(by_number), rows, clock, check)
+        done = self._executor.taken(set(by_number), rows, clock, check)
         with contextlib.closing(done):
             for each in done:
                 told(len(by_number[each.number]))
@@ -99,7 +92,7 @@ class RaySlabs:
 
     def about(self) -> dict[str, Any]:
         """The actors, and how many slabs were begun once more."""
-        return self._engine.about()
+        return self._executor.about()
 
 
 class SlabActor:
@@ -107,10 +100,10 @@ class SlabActor:
 
     def __init__(
         self, request: ModelRequest, threads: int, expected: ModelInfo, work: Work, places: Places,
-        roll: ray_worker.Registry,
+        registry: ray_worker.Registry,
     ) -> None:  # fmt: skip
         """Load the model, which has to be the one that is expected, and open the survey."""
-        self._work, self._roll = work, roll
+        self._work, self._registry = work, registry
         self._failed: SaltError | None = None
         try:
             self._model = request.load(threads, lambda line: None)
@@ -118,7 +111,7 @@ class SlabActor:
             ray_worker.compare(loaded, expected)
             self._survey = _opened(places)
             self._store = Store.open(places.store, writable=True)
-            self._follows = roll.joined(loaded)
+            self._follows = registry.joined(loaded)
         except SaltError as error:
             self._failed = error
 
@@ -127,7 +120,7 @@ class SlabActor:
         slab: Slab = row["group"]
         if self._failed:
             return {"group": self._failed}
-        times = self._roll.began(slab.number)
+        times = self._registry.began(slab.number)
         try:
             if self._follows:  # only then is it worth waiting for
                 ray_worker.check(f"slab of {slab.kind} {slab.lines}", times(), "--memory")

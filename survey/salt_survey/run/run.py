@@ -17,8 +17,9 @@ from salt_infer.system.files import write_whole, writing
 from salt_infer.system.locks import NO_LOCKS
 from salt_survey.reading.survey import Survey
 from salt_survey.run import horizons, slab_work, text_lines
-from salt_survey.run.executors import SlabExecutor, Volumes, open_executor
+from salt_survey.run.executors import SlabExecutor, Volumes
 from salt_survey.run.extent import extent_of
+from salt_survey.run.factory import open_executor
 from salt_survey.run.job import Job, SlabPrints, model_request
 from salt_survey.run.run_report import Counts, SurveyReport
 from salt_survey.run.slab_work import Work
@@ -64,7 +65,7 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
         others = (job.out.segy, job.out.horizons, job.out.report)
         unlocked = stack.enter_context(writing(*others, replaced=True))
         executor = stack.enter_context(
-            open_executor(job.engine, request, division.sections, watcher.note)
+            open_executor(job.executor, request, division.sections, watcher.note)
         )
         if calibration and calibration.model != executor.model.session.sha256:
             watcher.note(f"{job.scan} was calibrated with another model; calibrate anew")

@@ -12,24 +12,10 @@ from salt_infer.backends.onnxruntime_session import ModelSession, peek
 from salt_infer.backends.providers import SessionPlan
 from salt_infer.batch.result import Cancel
 from salt_infer.errors import ContractError, ModelError
-from salt_infer.modelfile.contract import METADATA_KEY
 from salt_infer.models import default_model
 from salt_train import synthetic
 
 TILES = synthetic.draw(9, seed=5).tiles
-
-
-def with_metadata(path: Path, out: Path, value: str | None) -> Path:
-    model = onnx.load(path)
-    del model.metadata_props[:]
-    if value is not None:
-        onnx.helper.set_model_props(model, {METADATA_KEY: value})
-    onnx.save(model, out)
-    return out
-
-
-def contract_text(path: Path) -> str:
-    return {entry.key: entry.value for entry in onnx.load(path).metadata_props}[METADATA_KEY]
 
 
 @pytest.mark.parametrize("views", [1, 2])
@@ -132,50 +118,6 @@ def test_peeking_gives_the_contract(gated_model: Path, tmp_path: Path) -> None:
         peek(tmp_path / "missing.onnx")
 
 
-def test_no_such_file(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="does not exist; expected a file from salt-export"):
-        ModelSession(tmp_path / "missing.onnx")
-
-
-def test_not_a_model(tmp_path: Path) -> None:
-    (tmp_path / "x.onnx").write_bytes(b"rubbish")
-    with pytest.raises(ModelError, match="cannot be loaded by ONNX Runtime"):
-        ModelSession(tmp_path / "x.onnx")
-
-
-def test_no_contract(dense_model: Path, tmp_path: Path) -> None:
-    path = with_metadata(dense_model, tmp_path / "x.onnx", None)
-    with pytest.raises(ContractError, match=r"has no 'salt\.contract'"):
-        ModelSession(path)
-
-
-def test_a_contract_of_another_graph(dense_model: Path, gated_model: Path, tmp_path: Path) -> None:
-    path = with_metadata(dense_model, tmp_path / "x.onnx", contract_text(gated_model))
-    with pytest.raises(ContractError, match="its contract promises"):
-        ModelSession(path)
-
-
-def test_a_broken_contract_names_the_file(dense_model: Path, tmp_path: Path) -> None:
-    path = with_metadata(dense_model, tmp_path / "x.onnx", "{")
-    with pytest.raises(ContractError, match=r"x\.onnx: the contract is not JSON"):
-        ModelSession(path)
-
-
-def test_external_data_may_not_leave_the_models_folder(dense_model: Path, tmp_path: Path) -> None:
-    """Where weights lie outside the folder, the file is refused and they are not read."""
-    model = onnx.load(dense_model)
-    largest = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
-    (tmp_path / "secret.bin").write_bytes(largest.raw_data)
-    onnx.external_data_helper.set_external_data(largest, "../secret.bin")
-    largest.ClearField("raw_data")
-    largest.data_location = onnx.TensorProto.EXTERNAL
-    folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "x.onnx").write_bytes(model.SerializeToString())
-    with pytest.raises(ModelError, match="cannot be loaded"):
-        ModelSession(folder / "x.onnx")
-
-
 def test_the_digest_is_of_the_file(dense_model: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.onnx"
     shutil.copy(dense_model, copy)
@@ -194,13 +136,6 @@ def test_cancel_ends_the_batch_under_way_and_every_later_one(dense_model: Path) 
     with pytest.raises(ModelError):
         session.run(TILES[:1, None], 0.0, cancel)
     assert len(session.run(TILES[:1, None], 0.0).salt) == 1
-
-
-def test_a_model_of_other_tiles_is_refused(dense_model: Path, tmp_path: Path) -> None:
-    text = contract_text(dense_model).replace('"tile_px":101', '"tile_px":128')
-    path = with_metadata(dense_model, tmp_path / "x.onnx", text)
-    with pytest.raises(ContractError, match="takes 128x128 tiles"):
-        ModelSession(path)
 
 
 def test_metadata_that_is_no_text_is_told(dense_model: Path, tmp_path: Path) -> None:

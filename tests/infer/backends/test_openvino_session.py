@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 
 from salt_infer.backends.base import Session
@@ -18,8 +17,7 @@ from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.backends.providers import ProviderRequest
 from salt_infer.batch.result import Cancel
 from salt_infer.batch.views import make
-from salt_infer.errors import ContractError, ModelError, ProviderError
-from salt_infer.modelfile.contract import METADATA_KEY
+from salt_infer.errors import ModelError, ProviderError
 from salt_infer.models import default_model
 from salt_train import synthetic
 
@@ -213,47 +211,6 @@ def test_an_unknown_option_or_value_is_refused(dense_model: Path) -> None:
         OpenVinoSession(dense_model, options={"NONSENSE": "1"})
     with pytest.raises(ProviderError, match="Wrong value f99"):
         OpenVinoSession(dense_model, options={"INFERENCE_PRECISION_HINT": "f99"})
-
-
-def test_no_such_file(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="does not exist; expected a file from salt-export"):
-        OpenVinoSession(tmp_path / "missing.onnx")
-
-
-@pytest.mark.parametrize("data", [b"", b"rubbish", b"<?xml version='1.0'?><net/>"])
-def test_not_a_model(tmp_path: Path, data: bytes) -> None:
-    (tmp_path / "x.onnx").write_bytes(data)
-    with pytest.raises(ModelError):
-        OpenVinoSession(tmp_path / "x.onnx")
-
-
-def test_no_contract_and_a_contract_of_another_graph(
-    dense_model: Path, gated_model: Path, tmp_path: Path
-) -> None:
-    model = onnx.load(dense_model)
-    del model.metadata_props[:]
-    onnx.save(model, tmp_path / "none.onnx")
-    with pytest.raises(ContractError, match=r"has no 'salt\.contract'"):
-        OpenVinoSession(tmp_path / "none.onnx")
-    text = {each.key: each.value for each in onnx.load(gated_model).metadata_props}[METADATA_KEY]
-    onnx.helper.set_model_props(model, {METADATA_KEY: text})
-    onnx.save(model, tmp_path / "other.onnx")
-    with pytest.raises(ContractError, match="its contract promises"):
-        OpenVinoSession(tmp_path / "other.onnx")
-
-
-def test_external_data_may_not_leave_the_models_folder(dense_model: Path, tmp_path: Path) -> None:
-    model = onnx.load(dense_model)
-    largest = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
-    (tmp_path / "secret.bin").write_bytes(largest.raw_data)
-    onnx.external_data_helper.set_external_data(largest, "../secret.bin")
-    largest.ClearField("raw_data")
-    largest.data_location = onnx.TensorProto.EXTERNAL
-    folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "x.onnx").write_bytes(model.SerializeToString())
-    with pytest.raises(ModelError, match="cannot be loaded by OpenVINO"):
-        OpenVinoSession(folder / "x.onnx")
 
 
 def test_a_whole_run(gated_model: Path) -> None:

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salt_infer.backends import option_rules as known
-from salt_infer.backends import providers
+from salt_infer.backends import option_rules, providers
 from salt_infer.backends.providers import ProviderRequest, SessionPlan, plan
 from salt_infer.errors import UsageError
 
@@ -18,7 +17,7 @@ SHAPE = (32, 2)
 
 
 def profiles(low: str, usual: str, high: str) -> tuple[tuple[str, str], ...]:
-    return tuple(zip(known.PROFILES, (low, usual, high), strict=True))
+    return tuple(zip(option_rules.PROFILES, (low, usual, high), strict=True))
 
 
 def sized(*sizes: tuple[int, int]) -> tuple[tuple[str, str], ...]:
@@ -113,7 +112,7 @@ def test_tensorrt(precision: str, flag: str) -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from(sorted(known._TRT_BOOLEANS)),
+        st.sampled_from(sorted(option_rules._TRT_BOOLEANS)),
         st.sampled_from(["1", "0", "true", "False", "TRUE"]),
         max_size=4,
     )
@@ -220,7 +219,7 @@ def test_requests_that_cannot_be_met(request_of: dict[str, Any], message: str) -
 @given(st.text(max_size=12))
 def test_options_are_parsed_or_refused(text: str) -> None:
     try:
-        key, value = known.parse_option(text)
+        key, value = option_rules.parse_option(text)
     except UsageError as error:
         assert repr(text) in str(error)
     else:
@@ -231,7 +230,7 @@ def test_options_are_parsed_or_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "a", "=b", "a b=c", "1a=b", "a-b=c", "ä=b"])
 def test_what_is_no_option(text: str) -> None:
     with pytest.raises(UsageError, match="not of the form KEY=VALUE"):
-        known.parse_option(text)
+        option_rules.parse_option(text)
 
 
 def test_candidates() -> None:

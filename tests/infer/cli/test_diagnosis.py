@@ -14,8 +14,7 @@ from salt_infer.backends import availability
 from salt_infer.backends.availability import Problem
 from salt_infer.backends.engine_cache import EngineCache, EngineKey
 from salt_infer.backends.providers import NAMES
-from salt_infer.cli import diagnosis as doctor
-from salt_infer.cli import doctor as doctor_cli
+from salt_infer.cli import diagnosis, doctor
 from salt_infer.cli.diagnosis import Diagnosis, in_child
 from salt_infer.cli.selftest import Outcome
 from salt_infer.system.cpu import Machine
@@ -27,7 +26,7 @@ LACKS = Outcome("cuda", ("no GPU (get one)", "no driver (install it)"))
 KEY = EngineKey("ab" * 32, "1.31.1", "10.14.1", "NVIDIA L4", "8.9", (32, 2), ())
 
 
-def diagnosis(*outcomes: Outcome, gpu: dict[str, Any] | None = None) -> Diagnosis:
+def diagnosed(*outcomes: Outcome, gpu: dict[str, Any] | None = None) -> Diagnosis:
     machine = Machine("a processor", 8, 4, 2.5, ("AVX2", "VNNI"))
     return Diagnosis(
         "3.11", {"numpy": "2", "openvino": None}, machine, gpu or {"problem": "no driver"},
@@ -36,7 +35,7 @@ def diagnosis(*outcomes: Outcome, gpu: dict[str, Any] | None = None) -> Diagnosi
 
 
 def test_what_people_read() -> None:
-    lines = list(diagnosis(LACKS, WORKS).lines())
+    lines = list(diagnosed(LACKS, WORKS).lines())
     assert lines == [
         "python      3.11",
         "packages    numpy 2",
@@ -59,7 +58,7 @@ def test_a_gpu() -> None:
         "gpus": [{"name": "NVIDIA L4", "capability": "8.9"}], "driver": [13, 1], "problem": None,
         "libraries": {"libcudart.so.13": True, "libcudnn.so.9": False},
     }  # fmt: skip
-    lines = list(diagnosis(WORKS, gpu=gpu).lines())
+    lines = list(diagnosed(WORKS, gpu=gpu).lines())
     assert "GPU 0       NVIDIA L4, compute capability 8.9" in lines
     assert "driver      up to CUDA 13.1" in lines
     assert "libraries   libcudart.so.13" in lines
@@ -78,7 +77,7 @@ def test_a_gpu() -> None:
     ],
 )
 def test_whether_the_default_works(outcomes: tuple[Outcome, ...], works: bool) -> None:
-    found = diagnosis(*outcomes)
+    found = diagnosed(*outcomes)
     assert found.works == works
     assert ("would not work here" in list(found.lines())[-1]) == (not works)
     assert json.loads(found.to_json())["works"] == works
@@ -92,9 +91,9 @@ def test_the_number_of_a_gpu_is_for_gpus(tmp_path: Path, monkeypatch: pytest.Mon
         asked[provider] = "--device-id" in command
         return None, "not now"
 
-    monkeypatch.setattr(doctor, "in_child", child)
-    monkeypatch.setattr(doctor, "_gpu", dict)
-    doctor.diagnose(EngineCache(tmp_path), device_id=3)
+    monkeypatch.setattr(diagnosis, "in_child", child)
+    monkeypatch.setattr(diagnosis, "_gpu", dict)
+    diagnosis.diagnose(EngineCache(tmp_path), device_id=3)
     assert asked == {"tensorrt": True, "cuda": True, "cpu": False, "openvino": False}
 
 
@@ -108,14 +107,14 @@ def test_two_runtimes_in_one_place_end_a_run_that_another_provider_could_do(
         return Outcome(provider, (str(clash),) if provider in NAMES else ())
 
     monkeypatch.setattr(availability, "clash", lambda: clash)
-    monkeypatch.setattr(doctor, "_outcome", outcome)
-    monkeypatch.setattr(doctor, "_gpu", dict)
-    found = doctor.diagnose(EngineCache(tmp_path))
+    monkeypatch.setattr(diagnosis, "_outcome", outcome)
+    monkeypatch.setattr(diagnosis, "_gpu", dict)
+    found = diagnosis.diagnose(EngineCache(tmp_path))
     assert found.outcomes[-1].works  # OpenVINO
     assert (found.default, found.works) == (None, False)
     assert json.loads(found.to_json())["blocked"] == str(clash)
     monkeypatch.setattr(availability, "clash", lambda: None)
-    assert doctor.diagnose(EngineCache(tmp_path)).works
+    assert diagnosis.diagnose(EngineCache(tmp_path)).works
 
 
 @pytest.mark.parametrize(
@@ -167,8 +166,8 @@ def test_this_machine(tmp_path: Path) -> None:
 
 
 def test_exit_code_where_the_default_would_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "diagnose", lambda cache, device_id: diagnosis(LACKS))
-    result = CliRunner().invoke(doctor_cli.cli, [])
+    monkeypatch.setattr(diagnosis, "diagnose", lambda cache, device_id: diagnosed(LACKS))
+    result = CliRunner().invoke(doctor.cli, [])
     assert result.exit_code == 1
     assert "would not work here" in result.output
 
@@ -178,13 +177,11 @@ def test_the_cache_is_listed_and_emptied(tmp_path: Path) -> None:
     with cache.building(KEY, "m.onnx", print) as folder:
         (folder / "x.engine").write_bytes(bytes(2_000_000))
     assert cache.entries()[0].line().startswith(f"{KEY.digest[:12]}: 2.0 MB")
-    result = CliRunner().invoke(doctor_cli.cli, ["--engine-cache", str(tmp_path), "--prune-cache"])
+    result = CliRunner().invoke(doctor.cli, ["--engine-cache", str(tmp_path), "--prune-cache"])
     assert result.output == f"removed 1 engines, 2.0 MB, from {tmp_path}\n"
     assert os.listdir(tmp_path) == []
     with cache.building(KEY, "m.onnx", print):
-        result = CliRunner().invoke(
-            doctor_cli.cli, ["--engine-cache", str(tmp_path), "--prune-cache"]
-        )
+        result = CliRunner().invoke(doctor.cli, ["--engine-cache", str(tmp_path), "--prune-cache"])
     assert f"left {KEY.digest[:12]}: a process is building or loading it" in result.output
 
 
@@ -195,4 +192,4 @@ def test_files_of_the_current_folder_are_none_of_ours(
     for name in ("json", "numpy", "click"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('shadowed')\n")
     monkeypatch.chdir(tmp_path)
-    assert doctor._outcome("cpu", EngineCache(tmp_path / "engines"), 0).works
+    assert diagnosis._outcome("cpu", EngineCache(tmp_path / "engines"), 0).works

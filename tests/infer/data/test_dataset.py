@@ -35,8 +35,8 @@ def packed(root: Path, path: Path) -> Path:
 
 def read(path: Path) -> bool:
     """Whether what is found there is what was drawn."""
-    place = dataset.find(path)
-    with place.open("images") as source, place.labels() as labels:
+    layout = dataset.find(path)
+    with layout.open("images") as source, layout.labels() as labels:
         ids = [tile.id for tile in source.tiles]
         return ids == list(DATA.ids) and (labels.masks(ids) == DATA.masks).all()
 

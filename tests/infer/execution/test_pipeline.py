@@ -15,7 +15,7 @@ from salt_infer.data.factory import open_tiles
 from salt_infer.data.source import Tile, TileSource
 from salt_infer.errors import ModelError, TileError
 from salt_infer.execution.flow import Stage, flow
-from salt_infer.execution.pipeline import RunOptions, masks_of, stamps_of
+from salt_infer.execution.pipeline import RunOptions, finished_groups, stamps_of
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.masks import rle
 from salt_infer.predictor.model import SaltModel, Settings
@@ -32,7 +32,7 @@ def pool_threads() -> list[str]:
 
 def rows_of(folder: Path, model: SaltModel, options: RunOptions = OPTIONS) -> dict[str, str]:
     with open_tiles(folder) as source:
-        batches = list(masks_of(source, model, options, StageClock()))
+        batches = list(finished_groups(source, model, options, StageClock()))
     return {
         name: text for batch in batches for name, text in zip(batch.ids, batch.rle, strict=True)
     }
@@ -105,7 +105,7 @@ class EndlessSource(TileSource):
 
 def test_queues_are_bounded() -> None:
     source, model = EndlessSource(5000), FakeSession()
-    batches = masks_of(source, fake(model), OPTIONS, StageClock())
+    batches = finished_groups(source, fake(model), OPTIONS, StageClock())
     next(batches)
     time.sleep(0.3)
     in_flight = (OPTIONS.decode_workers + 1) + 2 + 2 + 1
@@ -123,7 +123,7 @@ def test_a_failing_model_ends_the_run_and_its_threads() -> None:
             return super().run(tiles, gate, cancel)
 
     def consume() -> Iterator[str]:
-        for batch in masks_of(EndlessSource(5000), fake(Broken()), OPTIONS, StageClock()):
+        for batch in finished_groups(EndlessSource(5000), fake(Broken()), OPTIONS, StageClock()):
             yield from batch.ids
 
     with pytest.raises(ModelError, match="out of memory"):
@@ -141,7 +141,7 @@ def test_a_run_given_up_starts_no_further_batch() -> None:
             return result
 
     model = Slow()
-    batches = masks_of(EndlessSource(5000), fake(model), OPTIONS, StageClock())
+    batches = finished_groups(EndlessSource(5000), fake(model), OPTIONS, StageClock())
     next(batches)
     started = model.batches
     batches.close()
@@ -154,7 +154,7 @@ def test_a_group_of_bad_tiles_alone(tmp_path: Path) -> None:
         (tmp_path / f"{name}.png").write_bytes(b"")
     model = FakeSession()
     with open_tiles(tmp_path) as source:
-        (batch,) = masks_of(source, fake(model), OPTIONS, StageClock())
+        (batch,) = finished_groups(source, fake(model), OPTIONS, StageClock())
     assert [bad.tile.id for bad in batch.bad] == ["a", "b", "c"]
     assert batch.ids == batch.rle == []
     assert model.batches == 0
@@ -200,7 +200,7 @@ def test_stages_overlap() -> None:
     """While a batch is run, tiles of later ones are read: one after the other it would hang."""
     source, clock = SlowSource(7 * 40), StageClock()
     model = Overtaken(source)
-    for _ in masks_of(source, fake(model), OPTIONS, clock):
+    for _ in finished_groups(source, fake(model), OPTIONS, clock):
         pass
     assert model.batches == 40
     assert clock.busy_s["run"] >= 40 * 0.02
@@ -215,7 +215,7 @@ def test_threshold_is_exclusive_and_views_are_averaged() -> None:
             result.probability[:, 1, 0, -3:] = (0.0, 0.2, 0.5)
             return result
 
-    (batch,) = masks_of(EndlessSource(1), fake(Half()), OPTIONS, StageClock())
+    (batch,) = finished_groups(EndlessSource(1), fake(Half()), OPTIONS, StageClock())
     # means: (0.5 + 0.5) / 2 is not above 0.5; (0.9 + 0.2) / 2 is; (1.0 + 0.0) / 2 is not.
     assert batch.rle == ["102 1"]
 
@@ -223,20 +223,20 @@ def test_threshold_is_exclusive_and_views_are_averaged() -> None:
 def test_only_the_groups_asked_for_are_run(tile_folder: Path) -> None:
     model = FakeSession()
     with open_tiles(tile_folder / "tiles") as source:
-        batches = list(masks_of(source, fake(model), OPTIONS, StageClock(), groups=[5, 1]))
-        everything = list(masks_of(source, fake(model), OPTIONS, StageClock()))
+        batches = list(finished_groups(source, fake(model), OPTIONS, StageClock(), groups=[5, 1]))
+        everything = list(finished_groups(source, fake(model), OPTIONS, StageClock()))
         stamps = list(stamps_of(source, range(6), OPTIONS))
-    assert [batch.group for batch in batches] == [5, 1]
+    assert [batch.number for batch in batches] == [5, 1]
     assert batches[0].ids == everything[5].ids
     assert len(batches[0].ids) == 40 - 5 * OPTIONS.batch_size
-    assert [(batch.group, batch.stamp) for batch in everything] == stamps
+    assert [(batch.number, batch.stamp) for batch in everything] == stamps
     assert len({stamp for _, stamp in stamps}) == 6
 
 
 def test_the_clock_sees_each_stage_and_each_batch() -> None:
     source, clock = SlowSource(7 * 10), StageClock()
     with clock.running():
-        for batch in masks_of(source, fake(Overtaken(source)), OPTIONS, clock):
+        for batch in finished_groups(source, fake(Overtaken(source)), OPTIONS, clock):
             clock.finished(len(batch.ids))
     timing = clock.timing(0.0)
     assert timing.threads == {"decode": 2, "run": 1, "encode": 1, "journal": 1}
@@ -260,7 +260,7 @@ def test_a_check_that_raises_ends_the_run_and_its_threads() -> None:
 
     model = FakeSession()
     with pytest.raises(Stop):
-        list(masks_of(EndlessSource(5000), fake(model), OPTIONS, StageClock(), check=check))
+        list(finished_groups(EndlessSource(5000), fake(model), OPTIONS, StageClock(), check=check))
     assert model.cancel.cancelled
     assert not pool_threads()
 
@@ -284,8 +284,8 @@ class StuckSource(EndlessSource):
 def test_what_is_done_does_not_wait_for_what_cannot_be_read() -> None:
     """Each finished batch is handed out at once, and a run given up waits for no server."""
     source = StuckSource(5000, 3 * OPTIONS.batch_size)
-    batches = masks_of(source, fake(FakeSession()), OPTIONS, StageClock())
-    assert [next(batches).group for _ in range(3)] == [0, 1, 2]
+    batches = finished_groups(source, fake(FakeSession()), OPTIONS, StageClock())
+    assert [next(batches).number for _ in range(3)] == [0, 1, 2]
     assert not source.given_up.is_set()
     batches.close()
     assert source.given_up.is_set()
@@ -295,7 +295,7 @@ def test_what_is_done_does_not_wait_for_what_cannot_be_read() -> None:
 def test_a_source_is_not_given_up_where_all_went_well() -> None:
     source = StuckSource(20, 0)
     source.stuck = "z"
-    assert len(list(masks_of(source, fake(FakeSession()), OPTIONS, StageClock()))) == 3
+    assert len(list(finished_groups(source, fake(FakeSession()), OPTIONS, StageClock()))) == 3
     assert not source.given_up.is_set()
 
 

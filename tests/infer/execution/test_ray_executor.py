@@ -39,8 +39,8 @@ if any("default_worker" in each for each in sys.orig_argv):
     steady.install(os.environ["SALT_TEST_LOG"], float(os.environ["SALT_TEST_SECONDS"]))
 """
 RUN = f"""
-from salt_infer.execution import ray_executor as ray_engine
-ray_engine.PATIENCE_S = {PATIENCE_S}
+from salt_infer.execution import ray_executor
+ray_executor.PATIENCE_S = {PATIENCE_S}
 from salt_infer.cli.infer import main; main()
 """
 LOCAL = "from tests.infer.steady import main; main()"

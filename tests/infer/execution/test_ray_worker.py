@@ -28,7 +28,7 @@ OPTIONS = RunOptions(batch_size=4, details=True, probabilities=True)
 REQUEST = ModelRequest(None, 0.2, 0.2, None, 0, ProviderRequest("cpu"), 4)
 
 
-class Roll:
+class CountingRegistry:
     """Says of every group that it was begun so often."""
 
     def __init__(self, follows: bool = False, times: int = 1) -> None:
@@ -71,13 +71,13 @@ def waiting(source: TileSource, number: int) -> Row:
     return {"group": Waiting(number, source.part(group.tiles))}
 
 
-def predictor(model: SaltModel, roll: Roll) -> Predictor:
-    return Predictor(REQUEST, 1, ModelInfo.of(model), OPTIONS, roll)
+def predictor(model: SaltModel, registry: CountingRegistry) -> Predictor:
+    return Predictor(REQUEST, 1, ModelInfo.of(model), OPTIONS, registry)
 
 
 def test_groups_are_those_of_a_local_run(tiles: Path, model: SaltModel) -> None:
-    roll = Roll()
-    run = predictor(model, roll)
+    registry = CountingRegistry()
+    run = predictor(model, registry)
     with open_tiles(tiles) as source:
         local = LocalExecutor(model).finished(source, OPTIONS, StageClock(), range(3), never)
         for group in local:
@@ -87,8 +87,8 @@ def test_groups_are_those_of_a_local_run(tiles: Path, model: SaltModel) -> None:
             assert done.group.pack() == group.pack()
             assert done.group.bad == group.bad
             assert (done.run_s is None) == (group.number == 2)
-    assert roll.groups == [0, 1, 2]
-    assert [known.session.sha256 for known in roll.models] == [model.session.sha256]
+    assert registry.groups == [0, 1, 2]
+    assert [known.session.sha256 for known in registry.models] == [model.session.sha256]
 
 
 def test_tiles_that_are_not_there_on_a_node(tiles: Path, tmp_path: Path, model: SaltModel) -> None:
@@ -96,7 +96,7 @@ def test_tiles_that_are_not_there_on_a_node(tiles: Path, tmp_path: Path, model: 
         rows = [waiting(source, 0), waiting(source, 1)]
         witness = source.part([source.tiles[0], source.tiles[4]])
     tiles.rename(tmp_path / "elsewhere")
-    failed = predictor(model, Roll())(sent(decode(rows[0], witness)))["group"]
+    failed = predictor(model, CountingRegistry())(sent(decode(rows[0], witness)))["group"]
     assert isinstance(failed, ExecutorError)
     assert "under the same path on every node" in str(failed)
     (tmp_path / "elsewhere").rename(tiles)
@@ -114,14 +114,14 @@ def test_a_node_with_another_model_or_other_settings(tiles: Path, model: SaltMod
     with open_tiles(tiles) as source:
         read = decode(waiting(source, 0), source)
     for other in others:
-        failed = Predictor(REQUEST, 1, other, OPTIONS, Roll())(read)["group"]
+        failed = Predictor(REQUEST, 1, other, OPTIONS, CountingRegistry())(read)["group"]
         assert isinstance(failed, ExecutorError)
         assert "have the same model, packages" in str(failed)
 
 
 def test_a_node_without_the_model(tiles: Path, model: SaltModel, tmp_path: Path) -> None:
     request = dataclasses.replace(REQUEST, path=tmp_path / "none.onnx")
-    run = Predictor(request, 1, ModelInfo.of(model), OPTIONS, Roll())
+    run = Predictor(request, 1, ModelInfo.of(model), OPTIONS, CountingRegistry())
     with open_tiles(tiles) as source:
         failed = run(decode(waiting(source, 0), source))["group"]
     assert isinstance(failed, ModelError)
@@ -131,7 +131,7 @@ def test_a_node_without_the_model(tiles: Path, model: SaltModel, tmp_path: Path)
 def test_a_failure_of_the_model_is_in_the_row(
     tiles: Path, model: SaltModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = predictor(model, Roll())
+    run = predictor(model, CountingRegistry())
     monkeypatch.setattr(Predictor, "_run", fail)
     with open_tiles(tiles) as source:
         failed = sent(run(decode(waiting(source, 0), source)))["group"]
@@ -147,7 +147,7 @@ def fail(*arguments: object) -> None:
 def test_a_group_that_ends_its_process_is_given_up(
     tiles: Path, model: SaltModel, times: int, given_up: bool
 ) -> None:
-    run = predictor(model, Roll(follows=True, times=times))
+    run = predictor(model, CountingRegistry(follows=True, times=times))
     with open_tiles(tiles) as source:
         found = run(decode(waiting(source, 0), source))["group"]
     assert isinstance(found, ModelError) == given_up

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from salt_infer.data.source import BadTile, Tile
 from salt_infer.errors import JournalError
 from salt_infer.execution.results import FinishedGroup, quantised
-from tests.infer.finished import batch, finished
+from tests.infer.finished import decided, finished
 
 names = st.text(st.characters(exclude_characters="/"), min_size=1)  # lone surrogates too
 
@@ -67,19 +67,20 @@ def test_a_record_that_contradicts_itself_is_damaged(name: str, value: object) -
 
 
 def test_probabilities_are_kept_in_steps_of_255() -> None:
-    drawn = batch(5, ["a", "b", "c"], ["1 2", "", "5 6"])
-    group = FinishedGroup.unpack(5, *FinishedGroup.of(drawn, probabilities=True).pack())
-    assert drawn.decided is not None
+    texts = ["1 2", "", "5 6"]
+    drawn = decided(5, texts).probability
+    assert drawn is not None
+    group = FinishedGroup.unpack(5, *finished(5, ["a", "b", "c"], texts).pack())
     rows = group.entries(empty=False)
     assert [row.id for row in rows] == ["a", "b", "c"]
-    for row, probability in zip([rows[0], rows[2]], drawn.decided.probability, strict=True):
+    for row, probability in zip([rows[0], rows[2]], drawn, strict=True):
         assert row.probability().dtype == np.uint8
         assert np.abs(row.probability() / 255 - probability).max() <= 0.5 / 255 + 1e-6
     assert not rows[1].probability().any()
 
 
 def test_probabilities_are_kept_only_if_asked_for() -> None:
-    group = FinishedGroup.of(batch(5, ["a"], ["1 2"]), probabilities=False)
+    group = finished(5, ["a"], ["1 2"], probabilities=False)
     assert (group.maps, group.kept) == (b"", [])
     assert not group.entries(empty=False)[0].probability().any()
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from salt_infer.data.factory import open_tiles
-from salt_infer.execution.pipeline import MaskedBatch, RunOptions, masks_of
+from salt_infer.execution.pipeline import RunOptions, finished_groups
+from salt_infer.execution.results import FinishedGroup
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.predictor import confidence
 from salt_infer.predictor.model import SaltModel
@@ -101,10 +102,10 @@ OPTIONS = RunOptions(batch_size=7, details=True)
 
 def batches_of(
     tiles: Path, model: Path, gate: float = 0.0, options: RunOptions = OPTIONS
-) -> list[MaskedBatch]:
+) -> list[FinishedGroup]:
     loaded = SaltModel.load(model, gate=gate, threads=1)
     with open_tiles(tiles) as source:
-        return list(masks_of(source, loaded, options, StageClock()))
+        return list(finished_groups(source, loaded, options, StageClock()))
 
 
 def details_of(
@@ -112,7 +113,7 @@ def details_of(
 ) -> tuple[np.ndarray, np.ndarray]:
     batches = batches_of(tiles, model, gate, options)
     sure = [batch.confidence for batch in batches if batch.confidence is not None]
-    salt = [batch.decided.salt for batch in batches if batch.decided is not None]
+    salt = [batch.salt for batch in batches]
     return np.concatenate(salt), np.concatenate(sure)
 
 

@@ -16,7 +16,7 @@ from salt_infer import SaltModel
 from salt_infer.backends.providers import ProviderRequest
 from salt_infer.data.factory import open_tiles
 from salt_infer.errors import InputError, ModelError, UsageError
-from salt_infer.execution.pipeline import RunOptions, masks_of
+from salt_infer.execution.pipeline import RunOptions, finished_groups
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.masks import rle
 from salt_infer.models import default_model
@@ -29,7 +29,7 @@ TILES = synthetic.draw(40, seed=1).tiles  # those of tile_folder
 def test_masks_are_those_that_a_run_writes(tile_folder: Path, gated_model: Path) -> None:
     model = SaltModel.load(gated_model, gate=0.4)
     with open_tiles(tile_folder / "tiles") as source:
-        batches = list(masks_of(source, model, RunOptions(batch_size=7), StageClock()))
+        batches = list(finished_groups(source, model, RunOptions(batch_size=7), StageClock()))
     written = [text for batch in batches for text in batch.rle]
     assert rle.encode(model.predict(TILES, batch_size=7).masks) == written
     assert any(written)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from salt_infer.system import cpu as machine
+from salt_infer.system import cpu
 from salt_infer.system.cpu import Machine
 
 CPUINFO = """processor\t: 0
@@ -33,11 +33,11 @@ def topology(lists: list[str]) -> dict[str, str]:
 
 def test_two_threads_of_one_core_are_one(tmp_path: Path) -> None:
     write(tmp_path, topology(["0,4", "1,5", "2,6", "3,7"] * 2) | {"proc/cpuinfo": CPUINFO})
-    seen = machine.read(range(8), tmp_path)
+    seen = cpu.read(range(8), tmp_path)
     name = "Intel(R) Xeon(R) Platinum 8480+"
     assert seen == Machine(name, 8, 4, None, ("AVX2", "AVX512", "VNNI", "BF16", "AMX"))
     assert (seen.threads, seen.workers) == (4, 8)
-    assert machine.read({0, 4, 1}, tmp_path).threads == 2  # what affinity leaves
+    assert cpu.read({0, 4, 1}, tmp_path).threads == 2  # what affinity leaves
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_two_threads_of_one_core_are_one(tmp_path: Path) -> None:
     ],
 )
 def test_quotas(tmp_path: Path, files: dict[str, str], quota: float | None) -> None:
-    assert machine.read(range(4), write(tmp_path, files)).quota == quota
+    assert cpu.read(range(4), write(tmp_path, files)).quota == quota
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_threads_are_cores_within_the_quota(
 
 
 def test_where_the_kernel_says_nothing_each_cpu_is_a_core(tmp_path: Path) -> None:
-    assert machine.read({0, 3}, tmp_path) == Machine("unknown", 2, 2, None, ())
+    assert cpu.read({0, 3}, tmp_path) == Machine("unknown", 2, 2, None, ())
 
 
 @pytest.mark.parametrize(
@@ -102,11 +102,11 @@ def test_where_the_kernel_says_nothing_each_cpu_is_a_core(tmp_path: Path) -> Non
     ],
 )
 def test_features(flags: str, expected: tuple[str, ...]) -> None:
-    assert machine.features(flags) == expected
+    assert cpu.features(flags) == expected
 
 
 def test_this_machine() -> None:
-    seen = machine.this_machine()
+    seen = cpu.this_machine()
     assert 1 <= seen.threads <= seen.physical <= seen.logical == len(os.sched_getaffinity(0))
-    assert machine.available_cpus() == seen.workers
-    assert machine.threads_here() == seen.threads
+    assert cpu.available_cpus() == seen.workers
+    assert cpu.threads_here() == seen.threads

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from salt_report.common import kinds
-from salt_report.common.reading import DataSet
+from salt_report.common.reading import LabelledTiles
 
 
 def slowly(mask: np.ndarray, tile: np.ndarray) -> dict[str, bool]:
@@ -18,7 +18,7 @@ def slowly(mask: np.ndarray, tile: np.ndarray) -> dict[str, bool]:
     }
 
 
-def test_flags_are_those_of_a_slow_count(drawn: DataSet) -> None:
+def test_flags_are_those_of_a_slow_count(drawn: LabelledTiles) -> None:
     found = kinds.flags(drawn.masks, drawn.tiles)
     expected = [slowly(*pair) for pair in zip(drawn.masks, drawn.tiles, strict=True)]
     assert list(found) == list(kinds.KINDS)
@@ -27,7 +27,7 @@ def test_flags_are_those_of_a_slow_count(drawn: DataSet) -> None:
         assert flags.any(), name
 
 
-def test_black_needs_the_tiles(drawn: DataSet) -> None:
+def test_black_needs_the_tiles(drawn: LabelledTiles) -> None:
     assert list(kinds.flags(drawn.masks, None)) == ["vertical", "tiny", "nearly full"]
 
 

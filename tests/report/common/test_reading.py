@@ -10,7 +10,7 @@ import pytest
 
 from salt_infer.errors import BadTilesError, InputError, LabelError
 from salt_report.common import reading
-from salt_report.common.reading import DataSet
+from salt_report.common.reading import LabelledTiles
 from salt_report.errors import ReportError
 from tests import pngs
 from tests.report.conftest import write_rows
@@ -28,9 +28,11 @@ def packed(root: Path, path: Path) -> Path:
     return path
 
 
-def test_a_data_set_from_a_folder_or_a_zip(drawn: DataSet, folder: Path, tmp_path: Path) -> None:
+def test_a_data_set_from_a_folder_or_a_zip(
+    drawn: LabelledTiles, folder: Path, tmp_path: Path
+) -> None:
     for path in (folder, packed(folder, tmp_path / "train.zip"), tmp_path):
-        found = reading.data_set(path)
+        found = reading.labelled_tiles(path)
         assert found.ids == drawn.ids
         np.testing.assert_array_equal(found.tiles, drawn.tiles)
         np.testing.assert_array_equal(found.masks, drawn.masks)
@@ -42,7 +44,7 @@ def test_all_bad_tiles_are_counted_and_some_named(copied: Path) -> None:
             pngs.grey([[7] * 64] * 64, 64, 64)
         )
     with pytest.raises(BadTilesError) as caught:
-        reading.data_set(copied)
+        reading.labelled_tiles(copied)
     message = str(caught.value)
     assert "12 of 60 tiles cannot be read:\n" in message
     assert "synthetic-00009: is 64x64 pixels, expected 101x101" in message
@@ -57,14 +59,14 @@ def test_broken_and_missing_masks_are_named(copied: Path) -> None:
     with pytest.raises(
         LabelError, match=r"2 of 60 masks cannot be read:\n +synthetic-00003: empty"
     ):
-        reading.data_set(copied)
+        reading.labelled_tiles(copied)
     (copied / "masks" / "synthetic-00003.png").unlink()
     with pytest.raises(LabelError, match="no label for 1 of 60 tiles: synthetic-00003"):
-        reading.data_set(copied)
+        reading.labelled_tiles(copied)
 
 
 @pytest.mark.parametrize("kind", ["labels.csv", "masks", "root", "zip"])
-def test_labels_of_each_kind(drawn: DataSet, folder: Path, tmp_path: Path, kind: str) -> None:
+def test_labels_of_each_kind(drawn: LabelledTiles, folder: Path, tmp_path: Path, kind: str) -> None:
     path = {"root": folder, "zip": packed(folder, tmp_path / "x.zip")}.get(kind, folder / kind)
     with reading.labels(path) as labels:
         assert labels.ids == list(drawn.ids)
@@ -72,7 +74,7 @@ def test_labels_of_each_kind(drawn: DataSet, folder: Path, tmp_path: Path, kind:
         np.testing.assert_array_equal(reading.masks(labels, ids), drawn.masks[5:2:-1])
 
 
-def test_tiles_in_the_order_asked_for(drawn: DataSet, folder: Path) -> None:
+def test_tiles_in_the_order_asked_for(drawn: LabelledTiles, folder: Path) -> None:
     for path in (folder, folder / "images"):
         found = reading.tiles(path, [drawn.ids[9], drawn.ids[2]])
         np.testing.assert_array_equal(found, drawn.tiles[[9, 2]])
@@ -88,7 +90,7 @@ def ids_of(folder: Path, submission: Path, partial: bool = False) -> tuple[str, 
 
 
 def test_rows_and_labels_must_be_of_the_same_tiles(
-    drawn: DataSet, predicted: np.ndarray, folder: Path, tmp_path: Path
+    drawn: LabelledTiles, predicted: np.ndarray, folder: Path, tmp_path: Path
 ) -> None:
     assert ids_of(folder, folder / "sub.csv") == drawn.ids
     short = write_rows(tmp_path / "short.csv", drawn.ids[20::-1], predicted[20::-1])
@@ -108,7 +110,7 @@ def test_rows_and_labels_must_be_of_the_same_tiles(
         ids_of(folder, nothing, partial=True)
 
 
-def test_a_submission(drawn: DataSet, predicted: np.ndarray, folder: Path) -> None:
+def test_a_submission(drawn: LabelledTiles, predicted: np.ndarray, folder: Path) -> None:
     with reading.rows(folder / "sub.csv") as rows, reading.rows(folder / "other.csv") as other:
         found = reading.submission(rows, drawn.ids)
         assert reading.submission(other, drawn.ids).salt is None

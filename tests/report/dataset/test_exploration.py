@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from salt_report.common.estimates import wilson
-from salt_report.common.reading import DataSet
+from salt_report.common.reading import LabelledTiles
 from salt_report.dataset import exploration
 
 DEPTH = np.array([math.nan, *(100.0 + 11 * ((7 * place) % 59) for place in range(59))])
@@ -15,15 +15,15 @@ FOLD = np.arange(60) % 7
 
 
 @pytest.fixture(scope="module")
-def known(drawn: DataSet) -> pd.DataFrame:
+def known(drawn: LabelledTiles) -> pd.DataFrame:
     return exploration.table(drawn, DEPTH, FOLD)
 
 
-def coverages(drawn: DataSet) -> list[float]:
+def coverages(drawn: LabelledTiles) -> list[float]:
     return [float(mask.sum()) / 10201 for mask in drawn.masks]
 
 
-def test_overview(known: pd.DataFrame, drawn: DataSet) -> None:
+def test_overview(known: pd.DataFrame, drawn: LabelledTiles) -> None:
     shares = coverages(drawn)
     found = exploration.overview(known)
     empty = shares.count(0)
@@ -35,7 +35,7 @@ def test_overview(known: pd.DataFrame, drawn: DataSet) -> None:
 
 
 def test_the_histogram_and_classes_hold_every_tile_once(
-    known: pd.DataFrame, drawn: DataSet
+    known: pd.DataFrame, drawn: LabelledTiles
 ) -> None:
     shares = coverages(drawn)
     histogram = exploration.histogram(known)
@@ -56,7 +56,7 @@ def test_kinds(known: pd.DataFrame) -> None:
     assert found["empty"]["tiny"] == 0
 
 
-def test_depth_groups_are_those_of_a_slow_count(known: pd.DataFrame, drawn: DataSet) -> None:
+def test_depth_groups_are_those_of_a_slow_count(known: pd.DataFrame, drawn: LabelledTiles) -> None:
     found = exploration.depths(known)
     assert found.tiles == 59
     deep = sorted(
@@ -73,7 +73,7 @@ def test_depth_groups_are_those_of_a_slow_count(known: pd.DataFrame, drawn: Data
         assert row.coverage == pytest.approx(np.mean(salt) if salt else math.nan, nan_ok=True)
 
 
-def test_depth_that_says_it_all(drawn: DataSet) -> None:
+def test_depth_that_says_it_all(drawn: LabelledTiles) -> None:
     share = np.array(coverages(drawn))
     found = exploration.depths(exploration.table(drawn, 1000 - 900 * share))
     assert found.coverage == pytest.approx(-1)
@@ -81,19 +81,19 @@ def test_depth_that_says_it_all(drawn: DataSet) -> None:
     assert found.presence < -0.5
 
 
-def test_one_known_depth(drawn: DataSet) -> None:
+def test_one_known_depth(drawn: LabelledTiles) -> None:
     depth = np.full(60, math.nan)
     depth[3] = 500
     found = exploration.depths(exploration.table(drawn, depth))
     assert (found.tiles, len(found.groups), found.presence, found.coverage) == (1, 1, None, None)
 
 
-def test_twins(drawn: DataSet) -> None:
+def test_twins(drawn: LabelledTiles) -> None:
     found = {group.ids: group.agree for group in exploration.twins(drawn)}
     assert found == {(drawn.ids[4], drawn.ids[5]): True, (drawn.ids[6], drawn.ids[7]): False}
 
 
-def test_balance_is_that_of_a_slow_count(known: pd.DataFrame, drawn: DataSet) -> None:
+def test_balance_is_that_of_a_slow_count(known: pd.DataFrame, drawn: LabelledTiles) -> None:
     found = exploration.balance(known)
     largest = 0
     for number in range(11):
@@ -115,7 +115,7 @@ def test_balance_is_that_of_a_slow_count(known: pd.DataFrame, drawn: DataSet) ->
         assert row.depth_m == pytest.approx(np.nanmean(DEPTH[fold == FOLD]))
 
 
-def test_where_salt_is(drawn: DataSet) -> None:
+def test_where_salt_is(drawn: LabelledTiles) -> None:
     chosen = drawn.masks.any(axis=(1, 2))
     share = exploration.where_salt_is(drawn.masks * 3, chosen)
     assert share[40, 70] == pytest.approx(np.mean([mask[40, 70] for mask in drawn.masks[chosen]]))

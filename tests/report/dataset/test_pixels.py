@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from salt_report.common.reading import DataSet
+from salt_report.common.reading import LabelledTiles
 from salt_report.dataset import pixels
 
 MASK = [[1, -2, 1], [-2, 4, -2], [1, -2, 1]]  # Immerkær's
@@ -21,7 +21,7 @@ def slow_noise(tile: np.ndarray) -> float:
     return total * math.sqrt(math.pi / 2) / (6 * (width - 2) * (height - 2))
 
 
-def test_measures_of_a_few_tiles(drawn: DataSet) -> None:
+def test_measures_of_a_few_tiles(drawn: LabelledTiles) -> None:
     known = pixels.table(drawn.tiles[:3])
     for row, tile in zip(known.itertuples(), drawn.tiles[:3].astype(float), strict=True):
         assert row.brightness == pytest.approx(tile.mean())
@@ -37,13 +37,13 @@ def test_noise_is_found_whatever_is_below_it() -> None:
     assert pixels.noise(slope[None])[0] == pytest.approx(0)
 
 
-def test_blocks_do_not_show(drawn: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_do_not_show(drawn: LabelledTiles, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = pixels.table(drawn.tiles)
     monkeypatch.setattr(pixels, "BLOCK", 7)
     assert pixels.table(drawn.tiles).equals(whole)
 
 
-def test_twins_are_those_of_all_pairs(drawn: DataSet) -> None:
+def test_twins_are_those_of_all_pairs(drawn: LabelledTiles) -> None:
     tiles = drawn.tiles.copy()
     tiles[20] = tiles[30] = tiles[40]
     tiles[50] = tiles[51] = 9  # of one grey value

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from salt_infer.masks import metric
-from salt_report.common.reading import DataSet
+from salt_report.common.reading import LabelledTiles
 from salt_report.submission import borders
 
 
@@ -17,7 +17,7 @@ def test_the_middle_is_the_middle() -> None:
     assert (middle[0, 0, 0], middle[1, -1, -1]) == (masks[0, 5, 5], masks[1, 94, 94])
 
 
-def test_the_middles_score(drawn: DataSet, predicted: np.ndarray) -> None:
+def test_the_middles_score(drawn: LabelledTiles, predicted: np.ndarray) -> None:
     found = borders.cropped(drawn.masks, predicted)
     parts = [masks[:, 5:95, 5:95] for masks in (drawn.masks, predicted)]
     whole, middle = metric.score(drawn.masks, predicted), metric.score(*parts)
@@ -50,7 +50,7 @@ def test_distances(shape: tuple[int, int]) -> None:
     assert borders.distance(shape).tolist() == expected
 
 
-def test_the_profile_is_that_of_a_slow_count(drawn: DataSet, predicted: np.ndarray) -> None:
+def test_the_profile_is_that_of_a_slow_count(drawn: LabelledTiles, predicted: np.ndarray) -> None:
     truth, masks = drawn.masks[:20], predicted[:20]
     chosen = truth.any(axis=(1, 2))
     counted = np.zeros((51, 3))  # pixels, missed, false

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from salt_infer.masks import metric
-from salt_report.common.reading import DataSet
+from salt_report.common.reading import LabelledTiles
 from salt_report.submission import outcomes
 from salt_report.submission.outcomes import BOUNDARY, FALSE, MISSED, NONE
 
@@ -31,12 +31,12 @@ def slow_loss(truth: np.ndarray, predicted: np.ndarray, score: Fraction) -> str:
 
 
 @pytest.fixture(scope="module")
-def outcome(drawn: DataSet, predicted: np.ndarray) -> pd.DataFrame:
+def outcome(drawn: LabelledTiles, predicted: np.ndarray) -> pd.DataFrame:
     return outcomes.table(drawn.ids, drawn.masks, predicted)
 
 
 @pytest.fixture(scope="module")
-def slow(drawn: DataSet, predicted: np.ndarray) -> list[tuple[Fraction, str, int, int]]:
+def slow(drawn: LabelledTiles, predicted: np.ndarray) -> list[tuple[Fraction, str, int, int]]:
     """Score, loss and pixels of each tile, one by one."""
     found = []
     for truth, mask in zip(drawn.masks, predicted, strict=True):
@@ -47,7 +47,7 @@ def slow(drawn: DataSet, predicted: np.ndarray) -> list[tuple[Fraction, str, int
 
 
 def test_the_table_says_of_each_tile_what_a_slow_count_does(
-    outcome: pd.DataFrame, slow: list[tuple[Fraction, str, int, int]], drawn: DataSet
+    outcome: pd.DataFrame, slow: list[tuple[Fraction, str, int, int]], drawn: LabelledTiles
 ) -> None:
     assert outcome.index.tolist() == list(drawn.ids)
     for row, (score, loss, truth, mask) in zip(outcome.itertuples(), slow, strict=True):
@@ -74,7 +74,7 @@ def test_points_lost_sum_up(
     assert lost.points.sum() == pytest.approx(1 - outcome.score.mean())
 
 
-def test_headline(outcome: pd.DataFrame, drawn: DataSet, predicted: np.ndarray) -> None:
+def test_headline(outcome: pd.DataFrame, drawn: LabelledTiles, predicted: np.ndarray) -> None:
     head = outcomes.headline(outcome, 10201)
     assert head.score == pytest.approx(metric.score(drawn.masks, predicted).mean)
     assert (head.low, head.high) == metric.interval(outcome.score.to_numpy())
@@ -122,7 +122,7 @@ def test_groups_and_presence(
     assert found.missed_full == sum(mask == 0 and truth >= 10099 for _, _, truth, mask in slow)
 
 
-def test_parts_cost_what_they_lose(outcome: pd.DataFrame, drawn: DataSet) -> None:
+def test_parts_cost_what_they_lose(outcome: pd.DataFrame, drawn: LabelledTiles) -> None:
     parts = outcomes.by_class(outcome)
     assert parts.index.tolist() == [str(number) for number in sorted(set(drawn.classes.tolist()))]
     assert parts.points.sum() == pytest.approx(1 - outcome.score.mean())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from salt_infer.masks import metric
-from salt_report.common.reading import DataSet
+from salt_report.common.reading import LabelledTiles
 from salt_report.submission import outcomes, pairs
 from salt_report.submission.outcomes import FALSE, MISSED
 from salt_report.submission.pairs import Pairs
@@ -12,7 +12,7 @@ from tests.report.conftest import spoilt
 
 
 @pytest.fixture(scope="module")
-def two(drawn: DataSet, predicted: np.ndarray) -> tuple:  # type: ignore[type-arg]
+def two(drawn: LabelledTiles, predicted: np.ndarray) -> tuple:  # type: ignore[type-arg]
     masks = predicted, spoilt(drawn.masks, seed=2)
     return tuple(outcomes.table(drawn.ids, drawn.masks, each) for each in masks)
 

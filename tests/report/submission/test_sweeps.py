@@ -7,7 +7,7 @@ import pytest
 
 from salt_infer.data.probabilities import Probabilities
 from salt_infer.masks import metric
-from salt_report.common.reading import DataSet
+from salt_report.common.reading import LabelledTiles
 from salt_report.errors import ReportError
 from salt_report.submission import sweeps
 
@@ -34,7 +34,7 @@ def slow_score(truth: np.ndarray, given: Probabilities, threshold: float, gate: 
     return metric.score(truth, masks).mean
 
 
-def test_each_point_is_the_score_of_its_masks(drawn: DataSet, given: Probabilities) -> None:
+def test_each_point_is_the_score_of_its_masks(drawn: LabelledTiles, given: Probabilities) -> None:
     found = sweeps.sweep(drawn.masks, given, threshold=0.5, gate=0.37)
     assert found.score == pytest.approx(slow_score(drawn.masks, given, 0.5, 0.37))
     for threshold, gate in ((0.05, 0.0), (0.5, 0.5), (0.95, 0.95), (0.3, 0.65)):
@@ -47,7 +47,7 @@ def test_each_point_is_the_score_of_its_masks(drawn: DataSet, given: Probabiliti
         assert found.by_gate[gate] == pytest.approx(slow_score(drawn.masks, given, 0.5, gate))
 
 
-def test_the_best_pair(drawn: DataSet, given: Probabilities) -> None:
+def test_the_best_pair(drawn: LabelledTiles, given: Probabilities) -> None:
     found = sweeps.sweep(drawn.masks, given, 0.5, 0.5)
     threshold, gate, best = found.best
     assert best == found.grid.to_numpy().max() == found.grid.at[threshold, gate]
@@ -55,7 +55,7 @@ def test_the_best_pair(drawn: DataSet, given: Probabilities) -> None:
 
 
 def test_blocks_do_not_show(
-    drawn: DataSet, given: Probabilities, monkeypatch: pytest.MonkeyPatch
+    drawn: LabelledTiles, given: Probabilities, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = sweeps.sweep(drawn.masks, given, 0.5, 0.5)
     monkeypatch.setattr("salt_infer.data.probabilities.BLOCK", 7)
@@ -79,7 +79,7 @@ def stopped(given: Probabilities) -> Probabilities:
 
 
 def test_gates_below_that_of_the_run_are_not_tried(
-    drawn: DataSet, given: Probabilities, stopped: Probabilities
+    drawn: LabelledTiles, given: Probabilities, stopped: Probabilities
 ) -> None:
     whole, found = (sweeps.sweep(drawn.masks, it, 0.5, 0.45) for it in (given, stopped))
     assert whole.lowest_gate == 0
@@ -90,13 +90,15 @@ def test_gates_below_that_of_the_run_are_not_tried(
     assert found.best[1] >= 0.4
 
 
-def test_a_gate_below_that_of_the_run_is_refused(drawn: DataSet, stopped: Probabilities) -> None:
+def test_a_gate_below_that_of_the_run_is_refused(
+    drawn: LabelledTiles, stopped: Probabilities
+) -> None:
     with pytest.raises(ReportError, match=r"gate 0.2 cannot be tried: .* --gate 0$"):
         sweeps.sweep(drawn.masks, stopped, 0.5, 0.2)
 
 
 def test_zeros_above_the_files_own_gate_are_what_the_network_said(
-    drawn: DataSet, given: Probabilities
+    drawn: LabelledTiles, given: Probabilities
 ) -> None:
     """uint8 has none below 1/510: the least likely tile may well be all zeros."""
     probability = given.probability.copy()
@@ -105,7 +107,7 @@ def test_zeros_above_the_files_own_gate_are_what_the_network_said(
     assert found.lowest_gate == 0
 
 
-def test_a_gate_above_all_that_are_tried(drawn: DataSet) -> None:
+def test_a_gate_above_all_that_are_tried(drawn: LabelledTiles) -> None:
     """The run's gate was .97, which one tile passed."""
     salt = np.linspace(0, 0.98, len(drawn.masks))
     probability = np.zeros((len(salt), 101, 101), np.uint8)
@@ -115,7 +117,7 @@ def test_a_gate_above_all_that_are_tried(drawn: DataSet) -> None:
     assert found.best[1:] == (0.97, found.score)
 
 
-def test_zeros_alone_are_what_the_network_said(drawn: DataSet) -> None:
+def test_zeros_alone_are_what_the_network_said(drawn: LabelledTiles) -> None:
     """No tile has a probability, so no gate can have stopped the less likely ones."""
     nothing = Probabilities(np.zeros((60, 101, 101), np.uint8), np.linspace(0, 1, 60))
     found = sweeps.sweep(drawn.masks, nothing, 0.5, 0.1)

@@ -23,8 +23,8 @@ pytestmark = [
     ),
 ]
 RUN = """
-from salt_infer.execution import ray_executor as ray_engine
-ray_engine.PATIENCE_S = 4
+from salt_infer.execution import ray_executor
+ray_executor.PATIENCE_S = 4
 from salt_survey import main; main()
 """
 

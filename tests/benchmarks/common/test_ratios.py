@@ -3,10 +3,10 @@ from __future__ import annotations
 import json
 
 import pytest
-import ratios
+from common import ratios
+from common.ratios import Ratio
 from hypothesis import given
 from hypothesis import strategies as st
-from ratios import Ratio
 
 SAMPLES = st.lists(st.tuples(st.floats(0.01, 100), st.floats(0.01, 100)), min_size=1, max_size=9)
 

@@ -6,10 +6,10 @@ import importlib.util
 import time
 from typing import Any
 
-import gemm
 import numpy as np
 import numpy.typing as npt
 
+from common import gemm
 from salt_infer.backends import availability
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.backends.providers import GPUS, NAMES, Provider

@@ -7,9 +7,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import gemm
-import rounds
-
+from common import gemm, rounds
 from salt_infer.backends import availability
 from salt_infer.backends.base import Session
 from salt_infer.backends.onnxruntime_session import ModelSession, peek

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import record
-import rounds
+from common import rounds
+from common.rounds import Samples
 from PIL import Image
-from rounds import Samples
 
 
 def test_ways_take_turns_after_a_round_that_is_not_counted() -> None:

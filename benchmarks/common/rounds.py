@@ -12,8 +12,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-import ratios
 import record
+
+from common import ratios
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
