@@ -7,16 +7,14 @@ from pathlib import Path
 import click
 
 from salt_infer.cli import console, strict_options
+from salt_infer.cli.provider_options import model_option
 
 
 @click.command(
     "salt-serve", cls=strict_options.Command,
     epilog="Exit codes: 0 stopped; 1 failed; 2 bad usage.",
 )  # fmt: skip
-@click.option(
-    "--model", "-m", type=console.PATH, metavar="FILE",
-    help="Model; default: the shipped one.",
-)  # fmt: skip
+@model_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8080, show_default=True,

@@ -35,5 +35,12 @@ def resolve(model: Path | None) -> Path | None:
     return _file(name) if name else None
 
 
+def shipped() -> list[Path]:
+    """Every model file that ships, by name."""
+    return sorted(
+        {default_model(), default_model("cuda")} | {_file(x) for x in NAMES.values() if x}
+    )
+
+
 def _file(name: str) -> Path:
     return Path(str(resources.files(__name__) / name))
