@@ -127,7 +127,7 @@ def problems(provider: Provider, device_id: int = 0) -> Iterator[Problem]:
     if isinstance(found, Problem):
         yield found
     elif provider in GPUS:
-        yield from _gpu(found, provider, device_id)
+        yield from _gpu_problems(found, provider, device_id)
 
 
 def require(provider: Provider, device_id: int = 0, at_most: int | None = None) -> None:
@@ -146,7 +146,7 @@ def require(provider: Provider, device_id: int = 0, at_most: int | None = None) 
         raise ProviderError(f"{provider} cannot run here: {'; '.join(map(str, found))}")
 
 
-def _gpu(runtime: ModuleType, provider: Provider, device_id: int) -> Iterator[Problem]:
+def _gpu_problems(runtime: ModuleType, provider: Provider, device_id: int) -> Iterator[Problem]:
     built_for = str(getattr(runtime, "cuda_version", ""))
     has = NAMES[provider] in runtime.get_available_providers()
     if not has:
