@@ -20,6 +20,7 @@ from salt_survey.scan.findings import Found, Said, of_samples
 from salt_survey.scan.geometry import Grid
 from salt_survey.scan.record import Overrides, Scan
 from salt_survey.scan.statistics import Gatherer, Stats
+from salt_survey.segy.samples import Portion
 
 OURS = "salt-survey"  # attribute of a group that salt-survey run has written
 _NAMES = ("amplitude", "data", "seismic")  # of the volume, in a Zarr group
@@ -54,8 +55,8 @@ class ArraySource:
         self._path = path
         self._volume = _open(path)
 
-    def read(self, traces: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """All samples, float32 [n, samples]."""
+    def read(self, traces: npt.NDArray[np.integer]) -> Portion:
+        """Some traces; none is said to be dead."""
         data = self._volume.data
         width = data.shape[1]
         out = np.empty((len(traces), data.shape[2]), np.float32)
@@ -66,11 +67,7 @@ class ArraySource:
             first, last = int(columns.min()), int(columns.max()) + 1
             with np.errstate(over="ignore", invalid="ignore"):
                 out[here] = np.asarray(data[int(row), first:last])[columns - first]
-        return out
-
-    def flagged(self, traces: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """None is."""
-        return np.zeros(len(traces), bool)
+        return Portion(out, np.zeros(len(traces), bool))
 
     def digest(self) -> str:
         """Of the names, sizes and times of change of its files."""
@@ -91,13 +88,12 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
     """Scan an array; see :func:`salt_survey.reading.survey.scanned`."""
     volume = _open(path)
     rows, columns, samples = volume.data.shape
-    numbers = np.arange(rows * columns, dtype=np.int64)
+    numbers = np.arange(rows * columns, dtype=np.int32)
     grid = Grid(
         inlines=volume.inlines,
         crosslines=volume.crosslines,
         traces=numbers.reshape(rows, columns),
-        rows=numbers // columns,
-        columns=numbers % columns,
+        places=numbers,
         duplicates=0,
         order="inline",
     )
@@ -148,7 +144,7 @@ def _gather(source: ArraySource, traces: int, samples: int, tell: Tell) -> Stats
     step = max(1, _CHUNK // (4 * samples))
     for first in range(0, traces, step):
         numbers = np.arange(first, min(first + step, traces), dtype=np.int64)
-        found.take(first, source.read(numbers), source.flagged(numbers))
+        found.take(first, *source.read(numbers))
         tell(len(numbers))
     return found.result()
 

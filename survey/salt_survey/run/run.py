@@ -105,6 +105,7 @@ class _Run:
         self._division, self._work, self._watcher = division, work, watcher
         self._clock, self.startup_s, self._resumed = StageClock(), 0.0, 0
         self._store = self._opened()
+        survey.forget_positions()
 
     def _opened(self) -> Store:
         """The store: of an earlier run that goes on, published already, or new."""

@@ -38,6 +38,7 @@ AXES = ("inline", "crossline", "time")
 KIND = arrays.OURS
 VERSION = 1
 
+_POSITIONS = 1 << 18  # traces whose coordinates are a chunk
 _ALL = slice(None)
 
 
@@ -77,8 +78,8 @@ class Store:
             _put(group, "inline", survey.inlines, AXES[:1])
             _put(group, "crossline", survey.crosslines, AXES[1:2])
             _put(group, "time_ms", np.asarray(survey.times_ms, np.float64), AXES[2:])
-            for name, values in (("live", survey.live), ("x", survey.x), ("y", survey.y)):
-                _put(group, name, values, AXES[:2])
+            _put(group, "live", survey.live, AXES[:2])
+            _put_positions(group, survey)
         except OSError as error:
             raise full(path, error) from error
         return cls(path, group)
@@ -191,6 +192,24 @@ def _put(group: zarr.Group, name: str, values: npt.NDArray[Any], axes: tuple[str
         fill_value=0,
     )  # fmt: skip
     array[...] = values
+
+
+def _put_positions(group: zarr.Group, survey: Survey) -> None:
+    """x and y, some inlines at a time."""
+    shape = survey.traces.shape
+    lines = max(1, _POSITIONS // shape[1])
+    arrays_of = [
+        group.create_array(
+            name, shape=shape, chunks=(min(lines, shape[0]), shape[1]), dtype=np.float64,
+            dimension_names=AXES[:2], fill_value=0,
+        )
+        for name in ("x", "y")
+    ]  # fmt: skip
+    for first in range(0, shape[0], lines):
+        part = slice(first, min(first + lines, shape[0]))
+        positions = survey.positions(part)
+        for axis, array in enumerate(arrays_of):
+            array[part] = positions[..., axis]
 
 
 def sync() -> None:
