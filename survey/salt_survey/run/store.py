@@ -121,8 +121,12 @@ class Store:
         return inlines, crosslines, samples
 
     def array(self, name: str) -> npt.NDArray[Any]:
-        """All of a small array: ``inline``, ``crossline``, ``time_ms``, ``live``, ``x``, ``y``."""
+        """All of a small array: ``inline``, ``crossline``, ``time_ms``, ``live``."""
         return np.asarray(self._array(name)[...])
+
+    def positions(self, inlines: slice) -> npt.NDArray[np.float64]:
+        """x and y of some inlines' traces, float64 [i, X, 2]."""
+        return np.stack([np.asarray(self._array(name)[inlines]) for name in ("x", "y")], axis=-1)
 
     def has(self, name: str) -> bool:
         """Whether there is such an array."""
