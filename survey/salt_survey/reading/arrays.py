@@ -1,4 +1,6 @@
-"""Surveys as arrays: ``.npy``, and Zarr of version 2 or 3; [inline, crossline, sample] each."""
+"""Surveys as arrays: ``.npy``, and Zarr of version 2 or 3; [inline, crossline, sample] each, or in
+``.npy`` one line, [trace, sample].
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,7 @@ import numpy.typing as npt
 
 from salt_infer.errors import PackageError, one_line
 from salt_survey.errors import SurveyError
+from salt_survey.reading import foreign
 from salt_survey.scan import geometry
 from salt_survey.scan.findings import Found, Said, of_samples
 from salt_survey.scan.geometry import Grid
@@ -46,6 +49,7 @@ class _Volume:
     inlines: npt.NDArray[np.int64]
     crosslines: npt.NDArray[np.int64]
     times_ms: npt.NDArray[np.float64] | None
+    is_line: bool = False  # [X, S] in the file
 
 
 class ArraySource:
@@ -95,9 +99,14 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
         traces=numbers.reshape(rows, columns),
         places=numbers,
         duplicates=0,
-        order="inline",
+        order="line" if volume.is_line else "inline",
     )
     said = Said()
+    if volume.is_line:
+        said.notes.append(
+            f"a 2-D array: one line of {columns} traces of {samples} samples; if its rows are the "
+            "samples, save it transposed"
+        )
     stats = None if known else _gather(ArraySource(path), rows * columns, samples, tell)
     if stats and stats.recorded < 2:
         said.faults.append("fewer than two live traces, expected two at least")
@@ -111,9 +120,10 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
         interval_ms=interval,
         delay_ms=_delay(volume, overrides, known),
         traces=rows * columns,
-        inlines=geometry.lines_of(volume.inlines),
-        crosslines=geometry.lines_of(volume.crosslines),
-        order="inline",
+        inlines=None if volume.is_line else geometry.lines_of(volume.inlines),
+        crosslines=None if volume.is_line else geometry.lines_of(volume.crosslines),
+        cdp=geometry.lines_of(volume.crosslines) if volume.is_line else None,
+        order=grid.order,
         lines_from="traces",
         **of_samples(stats, known),
         **said.fields(),
@@ -150,15 +160,21 @@ def _gather(source: ArraySource, traces: int, samples: int, tell: Tell) -> Stats
 
 
 def _open(path: Path) -> _Volume:
+    is_npy = path.suffix.lower() == ".npy" and not path.is_dir()
     try:
-        volume = _open_npy(path) if path.suffix.lower() == ".npy" else _open_zarr(path)
+        if not is_npy and (why := foreign.no_zarr(path)):
+            raise SurveyError(why)
+        volume = _open_npy(path) if is_npy else _open_zarr(path)
+    except FileNotFoundError as error:
+        raise SurveyError(f"{path} cannot be read ({error.strerror or error})") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SurveyError(f"{path} cannot be read as a survey ({one_line(error)})") from error
+        said = f"{path} cannot be read as a survey ({one_line(error)})"
+        raise SurveyError(foreign.no_survey(path, said)) from error
     shape, kind = volume.data.shape, np.dtype(volume.data.dtype).kind
     if len(shape) != 3 or kind not in "fiu" or 0 in shape:
         raise SurveyError(
             f"{path} is an array {list(shape)} of {volume.data.dtype}, expected numbers "
-            "[inline, crossline, sample]"
+            "[inline, crossline, sample], or in .npy those of one line [trace, sample]"
         )
     chunk = math.prod(getattr(volume.data, "chunks", (1,)))
     if shape[0] * shape[1] > _MOST_TRACES or max(chunk, shape[1] * shape[2]) > _MOST_AT_ONCE:
@@ -181,8 +197,12 @@ def _open(path: Path) -> _Volume:
 
 def _open_npy(path: Path) -> _Volume:
     data = np.load(path, mmap_mode="r", allow_pickle=False)
+    is_line = data.ndim == 2
+    if is_line:
+        data = data[None]
     rows, columns = (*data.shape, 0, 0)[:2]
-    return _Volume("npy", data, np.arange(1, rows + 1), np.arange(1, columns + 1), None)
+    numbers = np.arange(1, rows + 1), np.arange(1, columns + 1)
+    return _Volume("npy", data, *numbers, None, is_line)
 
 
 def _open_zarr(path: Path) -> _Volume:

@@ -13,8 +13,8 @@ from typing import Literal, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from salt_survey.errors import SurveyError
-from salt_survey.reading import arrays, segy_source
+from salt_survey.errors import ForeignError, SurveyError
+from salt_survey.reading import arrays, foreign, segy_source
 from salt_survey.scan import geometry, segy_scan, statistics
 from salt_survey.scan.findings import Found
 from salt_survey.scan.geometry import NO_TRACE
@@ -244,7 +244,10 @@ def scanned(
     """
     if arrays.is_array(path):
         return arrays.scan(path, overrides or Overrides(), known, tell)
-    return segy_scan.scan(path, overrides, known, tell)
+    try:
+        return segy_scan.scan(path, overrides, known, tell)
+    except ForeignError as error:
+        raise ForeignError(foreign.no_survey(path, str(error))) from error
 
 
 def _between_mutes(values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:

@@ -28,6 +28,7 @@ import numpy.typing as npt
 import zarr
 
 from salt_infer.errors import InputError, OutputError, one_line
+from salt_infer.system import file_kind
 from salt_survey.reading import arrays
 from salt_survey.reading.survey import Survey
 from salt_survey.run.slabs import CHUNK
@@ -95,9 +96,10 @@ class Store:
             group = zarr.open_group(path, mode="r+" if writable else "r", zarr_format=3)
             volume = group["probability"]
         except (OSError, KeyError, ValueError) as error:
+            why = _why(path) or one_line(error)
             raise InputError(
-                f"{path} cannot be opened as a Zarr of salt probabilities ({one_line(error)}); "
-                "expected the OUT.zarr of salt-survey run"
+                f"{path} cannot be opened as a Zarr of salt probabilities ({why}); expected the "
+                "OUT.zarr of salt-survey run"
             ) from error
         if not isinstance(volume, zarr.Array) or volume.ndim != 3 or volume.dtype != np.uint8:
             raise InputError(f"{path}/probability is no volume of bytes; expected salt-survey's")
@@ -184,6 +186,13 @@ class Store:
         found = self._group[name]
         assert isinstance(found, zarr.Array)
         return found
+
+
+def _why(path: Path) -> str | None:
+    """What is there that is no Zarr; None if that is not known."""
+    if not path.exists():
+        return "there is none"
+    return file_kind.told(path, "it is a file") if path.is_file() else None
 
 
 def _where(direction: Direction, lines: slice, samples: slice) -> tuple[slice, slice, slice]:
