@@ -64,6 +64,8 @@ def _kind(path: Path, head: bytes, size: int) -> str | None:
         if head.startswith(start):
             return what
     known = file_kind.kind(path)
+    if known == "an array of NumPy":
+        return None if path.suffix.lower() == ".npy" else f"{known}: give it a name in .npy"
     if known in _PICTURES:
         return f"{known}: {_TILES}"
     if known and known.startswith("an .npz"):

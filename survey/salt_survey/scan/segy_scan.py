@@ -49,6 +49,7 @@ def scan(
     with RawFile(path) as file:
         if known is not None:
             _check_known(file, known)
+            said.warnings += overrides.against(known)
             overrides = overrides.over(known)
         return _Scanner(file, overrides, known, said, tell).found()
 

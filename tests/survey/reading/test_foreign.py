@@ -46,6 +46,7 @@ FILES = {
     "a.tif": (b"II*\0" + REST, "a TIFF: a picture"),
     "a.pdf": (b"%PDF-1.7\n" + REST, "a PDF"),
     "a.npz": (arrays(), "save the one array in it as .npy"),
+    "npy.sgy": (b"\x93NUMPY\x01\0" + REST, "give it a name in .npy"),
     "a.npy": (b"\x89PNG\r\n\x1a\n" + REST, "a PNG: a picture"),
     "a.csv": (b"inline,crossline,ms,amplitude\r\n" * 500, "text, such as a table"),
     "short.txt": (b"not a survey\n", "text, such as a table"),
