@@ -289,7 +289,9 @@ class _Survey:
 
     def look(self) -> None:
         """What the pixels say of tiles and masks, alone and together."""
-        if self.masks and (kind := coverage.one_sided(np.stack([*self.masks.values()]))):
+        # Where most masks cannot be used, the rest says nothing of all.
+        known = len(self.masks) > len(self.noted["bad-mask"]) + len(self.noted["bad-row"])
+        if known and (kind := coverage.one_sided(np.stack([*self.masks.values()]))):
             self.noted[kind] = dict.fromkeys(self.masks, "")
         for name, mask in self.masks.items():
             for kind in _mask_kinds(mask):
