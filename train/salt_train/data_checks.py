@@ -289,8 +289,8 @@ class _Survey:
 
     def look(self) -> None:
         """What the pixels say of tiles and masks, alone and together."""
-        unusable = len(self.noted["bad-mask"]) + len(self.noted["bad-row"])
-        if len(self.masks) > unusable and (kind := coverage.one_sided(np.stack([*self.masks.values()]))):
+        most = len(self.masks) > len(self.noted["bad-mask"]) + len(self.noted["bad-row"])
+        if most and (kind := coverage.one_sided(np.stack([*self.masks.values()]))):
             self.noted[kind] = dict.fromkeys(self.masks, "")
         for name, mask in self.masks.items():
             for kind in _mask_kinds(mask):
