@@ -35,7 +35,7 @@ from salt_export.targets import Target
 from salt_export.tolerances import TILES, TOLERANCES
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.modelfile.contract import ModelContract
-from salt_infer.system.files import write_whole, writing
+from salt_infer.system.files import write_together, write_whole, writing
 from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
 from salt_train.checkpoint import Checkpoint
@@ -119,9 +119,8 @@ def _export(job: Job) -> Done:
         verification=found.to_json() | proofs,
     )
     data = graph.with_contract(proto, contract)
-    write_whole(job.model, data, job.overwrite)
     done = Done(contract, found, spent, len(data))
-    _write_report(job, done)
+    write_together({job.model: data, **_report(job, done)}, job.overwrite)
     return done
 
 
@@ -156,7 +155,8 @@ def _verify(job: Job) -> Done:
         )
     _built(job, job.model)
     done = Done(contract, found, _cost(models), job.model.stat().st_size)
-    _write_report(job, done)
+    for path, data in _report(job, done).items():
+        write_whole(path, data, job.overwrite)
     return done
 
 
@@ -289,9 +289,10 @@ def _cost(models: list[SaltNet]) -> Cost:
     return total
 
 
-def _write_report(job: Job, done: Done) -> None:
+def _report(job: Job, done: Done) -> dict[Path, bytes]:
+    """What is to be written of it, by the file's name; nothing where it was not asked for."""
     if job.report is None:
-        return
+        return {}
     value: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": provenance.command_line(),
@@ -301,4 +302,4 @@ def _write_report(job: Job, done: Done) -> None:
         "parity": done.parity.to_json(),
         "contract": dataclasses.asdict(done.contract),
     }
-    write_whole(job.report, (json.dumps(value, indent=2) + "\n").encode(), job.overwrite)
+    return {job.report: (json.dumps(value, indent=2) + "\n").encode()}

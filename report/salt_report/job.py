@@ -9,7 +9,7 @@ from pathlib import Path
 from salt_infer.data import dataset
 from salt_infer.data.probabilities import Probabilities
 from salt_infer.errors import UsageError
-from salt_infer.system.files import check_output, write_whole, writing
+from salt_infer.system.files import check_output, write_together, write_whole, writing
 from salt_report.common import reading, tables
 from salt_report.common.page import Source, sources
 from salt_report.dataset import page
@@ -122,10 +122,11 @@ def _evaluate(job: EvaluateJob) -> list[str]:
     found = evaluation.evaluate(case)
     made_from = _sources(job)
     html = evaluation_page.render(case, found, made_from, job.worst)
+    contents = {job.out: html}
     if job.json:
         numbers = found.to_json([source.to_json() for source in made_from])
-        write_whole(job.json, numbers.encode(), job.overwrite)
-    write_whole(job.out, html, job.overwrite)
+        contents[job.json] = numbers.encode()
+    write_together(contents, job.overwrite)
     return [*evaluation.summary(found), *_tried_from(job, case, found), f"-> {job.out}"]
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -76,6 +77,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     },
 }
 
+_DESCRIBED, _FILES = "/openapi.json", "/static"
 router = APIRouter()
 
 
@@ -152,6 +154,13 @@ def metrics_text(request: Request) -> Response:
     return Response(_service(request).metrics.text(), media_type=metrics.CONTENT_TYPE)
 
 
+ADDRESSES = (
+    *(each.path for each in router.routes if isinstance(each, APIRoute)),
+    _DESCRIBED,
+    f"{_FILES}/",
+)
+
+
 def create_app(service: Service, prefix: str = "") -> ASGIApp:
     """The application of a service, with its page, its headers and its counters.
 
@@ -180,13 +189,14 @@ def create_app(service: Service, prefix: str = "") -> ASGIApp:
     app.include_router(router)
     for path, name in PAGES.items():
         app.add_route(path, _page(name), methods=["GET"], include_in_schema=False)
-    app.add_route("/openapi.json", _openapi, methods=["GET"], include_in_schema=False)
-    app.mount("/static", StaticFiles(directory=STATIC))
+    app.add_route(_DESCRIBED, _openapi, methods=["GET"], include_in_schema=False)
+    app.mount(_FILES, StaticFiles(directory=STATIC))
     app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_exception_handler(Exception, _broken)
-    return Secured(Prefixed(Counted(Stoppable(app), service.metrics), prefix, PAGES))
+    answering = Counted(Stoppable(app), service.metrics)
+    return Secured(Prefixed(answering, prefix, PAGES, ADDRESSES))
 
 
 async def _openapi(request: Request) -> Response:

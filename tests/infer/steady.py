@@ -6,19 +6,23 @@ the last bit: a run that is resumed must cut the same batches.
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from salt_infer.batch.result import BatchResult
+from salt_infer.batch.result import BatchResult, Cancel
 from salt_infer.data import png
+from salt_infer.errors import ModelError
 from salt_infer.predictor.model import SaltModel
 
 Told = Callable[[npt.NDArray[np.uint8]], None]
@@ -32,14 +36,29 @@ def answer(tiles: npt.NDArray[np.uint8], gate: float) -> BatchResult:
     return BatchResult(np.abs(values[kept] - values.mean()), salt, kept)
 
 
-def loading(told: Told) -> Callable[..., SaltModel]:
-    """In place of ``SaltModel.load``: the shipped model, but for what it says."""
-    load = SaltModel.load
+def named(tiles: npt.NDArray[np.uint8]) -> str:
+    """Tiles of a batch, uint8 [N, 101, 101], as the log has them."""
+    return " ".join(f"{zlib.crc32(tile.tobytes()):08x}" for tile in tiles)
+
+
+def loading(told: Told, most: int | None = None) -> Callable[..., SaltModel]:
+    """In place of ``SaltModel.load``: the shipped model, but for what it says.
+
+    Args:
+        told: given uint8 [N, V, 101, 101] of each batch before it is run, by the thread that does.
+        most: batches that it runs; what comes after these stays in it until it is cancelled.
+    """
+    load, number = SaltModel.load, itertools.count(1)
 
     def loaded(*arguments: object, **settings: object) -> SaltModel:
         model = load(*arguments, **settings)  # type: ignore[arg-type]
 
-        def run(tiles: npt.NDArray[np.uint8], gate: float, cancel: object = None) -> BatchResult:
+        def run(
+            tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None
+        ) -> BatchResult:
+            if most is not None and next(number) > most:
+                assert cancel is not None
+                wait_for(cancel)
             told(tiles)
             return answer(tiles, gate)
 
@@ -47,6 +66,14 @@ def loading(told: Told) -> Callable[..., SaltModel]:
         return model
 
     return loaded
+
+
+def wait_for(cancel: Cancel) -> NoReturn:
+    """As a model does that is in the middle of a batch for good."""
+    cancelled = threading.Event()
+    with cancel.ends(cancelled.set):
+        cancelled.wait()
+    raise ModelError("the run was given up")
 
 
 def patch(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -67,23 +94,23 @@ def draw(folder: Path, count: int) -> Path:
     return folder
 
 
-def install(log: str, seconds: float) -> None:
+def install(log: str, seconds: float, most: int | None = None) -> None:
     """Use it in this process from now on: it notes each batch in ``log`` before it is run, with
-    the number of the process, and takes so long.
+    the number of the process, and takes so long. Those that are begun at once, a thread each, are
+    noted in any order.
     """
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def told(tiles: npt.NDArray[np.uint8]) -> None:
-        names = " ".join(f"{zlib.crc32(tile.tobytes()):08x}" for tile in tiles)
-        os.write(file, f"{os.getpid()} {names}\n".encode())
+        os.write(file, f"{os.getpid()} {named(tiles[:, 0])}\n".encode())
         time.sleep(seconds)
 
-    SaltModel.load = loading(told)  # type: ignore[method-assign]
+    SaltModel.load = loading(told, most)  # type: ignore[method-assign]
 
 
-def main() -> None:
-    """``LOG SECONDS ARGUMENTS``: the command, with the model installed."""
-    install(sys.argv[1], float(sys.argv[2]))
+def main(most: int | None = None) -> None:
+    """``LOG SECONDS ARGUMENTS``: the command, with the model installed; see :func:`loading`."""
+    install(sys.argv[1], float(sys.argv[2]), most)
     del sys.argv[1:3]
     from salt_infer.cli.infer import main as command
 

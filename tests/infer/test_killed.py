@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import re
@@ -12,34 +13,56 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from salt_infer.data import png
 from salt_infer.system.cpu import lanes_here
 from tests.conftest import ROOT
 from tests.infer import steady
 
 BATCH = 4
-RUN = "from tests.infer.steady import main; main()"
-# Batches that are run and not yet in the journal: one is encoded while others are run.
+RUN = "from tests.infer.steady import main; main({most})"
+# Batches that are begun and not yet in the journal: one is encoded while others are run.
 AHEAD = lanes_here() + 1
+PATIENCE_S = 600  # for a run to end: far more than any takes, on a busy machine too
 
 
 class Command:
-    """``salt-infer`` on some tiles, with a model that notes each batch before it is run."""
+    """``salt-infer`` on some tiles, with a model that notes each batch before it is run.
+
+    Attributes:
+        tiles, out: folders.
+        log: file.
+        seconds: that a batch takes.
+        count: batches that a run in one go has.
+    """
 
     def __init__(self, folder: Path, tiles: int, seconds: float) -> None:
         self.tiles = steady.draw(folder / "tiles", tiles)
         self.out, self.log = folder / "out", folder / "log"
         self.out.mkdir()
-        self.seconds = seconds
+        self.seconds, self.count = seconds, -(-tiles // BATCH)
 
     def start(
-        self, *more: object, seconds: float | None = None, code: str = RUN
+        self,
+        *more: object,
+        seconds: float | None = None,
+        most: int | None = None,
+        before: str = "",
     ) -> subprocess.Popen[str]:
+        """A run.
+
+        Args:
+            more: options.
+            seconds: that a batch takes, if not as ever.
+            most: batches that it ends; it stays in those that follow, however slow the test is.
+            before: code that the process carries out first.
+        """
         pause = self.seconds if seconds is None else seconds
         return subprocess.Popen(
             [
-                sys.executable, "-c", code, self.log, str(pause),
+                sys.executable, "-c", before + RUN.format(most=most), self.log, str(pause),
                 "--images", self.tiles, "--out", self.out / "x.csv", "--batch-size", str(BATCH),
                 "--threshold", "0.2", "--gate", "0.2", *map(str, more),
             ],
@@ -49,13 +72,24 @@ class Command:
     def finish(self, *more: object, seconds: float | None = None) -> tuple[int, str]:
         """Exit code and standard error of a run that is left alone."""
         process = self.start(*more, seconds=seconds)
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=PATIENCE_S)
         return process.returncode, errors
 
-    def batches(self) -> list[tuple[int, str]]:
-        """Process and tiles of each batch that was begun."""
+    def batches(self) -> list[tuple[int, int]]:
+        """Process and number of each batch that was begun; what is begun at once in any order."""
         lines = self.log.read_text().splitlines() if self.log.exists() else []
-        return [(int(line.split(maxsplit=1)[0]), line.split(maxsplit=1)[1]) for line in lines]
+        pairs = [line.split(maxsplit=1) for line in lines]
+        return [(int(process), self._numbers[tiles]) for process, tiles in pairs]
+
+    @functools.cached_property
+    def _numbers(self) -> dict[str, int]:
+        """Of the batches of a run in one go, by what the log has of them."""
+        tiles = [png.decode(path.read_bytes()) for path in sorted(self.tiles.iterdir())]
+        starts = range(0, len(tiles), BATCH)
+        return {
+            steady.named(np.stack(tiles[start : start + BATCH])): number
+            for number, start in enumerate(starts)
+        }
 
     def wait_for(self, process: subprocess.Popen[str], batches: int) -> None:
         """Until a process has begun so many."""
@@ -91,41 +125,43 @@ def kill_often(command: Command, times: int, seed: int) -> None:
     """SIGKILL at random moments within the run, a few of them while it starts, then the same
     command to its end.
     """
-    moments = random.Random(seed)
+    moments, most = random.Random(seed), command.count // (times + 1)
     for number in range(times):
-        process = command.start(*all_of(command))
+        process = command.start(*all_of(command), most=most)
         if number % 5 == 4:
             time.sleep(moments.uniform(0, 1))
         else:
-            command.wait_for(process, 1)
-            time.sleep(moments.uniform(0, 4 * command.seconds))
+            command.wait_for(process, moments.randint(1, most))
+            time.sleep(moments.uniform(0, command.seconds))
         assert process.poll() is None, "the run was over before it was killed"
         process.kill()
         process.communicate()
         assert left_in(command.out) == ["x.csv.journal"]
-    code, errors = command.finish(*all_of(command))
+    code, errors = command.finish(*all_of(command), seconds=0)
     assert code == 0, errors
     assert "going on from" in errors
-    resumed, batches = command.contents(), command.batches()
-    check_runs(batches, len(os.listdir(command.tiles)), times)
+    resumed = command.contents()
+    check_runs(command.batches(), command.count, times)
     assert resumed == command.expected()
 
 
-def check_runs(batches: list[tuple[int, str]], count: int, times: int) -> None:
-    """How often each tile was given to the model, tile by tile: every one was, and again only where
-    it was not in the journal when its process was killed.
+def check_runs(batches: list[tuple[int, int]], count: int, times: int) -> None:
+    """How often each batch was given to the model: every one was, and again only where it was not
+    in the journal when its process was killed.
+
+    Batches are begun in the order of their numbers, and none before the one ``AHEAD`` places before
+    it is in the journal. The order of the log is another: of two that are begun at once, the later
+    may be noted first.
     """
-    runs = Counter(tile for _, tiles in batches for tile in tiles.split())
-    assert len(runs) == count
-    assert runs.total() - count <= AHEAD * BATCH * times
-    processes = list(dict.fromkeys(pid for pid, _ in batches))
+    runs = Counter(number for _, number in batches)
+    assert set(runs) == set(range(count))
+    assert runs.total() - count <= AHEAD * times
+    processes = list(dict.fromkeys(process for process, _ in batches))
     assert 1 < len(processes) <= times + 1
-    for place, process_id in enumerate(processes):
-        mine = [tiles for pid, tiles in batches if pid == process_id]
-        settled = {tile for tiles in mine[:-AHEAD] for tile in tiles.split()}
-        later = {tile for pid, tiles in batches if pid in processes[place + 1 :]
-                 for tile in tiles.split()}  # fmt: skip
-        assert settled.isdisjoint(later), (process_id, mine[-AHEAD - 3 :], settled & later)
+    for place, process in enumerate(processes):
+        mine = sorted(number for other, number in batches if other == process)
+        later = {number for other, number in batches if other in processes[place + 1 :]}
+        assert later.isdisjoint(mine[:-AHEAD]), (process, mine, sorted(later))
 
 
 def test_killed_and_resumed_it_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -164,8 +200,8 @@ def test_killed_while_it_publishes(tmp_path: Path, where: str, call: int, there:
     """The journal and hidden files stay; the same command runs no tile and tidies up. The first
     folder that is flushed is the journal's."""
     command = Command(tmp_path, 10, 0.0)
-    process = command.start(*all_of(command), code=KILLED_IN.format(where=where, call=call) + RUN)
-    _, errors = process.communicate(timeout=60)
+    process = command.start(*all_of(command), before=KILLED_IN.format(where=where, call=call))
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == -signal.SIGKILL, errors
     names = left_in(command.out)
     assert names.pop(names.index("x.csv.journal"))
@@ -184,10 +220,10 @@ def test_killed_while_it_publishes(tmp_path: Path, where: str, call: int, there:
 )
 def test_interrupted_it_says_how_to_go_on(tmp_path: Path, number: int, code: int) -> None:
     command = Command(tmp_path, 80, 0.05)
-    process = command.start()
+    process = command.start(most=8)
     command.wait_for(process, 5)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == code
     assert "of 80 tiles are done and kept in" in errors
     assert "x.csv.journal; the same command goes on from there" in errors
@@ -203,14 +239,14 @@ def test_interrupted_it_says_how_to_go_on(tmp_path: Path, number: int, code: int
 
 def test_two_runs_at_once(tmp_path: Path) -> None:
     """The second is refused while the first lives, and may go on at once when that is killed."""
-    command = Command(tmp_path, 60, 1.0)
-    first = command.start()
+    command = Command(tmp_path, 60, 0.05)
+    first = command.start(most=5)
     command.wait_for(first, 3)
     for more in ((), ("--restart",)):
         code, errors = command.finish(*more)
         assert code == 2
         assert "x.csv.journal is in use: another run writes this output" in errors
-    assert first.poll() is None, "the first run was over too soon"
+    assert first.poll() is None
     first.kill()
     first.communicate()
     code, errors = command.finish(seconds=0)
@@ -221,11 +257,11 @@ def test_two_runs_at_once(tmp_path: Path) -> None:
 def test_interrupted_twice_it_still_ends(tmp_path: Path) -> None:
     """A signal that arrives while threads are started or ended must not leave a lock taken."""
     command = Command(tmp_path, 200, 0.002)
-    process = command.start()
+    process = command.start(most=40)
     command.wait_for(process, 2)
     for _ in range(20):
         process.send_signal(signal.SIGINT)
         time.sleep(0.002)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE_S)
     # By the signal itself where one arrives when Python is all but gone.
     assert process.returncode in (130, -signal.SIGINT)

@@ -58,6 +58,18 @@ def test_a_proxy_may_take_its_prefix_off_or_not(prefixed: Running, before: str) 
     assert "/v1/predict" in described["paths"]
 
 
+@pytest.mark.parametrize("before", ["/v1", "/docs", "/static", "/metrics"])
+def test_a_prefix_may_begin_as_an_address_does(predictor: Predictor, before: str) -> None:
+    with running(predictor, prefix=before) as it:
+        for taken_off in ("", before):
+            assert it.client.get(f"{taken_off}/").text.startswith("<!")
+            assert it.client.get(f"{taken_off}/docs").text.startswith("<!")
+            assert it.client.get(f"{taken_off}/static/main.js").status_code == 200
+            assert it.client.get(f"{taken_off}/v1/model").json()["limits"]
+            assert it.client.get(f"{taken_off}/metrics").text.startswith("#")
+            assert it.client.post(f"{taken_off}/v1/predict", files=TILE).status_code == 200
+
+
 def test_the_prefix_alone_leads_to_the_page(prefixed: Running) -> None:
     response = prefixed.client.get("/v1/salt")
     assert (response.status_code, response.headers["location"]) == (307, "salt/")

@@ -15,7 +15,7 @@ INLINES, CROSSLINES, SAMPLES = 40, 60, 50
 # Of so small a survey the judge is not sure: salt is what is above this.
 THRESHOLD = 0.04
 SETTINGS = ["--zoom", "1.25/0.5", "--polarity", "reversed", "--threshold", str(THRESHOLD)]
-MEMORY = slabs.need(CROSSLINES * SAMPLES, 16, 1)
+MEMORY = slabs.need(CROSSLINES * SAMPLES, 16, 1, INLINES * CROSSLINES)
 
 
 def survey(folder: Path) -> Path:

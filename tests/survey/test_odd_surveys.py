@@ -85,7 +85,7 @@ def test_the_way_back_keeps_every_header(case: Case, path: Path, tmp_path: Path)
         shape = (len(survey.inlines), len(survey.crosslines), survey.scan.samples)
         volume = rng.random(shape).astype(np.float32)
         write_like(survey, out, lambda rows, columns: volume[rows, columns], ["PROBABILITY"])
-        layout, traces, places = survey.layout, survey.scan.traces, survey.places
+        layout, traces, places = survey.layout, survey.scan.traces, survey.places(slice(None))
         scan = survey.scan
     assert layout is not None
     before, after = path.read_bytes(), out.read_bytes()

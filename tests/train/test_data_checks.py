@@ -260,6 +260,15 @@ def test_masks_that_are_all_of_one_side(folder: Path, kind: str, labels: str) ->
     assert f"{coverage.ONE_SIDED[kind]}; " in report.to_text()
 
 
+def test_where_most_masks_cannot_be_used_the_rest_says_nothing_of_all(folder: Path) -> None:
+    (folder / "train.csv").unlink()
+    for number, path in enumerate(sorted((folder / "masks").iterdir())):
+        grey = np.zeros((101, 101), np.uint8)
+        grey[0] = np.arange(101) * (number > 0)
+        path.write_bytes(png.encode(grey))
+    assert by_kind(check(folder)).keys() & {"bad-mask", *ONE_SIDED} == {"bad-mask"}
+
+
 @pytest.mark.parametrize("name", ["masks", "train.csv"])
 def test_labels_that_cannot_be_listed_hide_nothing_else(folder: Path, name: str) -> None:
     (folder / "images" / f"{IDS[0]}.png").write_bytes(b"")

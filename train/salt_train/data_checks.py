@@ -289,7 +289,8 @@ class _Survey:
 
     def look(self) -> None:
         """What the pixels say of tiles and masks, alone and together."""
-        if self.masks and (kind := coverage.one_sided(np.stack([*self.masks.values()]))):
+        most = len(self.masks) > len(self.noted["bad-mask"]) + len(self.noted["bad-row"])
+        if most and (kind := coverage.one_sided(np.stack([*self.masks.values()]))):
             self.noted[kind] = dict.fromkeys(self.masks, "")
         for name, mask in self.masks.items():
             for kind in _mask_kinds(mask):
@@ -311,8 +312,8 @@ class _Survey:
     def _compare(self, twins: list[str]) -> None:
         agree = all(np.array_equal(self.masks[twins[0]], self.masks[name]) for name in twins[1:])
         for name in twins if len(twins) > 1 else ():
-            other = twins[1] if name == twins[0] else twins[0]
-            self.noted["duplicate" if agree else "conflict"][name] = f"same as {shown(other)}"
+            other = shown(twins[name == twins[0]])  # the first, or of the first the second
+            self.noted["duplicate" if agree else "conflict"][name] = f"same as {other}"
 
     def report(self, path: Path) -> Report:
         sources = {source: len(ids) for source, ids in self.listed.items()}

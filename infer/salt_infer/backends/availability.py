@@ -14,7 +14,7 @@ from salt_infer.backends import nvidia
 from salt_infer.backends.nvidia import DriverError
 from salt_infer.backends.providers import GPUS, NAMES, Provider
 from salt_infer.errors import ModelError, ProviderError, one_line
-from salt_infer.system import privacy, signals
+from salt_infer.system import denied, privacy, signals
 
 _RUNTIME = "onnxruntime"
 # By module: what people call it, and the packages that it may come from.
@@ -69,7 +69,8 @@ def _imported(runtime: str, provider: Provider) -> ModuleType | Problem:
         try:
             module = privacy.imported(runtime)
         except Exception as error:  # a broken package raises what it likes
-            return Problem(f"{name} cannot be imported ({one_line(error)})", again)
+            remedy = denied.unloaded(error) or again
+            return Problem(f"{name} cannot be imported ({one_line(error)})", remedy)
     if getattr(module, "__file__", None) is None:  # Python takes any folder for a package
         left = ", ".join(module.__path__)
         return Problem(f"{name} is not installed but for what is left in {left}", again)
@@ -127,7 +128,7 @@ def problems(provider: Provider, device_id: int = 0) -> Iterator[Problem]:
     if isinstance(found, Problem):
         yield found
     elif provider in GPUS:
-        yield from _gpu(found, provider, device_id)
+        yield from _gpu_problems(found, provider, device_id)
 
 
 def require(provider: Provider, device_id: int = 0, at_most: int | None = None) -> None:
@@ -146,7 +147,7 @@ def require(provider: Provider, device_id: int = 0, at_most: int | None = None) 
         raise ProviderError(f"{provider} cannot run here: {'; '.join(map(str, found))}")
 
 
-def _gpu(runtime: ModuleType, provider: Provider, device_id: int) -> Iterator[Problem]:
+def _gpu_problems(runtime: ModuleType, provider: Provider, device_id: int) -> Iterator[Problem]:
     built_for = str(getattr(runtime, "cuda_version", ""))
     has = NAMES[provider] in runtime.get_available_providers()
     if not has:

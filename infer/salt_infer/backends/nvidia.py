@@ -73,11 +73,11 @@ def driver(library: Any = None) -> Driver:
     _call(cuda.cuInit, 0)
     version = _number(cuda.cuDriverGetVersion)
     count = _number(cuda.cuDeviceGetCount)
-    gpus = tuple(_gpu(cuda, index) for index in range(count))
+    gpus = tuple(_gpu_at(cuda, index) for index in range(count))
     return Driver((version // 1000, version % 1000 // 10), gpus)
 
 
-def _gpu(cuda: Any, index: int) -> Gpu:
+def _gpu_at(cuda: Any, index: int) -> Gpu:
     device = _number(cuda.cuDeviceGet, index)
     name = ctypes.create_string_buffer(_NAME_BYTES)
     _call(cuda.cuDeviceGetName, name, _NAME_BYTES, device)

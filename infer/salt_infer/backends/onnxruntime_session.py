@@ -149,8 +149,8 @@ def _load(path: Path, threads: int, plan: SessionPlan | None) -> onnxruntime.Inf
     try:
         return _session(path, options, [(CPU, {})])
     except Exception as error:  # the runtime's own exceptions share no narrower base
-        if denied.is_threads(error):
-            raise ModelError(denied.NO_THREADS) from error
+        if why := denied.limit(error):
+            raise ModelError(why) from error
         reason = file_kind.no_model(path, one_line(error))
         raise ModelError(f"{path} cannot be loaded by ONNX Runtime ({reason})") from error
 

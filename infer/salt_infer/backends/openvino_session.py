@@ -194,8 +194,8 @@ def _compile(model: openvino.Model, asked: dict[str, str], path: Path) -> openvi
     try:
         return core().compile_model(model, DEVICE, asked)
     except Exception as error:  # OpenVINO's own exceptions share no narrower base
-        if denied.is_threads(error):
-            raise ModelError(denied.NO_THREADS) from error
+        if why := denied.limit(error):
+            raise ModelError(why) from error
         raise ProviderError(f"openvino cannot compile {path} ({_squeezed(error)})") from error
 
 

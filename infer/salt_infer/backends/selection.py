@@ -238,7 +238,7 @@ def _engine(
 ) -> Iterator[SessionPlan]:
     """The plan that loads a file's engine, or builds it."""
     draft = _planned("tensorrt", request, coming, contract)
-    key = engine_key(sha256_of(path), draft, _versions(), _gpu(request.device_id))
+    key = engine_key(sha256_of(path), draft, _versions(), _gpu_of(request.device_id))
     cache = EngineCache(request.engine_cache)
     tiles = batch_for("tensorrt", coming.tiles)
     batch = f"{path.name}, batches of {tiles} in {coming.views} views"
@@ -268,5 +268,5 @@ def _versions() -> tuple[str, str]:
     return str(availability.onnxruntime().__version__), nvidia.tensorrt_version()
 
 
-def _gpu(device_id: int) -> nvidia.Gpu:
+def _gpu_of(device_id: int) -> nvidia.Gpu:
     return nvidia.driver().gpus[device_id]

@@ -141,9 +141,10 @@ def _absent(error: ImportError, remedy: str) -> str:
     if isinstance(error, ModuleNotFoundError):
         missing = (error.name or "a package").partition(".")[0]
         return f"{missing} is not installed; {remedy}"
+    again = f"mend that, or install it anew: {remedy} --force-reinstall"
     return (
         f"{error.name or 'a package'} is installed and cannot be imported ({one_line(error)}); "
-        f"mend that, or install it anew: {remedy} --force-reinstall"
+        f"{denied.unloaded(error) or again}"
     )
 
 

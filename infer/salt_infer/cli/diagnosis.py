@@ -118,7 +118,7 @@ def diagnose(cache: EngineCache, device_id: int = 0) -> Diagnosis:
         f"{platform.python_version()} ({sys.executable})",
         {name: _version(name) for name in PACKAGES},
         this_machine(),
-        _gpu(),
+        _driver(),
         outcomes,
         cache.root,
         tuple(entry.line() for entry in cache.entries()),
@@ -140,7 +140,7 @@ def outcome_of(value: Mapping[str, Any]) -> Outcome:
     return Outcome(**{**value, **tuples})
 
 
-def _gpu() -> Mapping[str, Any]:
+def _driver() -> Mapping[str, Any]:
     value, failure = in_child([*_MODULE, "salt_infer.backends.nvidia"], _GPU_TIMEOUT_S)
     return value if value is not None else {"problem": failure, "gpus": [], "libraries": {}}
 

@@ -90,7 +90,7 @@ class Labels(AbstractContextManager["Labels"]):
             try:
                 masks[index] = self._mask(name)
             except (RleError, TileError) as error:
-                raise LabelError(f"{self.path}: label of {name}: {error}") from error
+                raise LabelError(f"{self.path}: label of {shown(name)}: {error}") from error
         return masks
 
     def _mask(self, name: str) -> npt.NDArray[np.uint8]:

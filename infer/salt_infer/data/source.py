@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,9 @@ NO_TILES = {
     "$recycle.bin", "recycler", "system volume information", "thumbs", "thumbs.db", "thumbnails",
     "__pycache__",
 }  # fmt: skip
+
+_UNPRINTABLE = "its name has characters that cannot be printed; rename it"
+_FOREIGN = "its name is UTF-8, and the locale is of another encoding; set LC_ALL=C.UTF-8"
 
 MAX_TILES = 20_000_000  # name and path of each are in memory: some 300 bytes
 
@@ -50,7 +54,7 @@ class TileSource(AbstractContextManager["TileSource"]):
 
     tiles: list[Tile]
     notes: tuple[str, ...] = ()
-    advice: str = "name the tiles' own folder, zip or list by --images"
+    advice: str = "mend them as said above, or name the tiles' own folder, zip or list by --images"
 
     def read(self, tile: Tile) -> bytes:
         """The tile's file, at most MAX_FILE_BYTES + 1 bytes; raises TileError if unreadable."""
@@ -109,7 +113,16 @@ def check_id(tile: Tile) -> None:
         TileError: it has such characters.
     """
     if not tile.id.isprintable():
-        raise TileError("its name has characters that cannot be printed; rename it")
+        raise TileError(_FOREIGN if _is_foreign(tile.id) else _UNPRINTABLE)
+
+
+def _is_foreign(name: str) -> bool:
+    """Whether a name is UTF-8 that this system's settings do not let be read as such."""
+    try:
+        decoded = os.fsencode(name).decode()
+    except UnicodeError:
+        return False
+    return decoded != name and decoded.isprintable()
 
 
 def sorted_unique(
@@ -134,6 +147,8 @@ def sorted_unique(
         raise InputError(f"{name} holds no {SUFFIX} files; expected 101x101 PNG tiles{more}")
     for first, second in itertools.pairwise(tiles):
         if first.id == second.id:
+            if first.path == second.path:
+                raise InputError(f"{name} holds {shown(first.path)} twice; pack it anew with one")
             raise InputError(
                 f"two tiles have the id {first.id!r}: {shown(first.path)} and "
                 f"{shown(second.path)}; ids are file names without folder and must be unique: name "

@@ -27,6 +27,13 @@ _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 NESTED = ": a zip inside a zip is not read; unpack it and name what is in it"
 
+_CUT = (
+    "it begins as a zip and has no table of contents at its end: it was cut, or is a part of "
+    "several; copy or join it anew"
+)
+_NO_UTF8 = "it claims names in UTF-8 that are none; pack it anew"
+_ENCRYPTED = "is encrypted; unpack the zip with its password"
+
 _UNREADABLE = (OSError, zipfile.BadZipFile, NotImplementedError, ValueError)
 
 
@@ -107,8 +114,10 @@ class TileZip(TileSource):
                 raise LabelError(f"{self._path}/{name} is not stored or deflated; pack it anew")
             with self._zip.open(found) as file:
                 data = file.read(MAX_TABLE_BYTES + 1)
-        except (KeyError, RuntimeError, *_UNREADABLE, zlib.error, EOFError) as error:
+        except (KeyError, *_UNREADABLE, zlib.error, EOFError) as error:
             raise LabelError(f"{self._path}/{name} cannot be read ({one_line(error)})") from error
+        except RuntimeError as error:
+            raise LabelError(f"{self._path}/{name} {_ENCRYPTED}") from error
         if len(data) > MAX_TABLE_BYTES:
             raise LabelError(f"{self._path}/{name} is larger than {MAX_TABLE_BYTES} bytes")
         return data
@@ -127,8 +136,8 @@ class TileZip(TileSource):
                 return file.read(MAX_FILE_BYTES + 1)
         except (*_UNREADABLE, zlib.error, EOFError) as error:
             raise TileError(f"cannot be read from the zip ({one_line(error)})") from error
-        except RuntimeError as error:  # encrypted
-            raise TileError(f"cannot be unpacked from the zip ({one_line(error)})") from error
+        except RuntimeError as error:
+            raise TileError(_ENCRYPTED) from error
 
     def stamp(self, tile: Tile) -> str:
         info = self._zip.getinfo(tile.path)
@@ -193,8 +202,12 @@ def _opened(path: Location) -> BinaryFile:
 
 def _no_zip(path: Location, error: Exception) -> InputError:
     reason, what = one_line(error), file_kind.kind(path) if isinstance(path, Path) else None
-    if what and not what.startswith(file_kind.ZIP):  # of a zip that is cut, zipfile says more
+    if what and not what.startswith(file_kind.ZIP):
         reason = f"it is {what}"
+    elif what and "not a zip file" in reason:
+        reason = _CUT
+    elif isinstance(error, UnicodeDecodeError):
+        reason = _NO_UTF8
     if what == "a PNG":
         reason += ": name its folder, or a .txt with its name"
     return InputError(

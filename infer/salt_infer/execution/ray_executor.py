@@ -88,7 +88,7 @@ class RayExecutor:
         try:
             found: ModelInfo = ray.get(info)
         except ray.exceptions.RayError as error:
-            raise _ours(error) from error
+            raise _unwrapped(error) from error
         return found
 
     def __enter__(self) -> RayExecutor:
@@ -138,10 +138,10 @@ class RayExecutor:
                     if done.group.number in missing:
                         missing.remove(done.group.number)
                         self._taken += 1
-                        _tell(clock, done)
+                        _record_times(clock, done)
                         yield done.group
             finally:
-                self._read(registry)
+                self._note_actors(registry)
             if missing:
                 self._go_on(len(missing) < before)
 
@@ -218,7 +218,7 @@ class RayExecutor:
         self._tell(f"nodes were lost; going on with {left} actor(s)")
         self._slots = dataclasses.replace(self._slots, count=left)
 
-    def _read(self, registry: ActorRegistry) -> None:
+    def _note_actors(self, registry: ActorRegistry) -> None:
         with contextlib.suppress(ray.exceptions.RayError):
             actors, begun = registry.read()
             self._actors += actors
@@ -272,7 +272,7 @@ class _Feed:
                     self._put(item)
             self._put(_End())
         except Exception as error:  # given to the main thread, which raises it
-            self._put(_ours(error))
+            self._put(_unwrapped(error))
 
     def _put(self, item: Done[Any] | SaltError | _End) -> None:
         while not self._left.is_set():
@@ -297,7 +297,7 @@ def _waiting(source: TileSource, options: RunOptions, numbers: Iterable[int]) ->
     return [Waiting(group.number, source.part(group.tiles)) for group in groups]
 
 
-def _tell(clock: StageClock, done: Done[Any]) -> None:
+def _record_times(clock: StageClock, done: Done[Any]) -> None:
     clock.worked("decode", 0.0, done.decode_s)
     clock.worked("encode", 0.0, done.encode_s)
     if done.run_s is not None:
@@ -317,7 +317,7 @@ def _actor(actor: ActorInfo) -> dict[str, Any]:
     }
 
 
-def _ours(error: BaseException) -> SaltError:
+def _unwrapped(error: BaseException) -> SaltError:
     """The error of this program that Ray has wrapped, or what Ray itself says."""
     seen: BaseException | None = error
     while seen is not None:

@@ -33,7 +33,7 @@ Row = dict[str, Any]  # of Ray Data: one column that holds one of the objects be
 
 @dataclasses.dataclass(frozen=True)
 class Waiting:
-    """A group that is to be run.
+    """A group that is to be run: unlike ``Group`` it can be sent, with the source of its tiles.
 
     Attributes:
         number: of the group.

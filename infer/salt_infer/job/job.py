@@ -10,7 +10,6 @@ from pathlib import Path
 
 from salt_infer.backends.providers import BATCH, ProviderRequest
 from salt_infer.data.dataset import open_images, open_labels
-from salt_infer.data.labels import Labels
 from salt_infer.data.source import TileSource
 from salt_infer.errors import BadTilesError, LabelError, UsageError
 from salt_infer.execution.base import Executor, ModelRequest
@@ -114,9 +113,9 @@ def run(job: Job, watcher: Watcher) -> RunReport:
         # A list, or a link, may lead to tiles and masks anywhere.
         for folder in source.folders() | (labels.folders() if labels else set()):
             outputs.check_apart_from(folder)
-        doubt = ""
+        truth = None
         if labels:
-            doubt = scoring.check(labels, [tile.id for tile in source.tiles], job.partial)
+            truth = scoring.read(labels, [tile.id for tile in source.tiles], job.partial)
         # The journal keeps other runs from ``out``; these they could have in common besides.
         others = (job.masks, job.probabilities, job.report)
         unlocked = stack.enter_context(writing(*others, replaced=True))
@@ -131,7 +130,7 @@ def run(job: Job, watcher: Watcher) -> RunReport:
             run.startup_s = time.perf_counter() - started
             _carry_out(run, job)
             digest = _publish(run, outputs)
-            report = _report(run, job, labels, digest, doubt)
+            report = _report(run, job, truth, digest)
         done.remove()
         return report
 
@@ -212,16 +211,14 @@ def _publish(run: JournaledRun, outputs: Outputs) -> str:
     return digest
 
 
-def _report(
-    run: JournaledRun, job: Job, labels: Labels | None, digest: str, doubt: str
-) -> RunReport:
+def _report(run: JournaledRun, job: Job, truth: scoring.Truth | None, digest: str) -> RunReport:
     """What was done, as the report says it; scored if there are labels, with a doubt about them."""
     report = run.report(job.out, digest)
-    if doubt:
-        report = dataclasses.replace(report, warnings=(*report.warnings, doubt))
+    if truth and truth.doubt:
+        report = dataclasses.replace(report, warnings=(*report.warnings, truth.doubt))
     _write(report, run.journal, job)
-    if labels and report.rows:
-        score = _score(run, job, labels)
+    if truth and report.rows:
+        score = _score(run, job, truth)
         report = dataclasses.replace(
             report, score=score.mean, empty_score=score.empty, scored=score.tiles
         )
@@ -229,9 +226,9 @@ def _report(
     return report
 
 
-def _score(run: JournaledRun, job: Job, labels: Labels) -> scoring.Score:
+def _score(run: JournaledRun, job: Job, truth: scoring.Truth) -> scoring.Score:
     try:
-        return scoring.score(labels, run.rows(), job.out)
+        return scoring.score(truth, run.rows(), job.out)
     except LabelError:
         run.journal.remove()  # the outputs are there, and the same command would end the same
         raise

@@ -1,4 +1,4 @@
-"""Rows against true masks, in bounded memory."""
+"""Rows against true masks, of which no more than some are unpacked at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from salt_infer.data.labels import Labels
 from salt_infer.errors import LabelError
@@ -26,60 +25,62 @@ class Score(NamedTuple):
     tiles: int
 
 
-def check(labels: Labels, ids: Sequence[str], partial: bool) -> str:
-    """See that labels can be had, before hours are spent on what cannot be scored.
+class Truth(NamedTuple):
+    """Labels as they were before the run.
+
+    Attributes:
+        rle: run-length string of each labelled tile, by the tile's id.
+        doubt: a warning about what all of them have in common; empty as a rule.
+    """
+
+    rle: dict[str, str]
+    doubt: str
+
+
+def read(labels: Labels, ids: Sequence[str], partial: bool) -> Truth:
+    """Read all labels, before hours are spent on what cannot be scored.
 
     Args:
         labels: true masks.
         ids: of the tiles.
         partial: tiles may lack a label.
 
-    Returns:
-        A warning about what all labels have in common; empty as a rule.
-
     Raises:
         LabelError: a tile lacks its label, or all do, or a label is malformed.
     """
+    ids = [name for name in ids if name.isprintable()]  # others have no row to be scored
     labelled = [name for name in ids if labels.find(name) is not None]
     if not (partial and labelled):
         labels.check(ids, "; --partial scores the tiles that have one" if labelled else "")
-    sides = coverage.Sides()
+    sides, strings = coverage.Sides(), dict[str, str]()
     for start in range(0, len(labelled), _AT_ONCE):
-        masks = labels.masks(labelled[start : start + _AT_ONCE])
+        part = labelled[start : start + _AT_ONCE]
+        masks = labels.masks(part)
         sides = sides.joined(coverage.Sides.of(masks))
+        strings.update(zip(part, rle.encode(masks), strict=True))
     doubt = sides.doubt()
-    return f"{labels.path}: {doubt}" if doubt else ""
+    return Truth(strings, f"{labels.path}: {doubt}" if doubt else "")
 
 
-def score(labels: Labels, rows: Iterator[Row], out: Path) -> Score:
+def score(truth: Truth, rows: Iterator[Row], out: Path) -> Score:
     """Score the rows that have a label, as written.
 
     Args:
-        labels: true masks, as :func:`check` has found them.
+        truth: the labels.
         rows: at least one with a label.
         out: where the rows were written.
 
     Raises:
-        LabelError: a label is missing or malformed.
+        LabelError: no row has one.
     """
     mine, empty = [], []
-    rows = (row for row in rows if labels.find(row.id) is not None)
+    rows = (row for row in rows if row.id in truth.rle)
     while part := list(itertools.islice(rows, _AT_ONCE)):
-        truth = _truth(labels, [row.id for row in part], out)
+        true = np.stack([rle.decode(truth.rle[row.id]) for row in part])
         predicted = np.stack([rle.decode(row.rle) for row in part])
-        mine.append(metric.score(truth, predicted).per_tile)
-        empty.append(metric.score(truth, np.zeros_like(truth)).per_tile)
+        mine.append(metric.score(true, predicted).per_tile)
+        empty.append(metric.score(true, np.zeros_like(true)).per_tile)
     if not mine:
         raise LabelError(f"{out} is written but has no score: it has no tile that has a label")
     scores = np.concatenate(mine)
     return Score(float(scores.mean()), float(np.concatenate(empty).mean()), len(scores))
-
-
-def _truth(labels: Labels, ids: list[str], out: Path) -> npt.NDArray[np.uint8]:
-    try:
-        return labels.masks(ids)
-    except LabelError as error:
-        raise LabelError(
-            f"{out} is written but has no score: {error}; once that is mended, salt-report "
-            "evaluate scores it without another run"
-        ) from error

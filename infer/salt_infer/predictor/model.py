@@ -63,7 +63,8 @@ class Settings:
 
 @dataclasses.dataclass(frozen=True)
 class Decided:
-    """What was decided for the K of N tiles that passed the gate; the others' masks are empty.
+    """What was decided for the K of N tiles that passed the gate; the others' masks are empty. A
+    run keeps to these K, and :class:`Prediction` spreads the same over all N for callers.
 
     Attributes:
         kept: int64 [K], ascending: which tiles these are.

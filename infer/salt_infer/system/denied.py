@@ -7,6 +7,7 @@ any library, and mean a limit or a folder that whoever runs the command can chan
 from __future__ import annotations
 
 import errno
+import resource
 import tempfile
 from pathlib import Path
 
@@ -23,27 +24,48 @@ NO_THREADS = (
 )
 NO_FILES = "too many files are open; raise what 'ulimit -n' shows"
 NO_MEMORY = "there is not enough memory; smaller batches, or fewer threads, need less"
+NOT_MAPPED = (
+    "the system does not let programs be loaded from there: there is not enough memory, as "
+    "'ulimit -v' may show, or that file system is mounted noexec"
+)
 
-# As Python, ONNX Runtime and OpenVINO put it; none of them has a kind of error for it.
+# As Python, ONNX Runtime, OpenVINO and PyTorch put it; none of them has a kind of error for it.
 _THREADS = ("can't start new thread", "pthread_create failed", "Resource temporarily unavailable")
+_MEMORY = ("can't alloc", "annot allocate memory", "bad_alloc", "out of memory")
+_MAPPED = "failed to map segment"  # the linker's
+_STACKS = ", or what 'ulimit -v' shows, of which each takes some"
+_OF_NUMBERS = {errno.EMFILE: NO_FILES, errno.ENFILE: NO_FILES, errno.ENOMEM: NO_MEMORY}
 
 
 def explained(error: BaseException) -> str | None:
     """A line on what is denied and what mends it; None where an error is of another kind."""
-    if isinstance(error, MemoryError):
-        return NO_MEMORY
-    if isinstance(error, RuntimeError | BlockingIOError) and is_threads(error):
-        return NO_THREADS
+    if isinstance(error, MemoryError | RuntimeError | BlockingIOError) and (why := limit(error)):
+        return why
     if isinstance(error, FileNotFoundError) and error.filename is None:
         return NO_TEMPORARY if _has_current_folder() else NO_FOLDER
     if isinstance(error, OSError):
-        return NO_FILES if error.errno in (errno.EMFILE, errno.ENFILE) else str(error)
+        return _OF_NUMBERS.get(error.errno or 0) or str(error)
     return None
 
 
-def is_threads(error: BaseException) -> bool:
-    """Whether a thread or process could not be started."""
-    return any(words in str(error) for words in _THREADS)
+def limit(error: BaseException) -> str | None:
+    """Which limit a library's error speaks of, be it of whatever class; None where it is none."""
+    text = str(error)
+    if any(words in text for words in _THREADS):
+        return NO_THREADS + (_STACKS if _bounded() else "")
+    if isinstance(error, MemoryError) or any(words in text for words in _MEMORY):
+        return NO_MEMORY
+    return None
+
+
+def unloaded(error: BaseException) -> str | None:
+    """Why a package's machine code could not be loaded, where it is no fault of the package."""
+    return NOT_MAPPED if _MAPPED in str(error) else None
+
+
+def _bounded() -> bool:
+    """Whether memory is limited: each thread's stack takes some."""
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
 
 
 def check_temporary() -> None:

@@ -19,7 +19,7 @@ _NEWER = re.compile(
     re.DOTALL,
 )
 
-_PICTURES = {"a JPEG", "a TIFF", "a GIF", "a BMP"}
+_PICTURES = {"a JPEG", "a TIFF", "a GIF", "a BMP", "a WebP", "a HEIC or AVIF"}
 _STARTS = (
     (b"\x89PNG\r\n\x1a\n", "a PNG"),
     (b"\xff\xd8\xff", "a JPEG"),
@@ -44,6 +44,9 @@ _STARTS = (
     (b"ptrt", "an engine of TensorRT, which fits one GPU and version: name the .onnx, and "
      "--provider tensorrt builds the engine"),
 )  # fmt: skip
+_MARKS = ((8, b"WEBP", "a WebP"), *((4, b"ftyp" + name, "a HEIC or AVIF") for name in (
+    b"heic", b"heix", b"mif1", b"avif",
+)))  # fmt: skip
 
 
 def kind(path: Path) -> str | None:
@@ -59,16 +62,20 @@ def kind(path: Path) -> str | None:
         return None
     if not head:
         return "empty"
-    for start, what in _STARTS:
-        if head.startswith(start):
-            return what
-    return _zip(head, tail) or _other(head)
+    return _begun(head) or _zip(head, tail) or _other(head)
 
 
 def picture(data: bytes) -> str | None:
     """What picture a file's bytes are that is no PNG; None where they are none that is known."""
+    found = _begun(data)
+    return found if found in _PICTURES else None
+
+
+def _begun(data: bytes) -> str | None:
+    """What begins so."""
     found = (what for start, what in _STARTS if data.startswith(start))
-    return next((what for what in found if what in _PICTURES), None)
+    marked = (what for at, mark, what in _MARKS if data[at:].startswith(mark))
+    return next(found, None) or next(marked, None)
 
 
 def is_survey(path: Path) -> bool:

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from salt_infer.errors import (
@@ -122,20 +122,48 @@ def write_whole(path: Path, data: bytes, overwrite: bool) -> None:
         OutputError: likewise, of a full disk.
     """
     target = real(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+    with _written(path, data) as temporary, _told(path):
         check_writable(path, overwrite)
         os.replace(temporary, target)
         sync_folder(target.parent)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror or error})") from error
+
+
+def write_together(contents: Mapping[Path, bytes], overwrite: bool) -> None:
+    """:func:`write_whole` of several files, which all appear or none of them; the last one's name
+    is that of an error that is no single file's. Raises likewise.
+    """
+    with contextlib.ExitStack() as stack:
+        renames = []
+        for path, data in contents.items():
+            renames.append((stack.enter_context(_written(path, data)), real(path)))
+        for path in contents:
+            check_writable(path, overwrite)
+        with _told(path):
+            put_in_place(renames)
+
+
+@contextlib.contextmanager
+def _written(path: Path, data: bytes) -> Iterator[Path]:
+    """A flushed file beside the one it is to become, which is gone afterwards."""
+    target = real(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with _told(path), open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        yield temporary
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror or error})") from error
 
 
 def still_there(path: Path, file: int) -> bool:

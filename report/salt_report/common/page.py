@@ -47,22 +47,34 @@ class Gallery:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """An input of the report: what it was taken as, where it is, and a file's digest."""
+    """An input of the report: what it was taken as, where it is, and its digest."""
 
     role: str
     path: Path
 
     @property
     def sha256(self) -> str:
-        """Of a file; empty for a folder."""
-        if not self.path.is_file():
+        """Of a file; of a folder, that of the sorted list of its files, as ``sha256sum`` prints it;
+        empty where there is neither.
+        """
+        if self.path.is_file():
+            return _sha256(self.path)
+        if not self.path.is_dir():
             return ""
-        with open(self.path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        told = hashlib.sha256()
+        files = (path for path in self.path.rglob("*") if path.is_file())
+        for name, path in sorted((path.relative_to(self.path).as_posix(), path) for path in files):
+            told.update(f"{_sha256(path)}  {name}\n".encode("utf-8", "surrogateescape"))
+        return told.hexdigest()
 
     def to_json(self) -> dict[str, str]:
         """All of it."""
         return {"role": self.role, "path": shown(str(self.path)), "sha256": self.sha256}
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sources(**paths: Path | None) -> list[Source]:

@@ -1,6 +1,8 @@
 // Shows the server's OpenAPI description; nothing is loaded from elsewhere.
 
 const METHODS = ["get", "post"];
+const EXAMPLE = "http://127.0.0.1:8080"; // the server's address in the description
+const HERE = new URL(".", document.baseURI).href.replace(/\/$/, ""); // as it is seen from here
 
 /** An element with attributes, text and children. */
 function make(tag, content = [], attributes = {}) {
@@ -12,7 +14,7 @@ function make(tag, content = [], attributes = {}) {
 
 /** Text with `code` in it, as paragraphs. */
 function prose(text = "") {
-  return text.split("\n\n").map((paragraph) =>
+  return text.replaceAll(EXAMPLE, HERE).split("\n\n").map((paragraph) =>
     make("p", paragraph.split("`").map((part, i) => (i % 2 ? make("code", part) : part))),
   );
 }
@@ -64,7 +66,7 @@ function operation(method, path, described) {
     prose(response.description),
   ]);
   return make("section", [
-    make("h3", `${method.toUpperCase()} ${path}`),
+    make("h3", `${method.toUpperCase()} ${new URL(HERE).pathname.replace(/\/$/, "")}${path}`),
     ...prose(described.description || described.summary),
     ...(form ? [make("h4", "Form (multipart/form-data)"), fields(form)] : []),
     ...(parameters.length ? [make("h4", "Query"), table(["Name", "Type", ""], parameters)] : []),

@@ -26,6 +26,7 @@ ZOOMS = (Zoom(1.0, 0.4), Zoom(1.25, 0.5), Zoom(1.75, 0.62), Zoom(2.4, 0.8))
 POLARITIES: tuple[Literal["normal", "reversed"], ...] = ("normal", "reversed")
 SLICES = 4
 MOST_LINES = 24  # that are shown, the farther apart for it
+_FEW = 3  # lines that are shown of a survey that has fewer than the distance asked for
 _BLOCK = 64  # inlines of a volume read at a time
 MISSING, DEAD, LIVE = 0, 1, 2
 
@@ -107,11 +108,15 @@ class Viewer:
         return int(np.argmax(np.where(full, near, -np.inf)))
 
     def places(self, every: int) -> list[int]:
-        """Every so many'th line, from half of that on; the middle one where that is none."""
+        """Every so many'th line, from half of that on; where that is none, a few all over it."""
         step = max(every, -(-len(self.numbers) // MOST_LINES))
         live = np.atleast_1d(self.survey.live.any(axis=1 if self.direction == "inline" else 0))
         found = [place for place in range(step // 2, len(self.numbers), step) if live[place]]
-        return found or [self.middle()]
+        if found:
+            return found
+        some = np.flatnonzero(live)
+        few = min(_FEW, len(some))
+        return [int(some[(2 * at + 1) * len(some) // (2 * few)]) for at in range(few)]
 
     def line(self, place: int) -> Recorded:
         """Amplitudes of a line."""

@@ -1,4 +1,6 @@
-"""Surveys as arrays: ``.npy``, and Zarr of version 2 or 3; [inline, crossline, sample] each."""
+"""Surveys as arrays: ``.npy``, and Zarr of version 2 or 3; [inline, crossline, sample] each, or in
+``.npy`` one line, [trace, sample].
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,13 @@ import numpy.typing as npt
 
 from salt_infer.errors import PackageError, one_line
 from salt_survey.errors import SurveyError
+from salt_survey.reading import foreign
 from salt_survey.scan import geometry
 from salt_survey.scan.findings import Found, Said, of_samples
 from salt_survey.scan.geometry import Grid
 from salt_survey.scan.record import Overrides, Scan
 from salt_survey.scan.statistics import Gatherer, Stats
+from salt_survey.segy.samples import Portion
 
 OURS = "salt-survey"  # attribute of a group that salt-survey run has written
 _NAMES = ("amplitude", "data", "seismic")  # of the volume, in a Zarr group
@@ -45,6 +49,7 @@ class _Volume:
     inlines: npt.NDArray[np.int64]
     crosslines: npt.NDArray[np.int64]
     times_ms: npt.NDArray[np.float64] | None
+    is_line: bool = False  # [X, S] in the file
 
 
 class ArraySource:
@@ -54,8 +59,8 @@ class ArraySource:
         self._path = path
         self._volume = _open(path)
 
-    def read(self, traces: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """All samples, float32 [n, samples]."""
+    def read(self, traces: npt.NDArray[np.integer]) -> Portion:
+        """Some traces; none is said to be dead."""
         data = self._volume.data
         width = data.shape[1]
         out = np.empty((len(traces), data.shape[2]), np.float32)
@@ -66,11 +71,7 @@ class ArraySource:
             first, last = int(columns.min()), int(columns.max()) + 1
             with np.errstate(over="ignore", invalid="ignore"):
                 out[here] = np.asarray(data[int(row), first:last])[columns - first]
-        return out
-
-    def flagged(self, traces: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """None is."""
-        return np.zeros(len(traces), bool)
+        return Portion(out, np.zeros(len(traces), bool))
 
     def digest(self) -> str:
         """Of the names, sizes and times of change of its files."""
@@ -91,17 +92,21 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
     """Scan an array; see :func:`salt_survey.reading.survey.scanned`."""
     volume = _open(path)
     rows, columns, samples = volume.data.shape
-    numbers = np.arange(rows * columns, dtype=np.int64)
+    numbers = np.arange(rows * columns, dtype=np.int32)
     grid = Grid(
         inlines=volume.inlines,
         crosslines=volume.crosslines,
         traces=numbers.reshape(rows, columns),
-        rows=numbers // columns,
-        columns=numbers % columns,
+        places=numbers,
         duplicates=0,
-        order="inline",
+        order="line" if volume.is_line else "inline",
     )
     said = Said()
+    if volume.is_line:
+        said.notes.append(
+            f"a 2-D array: one line of {columns} traces of {samples} samples; if its rows are the "
+            "samples, save it transposed"
+        )
     stats = None if known else _gather(ArraySource(path), rows * columns, samples, tell)
     if stats and stats.recorded < 2:
         said.faults.append("fewer than two live traces, expected two at least")
@@ -115,9 +120,10 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
         interval_ms=interval,
         delay_ms=_delay(volume, overrides, known),
         traces=rows * columns,
-        inlines=geometry.lines_of(volume.inlines),
-        crosslines=geometry.lines_of(volume.crosslines),
-        order="inline",
+        inlines=None if volume.is_line else geometry.lines_of(volume.inlines),
+        crosslines=None if volume.is_line else geometry.lines_of(volume.crosslines),
+        cdp=geometry.lines_of(volume.crosslines) if volume.is_line else None,
+        order=grid.order,
         lines_from="traces",
         **of_samples(stats, known),
         **said.fields(),
@@ -148,21 +154,27 @@ def _gather(source: ArraySource, traces: int, samples: int, tell: Tell) -> Stats
     step = max(1, _CHUNK // (4 * samples))
     for first in range(0, traces, step):
         numbers = np.arange(first, min(first + step, traces), dtype=np.int64)
-        found.take(first, source.read(numbers), source.flagged(numbers))
+        found.take(first, *source.read(numbers))
         tell(len(numbers))
     return found.result()
 
 
 def _open(path: Path) -> _Volume:
+    is_npy = path.suffix.lower() == ".npy" and not path.is_dir()
     try:
-        volume = _open_npy(path) if path.suffix.lower() == ".npy" else _open_zarr(path)
+        if not is_npy and (why := foreign.no_zarr(path)):
+            raise SurveyError(why)
+        volume = _open_npy(path) if is_npy else _open_zarr(path)
+    except FileNotFoundError as error:
+        raise SurveyError(f"{path} cannot be read ({error.strerror or error})") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SurveyError(f"{path} cannot be read as a survey ({one_line(error)})") from error
+        said = f"{path} cannot be read as a survey ({one_line(error)})"
+        raise SurveyError(foreign.no_survey(path, said)) from error
     shape, kind = volume.data.shape, np.dtype(volume.data.dtype).kind
     if len(shape) != 3 or kind not in "fiu" or 0 in shape:
         raise SurveyError(
             f"{path} is an array {list(shape)} of {volume.data.dtype}, expected numbers "
-            "[inline, crossline, sample]"
+            "[inline, crossline, sample], or in .npy those of one line [trace, sample]"
         )
     chunk = math.prod(getattr(volume.data, "chunks", (1,)))
     if shape[0] * shape[1] > _MOST_TRACES or max(chunk, shape[1] * shape[2]) > _MOST_AT_ONCE:
@@ -185,8 +197,12 @@ def _open(path: Path) -> _Volume:
 
 def _open_npy(path: Path) -> _Volume:
     data = np.load(path, mmap_mode="r", allow_pickle=False)
+    is_line = data.ndim == 2
+    if is_line:
+        data = data[None]
     rows, columns = (*data.shape, 0, 0)[:2]
-    return _Volume("npy", data, np.arange(1, rows + 1), np.arange(1, columns + 1), None)
+    numbers = np.arange(1, rows + 1), np.arange(1, columns + 1)
+    return _Volume("npy", data, *numbers, None, is_line)
 
 
 def _open_zarr(path: Path) -> _Volume:

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from salt_survey.segy import headers, samples
+from salt_survey.segy import samples
 from salt_survey.segy.layout import Layout
 from salt_survey.segy.order import Endian
 from salt_survey.segy.raw import RawFile
+from salt_survey.segy.samples import Portion
 
 _LOOKS = 64  # traces whose bytes enter the digest
 
@@ -24,20 +25,10 @@ class SegySource:
         """``reading``, ``endian``: format and byte order of the samples."""
         self._file = RawFile(path)
         self._layout, self._reading, self._endian = layout, reading, endian
-        self._kinds: npt.NDArray[np.int32] | None = None
 
-    def read(self, traces: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """All samples, float32 [n, samples]."""
-        return samples.read(
-            self._file, self._layout, self._reading, self._endian, traces, slice(None)
-        )
-
-    def flagged(self, traces: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Which are flagged as dead, bool [n]."""
-        if self._kinds is None:
-            byte = headers.TRACE_KIND
-            self._kinds = headers.columns(self._file, self._layout, [byte])[byte]
-        return np.asarray(self._kinds[traces] == headers.DEAD)
+    def read(self, traces: npt.NDArray[np.integer]) -> Portion:
+        """Some traces."""
+        return samples.read(self._file, self._layout, self._reading, self._endian, traces)
 
     def digest(self) -> str:
         """Of size, time of change, file headers, and of traces all over it."""

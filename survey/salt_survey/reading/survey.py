@@ -13,13 +13,14 @@ from typing import Literal, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from salt_survey.errors import SurveyError
-from salt_survey.reading import arrays, segy_source
+from salt_survey.errors import ForeignError, SurveyError
+from salt_survey.reading import arrays, foreign, segy_source
 from salt_survey.scan import geometry, segy_scan, statistics
 from salt_survey.scan.findings import Found
 from salt_survey.scan.geometry import NO_TRACE
 from salt_survey.scan.record import Overrides, Scan
 from salt_survey.segy.layout import Layout
+from salt_survey.segy.samples import Portion
 
 __all__ = ["NO_TRACE", "Block", "Overrides", "Survey"]
 
@@ -41,11 +42,8 @@ class Block:
 class Source(Protocol):
     """Where a survey's samples come from."""
 
-    def read(self, traces: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """All samples of some traces, float32 [n, samples]; not finite where the file is so."""
-
-    def flagged(self, traces: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Which of some traces are said to be dead, bool [n]."""
+    def read(self, traces: npt.NDArray[np.integer]) -> Portion:
+        """Some traces, integers [n], each once."""
 
     def digest(self) -> str:
         """What changes when the file does."""
@@ -55,7 +53,7 @@ class Source(Protocol):
 
 
 class Survey:
-    """A survey's grid and amplitudes; memory is bounded by the blocks asked for and by some 40
+    """A survey's grid and amplitudes; memory is bounded by the blocks asked for and by some 18
     bytes a trace. One thread at a time.
 
     Attributes:
@@ -64,22 +62,18 @@ class Survey:
         inlines: int64 [I], ascending; a 2-D line has one.
         crosslines: int64 [X], ascending.
         times_ms: float64 [S], of the samples.
-        traces: int64 [I, X], number of the file's trace in each place, :data:`NO_TRACE` where none.
-        x, y: float64 [I, X], coordinates; NaN where there is no trace, or they are not known.
-        places: int64 [traces] each, inline and crossline of each trace, counted from 0; -1 of a
-            trace that has no place.
+        traces: int32 [I, X], number of the file's trace in each place, :data:`NO_TRACE` where none.
         layout: where traces are in SEG-Y; None of an array.
     """
 
     def __init__(self, path: Path, found: Found, grid: geometry.Grid, source: Source) -> None:
         self.path, self.scan, self._source = path, found.scan, source
-        self._known_silent = found.silent  # not the rest of it: coordinates are 16 bytes a trace
-        self.layout, self.places = found.layout, (grid.rows, grid.columns)
+        self._known_silent, self._positions, self._grid = found.silent, found.positions, grid
+        self.layout = found.layout
         self.inlines, self.crosslines, self.traces = grid.inlines, grid.crosslines, grid.traces
         delay = found.scan.delay_ms
         assert not isinstance(delay, tuple)
         self.times_ms = delay + found.scan.interval_ms * np.arange(found.scan.samples)
-        self.x, self.y = self._placed(found.x), self._placed(found.y)
 
     @classmethod
     def open(
@@ -130,22 +124,46 @@ class Survey:
         silent = self._known_silent
         if silent is None:
             silent = self._silent()
-        present = self.traces != NO_TRACE
-        return np.asarray(present & ~silent[np.where(present, self.traces, 0)])
+        self._known_silent = None  # as this says it, too
+        live: npt.NDArray[np.bool_] = self.traces != NO_TRACE
+        for row, traces in zip(live, self.traces, strict=True):
+            row[row] = ~silent[traces[row]]
+        return live
 
     def _silent(self) -> npt.NDArray[np.bool_]:
         silent = np.zeros(self.scan.traces, bool)
         step = max(1, (4 << 20) // max(1, 4 * self.scan.samples))
         for first in range(0, self.scan.traces, step):
             numbers = np.arange(first, min(first + step, self.scan.traces), dtype=np.int64)
-            samples = self._source.read(numbers)
+            samples, dead = self._source.read(numbers)
             silent[numbers] = (
                 statistics.are_dead(samples)
                 | statistics.are_flat(samples)
-                | self._source.flagged(numbers)
+                | dead
                 | ~statistics.valid(samples).any(axis=1)
             )
         return silent
+
+    def places(self, traces: slice) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Inline and crossline of consecutive traces, counted from 0; -1 of those that have no
+        place; int64 [n] each.
+        """
+        return self._grid.of(traces)
+
+    def positions(self, inlines: slice) -> npt.NDArray[np.float64]:
+        """x and y of some inlines' traces, float64 [i, X, 2]; NaN where there is no trace, or they
+        are not known.
+        """
+        traces = self.traces[inlines]
+        found = np.full((*traces.shape, 2), np.nan)
+        if self._positions is not None:
+            present = traces != NO_TRACE
+            found[present] = self._positions.at(traces[present])
+        return found
+
+    def forget_positions(self) -> None:
+        """They take 8 bytes a trace, and are needed once."""
+        self._positions = None
 
     def read(self, inlines: slice, crosslines: slice, samples: slice | None = None) -> Block:
         """Amplitudes and where there are some.
@@ -164,11 +182,11 @@ class Survey:
         present = traces != NO_TRACE
         numbers = traces[present]
         if len(numbers):
-            values = self._source.read(numbers)
+            values, dead = self._source.read(numbers)
             good = statistics.valid(values)
             if not good.all():
                 values = np.where(good, values, np.float32(0))
-            good &= ~(self._source.flagged(numbers) | statistics.are_flat(values))[:, None]
+            good &= ~(dead | statistics.are_flat(values))[:, None]
             good &= _between_mutes(values)
             amplitude[present] = np.where(good, values, np.float32(0))
             recorded[present] = good
@@ -185,12 +203,6 @@ class Survey:
             self.scan, calibration=None, notes=nothing, warnings=nothing, verdict="ok"
         ).to_json()
         return hashlib.sha256(f"{self._source.digest()} {way}".encode()).hexdigest()
-
-    def _placed(self, values: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64]:
-        if values is None:
-            return np.full(self.traces.shape, np.nan)
-        present = self.traces != NO_TRACE
-        return np.where(present, values[np.where(present, self.traces, 0)], np.nan)
 
     def __enter__(self) -> Self:
         return self
@@ -232,7 +244,10 @@ def scanned(
     """
     if arrays.is_array(path):
         return arrays.scan(path, overrides or Overrides(), known, tell)
-    return segy_scan.scan(path, overrides, known, tell)
+    try:
+        return segy_scan.scan(path, overrides, known, tell)
+    except ForeignError as error:
+        raise ForeignError(foreign.no_survey(path, str(error))) from error
 
 
 def _between_mutes(values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:

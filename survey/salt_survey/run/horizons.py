@@ -1,16 +1,20 @@
 """Top and base of salt as text that interpretation programs load: ``top.txt`` and ``base.txt``.
 
 A line for each trace with salt: inline, crossline, x, y, time. A first sample of salt is where the
-probability crosses the threshold, interpolated between two samples.
+probability crosses the threshold, interpolated between two samples. Where salt goes on to the first
+or last sample that was recorded, or run, nobody has seen its top or base: that file has no line.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from salt_survey.reading.survey import Survey
+from salt_survey.run.slabs import CHUNK, Window
 from salt_survey.run.store import Store
 from salt_survey.run.trace_lookup import Traces
 from salt_survey.sections.tiling import Floats
@@ -53,25 +57,76 @@ def _crossing(
     return times_ms[inside] + reached * (times_ms[outside] - times_ms[inside])
 
 
-def write(folder: Path, store: Store, threshold: float) -> None:
+def write(
+    folder: Path, store: Store, survey: Survey, samples: Window, threshold: float
+) -> tuple[int, int]:
     """Write both files into a folder.
+
+    Args:
+        folder: of them.
+        store: what was found.
+        survey: what it lies on; some of it is read where salt may go on to the end of a trace.
+        samples: that were run.
+        threshold: salt is above it.
+
+    Returns:
+        traces with salt whose top, and whose base, was not seen.
 
     Raises:
         OSError: the disk is full.
+        SurveyError: the survey cannot be read any more.
     """
-    numbers = store.array("inline"), store.array("crossline")
-    times, x, y = (store.array(name) for name in ("time_ms", "x", "y"))
-    traces, columns = Traces(store), np.arange(len(numbers[1]))
+    numbers, times_ms = store.array("crossline"), store.array("time_ms")
+    traces, columns = Traces(store), np.arange(len(numbers))
+    unseen = [0, 0]
     with open(folder / FILES[0], "x") as top, open(folder / FILES[1], "x") as base:
-        for place, inline in enumerate(numbers[0]):
+        for place, inline, points in _lines(store):
             salt = traces(np.full(len(columns), place), columns)
-            found = crossings(salt, times, threshold)
-            for file, surface in zip((top, base), found, strict=True):
-                for trace in np.flatnonzero(~np.isnan(surface)):
-                    file.write(
-                        f"{inline} {numbers[1][trace]} {_metres(x[place, trace])} "
-                        f"{_metres(y[place, trace])} {surface[trace]:.3f}\n"
-                    )
+            found = crossings(salt, times_ms, threshold)
+            recorded = _recorded(survey, place, salt, samples, threshold)
+            for at, (file, surface) in enumerate(zip((top, base), found, strict=True)):
+                hidden = _goes_on(salt[:, :: 1 - 2 * at], recorded[:, :: 1 - 2 * at], threshold)
+                unseen[at] += int(np.count_nonzero(hidden))
+                for trace in np.flatnonzero(~np.isnan(surface) & ~hidden):
+                    x, y = map(_metres, points[trace])
+                    file.write(f"{inline} {numbers[trace]} {x} {y} {surface[trace]:.3f}\n")
+    return unseen[0], unseen[1]
+
+
+def _lines(store: Store) -> Iterator[tuple[int, int, npt.NDArray[np.float64]]]:
+    """Place and number of each inline, and x and y of its traces, float64 [crosslines, 2]."""
+    inlines = store.array("inline")
+    for first in range(0, len(inlines), CHUNK):
+        points = store.positions(slice(first, first + CHUNK))
+        for place, of_line in enumerate(points, first):
+            yield place, int(inlines[place]), of_line
+
+
+def _recorded(
+    survey: Survey, place: int, salt: Floats, samples: Window, threshold: float
+) -> npt.NDArray[np.bool_]:
+    """Where an inline was recorded and run, bool [traces, samples]. It is looked up in traces of
+    which salt ends at a probability of 0 alone: that is what stands where nothing was recorded, and
+    hardly ever beside salt.
+    """
+    recorded = np.zeros(salt.shape, bool)
+    recorded[:, slice(*samples)] = True
+    above = salt > np.float32(threshold)
+    steps = (above[:, 1:] & (salt[:, :-1] == 0)) | (above[:, :-1] & (salt[:, 1:] == 0))
+    doubtful = np.flatnonzero(steps.any(axis=1))
+    if len(doubtful):
+        part = slice(int(doubtful[0]), int(doubtful[-1]) + 1)
+        block = survey.read(slice(place, place + 1), part)
+        recorded[doubtful] &= block.recorded[0, doubtful - part.start]
+    return recorded
+
+
+def _goes_on(
+    salt: Floats, recorded: npt.NDArray[np.bool_], threshold: float
+) -> npt.NDArray[np.bool_]:
+    """Traces, [traces, samples], whose first salt is at their first recorded sample."""
+    above = salt > np.float32(threshold)
+    return np.asarray(above.any(axis=1) & (above.argmax(axis=1) <= recorded.argmax(axis=1)))
 
 
 def _metres(value: float) -> str:

@@ -106,6 +106,7 @@ class _Run:
         self._division, self._work, self._watcher = division, work, watcher
         self._clock, self.startup_s, self._resumed = StageClock(), 0.0, 0
         self._store = self._opened()
+        survey.forget_positions()
 
     def _opened(self) -> Store:
         """The store: of an earlier run that goes on, published already, or new."""
@@ -187,7 +188,14 @@ class _Run:
             write_like(self._survey, partial, traces, told, overwrite=True)
 
         def surfaces(partial: Any) -> None:
-            horizons.write(partial, Store.open(path), settings.threshold)
+            store, samples = Store.open(path), self._work.samples
+            unseen = horizons.write(partial, store, self._survey, samples, settings.threshold)
+            for name, count in zip(("top", "base"), unseen, strict=True):
+                if count:
+                    self._watcher.note(
+                        f"{name}.txt has no line for {count} traces in which salt goes on to the "
+                        f"{'last' if name == 'base' else 'first'} sample recorded"
+                    )
 
         job.out.publish(segy, surfaces, self._journal.publishing)
         report = SurveyReport(

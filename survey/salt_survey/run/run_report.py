@@ -99,7 +99,7 @@ class SurveyReport:
             f"busy: {stages}; {timing.verdict}",
             f"settings: zoom {used['zoom']}, polarity {used['polarity']}, stretch "
             f"{used['stretch']}, stride {used['stride']}, sections {used['sections']}; "
-            f"{used['calibration']}",
+            f"{used['calibration'].partition(':')[0]}",  # said in full when the run began
             f"model: {Path(model['path']).name}, {model['provider']}, tta {used['tta']}, gate "
             f"{used['gate']:g}",
         ]

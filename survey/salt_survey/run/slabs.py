@@ -28,6 +28,7 @@ _BASE = 360 * MIB  # the interpreter, the runtime, the model and its batches
 # Bytes a sample: of a slab that is filled, and compressed; of a block that is read, as it lies in
 # the file, as float32 and its mask; of a section from reading to blending, about 12 of them.
 _SLAB, _BLOCK, _FLIGHT = 3, 10, 12 * 8
+_TRACE = 24  # bytes a trace of the survey: its place, whether it is live
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,7 +165,8 @@ def divide(extent: Extent, sections: Sections, memory: int) -> Division:
         UsageError: not even the smallest slabs fit.
     """
     directions: list[Direction] = ["inline", "crossline"] if sections == "both" else [sections]
-    size, block = _fitting(max(map(extent.section_size, directions)), memory)
+    traces = extent.shape[0] * extent.shape[1]
+    size, block = _fitting(max(map(extent.section_size, directions)), traces, memory)
     volumes = {"probability": (CHUNK, size) if sections == "crossline" else (size, CHUNK)}
     if sections == "both":
         volumes |= {"p_inline": (size, CHUNK), "p_crossline": (CHUNK, size)}
@@ -186,18 +188,19 @@ def _cut(lines: Window, size: int) -> list[Window]:
     return list(itertools.pairwise(edges))
 
 
-def _fitting(section: int, memory: int) -> tuple[int, int]:
+def _fitting(section: int, traces: int, memory: int) -> tuple[int, int]:
     for size in SIZES:
         for block in BLOCKS:
-            if need(section, size, block) <= memory:
+            if need(section, size, block, traces) <= memory:
                 return size, block
-    least = need(section, SIZES[-1], BLOCKS[-1])
+    least = need(section, SIZES[-1], BLOCKS[-1], traces)
     raise UsageError(
-        f"sections of {section} samples need {-(-least // MIB)} MiB, and --memory allows "
-        f"{memory // MIB}; give more, or fewer samples by --times"
+        f"sections of {section} samples of a survey of {traces} traces need "
+        f"{-(-least // MIB)} MiB, and --memory allows {memory // MIB}; give more, or fewer samples "
+        "by --times"
     )
 
 
-def need(section: int, size: int, block: int) -> int:
-    """Bytes that a run needs with sections of so many samples, whatever their number."""
-    return _BASE + section * (size * _SLAB + block * _BLOCK + _FLIGHT)
+def need(section: int, size: int, block: int, traces: int) -> int:
+    """Bytes that a run needs with sections of so many samples, of a survey of so many traces."""
+    return _BASE + section * (size * _SLAB + block * _BLOCK + _FLIGHT) + traces * _TRACE

@@ -28,6 +28,7 @@ import numpy.typing as npt
 import zarr
 
 from salt_infer.errors import InputError, OutputError, one_line
+from salt_infer.system import denied, file_kind
 from salt_survey.reading import arrays
 from salt_survey.reading.survey import Survey
 from salt_survey.run.slabs import CHUNK
@@ -38,6 +39,7 @@ AXES = ("inline", "crossline", "time")
 KIND = arrays.OURS
 VERSION = 1
 
+_POSITIONS = 1 << 18  # traces whose coordinates are a chunk
 _ALL = slice(None)
 
 
@@ -77,8 +79,8 @@ class Store:
             _put(group, "inline", survey.inlines, AXES[:1])
             _put(group, "crossline", survey.crosslines, AXES[1:2])
             _put(group, "time_ms", np.asarray(survey.times_ms, np.float64), AXES[2:])
-            for name, values in (("live", survey.live), ("x", survey.x), ("y", survey.y)):
-                _put(group, name, values, AXES[:2])
+            _put(group, "live", survey.live, AXES[:2])
+            _put_positions(group, survey)
         except OSError as error:
             raise full(path, error) from error
         return cls(path, group)
@@ -94,9 +96,10 @@ class Store:
             group = zarr.open_group(path, mode="r+" if writable else "r", zarr_format=3)
             volume = group["probability"]
         except (OSError, KeyError, ValueError) as error:
+            why = _why(path) or one_line(error)
             raise InputError(
-                f"{path} cannot be opened as a Zarr of salt probabilities ({one_line(error)}); "
-                "expected the OUT.zarr of salt-survey run"
+                f"{path} cannot be opened as a Zarr of salt probabilities ({why}); expected the "
+                "OUT.zarr of salt-survey run"
             ) from error
         if not isinstance(volume, zarr.Array) or volume.ndim != 3 or volume.dtype != np.uint8:
             raise InputError(f"{path}/probability is no volume of bytes; expected salt-survey's")
@@ -120,8 +123,12 @@ class Store:
         return inlines, crosslines, samples
 
     def array(self, name: str) -> npt.NDArray[Any]:
-        """All of a small array: ``inline``, ``crossline``, ``time_ms``, ``live``, ``x``, ``y``."""
+        """All of a small array: ``inline``, ``crossline``, ``time_ms``, ``live``."""
         return np.asarray(self._array(name)[...])
+
+    def positions(self, inlines: slice) -> npt.NDArray[np.float64]:
+        """x and y of some inlines' traces, float64 [i, X, 2]."""
+        return np.stack([np.asarray(self._array(name)[inlines]) for name in ("x", "y")], axis=-1)
 
     def has(self, name: str) -> bool:
         """Whether there is such an array."""
@@ -159,6 +166,8 @@ class Store:
         try:
             return np.asarray(self._array(name)[where], np.uint8)
         except (OSError, ValueError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and denied.limit(error):
+                raise  # no fault of the file
             raise InputError(f"{self.path}/{name} cannot be read ({one_line(error)})") from error
 
     def block(self, name: str, inlines: slice, crosslines: slice) -> Grey:
@@ -181,6 +190,13 @@ class Store:
         return found
 
 
+def _why(path: Path) -> str | None:
+    """What is there that is no Zarr; None if that is not known."""
+    if not path.exists():
+        return "there is none"
+    return file_kind.told(path, "it is a file") if path.is_file() else None
+
+
 def _where(direction: Direction, lines: slice, samples: slice) -> tuple[slice, slice, slice]:
     return (lines, _ALL, samples) if direction == "inline" else (_ALL, lines, samples)
 
@@ -191,6 +207,24 @@ def _put(group: zarr.Group, name: str, values: npt.NDArray[Any], axes: tuple[str
         fill_value=0,
     )  # fmt: skip
     array[...] = values
+
+
+def _put_positions(group: zarr.Group, survey: Survey) -> None:
+    """x and y, some inlines at a time."""
+    shape = survey.traces.shape
+    lines = max(1, _POSITIONS // shape[1])
+    arrays_of = [
+        group.create_array(
+            name, shape=shape, chunks=(min(lines, shape[0]), shape[1]), dtype=np.float64,
+            dimension_names=AXES[:2], fill_value=0,
+        )
+        for name in ("x", "y")
+    ]  # fmt: skip
+    for first in range(0, shape[0], lines):
+        part = slice(first, min(first + lines, shape[0]))
+        positions = survey.positions(part)
+        for axis, array in enumerate(arrays_of):
+            array[part] = positions[..., axis]
 
 
 def sync() -> None:

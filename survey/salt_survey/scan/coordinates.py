@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from salt_survey.scan.geometry import Grid, lines_of
+from salt_survey.scan.pieces import pieces
 
 Points = npt.NDArray[np.float64]  # [n, 2]
 _NEAR = 0.25  # of a bin: traces have to lie so near to their place
@@ -43,28 +46,48 @@ class Placing:
     off: float
 
 
+@dataclasses.dataclass(frozen=True)
+class Positions:
+    """Coordinates of all traces, as their headers have them: 8 bytes of memory for each.
+
+    Attributes:
+        x, y: integers [traces].
+        scalars: likewise, or one for all.
+    """
+
+    x: npt.NDArray[np.signedinteger]
+    y: npt.NDArray[np.signedinteger]
+    scalars: npt.NDArray[np.signedinteger]
+
+    @classmethod
+    def of(
+        cls,
+        x: npt.NDArray[np.signedinteger],
+        y: npt.NDArray[np.signedinteger],
+        scalars: npt.NDArray[np.signedinteger],
+    ) -> Self:
+        """With one scalar where it is the same for all."""
+        return cls(x, y, scalars if np.ptp(scalars.astype(np.int32)) else scalars[:1].copy())
+
+    def at(self, traces: npt.NDArray[np.integer] | slice) -> Points:
+        """Of some traces, float64 [n, 2]."""
+        scalars = self.scalars if len(self.scalars) == 1 else self.scalars[traces]
+        return np.stack([scaled(each[traces], scalars) for each in (self.x, self.y)], axis=-1)
+
+
 def scaled(values: npt.NDArray[np.integer], scalars: npt.NDArray[np.integer]) -> Points:
     """Coordinates of headers: times the scalar, divided by a negative one; 0 means 1."""
     factor = np.where(scalars == 0, 1, scalars).astype(np.float64)
     return np.asarray(values * np.where(factor > 0, factor, 1 / np.abs(factor)), np.float64)
 
 
-def placing(grid: Grid, x: Points, y: Points) -> Placing | None:
-    """Where the grid lies; None if the coordinates are those of one place.
-
-    Args:
-        grid: of the traces.
-        x: float64 [traces].
-        y: likewise.
-    """
-    rows, columns = np.nonzero(grid.traces >= 0)
-    points = np.stack([x, y], axis=1)[grid.traces[rows, columns]]
-    if len(points) < 2 or not np.ptp(points, axis=0).any():
+def placing(grid: Grid, positions: Positions) -> Placing | None:
+    """Where the grid lies; None if the coordinates are those of one place."""
+    fit = _Fit(grid, positions)
+    if fit.count < 2 or not np.any(fit.most > fit.least):
         return None
-    known = np.stack([rows, columns, np.ones(len(rows))], axis=1)
-    plane = np.linalg.lstsq(known, points, rcond=None)[0]
+    plane = fit.plane()
     bins = np.linalg.norm(plane[:2], axis=1)
-    away = np.linalg.norm(points - known @ plane, axis=1)
     ends = [(i, c) for i in (0, len(grid.inlines) - 1) for c in (0, len(grid.crosslines) - 1)]
     places = np.round(np.array([[i, c, 1] for i, c in ends]) @ plane, 2).tolist()
     corners = tuple(
@@ -74,7 +97,64 @@ def placing(grid: Grid, x: Points, y: Points) -> Placing | None:
     size = min((each for each in bins if each > 0), default=1.0)
     steps = [lines_of(lines)[2] for lines in (grid.inlines, grid.crosslines)]
     sizes = round(float(bins[0]) / steps[0], 3), round(float(bins[1]) / steps[1], 3)
-    return Placing(corners, sizes, float(np.mean(away > size / 2)))
+    return Placing(corners, sizes, fit.away(plane, size / 2) / fit.count)
+
+
+class _Fit:
+    """Fits a plane to the coordinates of a grid's traces, in passes over pieces of it.
+
+    Attributes:
+        count: traces.
+        least, most: of the coordinates, float64 [2] each.
+    """
+
+    def __init__(self, grid: Grid, positions: Positions) -> None:
+        self._grid, self._positions = grid, positions
+        self._middle = (np.array(grid.traces.shape) - 1) / 2
+        self._half = np.maximum(self._middle, 1)  # places are -1..1, which keeps digits
+        self.count, self.least, self.most = 0, np.full(2, np.inf), np.full(2, -np.inf)
+        self._squares, self._products = np.zeros((3, 3)), np.zeros((3, 2))
+        self._first: Points | None = None
+        for known, points in self._pieces():
+            self._take(known, points)
+
+    def _take(self, known: Points, points: Points) -> None:
+        self.count += len(points)
+        self.least = np.minimum(self.least, points.min(axis=0))
+        self.most = np.maximum(self.most, points.max(axis=0))
+        if self._first is None:
+            self._first = points[0]
+        around = self._around(known)
+        self._squares += around.T @ around
+        self._products += around.T @ (points - self._first)
+
+    def _pieces(self) -> Iterator[tuple[Points, Points]]:
+        """Places, [n, 3] with a 1 last, and coordinates, [n, 2], of traces."""
+        flat = self._grid.traces.ravel()
+        for part in pieces(flat.size):
+            places = np.flatnonzero(flat[part] >= 0) + part.start
+            if len(places):
+                rows, columns = np.divmod(places, len(self._grid.crosslines))
+                known = np.stack([rows, columns, np.ones(len(rows))], axis=1)
+                yield known, self._positions.at(flat[places])
+
+    def _around(self, known: Points) -> Points:
+        ones = known[:, 2:]
+        return np.concatenate([(known[:, :2] - self._middle) / self._half, ones], axis=1)
+
+    def plane(self) -> Points:
+        """x and y for a row more, for a column more, and of the first of both; float64 [3, 2]."""
+        assert self._first is not None
+        around = np.linalg.lstsq(self._squares, self._products, rcond=None)[0]
+        steps = around[:2] / self._half[:, None]
+        return np.vstack([steps, around[2] + self._first - self._middle @ steps])
+
+    def away(self, plane: Points, limit: float) -> int:
+        """Traces that are farther than this from their place."""
+        return sum(
+            int(np.count_nonzero(np.linalg.norm(points - known @ plane, axis=1) > limit))
+            for known, points in self._pieces()
+        )
 
 
 def lattice(x: Points, y: Points) -> Lattice | None:

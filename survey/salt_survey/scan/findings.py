@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from salt_survey.scan.coordinates import Positions
 from salt_survey.scan.geometry import Grid
 from salt_survey.scan.record import Scan, Verdict
 from salt_survey.scan.statistics import Stats
@@ -45,15 +46,14 @@ class Found:
         scan: what it is.
         layout: where its traces are; None of an array.
         grid: their places; None where nothing numbers the lines.
-        x, y: float64 [traces], coordinates; None if not known.
+        positions: coordinates of the traces; None if not known.
         silent: bool [traces], dead or without a finite sample; None if the samples were not read.
     """
 
     scan: Scan
     layout: Layout | None = None
     grid: Grid | None = None
-    x: npt.NDArray[np.float64] | None = None
-    y: npt.NDArray[np.float64] | None = None
+    positions: Positions | None = None
     silent: npt.NDArray[np.bool_] | None = None
 
 
@@ -61,7 +61,7 @@ def of_samples(stats: Stats | None, known: Scan | None) -> dict[str, Any]:
     """Fields of a scan that only the samples tell: now, or when they were gone through before."""
     if stats is not None:
         return {
-            "dead": int(np.count_nonzero(stats.dead)),
+            "dead": stats.dead,
             "bad_samples": stats.bad_samples,
             "nulls_1e30": stats.nulls,
             "percentiles": stats.percentiles,

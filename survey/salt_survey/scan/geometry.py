@@ -8,33 +8,35 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_survey.errors import SurveyError
+from salt_survey.scan.pieces import pieces
 from salt_survey.scan.record import Lines, Order
 
 NO_TRACE = -1
 _SPARSE = 64  # places for each trace, at most; more come of numbers that are none
 _SMALL = 1_000_000  # places that any survey may have
 
-Numbers = npt.NDArray[np.int64]  # [traces], or [lines]
+Numbers = npt.NDArray[np.int64]  # [lines], or [traces]
+Places = npt.NDArray[np.signedinteger]  # [traces], int32 or int64
+_NONE: Numbers = np.empty(0, np.int64)
 
 
 @dataclasses.dataclass(frozen=True)
 class Grid:
-    """Places of traces.
+    """Places of traces; some 8 bytes of memory for each.
 
     Attributes:
         inlines, crosslines: int64 [I] and [X], ascending, in equal steps.
-        traces: int64 [I, X], number of the trace in the file; NO_TRACE where none.
-        rows, columns: int64 [traces], place of each trace; of duplicates, too; NO_TRACE of those
-            that have none.
+        traces: int32 [I, X], number of the trace in the file; NO_TRACE where none.
+        places: int32 or int64 [traces], place of each trace in ``traces.flat``; of duplicates, too;
+            NO_TRACE of those that have none.
         duplicates: traces whose place an earlier one has.
         order: how the traces follow each other.
     """
 
     inlines: Numbers
     crosslines: Numbers
-    traces: npt.NDArray[np.int64]
-    rows: Numbers
-    columns: Numbers
+    traces: npt.NDArray[np.int32]
+    places: Places
     duplicates: int
     order: Order
 
@@ -43,12 +45,38 @@ class Grid:
         """Places without a trace."""
         return int(np.count_nonzero(self.traces == NO_TRACE))
 
+    @property
+    def unplaced(self) -> int:
+        """Traces that have no place."""
+        return int(np.count_nonzero(self.places == NO_TRACE))
+
+    def of(self, traces: slice) -> tuple[Numbers, Numbers]:
+        """Inline and crossline of consecutive traces, counted from 0; NO_TRACE of those that have
+        no place; int64 [n] each.
+        """
+        places = self.places[traces].astype(np.int64)
+        rows, columns = np.divmod(places, len(self.crosslines))
+        none = places == NO_TRACE
+        rows[none] = columns[none] = NO_TRACE
+        return rows, columns
+
 
 def lines_of(numbers: npt.NDArray[np.integer]) -> Lines:
     """First, last and step of line numbers; step 1 where there is one line alone."""
-    distinct = np.unique(numbers).astype(np.int64)
+    distinct = _distinct(numbers)
     step = int(np.gcd.reduce(np.diff(distinct))) if len(distinct) > 1 else 1
     return int(distinct[0]), int(distinct[-1]), step
+
+
+def _distinct(numbers: npt.NDArray[np.integer]) -> Numbers:
+    """Each number once, ascending: of line numbers, which are close, without sorting them all."""
+    first, last = int(numbers.min()), int(numbers.max())
+    if last - first > max(_SMALL, len(numbers)):
+        return np.unique(numbers).astype(np.int64)
+    there = np.zeros(last - first + 1, bool)
+    for part in pieces(len(numbers)):
+        there[numbers[part].astype(np.int64) - first] = True
+    return np.flatnonzero(there) + first
 
 
 def axis(lines: Lines) -> Numbers:
@@ -72,9 +100,8 @@ def grid(
     Raises:
         SurveyError: the grid would be nearly empty: these are no line numbers.
     """
-    which = np.arange(len(inlines)) if placed is None else np.flatnonzero(placed)
-    all_numbers = inlines[which], crosslines[which]
-    ways = lines_of(all_numbers[0]), lines_of(all_numbers[1])
+    told = (inlines, crosslines) if placed is None else (inlines[placed], crosslines[placed])
+    ways = lines_of(told[0]), lines_of(told[1])
     shape = tuple((last - first) // step + 1 for first, last, step in ways)
     if shape[0] * shape[1] > max(_SPARSE * len(inlines), _SMALL):
         raise SurveyError(
@@ -82,18 +109,32 @@ def grid(
             f"would fill a grid of {shape[0]} x {shape[1]} by less than a {_SPARSE}th; give the "
             "right bytes with --inline-byte and --crossline-byte"
         )
-    rows, columns = (
-        (numbers.astype(np.int64) - first) // step
-        for numbers, (first, _, step) in zip(all_numbers, ways, strict=True)
-    )
-    places, firsts = np.unique(rows * shape[1] + columns, return_index=True)
-    traces = np.full(shape, NO_TRACE, np.int64)
-    traces.flat[places] = which[firsts]
-    duplicates = len(which) - len(places)
-    order = _order(rows, columns, duplicates)
-    of_all = np.full((2, len(inlines)), NO_TRACE, np.int64)
-    of_all[:, which] = rows, columns
-    return Grid(axis(ways[0]), axis(ways[1]), traces, of_all[0], of_all[1], duplicates, order)
+    size = shape[0] * shape[1]
+    places: Places = np.empty(len(inlines), np.int32 if size < 1 << 31 else np.int64)
+    for part in pieces(len(inlines)):
+        row, column = (
+            (numbers[part].astype(np.int64) - first) // step
+            for numbers, (first, _, step) in zip((inlines, crosslines), ways, strict=True)
+        )
+        places[part] = row * shape[1] + column
+    if placed is not None:
+        places[~placed] = NO_TRACE
+    traces = _first_traces(places, size).reshape(shape)
+    taken = np.count_nonzero(traces != NO_TRACE)
+    duplicates = int(np.count_nonzero(places != NO_TRACE) - taken)
+    order = _order(places, traces, duplicates)
+    return Grid(axis(ways[0]), axis(ways[1]), traces, places, duplicates, order)
+
+
+def _first_traces(places: Places, size: int) -> npt.NDArray[np.int32]:
+    """The first trace in each of so many places, NO_TRACE where none is; int32 [size]."""
+    traces = np.full(size, NO_TRACE, np.int32)
+    for part in reversed(list(pieces(len(places)))):
+        here = places[part][::-1]  # of several with one place the last that is put there stays
+        numbers = np.arange(part.stop - 1, part.start - 1, -1, dtype=np.int32)
+        told = here != NO_TRACE
+        traces[here[told]] = numbers[told]
+    return traces
 
 
 def line(numbers: npt.NDArray[np.integer]) -> Grid:
@@ -102,7 +143,7 @@ def line(numbers: npt.NDArray[np.integer]) -> Grid:
     Raises:
         SurveyError: as :func:`grid`.
     """
-    found = grid(np.ones(len(numbers), np.int64), numbers)
+    found = grid(np.ones(len(numbers), np.int8), numbers)
     return dataclasses.replace(found, order="line")
 
 
@@ -114,24 +155,59 @@ def words(lines: Lines) -> str:
     return f"{first} to {last}" + (f" step {step}" if step != 1 else "")
 
 
-def _order(rows: Numbers, columns: Numbers, duplicates: int) -> Order:
+def _order(places: Places, traces: npt.NDArray[np.int32], duplicates: int) -> Order:
     """Duplicates may lie anywhere and are no reason to call a file unsorted."""
-    if _is_sorted(rows, columns, duplicates):
+    there = traces != NO_TRACE
+    by_inline, by_crossline = _Turns(), _Turns()
+    for part in pieces(len(places)):
+        here = places[part]
+        rows, columns = np.divmod(here[here != NO_TRACE].astype(np.int64), traces.shape[1])
+        by_inline.take(rows, columns)
+        by_crossline.take(columns, rows)
+    if by_inline.is_sorted(int(np.count_nonzero(there.any(axis=1))), duplicates):
         return "inline"
-    return "crossline" if _is_sorted(columns, rows, duplicates) else "none"
+    lines = int(np.count_nonzero(there.any(axis=0)))
+    return "crossline" if by_crossline.is_sorted(lines, duplicates) else "none"
 
 
-def _is_sorted(slow: Numbers, fast: Numbers, duplicates: int) -> bool:
-    """Line after line, up or down, and along each line one way."""
-    ways = np.sign(np.diff(slow))
-    turns = min(np.count_nonzero(ways > 0), np.count_nonzero(ways < 0))
-    along = np.sign(np.diff(fast))[ways == 0]
-    # One way along all lines, or to and fro.
-    changes = np.count_nonzero(np.diff(along[along != 0]) != 0)
-    lines = np.count_nonzero(ways) + 1
-    spare = 2 * duplicates
-    return bool(
-        turns <= spare
-        and lines <= len(np.unique(slow)) + spare
-        and (changes <= spare or changes <= lines - 1 + spare)
-    )
+@dataclasses.dataclass
+class _Turns:
+    """How traces that follow each other go from line to line, and along a line.
+
+    Attributes:
+        up, down: steps to a later line, and to an earlier one.
+        changes: times that the way along a line is another than before.
+        way: along a line, as it was last: 1, -1, or 0 before any.
+        last: numbers of the last trace, none or one of each.
+    """
+
+    up: int = 0
+    down: int = 0
+    changes: int = 0
+    way: int = 0
+    last: tuple[Numbers, Numbers] = (_NONE, _NONE)
+
+    def take(self, slow: Numbers, fast: Numbers) -> None:
+        """Take the traces that follow those before."""
+        slow, fast = (np.concatenate(each) for each in zip(self.last, (slow, fast), strict=True))
+        self.last = slow[-1:], fast[-1:]
+        ways = np.sign(np.diff(slow))
+        self.up += int(np.count_nonzero(ways > 0))
+        self.down += int(np.count_nonzero(ways < 0))
+        along = np.sign(np.diff(fast))[ways == 0]
+        along = along[along != 0]
+        if len(along):
+            self.changes += int(np.count_nonzero(np.diff(along)))
+            self.changes += int(self.way not in (0, along[0]))
+            self.way = int(along[-1])
+
+    def is_sorted(self, distinct: int, duplicates: int) -> bool:
+        """Line after line, up or down, and along each line one way; of so many lines."""
+        spare = 2 * duplicates
+        lines = self.up + self.down + 1
+        # One way along all lines, or to and fro.
+        return (
+            min(self.up, self.down) <= spare
+            and lines <= distinct + spare
+            and (self.changes <= spare or self.changes <= lines - 1 + spare)
+        )

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_survey.scan import coordinates, geometry
+from salt_survey.scan.coordinates import Positions
 from salt_survey.scan.record import LinesFrom, Overrides
 from salt_survey.segy import headers, lines, text
 from salt_survey.segy.binary import STACKED
@@ -59,7 +60,7 @@ class Numbering:
 
     def bytes(self) -> set[int]:
         """All that are read of every trace."""
-        all_ = {self.inline, self.crossline, self.x, self.y, self.cdp, headers.OFFSET}
+        all_ = {self.inline, self.crossline, self.x, self.y, self.cdp}
         return {byte for byte in all_ if byte is not None}
 
     def widths(self) -> dict[int, int]:
@@ -67,15 +68,11 @@ class Numbering:
         lines_of = (self.inline, self.crossline)
         return {byte: self.width for byte in lines_of if byte is not None and self.width != 4}
 
-    def coordinates(self, columns: Mapping[int, Column]) -> tuple[Points | None, Points | None]:
-        """x and y of each trace, float64 [traces] each, of columns by their bytes; None of those
-        that the headers do not have.
-        """
+    def positions(self, columns: Mapping[int, Column]) -> Positions | None:
+        """Coordinates of each trace, of columns by their bytes; None if the headers have none."""
         if self.x is None or self.y is None:
-            return None, None
-        scalars = columns[headers.SCALAR]
-        x, y = (coordinates.scaled(columns[byte], scalars) for byte in (self.x, self.y))
-        return x, y
+            return None
+        return Positions.of(columns[self.x], columns[self.y], columns[headers.SCALAR])
 
 
 def find(
@@ -117,8 +114,7 @@ def find(
 def grid(
     numbered: Numbering,
     columns: Mapping[int, Column],
-    x: Points | None,
-    y: Points | None,
+    positions: Positions | None,
     traces: int,
 ) -> geometry.Grid | None:
     """Places of all traces.
@@ -131,24 +127,26 @@ def grid(
     """
     if numbered.inline is not None and numbered.crossline is not None:
         lines_of = columns[numbered.inline], columns[numbered.crossline]
-        return geometry.grid(*lines_of, _placed(*lines_of, x, y))
+        return geometry.grid(*lines_of, _placed(*lines_of, positions))
     if numbered.lines_from == "traces":
-        numbers = columns[numbered.cdp] if numbered.cdp else np.arange(1, traces + 1)
+        numbers = (
+            columns[numbered.cdp] if numbered.cdp else np.arange(1, traces + 1, dtype=np.int32)
+        )
         return geometry.line(numbers)
-    if numbered.lines_from == "coordinates" and x is not None and y is not None:
-        found = coordinates.lattice(x, y)
+    if numbered.lines_from == "coordinates" and positions is not None:
+        found = coordinates.lattice(*positions.at(slice(None)).T)
         if found is not None:
             return geometry.grid(found.inlines, found.crosslines)
     return None
 
 
 def _placed(
-    inlines: Column, crosslines: Column, x: Points | None, y: Points | None
+    inlines: Column, crosslines: Column, positions: Positions | None
 ) -> npt.NDArray[np.bool_] | None:
     """Which traces have a place; None if all do. Zeros are none where no other trace has a 0."""
     blank = (inlines == 0) & (crosslines == 0)
-    for values in (x, y):
-        blank &= True if values is None else values == 0
+    if positions is not None:
+        blank &= (positions.x == 0) & (positions.y == 0)
     others = ~blank
     if not blank.any() or not others.any():
         return None
@@ -157,14 +155,13 @@ def _placed(
     return np.asarray(others)
 
 
-def offsets_a_bin(numbered: Numbering, columns: Mapping[int, Column]) -> int:
+def offsets_a_bin(grid: geometry.Grid, offsets: Column) -> int:
     """The most offsets that traces of one place have."""
-    if numbered.inline is None or numbered.crossline is None:
-        return 1
-    keys = np.stack([columns[b] for b in (numbered.inline, numbered.crossline, headers.OFFSET)])
-    different = np.unique(keys, axis=1)
-    _, counts = np.unique(different[:2], axis=1, return_counts=True)
-    return int(counts.max())
+    # One number of both, as sorting rows of numbers would take many times the memory.
+    keys = (grid.places.astype(np.int64) << 32) | offsets.view(np.uint32)
+    different = np.unique(keys[grid.places != geometry.NO_TRACE]) >> 32
+    ends = np.flatnonzero(np.diff(different, append=-1))
+    return int(np.diff(ends, prepend=-1).max())
 
 
 def _halves(file: RawFile, layout: Layout, narrow: Candidates) -> Pair | None:

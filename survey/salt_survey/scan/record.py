@@ -170,7 +170,7 @@ class Overrides:
         allow_truncated: leave out a trace that is cut.
 
     Raises:
-        SurveyError: line numbers reach over the end of the trace header.
+        SurveyError: line numbers reach over the end of the trace header, or are not to be used.
     """
 
     inline_byte: int | None = None
@@ -187,19 +187,47 @@ class Overrides:
     allow_truncated: bool = False
 
     def __post_init__(self) -> None:
+        if self.inline_byte is not None and self.lines_from in ("coordinates", "traces"):
+            raise SurveyError(
+                f"--lines-from {self.lines_from} takes no line numbers out of headers, and "
+                f"--inline-byte {self.inline_byte} names some; give one of the two"
+            )
         _check_inside(self.line_width or 4, self.inline_byte, self.crossline_byte)
+
+    def against(self, scan: Scan) -> list[str]:
+        """What there is to say where these, or a scan that was edited, contradict the scan's bytes
+        of the line numbers; a line each.
+        """
+        if scan.inline_byte is None or self.inline_byte is not None:
+            return []
+        bytes_ = f"bytes {scan.inline_byte} and {scan.crossline_byte}"
+        if self.lines_from in ("coordinates", "traces"):
+            return [
+                f"--lines-from {self.lines_from} holds, the scan's line numbers at {bytes_} do not"
+            ]
+        if scan.lines_from != "headers":
+            return [
+                f"the scan has line numbers at {bytes_} and says lines_from {scan.lines_from}: the "
+                "bytes hold (--lines-from to decide)"
+            ]
+        return []
 
     def over(self, scan: Scan) -> Overrides:
         """These, and where they say nothing, what a scan decided; of the lines nothing, as long as
-        it has questions, or has numbers of another width: that goes with their bytes.
+        it has questions, or has numbers of another width, which goes with their bytes, or these say
+        that something else numbers them.
         """
         delay = scan.delay_ms
         mine_alone = self.inline_byte is not None or self.crossline_byte is not None
+        otherwise = self.lines_from in ("coordinates", "traces")
         width = self.line_width or (4 if mine_alone else scan.line_width)
         lines = not scan.questions and width == scan.line_width
+        by_bytes = (self.inline_byte or scan.inline_byte) is not None  # say more than a scan's rest
         decided = Overrides(
-            inline_byte=scan.inline_byte if lines else None,
-            crossline_byte=scan.crossline_byte or scan.cdp_byte if lines else None,
+            inline_byte=scan.inline_byte if lines and not otherwise else None,
+            crossline_byte=(
+                scan.crossline_byte or scan.cdp_byte if lines and not otherwise else None
+            ),
             x_byte=scan.x_byte,
             y_byte=scan.y_byte,
             line_width=width if lines else None,
@@ -208,7 +236,7 @@ class Overrides:
             sample_endian=scan.sample_endian,
             interval_ms=scan.interval_ms or None,
             delay_ms=None if isinstance(delay, tuple) else delay,
-            lines_from=scan.lines_from if lines else None,
+            lines_from=scan.lines_from if lines and not by_bytes else None,
         )
         mine = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
         mine["allow_truncated"] = self.allow_truncated or scan.allow_truncated

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from salt_survey.errors import SurveyError
 from salt_survey.scan import coordinates, geometry, numbering, times
+from salt_survey.scan.coordinates import Positions
 from salt_survey.scan.findings import Found, Said, of_samples
 from salt_survey.scan.numbering import Numbering
 from salt_survey.scan.record import Overrides, Scan
@@ -51,6 +49,7 @@ def scan(
     with RawFile(path) as file:
         if known is not None:
             _check_known(file, known)
+            said.warnings += overrides.against(known)
             overrides = overrides.over(known)
         return _Scanner(file, overrides, known, said, tell).found()
 
@@ -99,13 +98,14 @@ class _Scanner:
             numbered.widths(),
         )  # fmt: skip
         times.tell_intervals(columns[headers.INTERVAL], self.said)
-        x, y = numbered.coordinates(columns)
-        if x is not None and not columns[headers.SCALAR].any():
+        positions = numbered.positions(columns)
+        if positions is not None and not columns[headers.SCALAR].any():
             self.said.notes.append("the coordinate scalar is 0, which is taken for 1")
-        grid = self._grid(numbered, columns, x, y)
+        grid = self._grid(numbered, columns, positions)
         stats = self._stats()
-        result = self._scan(numbered, columns, grid, stats, x, y)
-        return Found(result, self.layout, grid, x, y, None if stats is None else stats.silent)
+        result = self._scan(numbered, columns, grid, stats, positions)
+        silent = None if stats is None else stats.silent
+        return Found(result, self.layout, grid, positions, silent)
 
     def _faults_of_layout(self) -> None:
         for fault in self.layout.faults:
@@ -157,23 +157,22 @@ class _Scanner:
         self,
         numbered: Numbering,
         columns: Mapping[int, Column],
-        x: npt.NDArray[np.float64] | None,
-        y: npt.NDArray[np.float64] | None,
+        positions: Positions | None,
     ) -> geometry.Grid | None:
         try:
-            grid = numbering.grid(numbered, columns, x, y, self.layout.traces)
+            grid = numbering.grid(numbered, columns, positions, self.layout.traces)
         except SurveyError as error:
             self.said.faults.append(str(error))
             return None
         if grid is None:
             return None
-        if unplaced := int(np.count_nonzero(grid.rows < 0)):
+        if unplaced := grid.unplaced:
             self.said.warnings.append(
                 f"{unplaced} traces have no line numbers and no coordinates in their headers; they "
                 "are left out, and are 0 in SEG-Y that is written"
             )
         if grid.duplicates:
-            self._tell_duplicates(numbered, columns, grid)
+            self._tell_duplicates(grid)
         if grid.missing and grid.order != "line":
             share = 100 * grid.missing / grid.traces.size
             self.said.notes.append(
@@ -181,11 +180,11 @@ class _Scanner:
             )
         return grid
 
-    def _tell_duplicates(
-        self, numbered: Numbering, columns: Mapping[int, Column], grid: geometry.Grid
-    ) -> None:
-        traces = len(columns[headers.OFFSET])
-        offsets = numbering.offsets_a_bin(numbered, columns)
+    def _tell_duplicates(self, grid: geometry.Grid) -> None:
+        traces = self.layout.traces
+        byte = headers.OFFSET
+        offsets_of = headers.columns(self.file, self.layout, [byte])[byte]
+        offsets = numbering.offsets_a_bin(grid, offsets_of)
         if offsets > 1 and grid.duplicates >= _PRE_STACK * traces:
             self.said.faults.append(
                 f"pre-stack: up to {offsets} offsets a bin, expected one trace; stack it first"
@@ -210,7 +209,7 @@ class _Scanner:
 
     def _tell_of(self, stats: Stats) -> None:
         traces = self.layout.traces
-        dead = int(np.count_nonzero(stats.dead))
+        dead = stats.dead
         if not stats.recorded:
             self.said.faults.append(
                 f"nothing recorded: {traces} traces, all dead or without a finite sample"
@@ -249,12 +248,11 @@ class _Scanner:
         columns: Mapping[int, Column],
         grid: geometry.Grid | None,
         stats: Stats | None,
-        x: npt.NDArray[np.float64] | None = None,
-        y: npt.NDArray[np.float64] | None = None,
+        positions: Positions | None = None,
     ) -> Scan:
         known = self.known
         interval, delay = self._interval_ms(), self._delay_ms(_of_placed(columns, grid))
-        placed = self._placing(grid, x, y)
+        placed = self._placing(grid, positions)
         self._tell_of_size(grid)
         if known is not None:  # what only the samples tell
             for mine, theirs in (
@@ -307,12 +305,11 @@ class _Scanner:
     def _placing(
         self,
         grid: geometry.Grid | None,
-        x: npt.NDArray[np.float64] | None,
-        y: npt.NDArray[np.float64] | None,
+        positions: Positions | None,
     ) -> coordinates.Placing | None:
-        if grid is None or x is None or y is None:
+        if grid is None or positions is None:
             return None
-        placed = coordinates.placing(grid, x, y)
+        placed = coordinates.placing(grid, positions)
         if placed is not None and placed.off > _OFF and grid.order != "line":
             self.said.notes.append(
                 f"{100 * placed.off:.0f} % of the traces have coordinates more than half a bin "
@@ -332,6 +329,7 @@ class _Scanner:
 
 
 def _of_placed(columns: Mapping[int, Column], grid: geometry.Grid | None) -> Mapping[int, Column]:
-    if grid is None:
+    if grid is None or not grid.unplaced:
         return columns
-    return {byte: values[grid.rows >= 0] for byte, values in columns.items()}
+    placed = grid.places != geometry.NO_TRACE
+    return {byte: values[placed] for byte, values in columns.items()}

@@ -27,7 +27,7 @@ class Stats:
     """What the samples are like.
 
     Attributes:
-        dead: bool [traces], all samples are 0, or the trace is flagged as dead.
+        dead: traces whose samples are all 0, or that are flagged as dead.
         silent: bool [traces], those, flat ones, and traces without a finite sample.
         flat: traces that hold one value alone, and not 0.
         recorded: traces with some finite sample that are not dead.
@@ -37,7 +37,7 @@ class Stats:
         spectrum: mean amplitude at SPECTRUM frequencies, the greatest is 1; likewise.
     """
 
-    dead: npt.NDArray[np.bool_]
+    dead: int
     silent: npt.NDArray[np.bool_]
     recorded: int
     flat: int
@@ -79,17 +79,17 @@ class Gatherer:
     """Takes traces in any portions and tells what they are like."""
 
     def __init__(self, traces: int, samples: int) -> None:
-        self.dead, self.silent = np.zeros(traces, bool), np.zeros(traces, bool)
+        self.silent = np.zeros(traces, bool)
         self._every = max(1, traces * samples // _SAMPLES)
         self._kept: list[Samples] = []
-        self._bad = self._nulls = self._recorded = self._flat = 0
+        self._dead = self._bad = self._nulls = self._recorded = self._flat = 0
 
     def take(self, first: int, samples: Samples, flagged: npt.NDArray[np.bool_]) -> None:
         """Take consecutive traces, float32 [n, samples]."""
         good = valid(samples)
         finite = good if good.all() else np.isfinite(samples)
         dead = are_dead(samples) | flagged
-        self.dead[first : first + len(samples)] = dead
+        self._dead += int(np.count_nonzero(dead))
         self._bad += int(finite.size - np.count_nonzero(finite))
         self._nulls += int(np.count_nonzero(finite & ~good))
         flat = ~dead & are_flat(samples) & good[:, 0]
@@ -103,7 +103,7 @@ class Gatherer:
     def result(self) -> Stats:
         kept = np.concatenate(self._kept) if self._kept else np.empty((0, 1), np.float32)
         return Stats(
-            self.dead,
+            self._dead,
             self.silent,
             self._recorded,
             self._flat,
@@ -133,8 +133,7 @@ def gather(
     found = Gatherer(layout.traces, layout.samples)
     for first, raw in sweep(file, layout):
         samples = formats.decode(raw[:, layout.head :], reading, endian)
-        kinds = headers.column(raw[:, :HEADER], headers.TRACE_KIND, layout)
-        found.take(first, samples, kinds == headers.DEAD)
+        found.take(first, samples, headers.are_dead(raw[:, :HEADER], layout))
         tell(len(raw))
     return found.result()
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from salt_survey.scan import coordinates
 from salt_survey.scan.findings import Said
+from salt_survey.scan.pieces import pieces
 from salt_survey.segy import headers
 from salt_survey.segy.headers import Column
 
@@ -60,8 +61,12 @@ def delay_ms(columns: Mapping[int, Column], said: Said) -> Delay:
     """
     if headers.DELAY not in columns:
         return 0
-    delays = coordinates.scaled(columns[headers.DELAY], columns[headers.TIME_SCALAR])
-    least, most = plain(float(delays.min())), plain(float(delays.max()))
+    limits = []
+    for part in pieces(len(columns[headers.DELAY])):
+        delays, scalars = columns[headers.DELAY][part], columns[headers.TIME_SCALAR][part]
+        times = coordinates.scaled(delays, scalars)
+        limits += [float(times.min()), float(times.max())]
+    least, most = plain(min(limits)), plain(max(limits))
     if least == most:
         return least
     said.faults.append(

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from salt_survey.errors import SurveyError
+from salt_survey.errors import ForeignError, SurveyError
 from salt_survey.segy.formats import FORMATS
 from salt_survey.segy.order import Endian, dtype
 from salt_survey.segy.raw import RawFile
@@ -61,20 +61,20 @@ class FileHeader:
             reading: code to read the samples by, if the header's need not be one.
 
         Raises:
-            SurveyError: this is no SEG-Y file.
+            ForeignError: this is no SEG-Y file.
         """
         if file.size < HEAD:
-            raise SurveyError(
+            raise ForeignError(
                 f"{file.path} has {file.size} bytes and is no SEG-Y: expected {HEAD} of headers at "
                 "least; name a SEG-Y file"
             )
         head = file.read(0, HEAD).tobytes()
         order = endian or _order(head)
         if order is None and reading is None:
-            raise SurveyError(_no_format(file, head))
+            raise ForeignError(_no_format(file, head))
         header = cls._of(head, order or "big")
         if header.format not in FORMATS and reading is None:
-            raise SurveyError(_no_format(file, head))
+            raise ForeignError(_no_format(file, head))
         return header
 
     @classmethod

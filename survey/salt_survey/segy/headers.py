@@ -26,7 +26,7 @@ _CHUNK = 4 << 20  # bytes read at a time
 _FAR = 16 << 10  # a header each is read of traces longer than this, else all of them
 
 Headers = npt.NDArray[np.uint8]  # [n, HEADER]
-Column = npt.NDArray[np.int32]  # [n]
+Column = npt.NDArray[np.signedinteger]  # [n], int32 or int16
 
 
 def read(file: RawFile, layout: Layout, first: int, count: int, width: int = HEADER) -> Headers:
@@ -48,12 +48,17 @@ def chunks(layout: Layout) -> Iterator[tuple[int, int]]:
 
 
 def column(headers: Headers, byte: int, layout: Layout, width: int = 4) -> Column:
-    """Numbers at a byte, counted from 1, of headers; ``width`` bytes of what has no width by the
-    standard.
+    """Numbers at a byte, counted from 1, of headers, int32; ``width`` bytes of what has no width by
+    the standard.
     """
     kind = dtype(KINDS.get(byte, f"i{width}"), layout.endian)
     part = headers[:, byte - 1 : byte - 1 + kind.itemsize]
     return np.ascontiguousarray(part).view(kind)[:, 0].astype(np.int32)
+
+
+def are_dead(headers: Headers, layout: Layout) -> npt.NDArray[np.bool_]:
+    """Which traces are said to be dead, by their headers; bool [n]."""
+    return np.asarray(column(headers, TRACE_KIND, layout) == DEAD)
 
 
 def columns(
@@ -62,13 +67,19 @@ def columns(
     bytes_: Sequence[int],
     widths: Mapping[int, int] = MappingProxyType({}),
 ) -> dict[int, Column]:
-    """Numbers at some bytes of all traces, ``widths`` other than 4; 4 bytes of memory for each."""
-    found = {byte: np.empty(layout.traces, np.int32) for byte in bytes_}
+    """Numbers at some bytes of all traces, ``widths`` other than 4; of memory, as many bytes."""
+    found: dict[int, Column] = {byte: _empty(layout.traces, byte, widths) for byte in bytes_}
     for first, count in chunks(layout):
         headers = read(file, layout, first, count)
         for byte, values in found.items():
             values[first : first + count] = column(headers, byte, layout, widths.get(byte, 4))
     return found
+
+
+def _empty(traces: int, byte: int, widths: Mapping[int, int]) -> Column:
+    if KINDS.get(byte, f"i{widths.get(byte, 4)}") == "i2":
+        return np.empty(traces, np.int16)
+    return np.empty(traces, np.int32)
 
 
 def some(file: RawFile, layout: Layout, most: int) -> list[Headers]:

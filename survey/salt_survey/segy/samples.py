@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from salt_survey.segy import formats
-from salt_survey.segy.layout import Layout
+from salt_survey.segy import formats, headers
+from salt_survey.segy.layout import HEADER, Layout
 from salt_survey.segy.order import Endian
 from salt_survey.segy.raw import RawFile
 
 _CHUNK = 4 << 20  # bytes read at a time
 _GAP = 64 << 10  # bytes that are read in vain rather than read twice
+
+
+class Portion(NamedTuple):
+    """Some traces.
+
+    Attributes:
+        samples: float32 [n, samples]; not finite where the file is so.
+        dead: bool [n], said to be dead.
+    """
+
+    samples: npt.NDArray[np.float32]
+    dead: npt.NDArray[np.bool_]
 
 
 def sweep(file: RawFile, layout: Layout) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
@@ -30,40 +43,36 @@ def read(
     layout: Layout,
     reading: int,
     endian: Endian,
-    traces: npt.NDArray[np.int64],
-    samples: slice,
-) -> npt.NDArray[np.float32]:
-    """Samples of some traces.
+    traces: npt.NDArray[np.integer],
+) -> Portion:
+    """Some traces.
 
     Args:
         file: the file.
         layout: where its traces are.
         reading: code of the format that the samples are in.
         endian: their byte order.
-        traces: int64 [n], numbers, each once.
-        samples: which of each; step 1.
+        traces: integers [n], numbers, each once.
 
     Returns:
-        float32 [n, samples], in the order of ``traces``; not finite where the file is so.
+        them in the order of ``traces``.
     """
-    first, last, _ = samples.indices(layout.samples)
-    width = layout.width
-    out = np.empty((len(traces), max(0, last - first)), np.float32)
+    out, dead = np.empty((len(traces), layout.samples), np.float32), np.empty(len(traces), bool)
     order = np.argsort(traces, kind="stable")
     for part in _runs(traces[order], layout):
         rows = order[part]
         numbers = traces[rows]
-        begin = layout.offset(int(numbers[0])) + layout.head + first * width
-        end = layout.offset(int(numbers[-1])) + layout.head + last * width
+        begin = layout.offset(int(numbers[0]))
+        end = layout.offset(int(numbers[-1])) + layout.pitch
         raw = file.read(begin, end - begin)
         # A row for each trace from the first to the last; what lies between them is left out.
-        shape = (int(numbers[-1] - numbers[0]) + 1, (last - first) * width)
-        rows_of = np.lib.stride_tricks.as_strided(raw, shape, (layout.pitch, 1), writeable=False)
-        out[rows] = formats.decode(rows_of[numbers - numbers[0]], reading, endian)
-    return out
+        rows_of = raw.reshape(-1, layout.pitch)[numbers - numbers[0]]
+        out[rows] = formats.decode(rows_of[:, layout.head :], reading, endian)
+        dead[rows] = headers.are_dead(rows_of[:, :HEADER], layout)
+    return Portion(out, dead)
 
 
-def _runs(ordered: npt.NDArray[np.int64], layout: Layout) -> Iterator[slice]:
+def _runs(ordered: npt.NDArray[np.integer], layout: Layout) -> Iterator[slice]:
     """Parts of ascending numbers that are read at once: near each other, and not too many."""
     if not len(ordered):
         return

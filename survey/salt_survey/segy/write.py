@@ -41,10 +41,9 @@ class Like(Protocol):
     def layout(self) -> Layout | None:
         """Where its traces are; None if it is no SEG-Y."""
 
-    @property
-    def places(self) -> tuple[Places, Places]:
-        """Inline and crossline of each trace, counted from 0, or -1 where it has none; int64
-        [traces] each.
+    def places(self, traces: slice) -> tuple[Places, Places]:
+        """Inline and crossline of consecutive traces, counted from 0, or -1 where they have none;
+        int64 [n] each.
         """
 
 
@@ -90,7 +89,7 @@ def write_like(
     try:
         with RawFile(like.path) as file, open(partial, "wb") as target:
             target.write(_head(file, layout, said, drop_extended))
-            _write_traces(file, layout, like.places, target, volume)
+            _write_traces(file, layout, like, target, volume)
             tail = layout.offset(layout.traces)
             if not layout.rest:  # a cut trace is left out, trailers of revision 2 are not
                 target.write(file.read(tail, file.size - tail).tobytes())
@@ -125,7 +124,7 @@ def _put(head: bytearray, byte: int, number: int, layout: Layout) -> None:
 def _write_traces(
     file: RawFile,
     layout: Layout,
-    places: tuple[Places, Places],
+    like: Like,
     target: BinaryIO,
     volume: Volume,
 ) -> None:
@@ -135,8 +134,7 @@ def _write_traces(
         count = min(step, layout.traces - first)
         block = np.empty((count, layout.head + 4 * layout.samples), np.uint8)
         block[:, : layout.head] = headers.read(file, layout, first, count, layout.head)
-        here = slice(first, first + count)
-        rows, columns = places[0][here], places[1][here]
+        rows, columns = like.places(slice(first, first + count))
         values, placed = np.zeros((count, layout.samples), np.float32), rows >= 0
         if placed.any():
             found = volume(rows[placed], columns[placed])

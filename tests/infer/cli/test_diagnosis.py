@@ -92,7 +92,7 @@ def test_the_number_of_a_gpu_is_for_gpus(tmp_path: Path, monkeypatch: pytest.Mon
         return None, "not now"
 
     monkeypatch.setattr(diagnosis, "in_child", child)
-    monkeypatch.setattr(diagnosis, "_gpu", dict)
+    monkeypatch.setattr(diagnosis, "_driver", dict)
     diagnosis.diagnose(EngineCache(tmp_path), device_id=3)
     assert asked == {"tensorrt": True, "cuda": True, "cpu": False, "openvino": False}
 
@@ -108,7 +108,7 @@ def test_two_runtimes_in_one_place_end_a_run_that_another_provider_could_do(
 
     monkeypatch.setattr(availability, "clash", lambda: clash)
     monkeypatch.setattr(diagnosis, "_outcome", outcome)
-    monkeypatch.setattr(diagnosis, "_gpu", dict)
+    monkeypatch.setattr(diagnosis, "_driver", dict)
     found = diagnosis.diagnose(EngineCache(tmp_path))
     assert found.outcomes[-1].works  # OpenVINO
     assert (found.default, found.works) == (None, False)

@@ -219,8 +219,13 @@ def test_rubbish(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "what"), [(b"\xff\xd8\xff\xe0", "a JPEG"), (b"II*\0", "a TIFF"), (b"GIF89a", "a GIF")]
-)
+    ("start", "what"),
+    [
+        (b"\xff\xd8\xff\xe0", "a JPEG"), (b"II*\0", "a TIFF"), (b"GIF89a", "a GIF"),
+        (b"RIFF\x10\0\0\0WEBPVP8 ", "a WebP"), (b"\0\0\0\x18ftypheic", "a HEIC or AVIF"),
+        (b"\0\0\0\x20ftypavif", "a HEIC or AVIF"),
+    ],
+)  # fmt: skip
 def test_another_picture_by_the_name_of_a_png_is_told_to_be_one(start: bytes, what: str) -> None:
     says = f"not a PNG: starts with .*; it is {what}, whatever its name: save it as PNG"
     for decode in (png.decode, png.decode_mask):

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import pickle
+import re
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from salt_infer.data.source import TileSource
 from salt_infer.data.zip_archive import TileZip
 from salt_infer.errors import TileError, one_line
 from salt_infer.system.text import shown
+from tests import bare
 from tests.pngs import good_tile
 
 
@@ -24,6 +28,26 @@ def test_other_libraries_errors_in_one_line() -> None:
     assert one_line(ValueError("two\n  lines")) == "two lines"
     assert one_line(ValueError()) == "ValueError"
     assert one_line(ValueError("\x1b[2J")).isprintable()
+
+
+def test_names_that_the_locale_cannot_read_are_told_of_the_locale(tmp_path: Path) -> None:
+    (tmp_path / "Søndre.png").write_bytes(good_tile())
+    (tmp_path / "a\tb.png").write_bytes(good_tile())
+    code = (
+        "from pathlib import Path\nfrom salt_infer.data.folder import TileFolder\n"
+        "from salt_infer.errors import TileError\nsource = TileFolder(Path())\n"
+        "for tile in source.tiles:\n try: source.read(tile)\n"
+        " except TileError as error: print(error)"
+    )
+    for plain, said in (
+        ("0", "its name is UTF-8.*set LC_ALL=C.UTF-8\n.*rename it"),
+        ("1", ".*rename it"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True,
+            env=bare.environment(LC_ALL="C", PYTHONCOERCECLOCALE="0", PYTHONUTF8=plain),
+        )  # fmt: skip
+        assert re.fullmatch(said, done.stdout.strip()), done.stdout
 
 
 def opened(kind: str) -> TileSource:

@@ -11,7 +11,7 @@ from salt_infer.data import zip_archive
 from salt_infer.data.factory import open_tiles
 from salt_infer.data.png import MAX_FILE_BYTES
 from salt_infer.data.zip_archive import TileZip
-from salt_infer.errors import InputError, SaltError, TileError
+from salt_infer.errors import InputError, LabelError, SaltError, TileError
 from tests.pngs import good_tile, pack
 
 
@@ -96,8 +96,46 @@ def test_a_file_that_is_open_is_closed_with_the_tiles(tmp_path: Path) -> None:
         assert broken.closed
 
 
+def test_a_name_that_is_there_twice_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("a/x.png", b"1")
+        archive.writestr("a/x.png", b"2")
+    with pytest.raises(InputError, match=r"x\.zip holds a/x\.png twice; pack it anew"):
+        TileZip(path)
+
+
+def test_names_that_claim_to_be_utf8_and_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("ø.png", b"1")
+    path.write_bytes(path.read_bytes().replace("ø".encode(), b"\xf8\xf8"))
+    with pytest.raises(InputError, match="claims names in UTF-8 that are none; pack it anew"):
+        TileZip(path)
+
+
+def test_what_is_encrypted_is_to_be_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.png", b"1")
+        archive.writestr("train.csv", b"id,rle_mask\n")
+    data = bytearray(path.read_bytes())
+    for mark, flags in ((b"PK\1\2", 8), (b"PK\3\4", 6)):
+        at = -1
+        while (at := data.find(mark, at + 1)) >= 0:
+            data[at + flags] |= 1
+    path.write_bytes(data)
+    with TileZip(path) as tiles:
+        with pytest.raises(TileError, match=r"^is encrypted; unpack the zip with its password$"):
+            tiles.read(tiles.tiles[0])
+        with pytest.raises(LabelError, match=r"x\.zip/train\.csv is encrypted; unpack"):
+            tiles.table("train.csv")
+
+
 def test_of_a_zip_that_is_cut_the_reason_is_that(tmp_path: Path) -> None:
     path = pack(tmp_path / "t.zip", "a.png")
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(InputError, match=r"\(File is not a zip file\)"):
+    with pytest.raises(
+        InputError, match=r"begins as a zip and has no table of contents.*copy or join it anew"
+    ):
         open_tiles(path)

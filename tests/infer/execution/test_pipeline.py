@@ -15,7 +15,7 @@ from salt_infer.data.factory import open_tiles
 from salt_infer.data.source import Tile, TileSource
 from salt_infer.errors import ModelError, TileError
 from salt_infer.execution.flow import Stage, flow
-from salt_infer.execution.pipeline import RunOptions, finished_groups, stamps_of
+from salt_infer.execution.pipeline import RunOptions, finished_groups, stamps_of, unwritten
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.masks import rle
 from salt_infer.predictor.model import SaltModel, Settings
@@ -113,6 +113,49 @@ def test_queues_are_bounded() -> None:
     batches.close()
     assert model.cancel.cancelled
     assert not pool_threads()
+
+
+class HeldUp(FakeSession):
+    """Holds each tenth batch up, and notes how far others get before it is in the caller's hands.
+
+    Attributes:
+        taken: batches that the caller has.
+        most: batches that were begun and not taken, at most.
+        released: lets those that are held up go on.
+    """
+
+    at_once = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken = self.most = 0
+        self.released = threading.Condition()
+
+    def run(self, tiles: np.ndarray, gate: float, cancel: Cancel) -> BatchResult:
+        with self.released:
+            result = super().run(tiles, gate, cancel)
+            self.most = max(self.most, self.batches - self.taken)
+            if self.batches % 10 == 1:
+                self.released.wait()
+        return result
+
+    def release(self) -> None:
+        """Once all that may be begun has been: it is called when there is nothing else to do."""
+        with self.released:
+            if self.batches - self.taken >= self.at_once + 1:
+                self.released.notify_all()
+
+
+def test_a_batch_that_is_held_up_is_not_left_far_behind() -> None:
+    """What a kill costs is bounded, whichever thread the machine lets sleep."""
+    model = HeldUp()
+    source, options = EndlessSource(60), RunOptions(batch_size=1, decode_workers=2)
+    for batch in finished_groups(source, fake(model), options, StageClock(), check=model.release):
+        assert batch.group == model.taken
+        with model.released:
+            model.taken += 1
+    assert model.taken == 60
+    assert model.most == unwritten(fake(model)) == 4
 
 
 def test_a_failing_model_ends_the_run_and_its_threads() -> None:

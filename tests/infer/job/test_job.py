@@ -492,17 +492,33 @@ def test_labels_that_cannot_be_read_end_it_before_it_begins(job: Job, batches: l
     assert os.listdir(job.out.parent) == []
 
 
-def test_labels_that_change_meanwhile_end_it_once_and_for_all(job: Job, batches: list[int]) -> None:
+def test_labels_are_read_once_and_count_as_they_were_before_the_run(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
     masks = job.out.parent.with_name("true")
     masks.mkdir()
     assert isinstance(job.images, Path)
     for path in job.images.iterdir():
         (masks / path.name).write_bytes(png.encode(np.zeros((101, 101), np.uint8)))
     job = dataclasses.replace(scored(job), labels=masks)
+    decode, decoded = png.decode_mask, list[bytes]()
+    monkeypatch.setattr(png, "decode_mask", lambda data: decoded.append(data) or decode(data))
     spoil = Listener(COUNT, lambda: (masks / "tile-0003.png").write_bytes(b"") and None)
-    with pytest.raises(LabelError, match=r"x\.csv is written but has no score.*salt-report eval"):
-        run(job, spoil)
-    assert sorted(os.listdir(job.out.parent)) == ["masks", "x.csv", "x.json", "x.npz"]
+    report = run(job, spoil)
+    assert (report.empty_score, report.scored) == (1, report.rows)
+    assert len(decoded) == COUNT
+
+
+def test_a_tile_whose_name_is_no_row_needs_no_label_that_can_be_read(job: Job) -> None:
+    masks = job.out.parent.with_name("true")
+    masks.mkdir()
+    assert isinstance(job.images, Path)
+    for path in job.images.iterdir():
+        (masks / path.name).write_bytes(png.encode(np.zeros((101, 101), np.uint8)))
+    for folder in (masks, job.images):
+        (folder / "a\nb.png").write_bytes((folder / "tile-0003.png").read_bytes())
+    report = run(dataclasses.replace(job, labels=masks), Watcher())
+    assert (len(report.bad), report.scored) == (1, report.rows)
 
 
 class Signalled(BaseException):

@@ -6,12 +6,15 @@ import errno
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from salt_infer.cli import console
+from salt_infer.errors import PackageError
 from salt_infer.system import denied
 from tests import bare
 from tests.conftest import ROOT
@@ -101,11 +104,48 @@ def test_no_folder_for_temporary_files(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert denied.explained(FileNotFoundError(errno.ENOENT, "x")) == denied.NO_FOLDER
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried",
+        "CUDA out of memory. Tried to allocate 2.00 GiB",
+        "std::bad_alloc",
+        "Convolution node with name 'x' can't alloc",
+    ],
+)
+def test_libraries_speak_of_memory_in_words_alone(text: str) -> None:
+    assert denied.explained(RuntimeError(text)) == denied.NO_MEMORY
+    assert denied.limit(Exception(text)) == denied.NO_MEMORY
+
+
+def test_a_thread_also_takes_memory_where_that_is_limited(tmp_path: Path) -> None:
+    code = (
+        "from salt_infer.system import denied\n"
+        'print(denied.explained(RuntimeError("can\'t start new thread")))'
+    )
+    for command, more in ((["prlimit", f"--as={1 << 32}"], ", or what 'ulimit -v'"), ([], "")):
+        done = subprocess.run(
+            [*command, sys.executable, "-c", code], capture_output=True, text=True, check=True,
+            env=bare.environment(tmp_path),
+        )  # fmt: skip
+        assert done.stdout.startswith(denied.NO_THREADS + more)
+        assert ("ulimit -v" in done.stdout) == bool(more)
+
+
+def test_a_package_that_may_not_be_loaded_is_not_to_be_installed_anew() -> None:
+    error = ImportError("x.so: failed to map segment from shared object", name="pandas")
+    with pytest.raises(PackageError) as told, console.importing("report"):
+        raise error
+    assert "noexec" in str(told.value)
+    assert "pip install" not in str(told.value)
+
+
 def test_what_else_is_explained() -> None:
     named = FileNotFoundError(errno.ENOENT, "No such file or directory", "x.png")
     assert denied.explained(named) == "[Errno 2] No such file or directory: 'x.png'"
     assert denied.explained(OSError(errno.EMFILE, "Too many open files")) == denied.NO_FILES
     assert denied.explained(MemoryError()) == denied.NO_MEMORY
     assert denied.explained(RuntimeError("can't start new thread")) == denied.NO_THREADS
+    assert denied.explained(OSError(errno.ENOMEM, "Cannot allocate memory")) == denied.NO_MEMORY
     assert denied.explained(RuntimeError("something else")) is None
     assert denied.explained(ValueError("can't start new thread")) is None

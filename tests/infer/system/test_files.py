@@ -13,9 +13,33 @@ import pytest
 
 from salt_infer.errors import InputError, OutputError, OutputInUseError, UsageError
 from salt_infer.system import files
-from salt_infer.system.files import check_output, write_whole, writing
+from salt_infer.system.files import check_output, write_together, write_whole, writing
 from salt_infer.system.location import Url
 from salt_infer.system.locks import NO_LOCKS
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_files_that_belong_together_appear_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    first, second = tmp_path / "x.html", tmp_path / "x.json"
+    if there:
+        first.write_text("old")
+    write_together({first: b"1", second: b"2"}, overwrite=there)
+    assert (first.read_text(), second.read_text()) == ("1", "2")
+    assert sorted(os.listdir(tmp_path)) == ["x.html", "x.json"]
+    replace = Path.replace
+
+    def refused(partial: Path, target: Path) -> Path:
+        if target.name == "x.json":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return replace(partial, target)
+
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(OutputError, match=r"x\.json cannot be written"):
+        write_together({first: b"3", second: b"4"}, overwrite=True)
+    assert (first.read_text(), second.read_text()) == ("1", "2")
+    assert sorted(os.listdir(tmp_path)) == ["x.html", "x.json"]
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

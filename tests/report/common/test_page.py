@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import math
 from pathlib import Path
 
@@ -26,11 +27,17 @@ def test_numbers_as_text(text: str, expected: str) -> None:
     assert text == expected
 
 
-def test_sources_have_a_digest_where_they_are_files(tmp_path: Path) -> None:
+def test_sources_have_a_digest(tmp_path: Path) -> None:
     file = tmp_path / "x"
     file.write_bytes(b"abc")
     found = page.sources(file=file, none=None, folder=tmp_path)
     assert [source.role for source in found] == ["file", "folder"]
     assert found[0].sha256.startswith("ba7816bf8f01cfea414140de5dae2223")
-    assert found[1].sha256 == ""
+    listed = f"{found[0].sha256}  x\n"
+    assert found[1].sha256 == hashlib.sha256(listed.encode()).hexdigest()
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below/y").write_bytes(b"")
+    listed = f"{hashlib.sha256(b'').hexdigest()}  below/y\n{listed}"
+    assert page.Source("folder", tmp_path).sha256 == hashlib.sha256(listed.encode()).hexdigest()
+    assert page.Source("gone", tmp_path / "gone").sha256 == ""
     assert found[0].to_json()["path"] == str(file)

@@ -70,7 +70,7 @@ def test_zarr_and_npy_hold_the_same_survey(tmp_path: Path) -> None:
                 assert survey.times_ms[:2].tolist() == [500, 504]
 
 
-@pytest.mark.parametrize("shape", [(3, 4), (0, 3, 4)])
+@pytest.mark.parametrize("shape", [(3,), (0, 3, 4)])
 def test_arrays_that_are_no_survey(shape: tuple[int, ...], tmp_path: Path) -> None:
     np.save(tmp_path / "s.npy", np.zeros(shape))
     with pytest.raises(SurveyError, match="expected numbers"):
@@ -297,7 +297,7 @@ def test_a_zarr_that_claims_much_takes_no_memory(tmp_path: Path) -> None:
         del group[name]
     with pytest.raises(SurveyError, match="0 arrays that could be the survey"):
         Survey.open(tmp_path / "s.zarr")
-    with pytest.raises(SurveyError, match="cannot be read as a survey"):
+    with pytest.raises(SurveyError, match="a folder, and no Zarr"):
         Survey.open(tmp_path)
 
 
@@ -336,3 +336,25 @@ def test_line_numbers_anywhere(seed: int, tmp_path: Path) -> None:
     scan = scanned(written(tmp_path / "s.sgy", file)).scan
     assert (scan.inline_byte, scan.crossline_byte) == (inline, crossline)
     assert (scan.inlines, scan.crosslines) == ((111, 122, 1), (875, 884, 1))
+
+
+def test_what_numbers_the_lines_over_a_scan_that_has_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "s.sgy"
+    path.write_bytes(sound().bytes())
+    scan = scanned(path).scan
+    by = {}
+    for lines_from in ("coordinates", "traces"):
+        found = scanned(path, Overrides(lines_from=lines_from), scan).scan
+        by[lines_from] = found
+        assert (found.lines_from, found.inline_byte) == (lines_from, None)
+        assert any(f"--lines-from {lines_from} holds" in each for each in found.warnings)
+    assert by["coordinates"].inlines == (1, 12, 1)
+    assert by["traces"].is_line
+    edited = dataclasses.replace(scan, lines_from="coordinates")
+    found = scanned(path, None, edited).scan
+    assert (found.lines_from, found.inlines) == ("headers", (111, 122, 1))
+    assert any("the bytes hold" in each for each in found.warnings)
+    bytes_ = Overrides(inline_byte=189, crossline_byte=193)
+    assert scanned(path, bytes_, by["coordinates"]).scan.inlines == (111, 122, 1)
+    with pytest.raises(SurveyError, match="give one of the two"):
+        Overrides(inline_byte=189, crossline_byte=193, lines_from="traces")

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 
+from salt_survey.reading.survey import Survey
+from salt_survey.run import horizons
 from salt_survey.run.horizons import crossings
+from salt_survey.run.store import Store
+from salt_survey.scan.record import Overrides
 
 TIMES = np.array([100.0, 104.0, 108.0, 112.0, 116.0])
 
@@ -26,3 +33,42 @@ def test_traces_without_salt_have_none() -> None:
     assert np.isnan([top[0], base[0]]).all()
     assert top[1] == pytest.approx(100 + 4 * 2 / 3)
     assert base[1] == pytest.approx(116 - 4 * 2 / 3)
+
+
+def written(
+    folder: Path, survey: npt.NDArray[np.float32], salt: npt.NDArray[np.uint8], samples: slice
+) -> tuple[tuple[int, int], list[str], list[str]]:
+    """Traces whose top and base were not seen, and both files' lines, of one inline."""
+    np.save(folder / "s.npy", survey)
+    with Survey.open(folder / "s.npy", overrides=Overrides(interval_ms=4)) as opened:
+        store = Store.create(folder / "p.zarr", opened, {"probability": (2, 64)})
+        store.write("probability", "inline", slice(0, 2), slice(0, salt.shape[2]), salt)
+        window = samples.start, samples.stop
+        unseen = horizons.write(folder, Store.open(folder / "p.zarr"), opened, window, 0.5)
+    top, base = ((folder / name).read_text().splitlines() for name in horizons.FILES)
+    return unseen, top, base
+
+
+def test_salt_that_goes_on_to_the_end_of_the_record_has_no_base(tmp_path: Path) -> None:
+    survey = np.random.default_rng(0).normal(size=(2, 4, 10)).astype(np.float32)
+    survey[0, 2, 7:] = 0  # muted below
+    survey[0, 3, :3] = 0  # and above
+    salt = np.zeros(survey.shape, np.uint8)
+    salt[0, 0, 4:6] = 255  # both seen
+    salt[0, 1, 4:] = 255  # to the end
+    salt[0, 2, 4:7] = 255  # to the mute
+    salt[0, 3, 3:8] = 255  # from the mute on
+    unseen, top, base = written(tmp_path, survey, salt, slice(0, 10))
+    assert unseen == (1, 2)
+    assert [line.split()[1] for line in top] == ["1", "2", "3"]
+    assert [line.split()[1] for line in base] == ["1", "4"]
+
+
+def test_salt_that_goes_on_to_the_end_of_what_was_run_has_none_either(tmp_path: Path) -> None:
+    survey = np.random.default_rng(0).normal(size=(2, 2, 10)).astype(np.float32)
+    salt = np.zeros(survey.shape, np.uint8)
+    salt[0, 0, 2:5] = 255
+    salt[1, 1, 4:8] = 255
+    unseen, top, base = written(tmp_path, survey, salt, slice(2, 8))
+    assert (unseen, len(top), len(base)) == ((1, 1), 1, 1)
+    assert (top[0].split()[:2], base[0].split()[:2]) == (["2", "2"], ["1", "1"])

@@ -54,11 +54,13 @@ def test_f3_is_run_in_whole_slabs_in_a_gibibyte() -> None:
 
 
 def test_less_memory_makes_smaller_slabs_and_then_none() -> None:
-    size = 951 * 463
-    division = divide(whole(F3), "inline", need(size, 16, 1))
+    least = need(951 * 463, 16, 1, F3[0] * F3[1])
+    division = divide(whole(F3), "inline", least)
     assert (division.size, division.block) == (16, 1)
     with pytest.raises(UsageError, match=r"need \d+ MiB, and --memory allows"):
-        divide(whole(F3), "inline", need(size, 16, 1) - 1)
+        divide(whole(F3), "inline", least - 1)
+    with pytest.raises(UsageError, match=r"a survey of \d+ traces need"):
+        divide(whole((10 * F3[0], *F3[1:])), "inline", least)
 
 
 def test_a_slab_comes_back_from_the_journal() -> None:

@@ -30,8 +30,9 @@ def test_every_place_has_its_first_trace(
     assert seen == first
     assert found.missing == found.traces.size - len(first)
     assert found.duplicates == len(places) - len(first)
-    np.testing.assert_array_equal(found.inlines[found.rows], inlines)
-    np.testing.assert_array_equal(found.crosslines[found.columns], crosslines)
+    rows, columns = found.of(slice(None))
+    np.testing.assert_array_equal(found.inlines[rows], inlines)
+    np.testing.assert_array_equal(found.crosslines[columns], crosslines)
 
 
 def test_lines() -> None:
