@@ -9,7 +9,7 @@ from pathlib import Path
 from salt_survey.errors import SurveyError
 from salt_survey.scan import coordinates, geometry, numbering, places, times
 from salt_survey.scan.coordinates import Positions
-from salt_survey.scan.findings import Found, Said, of_samples
+from salt_survey.scan.findings import Found, Said, of_samples, tell_of
 from salt_survey.scan.numbering import Numbering
 from salt_survey.scan.record import Overrides, Scan
 from salt_survey.scan.statistics import Stats, gather
@@ -217,29 +217,8 @@ class _Scanner:
         if self.known is not None or self.layout.offsets or not FORMATS[self.reading].readable:
             return None
         stats = gather(self.file, self.layout, self.reading, self.order, self.tell)
-        self._tell_of(stats)
+        tell_of(stats, self.layout.traces, self.said)
         return stats
-
-    def _tell_of(self, stats: Stats) -> None:
-        traces = self.layout.traces
-        dead = stats.dead
-        if not stats.recorded:
-            self.said.faults.append(
-                f"nothing recorded: {traces} traces, all dead or without a finite sample"
-            )
-        elif stats.recorded < 2:
-            self.said.faults.append("one live trace alone, expected two at least")
-        elif dead:
-            self.said.notes.append(f"{dead} dead traces; nothing is said of them")
-        if stats.flat:
-            self.said.notes.append(
-                f"{stats.flat} traces hold one value alone; they count as not recorded"
-            )
-        if stats.bad_samples or stats.nulls:
-            self.said.notes.append(
-                f"{stats.bad_samples} samples are NaN or infinite and {stats.nulls} a null value "
-                "of 1e29 or more; they count as not recorded"
-            )
 
     def _interval_ms(self) -> float:
         if self.overrides.interval_ms is not None:
