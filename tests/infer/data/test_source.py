@@ -36,7 +36,9 @@ def test_names_that_the_locale_cannot_read_are_told_of_the_locale(tmp_path: Path
     code = (
         "from pathlib import Path\nfrom salt_infer.data.folder import TileFolder\n"
         "from salt_infer.errors import TileError\nsource = TileFolder(Path())\n"
-        "for tile in source.tiles:\n try: source.read(tile)\n except TileError as error: print(error)"
+        "for tile in source.tiles:\n"
+        "    try: source.read(tile)\n"
+        "    except TileError as error: print(error)"
     )
     for plain, said in (
         ("0", "its name is UTF-8.*set LC_ALL=C.UTF-8\n.*rename it"),

@@ -126,7 +126,7 @@ def test_what_is_encrypted_is_to_be_unpacked(tmp_path: Path) -> None:
             data[at + flags] |= 1
     path.write_bytes(data)
     with TileZip(path) as tiles:
-        with pytest.raises(TileError, match="^is encrypted; unpack the zip with its password$"):
+        with pytest.raises(TileError, match=r"^is encrypted; unpack the zip with its password$"):
             tiles.read(tiles.tiles[0])
         with pytest.raises(LabelError, match=r"x\.zip/train\.csv is encrypted; unpack"):
             tiles.table("train.csv")
@@ -136,6 +136,6 @@ def test_of_a_zip_that_is_cut_the_reason_is_that(tmp_path: Path) -> None:
     path = pack(tmp_path / "t.zip", "a.png")
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(
-        InputError, match="begins as a zip and has no table of contents.*copy or join it anew"
+        InputError, match=r"begins as a zip and has no table of contents.*copy or join it anew"
     ):
         open_tiles(path)
