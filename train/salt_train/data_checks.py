@@ -35,7 +35,6 @@ SHOWN = 10  # ids of a finding, and kinds of file, that the text names
 
 Image = npt.NDArray[np.uint8]  # [101, 101]
 
-
 # Kinds of findings, in the order of the report.
 FAULTS = {
     "bad-labels": "labels that cannot be listed",
@@ -290,9 +289,8 @@ class _Survey:
 
     def look(self) -> None:
         """What the pixels say of tiles and masks, alone and together."""
-        # Where most masks cannot be used, the rest says nothing of all.
-        known = len(self.masks) > len(self.noted["bad-mask"]) + len(self.noted["bad-row"])
-        if known and (kind := kinds.one_sided(np.stack([*self.masks.values()]))):
+        bad = len(self.noted["bad-mask"]) + len(self.noted["bad-row"])  # of them nothing is known
+        if len(self.masks) > bad and (kind := kinds.one_sided(np.stack([*self.masks.values()]))):
             self.noted[kind] = dict.fromkeys(self.masks, "")
         for name, mask in self.masks.items():
             for kind in _mask_kinds(mask):
