@@ -1,8 +1,9 @@
 """Microseconds a tile under Python's lock, which no number of cores makes fewer.
 
 A run with the null model in a process of its own, into which ``lock.c`` is loaded ahead of Python's
-library: CPU time of all threads from taking the lock until letting it go. Waiting for it does not
-count, and other programs on the machine lengthen it only as they do all work, by emptying caches.
+library: CPU time of all threads from taking the lock until letting it go, without what it takes to
+look at the clock. Waiting for it does not count, and other programs on the machine lengthen it only
+as they do all work, by emptying caches. In batches as CPUs get them, and as GPUs do.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import null
 
+from salt_infer.backends.providers import BATCH, GPU_BATCH
 from salt_infer.execution.decoders import DecodeIn
 from salt_infer.job import job
 from salt_infer.job.job import Job
@@ -25,7 +27,10 @@ from salt_infer.job.watcher import Watcher
 
 SOURCE = Path(__file__).with_suffix(".c")
 WORKERS = 2
-WAYS: tuple[DecodeIn, ...] = ("threads", "processes")
+PLACES: tuple[DecodeIn, ...] = ("threads", "processes")
+WAYS = {
+    f"{where}, batches of {size}": (where, size) for size in (BATCH, GPU_BATCH) for where in PLACES
+}
 
 
 class UnmeasurableError(Exception):
@@ -33,7 +38,7 @@ class UnmeasurableError(Exception):
 
 
 def measured(images: Path, rounds: int) -> dict[str, list[float]]:
-    """Microseconds a tile by where tiles are decoded, a number a round; the ways take turns.
+    """Microseconds a tile by :data:`WAYS`, a number a round; the ways take turns.
 
     Raises:
         UnmeasurableError: it cannot be done here.
@@ -72,13 +77,13 @@ def main(library: str, images: str, rounds: str) -> None:
     watch.lock_held_ns.restype = watch.lock_released.restype = ctypes.c_longlong
     before = watch.lock_released()
     os.stat(library)
-    ways = WAYS if watch.lock_released() > before else ()
+    ways = WAYS if watch.lock_released() > before else {}
     with tempfile.TemporaryDirectory() as folder, null.loaded():
         found: dict[str, list[float]] = {way: [] for way in ways}
         for _ in range(int(rounds) + 1):
-            for way in ways:
-                wanted = Job(Path(images), Path(folder) / "submission.csv", decode_workers=WORKERS,
-                             decode_in=way, overwrite=True)  # fmt: skip
+            for way, (where, size) in ways.items():
+                wanted = Job(Path(images), Path(folder) / "submission.csv", batch_size=size,
+                             decode_workers=WORKERS, decode_in=where, overwrite=True)  # fmt: skip
                 started = watch.lock_held_ns()
                 tiles = job.run(wanted, Watcher()).tiles
                 found[way].append((watch.lock_held_ns() - started) / 1e3 / tiles)

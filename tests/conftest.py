@@ -11,12 +11,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
     from salt_train.config import TrainConfig
 
 ROOT = Path(__file__).parents[1]
+
+# On a busy machine tests are slow, and that is all.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 # A shell starts its background jobs with Ctrl-C ignored, and processes hand that down: tests that
 # press Ctrl-C would wait for ever.

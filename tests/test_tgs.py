@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from salt_infer.backends.device_session import DeviceSession
 from salt_infer.backends.onnxruntime_session import ModelSession
+from salt_infer.backends.providers import SessionPlan
+from salt_infer.batch import views
+from salt_infer.batch.result import Drawn
 from salt_infer.data.labels import read_rows
 from salt_infer.masks import metric, rle
+from salt_infer.modelfile.contract import TTA_NAMES, Tta
 from salt_infer.models import default_model
+from salt_infer.predictor.model import SaltModel
 from salt_train import dataset
 from salt_train.dataset import Dataset
 from salt_train.folds import Split
@@ -41,6 +48,26 @@ def test_the_synthetic_tiles_are_as_bright_as_the_real_ones(data: Dataset) -> No
     drawn = synthetic.draw(300, seed=0)
     assert abs(float(drawn.tiles.mean()) - float(data.tiles.mean())) < 10
     assert abs(float(drawn.masks.mean()) - float(data.masks.mean())) < 0.12
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tta", TTA_NAMES)
+def test_the_shipped_networks_masks_are_the_same_drawn_as_on_a_gpu(data: Dataset, tta: Tta) -> None:
+    """To the bit, on the CPU provider; the last batch is not full."""
+    tiles, path = data.tiles[:40], default_model("cuda")
+    plan = SessionPlan(
+        shape=(16, views.together(tta)), second=8 if tta == "doubtful" else 0, streams=1
+    )
+    settings = dataclasses.replace(SaltModel.load(path).settings, tta=tta)
+    host = SaltModel(ModelSession(path, 1), settings)
+    device = SaltModel(DeviceSession(path, 1, plan), settings)
+    expected = host.decide(host.run(tiles))
+    drawn = device.run(tiles, probabilities=False)
+    assert isinstance(drawn, Drawn)
+    assert expected.masks.any()
+    for name in ("kept", "salt", "masks"):
+        seen = getattr(device.decide(drawn), name)
+        np.testing.assert_array_equal(seen, getattr(expected, name))
 
 
 @pytest.mark.slow

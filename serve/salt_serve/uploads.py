@@ -117,7 +117,7 @@ class _Form:
             raise TooLargeError(
                 f"the form has more than {self._limits.files} files; send fewer at once"
             )
-        self._name = _text(options.get(b"filename", b""))
+        self._name = _text(_unescaped(options.get(b"filename", b"")))
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if len(self._content) + end - start > self._limits.file_bytes:
@@ -131,6 +131,13 @@ class _Form:
 
     def _end(self) -> None:
         self.ended = True
+
+
+def _unescaped(name: bytes) -> bytes:
+    """A file's name as it was: the HTML standard escapes these three in forms, and nothing else."""
+    for escaped, character in ((b"%22", b'"'), (b"%0D", b"\r"), (b"%0A", b"\n")):
+        name = name.replace(escaped, character)
+    return name
 
 
 def _text(raw: bytes) -> str:

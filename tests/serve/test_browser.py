@@ -488,6 +488,7 @@ def test_the_api_is_described_without_network(visit: Visit, server: Running) -> 
         "precision is 0.005",
         "Retry-After",
         "TileAnswer",
+        f"curl -F files=@a.png -F files=@b.png {server.url}/v1/predict",
     ):
         assert words in text
     overhang = "document.documentElement.scrollWidth - innerWidth"

@@ -104,6 +104,11 @@ def test_what_is_wrong_is_said(
         read(data, kind)
 
 
+def test_what_browsers_escape_in_names_is_given_back() -> None:
+    named = 'form-data; name="files"; filename="%22a%22 100%25%0D%0A.png"'
+    assert read(body(part(b"x", named)))[0].name == '"a" 100%25\r\n.png'
+
+
 def test_names_are_text_of_bounded_length() -> None:
     long, broken = b"n" * 1000, b"\xff\xfe<b>"
     for raw in (long, broken):

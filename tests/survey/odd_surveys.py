@@ -310,6 +310,98 @@ def _integers(divisor: int, factor: int, turned: bool = False) -> Callable[[File
     return bend
 
 
+ROWS, COLUMNS = np.divmod(np.arange(TRACES), CROSSLINES)
+
+
+def _no_samples(file: File) -> None:
+    file.binary(3221, 0)
+
+
+def _unsigned_interval(file: File) -> None:
+    file.binary(3217, 40_000 - (1 << 16))
+    file.set(117, 40_000 - (1 << 16))
+
+
+def _long_traces(file: File) -> None:
+    """More samples than 15 bits hold."""
+    file.samples = np.tile(file.samples, (1, 1000))
+    file.binary(3221, 40_000 - (1 << 16))
+    file.set(115, 40_000 - (1 << 16))
+
+
+def _angles(units: int, scalar: int, x: int, y: int) -> Callable[[File], None]:
+    """Coordinates in other units than lengths."""
+
+    def bend(file: File) -> None:
+        file.set(89, units)
+        file.set(71, -scalar)
+        file.set(181, x + 80 * COLUMNS - 16 * ROWS)
+        file.set(185, y + 16 * COLUMNS + 80 * ROWS)
+
+    return bend
+
+
+def _float_coordinates(file: File) -> None:
+    file.set(71, 1)
+    for byte, values in ((181, 600_000 + 25 * COLUMNS), (185, 6_000_000 + 25 * ROWS)):
+        file.set(byte, values.astype(np.float32).view(np.int32))
+
+
+def _no_scalar(file: File) -> None:
+    """In centimetres, and no word of it."""
+    file.set(71, 0)
+    file.set(181, 100 * (600_000 + 25 * COLUMNS))
+    file.set(185, 100 * (6_000_000 + 25 * ROWS))
+
+
+def _mixed_scalars(file: File) -> None:
+    scalars = np.where(ROWS % 2, 10, 100)
+    file.set(71, -scalars)
+    file.set(181, (600_000 + 25 * COLUMNS) * scalars)
+    file.set(185, (6_000_000 + 25 * ROWS) * scalars)
+
+
+def _lines_as_coordinates(source: bool) -> Callable[[File], None]:
+    """Line numbers where the coordinates of the midpoint go."""
+
+    def bend(file: File) -> None:
+        for byte, values in ((189, 0), (193, 0), (71, 1), (181, FIRST[0] + ROWS),
+                             (185, FIRST[1] + COLUMNS)):  # fmt: skip
+            file.set(byte, values)
+        if source:
+            file.set(73, 600_000 + 25 * COLUMNS)
+            file.set(77, 6_000_000 + 25 * ROWS)
+
+    return bend
+
+
+def _gathers(file: File) -> None:
+    """Six traces a place, of which nothing tells one from another."""
+    file.take(np.repeat(np.arange(20), 6))
+
+
+def _shotpoints(file: File) -> None:
+    """A line with one inline number, a CDP each trace, and a shotpoint every second."""
+    for byte, values in ((189, 1), (193, 0), (21, 1001 + np.arange(TRACES)),
+                         (17, 100 + np.arange(TRACES) // 2), (185, 60_000_000),
+                         (181, 6_000_000 + 250 * np.arange(TRACES))):  # fmt: skip
+        file.set(byte, values)
+
+
+def _text(text: bytes) -> Callable[[File], None]:
+    def bend(file: File) -> None:
+        file.head[:3200] = text.ljust(3200, text[-1:])
+
+    return bend
+
+
+def _tail(tail: bytes) -> Callable[[File], None]:
+    def bend(file: File) -> None:
+        file.tail = tail
+
+    return bend
+
+
 _RUNNING = (44, 25)  # lines of a file that is large enough for numbers above 65535
 
 
@@ -499,6 +591,38 @@ ALL = [
     Case("delay below zero", lambda file: file.set(109, -8), {"delay_ms": -8}),
     Case("interval in the traces alone", _interval_in_traces),
     Case("interval nowhere", _no_interval, {"interval_ms": 0, "verdict": "ask"}, "--interval-ms"),
+    Case("0 samples in the file header", _no_samples, {"verdict": "warn"}, "samples a trace"),
+    Case("40000 samples, more than a number with a sign holds", _long_traces,
+         {"samples": 40_000}, same=False),
+    Case("an interval of 40 ms, more than a number with a sign holds", _unsigned_interval,
+         {"interval_ms": 0, "verdict": "ask"}, "is 40 ms without a sign"),
+    Case("coordinates in seconds of arc", _angles(2, 100, 1_234_567, 19_000_000),
+         {"coordinate_scalar": -100}, "seconds of arc"),
+    Case("coordinates in degrees", _angles(3, 10_000, 48_000, 547_000),
+         {"coordinate_scalar": -10_000}, "are degrees"),
+    Case("coordinates said to be in degrees, which are none", _angles(3, 1, 600_000, 6_000_000),
+         {"coordinate_scalar": -1}, "taken for lengths"),
+    Case("coordinates as floating-point numbers", _float_coordinates,
+         {"coordinate_scalar": 1, "verdict": "warn"}, "floating-point numbers"),
+    Case("coordinates in centimetres, scalar 0", _no_scalar, {"coordinate_scalar": 0},
+         "no place on earth"),
+    Case("coordinate scalars that change from line to line", _mixed_scalars,
+         {"coordinate_scalar": -100}),
+    Case("line numbers at bytes 181 and 185, coordinates of the source elsewhere",
+         _lines_as_coordinates(True),
+         {"inline_byte": 181, "crossline_byte": 185, "coordinate_scalar": 1}, "usual bytes"),
+    Case("line numbers at bytes 181 and 185, no coordinates", _lines_as_coordinates(False),
+         {"inline_byte": None, "crossline_byte": None, "inlines": None, "crosslines": None,
+          "coordinate_scalar": 1, "verdict": "ask"}, "--inline-byte 181 --crossline-byte 185"),
+    Case("six traces a place without offsets", _gathers,
+         {"inlines": [111, 112, 1], "duplicates": 100, "verdict": "ask"}, "stacked first"),
+    Case("a 2-D line with one inline number and shotpoints", _shotpoints,
+         {"inline_byte": None, "crossline_byte": None, "inlines": None, "crosslines": None,
+          "order": "line", "cdp": [1001, 1120, 1]}, "numbered at byte 21", same=False),
+    Case("a text header in ASCII with control characters", _text(b"C 1 caf\xe9\r\n\x1b[31m\x07\0")),
+    Case("a text header of bytes FF", _text(b"\xff")),
+    Case("13 bytes after the last trace", _tail(b"END OF FILE\r\n"), {"verdict": "refuse"},
+         "something follows its traces"),
     Case("scalar 0", _scalar(0), {"coordinate_scalar": 0}),
     Case("scalar 100", _scalar(100), {"coordinate_scalar": 100}),
     Case("a 2-D line", _line, {"traces": CROSSLINES, "inline_byte": None, "crossline_byte": None,

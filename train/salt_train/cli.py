@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import Any, get_args
 
@@ -170,6 +174,8 @@ def cli(
     assert out is not None
     # What is missing or in the way is said before torch is imported, which takes a while.
     _check_apart(out, dataset.find(data))
+    if compiled:
+        _check_compiler(device)
     denied.check_temporary()  # torch asks for it when it is imported
     with console.importing("train"):
         import matplotlib  # noqa: F401  (used after an epoch, which would be lost)
@@ -214,6 +220,17 @@ def _check_validation(context: click.Context, config: TrainConfig) -> None:
     given = context.get_parameter_source("validate_every") is not ParameterSource.DEFAULT
     if config.fold is None and given:
         raise click.UsageError("--fold none holds nothing out: leave --validate-every out.")
+
+
+def _check_compiler(device: str) -> None:
+    """On a CPU torch.compile makes its kernels in C++, and tells of none after a minute."""
+    default = "clang++" if sys.platform == "darwin" else "g++"
+    compiler = next(iter(shlex.split(os.environ.get("CXX", ""))), default)
+    if device.startswith("cpu") and shutil.which(compiler) is None:
+        raise click.UsageError(
+            f"--compile needs a C++ compiler on a CPU, and {compiler} is not there: install it, "
+            "name another by the variable CXX, or leave --compile out."
+        )
 
 
 def _check_apart(out: Path, place: DatasetLayout) -> None:

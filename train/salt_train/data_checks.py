@@ -34,7 +34,6 @@ SHOWN = 10  # ids of a finding, and kinds of file, that the text names
 
 Image = npt.NDArray[np.uint8]  # [101, 101]
 
-
 # Kinds of findings, in the order of the report.
 FAULTS = {
     "bad-labels": "labels that cannot be listed",

@@ -96,10 +96,11 @@ def default_root() -> Path:
     """
     if base := os.environ.get("XDG_CACHE_HOME"):
         return Path(base) / "salt-toolkit" / "engines"
-    try:
-        return Path.home() / ".cache" / "salt-toolkit" / "engines"
-    except RuntimeError:  # there is neither HOME nor an entry in the list of users
-        return Path(tempfile.gettempdir()) / f"salt-toolkit-engines-{os.geteuid()}"
+    if os.environ.get("HOME") != "":  # Python takes that for /
+        # Without HOME there may be no entry in the list of users, either.
+        with contextlib.suppress(RuntimeError):
+            return Path.home() / ".cache" / "salt-toolkit" / "engines"
+    return Path(tempfile.gettempdir()) / f"salt-toolkit-engines-{os.geteuid()}"
 
 
 class EngineCache:

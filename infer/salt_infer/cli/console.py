@@ -17,7 +17,7 @@ import click
 
 from salt_infer.cli import standard_streams
 from salt_infer.errors import PackageError, SaltError, one_line
-from salt_infer.system import denied
+from salt_infer.system import denied, location
 
 # No command here has use for more: numpy's OpenBLAS starts a thread a core when it is imported,
 # and where the system allows fewer it ends the process by a Ctrl-C of its own.
@@ -43,8 +43,8 @@ SHARE = _Share(0.0, 1.0)
 
 
 class _Path(click.Path):
-    """Not the empty path, which a shell makes of a variable that is not set, and Python takes for
-    the current folder.
+    """A path as it was meant, see :func:`salt_infer.system.location.typed`; and not the empty one,
+    which a shell makes of a variable that is not set, and Python takes for the current folder.
     """
 
     def convert(
@@ -52,7 +52,8 @@ class _Path(click.Path):
     ) -> Any:
         if value == "":
             self.fail("the path is empty; is a variable of the shell not set?", param, context)
-        return super().convert(value, param, context)
+        value = super().convert(value, param, context)
+        return location.typed(str(value)) if isinstance(value, Path) else value
 
 
 PATH = _Path(path_type=Path)

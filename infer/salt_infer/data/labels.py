@@ -124,6 +124,8 @@ def _decoded(text: str) -> npt.NDArray[np.uint8]:
     except RleError as error:
         if text.strip().strip("'\"").lower() in _NOTHING:
             raise RleError(f"{text!r} is no mask; an empty mask is an empty cell") from error
+        if text.split()[1:] == ["0"]:  # a run of no pixels
+            raise RleError(f"{error}; an empty mask is an empty cell") from error
         if "." in text and all(map(_is_whole, text.split())):
             raise RleError(f"{error}: write whole numbers, such as 1 5 for 1.0 5.0") from error
         if not set(text) <= _PLAIN and _LISTED.fullmatch(text.strip()):

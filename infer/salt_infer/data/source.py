@@ -148,7 +148,10 @@ def sorted_unique(
     for first, second in itertools.pairwise(tiles):
         if first.id == second.id:
             if first.path == second.path:
-                raise InputError(f"{name} holds {shown(first.path)} twice; pack it anew with one")
+                raise InputError(
+                    f"two tiles have the id {first.id!r}: {name} holds {shown(first.path)} twice; "
+                    "leave one out"
+                )
             raise InputError(
                 f"two tiles have the id {first.id!r}: {shown(first.path)} and "
                 f"{shown(second.path)}; ids are file names without folder and must be unique: name "

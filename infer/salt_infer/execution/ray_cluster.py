@@ -106,7 +106,8 @@ def _reach(address: str | None) -> None:
 
 def _unreachable(address: str | None, why: str) -> str:
     if address is None:
-        return f"Ray cannot be started on this machine ({why})"
+        hint = "; set RAY_TMPDIR to a short path, such as /tmp" if "AF_UNIX path" in why else ""
+        return f"Ray cannot be started on this machine ({why}){hint}"
     return (
         f"Ray's cluster ({address}) cannot be joined ({why}); start one with 'ray start --head', "
         "give the address that it prints, and have the same Ray and Python on every node"

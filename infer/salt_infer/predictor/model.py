@@ -305,13 +305,16 @@ def _load_again(kind: type[SaltModel], how: _Loading, settings: Settings, sha256
 
 def _check_tiles(tiles: npt.NDArray[np.uint8], batch_size: int) -> None:
     if not isinstance(tiles, np.ndarray):
+        hint = ": np.stack makes it of a list of tiles" if isinstance(tiles, list | tuple) else ""
         raise InputError(
             f"tiles are a {type(tiles).__name__}, expected one array, uint8 [N, 101, 101] grey "
-            "values: np.stack makes it of a list of tiles"
+            f"values{hint}"
         )
     if tiles.dtype != np.uint8 or tiles.ndim != 3 or tiles.shape[1:] != TILE_SHAPE:
+        hint = ": tiles[None] for one tile" if tiles.shape == TILE_SHAPE else ""
         raise InputError(
-            f"tiles are {tiles.dtype} {list(tiles.shape)}, expected uint8 [N, 101, 101] grey values"
+            f"tiles are {tiles.dtype} {list(tiles.shape)}, expected uint8 [N, 101, 101] grey "
+            f"values{hint}"
         )
     if batch_size < 1:
         raise InputError(f"batch_size is {batch_size}, expected at least 1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import re
@@ -51,6 +52,16 @@ def absolute(location: Location) -> str:
     return str(location) if isinstance(location, Url) else os.path.realpath(location)
 
 
+def typed(text: str) -> Path:
+    """A path of a command line. Behind a ``=``, as in ``--out=~/x.csv``, shells leave ``~/`` as it
+    is: that is the home here, too, unless there is a file of that name.
+    """
+    if text.partition("/")[0] == "~" and not os.path.lexists("~"):
+        with contextlib.suppress(RuntimeError):  # there is no home
+            return Path(text).expanduser()
+    return Path(text)
+
+
 def parse(text: str) -> Location:
     """Understand what stands on a command line. What begins with ``name://`` is a URL; a folder
     of that name can be given as ``./name:/``.
@@ -62,7 +73,7 @@ def parse(text: str) -> Location:
     if not text:
         raise InputError("an empty path was given, expected a directory, zip, list or URL")
     if not _SCHEME.match(text):
-        return Path(text)
+        return typed(text)
     url = Url(text)
     user, at, _ = _HOST_END.split(text.partition("://")[2], 1)[0].rpartition("@")
     if ":" in user or (at and url.is_http):  # for a web server, a user's name may be a token

@@ -1,7 +1,7 @@
 // Shows the server's OpenAPI description; nothing is loaded from elsewhere.
 
 const METHODS = ["get", "post"];
-const EXAMPLE = "http://127.0.0.1:8080"; // the server's address in the description
+const EXAMPLE = /http:\/\/127\.0\.0\.1:8080/g; // the server's address in the description
 const HERE = new URL(".", document.baseURI).href.replace(/\/$/, ""); // as it is seen from here
 
 /** An element with attributes, text and children. */

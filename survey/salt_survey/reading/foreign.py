@@ -54,7 +54,7 @@ def no_survey(path: Path, otherwise: str) -> str:
     except OSError:
         return otherwise
     found = _kind(path, head, size)
-    return f"{path} is no survey: it is {found}; {_EXPECTED}" if found else otherwise
+    return f"{path} is no SEG-Y or other survey: it is {found}; {_EXPECTED}" if found else otherwise
 
 
 def _kind(path: Path, head: bytes, size: int) -> str | None:

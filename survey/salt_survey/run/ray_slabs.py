@@ -147,4 +147,5 @@ def _opened(places: Places) -> Survey:
         ) from error
     if survey.digest() != places.digest:
         raise ExecutorError(f"{places.survey} is another file on a node than where the run is")
+    survey.forget_positions()
     return survey

@@ -37,12 +37,13 @@ class Placing:
 
     Attributes:
         corners: inline, crossline, x, y: first and last inline with first and last crossline each.
-        bins: distance for one inline number more, and one crossline number.
+        bins: distance for one inline number more, and one crossline number; None where the
+            coordinates are no lengths.
         off: share of the traces more than half a bin from their place.
     """
 
     corners: tuple[tuple[int, int, float, float], ...]
-    bins: tuple[float, float]
+    bins: tuple[float, float] | None
     off: float
 
 

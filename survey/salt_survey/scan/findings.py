@@ -71,3 +71,22 @@ def of_samples(stats: Stats | None, known: Scan | None) -> dict[str, Any]:
         names = ("dead", "bad_samples", "nulls_1e30", "percentiles", "spectrum", "calibration")
         return {name: getattr(known, name) for name in names}
     return {}
+
+
+def tell_of(stats: Stats, traces: int, said: Said) -> None:
+    """Say what the samples of so many traces are like, and what is wrong with them."""
+    if not stats.recorded:
+        said.faults.append(
+            f"nothing recorded: {traces} traces, all dead or without a finite sample"
+        )
+    elif stats.recorded < 2:
+        said.faults.append("one live trace alone, expected two at least")
+    elif stats.dead:
+        said.notes.append(f"{stats.dead} dead traces; nothing is said of them")
+    if stats.flat:
+        said.notes.append(f"{stats.flat} traces hold one value alone; they count as not recorded")
+    if stats.bad_samples or stats.nulls:
+        said.notes.append(
+            f"{stats.bad_samples} samples are NaN or infinite and {stats.nulls} a null value "
+            "of 1e29 or more; they count as not recorded"
+        )

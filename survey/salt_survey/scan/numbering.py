@@ -229,7 +229,7 @@ def _without_numbers(candidates: Candidates, bare: Numbering, said: Sayings) -> 
         said.questions.append(
             f"no line numbers in the headers; the coordinates at {bare.x} and {bare.y} make a grid "
             f"of {shape[0]} x {shape[1]} bins of {found.bins[0]:.4g} x {found.bins[1]:.4g}: give "
-            "--lines-from coordinates to number them so, or --inline-byte and --crossline-byte"
+            f"--lines-from coordinates to number them so, or {_bytes_of(found.bins, bare)}"
         )
         return dataclasses.replace(bare, lines_from="coordinates", decided=False)
     cdp = lines.cdp(candidates)
@@ -245,6 +245,13 @@ def _without_numbers(candidates: Candidates, bare: Numbering, said: Sayings) -> 
         "--crossline-byte, or --lines-from traces if it is one line"
     )
     return dataclasses.replace(bare, lines_from="traces", decided=False)
+
+
+def _bytes_of(bins: tuple[float, float], bare: Numbering) -> str:
+    """Options for line numbers, which coordinates in steps of 1 may be themselves."""
+    if np.allclose(bins, 1, atol=1e-6):
+        return f"--inline-byte {bare.x} --crossline-byte {bare.y} if they are line numbers"
+    return "--inline-byte and --crossline-byte"
 
 
 def _points(candidates: Candidates, bare: Numbering) -> tuple[Points | None, Points | None]:

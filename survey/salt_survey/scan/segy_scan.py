@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from salt_survey.errors import SurveyError
-from salt_survey.scan import coordinates, geometry, numbering, times
+from salt_survey.scan import coordinates, geometry, numbering, places, times
 from salt_survey.scan.coordinates import Positions
-from salt_survey.scan.findings import Found, Said, of_samples
+from salt_survey.scan.findings import Found, Said, of_samples, tell_of
 from salt_survey.scan.numbering import Numbering
 from salt_survey.scan.record import Overrides, Scan
 from salt_survey.scan.statistics import Stats, gather
@@ -98,7 +99,7 @@ class _Scanner:
             numbered.widths(),
         )  # fmt: skip
         times.tell_intervals(columns[headers.INTERVAL], self.said)
-        positions = numbered.positions(columns)
+        numbered, positions = self._positions(numbered, columns)
         if positions is not None and not columns[headers.SCALAR].any():
             self.said.notes.append("the coordinate scalar is 0, which is taken for 1")
         grid = self._grid(numbered, columns, positions)
@@ -106,6 +107,17 @@ class _Scanner:
         result = self._scan(numbered, columns, grid, stats, positions)
         silent = None if stats is None else stats.silent
         return Found(result, self.layout, grid, positions, silent)
+
+    def _positions(
+        self, numbered: Numbering, columns: Mapping[int, Column]
+    ) -> tuple[Numbering, Positions | None]:
+        """Coordinates of all traces, and without their bytes where these can be none."""
+        positions = numbered.positions(columns)
+        where = f"{numbered.x} and {numbered.y}"
+        decided = self.overrides.x_byte is not None
+        if positions is None or decided or places.are_numbers(positions, where, self.said):
+            return numbered, positions
+        return dataclasses.replace(numbered, x=None, y=None), None
 
     def _faults_of_layout(self) -> None:
         for fault in self.layout.faults:
@@ -192,7 +204,8 @@ class _Scanner:
         elif grid.duplicates > traces / 2:
             self.said.questions.append(
                 f"{grid.duplicates} of {traces} traces have a line number pair that an earlier one "
-                "has: these bytes number something else; give --inline-byte and --crossline-byte"
+                "has: these bytes number something else, and --inline-byte and --crossline-byte "
+                "have to be given, or these are gathers, which have to be stacked first"
             )
         else:
             several = grid.duplicates >= _PRE_STACK * traces
@@ -204,29 +217,8 @@ class _Scanner:
         if self.known is not None or self.layout.offsets or not FORMATS[self.reading].readable:
             return None
         stats = gather(self.file, self.layout, self.reading, self.order, self.tell)
-        self._tell_of(stats)
+        tell_of(stats, self.layout.traces, self.said)
         return stats
-
-    def _tell_of(self, stats: Stats) -> None:
-        traces = self.layout.traces
-        dead = stats.dead
-        if not stats.recorded:
-            self.said.faults.append(
-                f"nothing recorded: {traces} traces, all dead or without a finite sample"
-            )
-        elif stats.recorded < 2:
-            self.said.faults.append("one live trace alone, expected two at least")
-        elif dead:
-            self.said.notes.append(f"{dead} dead traces; nothing is said of them")
-        if stats.flat:
-            self.said.notes.append(
-                f"{stats.flat} traces hold one value alone; they count as not recorded"
-            )
-        if stats.bad_samples or stats.nulls:
-            self.said.notes.append(
-                f"{stats.bad_samples} samples are NaN or infinite and {stats.nulls} a null value "
-                "of 1e29 or more; they count as not recorded"
-            )
 
     def _interval_ms(self) -> float:
         if self.overrides.interval_ms is not None:
@@ -309,7 +301,11 @@ class _Scanner:
     ) -> coordinates.Placing | None:
         if grid is None or positions is None:
             return None
+        first = headers.read(self.file, self.layout, 0, 1)
+        units = int(headers.column(first, headers.COORDINATE_UNITS, self.layout)[0])
         placed = coordinates.placing(grid, positions)
+        if placed is not None and not places.are_lengths(positions, units, self.said):
+            placed = dataclasses.replace(placed, bins=None)
         if placed is not None and placed.off > _OFF and grid.order != "line":
             self.said.notes.append(
                 f"{100 * placed.off:.0f} % of the traces have coordinates more than half a bin "

@@ -27,7 +27,10 @@ def interval_ms(in_file: float, in_traces: float, said: Said) -> float:
         said.notes.append("the sample interval is in the trace headers alone")
         return plain(in_traces / 1000)
     if in_file <= 0:
-        said.questions.append("no header has a sample interval above 0; give it with --interval-ms")
+        said.questions.append(
+            f"no header has a sample interval above 0{_unsigned(in_file)}; give it with "
+            "--interval-ms"
+        )
         return 0
     if 0 < in_traces != in_file:
         said.warnings.append(
@@ -40,6 +43,13 @@ def interval_ms(in_file: float, in_traces: float, said: Said) -> float:
             "the times (--interval-ms to decide)"
         )
     return plain(in_file / 1000)
+
+
+def _unsigned(in_file: float) -> str:
+    """What a number below 0 would be that has no sign, as some programs write it."""
+    if in_file >= 0:
+        return ""
+    return f" (the file header's {in_file:g} is {(in_file + (1 << 16)) / 1000:g} ms without a sign)"
 
 
 def tell_intervals(in_traces: Column, said: Said) -> None:

@@ -226,9 +226,9 @@ def _misfit(file: RawFile, declared: Layout, size: int) -> Layout:
         fault = "neither the file header nor the traces say how many samples a trace has"
     elif counted.rest:
         fault = (
-            f"the file is cut: {counted.traces} whole traces, then {counted.rest} of the "
-            f"{counted.pitch} bytes of another; copy it anew, or give --allow-truncated to go "
-            "without that one"
+            f"the file is cut, or something follows its traces: {counted.traces} whole traces, "
+            f"then {counted.rest} of the {counted.pitch} bytes of another; copy it anew, or give "
+            "--allow-truncated to go without these"
         )
     elif not counted.traces:
         fault = "headers alone, no traces"

@@ -232,6 +232,13 @@ def test_the_default_is_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_
     assert engine_cache.default_root() == tmp_path / ".cache" / "salt-toolkit" / "engines"
 
 
+def test_an_empty_home_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert engine_cache.default_root().parent == tmp_path
+
+
 def test_a_user_without_a_home_has_one_among_temporary_files(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -146,7 +146,7 @@ def test_the_first_columns_are_no_numbers_to_ask_for(tmp_path: Path) -> None:
             read_column(path, column)
 
 
-@pytest.mark.parametrize("text", ["nan", "None", "-1", "NaN ", "-1.0", "[]"])
+@pytest.mark.parametrize("text", ["nan", "None", "-1", "NaN ", "-1.0", "[]", "0 0", "1 0"])
 def test_what_libraries_write_for_nothing_is_told(tmp_path: Path, text: str) -> None:
     path = tmp_path / "labels.csv"
     path.write_text(f"id,rle_mask\na,{text}\n")

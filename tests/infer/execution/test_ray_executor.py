@@ -325,6 +325,20 @@ def test_a_cluster_that_is_not_there(tmp_path: Path, images: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+@needs_ray
+@pytest.mark.slow
+def test_a_folder_too_deep_for_rays_sockets_is_told_with_what_to_set(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "salt_infer", "--images", ROOT / "examples/tiles", "--out",
+         tmp_path / "x.csv", "--engine", "ray"],
+        env=os.environ | {"RAY_TMPDIR": str(deep)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("; set RAY_TMPDIR to a short path, such as /tmp")
+
+
 def test_ray_is_not_installed(tmp_path: Path) -> None:
     code = "import sys; sys.modules['ray'] = None; from salt_infer.cli.infer import main; main()"
     command = [

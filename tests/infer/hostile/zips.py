@@ -71,13 +71,13 @@ def _both(place: int, form: str, value: int) -> bytes:
 
 
 def _entries() -> Iterator[Case]:
-    unread, unpacked = "cannot be read from the zip", "cannot be unpacked from the zip"
+    unread, locked = "cannot be read from the zip", "is encrypted; unpack the zip"
     deflated = zipped("good.png", "x.png", method=zipfile.ZIP_DEFLATED)
     yield _case("packed by deflate", "tile", "", deflated)
     for name, method in [("deflate64", 9), ("bzip2", 12), ("LZMA", 14), ("Zstandard", 93)]:
         says = f"is compressed by method {method}, expected 0 or 8"
         yield _case(f"packed by {name}", "bad tile", says, _both(METHOD, "<H", method))
-    yield _case("with an encrypted entry", "bad tile", unpacked, _both(FLAGS, "<H", 1))
+    yield _case("with an encrypted entry", "bad tile", locked, _both(FLAGS, "<H", 1))
     yield _case("with a strongly encrypted entry", "bad tile", unread, _both(FLAGS, "<H", 65))
     yield _case("with an entry that is a patch", "bad tile", unread, _both(FLAGS, "<H", 32))
     yield _case("with a wrong checksum", "bad tile", unread, _edited(CRC, "<I", 1))
@@ -135,7 +135,9 @@ def _names() -> Iterator[Case]:
     yield _case("whose entry has another name", "bad tile", "from the zip", bytes(other))
     latin = bytearray(_both(FLAGS, "<H", 0x800))
     latin[latin.rindex(b"x.png")] = 0xFF
-    yield _case("with a name that is not UTF-8", "error", "can't decode byte 0xff", bytes(latin))
+    yield _case(
+        "with a name that is not UTF-8", "error", "names in UTF-8 that are none", bytes(latin)
+    )
 
 
 def _absolute(folder: Path) -> str:

@@ -155,8 +155,14 @@ def test_a_model_goes_to_a_process_that_is_spawned() -> None:
 
 @pytest.mark.parametrize("tiles", [list(np.zeros((2, 101, 101), np.uint8)), (), None])
 def test_what_is_no_array_is_told(tiles: Any) -> None:
-    with pytest.raises(InputError, match="expected one array, uint8"):
+    with pytest.raises(InputError, match="expected one array, uint8") as told:
         SaltModel.load(SHIPPED, threads=1).predict(tiles)
+    assert ("np.stack" in str(told.value)) == isinstance(tiles, list | tuple)
+
+
+def test_one_tile_alone_is_told_how_to_become_an_array_of_one() -> None:
+    with pytest.raises(InputError, match=r"expected uint8 .* grey values: tiles\[None\] for one"):
+        SaltModel.load(SHIPPED, threads=1).predict(TILES[0])
 
 
 def test_a_pixels_salt_is_the_tiles_times_its_own() -> None:

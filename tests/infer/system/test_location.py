@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from salt_infer.cli import console
 from salt_infer.errors import InputError
-from salt_infer.system.location import Url, parse
+from salt_infer.system.location import Url, parse, typed
 
 
 @pytest.mark.parametrize(
-    "text", ["tiles", "/a/b.zip", "./s3:/a", "s3:/a", "a b", "~", "1://a", "x/https://a"]
+    "text", ["tiles", "/a/b.zip", "./s3:/a", "s3:/a", "a b", "~a", "1://a", "x/https://a"]
 )
 def test_paths(text: str) -> None:
     assert parse(text) == Path(text)
@@ -80,3 +81,17 @@ def test_whatever_is_typed(text: str) -> None:
         assert str(parse(text)) or text
     except InputError as error:
         assert str(error)
+
+
+def test_a_home_that_the_shell_left_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert parse("~/tiles") == typed("~/tiles") == tmp_path / "tiles"
+    assert typed("~") == tmp_path
+    assert typed("~root/x") == Path("~root/x")
+    assert typed("a/~/x") == Path("a/~/x")
+    assert console.PATH.convert("~/x.csv", None, None) == tmp_path / "x.csv"
+    (tmp_path / "~").mkdir()
+    assert typed("~/tiles") == Path("~/tiles")

@@ -48,6 +48,23 @@ def test_nor_is_a_line_said_where_the_home_cannot_be_written(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+def test_a_page_leaves_in_the_home_what_the_docs_say(tmp_path: Path) -> None:
+    home, data = tmp_path / "home", tmp_path / "data"
+    home.mkdir()
+    data.mkdir()
+    (data / "images").symlink_to(TILES)
+    (data / "masks").symlink_to(TILES.with_name("masks"))
+    done = bare.run(
+        "salt-report", "data", data, "--out", tmp_path / "x.html", env=bare.environment(home)
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    (fonts,) = left_in(home)
+    assert fonts.parent == home / ".cache" / "matplotlib"
+    folders = {str(path.relative_to(home)) for path in home.rglob("*") if path.is_dir()}
+    assert folders == {".cache", ".cache/matplotlib", ".config", ".config/matplotlib"}
+
+
+@pytest.mark.slow
 def test_the_doctors_processes_report_nothing(tmp_path: Path) -> None:
     home, questions = tmp_path / "home", tmp_path / "questions"
     home.mkdir()

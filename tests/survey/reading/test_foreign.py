@@ -78,7 +78,7 @@ def test_what_is_no_survey_is_named_with_a_way_out(tmp_path: Path, name: str) ->
     with pytest.raises(SurveyError) as error:
         scanned(path)
     line = str(error.value)
-    assert line.startswith(f"{path} is no survey: it is ")
+    assert line.startswith(f"{path} is no SEG-Y or other survey: it is ")
     assert says in line
     assert line.endswith("; expected SEG-Y, a Zarr or .npy")
     assert line.isprintable()
