@@ -540,8 +540,10 @@ def test_a_shared_part_without_salt_still_reaches_every_weight(tmp_path: Path, g
     trainer = Trainer(shrunk("deep-supervision"), options(tmp_path), FEW)
     trainer.learner.world = World(rank=0, size=2)
     masks = torch.zeros(4, 101, 101)
-    logits = trainer.learner.model(to_input(FEW.tiles[:4], torch.device("cpu")))
-    trainer.learner._loss(logits, masks, trainer.config.stages[0]).backward()  # type: ignore[no-untyped-call]
+    tiles = to_input(FEW.tiles[:4], torch.device("cpu"))
+    logits = trainer.learner.model(tiles)
+    batch = Batch(tiles, masks, has_salt(masks))
+    trainer.learner._loss(logits, batch, trainer.config.stages[0]).backward()  # type: ignore[no-untyped-call]
     assert [name for name, w in trainer.learner.model.named_parameters() if w.grad is None] == []
     heads = [trainer.learner.model.head.last, *trainer.learner.model.level_heads]
     assert not any(head.weight.grad.any() for head in heads)
