@@ -151,7 +151,7 @@ def test_a_batch_that_is_held_up_is_not_left_far_behind() -> None:
     model = HeldUp()
     source, options = EndlessSource(60), RunOptions(batch_size=1, decode_workers=2)
     for batch in finished_groups(source, fake(model), options, StageClock(), check=model.release):
-        assert batch.group == model.taken
+        assert batch.number == model.taken
         with model.released:
             model.taken += 1
     assert model.taken == 60
