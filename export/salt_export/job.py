@@ -120,7 +120,7 @@ def _export(job: Job) -> Done:
     )
     data = graph.with_contract(proto, contract)
     done = Done(contract, found, spent, len(data))
-    write_together({job.model: data, **_report(job, done)}, job.overwrite)
+    write_together({**_report(job, done), job.model: data}, job.overwrite)
     return done
 
 

@@ -122,11 +122,11 @@ def _evaluate(job: EvaluateJob) -> list[str]:
     found = evaluation.evaluate(case)
     made_from = _sources(job)
     html = evaluation_page.render(case, found, made_from, job.worst)
-    contents = {job.out: html}
+    contents = {}
     if job.json:
         numbers = found.to_json([source.to_json() for source in made_from])
         contents[job.json] = numbers.encode()
-    write_together(contents, job.overwrite)
+    write_together({**contents, job.out: html}, job.overwrite)
     return [*evaluation.summary(found), *_tried_from(job, case, found), f"-> {job.out}"]
 
 

@@ -204,15 +204,16 @@ def test_the_shipped_network_takes_the_recipes_place(
     assert config.stages == start.stages
 
 
+@pytest.mark.parametrize("named", ["no-such-compiler", f"{sys.executable} -O", "", "'"])
 def test_kernels_for_a_cpu_need_a_compiler(
-    monkeypatch: pytest.MonkeyPatch, labelled: Path, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, labelled: Path, tmp_path: Path, named: str
 ) -> None:
-    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setenv("CXX", named)
     arguments = ["--data", str(labelled), "--out", str(tmp_path / "run"), "--compile"]
     result = CliRunner().invoke(cli, arguments)
     assert result.exit_code == 2
     said = " ".join(result.output.split())
-    assert "needs a C++ compiler on a CPU, and no-such-compiler is not there" in said
+    assert f"needs a C++ compiler on a CPU, and {named!r} is not there" in said
     assert not (tmp_path / "run").exists()
 
 
@@ -222,7 +223,7 @@ def test_what_is_not_given_stays_the_recipes(
     """The default recipe, on the CPU, alone, and progress bars where there is a terminal."""
     asked: list[Job] = []
     monkeypatch.setattr(job, "run", lambda wanted: asked.append(wanted) or "done")
-    monkeypatch.setenv("CXX", f"{sys.executable} -O")  # of --compile, some program that is there
+    monkeypatch.setenv("CXX", sys.executable)  # of --compile, some program that is there
     arguments = ["--data", str(labelled), "--out", str(tmp_path / "run")]
     more = ["--fold", "all", "--resume", "--progress", "--validate-every", "3"]
     more += ["--save-every", "7.5", "--compile"]

@@ -211,6 +211,17 @@ def test_what_a_teacher_says_of_a_tile_is_its_weight_and_what_the_judge_learns()
     assert float(loss) == pytest.approx(float(expected), rel=1e-5)
 
 
+def test_without_a_judge_pixels_learn_that_a_tile_has_no_salt_too() -> None:
+    """A teacher's pixels say where salt is if there is any, and in empty tiles anything."""
+    logits, masks = random((3, 6, 6))
+    salt = torch.tensor([1.0, 0.0, 0.25], dtype=torch.float64)
+    loss = total_loss(Logits(logits, None), masks, BCE, judge_weight=0.5, salt=salt)
+    wanted = torch.stack([masks[0], masks[1] * 0, masks[2] / 4])
+    assert float(loss) == pytest.approx(float(bce(logits, wanted).mean()), rel=1e-6)
+    hard = total_loss(Logits(logits, None), masks, BCE, judge_weight=0.5, salt=has_salt(masks))
+    assert float(hard) == float(total_loss(Logits(logits, None), masks, BCE, judge_weight=0.5))
+
+
 def test_the_teachers_own_logits_have_the_least_bce() -> None:
     wanted = torch.linspace(0.05, 0.95, 36).view(1, 6, 6)
     logits = wanted.logit().requires_grad_()

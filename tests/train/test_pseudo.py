@@ -319,6 +319,13 @@ def test_json_that_is_no_report(labelled: Labelled, text: str) -> None:
     assert "is not a report of salt-infer" in says or "is not the file" in says
 
 
+@pytest.mark.parametrize("options", [None, [], {"threshold": None}, {"gate": "0.5"}])
+def test_a_report_whose_decision_is_none(labelled: Labelled, options: object) -> None:
+    report = json.loads(labelled.report.read_text())
+    labelled.report.write_text(json.dumps(report | {"options": options}))
+    assert "is not a report of salt-infer" in labelled.refused()
+
+
 ORIGIN = {"split_sha256": SPLIT.sha256, "fold": 0}
 CONTRACTS = [None, [], "contract", {}, {"validation": None}, {"validation": "fold"}]
 VALIDATIONS: list[Any] = [

@@ -30,7 +30,7 @@ from salt_train.evaluate import Decision, Prediction, Views, predict, to_input
 from salt_train.feed import Batch, Drawn
 from salt_train.history import METRICS
 from salt_train.losses import has_salt
-from salt_train.model import SaltNet
+from salt_train.model import Logits, SaltNet
 from salt_train.recipes import two_stages
 from salt_train.schedule import learning_rate
 from salt_train.trainer import BEST, LAST, PREDICTIONS, RunOptions, Trainer
@@ -539,14 +539,35 @@ def test_a_shared_part_without_salt_still_reaches_every_weight(tmp_path: Path, g
     """The other processes wait for each weight's gradient, those of decoder levels too."""
     trainer = Trainer(shrunk("deep-supervision"), options(tmp_path), FEW)
     trainer.learner.world = World(rank=0, size=2)
-    masks = torch.zeros(4, 101, 101)
     tiles = to_input(FEW.tiles[:4], torch.device("cpu"))
+    batch = Batch(tiles, torch.zeros(4, 101, 101), torch.zeros(4))
     logits = trainer.learner.model(tiles)
-    batch = Batch(tiles, masks, has_salt(masks))
     trainer.learner._loss(logits, batch, trainer.config.stages[0]).backward()  # type: ignore[no-untyped-call]
     assert [name for name, w in trainer.learner.model.named_parameters() if w.grad is None] == []
     heads = [trainer.learner.model.head.last, *trainer.learner.model.level_heads]
     assert not any(head.weight.grad.any() for head in heads)
+
+
+@pytest.mark.parametrize("doubt", [1.0, 0.5, 0.1])
+def test_parts_of_soft_labels_average_to_the_whole_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, doubt: float
+) -> None:
+    """A part of them may have less salt than one tile's."""
+    learner = Trainer(CONFIG, options(tmp_path), FEW).learner
+    tiles, stage = to_input(FEW.tiles[:4], torch.device("cpu")), CONFIG.stages[0]
+    salt = torch.tensor([0.9, 0.8, 0.05, 0.1]) * doubt
+    batch = Batch(tiles, torch.from_numpy(FEW.masks[:4]).float(), salt)
+    with torch.no_grad():
+        logits = learner.model.eval()(tiles)
+        whole = learner._loss(logits, batch, stage)
+        learner.world = World(rank=0, size=2)
+        monkeypatch.setattr(World, "sum", lambda world, value: salt.sum())  # of both
+        parts = [
+            learner._loss(Logits(logits.mask[half], logits.judge[half]), part, stage)
+            for half in (slice(0, 2), slice(2, 4))
+            for part in [Batch(*(each[half] for each in batch))]
+        ]
+    assert float(sum(parts) / 2) == pytest.approx(float(whole), rel=1e-5)
 
 
 def test_a_shared_loss_in_float16_does_not_overflow(tmp_path: Path, group: None) -> None:

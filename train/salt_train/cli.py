@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -223,13 +222,14 @@ def _check_validation(context: click.Context, config: TrainConfig) -> None:
 
 
 def _check_compiler(device: str) -> None:
-    """On a CPU torch.compile makes its kernels in C++, and tells of none after a minute."""
-    default = "clang++" if sys.platform == "darwin" else "g++"
-    compiler = next(iter(shlex.split(os.environ.get("CXX", ""))), default)
+    """On a CPU torch.compile makes its kernels in C++, and tells of none after a minute. It takes
+    all of CXX for a name, options and all.
+    """
+    compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
     if device.startswith("cpu") and shutil.which(compiler) is None:
         raise click.UsageError(
-            f"--compile needs a C++ compiler on a CPU, and {compiler} is not there: install it, "
-            "name another by the variable CXX, or leave --compile out."
+            f"--compile needs a C++ compiler on a CPU, and {compiler!r} is not there: install it, "
+            "name another by the variable CXX, without options, or leave --compile out."
         )
 
 

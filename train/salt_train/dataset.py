@@ -56,7 +56,7 @@ class Dataset:
         digest = hashlib.sha256("\n".join(self.ids).encode())
         digest.update(np.ascontiguousarray(self.tiles).tobytes())
         digest.update(np.ascontiguousarray(self.masks).tobytes())
-        for part in dataclasses.astuple(self.soft) if self.soft else ():
+        for part in vars(self.soft).values() if self.soft else ():
             digest.update(part.tobytes())
         return digest.hexdigest()
 

@@ -122,7 +122,8 @@ class Learner:
         share: Tensor | float = 1.0
         if self.world.size > 1:
             mine = batch.salt.sum()
-            share = mine * self.world.size / self.world.sum(mine).clamp(min=1.0)
+            # A part divides by 1 at least, see total_loss, and soft labels may come to less.
+            share = mine.clamp(min=1.0) * self.world.size / self.world.sum(mine).clamp(min=1.0)
         weight = self.config.judge_weight
         return self._total_loss(logits, batch.masks, stage, weight, share, batch.salt)
 

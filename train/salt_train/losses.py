@@ -24,7 +24,7 @@ def total_loss(
 
     With a judge the mask's loss is the mean over tiles with salt: whether there is any is the
     judge's to learn, and zeroed logits would give Lovasz no gradient and only dilute the others.
-    Without one it is the mean over all tiles.
+    Without one it is the mean over all tiles, and its pixels have to say whether there is any.
 
     Args:
         logits: of B tiles.
@@ -34,14 +34,16 @@ def total_loss(
         salt_share: factor of the mask's part: where several processes share a batch, this one's
             tiles with salt relative to the mean over processes.
         salt: float [B], 0..1, probability that a tile has any, where the masks do not say: the
-            judge learns it, and the tile counts so much for the mask.
+            judge learns it, and the tile counts so much for the mask. Without a judge the mask is
+            multiplied by it.
 
     Returns:
         Scalar. A batch without salt has the judge's part alone; the mask's gradients are 0 then.
     """
-    each = _all_levels(logits, masks, stage)
     if logits.judge is None:
-        return each.mean()
+        whole = masks if salt is None else masks * salt[:, None, None]
+        return _all_levels(logits, whole, stage).mean()
+    each = _all_levels(logits, masks, stage)
     # Tiles without salt count nothing, and are not left out: to know which they are the host would
     # have to wait for the device. So every weight has a gradient, be there salt or not.
     salty = has_salt(masks) if salt is None else salt

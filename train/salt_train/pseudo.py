@@ -236,6 +236,14 @@ def _report(path: Path) -> dict[str, Any]:
             f"{beside}, which says which model labelled {path.name}, cannot be read ({error}); "
             f"write both: salt-infer --details --out {path.name} --report {beside.name}"
         ) from error
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not _has_decision(value.get("options", {})):
         raise DataError(f"{beside} is not a report of salt-infer")
     return value
+
+
+def _has_decision(options: Any) -> bool:
+    """Whether threshold and gate are numbers, where they are there."""
+    return isinstance(options, dict) and all(
+        isinstance(options.get(name, neutral), int | float)
+        for name, neutral in dataclasses.asdict(Decision()).items()
+    )

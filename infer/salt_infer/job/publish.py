@@ -26,7 +26,7 @@ from salt_infer.system.location import Location
 from salt_infer.system.text import shown
 
 Rows = Callable[[], Iterator[Row]]  # the rows, sorted by id, anew at each call
-Decision = Mapping[str, float]  # see probabilities.DECISION
+Decision = Mapping[str, float]  # see write_probabilities.DECISION
 
 
 @dataclasses.dataclass(frozen=True)

@@ -74,7 +74,7 @@ def picture(data: bytes) -> str | None:
 def _begun(data: bytes) -> str | None:
     """What begins so."""
     found = (what for start, what in _STARTS if data.startswith(start))
-    marked = (what for at, mark, what in _MARKS if data[at:].startswith(mark))
+    marked = (what for at, mark, what in _MARKS if data.startswith(mark, at))
     return next(found, None) or next(marked, None)
 
 

@@ -129,8 +129,9 @@ def write_whole(path: Path, data: bytes, overwrite: bool) -> None:
 
 
 def write_together(contents: Mapping[Path, bytes], overwrite: bool) -> None:
-    """:func:`write_whole` of several files, which all appear or none of them; the last one's name
-    is that of an error that is no single file's. Raises likewise.
+    """:func:`write_whole` of several files, which all appear or none of them; raises likewise. The
+    last is the one that matters: it is never missing, and of an error that is no single file's it
+    is the name; what others replace is gone for the blink of an eye.
     """
     with contextlib.ExitStack() as stack:
         renames = []

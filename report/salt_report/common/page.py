@@ -55,17 +55,14 @@ class Source:
     @property
     def sha256(self) -> str:
         """Of a file; of a folder, that of the sorted list of its files, as ``sha256sum`` prints it;
-        empty where there is neither.
+        empty where there is neither, or some file of it cannot be read or is gone meanwhile.
         """
-        if self.path.is_file():
-            return _sha256(self.path)
-        if not self.path.is_dir():
+        try:
+            if self.path.is_file():
+                return _sha256(self.path)
+            return _sha256_of_folder(self.path) if self.path.is_dir() else ""
+        except OSError:  # in a folder there may be more than was read for the report
             return ""
-        told = hashlib.sha256()
-        files = (path for path in self.path.rglob("*") if path.is_file())
-        for name, path in sorted((path.relative_to(self.path).as_posix(), path) for path in files):
-            told.update(f"{_sha256(path)}  {name}\n".encode("utf-8", "surrogateescape"))
-        return told.hexdigest()
 
     def to_json(self) -> dict[str, str]:
         """All of it."""
@@ -75,6 +72,14 @@ class Source:
 def _sha256(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sha256_of_folder(folder: Path) -> str:
+    told = hashlib.sha256()
+    files = (path for path in folder.rglob("*") if path.is_file())
+    for name, path in sorted((path.relative_to(folder).as_posix(), path) for path in files):
+        told.update(f"{_sha256(path)}  {name}\n".encode("utf-8", "surrogateescape"))
+    return told.hexdigest()
 
 
 def sources(**paths: Path | None) -> list[Source]:

@@ -41,3 +41,14 @@ def test_sources_have_a_digest(tmp_path: Path) -> None:
     assert page.Source("folder", tmp_path).sha256 == hashlib.sha256(listed.encode()).hexdigest()
     assert page.Source("gone", tmp_path / "gone").sha256 == ""
     assert found[0].to_json()["path"] == str(file)
+
+
+def test_a_folder_with_a_file_that_cannot_be_read_has_no_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as another run's lock, which is listed and gone: the report needs none of it."""
+    (tmp_path / ".x.lock").write_bytes(b"")
+    assert page.Source("folder", tmp_path).sha256
+    digest = page._sha256
+    monkeypatch.setattr(page, "_sha256", lambda path: path.unlink() or digest(path))
+    assert page.Source("folder", tmp_path).sha256 == ""
