@@ -82,9 +82,10 @@ def look(
             settings = finished.settings_of(store, settings)
         viewer = looking.Viewer(opened, settings)
         place = _place(viewer, line)
-        places = viewer.places(every)
-        if store is not None:
-            seen = looking.volume(store, opened, settings.threshold)
+        ran = finished.ran(store, opened) if store else None
+        places = viewer.places(every, ran.lines(viewer.direction) if ran else None)
+        if store is not None and ran is not None:
+            seen = looking.volume(store, opened, settings.threshold, ran)
             shown, trials = viewer.stored(store, places), []
         else:
             loaded = SaltModel.load(

@@ -108,7 +108,7 @@ def test_a_zarr_of_more_chunks_than_names_are_looked_at(tmp_path: Path) -> None:
     path = tmp_path / "flat.zarr"
     array = zarr.create_array(path, data=data, chunks=(1, 1, 8), zarr_format=2)
     assert len(list(path.iterdir())) > 1000 and array.shape == data.shape
-    with Survey.open(path, Overrides(interval_ms=4)) as survey:
+    with Survey.open(path, overrides=Overrides(interval_ms=4)) as survey:
         found = survey.read(slice(7, 8), slice(None)).amplitude
     np.testing.assert_array_equal(found[0], data[7])
 
