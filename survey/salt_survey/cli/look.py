@@ -80,9 +80,9 @@ def look(
         if store is not None:
             finished.check_lies_on(store, opened)
             settings = finished.settings_of(store, settings)
-        viewer = looking.Viewer(opened, settings)
-        place = _place(viewer, line)
         ran = finished.ran(store, opened) if store else None
+        viewer = looking.Viewer(opened, settings, ran)
+        place = _place(viewer, line)
         places = viewer.places(every, ran.lines(viewer.direction) if ran else None)
         if store is not None and ran is not None:
             seen = looking.volume(store, opened, settings.threshold, ran)

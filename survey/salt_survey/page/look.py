@@ -94,9 +94,11 @@ def coverage(survey: Survey) -> npt.NDArray[np.uint8]:
 class Viewer:
     """Sections of a survey, and what a model or a finished run finds in them."""
 
-    def __init__(self, survey: Survey, settings: Settings) -> None:
+    def __init__(self, survey: Survey, settings: Settings, ran: Extent | None = None) -> None:
+        """``ran``: the part that was run, whose lines are those to show; all if None."""
         self.survey, self.settings = survey, settings
-        self.direction: Direction = survey.one_way or "inline"
+        some = ran is not None and ran.crosslines != (0, len(survey.crosslines))
+        self.direction: Direction = survey.one_way or ("crossline" if some else "inline")
         self._reader = Reader(survey, slice(None))
 
     @property

@@ -129,6 +129,21 @@ def test_of_a_part_that_was_run_no_other_is_shown(
     assert all(time >= float(times[0]) for time, _ in found.slices)
 
 
+def test_of_crosslines_that_were_run_these_are_shown(
+    survey: Path, stored: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "look.html"
+    with Survey.open(survey) as opened:
+        scan, numbers = opened.scan.to_dict(), opened.crosslines[29:31]
+    part = {"sections": "crossline", "lines": ":".join(map(str, numbers))}
+    Store.open(stored, writable=True).describe({"scan": scan, "settings": SETTINGS | part})
+    command = ["look", str(survey), "--out", str(out), "--volume", str(stored), "--every", "1"]
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code == 0, done.output
+    found = re.findall(r"<figcaption>crossline (\d+): ([\d.]+) %", checked(out))
+    assert found == [(str(numbers[0]), "0.0"), (str(numbers[1]), "50.0")]
+
+
 def test_a_line_that_is_not_there(survey: Path, tmp_path: Path) -> None:
     command = ["look", str(survey), "--out", str(tmp_path / "x.html"), "--line", "7"]
     done = CliRunner().invoke(cli, command)
