@@ -167,7 +167,8 @@ def test_held_out_tiles_alone_leave_nothing(labelled: Labelled, tmp_path: Path) 
     labelled.with_rows({path.stem: ("", 1.0) for path in (images / "tiles").iterdir()})
     says = dataclasses.replace(labelled, images=images / "tiles").refused()
     assert "adds no tile to train on: 20 of" in says
-    assert "0 of these are not among the labelled tiles" in says
+    assert "all of which are among the labelled tiles, by name or by pixels" in says
+    assert "names of their own" in says
 
 
 def surest(data: Dataset, sure: Mapping[str, float], fraction: float) -> set[str]:

@@ -105,10 +105,21 @@ class Pseudo:
         if not chosen.any():
             raise DataError(
                 f"{path} adds no tile to train on: {len(labelled)} of {self.images} have a label "
-                f"in it, {np.count_nonzero(new)} of these are not among the labelled tiles, and "
-                f"{self.fraction:g} of each coverage class of those is less than one"
+                f"in it, {self._none_of(int(np.count_nonzero(new)))}"
             )
         return labelled.subset(chosen)
+
+    def _none_of(self, new: int) -> str:
+        """Why none is taken of so many tiles that are not labelled already."""
+        if not new:
+            return (
+                "all of which are among the labelled tiles, by name or by pixels; give tiles that "
+                "are others names of their own, and label them again"
+            )
+        return (
+            f"{new} of these are not among the labelled tiles, and {self.fraction:g} of each "
+            "coverage class of those is less than one"
+        )
 
     def _labelled(self, path: Path, fold: int | None) -> tuple[Dataset, npt.NDArray[np.float64]]:
         """All tiles that the model has labelled, and how sure it is of each: above 0, which is

@@ -80,11 +80,12 @@ def look(
         if store is not None:
             finished.check_lies_on(store, opened)
             settings = finished.settings_of(store, settings)
-        viewer = looking.Viewer(opened, settings)
+        ran = finished.ran(store, opened) if store else None
+        viewer = looking.Viewer(opened, settings, ran)
         place = _place(viewer, line)
-        places = viewer.places(every)
-        if store is not None:
-            seen = looking.volume(store, opened, settings.threshold)
+        places = viewer.places(every, ran.lines(viewer.direction) if ran else None)
+        if store is not None and ran is not None:
+            seen = looking.volume(store, opened, settings.threshold, ran)
             shown, trials = viewer.stored(store, places), []
         else:
             loaded = SaltModel.load(

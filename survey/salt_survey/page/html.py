@@ -129,8 +129,11 @@ def _lines(shown: Iterable[Shown], viewer: Viewer) -> Iterator[str]:
 
 
 def _volume(volume: Volume, viewer: Viewer) -> Iterator[str]:
-    share = f"{100 * volume.share:.2f} % of the live traces' samples are salt."
+    which = " that were run" if volume.ran else ""
+    share = f"{100 * volume.share:.2f} % of the live traces' samples{which} are salt."
     yield f"<h2>The volume</h2><p>{share}</p>"
+    if volume.ran:
+        yield f'<p class="warning">Only {volume.ran} were run: of the rest nothing is known.</p>'
     yield '<div class="sheet">'
     for time, values in volume.slices:
         yield _heat(values, 1.0, f"probability of salt at {time:g} ms")

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from salt_infer.predictor.model import SaltModel
 from salt_survey.page.training_tiles import TileStatistics, statistics
 from salt_survey.reading.survey import NO_TRACE, Survey
+from salt_survey.run.slabs import Extent, Window
 from salt_survey.run.store import Store
 from salt_survey.sections import tiling
 from salt_survey.sections.looks import Look, Zoom
@@ -69,16 +70,19 @@ class Volume:
 
     Attributes:
         slices: time in ms, and float32 [inlines, crosslines] of probability.
-        thickness: float32 [inlines, crosslines], ms of salt; NaN where there is no trace.
+        thickness: float32 [inlines, crosslines], ms of salt; NaN where there is no trace, or it was
+            not run.
         disagreement: likewise, how far the two directions are apart where either finds salt; None
             if only one was run.
-        share: of the live traces' samples, above the threshold.
+        share: of the live traces' samples that were run, above the threshold.
+        ran: the part of the survey that was run, in words; empty if it is all of it.
     """
 
     slices: tuple[tuple[float, Floats], ...]
     thickness: Floats
     disagreement: Floats | None
     share: float
+    ran: str
 
 
 def coverage(survey: Survey) -> npt.NDArray[np.uint8]:
@@ -90,9 +94,11 @@ def coverage(survey: Survey) -> npt.NDArray[np.uint8]:
 class Viewer:
     """Sections of a survey, and what a model or a finished run finds in them."""
 
-    def __init__(self, survey: Survey, settings: Settings) -> None:
+    def __init__(self, survey: Survey, settings: Settings, ran: Extent | None = None) -> None:
+        """``ran``: the part that was run, whose lines are those to show; all if None."""
         self.survey, self.settings = survey, settings
-        self.direction: Direction = survey.one_way or "inline"
+        some = ran is not None and ran.crosslines != (0, len(survey.crosslines))
+        self.direction: Direction = survey.one_way or ("crossline" if some else "inline")
         self._reader = Reader(survey, slice(None))
 
     @property
@@ -107,14 +113,17 @@ class Viewer:
         full = live >= 0.9 * live.max()
         return int(np.argmax(np.where(full, near, -np.inf)))
 
-    def places(self, every: int) -> list[int]:
-        """Every so many'th line, from half of that on; where that is none, a few all over it."""
-        step = max(every, -(-len(self.numbers) // MOST_LINES))
+    def places(self, every: int, among: Window | None = None) -> list[int]:
+        """Every so many'th line, of all or of those from one place to another, from half of that
+        on; where that is none, a few all over it.
+        """
+        first, last = among or (0, len(self.numbers))
+        step = max(every, -(-(last - first) // MOST_LINES))
         live = np.atleast_1d(self.survey.live.any(axis=1 if self.direction == "inline" else 0))
-        found = [place for place in range(step // 2, len(self.numbers), step) if live[place]]
+        found = [place for place in range(first + step // 2, last, step) if live[place]]
         if found:
             return found
-        some = np.flatnonzero(live)
+        some = first + np.flatnonzero(live[first:last])
         few = min(_FEW, len(some))
         return [int(some[(2 * at + 1) * len(some) // (2 * few)]) for at in range(few)]
 
@@ -168,14 +177,14 @@ def found_in(line: Recorded, model: SaltModel, look: Look) -> Floats:
     return np.asarray(np.where(line.there, salt, 0), np.float32)
 
 
-def volume(store: Store, survey: Survey, threshold: float) -> Volume:
-    """Look through a finished run, some inlines at a time.
+def volume(store: Store, survey: Survey, threshold: float, ran: Extent) -> Volume:
+    """Look through a finished run of a part of a survey, some inlines at a time.
 
     Raises:
         InputError: a chunk cannot be read.
     """
-    shape = store.shape
-    at = np.linspace(0, shape[2] - 1, SLICES + 2).astype(int)[1:-1]
+    shape, (first, last) = store.shape, ran.samples
+    at = np.linspace(first, last - 1, SLICES + 2).astype(int)[1:-1]
     slices = np.zeros((SLICES, *shape[:2]), np.float32)
     thick = np.zeros(shape[:2], np.float32)
     apart = np.zeros(shape[:2], np.float32) if store.has("disagreement") else None
@@ -187,12 +196,28 @@ def volume(store: Store, survey: Survey, threshold: float) -> Volume:
         if apart is not None:
             gap = store.read("disagreement", "inline", part)
             apart[part] = gap.max(axis=2) / np.float32(tiling.WHITE)
-    live = survey.live
-    share = float(thick[live].sum() / max(1, live.sum() * shape[2]))
+    live = np.zeros(shape[:2], bool)
+    part_of_lines = slice(*ran.inlines), slice(*ran.crosslines)
+    live[part_of_lines] = survey.live[part_of_lines]
+    share = float(thick[live].sum() / max(1, live.sum() * (last - first)))
     nothing = ~live
     thick *= survey.scan.interval_ms
     for values in (thick, *slices, *([] if apart is None else [apart])):
         values[nothing] = np.nan
     times = survey.times_ms[at]
     pairs = tuple((float(time), values) for time, values in zip(times, slices, strict=True))
-    return Volume(pairs, thick, apart, share)
+    return Volume(pairs, thick, apart, share, _words(ran, survey))
+
+
+def _words(part: Extent, survey: Survey) -> str:
+    """Empty if it is the whole survey."""
+    of_all = (
+        ("inlines {:.15g} to {:.15g}", part.inlines, survey.inlines),
+        ("crosslines {:.15g} to {:.15g}", part.crosslines, survey.crosslines),
+        ("{:.15g} to {:.15g} ms", part.samples, survey.times_ms),
+    )
+    return " and ".join(
+        words.format(numbers[first], numbers[last - 1])
+        for words, (first, last), numbers in of_all
+        if (first, last) != (0, len(numbers))
+    )

@@ -13,6 +13,7 @@ _EXPECTED = "expected SEG-Y, a Zarr or .npy"
 _HEAD = 3600  # bytes that SEG-Y has before its traces
 _TRACE = 240  # of a trace header, in Seismic Unix as in SEG-Y
 _SHOWN = 1000  # entries of a folder that are looked at
+_ZARR = (".zarray", ".zgroup", "zarr.json")  # one of which each Zarr has
 _LINES = "its volume saved as an array [inline, crossline, sample] (numpy.save) can be named"
 _FIELD = "field records before processing: stack and migrate them, and export SEG-Y"
 
@@ -116,7 +117,7 @@ def _text(head: bytes) -> str | None:
 def no_zarr(path: Path) -> str | None:
     """What to say of a folder that is no Zarr; None of one that is."""
     names = sorted(each.name for each in itertools.islice(path.iterdir(), _SHOWN))
-    if {".zarray", ".zgroup", "zarr.json"} & set(names):
+    if any((path / name).is_file() for name in _ZARR):  # among chunks that may be many more
         return None
     if not names:
         return f"{path} is an empty folder; {_EXPECTED}"

@@ -22,7 +22,7 @@ class Range(NamedTuple):
     last: float | None
 
     def __str__(self) -> str:
-        return ":".join("" if side is None else f"{side:g}" for side in self)
+        return ":".join("" if side is None else f"{side:.15g}" for side in self)
 
 
 def parse(text: str) -> Range:
@@ -89,6 +89,6 @@ def _places(
         last = int(np.searchsorted(values, wanted.last, side="right"))
     if first >= last:
         raise UsageError(
-            f"no {what} is within {wanted}; the survey has {values[0]:g} to {values[-1]:g}"
+            f"no {what} is within {wanted}; the survey has {values[0]:.15g} to {values[-1]:.15g}"
         )
     return first, last

@@ -10,6 +10,8 @@ import numpy as np
 
 from salt_infer.errors import UsageError
 from salt_survey.reading.survey import Survey
+from salt_survey.run import extent
+from salt_survey.run.slabs import Extent
 from salt_survey.run.store import Store
 from salt_survey.scan import fields
 from salt_survey.scan.record import Overrides, Scan
@@ -54,6 +56,22 @@ def settings_of(store: Store, otherwise: Settings) -> Settings:
     threshold = fields.number("threshold", kept["threshold"])
     origin = fields.text("calibration", kept.get("calibration", ""))
     return Settings(Look.from_dict(kept), threshold, origin)
+
+
+def ran(store: Store, survey: Survey) -> Extent:
+    """The part of its survey that was run; all of it where a volume does not say.
+
+    Raises:
+        UsageError: the volume says it wrongly.
+    """
+    kept = store.attributes.get("settings")
+    said = kept if isinstance(kept, Mapping) else {}
+    lines, times = (
+        None if text == "all" else extent.parse(text)
+        for text in (fields.text(name, said.get(name, "all")) for name in ("lines", "times"))
+    )
+    crosswise = said.get("sections", survey.one_way) == "crossline"
+    return extent.extent_of(survey, "crossline" if crosswise else "inline", lines, times)
 
 
 def check_lies_on(store: Store, survey: Survey) -> None:

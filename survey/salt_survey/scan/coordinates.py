@@ -90,7 +90,7 @@ def placing(grid: Grid, positions: Positions) -> Placing | None:
     plane = fit.plane()
     bins = np.linalg.norm(plane[:2], axis=1)
     ends = [(i, c) for i in (0, len(grid.inlines) - 1) for c in (0, len(grid.crosslines) - 1)]
-    places = np.round(np.array([[i, c, 1] for i, c in ends]) @ plane, 2).tolist()
+    places = (np.round(np.array([[i, c, 1] for i, c in ends]) @ plane, 2) + 0.0).tolist()  # no -0.0
     corners = tuple(
         (int(grid.inlines[i]), int(grid.crosslines[c]), place[0], place[1])
         for (i, c), place in zip(ends, places, strict=True)

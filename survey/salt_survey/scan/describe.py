@@ -85,7 +85,8 @@ def _file(scan: Scan) -> str:
 def _samples(scan: Scan) -> str:
     delay = scan.delay_ms
     start = " to ".join(f"{each:g}" for each in (delay if isinstance(delay, tuple) else (delay,)))
-    return f"{scan.samples} every {scan.interval_ms:g} ms from {start} ms"
+    every = f"every {scan.interval_ms:g} ms" if scan.interval_ms else "of no known interval"
+    return f"{scan.samples} {every} from {start} ms"
 
 
 def _traces(scan: Scan) -> str:

@@ -21,7 +21,7 @@ from salt_survey.segy.order import Endian
 from salt_survey.segy.raw import RawFile
 
 TILE = 101  # samples and traces of a tile
-MOST_TRACES = 1 << 26  # that a file may have: each takes some 40 bytes of memory
+MOST_TRACES = 1 << 26  # that a file may have: each takes some 30 bytes of memory
 _PRE_STACK = 0.1  # share of traces that are others' duplicates but for the offset
 _OFF = 0.05  # share of the traces away from where the grid has them
 

@@ -58,6 +58,7 @@ def read(
         them in the order of ``traces``.
     """
     out, dead = np.empty((len(traces), layout.samples), np.float32), np.empty(len(traces), bool)
+    traces = traces.astype(np.int64)  # as numbers of traces times bytes are calculated
     order = np.argsort(traces, kind="stable")
     for part in _runs(traces[order], layout):
         rows = order[part]

@@ -15,7 +15,7 @@ from salt_survey.cli.survey import cli
 from salt_survey.page import look, pictures
 from salt_survey.page.training_tiles import TRAINING, statistics
 from salt_survey.reading.survey import Survey
-from salt_survey.run import export
+from salt_survey.run import export, finished
 from salt_survey.run.store import Store
 from salt_survey.scan.record import Overrides
 from salt_survey.sections.settings import Wishes, settled
@@ -91,7 +91,9 @@ def test_after_a_run(survey: Path, stored: Path, tmp_path: Path) -> None:
 
 def test_the_volume_is_summed_up(survey: Path, stored: Path) -> None:
     with Survey.open(survey) as opened:
-        found = look.volume(Store.open(stored), opened, 0.5)
+        store = Store.open(stored)
+        found = look.volume(store, opened, 0.5, finished.ran(store, opened))
+    assert found.ran == ""
     assert found.share == pytest.approx(0.25)
     assert (found.thickness[:, :30] == 0).all()
     assert (found.thickness[:, 30:] == 4 * SAMPLES / 2).all()
@@ -100,6 +102,46 @@ def test_the_volume_is_summed_up(survey: Path, stored: Path) -> None:
     times = [time for time, _ in found.slices]
     assert times == sorted(times)
     assert [values[0, 40] for _, values in found.slices] == [0, 0, 1, 1]
+
+
+def test_of_a_part_that_was_run_no_other_is_shown(
+    survey: Path, stored: Path, tmp_path: Path
+) -> None:
+    """What was not run is 0 in the volume, which is no sign of there being no salt."""
+    out, samples = tmp_path / "look.html", (SAMPLES // 2, SAMPLES - 1)
+    with Survey.open(survey) as opened:
+        times = [f"{opened.times_ms[at]:g}" for at in samples]
+        scan = opened.scan.to_dict()
+    part = {"sections": "inline", "lines": "101:102", "times": ":".join(times)}
+    Store.open(stored, writable=True).describe({"scan": scan, "settings": SETTINGS | part})
+    command = ["look", str(survey), "--out", str(out), "--volume", str(stored), "--every", "1"]
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code == 0, done.output
+    text = checked(out)
+    assert [int(line) for line in re.findall(r"<figcaption>inline (\d+):", text)] == [101, 102]
+    assert "50.00 % of the live traces' samples that were run are salt" in text
+    assert f"Only inlines 101 to 102 and {times[0]} to {times[1]} ms were run" in text
+    with Survey.open(survey) as opened:
+        store = Store.open(stored)
+        found = look.volume(store, opened, 0.5, finished.ran(store, opened))
+    assert np.isnan(found.thickness[[0, 3, 4, 5]]).all()
+    assert not np.isnan(found.thickness[1:3]).any()
+    assert all(time >= float(times[0]) for time, _ in found.slices)
+
+
+def test_of_crosslines_that_were_run_these_are_shown(
+    survey: Path, stored: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "look.html"
+    with Survey.open(survey) as opened:
+        scan, numbers = opened.scan.to_dict(), opened.crosslines[29:31]
+    part = {"sections": "crossline", "lines": ":".join(map(str, numbers))}
+    Store.open(stored, writable=True).describe({"scan": scan, "settings": SETTINGS | part})
+    command = ["look", str(survey), "--out", str(out), "--volume", str(stored), "--every", "1"]
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code == 0, done.output
+    found = re.findall(r"<figcaption>crossline (\d+): ([\d.]+) %", checked(out))
+    assert found == [(str(numbers[0]), "0.0"), (str(numbers[1]), "50.0")]
 
 
 def test_a_line_that_is_not_there(survey: Path, tmp_path: Path) -> None:
@@ -115,6 +157,9 @@ def test_lines_that_are_shown(survey: Path) -> None:
         assert viewer.places(1) == [0, 1, 2, 3, 4, 5]
         assert viewer.places(4) == [2]
         assert viewer.places(50) == [1, 3, 5]
+        assert viewer.places(1, (2, 4)) == [2, 3]
+        assert viewer.places(50, (2, 4)) == [2, 3]
+        assert viewer.places(3, (1, 5)) == [2]
         mine = viewer.tiles(viewer.middle())
     assert mine is not None
     assert len(mine.grey) == len(TRAINING.grey)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 
 from salt_survey.errors import SurveyError
 from salt_survey.reading import foreign
@@ -99,6 +100,17 @@ def test_folders(tmp_path: Path, names: tuple[str, ...], says: str) -> None:
         (tmp_path / name).write_bytes(b"x")
     with pytest.raises(SurveyError, match=says):
         scanned(tmp_path)
+
+
+def test_a_zarr_of_more_chunks_than_names_are_looked_at(tmp_path: Path) -> None:
+    """Zarr of version 2 has them all beside its ``.zarray``."""
+    data = np.random.default_rng(0).normal(size=(40, 30, 8)).astype(np.float32)
+    path = tmp_path / "flat.zarr"
+    array = zarr.create_array(path, data=data, chunks=(1, 1, 8), zarr_format=2)
+    assert len(list(path.iterdir())) > 1000 and array.shape == data.shape
+    with Survey.open(path, overrides=Overrides(interval_ms=4)) as survey:
+        found = survey.read(slice(7, 8), slice(None)).amplitude
+    np.testing.assert_array_equal(found[0], data[7])
 
 
 def test_what_is_not_known_is_told_as_it_was_seen(tmp_path: Path) -> None:

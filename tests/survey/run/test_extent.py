@@ -24,6 +24,12 @@ def test_ranges_may_be_open(text: str, first: float | None, last: float | None) 
     assert parse(text) == Range(first, last)
 
 
+@pytest.mark.parametrize("text", ["1234567:1234568", ":123456789", "-5.5:", ":"])
+def test_ranges_are_written_as_they_were_given(text: str) -> None:
+    """Two that differ are two settings of a run, and none goes on for the other."""
+    assert str(parse(text)) == text
+
+
 @pytest.mark.parametrize("text", ["", "1", "2:1", "a:b", "1:2:3", "nan:1"])
 def test_what_is_no_range_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="the range is"):
