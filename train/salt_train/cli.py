@@ -171,11 +171,7 @@ def cli(
     console.require(context, "data", "out")
     assert data is not None
     assert out is not None
-    # What is missing or in the way is said before torch is imported, which takes a while.
-    _check_apart(out, dataset.find(data))
-    if compiled:
-        _check_compiler(device)
-    denied.check_temporary()  # torch asks for it when it is imported
+    _check_ready(data, out, device if compiled else None)
     with console.importing("train"):
         import matplotlib  # noqa: F401  (used after an epoch, which would be lost)
         import tensorboard  # noqa: F401
@@ -193,26 +189,31 @@ def cli(
     if threads:
         torch.set_num_threads(threads)
     world = World.join(device)
+    asked = Job(
+        data=data,
+        config=config,
+        options=RunOptions(out, device, progress, validate_every, world, save_every, compiled),
+        every_fold=fold == "all",
+        resume=resume,
+        pseudo=pseudo,
+        missing_as_empty=missing_as_empty,
+        say=click.echo,
+    )
     try:
         with world.together():
-            result = job.run(
-                Job(
-                    data=data,
-                    config=config,
-                    options=RunOptions(
-                        out, device, progress, validate_every, world, save_every, compiled
-                    ),
-                    every_fold=fold == "all",
-                    resume=resume,
-                    pseudo=pseudo,
-                    missing_as_empty=missing_as_empty,
-                    say=click.echo,
-                )
-            )
+            result = job.run(asked)
     finally:
         world.leave()
     if world.first:
         click.echo(result)
+
+
+def _check_ready(data: Path, out: Path, compile_for: str | None) -> None:
+    """What is missing or in the way is said before torch is imported, which takes a while."""
+    _check_apart(out, dataset.find(data))
+    if compile_for:
+        _check_compiler(compile_for)
+    denied.check_temporary()  # torch asks for it when it is imported
 
 
 def _check_validation(context: click.Context, config: TrainConfig) -> None:
