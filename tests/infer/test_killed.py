@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from salt_infer.data import png
+from salt_infer.job import journal
 from salt_infer.system.cpu import lanes_here
 from tests.conftest import ROOT
 from tests.infer import steady
@@ -97,6 +98,12 @@ class Command:
             assert process.poll() is None, process.communicate()
             time.sleep(0.005)
 
+    def wait_until_kept(self, process: subprocess.Popen[str]) -> None:
+        """Until the journal has a batch: on a busy machine, long after several are begun."""
+        while not kept(self.out / "x.csv.journal"):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.005)
+
     def expected(self) -> dict[str, bytes]:
         """What a run in one go writes; the outputs of others must be gone, and are gone after."""
         code, errors = self.finish(*all_of(self), "--restart", "--overwrite", seconds=0)
@@ -121,6 +128,17 @@ def left_in(out: Path) -> list[str]:
     return sorted(name for name in os.listdir(out) if not name.endswith(".lock"))
 
 
+def kept(path: Path) -> int:
+    """Batches that a journal has whole; what is before them is the fingerprint of the run."""
+    content = path.read_bytes() if path.exists() else b""
+    at, frames = content.find(b"\n") + 1, 0
+    while len(content) >= at + journal._FRAME.size:
+        *_, text, data = journal._FRAME.unpack_from(content, at)
+        at += journal._FRAME.size + text + data
+        frames += at <= len(content)
+    return max(0, frames - 1)
+
+
 def kill_often(command: Command, times: int, seed: int) -> None:
     """SIGKILL at random moments within the run, a few of them while it starts, then the same
     command to its end.
@@ -133,6 +151,8 @@ def kill_often(command: Command, times: int, seed: int) -> None:
         else:
             command.wait_for(process, moments.randint(1, most))
             time.sleep(moments.uniform(0, command.seconds))
+        if number == times - 1:
+            command.wait_until_kept(process)
         assert process.poll() is None, "the run was over before it was killed"
         process.kill()
         process.communicate()
@@ -221,7 +241,7 @@ def test_killed_while_it_publishes(tmp_path: Path, where: str, call: int, there:
 def test_interrupted_it_says_how_to_go_on(tmp_path: Path, number: int, code: int) -> None:
     command = Command(tmp_path, 80, 0.05)
     process = command.start(most=8)
-    command.wait_for(process, 5)
+    command.wait_until_kept(process)
     process.send_signal(number)
     _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == code
@@ -241,7 +261,7 @@ def test_two_runs_at_once(tmp_path: Path) -> None:
     """The second is refused while the first lives, and may go on at once when that is killed."""
     command = Command(tmp_path, 60, 0.05)
     first = command.start(most=5)
-    command.wait_for(first, 3)
+    command.wait_until_kept(first)
     for more in ((), ("--restart",)):
         code, errors = command.finish(*more)
         assert code == 2
