@@ -71,7 +71,7 @@ class Stuck(Web):
     def do_GET(self) -> None:
         if self.path.endswith(".stuck.png"):
             self.asked.set()
-            self.released.wait(120)
+            self.released.wait(600)
         with contextlib.suppress(OSError):  # who asked has gone
             super().do_GET()
 

@@ -85,7 +85,7 @@ def test_the_command(about: str, tmp_path: Path) -> None:
     folder.mkdir()
     done = subprocess.run(
         [sys.executable, "-m", "salt_infer", "--images", case.make(folder), "--out", out],
-        capture_output=True, text=True, check=False, cwd=tmp_path, timeout=120,
+        capture_output=True, text=True, check=False, cwd=tmp_path, timeout=600,
     )  # fmt: skip
     subprocess.run(["rm", "-rf", folder], check=True)  # no rmtree is deep enough
     assert done.returncode == EXIT_CODES[case.gives]

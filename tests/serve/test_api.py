@@ -145,7 +145,7 @@ def test_requests_that_arrive_together_are_run_together(
         ask = lambda item: server.predict([item]).json()["results"][0]  # noqa: E731
         with ThreadPoolExecutor(24) as clients:
             futures = [clients.submit(ask, item) for item in tiles.items()]
-            assert held.begun.wait(120)
+            assert held.begun.wait(600)
             until(lambda: server.service.batcher.waiting == 24 - held.batches[0])
             held.go.set()
             results = [future.result() for future in futures]
@@ -167,7 +167,7 @@ def test_a_full_queue_asks_to_come_back(predictor: Predictor, tiles: dict[str, b
     options = BatchOptions(size=1, wait_s=0, queue=2)
     with running(held, Limits(files=2), options) as server, ThreadPoolExecutor(3) as clients:
         running_one = clients.submit(server.predict, [tile])
-        assert held.begun.wait(120)
+        assert held.begun.wait(600)
         assert server.client.get("/readyz").status_code == 200
         two = clients.submit(server.predict, [tile, tile])
         until(lambda: server.service.batcher.full)

@@ -27,18 +27,18 @@ class Doubler:
     def __call__(self, items: list[int]) -> list[int]:
         self.batches.append(items)
         self.begun.set()
-        assert self.go.wait(120)
+        assert self.go.wait(600)
         if any(map(self.fails, items)):
             raise ValueError(f"no {[item for item in items if self.fails(item)]}")
         return [2 * item for item in items]
 
     async def running(self) -> None:
         """Wait until it has begun with a batch."""
-        assert await asyncio.to_thread(self.begun.wait, 30)
+        assert await asyncio.to_thread(self.begun.wait, 600)
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(work, 30))
+    asyncio.run(asyncio.wait_for(work, 600))
 
 
 def test_what_arrives_together_is_run_together_in_order() -> None:

@@ -50,7 +50,7 @@ def patient(predictor: Predictor) -> Iterator[Running]:
 
 @contextlib.contextmanager
 def connected(port: int) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=600) as connection:
         yield connection
 
 
@@ -148,7 +148,7 @@ def test_an_answer_that_nobody_reads_is_given_up(keeps: bytes) -> None:
             until(lambda: not state.connections)
         finally:
             server.should_exit = True
-            thread.join(120)
+            thread.join(600)
     assert not thread.is_alive()
 
 

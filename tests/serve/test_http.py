@@ -29,7 +29,7 @@ def small(predictor: Predictor) -> Iterator[Running]:
 
 def talk(server: Running, *pieces: bytes) -> tuple[int, dict[str, str], str]:
     """Send bytes, read until the server closes: status, headers and body of its answer."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=120) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=600) as connection:
         for piece in pieces:
             connection.sendall(piece)
         return answer(read_all(connection))
@@ -80,7 +80,7 @@ def test_bytes_that_are_only_announced_take_no_room(predictor: Predictor) -> Non
     head = HEAD + b"Content-Length: 20000\r\n\r\n"
     with running(predictor, limits) as server, contextlib.ExitStack() as opened:
         for _ in range(8):
-            client = socket.create_connection(("127.0.0.1", server.port), timeout=120)
+            client = socket.create_connection(("127.0.0.1", server.port), timeout=600)
             opened.enter_context(client).sendall(head)
         assert healthy(server.port)
         assert server.predict([("x.png", pngs.good_tile())]).status_code == 200
@@ -91,7 +91,7 @@ def test_bytes_that_came_take_room_until_their_request_ends(predictor: Predictor
     limits = Limits(file_bytes=1000, request_bytes=2000, held_bytes=3000)
     start = b"--b\r\nContent-Disposition: form-data; name=files\r\n\r\n".ljust(1800)
     with running(predictor, limits) as server:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=120) as first:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=600) as first:
             first.sendall(HEAD + b"Content-Length: 2000\r\n\r\n" + start)
             until(lambda: server.service.budget.held == 1800)
             assert server.client.get("/readyz").status_code == 503
@@ -108,7 +108,7 @@ def test_bytes_that_came_take_room_until_their_request_ends(predictor: Predictor
 
 def test_a_client_that_leaves_in_the_middle_is_no_error(small: Running) -> None:
     with logged() as log:
-        with socket.create_connection(("127.0.0.1", small.port), timeout=120) as connection:
+        with socket.create_connection(("127.0.0.1", small.port), timeout=600) as connection:
             connection.sendall(HEAD + b"Content-Length: 500\r\n\r\n--b\r\n")
         until(lambda: 'status="499"' in small.client.get("/metrics").text)
     assert small.service.budget.held == 0

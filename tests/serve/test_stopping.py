@@ -34,7 +34,7 @@ def test_what_is_not_done_when_the_grace_is_over_is_asked_to_come_back(
         contextlib.closing(socket.create_connection(("127.0.0.1", server.port), 20)) as upload,
     ):
         asked = [clients.submit(server.predict, [tile])]  # the model has this one
-        assert held.begun.wait(120)
+        assert held.begun.wait(600)
         asked += [clients.submit(server.predict, [tile] * 64) for _ in range(2)]
         until(lambda: server.service.batcher.waiting == 128)
         upload.sendall(UPLOAD)

@@ -219,7 +219,7 @@ def test_two_processes_build_one_after_the_other(tmp_path: Path) -> None:
         ]
         process.stdin.write("\n")
         process.stdin.flush()
-        mine.join(timeout=120)
+        mine.join(timeout=600)
     assert not mine.is_alive()
     assert len(told) == 1  # it was built meanwhile
 
@@ -270,6 +270,6 @@ def test_where_there_are_no_locks_engines_are_built_one_after_the_other(
         mine.start()
         while not told:
             assert mine.is_alive()
-    mine.join(timeout=120)
+    mine.join(timeout=600)
     assert not mine.is_alive()
     assert len(told) == 1

@@ -21,7 +21,7 @@ class Slow(TileSource):
         self.reads: Counter[str] = Counter()
         self.closed = False
         # Reading goes on only when so many readers are there.
-        self.barrier = threading.Barrier(together, timeout=120)
+        self.barrier = threading.Barrier(together, timeout=600)
 
     def read(self, tile: Tile) -> bytes:
         self.reads[tile.id] += 1

@@ -395,13 +395,13 @@ def test_a_server_that_hangs_does_not_hold_up_ctrl_c(tmp_path: Path) -> None:
         process = subprocess.Popen(
             command(f"{address}/tiles/", out), cwd=ROOT, stderr=subprocess.PIPE, text=True
         )
-        assert Stuck.asked.wait(120)
+        assert Stuck.asked.wait(600)
         journal = tmp_path / "x.csv.journal"
         while not journal.exists() or b"tile-0007" not in journal.read_bytes():
             assert process.poll() is None, process.communicate()
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=600)
         assert process.returncode == 130
         assert "8 of 12 tiles are done and kept in" in errors
         assert "Traceback" not in errors
@@ -418,7 +418,7 @@ def test_a_bucket_that_hangs_in_the_middle_of_a_zip(
     released = threading.Event()
     with open_tiles(Url("memory://t.zip")) as source:
         monkeypatch.setattr(
-            fsspec.implementations.memory.MemoryFile, "read", lambda *args: released.wait(120)
+            fsspec.implementations.memory.MemoryFile, "read", lambda *args: released.wait(600)
         )
         threading.Timer(0.1, source.give_up).start()
         with pytest.raises(TileError, match="the run was given up"):

@@ -161,7 +161,7 @@ def test_auto_goes_over_where_it_pays(
         for group in groups(source):
             many.decode(group)
         if many._starter is not None:  # on a busy machine it may not have had its turn
-            many._starter.join(120)
+            many._starter.join(600)
         many.close()
     assert bool(Impossible.asked) is starts
 

@@ -222,7 +222,7 @@ class SlowSource(EndlessSource):
         """Until so many batches are begun, or there are no more."""
         wanted = min(len(self.tiles), batches * OPTIONS.batch_size)
         with self._moved:
-            return self._moved.wait_for(lambda: len(self._begun) >= wanted, timeout=120)
+            return self._moved.wait_for(lambda: len(self._begun) >= wanted, timeout=600)
 
 
 class Overtaken(FakeSession):
@@ -316,7 +316,7 @@ class StuckSource(EndlessSource):
         self.stuck, self.given_up = self.tiles[stuck].id, threading.Event()
 
     def read(self, tile: Tile) -> bytes:
-        if tile.id >= self.stuck and self.given_up.wait(60):
+        if tile.id >= self.stuck and self.given_up.wait(600):
             raise TileError("given up")
         return super().read(tile)
 

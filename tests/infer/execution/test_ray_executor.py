@@ -73,7 +73,7 @@ class Cluster:
         assert self._nodes.stdout.readline() == "killed\n"
 
     def close(self) -> None:
-        self._nodes.communicate(timeout=60)
+        self._nodes.communicate(timeout=600)
 
     def begun(self) -> list[int]:
         """Process of each batch, of the run that is under way or was the last."""
@@ -297,7 +297,7 @@ def test_ray_is_started_where_no_cluster_is_named(tmp_path: Path) -> None:
         assert told(done.stderr) == []
         assert done.stdout.startswith(f"24 of 24 tiles -> {out} (24 rows")
     assert (tmp_path / "x.csv").read_bytes() == (tmp_path / "y.csv").read_bytes()
-    end = time.monotonic() + 60  # Ray's own end when they see that it is gone
+    end = time.monotonic() + 600  # Ray's own end when they see that it is gone
     while left := [pid for pid in Path("/proc").glob("[0-9]*") if runs_in(pid, tmp_path)]:
         assert time.monotonic() < end, left
         time.sleep(0.2)

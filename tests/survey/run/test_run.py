@@ -252,7 +252,7 @@ def test_ctrl_c_says_what_is_kept(survey: Path, tmp_path: Path) -> None:
     while process.poll() is None and not list(tmp_path.glob(".p.zarr.*/probability/c/*")):
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=600)
     if process.returncode == 0:
         pytest.skip("it was done before it could be interrupted")
     assert process.returncode == 130
