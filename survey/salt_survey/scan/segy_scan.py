@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from salt_survey.errors import SurveyError
 from salt_survey.scan import coordinates, geometry, numbering, places, times
@@ -242,23 +243,11 @@ class _Scanner:
         stats: Stats | None,
         positions: Positions | None = None,
     ) -> Scan:
-        known = self.known
         interval, delay = self._interval_ms(), self._delay_ms(_of_placed(columns, grid))
         placed = self._placing(grid, positions)
         self._tell_of_size(grid)
-        if known is not None:  # what only the samples tell
-            for mine, theirs in (
-                (self.said.notes, known.notes),
-                (self.said.warnings, known.warnings),
-            ):
-                mine[:] = [*theirs, *(each for each in mine if each not in theirs)]
-            self.said.faults += [
-                fault for fault in known.faults if fault.startswith(("nothing rec", "one live"))
-            ]
-        is_line = grid is not None and grid.order == "line"
-        has_numbers = grid is not None and not is_line and (
-            numbered is not None and (numbered.inline is not None or numbered.decided)
-        )  # fmt: skip
+        if self.known is not None:
+            self._repeat_what_samples_told(self.known)
         return Scan(
             kind="segy",
             size=self.file.size,
@@ -273,26 +262,26 @@ class _Scanner:
             traces=self.layout.traces,
             extended_text_headers=self.layout.extended,
             extra_trace_headers=self.layout.extra,
-            inline_byte=numbered.inline if numbered else None,
-            crossline_byte=numbered.crossline if numbered else None,
-            x_byte=numbered.x if numbered else None,
-            y_byte=numbered.y if numbered else None,
-            cdp_byte=numbered.cdp if numbered else None,
-            line_width=numbered.width if numbered else 4,
-            inlines=geometry.lines_of(grid.inlines) if grid and has_numbers else None,
-            crosslines=geometry.lines_of(grid.crosslines) if grid and has_numbers else None,
-            cdp=geometry.lines_of(grid.crosslines) if grid and is_line else None,
-            order=grid.order if grid else "none",
-            lines_from=numbered.lines_from if numbered else "headers",
-            missing=grid.missing if grid else 0,
-            duplicates=grid.duplicates if grid else 0,
+            **_bytes_of(numbered),
+            **_grid_of(grid, numbered),
             coordinate_scalar=int(columns[headers.SCALAR][0]) if columns else 0,
             corners=placed.corners if placed else (),
             bin_m=placed.bins if placed else None,
             allow_truncated=self.overrides.allow_truncated,
-            **of_samples(stats, known),
+            **of_samples(stats, self.known),
             **self.said.fields(),
         )
+
+    def _repeat_what_samples_told(self, known: Scan) -> None:
+        """Only a pass over the samples finds it, and this one is spared that."""
+        for mine, theirs in (
+            (self.said.notes, known.notes),
+            (self.said.warnings, known.warnings),
+        ):
+            mine[:] = [*theirs, *(each for each in mine if each not in theirs)]
+        self.said.faults += [
+            fault for fault in known.faults if fault.startswith(("nothing rec", "one live"))
+        ]
 
     def _placing(
         self,
@@ -329,3 +318,24 @@ def _of_placed(columns: Mapping[int, Column], grid: geometry.Grid | None) -> Map
         return columns
     placed = grid.places != geometry.NO_TRACE
     return {byte: values[placed] for byte, values in columns.items()}
+
+
+def _bytes_of(numbered: Numbering | None) -> dict[str, Any]:
+    """Where trace headers say what, in the fields of a :class:`Scan`."""
+    names = {name: f"{name}_byte" for name in ("inline", "crossline", "x", "y", "cdp")}
+    found = {field: getattr(numbered, name, None) for name, field in names.items()}
+    return {**found, "line_width": numbered.width if numbered else 4}
+
+
+def _grid_of(grid: geometry.Grid | None, numbered: Numbering | None) -> dict[str, Any]:
+    """The lines and their order, in the fields of a :class:`Scan`."""
+    lines_from = numbered.lines_from if numbered else "headers"
+    if grid is None:
+        return {"order": "none", "lines_from": lines_from}
+    crosslines = geometry.lines_of(grid.crosslines)
+    found: dict[str, Any] = {"lines_from": lines_from, "order": grid.order}
+    if grid.order == "line":
+        found["cdp"] = crosslines
+    elif numbered is not None and (numbered.inline is not None or numbered.decided):
+        found |= {"inlines": geometry.lines_of(grid.inlines), "crosslines": crosslines}
+    return {**found, "missing": grid.missing, "duplicates": grid.duplicates}
