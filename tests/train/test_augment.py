@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from salt_train import synthetic
-from salt_train.augment import Changes, apply, draw, packed, stretched
+from salt_train.augment import Changes, apply, draw, packed, stretched, turned
 from salt_train.config import AugmentConfig
 
 STILL = AugmentConfig(
@@ -119,8 +119,7 @@ def test_other_changes_are_drawn_alike_with_and_without_polarity_and_stretch() -
     for name in ("contrast", "brightness", "gamma"):
         assert torch.equal(getattr(plain, name), getattr(other, name))
     assert torch.equal(plain.matrices[:, :, 2], other.matrices[:, :, 2])
-    turned = dataclasses.replace(AugmentConfig(), polarity=0.5)
-    alone = draw(64, turned, generator(3))
+    alone = draw(64, dataclasses.replace(AugmentConfig(), polarity=0.5), generator(3))
     assert torch.equal(alone.polarity, other.polarity)
     assert torch.equal(alone.matrices, plain.matrices)
 
@@ -128,6 +127,8 @@ def test_other_changes_are_drawn_alike_with_and_without_polarity_and_stretch() -
 def test_no_stretch_and_no_polarity_leave_every_bit() -> None:
     matrices = draw(64, AugmentConfig(), generator(2)).matrices
     assert torch.equal(stretched(matrices, torch.zeros(64)), matrices)
+    values = torch.rand(4, 1, 101, 101, generator=generator()) ** 8
+    assert torch.equal(turned(values, torch.zeros(4)), values)
     changes = draw(8, AugmentConfig(), generator(2))
     mixed = changes._replace(polarity=torch.tensor([0.0, 1.0]).repeat(4))
     plain, some = (apply(TILES, MASKS, each) for each in (changes, mixed))
@@ -150,8 +151,8 @@ def test_polarity_turns_grey_values_and_not_masks() -> None:
 def test_a_turned_tile_is_lit_as_a_tile_of_the_other_polarity() -> None:
     changes = draw(8, AugmentConfig(), generator(6))
     lit = apply(1 - TILES, MASKS, changes)[0]
-    turned = apply(TILES, MASKS, changes._replace(polarity=torch.ones(8)))[0]
-    torch.testing.assert_close(turned, lit, atol=1e-5, rtol=0)
+    tiles = apply(TILES, MASKS, changes._replace(polarity=torch.ones(8)))[0]
+    torch.testing.assert_close(tiles, lit, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("log2_ratio", [1.0, -1.0, 0.7])

@@ -79,6 +79,16 @@ def stretched(matrices: Tensor, log2_ratio: Tensor) -> Tensor:
     return torch.cat([matrices[:, :, :2] * back[:, :, None], matrices[:, :, 2:]], dim=2)
 
 
+def turned(tiles: Tensor, polarity: Tensor) -> Tensor:
+    """Grey values in the polarity that was drawn.
+
+    Args:
+        tiles: float [B, 1, H, W] in 0..1.
+        polarity: float [B]: 1 for 1 - value; 0 for the value, to its last bit.
+    """
+    return (tiles - polarity.to(tiles.device)[:, None, None, None]).abs()
+
+
 def apply(
     tiles: Tensor, masks: Tensor, changes: Changes, certain: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -101,7 +111,7 @@ def apply(
     sharp = (warped_masks > 0.5).to(masks.dtype)
     if certain is not None:
         sharp = torch.where(certain[:, None, None], sharp, warped_masks)
-    return _relight(_turned(warped, changes.polarity), changes), sharp
+    return _relight(turned(warped, changes.polarity), changes), sharp
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
@@ -141,11 +151,6 @@ def _warp(tiles: Tensor, masks: Tensor, matrices: Tensor) -> tuple[Tensor, Tenso
         both, grid, mode="bilinear", padding_mode="reflection", align_corners=False
     )
     return warped[:, :1], warped[:, 1].to(masks.dtype)
-
-
-def _turned(tiles: Tensor, polarity: Tensor) -> Tensor:
-    """1 - value where polarity is 1; where it is 0, the value to its last bit."""
-    return (tiles - polarity.to(tiles.device)[:, None, None, None]).abs()
 
 
 def _relight(tiles: Tensor, changes: Changes) -> Tensor:
