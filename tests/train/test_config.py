@@ -19,6 +19,7 @@ NEWER_IN_STAGES = {
     "focal_gamma": 2.0, "level_weight": 0.1, "momentum": 0.9, "beta1": 0.9, "beta2": 0.999,
     "epsilon": 1e-8,
 }  # fmt: skip
+NEWER_IN_AUGMENT = {"polarity": 0.0, "stretch": 0.0}
 
 
 @pytest.mark.parametrize("config", [CONFIG, *(recipe.config for recipe in RECIPES.values())])
@@ -39,6 +40,7 @@ def test_unknown_and_missing_settings_are_refused() -> None:
 def test_newer_settings_mean_by_default_what_the_program_did_before() -> None:
     value = CONFIG.to_json()
     assert NEWER.items() <= value.items()
+    assert NEWER_IN_AUGMENT.items() <= value["augment"].items()
     for stage in value["stages"]:
         assert NEWER_IN_STAGES.items() <= stage.items()
 
@@ -53,6 +55,8 @@ def test_settings_of_an_older_file_have_their_defaults() -> None:
             del stage[name]
     for name in NEWER:
         del value[name]
+    for name in NEWER_IN_AUGMENT:
+        del value["augment"][name]
     assert TrainConfig.from_json(value) == CONFIG
 
 
@@ -123,6 +127,10 @@ def test_impossible_stages(changes: dict[str, Any], says: str) -> None:
         ({"scale_low": 2.0}, "scale_low is 2.0, expected 0.001 to 1.1"),
         ({"rotate_deg": -1.0}, "rotate_deg is -1.0"),
         ({"gamma": float("inf")}, "gamma is inf, expected 0 or more"),
+        ({"polarity": 1.5}, "polarity is 1.5, expected 0 to 1"),
+        ({"polarity": NAN}, "polarity is nan, expected 0 to 1"),
+        ({"stretch": -0.5}, "stretch is -0.5, expected 0 to 4"),
+        ({"stretch": 5.0}, "stretch is 5.0, expected 0 to 4"),
     ],
 )
 def test_impossible_augmentation(changes: dict[str, float], says: str) -> None:

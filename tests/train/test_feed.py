@@ -69,13 +69,26 @@ def test_of_soft_labels_what_is_true_stays_sharp() -> None:
     np.testing.assert_allclose(masks[~of_true].numpy(), probability[places] / 255, atol=1e-4)
 
 
+def test_soft_labels_move_with_a_stretched_and_turned_tile() -> None:
+    """A tile that shows a teacher's probabilities shows, turned, 1 less what is learnt of it."""
+    probability = DATA.tiles
+    soft = SoftLabels(probability, np.full(12, 0.5, np.float32), np.zeros(12, dtype=bool))
+    feed = Feed(dataclasses.replace(DATA, soft=soft), CPU)
+    config = AugmentConfig(brightness=0, contrast=0, gamma=0, polarity=1, stretch=1.5)
+    tiles, masks, salt = feed.batch(feed.draw(12, config, generator(3)), slice(0, 12))
+    torch.testing.assert_close(tiles[:, 0], 1 - masks, atol=1e-5, rtol=0)
+    assert len(masks.unique()) > 1000
+    assert torch.equal(salt, torch.full((12,), 0.5))
+
+
 def test_changes_on_another_device_are_the_same() -> None:
     """``meta`` stands for a device that is not the CPU: it has shapes and no values."""
-    changes = augment.draw(5, AugmentConfig(), generator())
+    changes = augment.draw(5, AugmentConfig(polarity=0.5, stretch=0.7), generator())
+    assert set(changes.polarity.tolist()) == {0.0, 1.0}
     there = changes.to(torch.device("meta"))
     assert [value.shape for value in there] == [value.shape for value in changes]
     assert {value.device.type for value in there} == {"meta"}
     packed = augment.packed(changes)
-    assert packed.shape == (5, 9)
+    assert packed.shape == (5, 10)
     for value, same in zip(augment.unpacked(packed), changes, strict=True):
         assert torch.equal(value, same)

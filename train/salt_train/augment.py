@@ -20,12 +20,14 @@ class Changes(NamedTuple):
             edge.
         contrast, brightness, gamma: float [B]: relative change about the tile's mean, offset of
             grey values in 0..1, change of log2(gamma).
+        polarity: float [B]: 1 where grey values are turned to 1 - value, else 0.
     """
 
     matrices: Tensor
     contrast: Tensor
     brightness: Tensor
     gamma: Tensor
+    polarity: Tensor
 
     def part(self, which: slice) -> Changes:
         """Those of some of the tiles."""
@@ -39,7 +41,7 @@ class Changes(NamedTuple):
 
 
 def packed(changes: Changes) -> Tensor:
-    """A row a tile: float [B, 9]."""
+    """A row a tile: float [B, 10]."""
     columns = [changes.matrices.flatten(1), torch.stack(changes[1:], dim=1)]
     return torch.cat(columns, dim=1)
 
@@ -57,19 +59,44 @@ def draw(count: int, config: AugmentConfig, generator: torch.Generator) -> Chang
         config: bounds of the changes.
         generator: CPU generator; the same state gives the same changes on any device.
     """
-    return Changes(
-        _matrices(count, config, generator),
-        *(
-            _uniform(count, -bound, bound, generator)
-            for bound in (config.contrast, config.brightness, config.gamma)
-        ),
+    matrices = _matrices(count, config, generator)
+    contrast, brightness, gamma = (
+        _uniform(count, -bound, bound, generator)
+        for bound in (config.contrast, config.brightness, config.gamma)
     )
+    polarity, log2_ratio = _of_another_survey(count, config, generator)
+    return Changes(stretched(matrices, log2_ratio), contrast, brightness, gamma, polarity)
+
+
+def stretched(matrices: Tensor, log2_ratio: Tensor) -> Tensor:
+    """The same maps of tiles that are stretched first, along their own axes; areas stay.
+
+    Args:
+        matrices: float [B, 2, 3], from output to input.
+        log2_ratio: float [B], log2 of horizontal to vertical magnification.
+    """
+    back = torch.exp2(torch.stack([-log2_ratio, log2_ratio], dim=1) / 2)
+    return torch.cat([matrices[:, :, :2] * back[:, :, None], matrices[:, :, 2:]], dim=2)
+
+
+def turned(tiles: Tensor, polarity: Tensor) -> Tensor:
+    """Grey values in the polarity that was drawn.
+
+    Args:
+        tiles: float [B, 1, H, W] in 0..1.
+        polarity: float [B]: 1 for 1 - value; 0 for the value, to its last bit.
+    """
+    return (tiles - polarity.to(tiles.device)[:, None, None, None]).abs()
 
 
 def apply(
     tiles: Tensor, masks: Tensor, changes: Changes, certain: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Change tiles and their masks alike in shape, and the tiles in brightness.
+    """Change tiles and their masks alike in shape, and the tiles in polarity and brightness.
+
+    Polarity comes before light: a turned tile is lit as one of a survey with that polarity is.
+    (It matters for gamma; contrast is about the mean, and brightness is drawn both ways alike.)
+    Beyond its edges a tile is reflected, whatever brings them into view.
 
     Args:
         tiles: float [B, 1, H, W] in 0..1.
@@ -84,7 +111,7 @@ def apply(
     sharp = (warped_masks > 0.5).to(masks.dtype)
     if certain is not None:
         sharp = torch.where(certain[:, None, None], sharp, warped_masks)
-    return _relight(warped, changes), sharp
+    return _relight(turned(warped, changes.polarity), changes), sharp
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
@@ -103,6 +130,20 @@ def _matrices(count: int, config: AugmentConfig, generator: torch.Generator) -> 
     return torch.stack(rows, 1)
 
 
+def _of_another_survey(
+    count: int, config: AugmentConfig, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Polarity as :class:`Changes` has it, and log2 of the stretch's ratio, float [B] each.
+
+    Drawn after all else and only where one is asked for: other runs draw what they did before
+    there were these, and each is drawn alike with and without the other.
+    """
+    if not (config.polarity or config.stretch):
+        return torch.zeros(count), torch.zeros(count)
+    polarity = (torch.rand(count, generator=generator) < config.polarity).float()
+    return polarity, _uniform(count, -config.stretch, config.stretch, generator)
+
+
 def _warp(tiles: Tensor, masks: Tensor, matrices: Tensor) -> tuple[Tensor, Tensor]:
     both = torch.cat([tiles, masks[:, None].to(tiles.dtype)], dim=1)
     grid = F.affine_grid(matrices.to(tiles.device), list(both.shape), align_corners=False)
@@ -114,7 +155,8 @@ def _warp(tiles: Tensor, masks: Tensor, matrices: Tensor) -> tuple[Tensor, Tenso
 
 def _relight(tiles: Tensor, changes: Changes) -> Tensor:
     contrast, brightness, gamma = (
-        value.to(tiles.device)[:, None, None, None] for value in changes[1:]
+        value.to(tiles.device)[:, None, None, None]
+        for value in (changes.contrast, changes.brightness, changes.gamma)
     )
     mean = tiles.mean(dim=(1, 2, 3), keepdim=True)
     lit = (tiles - mean) * (1.0 + contrast) + mean + brightness

@@ -19,6 +19,7 @@ FOLD = "{fold}"  # in a path: stands for the number of the fold that is held out
 NONE = "none"  # instead of a fold: no tile is held out
 IMAGENET = "imagenet"  # instead of a file: the encoder's published weights
 
+_MOST_STRETCH = 4  # one axis 16 times the other
 _MEMORY = (0.0, 0.999999)  # share that a moving average keeps each step: all of it stands still
 
 
@@ -108,6 +109,13 @@ class AugmentConfig:
         brightness: largest offset of grey values in 0..1.
         contrast: largest relative change of contrast about the tile's mean.
         gamma: largest change of log2(gamma).
+        polarity: probability that grey values are turned to 1 - value, as of a survey whose
+            amplitudes have the other sign; before contrast, brightness and gamma.
+        stretch: largest |log2| of the ratio of horizontal to vertical magnification, as of a
+            survey of other sampling. Drawn is s, uniformly from -stretch..stretch; the scale is
+            multiplied by 2**(s/2) horizontally and by 2**(-s/2) vertically, so the ratio is 2**s
+            and areas stay what the scale makes of them. Along the tile's own axes, before it is
+            rotated.
     """
 
     hflip: float = 0.5
@@ -118,12 +126,14 @@ class AugmentConfig:
     brightness: float = 0.08
     contrast: float = 0.15
     gamma: float = 0.25
+    polarity: float = 0.0
+    stretch: float = 0.0
 
     def __post_init__(self) -> None:
         check(
             self, hflip=(0, 1), shift=(0, 1), scale_low=(SMALLEST, self.scale_high),
             scale_high=NOT_NEGATIVE, rotate_deg=(0, 180), brightness=(0, 1), contrast=(0, 1),
-            gamma=NOT_NEGATIVE,
+            gamma=NOT_NEGATIVE, polarity=(0, 1), stretch=(0, _MOST_STRETCH),
         )  # fmt: skip
 
 
