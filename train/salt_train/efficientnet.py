@@ -129,8 +129,8 @@ class InvertedBottleneck(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         inside = x
         if self._expand_conv is not None and self._bn0 is not None:
-            inside = F.relu6(self._bn0(self._expand_conv(x)))
-        inside = F.relu6(self._bn1(self._depthwise_conv(inside)))
+            inside = _relu6(self._bn0(self._expand_conv(x)))
+        inside = _relu6(self._bn1(self._depthwise_conv(inside)))
         outputs: Tensor = self._bn2(self._project_conv(inside))
         return x + outputs if self.shortcut else outputs
 
@@ -174,7 +174,7 @@ class EfficientNetLite(nn.Module):
         """[B, inputs, S, S] -> [[B, C_i, S / stride_i, S / stride_i], ...], finest first; S is a
         multiple of 32. The maps are those before each downsampling, and the last.
         """
-        x = F.relu6(self._bn0(self._conv_stem(x)))
+        x = _relu6(self._bn0(self._conv_stem(x)))
         maps = []
         for number, block in enumerate(self._blocks):
             if number in self._ends:
@@ -191,3 +191,10 @@ def _initialise(module: nn.Module) -> None:
     """He initialisation by what a filter sees; of a depthwise one that is one channel."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def _relu6(x: Tensor) -> Tensor:
+    """As a clipping, which the exporter keeps whole: runtimes fold that into the convolution before
+    it, in float32 and in int8, and the pair of operators that it makes of ``relu6`` they do not.
+    """
+    return F.hardtanh(x, 0.0, 6.0)
