@@ -63,7 +63,7 @@ def test_site_packages_gets_our_names_only(wheel: zipfile.ZipFile) -> None:
 @pytest.mark.slow
 def test_the_wheel_carries_the_model_and_its_card(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
-    shipped = {"default.onnx", "default-cpu.onnx", "accurate.onnx", "golden.json", "CARD.md"}
+    shipped = {"default.onnx", "default-cpu.onnx", "golden.json", "CARD.md"}
     assert {f"salt_infer/models/{name}" for name in shipped} <= names
     assert {f"{name}/py.typed" for name in ("salt_infer", "salt_train", "salt_export")} <= names
     modules = {str(p.relative_to(ROOT / "infer")) for p in (ROOT / "infer").rglob("*.py")}

@@ -13,13 +13,10 @@ from salt_infer.backends.option_rules import parse_option
 from salt_infer.backends.providers import CHOICES, Asked, ProviderRequest
 from salt_infer.cli import console
 from salt_infer.modelfile.contract import TTA_NAMES
-from salt_infer.models import resolve
 
 model_option = click.option(
-    "--model", "-m", type=console.PATH, metavar="FILE|NAME",
-    callback=lambda context, parameter, value: resolve(value),
-    help="Model: a file, or the name of one that ships: accurate, or default, which is what suits "
-    "the provider.  [default: default]",
+    "--model", "-m", type=console.PATH, metavar="FILE",
+    help="Model; default: the one that ships for the provider.",
 )  # fmt: skip
 tta_option = click.option(
     "--tta", type=click.Choice(TTA_NAMES),

@@ -24,7 +24,7 @@ from salt_infer.cli import console, strict_options
 from salt_infer.errors import ModelError, ProviderError, SaltError
 from salt_infer.masks import rle
 from salt_infer.modelfile.signature import sha256_of
-from salt_infer.models import shipped
+from salt_infer.models import default_model
 from salt_infer.predictor.model import SaltModel
 from salt_infer.system.files import write_whole
 
@@ -200,7 +200,7 @@ def write(path: Path = GOLDEN) -> list[str]:
         ModelError: a model says that there is no salt in any tile, and would prove nothing.
     """
     value = {}
-    for file in shipped():
+    for file in sorted({default_model(provider) for provider in AUTO}):
         says = answer(SaltModel.load(file, gate=0.0, provider=ProviderRequest("cpu")))
         if not any(says.rows):
             raise ModelError(f"{file} draws nothing on the built-in tiles; change them")

@@ -19,7 +19,6 @@ from salt_infer.batch.result import BatchResult, Cancel, Drawn
 from salt_infer.errors import InputError, ModelError
 from salt_infer.masks.rle import TILE_SHAPE
 from salt_infer.modelfile.contract import TTA_NAMES, ModelContract, Tta
-from salt_infer.models import resolve
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,8 +161,7 @@ class SaltModel:
         """Load a model; what is not given is as the file says.
 
         Args:
-            path: file from ``salt-export``, or a name of :data:`salt_infer.models.NAMES`; the one
-                that ships for the provider if not given.
+            path: file from ``salt-export``; the one that ships for the provider if not given.
             threshold: 0..1, see :class:`Settings`.
             gate: likewise.
             tta: ``none``, ``hflip``, or ``doubtful``: the flip for doubtful tiles alone.
@@ -192,12 +190,12 @@ class SaltModel:
 
         if not isinstance(provider, ProviderRequest):
             provider = ProviderRequest(provider)
-        asked = Path(path) if path else None
-        file = resolve(asked)
-        session, choice = open_session(file, provider, coming, threads, tell, lanes, in_turn)
+        session, choice = open_session(
+            Path(path) if path else None, provider, coming, threads, tell, lanes, in_turn
+        )
         model = cls(session, decided(session.contract), choice, batch_for(choice.used, batch_size))
         # A file by its full name; one that ships is where the package is.
-        known = asked.absolute() if asked and file is asked else asked
+        known = Path(path).absolute() if path else None
         model._loading = _Loading(known, threads, lanes, provider, batch_size, in_turn)
         return model
 

@@ -101,7 +101,7 @@ def test_what_auto_would_go_past_is_told_apart(monkeypatch: pytest.MonkeyPatch) 
 def test_golden_masks_are_written_anew(
     tmp_path: Path, dense_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selftest, "shipped", lambda: [dense_model])
+    monkeypatch.setattr(selftest, "default_model", lambda provider: dense_model)
     out = tmp_path / "golden.json"
     assert selftest.write(out) == [dense_model.name]
     ((digest, golden),) = selftest.golden(out).items()
