@@ -9,7 +9,7 @@ the speed; rates are without start-up, which would flatter ``salt-infer``: it im
 ``--device cuda`` compares ways on a GPU. Results are written after every run, ``--seconds`` is a
 limit on all of them, and one that fails is named and the others go on.
 
-``--study`` adds the case study's own network, which costs several times as much as the default one;
+``--study`` adds the case study's own network, three times the work of the default one;
 ``--study-checkpoint`` gives its weights, without which it has no score.
 """
 

@@ -121,8 +121,9 @@ class Making:
         """
         path = checkpoint or study.untrained(self.models)
         loaded = checkpoints.load(path)
-        material = dataclasses.replace(self.material, checkpoint=path)
-        files = Files(material, self.models / f"study-{loaded.sha256[:12]}", self.say)
+        folder = self.models / f"study-{loaded.sha256[:12]}"
+        folder.mkdir(exist_ok=True)
+        files = Files(dataclasses.replace(self.material, checkpoint=path), folder, self.say)
         if checkpoint is None:
             return Network(files, loaded.decision, Untrained(self.shown.ids()))
         return Network(files, loaded.decision, self._reference(path, loaded.decision))

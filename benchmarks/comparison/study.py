@@ -32,7 +32,7 @@ def untrained(folder: Path) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = SaltNet(config.model)
-    path = folder / "untrained.pth"
+    path = folder / "study-untrained.pth"
     checkpoints.save(Checkpoint(config, 0, {}, model.state_dict(), decision=NO_PIXEL), path)
     return path
 

@@ -360,7 +360,14 @@ def runs(state: Path) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["gpu-notebook", "gpu-torch-fp16", "gpu-onnxruntime-fp32", "gpu-onnxruntime-fp16"]
+    "name",
+    [
+        "gpu-notebook",
+        "gpu-torch-fp16",
+        "gpu-onnxruntime-fp32",
+        "gpu-onnxruntime-fp16",
+        "gpu-study-notebook",
+    ],
 )
 def test_the_ways_of_a_gpu_agree_without_one(
     material: Material, reference: Reference, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
