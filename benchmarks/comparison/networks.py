@@ -13,6 +13,7 @@ from comparison import answers, study
 from comparison.answers import Judge, Reference, Untrained
 from comparison.material import Files, Material
 from comparison.roster import CONTENDERS
+from salt_export.tolerances import TILES
 from salt_train import checkpoint as checkpoints
 from salt_train.evaluate import Decision
 
@@ -122,8 +123,8 @@ class Making:
         path = checkpoint or study.untrained(self.models)
         loaded = checkpoints.load(path)
         folder = self.models / f"study-{loaded.sha256[:12]}"
-        folder.mkdir(exist_ok=True)
-        files = Files(dataclasses.replace(self.material, checkpoint=path), folder, self.say)
+        few = self.material.some(TILES, folder / "verified")  # a file in float32 needs no more
+        files = Files(dataclasses.replace(few, checkpoint=path), folder, self.say)
         if checkpoint is None:
             return Network(files, loaded.decision, Untrained(self.shown.ids()))
         return Network(files, loaded.decision, self._reference(path, loaded.decision))
