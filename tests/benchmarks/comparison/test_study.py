@@ -25,6 +25,7 @@ from exports import train
 
 from salt_train import checkpoint as checkpoints
 from salt_train.distributed import World
+from salt_train.evaluate import Decision
 from salt_train.learner import Learner
 from salt_train.recipes import RECIPES
 
@@ -186,7 +187,11 @@ def test_files_of_other_weights_are_not_taken_for_the_studys(
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train(RECIPES[study.RECIPE].config, tmp_path_factory.mktemp("study"))
+    """With a gate that leaves masks."""
+    path = train(RECIPES[study.RECIPE].config, tmp_path_factory.mktemp("study"))
+    decision = Decision(threshold=0.5, gate=0.0)
+    checkpoints.save(dataclasses.replace(checkpoints.load(path), decision=decision), path)
+    return path
 
 
 @pytest.mark.slow
@@ -207,7 +212,9 @@ def test_it_is_run_as_the_others_are(
     assert result["headline"]["trained"] == result["study"]["trained"] == with_checkpoint
     found = [result["contenders"][name] for name in ("study-notebook", "study-salt")]
     if with_checkpoint:
-        # Of its own network's masks; the other one's are far from them.
+        # Of its own network's masks; the other one's are others.
+        others = result["contenders"]["salt-cpu-fp32-gated"]["sha256"]
+        assert others not in [each["sha256"] for each in found]
         assert all(each["pixels_flipped"] <= 7 for each in found)
         assert all(abs(each["score"] - result["study"]["reference_score"]) < 0.02 for each in found)
     else:
