@@ -8,12 +8,14 @@ the speed; rates are without start-up, which would flatter ``salt-infer``: it im
 
 ``--device cuda`` compares ways on a GPU. Results are written after every run, ``--seconds`` is a
 limit on all of them, and one that fails is named and the others go on.
+
+``--study`` adds the case study's own network, three times the work of the default one;
+``--study-checkpoint`` gives its weights, without which it has no score.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import math
 import os
@@ -24,11 +26,12 @@ from pathlib import Path
 
 import click
 import record
-from common import ratios
-from comparison import answers, chart, standings
-from comparison.answers import Answer, Reference
-from comparison.material import BENCHMARKS, CHECKPOINT, Files, Material, drawn
+from comparison import chart, results, study
+from comparison.answers import Answer, Judge, Unscored
+from comparison.material import BENCHMARKS, Files, Material, drawn
+from comparison.networks import Making, Networks
 from comparison.process import CommandError, run
+from comparison.results import Setting
 from comparison.roster import CONTENDERS, SHORT
 from comparison.standings import Sample, Standing
 from contenders import common
@@ -36,7 +39,6 @@ from contenders.common import Task
 
 from salt_infer.errors import SaltError
 from salt_infer.system.cpu import available_cpus
-from salt_train import checkpoint as checkpoints
 from salt_train.evaluate import Decision
 
 DRAWN, DRAWN_SHORT = 400, 96  # synthetic tiles
@@ -88,10 +90,10 @@ class Contest:
         failed: why, by name; they run no more.
     """
 
-    def __init__(self, asked: Mapping[str, Task], reference: Reference, cache: Path) -> None:
-        self._asked, self._reference, self._cache = asked, reference, cache
+    def __init__(self, asked: Mapping[str, Task], judges: Mapping[str, Judge], cache: Path) -> None:
+        self._asked, self._judges, self._cache = asked, judges, cache
         self._samples: dict[str, list[Sample]] = {name: [] for name in asked}
-        self._found: dict[str, list[Answer]] = {name: [] for name in asked}
+        self._found: dict[str, list[Answer | Unscored]] = {name: [] for name in asked}
         self.failed: dict[str, str] = {}
 
     def run(self, name: str, number: int, until: float) -> None:
@@ -99,25 +101,26 @@ class Contest:
         left = until - time.monotonic()
         if name in self.failed or left < max((s.wall_s for s in self._samples[name]), default=0):
             return
-        task, limit_s = self._asked[name], left if math.isfinite(left) else None
+        task, judge = self._asked[name], self._judges[name]
+        limit_s = left if math.isfinite(left) else None
         try:
             sample = measure(name, task, self._cache, limit_s)
-            answer = self._reference.judge(task.out)
+            answer = judge.judge(task.out)
         except (click.ClickException, SaltError, OSError, ValueError) as error:
             self.failed[name] = str(error)
             say(f"round {number}: {name} failed: {error}")
             return
         self._samples[name].append(sample)
         self._found[name].append(answer)
-        rate = len(self._reference.ids) / sample.run_s
-        say(f"round {number}: {name}: {rate:.1f} tiles/s, score {answer.score:.4f}")
+        rate = len(judge.ids) / sample.run_s
+        say(f"round {number}: {name}: {rate:.1f} tiles/s, {answer.caption}")
 
     @property
     def standings(self) -> list[Standing]:
         """Of those that ran to their end."""
         return [
             Standing(
-                name, len(self._reference.ids), tuple(samples), self._found[name][-1],
+                name, len(self._judges[name].ids), tuple(samples), self._found[name][-1],
                 len({answer.sha256 for answer in self._found[name]}) == 1,
             )
             for name, samples in self._samples.items()
@@ -127,14 +130,16 @@ class Contest:
 
 def compete(
     asked: Mapping[str, Task],
-    reference: Reference,
+    judges: Mapping[str, Judge],
     rounds: int,
     cache: Path,
     until: float = math.inf,
     keep: Callable[[Contest], object] = lambda contest: None,
 ) -> Contest:
-    """All contenders in turn, round after round; ``keep`` is told after every run."""
-    contest = Contest(asked, reference, cache)
+    """All contenders in turn, round after round; each has a judge, and ``keep`` is told after every
+    run.
+    """
+    contest = Contest(asked, judges, cache)
     for number in range(1, rounds + 1):
         for name in asked:
             contest.run(name, number, until)
@@ -151,65 +156,6 @@ def digests(asked: Mapping[str, Task]) -> dict[str, str]:
         content = b"".join(path.read_bytes() for path in parts)
         found[name] = hashlib.sha256(content).hexdigest()
     return found
-
-
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """What a result says of its run.
-
-    Attributes:
-        name: of the file.
-        settings: numbers that all contenders were given.
-        models: sha256 of what each ran.
-        skipped: why some took no part.
-        device: where they ran.
-    """
-
-    name: str
-    settings: Mapping[str, float]
-    models: Mapping[str, str]
-    skipped: Mapping[str, str]
-    device: str
-
-
-def save(contest: Contest, reference: Reference, of: Setting) -> list[str]:
-    """Write the results so far; returns the lines to show."""
-    ranking = contest.standings
-    # The targets are for two cores.
-    verdicts = standings.verdicts(ranking) if of.device == "cpu" else []
-    table = standings.table(ranking)
-    result = {
-        "tiles": len(reference.ids),
-        "labelled": len(reference.labelled),
-        "device": of.device,
-        "settings": dict(of.settings),
-        "reference_score": reference.score,
-        "table": table,
-        "ratios": ratios.to_json(standings.to_check(ranking)),
-        "targets": [dataclasses.asdict(each) | {"holds": each.holds} for each in verdicts],
-        "skipped": {**of.skipped, **contest.failed},
-        "contenders": {
-            each.name: {
-                "title": CONTENDERS[each.name].title,
-                "model_sha256": of.models[each.name],
-                "samples": [dataclasses.asdict(sample) for sample in each.samples],
-                "tiles_per_s": each.rates,
-                "steady": each.steady,
-                **answers.to_json(each.answer),
-            }
-            for each in ranking
-        },
-    }
-    record.save(of.name, result)
-    settings = of.settings
-    return [
-        f"{len(reference.ids)} tiles, {len(reference.labelled)} of them labelled; torch in float32 "
-        f"scores {reference.score:.4f}; {settings['threads']} threads, batches of "
-        f"{settings['batch_size']}, threshold {settings['threshold']:.3g}, gate "
-        f"{settings['gate']:.3g}",
-        *table,
-        *(each.line() for each in verdicts),
-    ]
 
 
 def participants(only: Sequence[str]) -> tuple[list[str], dict[str, str]]:
@@ -264,6 +210,15 @@ def _workplace(kept: Path | None) -> Iterator[tuple[Path, Path]]:
     help="Keep the exported files in this folder, and take those that are there: give each "
     "checkpoint a folder of its own.",
 )  # fmt: skip
+@click.option(
+    "--study", "with_study", is_flag=True,
+    help="Also the case study's own network, the notebook's way and by salt-infer.",
+)  # fmt: skip
+@click.option(
+    "--study-checkpoint", type=_PATH,
+    help="Its weights, and --study. Without, they are those before training: it has a speed and no "
+    "score.",
+)  # fmt: skip
 @click.option("--short", is_flag=True, help="A few contenders and few tiles.")
 @click.option(
     "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
@@ -273,56 +228,71 @@ def _workplace(kept: Path | None) -> Iterator[tuple[Path, Path]]:
 def main(
     checkpoint: Path | None, images: Path | None, labels: Path | None, calibrate: Path | None,
     rounds: int, only: tuple[str, ...], tiles: int | None, batch_size: int,
-    models: Path | None, short: bool, device: str, seconds: float,
+    models: Path | None, with_study: bool, study_checkpoint: Path | None, short: bool,
+    device: str, seconds: float,
 ) -> None:  # fmt: skip
     """Compare ways from PNGs to a submission: speed, memory, score."""
     until = time.monotonic() + seconds
     material = given(checkpoint, images, labels, calibrate)
-    names, skipped = participants(only or _usual(device, short))
+    if study_checkpoint:
+        study.check(study_checkpoint)
+    wanted = _wanted(only, device, short, with_study or study_checkpoint is not None)
+    names, skipped = participants(wanted)
     with _workplace(models) as (folder, kept):
-        if material is None:
-            say("drawing tiles and training a network for a moment")
-            count = DRAWN_SHORT if short else DRAWN
-            material = drawn(tiles or count, folder / "drawn")
-        files = Files(material, kept, say)
-        decision = _decision(files[CHECKPOINT])
+        material = material or _drawn(tiles, short, folder)
         shown = material.some(tiles, folder / "some") if tiles else material
-        asked = tasks(names, files, shown.images, decision, batch_size, folder)
-        reference = answers.reference(shown, decision, batch_size, common.place(device))
-        settings = dataclasses.asdict(decision) | {
-            "batch_size": batch_size,
-            "threads": available_cpus(),
-        }
-        told = Setting(_name(device, short), settings, digests(asked), skipped, device)
+        making = Making(material, shown, kept, batch_size, common.place(device), say)
+        networks = making.networks(names, study_checkpoint)
+        asked = _asked(names, networks, shown.images, batch_size, folder)
+        told = Setting(
+            _name(device, short, networks.studys is not None), len(shown.ids()),
+            len(shown.labelled()), networks, batch_size, available_cpus(), digests(asked),
+            skipped, device,
+        )  # fmt: skip
         contest = compete(
-            asked, reference, rounds, folder / "inductor", until,
-            lambda contest: save(contest, reference, told),
+            asked, {name: networks.of(name).judge for name in names}, rounds,
+            folder / "inductor", until,
+            lambda contest: results.save(contest.standings, contest.failed, told),
         )  # fmt: skip
     if not contest.standings:
         raise click.ClickException("; ".join(contest.failed.values()) or "there was no time")
     chart.draw(contest.standings, record.RESULTS / f"{told.name}.png")
-    click.echo("\n".join(save(contest, reference, told)))
+    click.echo("\n".join(results.save(contest.standings, contest.failed, told)))
     if contest.failed:
         raise click.ClickException(f"{', '.join(contest.failed)} failed, see above")
 
 
+def _wanted(only: Sequence[str], device: str, short: bool, with_study: bool) -> tuple[str, ...]:
+    """Names of those who are to take part."""
+    studys = (name for name, each in CONTENDERS.items() if each.of_study and each.device == device)
+    return (*(only or _usual(device, short)), *(studys if with_study else ()))
+
+
 def _usual(device: str, short: bool) -> tuple[str, ...]:
-    on_it = tuple(name for name, each in CONTENDERS.items() if each.device == device)
+    on_it = tuple(
+        name for name, each in CONTENDERS.items() if each.device == device and not each.of_study
+    )
     return SHORT if short and device == "cpu" else on_it
 
 
-def _name(device: str, short: bool) -> str:
-    return "peers-gpu" if device == "cuda" else "peers-short" if short else "peers"
+def _drawn(tiles: int | None, short: bool, folder: Path) -> Material:
+    say("drawing tiles and training a network for a moment")
+    return drawn(tiles or (DRAWN_SHORT if short else DRAWN), folder / "drawn")
 
 
-def _decision(checkpoint: Path) -> Decision:
-    loaded = checkpoints.load(checkpoint)
-    if not loaded.config.model.judge:
-        raise click.UsageError(
-            f"{checkpoint} has no judge, so there is no gated file of it; expected a recipe with "
-            "one, such as cpu"
-        )
-    return loaded.decision
+def _asked(
+    names: Sequence[str], networks: Networks, images: Path, batch_size: int, folder: Path
+) -> dict[str, Task]:
+    asked: dict[str, Task] = {}
+    for name in names:
+        network = networks.of(name)
+        asked |= tasks([name], network.files, images, network.decision, batch_size, folder)
+    return asked
+
+
+def _name(device: str, short: bool, with_study: bool) -> str:
+    what = "peers-gpu" if device == "cuda" else "peers-short" if short else "peers"
+    return f"{what}-study" if with_study else what
 
 
 if __name__ == "__main__":

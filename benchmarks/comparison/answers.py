@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import click
 import numpy as np
@@ -22,6 +22,7 @@ from salt_train import evaluate
 from salt_train.evaluate import Decision
 
 ALL = 1 << 40  # tiles: every one there is
+NOT_TRAINED = "not trained"
 
 Masks = npt.NDArray[np.bool_]  # [N, 101, 101]
 
@@ -51,6 +52,97 @@ class Answer:
     def agreement(self) -> float:
         """Share of pixels as in the reference, 0..1."""
         return 1 - self.pixels_flipped / self.pixels
+
+    def holds(self, within: float) -> bool:
+        """The score is not below the reference's by more."""
+        return self.difference >= -within
+
+    @property
+    def caption(self) -> str:
+        """A few words."""
+        return f"score {self.score:.4f}"
+
+    @property
+    def cells(self) -> tuple[str, str, str]:
+        """Score, difference and agreement, of a table."""
+        low, high = self.interval
+        difference = f"{self.difference:+.4f} ({low:+.4f} to {high:+.4f})"
+        return f"{self.score:.4f}", difference, f"{self.agreement:.4%}"
+
+    def to_json(self) -> dict[str, Any]:
+        """For a result file."""
+        return {**dataclasses.asdict(self), "agreement": self.agreement}
+
+
+@dataclasses.dataclass(frozen=True)
+class Unscored:
+    """One submission of a network that was not trained: its speed counts, and nothing it says.
+
+    Attributes:
+        sha256: of the CSV.
+    """
+
+    sha256: str
+
+    def holds(self, within: float) -> bool:
+        """There is no score that could hold."""
+        return False
+
+    @property
+    def caption(self) -> str:
+        """A few words."""
+        return NOT_TRAINED
+
+    @property
+    def cells(self) -> tuple[str, str, str]:
+        """In place of score, difference and agreement."""
+        return NOT_TRAINED, NOT_TRAINED, NOT_TRAINED
+
+    def to_json(self) -> dict[str, Any]:
+        """For a result file; without a number that could be taken for a score."""
+        return {"score": None, "agreement": None, "sha256": self.sha256}
+
+
+class Judge(Protocol):
+    """Who tells what a submission is worth."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Of the tiles that it must have, sorted."""
+
+    def judge(self, submission: Path) -> Answer | Unscored:
+        """Read a submission.
+
+        Raises:
+            click.ClickException: it has other tiles.
+            LabelError, RleError: it is malformed.
+        """
+
+
+@dataclasses.dataclass(frozen=True)
+class Untrained:
+    """Judges a network without training, of which no pixel is to be salt
+    (:data:`comparison.study.NO_PIXEL`).
+
+    Attributes:
+        ids: of the tiles, sorted.
+    """
+
+    ids: tuple[str, ...]
+
+    def judge(self, submission: Path) -> Unscored:
+        """See that there is an empty row for each tile.
+
+        Raises:
+            click.ClickException: it has other tiles, or salt.
+            LabelError, RleError: it is malformed.
+        """
+        if count := np.count_nonzero(read_masks(submission, self.ids).any(axis=(1, 2))):
+            raise click.ClickException(
+                f"{submission} has salt in {count} tiles, expected none: its threshold lets no "
+                "pixel pass"
+            )
+        return Unscored(_sha256(submission))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +186,7 @@ class Reference:
             pixels=masks.size,
             pixels_flipped=int(flipped.sum()),
             rows_changed=int(np.count_nonzero(flipped)),
-            sha256=hashlib.sha256(submission.read_bytes()).hexdigest(),
+            sha256=_sha256(submission),
         )
 
 
@@ -123,5 +215,5 @@ def read_masks(submission: Path, ids: Sequence[str]) -> Masks:
     return np.stack([rle.decode(rows[name]) for name in ids]).astype(np.bool_)
 
 
-def to_json(answer: Answer) -> dict[str, Any]:
-    return {**dataclasses.asdict(answer), "agreement": answer.agreement}
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

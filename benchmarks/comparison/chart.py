@@ -17,7 +17,7 @@ from comparison.standings import Standing
 
 COLOURS: Mapping[Group, str] = {
     "notebook": "#8c8c8c", "PyTorch": "#d95f02", "ONNX Runtime": "#7570b3", "OpenVINO": "#e6ab02",
-    "salt-infer": "#1b9e77",
+    "salt-infer": "#1b9e77", "the study's network": "#66a3d2",
 }  # fmt: skip
 
 
@@ -33,7 +33,7 @@ def draw(standings: Sequence[Standing], path: Path) -> None:
     colours = [COLOURS[each.group] for each in standings]
     axes.barh(titles, rates, color=colours, xerr=spread, error_kw={"capsize": 3})
     for place, each in enumerate(standings):
-        text = f" {each.rate:.1f}   score {each.answer.score:.4f}"
+        text = f" {each.rate:.1f}   {each.answer.caption}"
         axes.text(max(each.rates), place, f" {text}", va="center", fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.3 * max(max(each.rates) for each in standings))

@@ -15,8 +15,11 @@ from contenders.common import Task
 
 from comparison.material import CHECKPOINT, NNCF
 
-Group = Literal["notebook", "PyTorch", "ONNX Runtime", "OpenVINO", "salt-infer"]
+Group = Literal[
+    "notebook", "PyTorch", "ONNX Runtime", "OpenVINO", "salt-infer", "the study's network"
+]  # fmt: skip
 OURS: Group = "salt-infer"
+STUDY: Group = "the study's network"  # other weights than everybody's, and another network
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +51,11 @@ class Contender:
     tta: str = "hflip"
     device: str = "cpu"
     options: tuple[str, ...] = ()
+
+    @property
+    def of_study(self) -> bool:
+        """Whether it runs the case study's own network."""
+        return self.group == STUDY
 
     @property
     def missing(self) -> str:
@@ -172,6 +180,27 @@ _OTHERS_ON_GPU: tuple[tuple[str, str, Group, str, str, str, tuple[str, ...], int
      (), 128),
 )  # fmt: skip
 
+
+def _study() -> dict[str, Contender]:
+    """The case study's own network as its notebook ran it, and as ``salt-infer`` does."""
+    way, ours = f"{STUDY}, the notebook's way", f"{STUDY}, salt-infer"
+    return {
+        "study-notebook": Contender(way, STUDY, "notebook", CHECKPOINT, needs=("pandas",)),
+        "study-salt": Contender(
+            f"{ours}, ONNX Runtime, fp32 gated", STUDY, "", "fp32 gated", "cpu",
+            needs=("onnxruntime",),
+        ),
+        "gpu-study-notebook": Contender(
+            f"{way}, on the GPU", STUDY, "notebook", CHECKPOINT, "cuda", needs=("pandas",),
+            batch_size=32, device="cuda",
+        ),
+        "gpu-study-salt": Contender(
+            f"{ours}, CUDA, fp16 dense", STUDY, "", "fp16 dense", "cuda", batch_size=128,
+            device="cuda",
+        ),
+    }  # fmt: skip
+
+
 CONTENDERS: Mapping[str, Contender] = {
     "notebook": Contender(
         "the case study's notebook", "notebook", "notebook", CHECKPOINT, needs=("pandas",)
@@ -186,6 +215,7 @@ CONTENDERS: Mapping[str, Contender] = {
     **_openvino(),
     **_ours(),
     **_on_gpu(),
+    **_study(),
 }
 # One or two of each group, without torch.compile, which takes a minute to start.
 SHORT = (

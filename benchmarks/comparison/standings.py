@@ -9,10 +9,16 @@ from collections.abc import Mapping, Sequence
 from common import ratios
 from common.ratios import Ratio
 
-from comparison.answers import Answer
-from comparison.roster import CONTENDERS, OURS, Group
+from comparison.answers import Answer, Unscored
+from comparison.roster import CONTENDERS, OURS, STUDY, Group
 
+STUDY_NOTEBOOK = ("study-notebook", "gpu-study-notebook")
 SIMPLEST = ("notebook", "onnxruntime", "gpu-notebook", "gpu-onnxruntime-fp32")
+# Whom later runs hold each of these groups against.
+HELD_AGAINST: Mapping[Group, Sequence[str]] = {
+    OURS: (*SIMPLEST, *STUDY_NOTEBOOK),
+    STUDY: STUDY_NOTEBOOK,
+}
 WITHIN = 0.003  # of the reference's score: what is below is no winner
 TARGETS: Mapping[Group, float] = {
     "notebook": 8.0, "PyTorch": 4.0, "ONNX Runtime": 5.0, "OpenVINO": 1.2,
@@ -49,7 +55,7 @@ class Standing:
     name: str
     tiles: int
     samples: tuple[Sample, ...]
-    answer: Answer
+    answer: Answer | Unscored
     steady: bool
 
     @property
@@ -77,12 +83,15 @@ class Standing:
     @property
     def holds_score(self) -> bool:
         """The score is not below the reference's by more than WITHIN."""
-        return self.answer.difference >= -WITHIN
+        return self.answer.holds(WITHIN)
 
 
 def ratio(one: Standing, other: Standing) -> Ratio:
-    """How many times as fast one is as the other, round by round."""
-    return ratios.paired(one.rates, other.rates)
+    """How many times as fast one is as the other, round by round: in the rounds of both, which are
+    the first ones, since who fails or has no time left runs no more.
+    """
+    rounds = min(len(one.samples), len(other.samples))
+    return ratios.paired(one.rates[:rounds], other.rates[:rounds])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,20 +136,63 @@ def verdicts(standings: Sequence[Standing]) -> list[Verdict]:
     return found
 
 
+@dataclasses.dataclass(frozen=True)
+class Headline:
+    """How many times as fast salt-infer is with everybody's weights as the case study's own network
+    in its notebook: another network, which has a score of its own.
+
+    Attributes:
+        baseline: name of the latter.
+        ours: the fastest way of the former whose score holds.
+        ratio: of tiles a second.
+        trained: whether the case study's network is.
+    """
+
+    baseline: str
+    ours: str
+    ratio: Ratio
+    trained: bool
+
+    def line(self) -> str:
+        note = "" if self.trained else ", which is not trained: speed alone is compared"
+        return (
+            f"{self.ratio} as fast as {STUDY}, the notebook's way: {self.ours} against "
+            f"{self.baseline}{note}"
+        )
+
+
+def headline(standings: Sequence[Standing]) -> Headline | None:
+    """None unless both took part."""
+    ours, study = best(standings, OURS), study_baseline(standings)
+    if not ours or not study:
+        return None
+    trained = isinstance(study.answer, Answer)
+    return Headline(study.name, ours.name, ratio(ours, study), trained)
+
+
+def study_baseline(standings: Sequence[Standing]) -> Standing | None:
+    """The case study's own network in its notebook, None where it took no part."""
+    return next((each for each in standings if each.name in STUDY_NOTEBOOK), None)
+
+
 def to_check(standings: Sequence[Standing]) -> dict[str, Ratio]:
-    """What later runs are held against: each of salt-infer's ways beside the others' simplest."""
+    """What later runs are held against: each of salt-infer's ways beside the others' simplest, and
+    its way with the case study's network beside that one's notebook.
+    """
     return {
         f"{ours.name} to {other.name}": ratio(ours, other)
         for ours in standings
         for other in standings
-        if ours.group == OURS and other.name in SIMPLEST
+        if ours is not other and other.name in HELD_AGAINST.get(ours.group, ())
     }
 
 
 def table(standings: Sequence[Standing]) -> list[str]:
     """Markdown: a contender a row; medians of the rounds, ratios with smallest and largest."""
     baselines = {group: best(standings, group) for group in TARGETS}
-    heads = [f"to {group}" for group in TARGETS]
+    if study := study_baseline(standings):
+        baselines[STUDY] = study
+    heads = [f"to {group}" for group in baselines]
     rows = [
         "| way | tiles/s | "
         + " | ".join(heads)
@@ -149,12 +201,9 @@ def table(standings: Sequence[Standing]) -> list[str]:
     ]
     for each in standings:
         ratios = [_ratio(each, baseline) for baseline in baselines.values()]
-        answer = each.answer
-        low, high = answer.interval
         rows.append(
             f"| {CONTENDERS[each.name].title} | {each.rate:.1f} | {' | '.join(ratios)} "
-            f"| {each.startup_s:.1f} | {each.peak_rss_mb:.0f} | {answer.score:.4f} "
-            f"| {answer.difference:+.4f} ({low:+.4f} to {high:+.4f}) | {answer.agreement:.4%} |"
+            f"| {each.startup_s:.1f} | {each.peak_rss_mb:.0f} | {' | '.join(each.answer.cells)} |"
         )
     return rows
 

@@ -148,6 +148,12 @@ def test_ratios_are_medians_of_the_rounds() -> None:
     assert (found.median, found.min, found.max) == (10.0, 8.0, 12.5)
 
 
+def test_who_stopped_early_is_compared_in_the_rounds_of_both() -> None:
+    stopped = standing("notebook", [8, 10])
+    assert ratio(MADE_UP[5], stopped).max == 12.5
+    assert ratio(stopped, MADE_UP[5]).min == 0.08
+
+
 def test_targets_pass_over_what_lost_the_score() -> None:
     found = {each.group: each for each in standings.verdicts(MADE_UP)}
     assert {each.ours for each in found.values()} == {"salt-cpu-int8-gated"}
@@ -289,9 +295,12 @@ def test_all_take_turns_in_every_round(
     names = ["notebook", "torch-bf16"]
     asked = peers.tasks(names, files, material.images, DECISION, 4, tmp_path)
     kept: list[int] = []
-    contest = peers.compete(
-        asked, reference, 2, tmp_path, keep=lambda seen: kept.append(len(seen.standings))
-    )
+
+    def keep(seen: peers.Contest) -> None:
+        assert len(standings.table(seen.standings)) == 2 + len(seen.standings)
+        kept.append(len(seen.standings))
+
+    contest = peers.compete(asked, dict.fromkeys(names, reference), 2, tmp_path, keep=keep)
     found = contest.standings
     assert (kept, contest.failed) == ([1, 2, 2, 2], {})
     assert order == ["notebook", "torch-bf16"] * 2
@@ -313,10 +322,9 @@ def test_one_that_fails_runs_no_more_and_the_others_go_on(
 
     monkeypatch.setattr(peers, "measure", pretend)
     files = Files(material, tmp_path, pytest.fail)
-    asked = peers.tasks(
-        ["notebook", "torch-bf16"], files, material.images, DECISION, 4, tmp_path
-    )  # fmt: skip
-    contest = peers.compete(asked, reference, 2, tmp_path)
+    names = ["notebook", "torch-bf16"]
+    asked = peers.tasks(names, files, material.images, DECISION, 4, tmp_path)
+    contest = peers.compete(asked, dict.fromkeys(names, reference), 2, tmp_path)
     assert order == ["notebook", "torch-bf16", "torch-bf16"]
     assert contest.failed == {"notebook": "it broke"}
     assert [each.name for each in contest.standings] == ["torch-bf16"]
@@ -352,7 +360,14 @@ def runs(state: Path) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["gpu-notebook", "gpu-torch-fp16", "gpu-onnxruntime-fp32", "gpu-onnxruntime-fp16"]
+    "name",
+    [
+        "gpu-notebook",
+        "gpu-torch-fp16",
+        "gpu-onnxruntime-fp32",
+        "gpu-onnxruntime-fp16",
+        "gpu-study-notebook",
+    ],
 )
 def test_the_ways_of_a_gpu_agree_without_one(
     material: Material, reference: Reference, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
