@@ -1,8 +1,9 @@
 """Training speed beside a plain loop: ``python benchmarks/training.py``.
 
 For each recipe the trainer, in the recipe's network with bf16, and a plain eager loop in fp32 of
-the same network, batch, augmentation, loss and optimiser take turns in one process. Synthetic
-tiles: the work a tile makes does not depend on what it shows.
+the same network, batch, augmentation, loss and optimiser take turns in one process; with
+``--compile`` also the trainer whose steps torch.compile made, which takes minutes that are not
+counted. Synthetic tiles: the work a tile makes does not depend on what it shows.
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ from salt_train.model import SaltNet
 from salt_train.trainer import RunOptions, Trainer
 
 RECIPES = ("cpu", "binary-judge")
+WAYS = {
+    "plain": "plain loop in fp32",
+    "trainer": "trainer in bf16",
+    "compiled": "trainer in bf16, `--compile`",
+}
 TILES, STEPS, ROUNDS = 256, 2, 7
 SHORT_ROUNDS = 3
 
@@ -53,8 +59,10 @@ def plain_loop(config: TrainConfig, data: Dataset) -> Callable[[np.ndarray], Non
     return step
 
 
-def trainer(config: TrainConfig, data: Dataset, out: Path) -> Callable[[np.ndarray], object]:
-    run = Trainer(config, RunOptions(out, progress=False), data)
+def trainer(
+    config: TrainConfig, data: Dataset, out: Path, compiled: bool = False
+) -> Callable[[np.ndarray], object]:
+    run = Trainer(config, RunOptions(out, progress=False, compiled=compiled), data)
 
     def step(batch: np.ndarray) -> None:
         run._step(0, run.feed.draw(len(batch), config.augment, run.random))
@@ -70,10 +78,14 @@ def rate(step: Callable[[np.ndarray], object], batches: list[np.ndarray]) -> flo
     return sum(map(len, batches)) / (time.perf_counter() - started)
 
 
-def measure(recipe: str, data: Dataset, out: Path, rounds: int) -> dict[str, Any]:
-    """Both ways in turn, after a step each that is not counted."""
+def measure(
+    recipe: str, data: Dataset, out: Path, rounds: int, compiled: bool = False
+) -> dict[str, Any]:
+    """All ways in turn, after a step each that is not counted."""
     config = dataclasses.replace(recipes.RECIPES[recipe].config, precision="bf16")
     ways = {"trainer": trainer(config, data, out), "plain": plain_loop(config, data)}
+    if compiled:
+        ways["compiled"] = trainer(config, data, out, compiled=True)
     size = config.batch_size
     batches = [np.arange(start, start + size) % 200 for start in range(0, STEPS * size, size)]
     for step in ways.values():
@@ -91,29 +103,35 @@ def measure(recipe: str, data: Dataset, out: Path, rounds: int) -> dict[str, Any
 
 def result(measured: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """What is stored: the samples by recipe, and what follows from them."""
-    found = {
-        recipe: ratios.paired(each["tiles_per_s"]["trainer"], each["tiles_per_s"]["plain"])
-        for recipe, each in measured.items()
-    }
+    found: dict[str, ratios.Ratio] = {}
     rows = [
-        "| recipe | plain fp32 loop, tiles/s | trainer in bf16, tiles/s "
-        "| to the plain loop (least to most of a round) |",
+        "| recipe | way | tiles/s | to the plain loop (least to most of a round) |",
         "|---|---|---|---|",
     ]
     for recipe, each in measured.items():
-        plain, ours = (statistics.median(each["tiles_per_s"][way]) for way in ("plain", "trainer"))
-        rows.append(f"| {recipe} | {plain:.1f} | {ours:.1f} | {found[recipe]} |")
-    names = {f"{recipe}, trainer to plain": ratio for recipe, ratio in found.items()}
-    return {"ratios": ratios.to_json(names), "table": rows, "recipes": measured}
+        samples = each["tiles_per_s"]
+        for way, name in WAYS.items():
+            if way not in samples:
+                continue
+            row = f"| {recipe} | {name} | {statistics.median(samples[way]):.1f} |"
+            if way != "plain":
+                ratio = ratios.paired(samples[way], samples["plain"])
+                found[f"{recipe}, {way} to plain"], row = ratio, f"{row} {ratio}"
+            rows.append(f"{row} |")
+    return {"ratios": ratios.to_json(found), "table": rows, "recipes": measured}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true", help=f"{SHORT_ROUNDS} rounds")
-    rounds = SHORT_ROUNDS if parser.parse_args().short else ROUNDS
+    parser.add_argument("--compile", action="store_true", help="by torch.compile, too")
+    options = parser.parse_args()
+    rounds = SHORT_ROUNDS if options.short else ROUNDS
     data = synthetic.draw(TILES, seed=0)
     with tempfile.TemporaryDirectory() as out:
-        measured = {recipe: measure(recipe, data, Path(out), rounds) for recipe in RECIPES}
+        measured = {
+            recipe: measure(recipe, data, Path(out), rounds, options.compile) for recipe in RECIPES
+        }
     found = result(measured)
     record.save("training", found, threads=torch.get_num_threads(), repeats=rounds)
     print(*found["table"], sep="\n")

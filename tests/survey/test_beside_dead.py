@@ -23,7 +23,7 @@ BESIDE = np.r_[80:90, 100:110]
 def found(survey: Path) -> Floats:
     """Probability of the second inline, float32 [crosslines, samples]."""
     out = survey.with_suffix(".zarr")
-    looks = ["--zoom", "1.25/0.8", "--polarity", "reversed", "--lines", "101:101"]
+    looks = ["--zoom", "1.25/0.5", "--polarity", "reversed", "--lines", "101:101"]
     done = CliRunner().invoke(cli, ["run", str(survey), "--out", str(out), *looks])
     assert done.exit_code == 0, done.output
     return Store.open(out).section(1)

@@ -97,7 +97,7 @@ def test_all_kinds_of_output_say_the_same(tmp_path: Path) -> None:
     out = tmp_path / "x.csv.gz"
     done = infer(
         "--images", EXAMPLES / "tiles", "--out", out, "--masks", tmp_path / "masks",
-        "--probabilities", tmp_path / "x.npz", "--min-area", 500, "--threshold", 0.5,
+        "--probabilities", tmp_path / "x.npz", "--min-area", 2000, "--threshold", 0.5,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (tmp_path / "x.csv").write_bytes(gzip.decompress(out.read_bytes()))
@@ -110,7 +110,7 @@ def test_all_kinds_of_output_say_the_same(tmp_path: Path) -> None:
         sure = found["probability"] >= 128
     area = masks.sum(axis=(1, 2))
     assert 0 < np.count_nonzero(area) < 24
-    assert ((area == 0) | (area >= 500)).all()
+    assert ((area == 0) | (area >= 2000)).all()
     np.testing.assert_array_equal(sure[area > 0], masks[area > 0] == 1)
     # The probabilities are what the model said, whatever became of the mask.
     assert sure[area == 0].any()

@@ -80,7 +80,7 @@ def test_the_volume_says_what_it_is(whole: Path, survey: Path) -> None:
     assert store.array("live").all()
     assert len(store.attributes["model"]["sha256"]) == 64
     settings = store.attributes["settings"]
-    assert (settings["zoom"], settings["polarity"]) == ("1.25/0.5", "reversed")
+    assert (settings["zoom"], settings["polarity"]) == ("2/1.5", "normal")
     assert store.attributes["counts"]["tiles"] == small.INLINES
     assert store.attributes["scan"]["samples"] == small.SAMPLES
 
@@ -244,7 +244,7 @@ def test_another_zoom_does_not_go_on(survey: Path, tmp_path: Path) -> None:
         pytest.skip("it was done before it could be killed")
     code, _, errors = small.run("run", *asked(survey, tmp_path / "p.zarr", "--zoom", "1/1"))
     assert code == 2
-    assert "zoom 1.25/0.5 then, 1/1 now" in errors
+    assert "zoom 2/1.5 then, 1/1 now" in errors
 
 
 def test_ctrl_c_says_what_is_kept(survey: Path, tmp_path: Path) -> None:
