@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from salt_infer.models import default_model
 from salt_train import checkpoint as checkpoints
 from salt_train.errors import CheckpointError
 from tests.train.test_config import NEWER, NEWER_IN_STAGES
@@ -55,6 +56,13 @@ def test_a_pickle_bomb_does_not_run(
     with pytest.raises(CheckpointError):
         checkpoints.load(tmp_path / "raw.pth")
     assert not (tmp_path / "exploded").exists()
+
+
+def test_a_model_that_is_exported_already_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "m.pth"
+    path.write_bytes(default_model("cpu").read_bytes())
+    with pytest.raises(CheckpointError, match=r"m\.pth is an ONNX model already, expected the"):
+        checkpoints.load(path)
 
 
 def test_a_checkpoint_from_before_a_setting_was_there_loads(

@@ -172,6 +172,10 @@ FAULTY: dict[str, tuple[str, Change, tuple[str, ...], str]] = {
     "row broken": (
         "bad-row", lambda root: change_row(root, IDS[5], "1 2 3"), (IDS[5],), "even count",
     ),
+    "row of a library": (
+        "bad-row", lambda root: change_row(root, EMPTY[0], "None"), (EMPTY[0],),
+        "'None' is no mask; an empty mask is an empty cell",
+    ),
     "row differs": (
         "row-differs", lambda root: change_row(root, EMPTY[0], "7 3"), (EMPTY[0],),
         "3 pixels differ",
@@ -222,7 +226,11 @@ def test_ids_that_other_systems_do_not_tell_apart(folder: Path) -> None:
 def test_tiles_without_a_label_may_be_taken_for_empty(folder: Path) -> None:
     (folder / "train.csv").unlink()
     (folder / "masks" / f"{SALT[0]}.png").unlink()
-    assert by_kind(check(folder))["no-label"].ids == (SALT[0],)
+    found = by_kind(check(folder))["no-label"]
+    assert found.ids == (SALT[0],)
+    assert found.details[0].endswith(
+        "; --missing-as-empty takes each tile without a label for empty"
+    )
     report = check(folder, missing_as_empty=True)
     assert report.ok
     assert by_kind(report)["assumed"].ids == (SALT[0],)
@@ -230,6 +238,7 @@ def test_tiles_without_a_label_may_be_taken_for_empty(folder: Path) -> None:
     (folder / "masks" / f"{SALT[1]}.png").rename(folder / "masks" / f"{SALT[1]}_mask.png")
     renamed = by_kind(check(folder, missing_as_empty=True))
     assert set(renamed["no-label"].ids) == {SALT[0], SALT[1]}
+    assert not any("--missing" in detail for detail in renamed["no-label"].details)
     assert renamed["no-tile"].ids == (f"{SALT[1]}_mask",)
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from salt_infer.system import file_kind
 from salt_infer.system.files import write_whole
 from salt_train.config import TrainConfig
 from salt_train.errors import CheckpointError, ConfigError, NoCheckpointError
@@ -158,6 +159,10 @@ def _unpickle(data: bytes, path: Path) -> Any:
             warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
             return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        if file_kind.is_onnx(path):
+            raise CheckpointError(
+                f"{path} is an ONNX model already, expected the checkpoint (.pth) of a training"
+            ) from error
         raise CheckpointError(
             f"{path} is not a plain checkpoint: it is damaged, or it holds pickled objects that "
             "could run code, which are never loaded"

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer.data import dataset, oddities, png
+from salt_infer.data import dataset, labels, oddities, png
 from salt_infer.data.dataset import DatasetLayout
 from salt_infer.data.ids import Known
 from salt_infer.data.source import TileSource
@@ -247,7 +247,7 @@ class _Survey:
         self.listed[str(file)], known = rows.keys(), Known(self.masks)
         for name, text in sorted(rows.items()):
             try:
-                decoded = rle.decode(text)
+                decoded = labels.decoded(text)
             except RleError as error:
                 self.noted["bad-row"][name] = str(error)
                 continue
@@ -263,9 +263,9 @@ class _Survey:
         on masks have the ids of their tiles, which may be written in other characters.
         """
         (_, tiles), *rest = self.listed.items()
-        labels = dict(rest)
-        self.noted["no-label"] = pairing.unlabelled(tiles, labels)
-        self.noted["no-tile"] = pairing.strangers(tiles, labels)
+        places = dict(rest)
+        self.noted["no-label"] = pairing.unlabelled(tiles, places)
+        self.noted["no-tile"] = pairing.strangers(tiles, places)
         self.masks = pairing.respelled(tiles, self.masks)
 
     def compare_ids(self) -> None:

@@ -19,6 +19,7 @@ from salt_infer.data.source import Tile, TileSource
 from salt_infer.errors import InputError, SaltError, TileError
 from salt_infer.masks.rle import TILE_SHAPE
 from salt_infer.system.text import shown
+from salt_train import pairing
 from salt_train.errors import DataError
 from salt_train.soft_labels import SoftLabels
 
@@ -116,7 +117,7 @@ def load(path: Path, missing_as_empty: bool = False) -> Dataset:
             ids = tuple(tile.id for tile in source.tiles)
             assumed = _assumed(labels, ids) if missing_as_empty else ()
             if not assumed:
-                labels.check(ids)  # before the tiles are read
+                labels.check(ids, sparse=pairing.SPARSE)  # before the tiles are read
             tiles, odd = look_at_tiles(source)
             return Dataset(ids, tiles, _masks(labels, ids, assumed), assumed, odd)
     except (DataError, InputError):

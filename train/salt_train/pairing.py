@@ -12,6 +12,9 @@ from typing import TypeVar
 from salt_infer.data import mismatch
 from salt_infer.data.ids import Known
 
+# To end a message with, where tiles have no label and there is none that could be meant for them.
+SPARSE = "; --missing-as-empty takes each tile without a label for empty"
+
 _Value = TypeVar("_Value")
 
 
@@ -29,7 +32,7 @@ def unlabelled(tiles: Collection[str], labels: Mapping[str, Collection[str]]) ->
         for name in missing:
             lacking[name].append(Path(place).name)
         if missing:
-            lacking[missing[0]][-1] += f": {mismatch.reason(missing, tiles, ids)}"
+            lacking[missing[0]][-1] += f": {mismatch.reason(missing, tiles, ids, SPARSE)}"
     return {name: f"not in {' or '.join(lacking[name])}" for name in sorted(lacking)}
 
 

@@ -61,7 +61,16 @@ class TileFolder(TileFiles):
             InputError: a folder in it cannot be listed, there are more than MAX_FOLDERS or no
                 tiles, or two tiles have one id.
         """
-        super().__init__(sorted_unique(_walk(root), root, lambda: tree.of_folder(root)("")))
+        super().__init__(sorted_unique(_walk(root), root, lambda: _holds(root)))
+
+
+def _holds(root: Path) -> str:
+    """What is in a folder without tiles; a zip has to be named itself."""
+    level = tree.of_folder(root)("")
+    if not level.archives:
+        return str(level)
+    which = "" if len(level.archives) == 1 else "one of the zips, such as "
+    return f"{level}: name {which}{shown(str(root / level.archives[0]))}"
 
 
 def read_file(path: str) -> bytes:

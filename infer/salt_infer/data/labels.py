@@ -72,10 +72,12 @@ class Labels(AbstractContextManager["Labels"]):
         """Those of the tiles that have no label."""
         return self._known.missing(ids)
 
-    def check(self, ids: Sequence[str], advice: str = "") -> None:
-        """Raise LabelError unless every one of these tiles has a label; ``advice`` ends it."""
+    def check(self, ids: Sequence[str], advice: str = "", sparse: str = "") -> None:
+        """Raise LabelError unless every one of these tiles has a label; ``advice`` ends it, and
+        ``sparse`` is said where it seems that only tiles with salt were given one.
+        """
         if missing := self.missing(ids):
-            told = mismatch.missing_labels(self.path, missing, ids, self.ids)
+            told = mismatch.missing_labels(self.path, missing, ids, self.ids, sparse)
             raise LabelError(told + advice)
 
     def masks(self, ids: Sequence[str]) -> npt.NDArray[np.uint8]:
@@ -96,7 +98,7 @@ class Labels(AbstractContextManager["Labels"]):
     def _mask(self, name: str) -> npt.NDArray[np.uint8]:
         written = self._known.find(name) or name
         if self._source is None:
-            return _decoded(self._rows[written])
+            return decoded(self._rows[written])
         return png.decode_mask(self._source.read(self._tiles[written]))
 
     def folders(self) -> set[Path]:
@@ -117,8 +119,12 @@ def _open(path: Path) -> TileSource:
     return open_tiles(path)
 
 
-def _decoded(text: str) -> npt.NDArray[np.uint8]:
-    """A mask; raises RleError, which says how to write what other programs write otherwise."""
+def decoded(text: str) -> npt.NDArray[np.uint8]:
+    """A mask of a run-length string: uint8 [101, 101], 0 or 1.
+
+    Raises:
+        RleError: it is none; says how to write what other programs write otherwise.
+    """
     try:
         return rle.decode(text)
     except RleError as error:

@@ -16,7 +16,11 @@ _LOOKED_AT = 2000  # labels that a likeness is looked for in, which takes a tent
 
 
 def missing_labels(
-    where: Path, missing: Sequence[str], asked: Collection[str], have: Collection[str]
+    where: Path,
+    missing: Sequence[str],
+    asked: Collection[str],
+    have: Collection[str],
+    sparse: str = "",
 ) -> str:
     """A message.
 
@@ -25,24 +29,29 @@ def missing_labels(
         missing: ids without a label, at least one.
         asked: all ids that should have one.
         have: ids that do have one.
+        sparse: what the caller can do where only tiles with salt were given a label.
     """
     return (
         f"{shown(str(where))} has no label for {len(missing)} of {len(asked)} tiles: "
-        f"{_named(missing)}; {reason(missing, asked, have)}"
+        f"{_named(missing)}; {reason(missing, asked, have, sparse)}"
     )
 
 
-def reason(missing: Sequence[str], asked: Collection[str], have: Collection[str]) -> str:
+def reason(
+    missing: Sequence[str], asked: Collection[str], have: Collection[str], sparse: str = ""
+) -> str:
     """Why the first of them has none, and what to do; arguments as for :func:`missing_labels`."""
-    if likeness := _twins(missing[0], have) or _likeness(missing[0], _others(asked, have)):
+    others = _others(asked, have)
+    if likeness := _twins(missing[0], have) or _likeness(missing[0], others):
         return likeness
     if not have:
         return "there are none"
     if len(missing) == len(asked):
         return f"its {len(have)} labels are of others: {_named(sorted(have))}"
-    return (
+    told = (
         "a tile without salt needs a label too: a black PNG, or a row with nothing after the comma"
     )
+    return told if others else told + sparse  # labels of no tile may be meant for those without
 
 
 def _others(asked: Collection[str], have: Collection[str]) -> list[str]:

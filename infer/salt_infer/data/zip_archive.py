@@ -240,10 +240,15 @@ def _read(file: BinaryFile) -> tuple[zipfile.ZipFile, list[str]]:
 def _doubts(path: Location, unsure: list[str]) -> tuple[str, ...]:
     if not unsure:
         return ()
-    return (
-        f"{len(unsure)} names in {shown(str(path))} do not say what encoding they are in and were "
-        f"read as cp437, such as {shown(unsure[0])}: if that is wrong, pack the zip anew",
-    )
+    which, zipped = shown(unsure[0]), shown(str(path))
+    if len(unsure) == 1:
+        told = f"the name {which} in {zipped} does not say what encoding it is in and was read"
+    else:
+        told = (
+            f"{len(unsure)} names in {zipped}, such as {which}, do not say what encoding they are "
+            "in and were read"
+        )
+    return (f"{told} as cp437: if that is wrong, pack the zip anew",)
 
 
 def look_into(path: Path) -> Look:

@@ -34,11 +34,22 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noq
 from salt_infer.errors import ExecutorError, one_line  # noqa: E402
 from salt_infer.execution.ray_resources import Resources  # noqa: E402
 from salt_infer.predictor.model_info import ModelInfo  # noqa: E402
+from salt_infer.system import privacy  # noqa: E402
 from salt_infer.system.cpu import available_cpus  # noqa: E402
 
 __all__ = ["ActorInfo", "ActorRegistry", "Aside", "connect", "disconnect", "nodes", "ray"]
 
+_WRITABLE = "; set RAY_TMPDIR to a folder that can be written to"
+_HINTS = {  # by what Ray says when it cannot be started
+    "AF_UNIX path": "; set RAY_TMPDIR to a short path, such as /tmp",
+    "Read-only file system": _WRITABLE,
+    "Permission denied": _WRITABLE,
+    "timed out during startup": "; try again when the machine is less busy",
+}
+
 _LINE = 200  # characters of a message of Ray's
+
+_REPORTS = "RAY_USAGE_STATS_ENABLED"
 
 REACH_S = 5.0  # seconds to wait for a head to answer, and for the registry at the end
 
@@ -75,10 +86,10 @@ def connect(address: str | None) -> None:
         raise ExecutorError("this process is connected to Ray already; call ray.shutdown() before")
     _reach(address)
     local = {"include_dashboard": False, "num_cpus": available_cpus()} if address is None else {}
-    with _our_handlers(), _silence():
+    with _our_handlers(), _silence(), _nobody_asked():
         try:
             ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
-        except (OSError, RuntimeError, ValueError) as error:  # what Ray raises for all of these
+        except Exception as error:  # Ray raises plain ones, too, such as where it starts too slowly
             raise ExecutorError(_unreachable(address, one_line(error))) from error
     _quiet()
 
@@ -106,8 +117,8 @@ def _reach(address: str | None) -> None:
 
 def _unreachable(address: str | None, why: str) -> str:
     if address is None:
-        hint = "; set RAY_TMPDIR to a short path, such as /tmp" if "AF_UNIX path" in why else ""
-        return f"Ray cannot be started on this machine ({why}){hint}"
+        hints = (hint for part, hint in _HINTS.items() if part in why)
+        return f"Ray cannot be started on this machine ({why}){next(hints, '')}"
     return (
         f"Ray's cluster ({address}) cannot be joined ({why}); start one with 'ray start --head', "
         "give the address that it prints, and have the same Ray and Python on every node"
@@ -124,6 +135,25 @@ def _our_handlers() -> Iterator[None]:
         with contextlib.suppress(ValueError):  # not the main thread, where Ray sets none either
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _nobody_asked() -> Iterator[None]:
+    """Within, Ray starts no dashboard on this machine. Of one that is not wanted, what is left is a
+    process that reports to Ray's makers; told not to, it asks all the same which cloud this is, of
+    addresses outside, and no setting keeps it from that. A Ray that starts it in another way does.
+    """
+    services: Any = sys.modules.get("ray._private.services")
+    start = getattr(services, "start_api_server", None)
+    if start is None or os.environ.get(_REPORTS) != privacy.SWITCHES[_REPORTS]:
+        yield
+        return
+    # As Ray gives it for one without pages: no address, and no process that has to live.
+    services.start_api_server = lambda *_, **__: ("", None)
+    try:
+        yield
+    finally:
+        services.start_api_server = start
 
 
 @contextlib.contextmanager

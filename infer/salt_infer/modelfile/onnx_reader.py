@@ -71,7 +71,7 @@ def read_model(path: Path) -> ModelFile:
             inputs = tuple(map(walk.edge, walk.all(graphs[0], _GRAPH_INPUT)))
             outputs = tuple(map(walk.edge, walk.all(graphs[0], _GRAPH_OUTPUT)))
     except (OSError, MalformedError) as error:
-        reason = file_kind.told(path, str(error))
+        reason = file_kind.no_model(path, str(error))
         raise ModelError(f"{path} cannot be read as an ONNX file ({reason})") from error
     contract = read_contract(texts[0] if texts else None, path)
     check_edges(inputs, outputs, contract, path)

@@ -19,6 +19,13 @@ _NEWER = re.compile(
     re.DOTALL,
 )
 
+# What ONNX Runtime, OpenVINO and salt_infer.modelfile say of files that end in between, or are not
+# in the encoding of ONNX at all.
+_UNPARSED = re.compile(r"INVALID_PROTOBUF|can't be parsed|it ends within")
+# Its version's field, and one of those that follow: names, description, opsets, graph.
+_ONNX = re.compile(rb"\x08[\x01-\x7f]([\x12\x1a\x22\x32\x3a\x42]|\x28[\x00-\x7f])", re.DOTALL)
+_AGAIN = "copy it again, or export the checkpoint again"
+
 _PICTURES = {"a JPEG", "a TIFF", "a GIF", "a BMP", "a WebP", "a HEIC or AVIF"}
 _STARTS = (
     (b"\x89PNG\r\n\x1a\n", "a PNG"),
@@ -78,6 +85,15 @@ def _begun(data: bytes) -> str | None:
     return next(found, None) or next(marked, None)
 
 
+def is_onnx(path: Path) -> bool:
+    """Whether a file begins as an ONNX model does, be it damaged behind that."""
+    try:
+        with open(path, "rb") as file:
+            return bool(_ONNX.match(file.read(_HEAD)))
+    except OSError:
+        return False
+
+
 def is_survey(path: Path) -> bool:
     """Whether a file or folder is a survey by its name, or by the text header of SEG-Y."""
     if path.suffix.lower() in _SURVEYS and (path.suffix.lower() == ".zarr" or not path.is_dir()):
@@ -102,6 +118,10 @@ def no_model(path: Path, error: str) -> str:
         return (
             f"its format is of version {has}, and the runtime here knows up to {knows}: update "
             "onnxruntime, or export the checkpoint again with the packages of this machine"
+        )
+    if _UNPARSED.search(error) and not kind(path):
+        return (
+            f"it is {'' if is_onnx(path) else 'no ONNX file, or '}damaged or incomplete: {_AGAIN}"
         )
     return told(path, error)
 

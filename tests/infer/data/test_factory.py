@@ -48,6 +48,11 @@ def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds no \.png files"):
         open_tiles(tmp_path)
     (tmp_path / "x.zip").write_bytes(b"not a zip")
+    with pytest.raises(InputError, match=rf"; it holds x\.zip: name {tmp_path}/x\.zip$"):
+        open_tiles(tmp_path)
+    (tmp_path / "y.zip").touch()
+    with pytest.raises(InputError, match=r"name one of the zips, such as .*/x\.zip$"):
+        open_tiles(tmp_path)
     with pytest.raises(InputError, match="neither a directory nor a readable zip"):
         open_tiles(tmp_path / "x.zip")
 

@@ -16,6 +16,8 @@ def test_names_of_both_sides() -> None:
         "d/masks has no label for 1 of 1 tiles: 000e21; its 2 labels are of others: yak, zebra"
     )
     many = [f"t{number:02}" for number in range(9)]
+    assert missing_labels(WHERE, many[:7], many, many[7:], "; so").endswith("after the comma; so")
+    assert "; so" not in missing_labels(WHERE, many[:7], many, [*many[7:], "zebra"], "; so")
     said = missing_labels(WHERE, many[:7], many, many[7:])
     assert said == (
         "d/masks has no label for 7 of 9 tiles: t00, t01, t02, t03, t04, ...; a tile without salt "

@@ -339,6 +339,36 @@ def test_a_folder_too_deep_for_rays_sockets_is_told_with_what_to_set(tmp_path: P
     assert done.stderr.splitlines()[-1].endswith("; set RAY_TMPDIR to a short path, such as /tmp")
 
 
+@needs_ray
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("why", "hint"),
+    [
+        ("[Errno 30] Read-only file system: '/tmp/ray'", "RAY_TMPDIR to a folder that can be"),
+        ("The current node timed out during startup.", "try again when the machine is less busy"),
+    ],
+)
+def test_why_ray_does_not_start_is_told_with_what_to_do(
+    tmp_path: Path, why: str, hint: str
+) -> None:
+    """Ray raises plain exceptions, too."""
+    code = (
+        "from salt_infer.execution.ray_cluster import ray\n"
+        f"def fail(*_, **__): raise Exception({why!r})\n"
+        "ray.init = fail\n"
+        "from salt_infer.cli.infer import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--images", ROOT / "examples/tiles", "--out",
+         tmp_path / "x.csv", "--engine", "ray"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    line = done.stderr.splitlines()[-1]
+    assert line.startswith(f"salt-infer: Ray cannot be started on this machine ({why}); ")
+    assert hint in line
+
+
 def test_ray_is_not_installed(tmp_path: Path) -> None:
     code = "import sys; sys.modules['ray'] = None; from salt_infer.cli.infer import main; main()"
     command = [

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from salt_infer.backends.onnxruntime_session import ModelSession
+from salt_infer.backends.openvino_session import OpenVinoSession
 from salt_infer.data.zip_archive import TileZip
 from salt_infer.errors import InputError, ModelError
 from salt_infer.modelfile.onnx_reader import read_model
@@ -76,6 +77,20 @@ def test_what_is_no_model_is_named_with_a_way_out(tmp_path: Path, name: str) -> 
     with pytest.raises(ModelError, match=r"cannot be read as an ONNX file \(it is") as e:
         read_model(path)
     assert says in str(e.value)
+
+
+@pytest.mark.parametrize("provider", ["cpu", "openvino"])
+def test_a_model_that_was_cut_or_is_none(tmp_path: Path, provider: str) -> None:
+    whole, path = default_model("cpu").read_bytes(), tmp_path / "x.onnx"
+    for data, says in (
+        (whole[: len(whole) // 2], r"\(it is damaged or incomplete: copy it again, or export"),
+        (b"rubbish", r"\(it is no ONNX file, or damaged or incomplete: copy it again, or export"),
+    ):
+        path.write_bytes(data)
+        with pytest.raises(ModelError, match=says):
+            ModelSession(path) if provider == "cpu" else OpenVinoSession(path)
+        with pytest.raises(ModelError, match=says):
+            read_model(path)
 
 
 def test_a_model_for_a_newer_runtime(tmp_path: Path) -> None:

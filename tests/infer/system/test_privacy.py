@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,20 @@ def test_the_doctors_processes_report_nothing(tmp_path: Path) -> None:
     done = subprocess.run(command, env=bare.environment(home), capture_output=True, check=False)
     assert done.returncode == 0
     assert not left_in(home)
+    assert not questions.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("ray") is None, reason="pip install 'salt-toolkit[ray]'")
+def test_ray_on_this_machine_asks_nobody_where_it_runs(tmp_path: Path) -> None:
+    """Its dashboard would, before it looks whether it may report. A token is all it leaves."""
+    home, questions = tmp_path / "home", tmp_path / "questions"
+    home.mkdir()
+    arguments = ["--images", TILES, "--out", tmp_path / "x.csv", "--engine", "ray"]
+    command = alone.command(questions, bare.command("salt-infer", *arguments))
+    done = subprocess.run(command, env=bare.environment(home), capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert {path.parent for path in left_in(home)} <= {home / ".ray"}
     assert not questions.exists()
 
 
