@@ -119,7 +119,7 @@ def test_the_script_measures_and_draws(tmp_path: Path, monkeypatch: pytest.Monke
     tiles = tilesets.pixels(tilesets.EXAMPLES, 2)
     result = model.measure([SHIPPED], tiles, [1, 2], 1, 32)
     assert {found["provider"] for found in result["setups"].values()} == {"cpu", "openvino"}
-    assert all(found["gmac"] > 1 for found in result["setups"].values())
+    assert all(found["gmac"] > 0.2 for found in result["setups"].values())
     assert len(model.table(result)[2].split("|")) == 8
     assert model.draw(result) == tmp_path / "model.png"
     assert rounds.from_json(result["setups"][next(iter(result["setups"]))]["batches"])

@@ -20,6 +20,7 @@ import pytest
 from salt_infer import SaltModel
 from salt_infer.data import png
 from salt_infer.masks import rle
+from salt_infer.modelfile.onnx_reader import read_model
 from salt_infer.models import default_model
 from salt_infer.predictor.model import Settings
 from salt_serve import levels
@@ -37,6 +38,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed; make test-browser does it"),
 ]
+MODEL = read_model(default_model()).contract
 ROWS = [bytes(row) for row in pngs.ramp()]
 HTML_NAME = "<img src=x onerror=alert(1)>.png"
 DROP = """([box, files]) => {
@@ -157,7 +159,7 @@ def test_a_dropped_tile_is_shown_with_its_mask_over_it(
     name = "synthetic-00001"
     visit.drop({f"{name}.png": tiles[f"{name}.png"]})
     visit.cards(1)
-    expected = mask(server, tiles[f"{name}.png"], 0.55, 0.45)
+    expected = mask(server, tiles[f"{name}.png"], MODEL.threshold, MODEL.gate)
     assert visit.rle(name) == rle.encode(expected[None])[0]
     np.testing.assert_array_equal(visit.pixels(name, "mask")[:, :, 0], expected * np.uint8(255))
     tile, overlay = visit.pixels(name, "tile"), visit.pixels(name, "overlay")
@@ -166,7 +168,8 @@ def test_a_dropped_tile_is_shown_with_its_mask_over_it(
     np.testing.assert_array_equal(changed, expected)
     assert (overlay[changed][:, 0] > overlay[changed][:, 2]).all()  # orange
     facts = visit.card(name).inner_text()
-    assert re.search(r"Salt probability\s+0\.990", facts)
+    (answer,) = server.predict({f"{name}.png": tiles[f"{name}.png"]}.items()).json()["results"]
+    assert re.search(rf"Salt probability\s+{answer['salt']:.3f}", facts)
     assert re.search(rf"Coverage\s+{100 * expected.mean():.1f} %", facts)
     shown = visit.pixels(name, "probability").reshape(-1, 4)
     assert len(np.unique(shown, axis=0)) > 20
@@ -200,7 +203,7 @@ def test_sliders_decide_at_once_and_as_salt_infer_would(
         visit.drop({f"{name}.png": tiles[f"{name}.png"]})
         visit.cards(count)
     asked = len(visit.asked)
-    steps = levels.levels(0.55)
+    steps = levels.levels(MODEL.threshold)
     seen = set()
     places = [
         (0, 0),
@@ -223,8 +226,8 @@ def test_sliders_decide_at_once_and_as_salt_infer_would(
             seen.add(visit.rle(name))
     assert len(seen) > 6
     visit.page.get_by_role("button", name="Reset").click()
-    assert visit.page.locator("#threshold-value").inner_text() == "0.550"
-    assert visit.page.locator("#gate-value").inner_text() == "0.450"
+    assert visit.page.locator("#threshold-value").inner_text() == f"{MODEL.threshold:.3f}"
+    assert visit.page.locator("#gate-value").inner_text() == f"{MODEL.gate:.3f}"
     assert len(visit.asked) == asked
 
 
@@ -244,8 +247,9 @@ def test_everything_can_be_done_by_keyboard(visit: Visit) -> None:
     before = visit.rle("synthetic-00011")
     press("ArrowLeft")
     press("ArrowLeft")
-    assert visit.page.locator("#threshold-value").inner_text() == "0.540"
-    assert visit.page.locator("#threshold").get_attribute("aria-valuetext") == "0.540"
+    lower = f"{MODEL.threshold - 0.01:.3f}"
+    assert visit.page.locator("#threshold-value").inner_text() == lower
+    assert visit.page.locator("#threshold").get_attribute("aria-valuetext") == lower
     visit.page.wait_for_function(
         "before => [...document.querySelectorAll('textarea')][1].value !== before", arg=before
     )

@@ -59,7 +59,7 @@ WAYS = {
 def found(survey: Path, out: Path, *options: str) -> np.ndarray:
     """The volume of a run, uint8 [inline, crossline, sample]."""
     command = ["run", str(survey), "--out", str(out), "--polarity", "reversed", "--tta", "none"]
-    done = CliRunner().invoke(cli, [*command, "--zoom", "2/4", *options])
+    done = CliRunner().invoke(cli, [*command, "--zoom", "4/8", *options])
     assert done.exit_code == 0, done.output
     return Store.open(out).read("probability", "inline", slice(0, INLINES))
 
