@@ -322,9 +322,16 @@ def _of_placed(columns: Mapping[int, Column], grid: geometry.Grid | None) -> Map
 
 def _bytes_of(numbered: Numbering | None) -> dict[str, Any]:
     """Where trace headers say what, in the fields of a :class:`Scan`."""
-    names = {name: f"{name}_byte" for name in ("inline", "crossline", "x", "y", "cdp")}
-    found = {field: getattr(numbered, name, None) for name, field in names.items()}
-    return {**found, "line_width": numbered.width if numbered else 4}
+    if numbered is None:
+        return {}
+    return {
+        "inline_byte": numbered.inline,
+        "crossline_byte": numbered.crossline,
+        "x_byte": numbered.x,
+        "y_byte": numbered.y,
+        "cdp_byte": numbered.cdp,
+        "line_width": numbered.width,
+    }
 
 
 def _grid_of(grid: geometry.Grid | None, numbered: Numbering | None) -> dict[str, Any]:
