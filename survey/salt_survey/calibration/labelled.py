@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -42,3 +44,14 @@ def parse(text: str) -> Label:
             "crossline's, as 362=salt.png or x700=salt.png"
         )
     return Label("crossline" if found[1] else "inline", int(found[2]), Path(path))
+
+
+def check_each_once(labels: Iterable[Label]) -> None:
+    """Refuse a line with two labels: it would count twice, and one of them may be a slip.
+
+    Raises:
+        UsageError: a line is named more than once.
+    """
+    for name, count in Counter(label.name for label in labels).items():
+        if count > 1:
+            raise UsageError(f"line {name} has {count} labels, expected one; give the right one")

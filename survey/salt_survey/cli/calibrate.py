@@ -14,6 +14,7 @@ from salt_infer.cli.progress_bar import Bar
 from salt_infer.cli.provider_options import model_option, provider_options
 from salt_infer.system.files import check_output, write_whole, writing
 from salt_infer.system.signals import deferred_signals
+from salt_survey.calibration import labelled
 from salt_survey.calibration.labelled import Label
 from salt_survey.cli.option_types import LABEL, STRETCH
 from salt_survey.cli.overrides import override_options
@@ -75,6 +76,7 @@ def calibrate(
         from salt_survey.scan import describe
         from salt_survey.scan.record import load
 
+    labelled.check_each_once(labels)
     inputs = [survey, *others, *(label.path for label in labels)]
     check_output(out, ".json", inputs, overwrite or out == scan)
     with contextlib.ExitStack() as stack:

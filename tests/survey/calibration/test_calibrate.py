@@ -103,6 +103,15 @@ def test_a_survey_is_calibrated_and_run(survey: Path, tmp_path: Path) -> None:
     assert "not calibrated" not in out + errors
 
 
+def test_a_line_with_two_labels_is_bad_usage(survey: Path, tmp_path: Path) -> None:
+    label, out = survey.parent / "label-il120.png", tmp_path / "scan.json"
+    twice = ("--labels", f"120={label}", "--labels", f"120={label}")
+    code, _, errors = small.run("calibrate", survey, *twice, "--out", out)
+    assert code == 2
+    assert "line 120 has 2 labels, expected one" in errors
+    assert not out.exists()
+
+
 @pytest.mark.parametrize(
     ("line", "shape", "values", "why"),
     [

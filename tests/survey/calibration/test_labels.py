@@ -7,7 +7,7 @@ import pytest
 
 from salt_infer.data import png
 from salt_infer.errors import UsageError
-from salt_survey.calibration.labelled import Label, parse
+from salt_survey.calibration.labelled import Label, check_each_once, parse
 from salt_survey.calibration.labels import Interpreted
 from salt_survey.errors import SurveyError
 from salt_survey.reading.survey import Survey
@@ -29,6 +29,12 @@ def test_labels_are_of_inlines_and_of_crosslines() -> None:
 def test_what_is_no_label_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="the label is"):
         parse(text)
+
+
+def test_a_line_has_one_label() -> None:
+    check_each_once([parse("362=a.png"), parse("x362=a.png"), parse("-362=a.png")])
+    with pytest.raises(UsageError, match="line x7 has 2 labels, expected one"):
+        check_each_once([parse("x7=a.png"), parse("362=b.png"), parse("x07=c.png")])
 
 
 def test_a_label_lies_on_its_line(folder: Path) -> None:
