@@ -55,15 +55,17 @@ def _facts(scan: Scan) -> Iterator[tuple[str, str]]:
         yield "lies from", f"inline {i} crossline {c} at {x:.1f} {y:.1f}"
         yield "to", f"inline {last_i} crossline {last_c} at {last_x:.1f} {last_y:.1f}"
     if scan.bin_m and any(scan.bin_m):
-        yield (
-            "bins",
-            f"{scan.bin_m[0]:g} x {scan.bin_m[1]:g}, coordinate scalar "
-            + str(scan.coordinate_scalar),
-        )
+        yield "bins", f"{_bins(*scan.bin_m)}, coordinate scalar {scan.coordinate_scalar}"
     if scan.percentiles:
         shares = ("0", "1", "50", "99", "100")
         amplitudes = ", ".join(f"{scan.percentiles[share]:.4g}" for share in shares)
         yield "amplitudes", f"{amplitudes} at 0, 1, 50, 99, 100 %"
+
+
+def _bins(inline: float, crossline: float) -> str:
+    if inline and crossline:
+        return f"{inline:g} x {crossline:g}"
+    return f"{inline or crossline:g} along the one line"  # across it there is no distance
 
 
 def _file(scan: Scan) -> str:

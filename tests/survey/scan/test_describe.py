@@ -8,6 +8,7 @@ import numpy as np
 
 from salt_survey.reading.survey import scanned
 from salt_survey.scan import describe
+from tests.survey.odd_surveys import CROSSLINES, File, sound
 
 
 def test_an_interval_that_is_not_known_is_no_number(tmp_path: Path) -> None:
@@ -16,3 +17,16 @@ def test_an_interval_that_is_not_known_is_no_number(tmp_path: Path) -> None:
     scan = scanned(path).scan
     assert scan.interval_ms == 0
     assert "  samples      12 of no known interval from 0 ms" in list(describe.lines(path, scan))
+
+
+def test_bins_are_of_two_directions_or_along_a_lone_line(tmp_path: Path) -> None:
+    def told(name: str, file: File) -> list[str]:
+        path = tmp_path / name
+        path.write_bytes(file.bytes())
+        lines = describe.lines(path, scanned(path).scan)
+        return [line.split(None, 1)[1] for line in lines if line.startswith("  bins")]
+
+    assert told("all.sgy", sound()) == ["25.005 x 25.005, coordinate scalar -10"]
+    lone = sound()
+    lone.take(np.arange(CROSSLINES))
+    assert told("lone.sgy", lone) == ["25.005 along the one line, coordinate scalar -10"]
