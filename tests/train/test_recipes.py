@@ -13,7 +13,7 @@ from salt_train import augment, recipes, shipped
 from salt_train.config import IMAGENET, Stage, TrainConfig
 from salt_train.errors import ConfigError
 from salt_train.model_config import ModelConfig
-from salt_train.overrides import flat, override
+from salt_train.overrides import difference, flat, override
 from salt_train.recipes import RECIPES, rescaled, two_stages
 
 JUDGE = RECIPES["binary-judge"].config
@@ -68,6 +68,14 @@ def test_from_scratch_is_longer_and_needs_no_weights() -> None:
     assert config.model == ModelConfig(depth=34, width=32, canvas_px=112)
     assert config.stages == two_stages(60, 1e-3)
     assert (config.weight_decay, config.ema_decay, config.precision) == (0.01, 0.999, "bf16")
+
+
+def test_a_run_of_the_recipe_that_was_cpu_goes_on_as_scratch() -> None:
+    begun = dataclasses.replace(RECIPES["scratch"].config, recipe="cpu")
+    assert difference(begun, RECIPES["scratch"].config) == ""
+    said = difference(begun, RECIPES["cpu"].config)
+    assert said.startswith("model.encoder was resnet and is now efficientnet-lite2; ")
+    assert said.endswith("; encoder_weights was empty and is now imagenet")
 
 
 def test_the_baseline_is_the_study_s() -> None:
