@@ -20,17 +20,21 @@ from salt_export.request import Job
 from salt_train import checkpoint as checkpoints
 from salt_train import optimizer, synthetic
 from salt_train.config import TrainConfig
-from salt_train.recipes import DEFAULT, RECIPES, rescaled
+from salt_train.recipes import RECIPES, rescaled
 from salt_train.trainer import LAST, RunOptions, Trainer
 
 TILES, BATCH = 48, 16
-MEMBERS = 3
+MEMBERS, OF = 3, "scratch"  # the ensemble's
 
 
 def train(config: TrainConfig, out: Path) -> Path:
-    """An epoch a stage, and batch normalisation that has caught up with so few steps."""
+    """An epoch a stage from random weights, and batch normalisation that has caught up with so few
+    steps.
+    """
     stages = len([stage for stage in config.stages if stage.epochs])
-    short = dataclasses.replace(rescaled(config, stages), batch_size=BATCH, warmup_steps=1)
+    short = dataclasses.replace(
+        rescaled(config, stages), batch_size=BATCH, warmup_steps=1, encoder_weights=""
+    )
     data = synthetic.draw(TILES, seed=config.seed)
     Trainer(short, RunOptions(out, progress=False), data).run()
     checkpoint = checkpoints.load(out / LAST)
@@ -90,13 +94,13 @@ def main() -> None:
             folder = Path(root) / name
             member = train(recipe.config, folder)
             networks[name] = exported(name, (member,), recipe.config.model.judge, folder)
-        config = RECIPES[DEFAULT].config
+        config = RECIPES[OF].config
         folders = [Path(root) / f"member-{seed}" for seed in range(MEMBERS)]
         members = tuple(
             train(dataclasses.replace(config, seed=seed), folder)
             for seed, folder in enumerate(folders)
         )
-        networks[f"{MEMBERS} of {DEFAULT}"] = exported("ensemble", members, True, folders[0])
+        networks[f"{MEMBERS} of {OF}"] = exported("ensemble", members, True, folders[0])
     lines = table(networks)
     record.save("exports", {"table": lines, "networks": networks})
     print(*lines, sep="\n")

@@ -30,7 +30,7 @@ from salt_train.losses import total_loss
 from salt_train.model import SaltNet
 from salt_train.trainer import RunOptions, Trainer
 
-RECIPES = ("cpu", "binary-judge")
+RECIPES = ("scratch", "binary-judge")
 WAYS = {
     "plain": "plain loop in fp32",
     "trainer": "trainer in bf16",

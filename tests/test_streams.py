@@ -70,8 +70,8 @@ def test_a_run_is_done_whatever_becomes_of_its_words(tmp_path: Path, out: tuple[
 def test_so_is_a_training(labelled: Path, tmp_path: Path) -> None:
     arguments = [
         "--data", labelled, "--out", tmp_path / "run", "--folds", 4, "--batch-size", 8,
-        "--epochs", 2, "--precision", "fp32", "--threads", 1, "--set", "model.width=16",
-        "--set", "model.depth=18", "--set", "model.decoder_channels=8",
+        "--epochs", 2, "--precision", "fp32", "--threads", 1, "--recipe", "scratch",
+        "--set", "model.width=16", "--set", "model.depth=18", "--set", "model.decoder_channels=8",
     ]  # fmt: skip
     home = bare.environment(tmp_path)
     with open("/dev/full", "w") as full:

@@ -23,7 +23,7 @@ from salt_infer import SaltModel
 from salt_infer.data.factory import open_tiles
 from salt_infer.data.labels import Labels
 from salt_train import synthetic
-from salt_train.recipes import DEFAULT, RECIPES
+from salt_train.recipes import RECIPES
 
 BENCHMARKS = Path(__file__).parents[1]
 EXPORTS: dict[str, dict[str, Any]] = {
@@ -33,6 +33,7 @@ EXPORTS: dict[str, dict[str, Any]] = {
     "int8 dense": {"gated": False, "precision": "int8", "target": "cpu"},
     "int8 gated": {"gated": True, "precision": "int8", "target": "cpu"},
 }
+DRAWN = "scratch"  # recipe of the network where none is given
 CHECKPOINT, NNCF = "checkpoint", "nncf int8"
 
 
@@ -86,13 +87,13 @@ class Material:
 
 
 def drawn(count: int, folder: Path) -> Material:
-    """Synthetic tiles and the default network, trained for a moment: what it says is worth nothing,
-    what it costs is what any weights cost.
+    """Synthetic tiles and a network, trained for a moment: what it says is worth nothing, what it
+    costs is what any weights cost.
     """
     synthetic.write(synthetic.draw(count, seed=1), folder)
     others = synthetic.draw(max(count, TILES), seed=2)
     synthetic.write(others, folder / "others")
-    checkpoint = train(RECIPES[DEFAULT].config, folder / "run")
+    checkpoint = train(RECIPES[DRAWN].config, folder / "run")
     return Material(
         checkpoint, folder / "tiles", folder / "masks", folder / "others" / "tiles", max_drop=1.0
     )

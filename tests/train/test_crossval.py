@@ -36,6 +36,7 @@ def train(data: Path, out: Path, *more: str, fold: str = "all") -> str:
     arguments = [
         "--data", str(data), "--out", str(out), "--fold", fold, "--folds", str(FOLDS),
         "--batch-size", "5", "--epochs", "2", "--precision", "fp32", "--no-progress",
+        "--recipe", "scratch",
         *(word for setting in settings for word in ("--set", setting)), *more,
     ]  # fmt: skip
     result = CliRunner().invoke(cli, arguments, catch_exceptions=False, standalone_mode=False)

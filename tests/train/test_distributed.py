@@ -32,7 +32,7 @@ def arguments(data: Path, out: Path) -> list[str]:
     sets = [word for setting in SETTINGS for word in ("--set", setting)]
     return [
         "-m", "salt_train", "--data", str(data), "--out", str(out), "--folds", "4",
-        "--batch-size", "8", "--epochs", "2", "--no-progress", *sets,
+        "--batch-size", "8", "--epochs", "2", "--no-progress", "--recipe", "scratch", *sets,
     ]  # fmt: skip
 
 

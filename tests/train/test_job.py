@@ -10,8 +10,9 @@ import pytest
 from salt_infer.errors import InputError, OutputInUseError
 from salt_infer.system.files import writing
 from salt_train import checkpoint as checkpoints
-from salt_train import folds, job, synthetic
-from salt_train.errors import CheckpointError, ConfigError, DataError
+from salt_train import folds, job, synthetic, weights
+from salt_train.config import IMAGENET
+from salt_train.errors import CheckpointError, ConfigError, DataError, NoCheckpointError
 from salt_train.evaluate import Decision
 from salt_train.folds import Split
 from salt_train.job import Job
@@ -55,6 +56,8 @@ def test_one_fold(data: Path, tmp_path: Path) -> None:
     other = dataclasses.replace(again, config=dataclasses.replace(CONFIG, fold=2))
     with pytest.raises(CheckpointError, match="fold was 1 and is now 2"):
         job.run(other)
+    renamed = dataclasses.replace(again, config=dataclasses.replace(CONFIG, recipe="small"))
+    assert job.run(renamed) == result
     assert checkpoints.load(last).sha256 == checkpoint.sha256
 
 
@@ -121,6 +124,27 @@ def test_a_run_that_is_there_is_found_before_the_data_is_read(tmp_path: Path) ->
     with pytest.raises(InputError, match="no training data"):
         job.run(dataclasses.replace(wanted, resume=True))
     assert said == []
+
+
+def test_weights_that_are_not_installed_are_missed_before_the_data_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is a folder made; a run that has begun needs them no more."""
+    lite = dataclasses.replace(CONFIG.model, encoder="efficientnet-lite0")
+    absent = dataclasses.replace(weights.PACKAGED[lite.encoder], package="no_such_package")
+    monkeypatch.setitem(weights.PACKAGED, lite.encoder, absent)
+    config = dataclasses.replace(CONFIG, model=lite, encoder_weights=IMAGENET)
+    run = tmp_path / "run"
+    for every_fold, folder in ((False, run), (True, run / "fold-2")):
+        wanted, _ = asked(tmp_path / "no", run, config=config, resume=True, every_fold=every_fold)
+        with pytest.raises(NoCheckpointError, match="these are not installed; pip install"):
+            job.run(wanted)
+        assert not folder.exists()
+    run.mkdir()
+    (run / LAST).write_bytes(b"")
+    wanted, _ = asked(tmp_path / "no", run, config=config, resume=True)
+    with pytest.raises(InputError, match="no training data"):
+        job.run(wanted)
 
 
 def test_a_folder_that_cannot_be_made(data: Path, tmp_path: Path) -> None:

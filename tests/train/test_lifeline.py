@@ -119,7 +119,8 @@ def training(labelled: Path, out: Path) -> list[str]:
     return [
         "-m", "salt_train", "--data", str(labelled), "--out", str(out), "--folds", "4",
         "--batch-size", "8", "--epochs", "500", "--no-progress", "--precision", "fp32",
-        "--set", "model.width=8", "--set", "model.depth=18", "--set", "model.decoder_channels=8",
+        "--recipe", "scratch", "--set", "model.width=8", "--set", "model.depth=18",
+        "--set", "model.decoder_channels=8",
     ]  # fmt: skip
 
 

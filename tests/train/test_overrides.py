@@ -12,6 +12,7 @@ from salt_train.recipes import RECIPES, two_stages
 
 CONFIG = TrainConfig(model=ModelConfig(depth=34, width=64), stages=two_stages(7, 2e-3), fold=3)
 SETTINGS = TrainConfig(model=ModelConfig(), stages=two_stages(6, 1e-3))
+LITE = RECIPES["lite"].config
 
 
 def test_flat_names_every_setting_by_its_path() -> None:
@@ -28,7 +29,21 @@ def test_a_difference_is_told_in_full() -> None:
     said = difference(CONFIG, other)
     assert "seed was 0 and is now 4" in said
     assert "stages.1.loss was lovasz and is now None" in said
+    started = dataclasses.replace(CONFIG, encoder_weights="a.pth")
+    assert difference(CONFIG, started) == "encoder_weights was empty and is now a.pth"
     assert difference(CONFIG, CONFIG) == ""
+
+
+def test_what_trains_the_same_is_no_difference() -> None:
+    """A recipe of another name, and a width where the encoder has none."""
+    named = dataclasses.replace(CONFIG, recipe="b")
+    assert difference(CONFIG, named) == ""
+    assert difference(CONFIG, dataclasses.replace(named, seed=4)) == (
+        "seed was 0 and is now 4; recipe was empty and is now b"
+    )
+    wide = dataclasses.replace(LITE, model=dataclasses.replace(LITE.model, width=64, depth=34))
+    assert wide != LITE
+    assert difference(wide, LITE) == ""
 
 
 @pytest.mark.parametrize(
@@ -69,7 +84,7 @@ def test_a_setting_is_changed_and_nothing_else(assignment: str, path: str, value
 @pytest.mark.parametrize(
     ("assignment", "says"),
     [
-        ("model.width", r"'model\.width' sets nothing; expected a form like model\.width=16"),
+        ("model.width", r"'model\.width' sets nothing; expected a form like ema_decay=0\.999"),
         ("", "sets nothing"),
         ("=3", r"there is no '', expected one of model, stages"),
         ("colour=red", r"colour: there is no 'colour', expected one of model, stages, augment"),
@@ -127,29 +142,57 @@ def test_all_settings_go_back_through_override(name: str) -> None:
     stages = tuple(Stage("bce", 1) for _ in config.stages)
     blank = dataclasses.replace(SETTINGS, recipe=name, stages=stages, encoder_weights="x", seed=9)
     assert override(blank, lines) == config
-    assert "stages.0.optimizer=adam" in lines or name in ("cpu", "lite")
+    assert "stages.0.optimizer=adam" in lines or name in ("cpu", "lite", "scratch")
     assert f"recipe={name}" in lines
 
 
-LITE = RECIPES["lite"].config
+OF_RESNETS = ("model.depth=18", "model.width=16", "model.stem_pool=true")
 
 
-@pytest.mark.parametrize("assignment", ["model.depth=18", "model.width=16", "model.stem_pool=true"])
-def test_what_only_resnets_have_chooses_a_resnet_from_random_weights(assignment: str) -> None:
-    config = override(LITE, [assignment])
+@pytest.mark.parametrize("assignment", OF_RESNETS)
+@pytest.mark.parametrize("named", [[], ["model.encoder=efficientnet-lite2"]])
+def test_what_only_resnets_have_is_refused_with_another_encoder(
+    assignment: str, named: list[str]
+) -> None:
+    encoder = "efficientnet-lite2" if named else "efficientnet-lite0"
+    for assignments in ([*named, assignment], [assignment, *named]):
+        with pytest.raises(ConfigError) as refused:
+            override(LITE, assignments)
+        assert str(refused.value) == (
+            f"model.encoder is {encoder}, and only ResNets have {assignment.partition('=')[0]}; "
+            "add --set model.encoder=resnet18 --encoder-weights none, or take --recipe scratch"
+        )
+    remedy = ["model.encoder=resnet18", assignment]
+    config = override(LITE, remedy, {"encoder_weights": ""})
     assert config.model.is_resnet
-    assert config.encoder_weights == ""
-    assert LITE.encoder_weights == "imagenet"
+    assert config == override(LITE, remedy[::-1], {"encoder_weights": ""})
+    override(SETTINGS, [assignment])
 
 
-def test_an_encoder_that_is_named_stays() -> None:
-    named = ["model.encoder=efficientnet-lite2", "model.depth=18"]
-    config = override(LITE, named)
-    assert config.model.encoder == "efficientnet-lite2"
-    assert config.encoder_weights == "imagenet"
-    assert override(LITE, ["model.encoder=resnet34"]).model == dataclasses.replace(
-        LITE.model, encoder="resnet", depth=34
-    )
+def test_a_depth_that_is_refused_is_the_one_of_the_remedy() -> None:
+    says = r"have model\.depth and model\.width; add --set model\.encoder=resnet34, or take"
+    with pytest.raises(ConfigError, match=says):
+        override(LITE, ["model.width=64", "model.depth=34"], {"encoder_weights": ""})
+
+
+def test_the_encoder_is_named_with_one_depth() -> None:
+    assert override(SETTINGS, ["model.depth=34", "model.encoder=resnet34"]).model.depth == 34
+    assert override(SETTINGS, ["model.depth=34", "model.encoder=resnet"]).model.depth == 34
+    with pytest.raises(ConfigError, match=r"is resnet18 and model\.depth is 34: leave one"):
+        override(SETTINGS, ["model.depth=34", "model.encoder=resnet18"])
+
+
+def test_the_weights_of_an_encoder_that_is_left_are_asked_about() -> None:
+    assert override(LITE, ["model.encoder=efficientnet-lite2"]).encoder_weights == "imagenet"
+    for width in (16, 64):  # there are published weights of the one, which would be downloaded
+        left = ["model.encoder=resnet34", f"model.width={width}"]
+        says = "starts from weights of efficientnet-lite0; add --encoder-weights none, or"
+        with pytest.raises(ConfigError, match=says):
+            override(LITE, left)
+        assert override(LITE, left, {"encoder_weights": ""}).model == dataclasses.replace(
+            LITE.model, encoder="resnet", depth=34, width=width
+        )
+        assert override(LITE, [*left, "encoder_weights="]).encoder_weights == ""
 
 
 def test_weights_that_are_asked_for_are_checked_with_the_encoder() -> None:

@@ -9,11 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salt_train import augment, recipes
-from salt_train.config import Stage, TrainConfig
+from salt_train import augment, recipes, shipped
+from salt_train.config import IMAGENET, Stage, TrainConfig
 from salt_train.errors import ConfigError
 from salt_train.model_config import ModelConfig
-from salt_train.overrides import flat, override
+from salt_train.overrides import difference, flat, override
 from salt_train.recipes import RECIPES, rescaled, two_stages
 
 JUDGE = RECIPES["binary-judge"].config
@@ -28,11 +28,12 @@ SETTINGS = TrainConfig(model=ModelConfig(), stages=two_stages(6, 1e-3))
 def shrunk(name: str, *assignments: str) -> TrainConfig:
     """A recipe with a small network, few epochs and a fold of a few tiles."""
     config = RECIPES[name].config
-    sizes = ["depth=18", "width=16", "decoder_channels=8", "judge_channels=8"]
+    sizes = ["encoder=resnet18", "width=16", "decoder_channels=8", "judge_channels=8"]
     if config.model.hypercolumn_channels:
         sizes.append("hypercolumn_channels=8")
     small = [f"model.{size}" for size in sizes] + ["folds=3", "batch_size=4", "warmup_steps=1"]
-    return override(rescaled(config, max(2, len(config.stages))), [*small, *assignments])
+    short, scratch = rescaled(config, max(2, len(config.stages))), {"encoder_weights": ""}
+    return override(short, [*small, *assignments], scratch)
 
 
 def changed(name: str, start: str) -> set[str]:
@@ -50,6 +51,31 @@ def test_each_recipe_has_its_own_name() -> None:
     assert recipes.DEFAULT in RECIPES
     for name, recipe in RECIPES.items():
         assert name == recipe.name == recipe.config.recipe
+
+
+def test_the_default_is_the_network_that_ships_from_imagenets_weights() -> None:
+    config = RECIPES[recipes.DEFAULT].config
+    assert [config.model] == [member.network.meant for member in shipped.read().members]
+    assert config.encoder_weights == IMAGENET
+    assert config.stages == two_stages(14, 1e-3)
+    assert changed("lite", recipes.DEFAULT) == {"model.encoder"}
+    assert stages("lite") == stages(recipes.DEFAULT)
+
+
+def test_from_scratch_is_longer_and_needs_no_weights() -> None:
+    config = RECIPES["scratch"].config
+    assert config.encoder_weights == config.init_weights == ""
+    assert config.model == ModelConfig(depth=34, width=32, canvas_px=112)
+    assert config.stages == two_stages(60, 1e-3)
+    assert (config.weight_decay, config.ema_decay, config.precision) == (0.01, 0.999, "bf16")
+
+
+def test_a_run_of_the_recipe_that_was_cpu_goes_on_as_scratch() -> None:
+    begun = dataclasses.replace(RECIPES["scratch"].config, recipe="cpu")
+    assert difference(begun, RECIPES["scratch"].config) == ""
+    said = difference(begun, RECIPES["cpu"].config)
+    assert said.startswith("model.encoder was resnet and is now efficientnet-lite2; ")
+    assert said.endswith("; encoder_weights was empty and is now imagenet")
 
 
 def test_the_baseline_is_the_study_s() -> None:
@@ -198,7 +224,7 @@ def test_the_picture_leaves_out_the_warm_up() -> None:
     """A warm-up of 100 steps is less than an epoch of real data; drawn over two steps an epoch it
     would fill the picture.
     """
-    config = RECIPES["cpu"].config
+    config = RECIPES["scratch"].config
     assert config.warmup_steps > 0
     title, *bars = recipes.picture(config).splitlines()
     without = recipes.picture(dataclasses.replace(config, warmup_steps=0)).splitlines()

@@ -22,7 +22,7 @@ def command(data: Path, out: Path) -> list[str]:
     return [
         sys.executable, "-m", "salt_train", "--data", str(data), "--out", str(out), "--folds", "4",
         "--batch-size", "8", "--epochs", str(EPOCHS), "--precision", "fp32", "--threads", "1",
-        "--resume", "--no-progress", "--save-every", "0", *sets,
+        "--resume", "--no-progress", "--save-every", "0", "--recipe", "scratch", *sets,
     ]  # fmt: skip
 
 

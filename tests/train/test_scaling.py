@@ -10,7 +10,7 @@ from salt_train.recipes import RECIPES
 from salt_train.scaling import scaled
 from salt_train.schedule import learning_rate
 
-CPU = RECIPES["cpu"].config
+CPU = RECIPES["scratch"].config
 
 
 def test_the_recipes_own_batch_size_changes_nothing() -> None:

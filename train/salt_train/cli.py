@@ -70,7 +70,7 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
 )  # fmt: skip
 @click.option(
     "--set", "assignments", multiple=True, metavar="KEY=VALUE",
-    help="Change a setting of the recipe, such as model.width=16 or stages.1.learning_rate=3e-4; "
+    help="Change a setting of the recipe, such as ema_decay=0.999 or stages.1.learning_rate=3e-4; "
     "--dry-run shows them all.",
 )  # fmt: skip
 @click.option("--epochs", type=_COUNT, metavar="N", help="Stretch or shorten all stages to this.")

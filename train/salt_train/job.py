@@ -61,6 +61,7 @@ def run(job: Job) -> str:
     """
     folders = _folders(job)
     _check_kind(job)
+    _check_encoder_weights(job.config, folders)
     everywhere = (job.options.out, *folders.values())
     for folder in everywhere:
         _make(folder)
@@ -78,6 +79,13 @@ def _check_kind(job: Job) -> None:
         raise ConfigError(f"{out} holds a run of one fold; give --fold all an --out of its own")
     if not job.every_fold and (out / _folder_name(0)).exists():
         raise ConfigError(f"{out} holds a run of --fold all; give another --out")
+
+
+def _check_encoder_weights(config: TrainConfig, folders: dict[int | None, Path]) -> None:
+    """What is to be installed or downloaded first is told before anything is read or written."""
+    begins = any(not (folder / LAST).exists() for folder in folders.values())
+    if config.encoder_weights and begins:
+        weights.fetch(config.encoder_weights, config.model)
 
 
 def _run(job: Job, folders: dict[int | None, Path]) -> str:

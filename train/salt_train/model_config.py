@@ -16,6 +16,9 @@ EncoderName = Literal[
     "efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2",
 ]  # fmt: skip
 
+# Settings of ModelConfig that mean nothing with another encoder.
+OF_RESNETS = ("depth", "width", "stem_pool")
+
 # A checkpoint's settings are made into a network before its weights can be seen not to fit; so
 # these bound the memory. Recipes have a width of up to 64 and as many channels.
 _WIDTH, _CHANNELS, _CANVAS_PX = (1, 256), (1, 1024), 1024
@@ -115,6 +118,14 @@ class ModelConfig:
     def is_resnet(self) -> bool:
         """Whether depth, width and stem_pool mean anything."""
         return self.encoder == "resnet"
+
+    @property
+    def meant(self) -> ModelConfig:
+        """The same but for what means nothing here: equal where the networks are."""
+        if self.is_resnet:
+            return self
+        idle = {name: getattr(ModelConfig, name) for name in OF_RESNETS}
+        return dataclasses.replace(self, **idle)
 
     @property
     def coarsest_stride(self) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from salt_train.config import TrainConfig
 from salt_train.errors import ConfigError
+from salt_train.model_config import OF_RESNETS, ModelConfig
 
 # Settings that follow from options which do more than set them.
 _ELSEWHERE = {
@@ -16,7 +18,7 @@ _ELSEWHERE = {
     "pseudo_fraction": "--pseudo-fraction",
     "pseudo_sha256": "--pseudo-labels",
 }
-_OF_RESNETS = {"model.depth", "model.width", "model.stem_pool"}
+_OF_RESNETS = {f"model.{name}" for name in OF_RESNETS}
 
 
 def flat(value: Any, name: str = "") -> dict[str, Any]:
@@ -32,21 +34,35 @@ def flat(value: Any, name: str = "") -> dict[str, Any]:
 
 
 def listed(config: TrainConfig) -> list[str]:
-    """All settings in the form that :func:`override` takes, a line each."""
+    """All settings that the network has, in the form that :func:`override` takes, a line each."""
+    idle = set() if config.model.is_resnet else _OF_RESNETS
     return [
         f"{name}={value if isinstance(value, str) else json.dumps(value)}"
         for name, value in flat(config.to_json()).items()
+        if name not in idle
     ]
 
 
 def difference(old: TrainConfig, new: TrainConfig) -> str:
-    """Settings that are not the same, for people."""
-    before, after = flat(old.to_json()), flat(new.to_json())
+    """Settings that are not the same, for people; empty where only the recipe's name is another,
+    which trains nothing.
+    """
+    before, after = (
+        flat(dataclasses.replace(config, model=config.model.meant).to_json())
+        for config in (old, new)
+    )
     names = dict.fromkeys([*before, *after])
     changed = [name for name in names if before.get(name) != after.get(name)]
+    if changed == ["recipe"]:
+        return ""
     return "; ".join(
-        f"{name} was {before.get(name)} and is now {after.get(name)}" for name in changed
+        f"{name} was {_said(before.get(name))} and is now {_said(after.get(name))}"
+        for name in changed
     )
+
+
+def _said(value: Any) -> Any:
+    return "empty" if value == "" else value
 
 
 def override(
@@ -61,12 +77,13 @@ def override(
             checked together.
 
     Raises:
-        ConfigError: no such setting, or a value of another kind.
+        ConfigError: no such setting, or a value of another kind, or a setting that the encoder
+            does not have.
     """
     before = config.to_json() | dict(given or {})
     value = dict(before)
     paths = [_assigned(value, assignment) for assignment in assignments]
-    _choose_encoder(value, config, {*paths, *(given or {})})
+    _check_encoder(value["model"], config, {*paths, *(given or {})})
     changed = TrainConfig.from_json(value)
     for name, option in _ELSEWHERE.items():
         if getattr(changed, name) != before[name]:
@@ -78,21 +95,34 @@ def _assigned(value: dict[str, Any], assignment: str) -> str:
     """Make an assignment; the path of what it sets."""
     path, equals, text = assignment.partition("=")
     if not equals:
-        raise ConfigError(f"{assignment!r} sets nothing; expected a form like model.width=16")
+        raise ConfigError(f"{assignment!r} sets nothing; expected a form like ema_decay=0.999")
     _set(value, path.split("."), text, path)
     return path
 
 
-def _choose_encoder(value: dict[str, Any], config: TrainConfig, chosen: set[str]) -> None:
-    """Take a ResNet where its depth, width or pool is set and no encoder is named: nothing else
-    has these. A recipe's own weights are another encoder's then, so it starts from random ones.
+def _check_encoder(wanted: dict[str, Any], config: TrainConfig, chosen: set[str]) -> None:
+    """What would be passed over in silence: a setting that the encoder does not have, one of two
+    depths, the weights of an encoder that was left.
     """
-    model = value["model"]
-    if "model.encoder" not in chosen and chosen & _OF_RESNETS:
-        model["encoder"] = "resnet"
-    became_resnet = model["encoder"].startswith("resnet") and not config.model.is_resnet
-    if became_resnet and "encoder_weights" not in chosen:
-        value["encoder_weights"] = ""
+    model, encoder = ModelConfig(**wanted), wanted["encoder"]
+    idle = sorted(chosen & _OF_RESNETS)
+    left = config.encoder_weights and not config.model.is_resnet and "encoder_weights" not in chosen
+    if idle and not model.is_resnet:
+        more = " --encoder-weights none" if left else ""
+        raise ConfigError(
+            f"model.encoder is {encoder}, and only ResNets have {' and '.join(idle)}; add "
+            f"--set model.encoder=resnet{model.depth}{more}, or take --recipe scratch"
+        )
+    if "model.depth" in chosen and model.depth != wanted["depth"]:
+        raise ConfigError(
+            f"model.encoder is {encoder} and model.depth is {wanted['depth']}: leave one out"
+        )
+    if left and model.is_resnet:
+        raise ConfigError(
+            f"model.encoder is {encoder}, and the recipe starts from weights of "
+            f"{config.model.encoder}; add --encoder-weights none, or imagenet for torchvision's "
+            "(width 64), or take --recipe scratch"
+        )
 
 
 def _set(value: Any, keys: list[str], text: str, path: str) -> None:

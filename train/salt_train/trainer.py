@@ -133,10 +133,10 @@ class Trainer:
         Raises:
             CheckpointError: it has other settings, or cannot be resumed.
         """
-        if checkpoint.config != self.config:
+        if changed := difference(checkpoint.config, self.config):
             raise CheckpointError(
-                f"the run in {self.options.out} has other settings: "
-                f"{difference(checkpoint.config, self.config)}; repeat them or give another --out"
+                f"the run in {self.options.out} has other settings: {changed}; repeat them or give "
+                "another --out"
             )
         for what, now in (("split", self.split.sha256), ("data", self.data_sha256)):
             if checkpoint.scores.get(f"{what}_sha256") != now:

