@@ -18,7 +18,7 @@ from salt_infer.data.dataset import DatasetLayout
 from salt_infer.errors import UsageError
 from salt_infer.system import denied
 from salt_infer.system.files import real
-from salt_train import data_checks, folds, recipes, shipped
+from salt_train import data_checks, folds, recipes, shipped, waiting
 from salt_train.config import NONE, PrecisionName, TrainConfig
 from salt_train.errors import ConfigError
 from salt_train.overrides import listed, override
@@ -210,6 +210,7 @@ def cli(
 
 def _check_ready(data: Path, out: Path, compile_for: str | None) -> None:
     """What is missing or in the way is said before torch is imported, which takes a while."""
+    waiting.asleep()
     _check_apart(out, dataset.find(data))
     if compile_for:
         _check_compiler(compile_for)
