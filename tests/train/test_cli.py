@@ -245,6 +245,19 @@ def test_kernels_for_a_cpu_need_a_compiler(
     assert not (tmp_path / "run").exists()
 
 
+def test_what_is_compiled_wrongly_is_refused(
+    monkeypatch: pytest.MonkeyPatch, labelled: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(job, "run", lambda wanted: "done")
+    monkeypatch.setenv("CXX", sys.executable)
+    arguments = ["--data", str(labelled), "--out", str(tmp_path / "run"), "--compile"]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    assert "gradients of efficientnet-lite2 in bf16" in " ".join(result.output.split())
+    for right in (["--precision", "fp32"], ["--recipe", "scratch"], ["--device", "cuda"]):
+        assert CliRunner().invoke(cli, arguments + right).output == "done\n"
+
+
 def test_what_is_not_given_stays_the_recipes(
     monkeypatch: pytest.MonkeyPatch, labelled: Path, tmp_path: Path
 ) -> None:
@@ -254,7 +267,7 @@ def test_what_is_not_given_stays_the_recipes(
     monkeypatch.setenv("CXX", sys.executable)  # of --compile, some program that is there
     arguments = ["--data", str(labelled), "--out", str(tmp_path / "run")]
     more = ["--fold", "all", "--resume", "--progress", "--validate-every", "3"]
-    more += ["--save-every", "7.5", "--compile"]
+    more += ["--save-every", "7.5", "--compile", "--recipe", "scratch"]
     pseudo = ["--pseudo-labels", "x.csv", "--pseudo-images", "test.zip"]
     soft = [*pseudo, "--pseudo-probabilities", "x.npz"]
     for extra in ([], more, pseudo, soft):

@@ -171,7 +171,9 @@ def cli(
     console.require(context, "data", "out")
     assert data is not None
     assert out is not None
-    _check_ready(data, out, device if compiled else None)
+    if compiled and device.startswith("cpu"):
+        _check_compiler(config)
+    _check_ready(data, out)
     with console.importing("train"):
         import matplotlib  # noqa: F401  (used after an epoch, which would be lost)
         import tensorboard  # noqa: F401
@@ -208,12 +210,10 @@ def cli(
         click.echo(result)
 
 
-def _check_ready(data: Path, out: Path, compile_for: str | None) -> None:
+def _check_ready(data: Path, out: Path) -> None:
     """What is missing or in the way is said before torch is imported, which takes a while."""
     waiting.asleep()
     _check_apart(out, dataset.find(data))
-    if compile_for:
-        _check_compiler(compile_for)
     denied.check_temporary()  # torch asks for it when it is imported
 
 
@@ -223,15 +223,20 @@ def _check_validation(context: click.Context, config: TrainConfig) -> None:
         raise click.UsageError("--fold none holds nothing out: leave --validate-every out.")
 
 
-def _check_compiler(device: str) -> None:
-    """On a CPU torch.compile makes its kernels in C++, and tells of none after a minute. It takes
-    all of CXX for a name, options and all.
+def _check_compiler(config: TrainConfig) -> None:
+    """On a CPU torch.compile makes its kernels in C++, and tells of no compiler after a minute. It
+    takes all of CXX for a name, options and all.
     """
     compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
-    if device.startswith("cpu") and shutil.which(compiler) is None:
+    if shutil.which(compiler) is None:
         raise click.UsageError(
             f"--compile needs a C++ compiler on a CPU, and {compiler!r} is not there: install it, "
             "name another by the variable CXX, without options, or leave --compile out."
+        )
+    if config.precision == "bf16" and not config.model.is_resnet:  # seen with torch 2.13
+        raise click.UsageError(
+            f"--compile makes gradients of {config.model.encoder} in bf16 that are no numbers, on "
+            "a CPU: leave --compile out, or give --precision fp32."
         )
 
 
