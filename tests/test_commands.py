@@ -95,6 +95,20 @@ def test_a_run_names_the_extra_that_it_lacks(tmp_path: Path) -> None:
         assert not out.exists()
 
 
+def test_without_any_runtime_one_is_asked_for(tmp_path: Path) -> None:
+    """And not what each of four providers lacks."""
+    out = tmp_path / "out.csv"
+    done = run("salt-infer", "--images", TILES, "--out", out)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "salt-infer: no runtime is installed; pip install 'salt-toolkit[cpu]' (a GPU: [gpu]; "
+        "OpenVINO: [openvino])\n"
+    )
+    done = run("salt-infer", "--images", TILES, "--out", out, "--provider", "openvino")
+    assert "openvino cannot run here: OpenVINO is not installed (pip install" in done.stderr
+    assert not out.exists()
+
+
 def test_training_data_is_looked_for_before_torch_is_imported(tmp_path: Path) -> None:
     done = run("salt-train", "--data", tmp_path / "missing", "--out", tmp_path / "out")
     assert (done.returncode, done.stdout) == (2, "")
