@@ -77,9 +77,7 @@ def test_interrupted_it_says_how_to_go_on(
         job.run(wanted)
     first, _, last = said
     assert first == f"nothing to resume in {tmp_path}; beginning anew"
-    assert last == (
-        f"{tmp_path / LAST} has 1 of the 2 epochs that are done; --resume goes on from there"
-    )
+    assert last == f"{tmp_path / LAST} has 1 of 2 epochs; --resume goes on from there"
     monkeypatch.undo()
     wanted, said = asked(data, tmp_path, resume=True)
     assert "epoch 2, score" in job.run(wanted)
