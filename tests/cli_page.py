@@ -21,7 +21,7 @@ from salt_infer.cli import console
 ABOUT = """\
 # Commands
 
-Every command says its options with `--help`, whatever extra is installed, and this page has it all.
+Every command says its options with `-h` or `--help`, whatever extra is installed; all are here.
 What they are for is told in [inference](inference.md), [providers](providers.md),
 [training](training.md), [export](export.md), [surveys](surveys.md), [reports](reports.md) and
 [the server](server.md).
