@@ -142,7 +142,7 @@ def test_without_imagenets_weights_the_default_says_how_to_go_on(
     absent = dataclasses.replace(weights.PACKAGED[encoder], package="no_such_package")
     monkeypatch.setitem(weights.PACKAGED, encoder, absent)
     arguments = ("--data", labelled, "--out", tmp_path / "run")
-    assert main(*arguments) == 2
+    assert main(*arguments) == 1
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == (
