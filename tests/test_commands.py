@@ -91,7 +91,8 @@ def test_a_run_names_the_extra_that_it_lacks(tmp_path: Path) -> None:
         done = run(command, *arguments)
         assert (done.returncode, done.stdout) == (1, "")
         remedy = f"pip install 'salt-toolkit[{extra}]'"
-        assert done.stderr == f"{command}: {package} is not installed; {remedy}\n"
+        needed = f"this needs the extra {extra} ({package} is not installed)"
+        assert done.stderr == f"{command}: {needed}; {remedy}\n"
         assert not out.exists()
 
 
@@ -171,7 +172,8 @@ def test_a_package_that_is_used_late_is_missed_early(
         assert "installed and cannot be imported (libgomp.so.1: cannot open shared" in done.stderr
         assert done.stderr.endswith(f"{remedy} --force-reinstall\n")
     else:
-        assert done.stderr == f"{command}: {package} is not installed; {remedy}\n"
+        needed = f"this needs the extra {extra} ({package} is not installed)"
+        assert done.stderr == f"{command}: {needed}; {remedy}\n"
     assert done.stderr.count("\n") == 1
     assert not out.exists()
 
