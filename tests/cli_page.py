@@ -21,7 +21,7 @@ from salt_infer.cli import console
 ABOUT = """\
 # Commands
 
-Every command says its options with `--help`, whatever extra is installed, and this page has it all.
+Every command says its options with `-h` or `--help`, whatever extra is installed; all are here.
 What they are for is told in [inference](inference.md), [providers](providers.md),
 [training](training.md), [export](export.md), [surveys](surveys.md), [reports](reports.md) and
 [the server](server.md).
@@ -31,7 +31,7 @@ The exit codes of all commands:
 | exit code | meaning |
 |---|---|
 | 0 | done |
-| 1 | failed: a provider or model that cannot be used, labels that do not fit, a full disk |
+| 1 | failed: no such package or provider, a bad model, labels that do not fit, a full disk |
 | 2 | bad usage: a wrong option, a missing input, no tiles, an output that exists |
 | 3 | some tiles could not be read; without output if all could not, or with `--on-error stop` |
 | 130, 143 | Ctrl-C, SIGTERM; `salt-serve`, which runs until then, gives 0 |

@@ -91,8 +91,23 @@ def test_a_run_names_the_extra_that_it_lacks(tmp_path: Path) -> None:
         done = run(command, *arguments)
         assert (done.returncode, done.stdout) == (1, "")
         remedy = f"pip install 'salt-toolkit[{extra}]'"
-        assert done.stderr == f"{command}: {package} is not installed; {remedy}\n"
+        needed = f"this needs the extra {extra} ({package} is not installed)"
+        assert done.stderr == f"{command}: {needed}; {remedy}\n"
         assert not out.exists()
+
+
+def test_without_any_runtime_one_is_asked_for(tmp_path: Path) -> None:
+    """And not what each of four providers lacks."""
+    out = tmp_path / "out.csv"
+    done = run("salt-infer", "--images", TILES, "--out", out)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "salt-infer: no runtime is installed; pip install 'salt-toolkit[cpu]' (a GPU: [gpu]; "
+        "OpenVINO: [openvino])\n"
+    )
+    done = run("salt-infer", "--images", TILES, "--out", out, "--provider", "openvino")
+    assert "openvino cannot run here: OpenVINO is not installed (pip install" in done.stderr
+    assert not out.exists()
 
 
 def test_training_data_is_looked_for_before_torch_is_imported(tmp_path: Path) -> None:
@@ -157,7 +172,8 @@ def test_a_package_that_is_used_late_is_missed_early(
         assert "installed and cannot be imported (libgomp.so.1: cannot open shared" in done.stderr
         assert done.stderr.endswith(f"{remedy} --force-reinstall\n")
     else:
-        assert done.stderr == f"{command}: {package} is not installed; {remedy}\n"
+        needed = f"this needs the extra {extra} ({package} is not installed)"
+        assert done.stderr == f"{command}: {needed}; {remedy}\n"
     assert done.stderr.count("\n") == 1
     assert not out.exists()
 

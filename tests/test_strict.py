@@ -63,6 +63,24 @@ def test_an_option_given_twice_is_refused(
     assert option.opts[0] in done.output
 
 
+@pytest.mark.parametrize(
+    ("root", "words"),
+    [
+        pytest.param(root, words, id=" ".join([str(root.name), *words]))
+        for root in ROOTS
+        for words in [[], *(found for found, _ in commands(root) if found)]
+    ],
+)
+def test_help_has_a_short_name(root: click.Command, words: list[str]) -> None:
+    short, long = (CliRunner().invoke(root, [*words, name]) for name in ("-h", "--help"))
+    assert short.exit_code == 0
+    assert short.output == long.output
+    assert "-h, --help" in short.output
+    wrong = CliRunner().invoke(root, [*words, "--no-such-option"])
+    assert wrong.exit_code == 2
+    assert "--help' for help" in wrong.output
+
+
 def test_flags_may_say_the_same_again() -> None:
     options = ["--overwrite", "--overwrite", "--retry-bad", "--overwrite"]
     done = CliRunner().invoke(infer.cli, options)

@@ -142,7 +142,7 @@ def test_without_imagenets_weights_the_default_says_how_to_go_on(
     absent = dataclasses.replace(weights.PACKAGED[encoder], package="no_such_package")
     monkeypatch.setitem(weights.PACKAGED, encoder, absent)
     arguments = ("--data", labelled, "--out", tmp_path / "run")
-    assert main(*arguments) == 2
+    assert main(*arguments) == 1
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == (
@@ -175,6 +175,14 @@ def test_a_dry_run_with_data_draws_what_a_run_logs(
     assert [row["learning_rate"] for row in rows] == [
         learning_rate(config, epoch, 2, 3) for epoch in range(2)
     ]
+
+
+def test_a_stage_is_left_out_as_too_few_epochs_advise(
+    main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stages = ("--set", "stages.0.epochs=0", "--set", "stages.1.epochs=1")
+    assert main("--dry-run", *stages) == 0
+    assert "learning rate over 1 epoch" in capsys.readouterr().out
 
 
 def test_a_dry_run_asks_for_as_many_tiles_as_folds(
@@ -353,7 +361,12 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
             "--recipe scratch",
         ),
         (["--recipe", "best"], "'best' is not one of 'cpu', 'lite', 'scratch'"),
-        (["--recipe", "swa", "--epochs", "3"], "3 epochs for 4 stages, expected one each"),
+        (
+            ["--recipe", "swa", "--epochs", "3"],
+            "3 epochs for 4 stages, expected one each at least: give --epochs 4, or instead each "
+            "stage its own by --set stages.0.epochs=0 (which leaves it out), --set "
+            "stages.1.epochs=1 and so on",
+        ),
         (["--epochs", "0"], "0 is not in the range x>=1"),
         (["--batch-size", "1"], "batch size is 1, expected at least 2"),
         (["--scale-batch", "1"], "1 is not in the range x>=2"),

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from salt_infer.errors import InputError, OutputInUseError
+from salt_infer.errors import InputError, OutputInUseError, PackageError
 from salt_infer.system.files import writing
 from salt_train import checkpoint as checkpoints
 from salt_train import folds, job, synthetic, weights
 from salt_train.config import IMAGENET
-from salt_train.errors import CheckpointError, ConfigError, DataError, NoCheckpointError
+from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.evaluate import Decision
 from salt_train.folds import Split
 from salt_train.job import Job
@@ -77,9 +77,7 @@ def test_interrupted_it_says_how_to_go_on(
         job.run(wanted)
     first, _, last = said
     assert first == f"nothing to resume in {tmp_path}; beginning anew"
-    assert last == (
-        f"{tmp_path / LAST} has 1 of the 2 epochs that are done; --resume goes on from there"
-    )
+    assert last == f"{tmp_path / LAST} has 1 of 2 epochs; --resume goes on from there"
     monkeypatch.undo()
     wanted, said = asked(data, tmp_path, resume=True)
     assert "epoch 2, score" in job.run(wanted)
@@ -137,7 +135,7 @@ def test_weights_that_are_not_installed_are_missed_before_the_data_is_read(
     run = tmp_path / "run"
     for every_fold, folder in ((False, run), (True, run / "fold-2")):
         wanted, _ = asked(tmp_path / "no", run, config=config, resume=True, every_fold=every_fold)
-        with pytest.raises(NoCheckpointError, match="these are not installed; pip install"):
+        with pytest.raises(PackageError, match="these are not installed; pip install"):
             job.run(wanted)
         assert not folder.exists()
     run.mkdir()

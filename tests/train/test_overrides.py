@@ -127,12 +127,26 @@ def test_assignments_that_cannot_be_made(assignment: str, says: str) -> None:
         override(SETTINGS, [assignment])
 
 
-def test_assignments_are_made_one_after_the_other() -> None:
-    config = override(SETTINGS, ["seed=1", "model.depth=34", "seed=2"])
+def test_several_assignments_are_made() -> None:
+    config = override(SETTINGS, ["model.depth=34", "seed=2"])
     assert (
         difference(SETTINGS, config) == "model.depth was 18 and is now 34; seed was 0 and is now 2"
     )
     assert override(SETTINGS, []) == SETTINGS
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "path"),
+    [
+        ("model.width=16", "model.width=32", "model.width"),
+        ("seed=1", "seed=1", "seed"),
+        ("stages.0.epochs=3", "stages.00.epochs=4", "stages.0.epochs"),
+    ],
+)
+def test_a_setting_is_set_once(first: str, again: str, path: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{path} is set twice, expected once at most$"):
+        override(SETTINGS, [first, "ema_warmup=1", again])
+    assert override(SETTINGS, ["stages.0.epochs=3", "stages.1.epochs=3"]).epochs == 6
 
 
 @pytest.mark.parametrize("name", RECIPES)

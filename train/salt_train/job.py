@@ -166,8 +166,7 @@ def _train(job: Job, data: Dataset, fold: int | None, folder: Path) -> Checkpoin
     except (KeyboardInterrupt, SystemExit):
         if options.world.first and last.exists():
             job.say(
-                f"{last} has {trainer.saved} of the {trainer.epoch} epochs that are done; "
-                "--resume goes on from there"
+                f"{last} has {trainer.saved} of {config.epochs} epochs; --resume goes on from there"
             )
         raise
 

@@ -72,17 +72,19 @@ def override(
 
     Args:
         config: what to start from.
-        assignments: such as ``model.width=16``, ``stages.1.learning_rate=3e-4``, ``seed=7``.
+        assignments: such as ``model.width=16``, ``stages.1.learning_rate=3e-4``, ``seed=7``; of a
+            setting one at most.
         given: settings of options by name, which the assignments may change again; all are
             checked together.
 
     Raises:
-        ConfigError: no such setting, or a value of another kind, or a setting that the encoder
-            does not have.
+        ConfigError: no such setting, one set twice, or a value of another kind, or a setting that
+            the encoder does not have.
     """
     before = config.to_json() | dict(given or {})
     value = dict(before)
     paths = [_assigned(value, assignment) for assignment in assignments]
+    _check_once(paths)
     _check_encoder(value["model"], config, {*paths, *(given or {})})
     changed = TrainConfig.from_json(value)
     for name, option in _ELSEWHERE.items():
@@ -92,12 +94,20 @@ def override(
 
 
 def _assigned(value: dict[str, Any], assignment: str) -> str:
-    """Make an assignment; the path of what it sets."""
+    """Make an assignment; the path of what it sets, as :func:`flat` writes it."""
     path, equals, text = assignment.partition("=")
     if not equals:
         raise ConfigError(f"{assignment!r} sets nothing; expected a form like ema_decay=0.999")
-    _set(value, path.split("."), text, path)
-    return path
+    keys = path.split(".")
+    _set(value, keys, text, path)
+    return ".".join(str(int(key)) if key.isdecimal() else key for key in keys)
+
+
+def _check_once(paths: Sequence[str]) -> None:
+    """Of two values the last would win without a word."""
+    for index, path in enumerate(paths):
+        if path in paths[:index]:
+            raise ConfigError(f"{path} is set twice, expected once at most")
 
 
 def _check_encoder(wanted: dict[str, Any], config: TrainConfig, chosen: set[str]) -> None:

@@ -100,7 +100,11 @@ def rescaled(config: TrainConfig, epochs: int) -> TrainConfig:
     """
     stages = [stage for stage in config.stages if stage.epochs]
     if epochs < len(stages):
-        raise ConfigError(f"{_epochs(epochs)} for {len(stages)} stages, expected one each at least")
+        raise ConfigError(
+            f"{_epochs(epochs)} for {len(stages)} stages, expected one each at least: give "
+            f"--epochs {len(stages)}, or instead each stage its own by --set stages.0.epochs=0 "
+            "(which leaves it out), --set stages.1.epochs=1 and so on"
+        )
     factor = epochs / config.epochs
     # Ends are rounded, not lengths, so that the lengths add up; each stage keeps an epoch.
     ends, total = [0], 0

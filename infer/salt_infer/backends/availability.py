@@ -17,10 +17,11 @@ from salt_infer.errors import ModelError, ProviderError, one_line
 from salt_infer.system import denied, privacy, signals
 
 _RUNTIME = "onnxruntime"
+_OPENVINO = "openvino"
 # By module: what people call it, and the packages that it may come from.
 _RUNTIMES = {
     _RUNTIME: ("ONNX Runtime", "onnxruntime onnxruntime-gpu"),
-    "openvino": ("OpenVINO", "openvino"),
+    _OPENVINO: ("OpenVINO", "openvino"),
 }
 _EXTRAS = {"cpu": "cpu", "cuda": "gpu", "tensorrt": "tensorrt", "openvino": "openvino"}
 
@@ -117,12 +118,26 @@ def blocked(candidates: Collection[Provider]) -> Problem | None:
     return clash() if set(candidates) & NAMES.keys() else None
 
 
+def require_runtime(candidates: Collection[Provider]) -> None:
+    """Have one of the runtimes where either would do: with none, what each provider lacks says less
+    than that.
+
+    Raises:
+        ProviderError: none is installed.
+    """
+    runtimes = {_OPENVINO if each == "openvino" else _RUNTIME for each in candidates}
+    if len(runtimes) > 1 and not any(map(importlib.util.find_spec, runtimes)):
+        raise ProviderError(
+            f"no runtime is installed; {install('cpu')} (a GPU: [gpu]; OpenVINO: [openvino])"
+        )
+
+
 def problems(provider: Provider, device_id: int = 0) -> Iterator[Problem]:
     """What a provider lacks, the first at hand first; nothing if it can be used. GPU libraries are
     not touched where the installed runtime could not use them.
     """
     if provider == "openvino":
-        found = _imported("openvino", provider)
+        found = _imported(_OPENVINO, provider)
     else:
         found = clash() or _imported(_RUNTIME, provider)
     if isinstance(found, Problem):

@@ -121,6 +121,7 @@ def open_session(
     """
     if found := availability.blocked(request.candidates):
         raise ProviderError(f"{found.seen}; mend it: {found.remedy}")
+    availability.require_runtime(request.candidates)
     passed: list[tuple[Provider, str]] = []
     for provider in request.candidates:
         try:

@@ -132,16 +132,17 @@ def importing(extra: str = "") -> Iterator[None]:
     except ImportError as error:
         if not extra:
             raise
-        raise PackageError(_absent(error, f"pip install 'salt-toolkit[{extra}]'")) from error
+        raise PackageError(_absent(error, extra)) from error
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
-def _absent(error: ImportError, remedy: str) -> str:
+def _absent(error: ImportError, extra: str) -> str:
+    remedy = f"pip install 'salt-toolkit[{extra}]'"
     if isinstance(error, ModuleNotFoundError):
         missing = (error.name or "a package").partition(".")[0]
-        return f"{missing} is not installed; {remedy}"
+        return f"this needs the extra {extra} ({missing} is not installed); {remedy}"
     again = f"mend that, or install it anew: {remedy} --force-reinstall"
     return (
         f"{error.name or 'a package'} is installed and cannot be imported ({one_line(error)}); "

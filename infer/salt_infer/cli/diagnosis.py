@@ -1,4 +1,6 @@
-"""What works here, and what the rest lacks: facts of the machine and a self-test a provider."""
+"""What works here, and what the rest lacks: facts of the machine, a self-test a provider, and the
+packages of the other commands.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,8 @@ from typing import Any
 from salt_infer.backends import availability
 from salt_infer.backends.engine_cache import EngineCache
 from salt_infer.backends.providers import AUTO, GPUS
+from salt_infer.cli import extras
+from salt_infer.cli.extras import Need
 from salt_infer.cli.selftest import Outcome
 from salt_infer.system import denied
 from salt_infer.system.cpu import Machine, this_machine
@@ -43,6 +47,7 @@ class Diagnosis:
         cache: folder of the engine cache.
         engines: what is in it, a line each.
         blocked: what ends a run without options, whatever is usable; None where nothing does.
+        needs: of the other commands, and what they lack.
     """
 
     python: str
@@ -53,6 +58,7 @@ class Diagnosis:
     cache: Path
     engines: tuple[str, ...]
     blocked: str | None = None
+    needs: tuple[Need, ...] = ()
 
     @property
     def default(self) -> Outcome | None:
@@ -92,6 +98,7 @@ class Diagnosis:
         yield from self._gpu_lines()
         for outcome in self.outcomes:
             yield from _outcome_lines(outcome, outcome is self.default)
+        yield from (need.line(self.works) for need in self.needs)
         yield f"engines     {len(self.engines)} in {self.cache}"
         yield from (f"            {line}" for line in self.engines)
         if not self.works:
@@ -104,8 +111,17 @@ class Diagnosis:
             yield f"GPU {number}       {each['name']}, compute capability {each['capability']}"
         if cuda := self.gpu.get("driver"):
             yield f"driver      up to CUDA {cuda[0]}.{cuda[1]}"
-        found = [name for name, there in self.gpu.get("libraries", {}).items() if there]
-        yield f"libraries   {', '.join(found) or 'none of CUDA, cuDNN and TensorRT'}"
+        yield f"libraries   {self._libraries()}"
+
+    def _libraries(self) -> str:
+        """Packages made for machines with a GPU bring some of them to any machine."""
+        all_of = self.gpu.get("libraries", {})
+        found = [name for name, there in all_of.items() if there]
+        if not found:
+            return "none of CUDA, cuDNN and TensorRT"
+        idle = "; of no use without a driver" if self.gpu.get("problem") else ""
+        share = f"{len(found)} of {len(all_of)} of CUDA, cuDNN and TensorRT"
+        return f"{share}: {', '.join(found)}{idle}"
 
 
 def diagnose(cache: EngineCache, device_id: int = 0) -> Diagnosis:
@@ -123,6 +139,7 @@ def diagnose(cache: EngineCache, device_id: int = 0) -> Diagnosis:
         cache.root,
         tuple(entry.line() for entry in cache.entries()),
         str(blocked) if blocked else None,
+        extras.needs(),
     )
 
 

@@ -29,7 +29,9 @@ def cli(
     context: click.Context, /, report: Path | None, overwrite: bool, device_id: int,
     engine_cache: Path | None, prune_cache: bool,
 ) -> None:  # fmt: skip
-    """Say what salt-infer can run on here, what the rest lacks, and whether the masks are right."""
+    """Say what salt-infer can run on here, what the rest lacks, whether the masks are right, and
+    which of the other commands have their packages.
+    """
     with console.importing():
         from salt_infer.backends.engine_cache import EngineCache
         from salt_infer.cli.diagnosis import diagnose

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 _NAMED = 2  # of the names that were one too many
 
 
+class _Context(click.Context):
+    """Of a command that shows its help at either name; errors point to the first."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        settings.setdefault("help_option_names", ["--help", "-h"])
+        super().__init__(*arguments, **settings)
+
+
 class Command(click.Command):
     """A command that refuses an option given twice, where only the last one would count."""
+
+    context_class = _Context
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, after a look at what was given; raises click.UsageError."""
@@ -39,6 +50,7 @@ class Group(click.Group):
     """A command of such commands."""
 
     command_class = Command
+    context_class = _Context
 
 
 def _check_once(context: click.Context, order: Sequence[click.Parameter]) -> None:

@@ -61,7 +61,20 @@ class DatasetLayout:
         if self.masks is not None:
             return Labels(self.masks, self.open("masks"))
         assert self.table is not None
-        return Labels(self.table, rows=self.rows())
+        return Labels(self.table, rows=self.rows(), called=self._called())
+
+    def _called(self) -> str:
+        """A table that lies farther off than the tiles' folder may be of other tiles: it was not
+        named, and is taken for want of masks.
+        """
+        assert self.table is not None
+        if self.table.parent == self.images.parent:
+            return ""
+        place = self.images.parent if self.root in self.table.parents else self.root
+        return (
+            f"{shown(str(place))} has no masks/; {shown(str(self.table))} beside it, taken as its "
+            "labels,"
+        )
 
     def rows(self) -> dict[str, str]:
         """Run-length string of each id in the table; nothing is decoded.

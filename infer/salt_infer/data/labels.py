@@ -32,7 +32,11 @@ class Labels(AbstractContextManager["Labels"]):
     """True masks by tile id; a context manager, since a zip stays open."""
 
     def __init__(
-        self, path: Path, source: TileSource | None = None, rows: dict[str, str] | None = None
+        self,
+        path: Path,
+        source: TileSource | None = None,
+        rows: dict[str, str] | None = None,
+        called: str = "",
     ) -> None:
         """Open labels.
 
@@ -41,12 +45,14 @@ class Labels(AbstractContextManager["Labels"]):
                 a directory or zip of PNG masks named like the tiles.
             source: the masks, where they are open already; closed with the labels.
             rows: run-length strings by id, where they are read already.
+            called: how a message on missing labels begins; as the path is if empty.
 
         Raises:
             LabelError: the table cannot be read.
             InputError: no such file, directory or zip, or no masks in it.
         """
         self.path = path
+        self.called = called or shown(str(path))
         self._rows = rows or {}
         self._source = source
         if source is None and rows is None:
@@ -77,7 +83,7 @@ class Labels(AbstractContextManager["Labels"]):
         ``sparse`` is said where it seems that only tiles with salt were given one.
         """
         if missing := self.missing(ids):
-            told = mismatch.missing_labels(self.path, missing, ids, self.ids, sparse)
+            told = mismatch.missing_labels(self.called, missing, ids, self.ids, sparse)
             raise LabelError(told + advice)
 
     def masks(self, ids: Sequence[str]) -> npt.NDArray[np.uint8]:

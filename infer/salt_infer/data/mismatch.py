@@ -7,7 +7,6 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
 from salt_infer.system.text import shown
 
@@ -16,7 +15,7 @@ _LOOKED_AT = 2000  # labels that a likeness is looked for in, which takes a tent
 
 
 def missing_labels(
-    where: Path,
+    where: str,
     missing: Sequence[str],
     asked: Collection[str],
     have: Collection[str],
@@ -25,14 +24,14 @@ def missing_labels(
     """A message.
 
     Args:
-        where: the labels are.
+        where: the labels are, in words.
         missing: ids without a label, at least one.
         asked: all ids that should have one.
         have: ids that do have one.
         sparse: what the caller can do where only tiles with salt were given a label.
     """
     return (
-        f"{shown(str(where))} has no label for {len(missing)} of {len(asked)} tiles: "
+        f"{where} has no label for {len(missing)} of {len(asked)} tiles: "
         f"{_named(missing)}; {reason(missing, asked, have, sparse)}"
     )
 

@@ -23,7 +23,7 @@ from salt_infer.data.source import (
 )
 from salt_infer.data.tree import Look
 from salt_infer.data.zip_archive import BinaryFile, TileZip
-from salt_infer.errors import InputError, TileError, one_line
+from salt_infer.errors import InputError, PackageError, TileError, one_line
 from salt_infer.system.daemon_threads import Daemons, GivenUpError
 from salt_infer.system.location import Location, Url
 
@@ -57,8 +57,9 @@ def open_remote(url: Url, folder: str | Callable[[Look], str] = "") -> TileSourc
         folder: of a zip, see :class:`salt_infer.data.zip_archive.TileZip`.
 
     Raises:
-        InputError: fsspec or the package for this kind of URL is not installed; the place cannot
-            be listed; no tiles, or two with one id; a zip that cannot be read in place.
+        PackageError: fsspec or the package for this kind of URL is not installed.
+        InputError: the place cannot be listed; no tiles, or two with one id; a zip that cannot be
+            read in place.
     """
     if url.suffix in LIST_SUFFIXES:
         raise InputError(f"{url} cannot be a list of tiles; lists have to be local files")
@@ -194,11 +195,11 @@ def _file_system(url: Url) -> tuple[_FileSystem, str]:
     try:
         from fsspec.core import url_to_fs
     except ModuleNotFoundError as error:
-        raise InputError(f"{url} needs fsspec; {_INSTALL}") from error
+        raise PackageError(f"{url} needs fsspec; {_INSTALL}") from error
     try:
         return cast("tuple[_FileSystem, str]", url_to_fs(url.text))
     except ImportError as error:
-        raise InputError(
+        raise PackageError(
             f"{url}: {one_line(error)}; {_INSTALL} has what http, https, s3 and gs need"
         ) from error
     except Exception as error:  # each kind of storage has its own

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from salt_infer.backends.engine_cache import EngineCache, EngineKey
 from salt_infer.backends.providers import NAMES
 from salt_infer.cli import diagnosis, doctor
 from salt_infer.cli.diagnosis import Diagnosis, in_child
+from salt_infer.cli.extras import Need
 from salt_infer.cli.selftest import Outcome
 from salt_infer.system.cpu import Machine
 
@@ -61,7 +63,23 @@ def test_a_gpu() -> None:
     lines = list(diagnosed(WORKS, gpu=gpu).lines())
     assert "GPU 0       NVIDIA L4, compute capability 8.9" in lines
     assert "driver      up to CUDA 13.1" in lines
-    assert "libraries   libcudart.so.13" in lines
+    assert "libraries   1 of 2 of CUDA, cuDNN and TensorRT: libcudart.so.13" in lines
+    alone = diagnosed(WORKS, gpu={"problem": "no driver", "libraries": gpu["libraries"]})
+    assert (
+        "libraries   1 of 2 of CUDA, cuDNN and TensorRT: libcudart.so.13; "
+        "of no use without a driver"
+    ) in alone.lines()
+
+
+def test_what_the_commands_lack_is_told_and_changes_no_exit_code() -> None:
+    need = Need("salt-train", "train", "", ("torch",))
+    found = dataclasses.replace(diagnosed(WORKS), needs=(need,))
+    assert need.line(True) in found.lines()
+    value = json.loads(found.to_json())
+    assert value["works"] is True
+    assert value["needs"] == [
+        {"name": "salt-train", "extra": "train", "purpose": "", "lacks": ["torch"]}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -158,6 +176,8 @@ def test_this_machine(tmp_path: Path) -> None:
     assert value["packages"]["numpy"]
     assert value["threads"]["model"] >= 1
     assert "cpu         works: default-cpu.onnx, " in done.stdout
+    assert "salt-train  has its packages\n" in done.stdout
+    assert {"name": "ray", "extra": "ray", "purpose": "--engine ray", "lacks": []} in value["needs"]
     assert f"engines     0 in {tmp_path / 'engines'}" in done.stdout
     assert os.listdir(tmp_path) == ["doctor.json"]
     again = doctored("--json", report)

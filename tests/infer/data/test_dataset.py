@@ -63,6 +63,34 @@ def test_a_table_beside_the_tiles(root: Path) -> None:
     assert read(root)
 
 
+@pytest.mark.parametrize("inside", ["", "train/"])
+def test_a_table_beside_a_zip_of_other_tiles_was_not_named(
+    root: Path, tmp_path_factory: pytest.TempPathFactory, inside: str
+) -> None:
+    place = tmp_path_factory.mktemp("place")
+    shutil.rmtree(root / "masks")
+    if inside:
+        (root / inside).mkdir()
+        (root / "images").rename(root / inside / "images")
+    path = packed(root, place / "test.zip")
+    (place / "train.csv").write_text("id,rle_mask\nother,\n")
+    said = (
+        f"{path} has no masks/; {place}/train.csv beside it, taken as its labels, has no label "
+        f"for 3 of 3 tiles: {', '.join(DATA.ids)}; its 1 labels are of others: other"
+    )
+    with dataset.find(path).labels() as labels, pytest.raises(LabelError) as error:
+        labels.check(DATA.ids)
+    assert str(error.value) == said
+
+
+def test_a_table_beside_the_tiles_is_theirs(root: Path) -> None:
+    shutil.rmtree(root / "masks")
+    (root / "train.csv").write_text("id,rle_mask\nother,\n")
+    with dataset.find(root).labels() as labels, pytest.raises(LabelError) as error:
+        labels.check(DATA.ids)
+    assert str(error.value).startswith(f"{root}/train.csv has no label for 3 of 3 tiles: ")
+
+
 def test_one_folder_of_several_or_all(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     archive = packed(root, tmp_path_factory.mktemp("zip") / "x.zip")
     for path in (root, archive, root / "images"):

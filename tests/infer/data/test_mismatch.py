@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import unicodedata
-from pathlib import Path
 
 import pytest
 
 from salt_infer.data.mismatch import missing_labels
 
-WHERE = Path("d/masks")
+WHERE = "d/masks"
 
 
 def test_names_of_both_sides() -> None:
