@@ -71,6 +71,8 @@ def test_before_a_run(survey: Path, tmp_path: Path) -> None:
         assert f"inline {number}:" in text
     assert f"{INLINES * CROSSLINES} live (blue), 0 dead (red), 0 missing (grey)" in text
     assert text.count("<polyline") == 6
+    assert re.search(r'class="down" style="top:0\.71%">400<.*class="unit">ms<', text)
+    assert 'class="title">crossline<' in text
     assert CliRunner().invoke(cli, command).exception  # it is there
 
 
