@@ -109,7 +109,7 @@ def _sheet(trials: Sequence[Trial], line: str, viewer: Viewer) -> Iterator[str]:
     for trial in trials:
         option = f"--polarity {trial.look.polarity} --zoom {trial.look.zoom}"
         picture = pictures.jpeg(pictures.section(trial.amplitude, trial.salt), *_SMALL)
-        note = f"<code>{option}</code>, {100 * trial.share:.1f} % of the line"
+        note = f"<code>{option}</code>, {trial.share} of the recorded samples"
         yield _figure(
             _drawn(picture, f"{line} with salt as found by {option}", *_sides(viewer, 5, 4)), note
         )
@@ -127,8 +127,7 @@ def _lines(shown: Iterable[Shown], viewer: Viewer) -> Iterator[str]:
             (each.name, pictures.section(each.amplitude)),
             (f"{each.name} with salt", pictures.section(each.amplitude, each.salt)),
         )
-        share = float(np.mean(each.salt > viewer.settings.threshold))
-        note = f"{each.name}: {100 * share:.1f} % salt"
+        note = f"{each.name}: salt is {each.share} of its recorded samples"
         drawn = (
             _drawn(pictures.jpeg(picture, *_HALF), alt, *_sides(viewer, 10, 6))
             for alt, picture in both
@@ -138,9 +137,9 @@ def _lines(shown: Iterable[Shown], viewer: Viewer) -> Iterator[str]:
 
 
 def _volume(volume: Volume, viewer: Viewer) -> Iterator[str]:
-    which = " that were run" if volume.ran else ""
-    share = f"{100 * volume.share:.2f} % of the live traces' samples{which} are salt."
-    yield f"<h2>The volume</h2><p>{share}</p>"
+    yield "<h2>The volume</h2>"
+    if volume.share:
+        yield f"<p>salt: {volume.share}</p>"
     if volume.ran:
         yield f'<p class="warning">Only {volume.ran} were run: of the rest nothing is known.</p>'
     yield '<div class="sheet">'
