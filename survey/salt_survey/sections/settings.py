@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from salt_infer.errors import SaltError
 from salt_survey.errors import SurveyError
+from salt_survey.scan.fields import check_names
 from salt_survey.sections.looks import Look, Polarity, Stretch, Zoom
 
 THRESHOLD = 0.5
@@ -68,6 +69,14 @@ class Calibration:
             SurveyError: it is not that.
         """
         try:
+            check_names("the scan's calibration", value, _names(cls))
+        except SurveyError as error:
+            raise SurveyError(
+                f"{error}; calibrate again, or remove it and give --zoom, --polarity, --threshold"
+            ) from error
+        try:
+            for name in ("look", "second"):
+                check_names(name, value[name], _names(Look))
             threshold = float(value["threshold"])
             if not 0 <= threshold <= 1:
                 raise ValueError(f"threshold {threshold}")
@@ -88,6 +97,10 @@ class Calibration:
     def where(self) -> str:
         """The lines, for people."""
         return ", ".join(score.line for score in self.lines)
+
+
+def _names(kind: type[Calibration | Look]) -> list[str]:
+    return [field.name for field in dataclasses.fields(kind)]
 
 
 def _scores(values: Any) -> tuple[LineScore, ...]:

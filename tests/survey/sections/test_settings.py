@@ -50,3 +50,18 @@ def test_a_calibration_comes_back_from_json() -> None:
 def test_what_is_no_calibration_is_refused(name: str, value: object) -> None:
     with pytest.raises(SurveyError, match="the scan's calibration cannot be read"):
         Calibration.from_dict(FOUND.to_dict() | {name: value})
+
+
+def test_what_a_calibration_lacks_is_named() -> None:
+    some = {name: FOUND.to_dict()[name] for name in ("look", "threshold")}
+    with pytest.raises(
+        SurveyError,
+        match="the scan's calibration lacks lines, second, second_lines, model; calibrate",
+    ):
+        Calibration.from_dict(some)
+    with pytest.raises(SurveyError, match="treshold, which is unknown; is it threshold"):
+        Calibration.from_dict(FOUND.to_dict() | {"treshold": 1})
+    look = LOOK.to_dict()
+    look["zom"] = look.pop("zoom")
+    with pytest.raises(SurveyError, match="look lacks zoom and has zom, which is unknown"):
+        Calibration.from_dict(FOUND.to_dict() | {"look": look})
