@@ -63,9 +63,10 @@ def page(
         volume: what a run found; None before one.
     """
     name = viewer.survey.path.name
+    origin = viewer.settings.origin if volume else viewer.settings.unadvised
     parts = [
         f"<h1>{html.escape(name)}</h1>",
-        *_about(viewer),
+        *_about(viewer, origin),
         *_sheet(trials, line, viewer),
         *_lines(shown, viewer),
         *(_volume(volume, viewer) if volume else ()),
@@ -84,9 +85,9 @@ def page(
     ).encode("utf-8", errors="backslashreplace")
 
 
-def _about(viewer: Viewer) -> Iterator[str]:
+def _about(viewer: Viewer, origin: str) -> Iterator[str]:
     said = "\n".join(describe.lines(viewer.survey.path, viewer.survey.scan))
-    origin, look = viewer.settings.origin, html.escape(str(viewer.settings.look))
+    look = html.escape(str(viewer.settings.look))
     style = "" if viewer.settings.calibrated else ' class="warning"'
     yield f"<p{style}>{html.escape(origin[:1].upper() + origin[1:])}.</p>"
     for warning in viewer.survey.scan.warnings:

@@ -13,6 +13,10 @@ from salt_survey.sections.looks import Look, Polarity, Stretch, Zoom
 
 THRESHOLD = 0.5
 GATE = 0.02  # what the judge gives less than this changes no pixel by more than this
+_ADVICE = (
+    "; calibrate on an interpreted line (salt-survey calibrate), or choose by eye "
+    "(salt-survey look)"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,6 +141,11 @@ class Settings:
     def calibrated(self) -> bool:
         return not self.origin.startswith("not calibrated")
 
+    @property
+    def unadvised(self) -> str:
+        """The origin without what to do about it, for where one is doing that."""
+        return self.origin.removesuffix(_ADVICE)
+
 
 def settled(wishes: Wishes, calibration: Calibration | None) -> Settings:
     """What was asked for, else what a calibration found, else the defaults."""
@@ -164,7 +173,4 @@ def _origin(look: Look, asked: Mapping[str, Any], calibration: Calibration | Non
         "polarity": "both polarities are run and their mean is taken",
     }
     said = " and ".join(text for name, text in defaults.items() if name not in chosen)
-    return (
-        f"not calibrated: {said}, which may find nothing in this survey; calibrate on an "
-        "interpreted line (salt-survey calibrate), or choose by eye (salt-survey look)"
-    )
+    return f"not calibrated: {said}, which may find nothing in this survey{_ADVICE}"

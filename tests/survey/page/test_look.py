@@ -62,12 +62,13 @@ def test_before_a_run(survey: Path, tmp_path: Path) -> None:
     command = ["look", str(survey), "--out", str(out), "--every", "2"]
     done = CliRunner().invoke(cli, command)
     assert done.exit_code == 0, done.output
-    assert "not calibrated" in done.output
+    assert done.output.endswith(": 3 of 6 lines; not calibrated\n")
     text = checked(out)
     for polarity in ("normal", "reversed"):
         for zoom in look.ZOOMS:
             assert f"--polarity {polarity} --zoom {zoom}" in text
-    assert "Not calibrated" in text
+    assert "Not calibrated: the zoom is the default, 1.25/0.5" in text
+    assert "which may find nothing in this survey.</p>" in text  # and no advice to do just this
     for number in (101, 103, 105):
         assert f"inline {number}:" in text
     assert f"{INLINES * CROSSLINES} live (blue), 0 dead (red), 0 missing (grey)" in text

@@ -170,6 +170,15 @@ def test_without_a_calibration_it_says_so(survey: Path, tmp_path: Path) -> None:
         assert "not calibrated" in bytes(written.text[0]).decode("ascii", "replace")
 
 
+def test_lines_that_are_not_there_are_refused_before_anything_is_said(
+    survey: Path, tmp_path: Path
+) -> None:
+    code, said, errors = small.run("run", survey, "--out", tmp_path / "p.zarr", "--lines", "1:9")
+    assert (code, said) == (2, "")
+    assert "no inline is within 1:9" in errors
+    assert "not calibrated" not in errors
+
+
 def test_dead_and_muted_samples_are_zero(tmp_path: Path) -> None:
     plan = Plan(3, small.CROSSLINES, small.SAMPLES, kind=Kind(small.SAMPLES, 4.0, 400))
     survey = tmp_path / "odd.sgy"

@@ -17,6 +17,8 @@ def test_the_defaults_are_not_calibrated() -> None:
     assert (str(settings.look.zoom), settings.look.polarity) == ("1.25/0.5", "both")
     assert settings.origin.startswith("not calibrated: ")
     assert not settings.calibrated
+    assert settings.origin.endswith("or choose by eye (salt-survey look)")
+    assert settings.unadvised.endswith("which may find nothing in this survey")
 
 
 def test_a_calibration_is_taken_and_named() -> None:
