@@ -13,6 +13,7 @@ from salt_survey.sections.looks import Look, Polarity, Stretch, Zoom
 
 THRESHOLD = 0.5
 GATE = 0.02  # what the judge gives less than this changes no pixel by more than this
+MARGIN = 0.05  # of IoU, within which settings are as good: lines of one survey differ by more
 _ADVICE = (
     "; calibrate on an interpreted line (salt-survey calibrate), or choose by eye "
     "(salt-survey look)"
