@@ -39,7 +39,7 @@ class Axis:
     """
 
     name: str
-    numbers: npt.NDArray[np.float64] | npt.NDArray[np.int64]
+    numbers: npt.NDArray[np.floating] | npt.NDArray[np.int64]
     most: int = 6
 
     def ticks(self) -> list[tuple[str, float]]:
