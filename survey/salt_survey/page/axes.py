@@ -23,7 +23,7 @@ STYLE = """
 .across { top: 100%; transform: translateX(-50%); text-align: center; }
 .across::before { content: ""; display: block; height: .35rem; width: 0; margin: 0 auto .15rem;
   border-left: 1px solid var(--faint); }
-.unit { right: calc(100% + .6rem); top: calc(100% + .4rem); opacity: .75; }
+.unit { right: calc(100% + .6rem); top: calc(100% + 1.5rem); opacity: .75; }
 .title { left: 0; right: 0; top: calc(100% + 1.5rem); text-align: center; opacity: .75; }
 """
 
@@ -43,17 +43,21 @@ class Axis:
     most: int = 6
 
     def ticks(self) -> list[tuple[str, float]]:
-        """Round numbers within the axis, and where the middle of their row or column is, as a share
-        of the side, 0..1. Of an axis without a round number its first one.
+        """Round numbers within the axis, or all of a few, and where the middle of their row or
+        column is, as a share of the side, 0..1.
         """
-        count, first, last = len(self.numbers), float(self.numbers[0]), float(self.numbers[-1])
-        step = _step((last - first) / self.most, self.numbers.dtype.kind == "i")
-        values = [at * step for at in range(math.ceil(first / step), math.floor(last / step) + 1)]
-        places = np.interp(values or [first], self.numbers, np.arange(count))
+        count = len(self.numbers)
+        values = self.numbers if count <= self.most else self._round()
+        places = np.interp(values, self.numbers, np.arange(count))
         return [
             (f"{value:.10g}", (float(place) + 0.5) / count)
-            for value, place in zip(values or [first], places, strict=True)
+            for value, place in zip(values, places, strict=True)
         ]
+
+    def _round(self) -> list[float]:
+        first, last = float(self.numbers[0]), float(self.numbers[-1])
+        step = _step((last - first) / self.most, self.numbers.dtype.kind == "i")
+        return [at * step for at in range(math.ceil(first / step), math.floor(last / step) + 1)]
 
 
 def _step(least: float, whole: bool) -> float:
