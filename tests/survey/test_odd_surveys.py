@@ -44,6 +44,8 @@ def test_each_field_of_the_scan(case: Case, path: Path) -> None:
     assert case.says in said + " ".join(scan.notes)
     assert bool(said) == (case.verdict != "ok")
     assert Scan.from_json(scan.to_json()) == scan
+    if not scan.faults:
+        assert scanned(path, known=scan).scan == scan  # nothing in it contradicts its own file
 
 
 @pytest.mark.parametrize("case", ALL, ids=IDS)

@@ -25,11 +25,10 @@ from salt_survey.calibration.scoring import Agreement
 from salt_survey.sections import tiling
 from salt_survey.sections.looks import Look, Stretch, Zoom
 from salt_survey.sections.predict import judged
-from salt_survey.sections.settings import THRESHOLD, Calibration, LineScore
+from salt_survey.sections.settings import MARGIN, THRESHOLD, Calibration, LineScore
 
 VERTICAL = (0.64, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5)
 HORIZONTAL = (0.25, 0.32, 0.4, 0.5, 0.62, 0.8, 1.0)
-MARGIN = 0.05  # of IoU: lines of one survey differ by more at one setting
 LOWER = (0.4, 0.3, 0.2)  # thresholds tried where the usual one finds little
 GAIN = 0.1  # of IoU, that a lower one has to bring
 

@@ -29,6 +29,11 @@ class Label(NamedTuple):
         """The line, as it is written."""
         return f"{'x' if self.direction == 'crossline' else ''}{self.number}"
 
+    @property
+    def other(self) -> str:
+        """The line of the other direction with this number, as it would be written."""
+        return f"{'' if self.direction == 'crossline' else 'x'}{self.number}"
+
 
 def parse(text: str) -> Label:
     """``362=label.png``, or ``x700=label.png`` of a crossline.

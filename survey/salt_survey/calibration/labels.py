@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -18,6 +17,8 @@ from salt_survey.errors import SurveyError
 from salt_survey.reading.survey import Survey
 from salt_survey.sections.reader import Direction, Reader, Recorded, Section
 from salt_survey.sections.tiling import Grey
+
+_FEW = 6  # lines that are named, each
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,15 +47,16 @@ class Interpreted:
             SurveyError: it is not, or the PNG does not fit it or has other values.
         """
         having = [each for each in surveys if label.number in _numbers(each, label.direction)]
-        if len(having) != 1:
-            names = ", ".join(str(each.path) for each in having or surveys)
-            seen = "is in several files" if having else "is in none of the files"
-            raise SurveyError(f"{label.direction} {label.number} {seen}: {names}")
+        if not having:
+            raise SurveyError(_in_none(label, surveys))
+        if len(having) > 1:
+            names = ", ".join(str(each.path) for each in having)
+            raise SurveyError(f"{label.direction} {label.number} is in several files: {names}")
         survey = having[0]
         at = int(np.searchsorted(_numbers(survey, label.direction), label.number))
         section = Section(label.direction, at, at, at + 1)
         recorded = Reader(survey, slice(0, len(survey.times_ms))).read(section)
-        drawn = _decoded(label.path, recorded.amplitude.shape)
+        drawn = _decoded(label, survey, recorded.amplitude.shape)
         # Nothing is predicted where nothing was recorded, so nothing is scored there.
         return cls(label.name, recorded, np.where(recorded.there, drawn, np.uint8(UNKNOWN)))
 
@@ -63,22 +65,65 @@ def _numbers(survey: Survey, direction: Direction) -> npt.NDArray[np.int64]:
     return survey.inlines if direction == "inline" else survey.crosslines
 
 
-def _decoded(path: Path, shape: tuple[int, ...]) -> Grey:
-    rows, columns = shape
+def _in_none(label: Label, surveys: Sequence[Survey]) -> str:
+    """What lines there are instead, and how another file is given."""
+    files = ", ".join(
+        f"{each.path} has {_listed(_numbers(each, label.direction))}" for each in surveys
+    )
+    return (
+        f"{label.direction} {label.number} is in none of the files: {files}; give the number of "
+        f"one of these, or the file that it is in by --with{_other(label, surveys)}"
+    )
+
+
+def _listed(numbers: npt.NDArray[np.int64]) -> str:
+    """All of a few, of many the first and the last."""
+    if len(numbers) <= _FEW:
+        return ", ".join(map(str, numbers))
+    return f"{numbers[0]} to {numbers[-1]}"
+
+
+def _other(label: Label, surveys: Sequence[Survey]) -> str:
+    """A hint, where the number is one of the other direction's."""
+    other: Direction = "inline" if label.direction == "crossline" else "crossline"
+    if not any(label.number in _numbers(each, other) for each in surveys):
+        return ""
+    return f"; or is it {other} {label.number}, {label.other}=?"
+
+
+def _decoded(label: Label, survey: Survey, shape: tuple[int, ...]) -> Grey:
+    path, (rows, columns) = label.path, shape
     try:
         with open(path, "rb") as file:
-            label = png.decode(file.read(png.MAX_FILE_BYTES + 1), (rows, columns))
+            data = file.read(png.MAX_FILE_BYTES + 1)
     except OSError as error:
         raise SurveyError(f"{path} cannot be read ({error.strerror or error})") from error
+    try:
+        drawn = png.decode(data, (rows, columns))
     except TileError as error:
         raise SurveyError(
             f"{path} cannot be used ({error}); expected a PNG of {rows} rows, one a sample, and "
-            f"{columns} columns, one a trace of its line"
+            f"{columns} columns, one a trace of {label.direction} {label.number}"
+            f"{_of_the_other(label, survey, data, rows)}"
         ) from error
-    values = set(np.unique(label).tolist())
+    values = set(np.unique(drawn).tolist())
     if not values <= {NONE, UNKNOWN, SALT} or not {NONE, SALT} <= values:
         raise SurveyError(
             f"{path} has the grey values {sorted(values)[:8]}, expected 0 where there is no salt, "
             "255 where there is, both of them, and 128 where that is unknown"
         )
-    return label
+    return drawn
+
+
+def _of_the_other(label: Label, survey: Survey, data: bytes, rows: int) -> str:
+    """A hint, where the picture fits lines of the other direction."""
+    across = len(_numbers(survey, label.direction))
+    try:
+        png.decode(data, (rows, across))
+    except TileError:
+        return ""
+    if label.direction == "crossline":
+        return f"; it would fit an inline ({_listed(survey.inlines)}): is it one, without the x?"
+    return (
+        f"; it would fit a crossline ({_listed(survey.crosslines)}): is it one, with an x before?"
+    )

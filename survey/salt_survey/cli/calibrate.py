@@ -21,7 +21,7 @@ from salt_survey.cli.overrides import override_options
 from salt_survey.scan.record import Overrides
 from salt_survey.sections.looks import STRIDES, Look, Stretch
 from salt_survey.sections.predict import BATCH
-from salt_survey.sections.settings import GATE, Calibration, LineScore
+from salt_survey.sections.settings import GATE, MARGIN, Calibration, LineScore
 
 _PATH = console.PATH
 
@@ -105,16 +105,28 @@ def calibrate(
 
 def told(found: Calibration) -> list[str]:
     """What was found, for people."""
-    lines = [f"best: {found.look}, threshold {found.threshold:g}"]
+    lines = [f"taken: {found.look}, threshold {found.threshold:g}"]
     lines += map(_score, found.lines)
-    lines += [f"second best: {found.second}"]
+    lines += [f"{'also good' if _as_good(found) else 'next best'}: {found.second}"]
     lines += map(_score, found.second_lines)
-    lines += ["ranked by IoU with the zooms beside it: the second may find more of these lines"]
+    lines += [
+        "the first is taken because the zooms beside it do well too, where one that does well "
+        f"alone is luck; of all that do as well, within {MARGIN:g} of IoU, it is the nearest to "
+        f"the default, {Look.zoom}. The other may find more of these lines"
+    ]
     if len(found.lines) == 1:
         lines += ["on one line alone; a second one tells whether it holds"]
     if max(score.iou for score in found.lines) < 0.3:
         lines += ["no setting finds much of the salt: look at the tiles before you trust a run"]
     return lines
+
+
+def _as_good(found: Calibration) -> bool:
+    first, second = (
+        sum(score.iou for score in scores) / len(scores)
+        for scores in (found.lines, found.second_lines)
+    )
+    return second >= first - MARGIN
 
 
 def _score(score: LineScore) -> str:

@@ -96,7 +96,8 @@ def look(
             shown = viewer.predicted(loaded, places)
         data = html.page(viewer, trials, viewer.name(place), shown, viewer.tiles(place), seen)
         write_whole(out, data, overwrite)
-    click.echo(f"{out}: {len(places)} of {len(viewer.numbers)} lines; {settings.origin}")
+    origin = settings.origin.partition(":")[0]  # the page says the rest
+    click.echo(f"{out}: {len(places)} of {len(viewer.numbers)} lines; {origin}")
 
 
 def _place(viewer: Any, line: int | None) -> int:

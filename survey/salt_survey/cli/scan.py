@@ -70,7 +70,8 @@ def _progress() -> Iterator[Callable[[int], object]]:
 @click.argument("volume", type=PATH, metavar="OUT.zarr")
 @click.option(
     "--like", type=PATH, required=True, metavar="IN.sgy",
-    help="Survey that the volume was made of; its headers are kept byte for byte.",
+    help="Survey that the volume was made of; its headers are kept but for the format and free "
+    "lines of the text.",
 )  # fmt: skip
 @click.option("--out", type=PATH, required=True, metavar="P.sgy", help="SEG-Y to write.")
 @click.option(
@@ -85,13 +86,18 @@ def _progress() -> Iterator[Callable[[int], object]]:
 @override_options
 def export(volume: Path, like: Path, out: Path, overrides: Overrides, **options: Any) -> None:
     """Write a volume of OUT.zarr as SEG-Y: text, binary and trace headers of IN.sgy, each trace in
-    its place, 0..1 as IEEE floats.
+    its place, 0..1 as IEEE floats. Of the headers two things are written: the code of the sample
+    format, and what was run into free lines of the text.
     """
     with console.importing("survey"):
         from salt_survey.run import export as exporting
 
     check_writable(out, options["overwrite"])
+
+    def tell(line: str) -> None:
+        click.echo(f"salt-survey: {line}", err=True)
+
     with writing(out) as unlocked:
         if unlocked:
-            click.echo(f"salt-survey: {unlocked}", err=True)
-        click.echo(exporting.export(volume, like, out, overrides, **options))
+            tell(unlocked)
+        click.echo(exporting.export(volume, like, out, overrides, **options, tell=tell))

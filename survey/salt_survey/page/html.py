@@ -8,14 +8,15 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from salt_infer import __version__
-from salt_survey.page import pictures
+from salt_survey.page import axes, pictures
+from salt_survey.page.axes import Axis
 from salt_survey.page.look import Shown, Trial, Viewer, Volume, coverage
 from salt_survey.page.training_tiles import TRAINING, TileStatistics
 from salt_survey.scan import describe
 from salt_survey.sections.tiling import Floats
 
 _MAP = ((222, 222, 222), (200, 30, 30), (40, 90, 160))  # missing, dead, live
-_SMALL, _LARGE = (420, 300), (900, 480)
+_SMALL, _HALF, _LARGE = (420, 300), (800, 480), (900, 480)
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --paper: #fff; --faint: #788; --salt: #d95f02;
@@ -31,6 +32,7 @@ figure { margin: 0; } figcaption { font-size: .9rem; }
 img { display: block; max-width: 100%; height: auto; border: 1px solid var(--faint); }
 .sheet { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); }
 .wide { display: grid; gap: 1.5rem; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); }
 .wide img, .sheet img { width: 100%; image-rendering: auto; }
 pre { overflow-x: auto; font-size: .85rem; }
 .warning { border-left: .3rem solid var(--salt); padding-left: .7rem; }
@@ -61,10 +63,11 @@ def page(
         volume: what a run found; None before one.
     """
     name = viewer.survey.path.name
+    origin = viewer.settings.origin if volume else viewer.settings.unadvised
     parts = [
         f"<h1>{html.escape(name)}</h1>",
-        *_about(viewer),
-        *_sheet(trials, line),
+        *_about(viewer, origin),
+        *_sheet(trials, line, viewer),
         *_lines(shown, viewer),
         *(_volume(volume, viewer) if volume else ()),
         *_map(viewer),
@@ -76,15 +79,15 @@ def page(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f"<title>{html.escape(name)}</title><style>{_STYLE}</style></head><body>\n"
+        f"<title>{html.escape(name)}</title><style>{_STYLE}{axes.STYLE}</style></head><body>\n"
         + "\n".join(parts)
         + "\n</body></html>\n"
     ).encode("utf-8", errors="backslashreplace")
 
 
-def _about(viewer: Viewer) -> Iterator[str]:
+def _about(viewer: Viewer, origin: str) -> Iterator[str]:
     said = "\n".join(describe.lines(viewer.survey.path, viewer.survey.scan))
-    origin, look = viewer.settings.origin, html.escape(str(viewer.settings.look))
+    look = html.escape(str(viewer.settings.look))
     style = "" if viewer.settings.calibrated else ' class="warning"'
     yield f"<p{style}>{html.escape(origin[:1].upper() + origin[1:])}.</p>"
     for warning in viewer.survey.scan.warnings:
@@ -93,7 +96,7 @@ def _about(viewer: Viewer) -> Iterator[str]:
     yield f"<details><summary>The survey</summary><pre>{html.escape(said)}</pre></details>"
 
 
-def _sheet(trials: Sequence[Trial], line: str) -> Iterator[str]:
+def _sheet(trials: Sequence[Trial], line: str, viewer: Viewer) -> Iterator[str]:
     if not trials:
         return
     yield f"<h2>Which setting? {html.escape(line)}</h2>"
@@ -107,42 +110,47 @@ def _sheet(trials: Sequence[Trial], line: str) -> Iterator[str]:
     for trial in trials:
         option = f"--polarity {trial.look.polarity} --zoom {trial.look.zoom}"
         picture = pictures.jpeg(pictures.section(trial.amplitude, trial.salt), *_SMALL)
-        note = f"<code>{option}</code>, {100 * trial.share:.1f} % of the line"
-        yield _figure(picture, f"{line} with salt as found by {option}", note)
+        note = f"<code>{option}</code>, {trial.share} of the recorded samples"
+        yield _figure(
+            _drawn(picture, f"{line} with salt as found by {option}", *_sides(viewer, 5, 4)), note
+        )
     yield "</div>"
 
 
 def _lines(shown: Iterable[Shown], viewer: Viewer) -> Iterator[str]:
     yield (
-        f"<h2>Lines</h2><p>{html.escape(str(viewer.settings.look))}. Left the amplitudes, right "
-        "with the probability of salt in orange.</p>"
+        f"<h2>Lines</h2><p>{html.escape(str(viewer.settings.look))}. First the amplitudes, "
+        "then with the probability of salt in orange.</p>"
     )
     yield '<div class="wide">'
     for each in shown:
-        beside = np.concatenate(
-            [pictures.section(each.amplitude), pictures.section(each.amplitude, each.salt)], axis=1
+        both = (
+            (each.name, pictures.section(each.amplitude)),
+            (f"{each.name} with salt", pictures.section(each.amplitude, each.salt)),
         )
-        share = float(np.mean(each.salt > viewer.settings.threshold))
-        note = f"{each.name}: {100 * share:.1f} % salt"
-        yield _figure(pictures.jpeg(beside, 1600, 480), f"{each.name} with salt", note)
+        note = f"{each.name}: salt is {each.share} of its recorded samples"
+        drawn = (
+            _drawn(pictures.jpeg(picture, *_HALF), alt, *_sides(viewer, 10, 6))
+            for alt, picture in both
+        )
+        yield _figure(f'<div class="pair">{"".join(drawn)}</div>', note)
     yield "</div>"
 
 
 def _volume(volume: Volume, viewer: Viewer) -> Iterator[str]:
-    which = " that were run" if volume.ran else ""
-    share = f"{100 * volume.share:.2f} % of the live traces' samples{which} are salt."
-    yield f"<h2>The volume</h2><p>{share}</p>"
+    yield "<h2>The volume</h2>"
+    if volume.share:
+        yield f"<p>salt: {volume.share}</p>"
     if volume.ran:
         yield f'<p class="warning">Only {volume.ran} were run: of the rest nothing is known.</p>'
     yield '<div class="sheet">'
     for time, values in volume.slices:
-        yield _heat(values, 1.0, f"probability of salt at {time:g} ms")
+        yield _heat(values, 1.0, f"probability of salt at {time:g} ms", viewer)
     most = float(np.nanmax(volume.thickness)) if np.isfinite(volume.thickness).any() else 0.0
-    yield _heat(volume.thickness, most, f"thickness of salt, darkest {most:g} ms")
+    yield _heat(volume.thickness, most, f"thickness of salt, darkest {most:g} ms", viewer)
     if volume.disagreement is not None:
-        yield _heat(
-            volume.disagreement, 1.0, "greatest disagreement of inline and crossline sections"
-        )
+        note = "greatest disagreement of inline and crossline sections"
+        yield _heat(volume.disagreement, 1.0, note, viewer)
     yield f"</div><p>{_directions(viewer)}</p>"
 
 
@@ -154,9 +162,9 @@ def _map(viewer: Viewer) -> Iterator[str]:
     picture = pictures.png(pictures.classes(kinds, _MAP), *_LARGE)
     yield "<h2>Traces</h2>"
     yield _figure(
-        picture, "map of the traces",
+        _drawn(picture, "map of the traces", *_lines_of(viewer, 6)),
         f"{live} live (blue), {dead} dead (red), {missing} missing (grey). {_directions(viewer)}",
-    )  # fmt: skip
+    )
 
 
 def _directions(viewer: Viewer) -> str:
@@ -190,14 +198,31 @@ def _tiles(tiles: TileStatistics | None, viewer: Viewer) -> Iterator[str]:
     yield "</div>"
 
 
-def _heat(values: Floats, most: float, note: str) -> str:
+def _heat(values: Floats, most: float, note: str, viewer: Viewer) -> str:
     if values.shape[0] < 8:
         values = np.repeat(values, 8, axis=0)
-    return _figure(pictures.png(pictures.heat(values, most), *_SMALL), note, note)
+    picture = pictures.png(pictures.heat(values, most), *_SMALL)
+    return _figure(_drawn(picture, note, *_lines_of(viewer, 4)), note)
 
 
-def _figure(source: str, alt: str, note: str) -> str:
-    return (
-        f'<figure><img src="{source}" alt="{html.escape(alt)}"><figcaption>{note}</figcaption>'
-        "</figure>"
-    )
+def _sides(viewer: Viewer, down: int, across: int) -> tuple[Axis, Axis]:
+    """Of a section: times down, and the numbers of its traces; about so many ticks each."""
+    survey = viewer.survey
+    name, numbers = "inline", survey.inlines
+    if viewer.direction == "inline":
+        name, numbers = "trace" if survey.scan.is_line else "crossline", survey.crosslines
+    return Axis("ms", survey.times_ms, down), Axis(name, numbers, across)
+
+
+def _lines_of(viewer: Viewer, most: int) -> tuple[Axis, Axis]:
+    """Of a map: inlines down, and crosslines."""
+    survey = viewer.survey
+    return Axis("inline", survey.inlines, most), Axis("crossline", survey.crosslines, most)
+
+
+def _drawn(source: str, alt: str, down: Axis, across: Axis) -> str:
+    return axes.framed(f'<img src="{source}" alt="{html.escape(alt)}">', down, across)
+
+
+def _figure(drawn: str, note: str) -> str:
+    return f"<figure>{drawn}<figcaption>{note}</figcaption></figure>"

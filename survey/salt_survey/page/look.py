@@ -14,6 +14,8 @@ import numpy.typing as npt
 from salt_infer.predictor.model import SaltModel
 from salt_survey.page.training_tiles import TileStatistics, statistics
 from salt_survey.reading.survey import NO_TRACE, Survey
+from salt_survey.run.finished import counts_of
+from salt_survey.run.run_report import share_in_words
 from salt_survey.run.slabs import Extent, Window
 from salt_survey.run.store import Store
 from salt_survey.sections import tiling
@@ -40,11 +42,13 @@ class Shown:
         name: such as ``inline 362``.
         amplitude: float32 [samples, traces].
         salt: float32, likewise, 0..1.
+        share: of its recorded samples that were run, above the threshold, in words.
     """
 
     name: str
     amplitude: Floats
     salt: Floats
+    share: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,13 +59,13 @@ class Trial:
         look: the way.
         amplitude: float32 [samples, traces].
         salt: float32 [samples, traces], 0..1.
-        share: of the recorded samples, above the threshold.
+        share: of the recorded samples, above the threshold, in words.
     """
 
     look: Look
     amplitude: Floats
     salt: Floats
-    share: float
+    share: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,19 +73,21 @@ class Volume:
     """What a finished run found.
 
     Attributes:
-        slices: time in ms, and float32 [inlines, crosslines] of probability.
+        slices: time in ms, and float32 [inlines, crosslines] of probability; where the salt is, if
+            there is some, and none of one line, of which they would be rows of pixels.
         thickness: float32 [inlines, crosslines], ms of salt; NaN where there is no trace, or it was
             not run.
         disagreement: likewise, how far the two directions are apart where either finds salt; None
             if only one was run.
-        share: of the live traces' samples that were run, above the threshold.
+        share: of the recorded samples that were run, above the threshold, as the run said it; empty
+            if its volume does not say it.
         ran: the part of the survey that was run, in words; empty if it is all of it.
     """
 
     slices: tuple[tuple[float, Floats], ...]
     thickness: Floats
     disagreement: Floats | None
-    share: float
+    share: str
     ran: str
 
 
@@ -97,6 +103,7 @@ class Viewer:
     def __init__(self, survey: Survey, settings: Settings, ran: Extent | None = None) -> None:
         """``ran``: the part that was run, whose lines are those to show; all if None."""
         self.survey, self.settings = survey, settings
+        self._samples = slice(*ran.samples) if ran else slice(None)
         some = ran is not None and ran.crosslines != (0, len(survey.crosslines))
         self.direction: Direction = survey.one_way or ("crossline" if some else "inline")
         self._reader = Reader(survey, slice(None))
@@ -142,8 +149,7 @@ class Viewer:
             for zoom in ZOOMS:
                 look = dataclasses.replace(self.settings.look, zoom=zoom, polarity=polarity)
                 salt = found_in(line, model, look)
-                share = float(np.mean(salt[line.there] > self.settings.threshold))
-                found.append(Trial(look, line.amplitude, salt, share))
+                found.append(Trial(look, line.amplitude, salt, self._share(line, salt)))
                 tell(1)
         return found
 
@@ -152,7 +158,7 @@ class Viewer:
         for place in places:
             line = self.line(place)
             salt = found_in(line, model, self.settings.look)
-            yield Shown(self.name(place), line.amplitude, salt)
+            yield Shown(self.name(place), line.amplitude, salt, self._share(line, salt))
 
     def stored(self, store: Store, places: Sequence[int]) -> Iterator[Shown]:
         """Lines as a run found them; raises InputError."""
@@ -161,7 +167,14 @@ class Viewer:
             values = store.read("probability", self.direction, part)
             salt = values[0] if self.direction == "inline" else values[:, 0]
             scaled = (salt.T / np.float32(tiling.WHITE)).astype(np.float32)
-            yield Shown(self.name(place), self.line(place).amplitude, scaled)
+            line = self.line(place)
+            yield Shown(self.name(place), line.amplitude, scaled, self._share(line, scaled))
+
+    def _share(self, line: Recorded, salt: Floats) -> str:
+        """Of the samples recorded, and run, those that are salt."""
+        there = line.there[self._samples]
+        above = salt[self._samples][there] > np.float32(self.settings.threshold)
+        return share_in_words(int(above.sum()), int(there.sum()))
 
     def tiles(self, place: int) -> TileStatistics | None:
         """Statistics of a line's tiles, as the model is shown them."""
@@ -183,23 +196,24 @@ def volume(store: Store, survey: Survey, threshold: float, ran: Extent) -> Volum
     Raises:
         InputError: a chunk cannot be read.
     """
-    shape, (first, last) = store.shape, ran.samples
-    at = np.linspace(first, last - 1, SLICES + 2).astype(int)[1:-1]
-    slices = np.zeros((SLICES, *shape[:2]), np.float32)
+    shape = store.shape
     thick = np.zeros(shape[:2], np.float32)
+    in_time = np.zeros(shape[2], np.int64)
     apart = np.zeros(shape[:2], np.float32) if store.has("disagreement") else None
-    for start in range(0, shape[0], _BLOCK):
-        part = slice(start, min(start + _BLOCK, shape[0]))
-        salt = store.read("probability", "inline", part)
-        slices[:, part] = salt[..., at].transpose(2, 0, 1) / np.float32(tiling.WHITE)
-        thick[part] = (salt > threshold * tiling.WHITE).sum(axis=2)
+    for part in _parts(shape[0]):
+        above = store.read("probability", "inline", part) > threshold * tiling.WHITE
+        thick[part] = above.sum(axis=2)
+        in_time += above.sum(axis=(0, 1))
         if apart is not None:
             gap = store.read("disagreement", "inline", part)
             apart[part] = gap.max(axis=2) / np.float32(tiling.WHITE)
+    at = [] if ran.is_one_line else slice_places(in_time, ran.samples)
+    slices = [_slice(store, place) for place in at]
     live = np.zeros(shape[:2], bool)
     part_of_lines = slice(*ran.inlines), slice(*ran.crosslines)
     live[part_of_lines] = survey.live[part_of_lines]
-    share = float(thick[live].sum() / max(1, live.sum() * (last - first)))
+    counts = counts_of(store)
+    share = counts.in_words(threshold) if counts else ""
     nothing = ~live
     thick *= survey.scan.interval_ms
     for values in (thick, *slices, *([] if apart is None else [apart])):
@@ -207,6 +221,33 @@ def volume(store: Store, survey: Survey, threshold: float, ran: Extent) -> Volum
     times = survey.times_ms[at]
     pairs = tuple((float(time), values) for time, values in zip(times, slices, strict=True))
     return Volume(pairs, thick, apart, share, _words(ran, survey))
+
+
+def slice_places(in_time: npt.NDArray[np.int64], samples: Window) -> list[int]:
+    """Samples to slice a volume at: so that about as much salt lies between any two.
+
+    Args:
+        in_time: samples with salt at each time.
+        samples: first, and one after the last, of which some are taken where there is no salt.
+    """
+    total = int(in_time.sum())
+    if not total:
+        return [int(at) for at in np.linspace(samples[0], samples[1] - 1, SLICES + 2)[1:-1]]
+    wanted = (np.arange(SLICES) + 0.5) / SLICES * total
+    return [int(at) for at in np.unique(np.searchsorted(np.cumsum(in_time), wanted))]
+
+
+def _slice(store: Store, at: int) -> Floats:
+    found = np.zeros(store.shape[:2], np.float32)
+    for part in _parts(len(found)):
+        salt = store.read("probability", "inline", part, slice(at, at + 1))[..., 0]
+        found[part] = salt / np.float32(tiling.WHITE)
+    return found
+
+
+def _parts(inlines: int) -> Iterator[slice]:
+    for start in range(0, inlines, _BLOCK):
+        yield slice(start, min(start + _BLOCK, inlines))
 
 
 def _words(part: Extent, survey: Survey) -> str:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from salt_survey.errors import ForeignError, SurveyError
 from salt_survey.reading import arrays, foreign, segy_source
-from salt_survey.scan import geometry, segy_scan, statistics
+from salt_survey.scan import contradictions, geometry, segy_scan, statistics
 from salt_survey.scan.findings import Found
 from salt_survey.scan.geometry import NO_TRACE
 from salt_survey.scan.record import Overrides, Scan
@@ -240,12 +240,20 @@ def scanned(
         tell: is told how many traces' samples were read, a portion at a time.
 
     Raises:
-        SurveyError: it cannot be read at all.
+        SurveyError: it cannot be read at all, or ``known`` is of another.
     """
+    said = overrides or Overrides()
+    found = _found(path, said, known, tell)
+    if known is None:
+        return found
+    return dataclasses.replace(found, scan=contradictions.told(path, known, found.scan, said))
+
+
+def _found(path: Path, said: Overrides, known: Scan | None, tell: Callable[[int], object]) -> Found:
     if arrays.is_array(path):
-        return arrays.scan(path, overrides or Overrides(), known, tell)
+        return arrays.scan(path, said, known, tell)
     try:
-        return segy_scan.scan(path, overrides, known, tell)
+        return segy_scan.scan(path, said, known, tell)
     except ForeignError as error:
         raise ForeignError(foreign.no_survey(path, str(error))) from error
 

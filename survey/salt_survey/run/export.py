@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from salt_infer.errors import UsageError
-from salt_survey.run import text_lines
+from salt_survey.run import header_times, text_lines
 from salt_survey.run.finished import check_lies_on, survey_of
 from salt_survey.run.store import Store
 from salt_survey.run.trace_lookup import Traces
@@ -21,6 +22,7 @@ def export(
     name: str = "probability",
     overwrite: bool = False,
     drop_extended: bool = False,
+    tell: Callable[[str], object] = lambda line: None,
 ) -> str:
     """Write it.
 
@@ -32,6 +34,7 @@ def export(
         name: of the array.
         overwrite: replace ``out``.
         drop_extended: leave out extended text headers.
+        tell: is told what there is to warn of, in a line.
 
     Returns:
         What was done, in a line.
@@ -46,6 +49,8 @@ def export(
         raise UsageError(f"{volume} has no array {name}; a run with --sections both writes all")
     with survey_of(store, like, overrides) as survey:
         check_lies_on(store, survey)
+        if times := header_times.told(survey):
+            tell(times)
         told = text_lines.lines(name, store.attributes.get("settings") or {})
         write_like(survey, out, Traces(store, name), told, overwrite, drop_extended)
         return f"{out}: {survey.scan.traces} traces of {survey.scan.samples} samples, {name} 0..1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from salt_infer.errors import UsageError
 from salt_survey.reading.survey import Survey
 from salt_survey.run import extent
+from salt_survey.run.run_report import Counts
 from salt_survey.run.slabs import Extent
 from salt_survey.run.store import Store
 from salt_survey.scan import fields
@@ -56,6 +58,19 @@ def settings_of(store: Store, otherwise: Settings) -> Settings:
     threshold = fields.number("threshold", kept["threshold"])
     origin = fields.text("calibration", kept.get("calibration", ""))
     return Settings(Look.from_dict(kept), threshold, origin)
+
+
+def counts_of(store: Store) -> Counts | None:
+    """What a run counted; None where its volume does not say.
+
+    Raises:
+        SurveyError: it says it wrongly.
+    """
+    kept = store.attributes.get("counts")
+    if not isinstance(kept, Mapping):
+        return None
+    names = (field.name for field in dataclasses.fields(Counts))
+    return Counts(**{name: fields.whole(0)(f"counts.{name}", kept.get(name)) for name in names})
 
 
 def ran(store: Store, survey: Survey) -> Extent:

@@ -16,7 +16,7 @@ from salt_infer.system import files, signals
 from salt_infer.system.files import write_whole, writing
 from salt_infer.system.locks import NO_LOCKS
 from salt_survey.reading.survey import Survey
-from salt_survey.run import horizons, slab_work, text_lines
+from salt_survey.run import header_times, horizons, slab_work, text_lines
 from salt_survey.run.executors import SlabExecutor, Volumes
 from salt_survey.run.extent import extent_of
 from salt_survey.run.factory import open_executor
@@ -56,11 +56,10 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
         describe.tell_warnings(survey.path, survey.scan, watcher)
         calibration = _calibration(survey)
         settings = settled(job.wishes, calibration)
-        if not settings.calibrated:
-            watcher.note(settings.origin)
         extent = extent_of(survey, job.sections, job.lines, job.times)
         division = divide(extent, job.sections, job.memory)
         request = model_request(job, survey, extent, settings)
+        warnings = _warnings(job, survey, settings, watcher)
         # The journal keeps other runs from the Zarr; these they could have in common besides.
         others = (job.out.segy, job.out.horizons, job.out.report)
         unlocked = stack.enter_context(writing(*others, replaced=True))
@@ -85,9 +84,20 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
             under_way.resume()
             under_way.startup_s = time.perf_counter() - started
             under_way.carry_out()
-            report = under_way.publish(settings)
+            report = under_way.publish(settings, warnings)
         journal.remove()
         return report
+
+
+def _warnings(job: Job, survey: Survey, settings: Settings, watcher: Watcher) -> tuple[str, ...]:
+    """Say what the request makes doubtful; of this and of the survey, what the report has."""
+    if not settings.calibrated:
+        watcher.note(settings.origin)
+    times = header_times.told(survey) if job.out.segy else None
+    if times is None:
+        return survey.scan.warnings
+    watcher.note(times)
+    return (*survey.scan.warnings, times)
 
 
 def _calibration(survey: Survey) -> Calibration | None:
@@ -175,7 +185,7 @@ class _Run:
                     files.discard(self._job.out.partial)
             raise
 
-    def publish(self, settings: Settings) -> SurveyReport:
+    def publish(self, settings: Settings, warnings: tuple[str, ...]) -> SurveyReport:
         """Write what is made from the volume, put all in place, and say what was done."""
         started, job = time.perf_counter(), self._job
         counts = Counts.of(self._journal, self._division)
@@ -207,7 +217,7 @@ class _Run:
             engine=self._executor.about(),
             model=describe_model(self._executor.model),
             settings=self._settings(settings),
-            warnings=self._survey.scan.warnings,
+            warnings=warnings,
             notes=self._survey.scan.notes,
         )
         if job.out.report:

@@ -26,6 +26,13 @@ class Counts:
     recorded: int
     salt: int
 
+    def in_words(self, threshold: float) -> str:
+        """How much of it is salt, and of what; the same wherever it is said."""
+        return (
+            f"{share_in_words(self.salt, self.recorded)} of {self.recorded} recorded samples, at "
+            f"threshold {threshold:g}"
+        )
+
     @classmethod
     def of(cls, journal: Journal[SlabDone], division: Division) -> Self:
         """Of all slabs; where both directions were run, samples are counted once."""
@@ -37,6 +44,11 @@ class Counts:
             recorded=sum(each.recorded for slab, each in done if slab.kind == first),
             salt=sum(each.salt for slab, each in done if slab.kind == last),
         )
+
+
+def share_in_words(salt: int, recorded: int) -> str:
+    """Samples with salt as a share of those recorded."""
+    return f"{salt / recorded if recorded else 0.0:.2%}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,14 +98,12 @@ class SurveyReport:
         """The same in a few lines for people."""
         timing, counts, used = self.timing, self.counts, self.settings
         before = f", {self.resumed} of them before" if self.resumed else ""
-        share = counts.salt / counts.recorded if counts.recorded else 0.0
         busy = shares(timing.wall_s, timing.busy_s, timing.threads)
         stages = ", ".join(f"{k} {v:.2f} s ({busy[k]:.0%})" for k, v in timing.busy_s.items())
         model = self.model
         return [
             f"{self.sections} sections, {counts.tiles} tiles -> {self.out}{before}",
-            f"salt: {share:.2%} of {counts.recorded} recorded samples, at threshold "
-            f"{used['threshold']:g}",
+            f"salt: {counts.in_words(used['threshold'])}",
             f"{timing.wall_s:.2f} s, {self.sections_per_s:.2f} sections/s, after "
             f"{timing.startup_s:.2f} s of start-up",
             f"busy: {stages}; {timing.verdict}",

@@ -122,6 +122,10 @@ class Extent:
     crosslines: Window
     samples: Window
 
+    @property
+    def is_one_line(self) -> bool:
+        return any(last - first == 1 for first, last in (self.inlines, self.crosslines))
+
     def lines(self, direction: Direction) -> Window:
         return self.inlines if direction == "inline" else self.crosslines
 

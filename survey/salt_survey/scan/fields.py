@@ -4,14 +4,16 @@ was seen.
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NoReturn
 
 from salt_survey.errors import SurveyError
 
 Field = Callable[[str, Any], Any]  # name and value to what is kept of it; raises SurveyError
 _SHOWN = 60
+_MOST_UNKNOWN = 3  # that are named
 
 
 def text(name: str, value: Any) -> str:
@@ -75,6 +77,32 @@ def mapping(kind: Field) -> Field:
         return {key: kind(f"{name}.{key}", each) for key, each in value.items()}
 
     return check
+
+
+def check_names(what: str, names: Collection[str], expected: Collection[str]) -> None:
+    """Refuse an object that has not the keys it should have.
+
+    Args:
+        what: it is, as ``the scan``.
+        names: that it has.
+        expected: that it should have, all of them and no others.
+
+    Raises:
+        SurveyError: names what is missing and what is unknown, and the key that each was meant to
+            be, where one is near.
+    """
+    missing = [name for name in expected if name not in names]
+    unknown = [name for name in names if name not in expected]
+    wrong = [f"lacks {', '.join(missing)}"] if missing else []
+    wrong += [f"has {_unknown(name, expected)}" for name in unknown[:_MOST_UNKNOWN]]
+    if wrong:
+        raise SurveyError(f"{what} {' and '.join(wrong)}")
+
+
+def _unknown(name: str, expected: Collection[str]) -> str:
+    near = difflib.get_close_matches(name[:_SHOWN], expected, 1)
+    shown = ascii(name)[1:-1][:_SHOWN]
+    return f"{shown}, which is unknown" + (f"; is it {near[0]}?" if near else "")
 
 
 def _refuse(name: str, value: Any, expected: str) -> NoReturn:

@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from salt_survey.errors import SurveyError
-from salt_survey.scan.fields import Field, listed, mapping, number, one_of, optional, text, whole
+from salt_survey.scan.fields import (
+    Field,
+    check_names,
+    listed,
+    mapping,
+    number,
+    one_of,
+    optional,
+    text,
+    whole,
+)
 from salt_survey.segy.layout import HEADER
 from salt_survey.segy.order import Endian
 
@@ -144,12 +154,12 @@ class Scan:
             raise SurveyError(
                 f"the scan has no {_VERSION} {VERSION}; write one with salt-survey scan --out"
             )
-        names = {field.name for field in dataclasses.fields(cls)}
-        if names != values.keys():
+        try:
+            check_names("the scan", values, _FIELDS)
+        except SurveyError as error:
             raise SurveyError(
-                f"the scan lacks {sorted(names - values.keys())} and has unknown "
-                f"{sorted(values.keys() - names)}; write it anew with salt-survey scan --out"
-            )
+                f"{error}; mend that, or write it anew: salt-survey scan --out"
+            ) from error
         scan = cls(**{name: _FIELDS[name](name, values[name]) for name in values})
         _check_inside(scan.line_width, scan.inline_byte, scan.crossline_byte)
         return scan

@@ -8,10 +8,16 @@ from typing import Any, Self
 
 from salt_infer.errors import SaltError
 from salt_survey.errors import SurveyError
+from salt_survey.scan.fields import check_names
 from salt_survey.sections.looks import Look, Polarity, Stretch, Zoom
 
 THRESHOLD = 0.5
 GATE = 0.02  # what the judge gives less than this changes no pixel by more than this
+MARGIN = 0.05  # of IoU, within which settings are as good: lines of one survey differ by more
+_ADVICE = (
+    "; calibrate on an interpreted line (salt-survey calibrate), or choose by eye "
+    "(salt-survey look)"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +74,14 @@ class Calibration:
             SurveyError: it is not that.
         """
         try:
+            check_names("the scan's calibration", value, _names(cls))
+        except SurveyError as error:
+            raise SurveyError(
+                f"{error}; calibrate again, or remove it and give --zoom, --polarity, --threshold"
+            ) from error
+        try:
+            for name in ("look", "second"):
+                check_names(name, value[name], _names(Look))
             threshold = float(value["threshold"])
             if not 0 <= threshold <= 1:
                 raise ValueError(f"threshold {threshold}")
@@ -88,6 +102,10 @@ class Calibration:
     def where(self) -> str:
         """The lines, for people."""
         return ", ".join(score.line for score in self.lines)
+
+
+def _names(kind: type[Calibration | Look]) -> list[str]:
+    return [field.name for field in dataclasses.fields(kind)]
 
 
 def _scores(values: Any) -> tuple[LineScore, ...]:
@@ -124,6 +142,11 @@ class Settings:
     def calibrated(self) -> bool:
         return not self.origin.startswith("not calibrated")
 
+    @property
+    def unadvised(self) -> str:
+        """The origin without what to do about it, for where one is doing that."""
+        return self.origin.removesuffix(_ADVICE)
+
 
 def settled(wishes: Wishes, calibration: Calibration | None) -> Settings:
     """What was asked for, else what a calibration found, else the defaults."""
@@ -151,7 +174,4 @@ def _origin(look: Look, asked: Mapping[str, Any], calibration: Calibration | Non
         "polarity": "both polarities are run and their mean is taken",
     }
     said = " and ".join(text for name, text in defaults.items() if name not in chosen)
-    return (
-        f"not calibrated: {said}, which may find nothing in this survey; calibrate on an "
-        "interpreted line (salt-survey calibrate), or choose by eye (salt-survey look)"
-    )
+    return f"not calibrated: {said}, which may find nothing in this survey{_ADVICE}"

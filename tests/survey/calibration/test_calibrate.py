@@ -17,9 +17,10 @@ from salt_survey.calibration.calibrate import (
     smoothed,
 )
 from salt_survey.calibration.scoring import Agreement
+from salt_survey.cli.calibrate import told
 from salt_survey.scan.record import load
 from salt_survey.sections.looks import Look, Zoom
-from salt_survey.sections.settings import Calibration
+from salt_survey.sections.settings import Calibration, LineScore
 from tests.survey import small
 
 Zooms = dict[tuple[float, float], float]
@@ -86,8 +87,8 @@ def test_a_survey_is_calibrated_and_run(survey: Path, tmp_path: Path) -> None:
         "calibrate", survey, "--labels", f"120={label}", "--out", tmp_path / "scan.json"
     )
     assert code == 0, errors
-    assert out.startswith("best: zoom ")
-    assert "second best: zoom " in out
+    assert out.startswith("taken: zoom ")
+    assert "the nearest to the default, 1.25/0.5. The other may find more of these lines" in out
     assert "  line 120: IoU " in out
     saved = load(tmp_path / "scan.json").calibration
     assert saved is not None
@@ -103,6 +104,17 @@ def test_a_survey_is_calibrated_and_run(survey: Path, tmp_path: Path) -> None:
     assert "not calibrated" not in out + errors
 
 
+@pytest.mark.parametrize(("iou", "called"), [(0.883, "also good"), (0.79, "next best")])
+def test_the_other_setting_is_called_what_it_is(iou: float, called: str) -> None:
+    first, second = (LineScore("362", each, 0.9, 0.5, each) for each in (0.849, iou))
+    look = Look(Zoom(1.25, 0.5), "reversed")
+    found = Calibration(look, 0.5, (first,), Look(Zoom(1, 0.4)), (second,), "ab" * 32)
+    said = told(found)
+    assert said[0] == f"taken: {look}, threshold 0.5"
+    assert said[2].startswith(f"{called}: zoom 1/0.4")
+    assert f"IoU {iou:.3f}" in said[3]
+
+
 def test_a_line_with_two_labels_is_bad_usage(survey: Path, tmp_path: Path) -> None:
     label, out = survey.parent / "label-il120.png", tmp_path / "scan.json"
     twice = ("--labels", f"120={label}", "--labels", f"120={label}")
@@ -115,7 +127,7 @@ def test_a_line_with_two_labels_is_bad_usage(survey: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("line", "shape", "values", "why"),
     [
-        ("500", (50, 60), (0, 255), "inline 500 is in none of the files"),
+        ("500", (50, 60), (0, 255), "survey.sgy has 100 to 139; give the number of one"),
         ("120", (60, 50), (0, 255), "expected a PNG of 50 rows, one a sample, and 60 columns"),
         ("120", (50, 60), (0, 1), "has the grey values"),
         ("120", (50, 60), (0, 0), "has the grey values"),

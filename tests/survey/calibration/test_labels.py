@@ -11,6 +11,7 @@ from salt_survey.calibration.labelled import Label, check_each_once, parse
 from salt_survey.calibration.labels import Interpreted
 from salt_survey.errors import SurveyError
 from salt_survey.reading.survey import Survey
+from salt_survey.scan.record import Overrides
 from tests.survey import small
 
 
@@ -64,3 +65,48 @@ def test_a_line_in_two_files_is_ambiguous(folder: Path) -> None:
         pytest.raises(SurveyError, match="inline 120 is in several files"),
     ):
         Interpreted.read(Label("inline", 120, folder / "label-il120.png"), [one, other])
+
+
+def refused(folder: Path, label: Label) -> str:
+    with (
+        Survey.open(folder / "survey.sgy") as survey,
+        pytest.raises(SurveyError) as error,
+    ):
+        Interpreted.read(label, [survey])
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_a_line_that_is_not_there_has_those_named_that_are(folder: Path, tmp_path: Path) -> None:
+    path, none = folder / "survey.sgy", Path("none.png")
+    assert refused(folder, Label("inline", 500, none)) == (
+        f"inline 500 is in none of the files: {path} has 100 to 139; give the number of one of "
+        "these, or the file that it is in by --with"
+    )
+    assert refused(folder, Label("inline", 310, none)).endswith("or is it crossline 310, x310=?")
+    assert refused(folder, Label("crossline", 120, none)).endswith("or is it inline 120, 120=?")
+    np.save(tmp_path / "few.npy", np.arange(600, dtype=np.float32).reshape(3, 4, 50))
+    with (
+        Survey.open(tmp_path / "few.npy", None, Overrides(interval_ms=4)) as few,
+        pytest.raises(SurveyError, match=r"few.npy has 1, 2, 3; give"),
+    ):
+        Interpreted.read(Label("inline", 7, none), [few])
+
+
+def test_a_picture_of_the_other_direction_is_told(folder: Path, tmp_path: Path) -> None:
+    shapes = {"inline": (small.SAMPLES, small.CROSSLINES), "of none": (small.SAMPLES, 7),
+              "crossline": (small.SAMPLES, small.INLINES)}  # fmt: skip
+    for name, shape in shapes.items():
+        (tmp_path / f"{name}.png").write_bytes(png.encode(np.zeros(shape, np.uint8)))
+    of_crossline, of_none = (
+        Label("crossline", 310, tmp_path / "inline.png"),
+        tmp_path / "of none.png",
+    )
+    assert refused(folder, of_crossline).endswith(
+        "; it would fit an inline (100 to 139): is it one, without the x?"
+    )
+    of_inline = Label("inline", 120, tmp_path / "crossline.png")
+    assert refused(folder, of_inline).endswith(
+        "; it would fit a crossline (300 to 359): is it one, with an x before?"
+    )
+    assert refused(folder, Label("inline", 120, of_none)).endswith("one a trace of inline 120")

@@ -24,6 +24,7 @@ from salt_survey.synthetic import Plan
 
 INLINES, CROSSLINES, SAMPLES = 6, 60, 70
 SETTINGS = {"zoom": "1.5/0.4", "threshold": 0.5, "calibration": "calibrated on 362"}
+COUNTS = {"tiles": 6, "recorded": 24_000, "salt": 6_000}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def stored(survey: Path, tmp_path: Path) -> Path:
         salt[:, 30:, SAMPLES // 2 :] = 255
         store.write("probability", "inline", slice(0, INLINES), slice(0, SAMPLES), salt)
         store.write("disagreement", "inline", slice(0, INLINES), slice(0, SAMPLES), salt // 5)
-        store.describe({"scan": opened.scan.to_dict(), "settings": SETTINGS})
+        store.describe({"scan": opened.scan.to_dict(), "settings": SETTINGS, "counts": COUNTS})
     return path
 
 
@@ -61,16 +62,19 @@ def test_before_a_run(survey: Path, tmp_path: Path) -> None:
     command = ["look", str(survey), "--out", str(out), "--every", "2"]
     done = CliRunner().invoke(cli, command)
     assert done.exit_code == 0, done.output
-    assert "not calibrated" in done.output
+    assert done.output.endswith(": 3 of 6 lines; not calibrated\n")
     text = checked(out)
     for polarity in ("normal", "reversed"):
         for zoom in look.ZOOMS:
             assert f"--polarity {polarity} --zoom {zoom}" in text
-    assert "Not calibrated" in text
+    assert "Not calibrated: the zoom is the default, 1.25/0.5" in text
+    assert "which may find nothing in this survey.</p>" in text  # and no advice to do just this
     for number in (101, 103, 105):
         assert f"inline {number}:" in text
     assert f"{INLINES * CROSSLINES} live (blue), 0 dead (red), 0 missing (grey)" in text
     assert text.count("<polyline") == 6
+    assert re.search(r'class="down" style="top:0\.71%">400<.*class="unit">ms<', text)
+    assert 'class="title">crossline<' in text
     assert CliRunner().invoke(cli, command).exception  # it is there
 
 
@@ -80,7 +84,7 @@ def test_after_a_run(survey: Path, stored: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, command)
     assert done.exit_code == 0, done.output
     text = checked(out)
-    assert "25.00 % of the live traces' samples are salt" in text
+    assert "<p>salt: 25.00% of 24000 recorded samples, at threshold 0.5</p>" in text
     assert f"darkest {4 * SAMPLES // 2} ms" in text
     assert "disagreement of inline and crossline" in text
     assert text.count("probability of salt at") == 2 * look.SLICES  # in words and for readers
@@ -94,14 +98,38 @@ def test_the_volume_is_summed_up(survey: Path, stored: Path) -> None:
         store = Store.open(stored)
         found = look.volume(store, opened, 0.5, finished.ran(store, opened))
     assert found.ran == ""
-    assert found.share == pytest.approx(0.25)
+    assert found.share == "25.00% of 24000 recorded samples, at threshold 0.5"
     assert (found.thickness[:, :30] == 0).all()
     assert (found.thickness[:, 30:] == 4 * SAMPLES / 2).all()
     assert found.disagreement is not None
     assert found.disagreement.max() == pytest.approx(0.2)
     times = [time for time, _ in found.slices]
     assert times == sorted(times)
-    assert [values[0, 40] for _, values in found.slices] == [0, 0, 1, 1]
+    assert [values[0, 40] for _, values in found.slices] == [1] * look.SLICES
+    assert all(time >= 400 + 4 * SAMPLES // 2 for time in times)
+
+
+def test_slices_are_where_the_salt_is() -> None:
+    in_time = np.zeros(100, np.int64)
+    assert look.slice_places(in_time, (0, 100)) == [19, 39, 59, 79]
+    in_time[70:90] = 50
+    assert look.slice_places(in_time, (0, 100)) == [72, 77, 82, 87]
+    in_time[10] = 10_000  # most of it is at one time
+    assert look.slice_places(in_time, (0, 100)) == [10]
+
+
+def test_one_line_has_no_slices(tmp_path: Path) -> None:
+    """Each would be a row of pixels, and what they show is in the line itself."""
+    survey, out = synthetic.draw(Plan(1, 30, 40, kind=Kind(40)), tmp_path)[0], tmp_path / "l.html"
+    with Survey.open(survey) as opened:
+        store = Store.create(tmp_path / "p.zarr", opened, {"probability": (1, 30)})
+        store.describe({"scan": opened.scan.to_dict(), "settings": SETTINGS})
+    command = ["look", str(survey), "--out", str(out), "--volume", str(store.path)]
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code == 0, done.output
+    text = checked(out)
+    assert "probability of salt at" not in text
+    assert "thickness of salt" in text
 
 
 def test_of_a_part_that_was_run_no_other_is_shown(
@@ -119,7 +147,7 @@ def test_of_a_part_that_was_run_no_other_is_shown(
     assert done.exit_code == 0, done.output
     text = checked(out)
     assert [int(line) for line in re.findall(r"<figcaption>inline (\d+):", text)] == [101, 102]
-    assert "50.00 % of the live traces' samples that were run are salt" in text
+    assert re.findall("salt is (.*) of its recorded samples", text) == ["50.00%", "50.00%"]
     assert f"Only inlines 101 to 102 and {times[0]} to {times[1]} ms were run" in text
     with Survey.open(survey) as opened:
         store = Store.open(stored)
@@ -140,8 +168,8 @@ def test_of_crosslines_that_were_run_these_are_shown(
     command = ["look", str(survey), "--out", str(out), "--volume", str(stored), "--every", "1"]
     done = CliRunner().invoke(cli, command)
     assert done.exit_code == 0, done.output
-    found = re.findall(r"<figcaption>crossline (\d+): ([\d.]+) %", checked(out))
-    assert found == [(str(numbers[0]), "0.0"), (str(numbers[1]), "50.0")]
+    found = re.findall(r"<figcaption>crossline (\d+): salt is (.*?) of its", checked(out))
+    assert found == [(str(numbers[0]), "0.00%"), (str(numbers[1]), "50.00%")]
 
 
 def test_a_line_that_is_not_there(survey: Path, tmp_path: Path) -> None:

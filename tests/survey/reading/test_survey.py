@@ -122,6 +122,54 @@ def test_a_scan_can_be_edited(path: Path, tmp_path: Path) -> None:
         assert survey.times_ms[1] - survey.times_ms[0] == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("kind", "npy"), ("revision", "7.0"), ("samples", 400), ("traces", 5),
+     ("extended_text_headers", 3), ("extra_trace_headers", 1), ("coordinate_scalar", -1000)],
+)  # fmt: skip
+def test_what_describes_the_file_cannot_be_edited(name: str, value: object, path: Path) -> None:
+    edited = Scan.from_json(json.dumps(scanned(path).scan.to_dict() | {name: value}))
+    with pytest.raises(SurveyError, match=f"the scan says {name} {value}, the file has") as error:
+        Survey.open(path, edited)
+    assert "\n" not in str(error.value)
+
+
+def test_lines_that_are_others_than_the_scan_has_are_warned_of(path: Path) -> None:
+    scan = scanned(path).scan
+    edited = dataclasses.replace(scan, inlines=(1, 12, 1))
+    with Survey.open(path, edited) as survey:
+        assert survey.inlines[0] == 111
+        first = survey.scan
+    assert first.warnings == (
+        "the scan says inlines (1, 12, 1), read with it the file has (111, 122, 1)",
+    )
+    assert first.verdict == "warn"
+    assert scanned(path, known=first).scan == scan  # as it says the file's now
+    bytes_ = Overrides(inline_byte=193, crossline_byte=189)
+    assert scanned(path, bytes_, scan).scan.warnings == ()
+
+
+def test_an_array_is_not_what_an_edited_scan_says(tmp_path: Path) -> None:
+    np.save(tmp_path / "v.npy", volume())
+    scan = scanned(tmp_path / "v.npy", Overrides(interval_ms=4)).scan
+    with Survey.open(tmp_path / "v.npy", scan) as survey:
+        assert survey.scan == scan
+    with pytest.raises(SurveyError, match="the scan says samples 7, the file has"):
+        Survey.open(tmp_path / "v.npy", dataclasses.replace(scan, samples=7))
+
+
+def test_keys_that_a_scan_has_not(path: Path) -> None:
+    values = scanned(path).scan.to_dict()
+    values["intervall_ms"] = values.pop("interval_ms")
+    values["x\ny"] = 1
+    with pytest.raises(SurveyError) as error:
+        Scan.from_json(json.dumps(values))
+    assert str(error.value).startswith(
+        "the scan lacks interval_ms and has intervall_ms, which is unknown; is it interval_ms? and "
+        "has x\\ny, which is unknown; mend that"
+    )
+
+
 def test_swapped_bytes_are_wondered_at(tmp_path: Path) -> None:
     file = sound(inline_byte=193, crossline_byte=189)
     along = np.arange(INLINES * CROSSLINES) % CROSSLINES

@@ -113,6 +113,20 @@ def test_the_report_counts(whole: Path) -> None:
     assert report["counts"]["recorded"] <= salt.size
 
 
+def test_the_page_says_the_same_share_of_the_same(survey: Path, tmp_path: Path) -> None:
+    """Of a line alone, its share is the volume's; a mute or a dead trace is no part of either."""
+    out = tmp_path / "p.zarr"
+    code, said, errors = small.run("run", *asked(survey, out, "--lines", "120:120"))
+    assert code == 0, errors
+    share = next(line for line in said.splitlines() if line.startswith("salt: "))
+    code, _, errors = small.run("look", survey, "--volume", out, "--out", tmp_path / "l.html")
+    assert code == 0, errors
+    page = (tmp_path / "l.html").read_text()
+    assert f"<p>{share}</p>" in page
+    assert f"inline 120: salt is {share.split()[1]} of its recorded samples" in page
+    assert "probability of salt at" not in page
+
+
 def test_outputs_are_not_replaced_without_being_asked(whole: Path, survey: Path) -> None:
     before = contents(whole)
     code, _, errors = small.run("run", *asked(survey, whole / "p.zarr"))
@@ -154,6 +168,15 @@ def test_without_a_calibration_it_says_so(survey: Path, tmp_path: Path) -> None:
     assert Store.open(out).attributes["settings"]["calibration"].startswith("not calibrated")
     with segyio.open(tmp_path / "p.sgy") as written:
         assert "not calibrated" in bytes(written.text[0]).decode("ascii", "replace")
+
+
+def test_lines_that_are_not_there_are_refused_before_anything_is_said(
+    survey: Path, tmp_path: Path
+) -> None:
+    code, said, errors = small.run("run", survey, "--out", tmp_path / "p.zarr", "--lines", "1:9")
+    assert (code, said) == (2, "")
+    assert "no inline is within 1:9" in errors
+    assert "not calibrated" not in errors
 
 
 def test_dead_and_muted_samples_are_zero(tmp_path: Path) -> None:

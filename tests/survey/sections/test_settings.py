@@ -17,6 +17,8 @@ def test_the_defaults_are_not_calibrated() -> None:
     assert (str(settings.look.zoom), settings.look.polarity) == ("1.25/0.5", "both")
     assert settings.origin.startswith("not calibrated: ")
     assert not settings.calibrated
+    assert settings.origin.endswith("or choose by eye (salt-survey look)")
+    assert settings.unadvised.endswith("which may find nothing in this survey")
 
 
 def test_a_calibration_is_taken_and_named() -> None:
@@ -50,3 +52,18 @@ def test_a_calibration_comes_back_from_json() -> None:
 def test_what_is_no_calibration_is_refused(name: str, value: object) -> None:
     with pytest.raises(SurveyError, match="the scan's calibration cannot be read"):
         Calibration.from_dict(FOUND.to_dict() | {name: value})
+
+
+def test_what_a_calibration_lacks_is_named() -> None:
+    some = {name: FOUND.to_dict()[name] for name in ("look", "threshold")}
+    with pytest.raises(
+        SurveyError,
+        match="the scan's calibration lacks lines, second, second_lines, model; calibrate",
+    ):
+        Calibration.from_dict(some)
+    with pytest.raises(SurveyError, match="treshold, which is unknown; is it threshold"):
+        Calibration.from_dict(FOUND.to_dict() | {"treshold": 1})
+    look = LOOK.to_dict()
+    look["zom"] = look.pop("zoom")
+    with pytest.raises(SurveyError, match="look lacks zoom and has zom, which is unknown"):
+        Calibration.from_dict(FOUND.to_dict() | {"look": look})
