@@ -48,7 +48,7 @@ class Axis:
         """
         count = len(self.numbers)
         values = self.numbers if count <= self.most else self._round()
-        places = np.interp(values, self.numbers, np.arange(count))
+        places = np.atleast_1d(np.interp(values, self.numbers, np.arange(count)))
         return [
             (f"{value:.10g}", (float(place) + 0.5) / count)
             for value, place in zip(values, places, strict=True)
