@@ -47,8 +47,8 @@ class Axis:
         column is, as a share of the side, 0..1.
         """
         count = len(self.numbers)
-        values = self.numbers if count <= self.most else self._round()
-        places = np.atleast_1d(np.interp(values, self.numbers, np.arange(count)))
+        values = self.numbers.tolist() if count <= self.most else self._round()
+        places = np.interp(np.array(values), self.numbers, np.arange(count))
         return [
             (f"{value:.10g}", (float(place) + 0.5) / count)
             for value, place in zip(values, places, strict=True)

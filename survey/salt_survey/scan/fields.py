@@ -102,7 +102,7 @@ def check_names(what: str, names: Collection[str], expected: Collection[str]) ->
 def _unknown(name: str, expected: Collection[str]) -> str:
     near = difflib.get_close_matches(name[:_SHOWN], expected, 1)
     shown = ascii(name)[1:-1][:_SHOWN]
-    return f"{shown}, which is unknown" + (f"; is it {near[0]}?" if near else "")
+    return f"{shown}, which is unknown" + (f" (is it {near[0]}?)" if near else "")
 
 
 def _refuse(name: str, value: Any, expected: str) -> NoReturn:

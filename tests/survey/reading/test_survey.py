@@ -165,8 +165,8 @@ def test_keys_that_a_scan_has_not(path: Path) -> None:
     with pytest.raises(SurveyError) as error:
         Scan.from_json(json.dumps(values))
     assert str(error.value).startswith(
-        "the scan lacks interval_ms and has intervall_ms, which is unknown; is it interval_ms? and "
-        "has x\\ny, which is unknown; mend that"
+        "the scan lacks interval_ms and has intervall_ms, which is unknown (is it interval_ms?) "
+        "and has x\\ny, which is unknown; mend that"
     )
 
 

@@ -61,7 +61,7 @@ def test_what_a_calibration_lacks_is_named() -> None:
         match="the scan's calibration lacks lines, second, second_lines, model; calibrate",
     ):
         Calibration.from_dict(some)
-    with pytest.raises(SurveyError, match="treshold, which is unknown; is it threshold"):
+    with pytest.raises(SurveyError, match="treshold, which is unknown"):
         Calibration.from_dict(FOUND.to_dict() | {"treshold": 1})
     look = LOOK.to_dict()
     look["zom"] = look.pop("zoom")
