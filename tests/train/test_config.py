@@ -98,6 +98,7 @@ def test_impossible_runs(changes: dict[str, Any], says: str) -> None:
         ({"floor_rate": -1e-4}, "floor_rate is -0.0001, expected 0 to 1"),
         ({"bce_weight": NAN}, "bce_weight is nan"),
         ({"focal_gamma": -1.0}, "focal_gamma is -1.0, expected 0 or more"),
+        ({"epochs": 10**22}, f"a stage has {10**22} epochs, expected 0 to 100000"),
         ({"focal_gamma": NAN}, "focal_gamma is nan, expected 0 or more"),
         ({"level_weight": float("inf")}, "level_weight is inf, expected 0 or more"),
         ({"momentum": 1.0}, "momentum is 1.0, expected 0 to 0.999999"),

@@ -20,6 +20,7 @@ NONE = "none"  # instead of a fold: no tile is held out
 IMAGENET = "imagenet"  # instead of a file: the encoder's published weights
 
 _MOST_STRETCH = 4  # one axis 16 times the other
+_MOST_EPOCHS = 100_000  # of a stage: each is drawn, and listed in checkpoints
 _MEMORY = (0.0, 0.999999)  # share that a moving average keeps each step: all of it stands still
 
 
@@ -74,8 +75,8 @@ class Stage:
             level_weight=NOT_NEGATIVE, momentum=_MEMORY, beta1=_MEMORY, beta2=_MEMORY,
             epsilon=(1e-16, 1),
         )  # fmt: skip
-        if self.epochs < 0:
-            raise ConfigError(f"a stage has {self.epochs} epochs, expected 0 or more")
+        if not 0 <= self.epochs <= _MOST_EPOCHS:
+            raise ConfigError(f"a stage has {self.epochs} epochs, expected 0 to {_MOST_EPOCHS}")
         if not 0 < self.learning_rate < 1:
             raise ConfigError(f"learning rate is {self.learning_rate}, expected within 0..1")
         if self.schedule != "constant" and self.floor_rate > self.learning_rate:
