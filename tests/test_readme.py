@@ -40,7 +40,7 @@ def comparable(text: str) -> str:
     """Without what differs from run to run, and without what may differ from processor to
     processor: the nodes that the runtime makes of a model, and a share's digits after the second,
     where a pixel lies on the threshold."""
-    text = re.sub(r"\b(\d+)\.\d+%", r"\1.. of a hundred", text)
+    text = re.sub(r"\b(\d+\.\d)\d*%", r"\1.. of a hundred", re.sub("bound by .*", "", text))
     text = re.sub(r"\d[\d.,]*( s\b| tiles/s| sections/s| ?%| nodes)", r"N\1", text)
     return re.sub(r"\b(0\.\d\d)\d+", r"\1..", text)
 

@@ -355,10 +355,14 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
             "model.encoder=resnet34 --encoder-weights none, or take --recipe scratch",
         ),
         (
+            ["--set", "model.depth=34", "--init-weights", "default"],
+            "only ResNets have model.depth; leave that out, or --init-weights default, which",
+        ),
+        (
             ["--set", "model.width=16", "--set", "model.encoder=resnet18"],
             "model.encoder is resnet18, and the recipe starts from weights of efficientnet-lite2; "
-            "add --encoder-weights none, or imagenet for torchvision's (width 64), or take "
-            "--recipe scratch",
+            "add --encoder-weights none, or imagenet with --set model.width=64 for torchvision's, "
+            "or take --recipe scratch",
         ),
         (["--recipe", "best"], "'best' is not one of 'cpu', 'lite', 'scratch'"),
         (

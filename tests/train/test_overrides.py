@@ -174,7 +174,9 @@ def test_what_only_resnets_have_is_refused_with_another_encoder(
             override(LITE, assignments)
         assert str(refused.value) == (
             f"model.encoder is {encoder}, and only ResNets have {assignment.partition('=')[0]}; "
-            "add --set model.encoder=resnet18 --encoder-weights none, or take --recipe scratch"
+            + ("give {} instead" if named else "add {}, or take --recipe scratch").format(
+                "--set model.encoder=resnet18 --encoder-weights none"
+            )
         )
     remedy = ["model.encoder=resnet18", assignment]
     config = override(LITE, remedy, {"encoder_weights": ""})

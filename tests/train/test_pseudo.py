@@ -549,7 +549,7 @@ def test_a_run_knows_its_pseudo_labels(
     assert done.scores["tiles"] == 10
     assert "resuming after epoch 2" in train(data_folder, out, pseudo, resume=True)[0]
     refused(data_folder, out, labelled.pseudo(0.6), r"pseudo_fraction was 0\.5 and is now 0\.6")
-    refused(data_folder, out, None, f"pseudo_sha256 was {digest} and is now ;")
+    refused(data_folder, out, None, f"pseudo_sha256 was {digest} and is now empty;")
     more = ("--details", "--gate", 1, "--overwrite")
     label(labelled.images, labelled.labels, gated_model, *more)
     other = labelled.load(0.5).sha256
@@ -569,4 +569,4 @@ def test_a_run_without_them_is_not_resumed_with_them(
 ) -> None:
     train(data_folder, tmp_path, None)
     assert checkpoints.load(tmp_path / LAST).config.pseudo_sha256 == ""
-    refused(data_folder, tmp_path, everything.pseudo(), "pseudo_sha256 was  and is now")
+    refused(data_folder, tmp_path, everything.pseudo(), "pseudo_sha256 was empty and is now")

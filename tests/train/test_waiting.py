@@ -9,16 +9,16 @@ import pytest
 from salt_train import waiting
 
 
-def test_threads_sleep_where_nobody_has_chosen() -> None:
+def test_threads_wait_briefly_where_nobody_has_chosen() -> None:
     environment = {"OMP_WAIT_POLICY": ""}
-    waiting.asleep(environment)
-    assert environment == {"OMP_WAIT_POLICY": "PASSIVE"}
+    waiting.briefly(environment)
+    assert environment == {"OMP_WAIT_POLICY": "", "GOMP_SPINCOUNT": "10000"}
 
 
 @pytest.mark.parametrize("name", ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"])
 def test_a_choice_stands(name: str) -> None:
     environment = {name: "ACTIVE"}
-    waiting.asleep(environment)
+    waiting.briefly(environment)
     assert environment == {name: "ACTIVE"}
 
 
@@ -27,7 +27,7 @@ def test_the_command_does_so_before_torch_is_imported() -> None:
     code = (
         "import atexit, os, sys\n"
         "from salt_train.cli import cli\n"
-        "atexit.register(lambda: print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules))\n"
+        "atexit.register(lambda: print(os.environ['GOMP_SPINCOUNT'], 'torch' in sys.modules))\n"
         "cli(['--data', 'nowhere', '--out', 'run'])\n"
     )
     known = {name: text for name, text in os.environ.items() if name not in waiting._CHOSEN}
@@ -35,4 +35,4 @@ def test_the_command_does_so_before_torch_is_imported() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=known
     )
     assert done.returncode != 0
-    assert done.stdout.endswith("PASSIVE False\n"), done.stderr
+    assert done.stdout.endswith("10000 False\n"), done.stderr

@@ -212,7 +212,7 @@ def cli(
 
 def _check_ready(data: Path, out: Path) -> None:
     """What is missing or in the way is said before torch is imported, which takes a while."""
-    waiting.asleep()
+    waiting.briefly()
     _check_apart(out, dataset.find(data))
     denied.check_temporary()  # torch asks for it when it is imported
 

@@ -10,6 +10,7 @@ from typing import Any
 from salt_train.config import TrainConfig
 from salt_train.errors import ConfigError
 from salt_train.model_config import OF_RESNETS, ModelConfig
+from salt_train.shipped import NAME as SHIPPED
 
 # Settings that follow from options which do more than set them.
 _ELSEWHERE = {
@@ -85,7 +86,7 @@ def override(
     value = dict(before)
     paths = [_assigned(value, assignment) for assignment in assignments]
     _check_once(paths)
-    _check_encoder(value["model"], config, {*paths, *(given or {})})
+    _check_encoder(value, config, {*paths, *(given or {})})
     changed = TrainConfig.from_json(value)
     for name, option in _ELSEWHERE.items():
         if getattr(changed, name) != before[name]:
@@ -110,18 +111,18 @@ def _check_once(paths: Sequence[str]) -> None:
             raise ConfigError(f"{path} is set twice, expected once at most")
 
 
-def _check_encoder(wanted: dict[str, Any], config: TrainConfig, chosen: set[str]) -> None:
+def _check_encoder(value: dict[str, Any], config: TrainConfig, chosen: set[str]) -> None:
     """What would be passed over in silence: a setting that the encoder does not have, one of two
     depths, the weights of an encoder that was left.
     """
+    wanted = value["model"]
     model, encoder = ModelConfig(**wanted), wanted["encoder"]
     idle = sorted(chosen & _OF_RESNETS)
     left = config.encoder_weights and not config.model.is_resnet and "encoder_weights" not in chosen
     if idle and not model.is_resnet:
-        more = " --encoder-weights none" if left else ""
         raise ConfigError(
-            f"model.encoder is {encoder}, and only ResNets have {' and '.join(idle)}; add "
-            f"--set model.encoder=resnet{model.depth}{more}, or take --recipe scratch"
+            f"model.encoder is {encoder}, and only ResNets have {' and '.join(idle)}; "
+            + _remedy(value, model, "model.encoder" in chosen, bool(left))
         )
     if "model.depth" in chosen and model.depth != wanted["depth"]:
         raise ConfigError(
@@ -130,9 +131,17 @@ def _check_encoder(wanted: dict[str, Any], config: TrainConfig, chosen: set[str]
     if left and model.is_resnet:
         raise ConfigError(
             f"model.encoder is {encoder}, and the recipe starts from weights of "
-            f"{config.model.encoder}; add --encoder-weights none, or imagenet for torchvision's "
-            "(width 64), or take --recipe scratch"
+            f"{config.model.encoder}; add --encoder-weights none, or imagenet with --set "
+            "model.width=64 for torchvision's, or take --recipe scratch"
         )
+
+
+def _remedy(value: dict[str, Any], model: ModelConfig, is_chosen: bool, left: bool) -> str:
+    if value["init_weights"] == SHIPPED:
+        return f"leave that out, or --init-weights {SHIPPED}, which decides the network"
+    more = " --encoder-weights none" if left else ""
+    resnet = f"--set model.encoder=resnet{model.depth}{more}"
+    return f"give {resnet} instead" if is_chosen else f"add {resnet}, or take --recipe scratch"
 
 
 def _set(value: Any, keys: list[str], text: str, path: str) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from salt_infer import __version__
 from salt_survey.page import axes, pictures
@@ -17,6 +20,7 @@ from salt_survey.sections.tiling import Floats
 
 _MAP = ((222, 222, 222), (200, 30, 30), (40, 90, 160))  # missing, dead, live
 _SMALL, _HALF, _LARGE = (420, 300), (800, 480), (900, 480)
+_LEAST = 32  # rows and columns of a map, about; a picture has up to four pixels for each
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --paper: #fff; --faint: #788; --salt: #d95f02;
@@ -157,8 +161,7 @@ def _volume(volume: Volume, viewer: Viewer) -> Iterator[str]:
 def _map(viewer: Viewer) -> Iterator[str]:
     kinds = coverage(viewer.survey)
     missing, dead, live = (int(np.count_nonzero(kinds == kind)) for kind in range(3))
-    if kinds.shape[0] < 8:  # a line of pixels is hard to see
-        kinds = np.repeat(kinds, 8, axis=0)
+    kinds = _tall(kinds)
     picture = pictures.png(pictures.classes(kinds, _MAP), *_LARGE)
     yield "<h2>Traces</h2>"
     yield _figure(
@@ -199,10 +202,16 @@ def _tiles(tiles: TileStatistics | None, viewer: Viewer) -> Iterator[str]:
 
 
 def _heat(values: Floats, most: float, note: str, viewer: Viewer) -> str:
-    if values.shape[0] < 8:
-        values = np.repeat(values, 8, axis=0)
-    picture = pictures.png(pictures.heat(values, most), *_SMALL)
+    picture = pictures.png(pictures.heat(_tall(values), most), *_SMALL)
     return _figure(_drawn(picture, note, *_lines_of(viewer, 4)), note)
+
+
+def _tall(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A map with its few rows or columns repeated: a line of pixels is hard to see, and the numbers
+    beside it need room.
+    """
+    rows, columns = (math.ceil(_LEAST / count) for count in values.shape)
+    return np.repeat(np.repeat(values, rows, axis=0), columns, axis=1)
 
 
 def _sides(viewer: Viewer, down: int, across: int) -> tuple[Axis, Axis]:

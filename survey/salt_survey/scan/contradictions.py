@@ -16,10 +16,9 @@ from typing import Any
 from salt_survey.errors import SurveyError
 from salt_survey.scan.record import Overrides, Scan
 
-_OF_THE_FILE = (
-    "kind", "size", "revision", "samples", "traces", "extended_text_headers",
-    "extra_trace_headers", "coordinate_scalar",
-)  # fmt: skip
+_OF_THE_FILE = ("kind", "size", "samples", "traces")
+# Headers may be mended after a run, whose volume keeps the scan, so these are told, not refused.
+_OF_HEADERS = ("revision", "extended_text_headers", "extra_trace_headers", "coordinate_scalar")
 _SAYS = "the scan says "
 _OF_THE_GRID = ("inlines", "crosslines", "cdp", "order", "missing", "duplicates")
 _HOW_IT_LIES = ("format", "endian")  # the user's word on these changes what is found of a file
@@ -38,8 +37,8 @@ def told(path: Path, known: Scan, found: Scan, said: Overrides) -> Scan:
         said: what the user says besides; of what that changes nothing is compared.
 
     Returns:
-        What is found, with a warning for each thing about its lines that the scan has otherwise, as
-        where the bytes of their numbers were edited.
+        What is found, with a warning for each thing about its headers and lines that the scan has
+        otherwise, as where the bytes of line numbers were edited.
 
     Raises:
         SurveyError: the scan describes another file.
@@ -60,14 +59,15 @@ def _check_file(path: Path, known: Scan, found: Scan) -> None:
         if mine != theirs:
             raise SurveyError(
                 f"{path}: {_SAYS}{name} {_word(mine)}, the file has {_word(theirs)}; {name} "
-                "describes the file and decides nothing: undo that, or scan anew"
+                "describes the file and decides nothing: undo that, or an edit of endian or "
+                "format, or scan anew"
             )
 
 
 def _of_the_grid(known: Scan, found: Scan, said: Overrides) -> Iterator[str]:
     if found.faults or known.questions or not _silent(said, _HOW_LINES_ARE_NUMBERED):
         return
-    for name in _OF_THE_GRID:
+    for name in (*_OF_HEADERS, *_OF_THE_GRID):
         mine, theirs = getattr(known, name), getattr(found, name)
         if mine != theirs:
             yield f"{_SAYS}{name} {_word(mine)}, read with it the file has {_word(theirs)}"

@@ -81,6 +81,8 @@ class Calibration:
             ) from error
         try:
             for name in ("look", "second"):
+                if not isinstance(value[name], Mapping):
+                    raise TypeError(f"{name} is {value[name]!r}, expected an object")
                 check_names(name, value[name], _names(Look))
             threshold = float(value["threshold"])
             if not 0 <= threshold <= 1:
@@ -109,7 +111,11 @@ def _names(kind: type[Calibration | Look]) -> list[str]:
 
 
 def _scores(values: Any) -> tuple[LineScore, ...]:
-    return tuple(LineScore(**value) for value in values)
+    scores = tuple(LineScore(**value) for value in values)
+    for score in scores:
+        if not isinstance(score.line, str):
+            raise TypeError(f"line {score.line!r}, expected its number as text")
+    return scores
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from salt_survey.page import html
 from salt_survey.page.axes import Axis, framed
 
 
@@ -58,3 +59,13 @@ def test_a_picture_is_framed_by_both() -> None:
         ("12.50", "1"), ("37.50", "2"), ("62.50", "3"), ("87.50", "4"),
     ]  # fmt: skip
     assert '<span class="unit">m&lt;s</span>' in drawn
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 8, 9, 13, 33, 200])
+def test_maps_have_room_for_the_numbers_beside_them(rows: int) -> None:
+    tall = html._tall(np.zeros((rows, 500), np.uint8))
+    ticks = len(Axis("inline", np.arange(rows), 6).ticks())
+    height = min(4 * tall.shape[0], 300)  # pixels, as pictures.png has it
+    assert height >= 12 * ticks
+    assert tall.shape[0] % rows == 0
+    assert tall.shape[1] == 500

@@ -122,16 +122,25 @@ def test_a_scan_can_be_edited(path: Path, tmp_path: Path) -> None:
         assert survey.times_ms[1] - survey.times_ms[0] == 2
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("kind", "npy"), ("revision", "7.0"), ("samples", 400), ("traces", 5),
-     ("extended_text_headers", 3), ("extra_trace_headers", 1), ("coordinate_scalar", -1000)],
-)  # fmt: skip
+@pytest.mark.parametrize(("name", "value"), [("kind", "npy"), ("samples", 400), ("traces", 5)])
 def test_what_describes_the_file_cannot_be_edited(name: str, value: object, path: Path) -> None:
     edited = Scan.from_json(json.dumps(scanned(path).scan.to_dict() | {name: value}))
     with pytest.raises(SurveyError, match=f"the scan says {name} {value}, the file has") as error:
         Survey.open(path, edited)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("revision", "7.0"), ("extended_text_headers", 3), ("extra_trace_headers", 1),
+     ("coordinate_scalar", -1000)],
+)  # fmt: skip
+def test_headers_that_say_otherwise_are_warned_of(name: str, value: object, path: Path) -> None:
+    """As where they were mended after a run, whose volume keeps the scan."""
+    edited = Scan.from_json(json.dumps(scanned(path).scan.to_dict() | {name: value}))
+    with Survey.open(path, edited) as survey:
+        (told,) = survey.scan.warnings
+    assert told.startswith(f"the scan says {name} {value}, read with it the file has")
 
 
 def test_lines_that_are_others_than_the_scan_has_are_warned_of(path: Path) -> None:
