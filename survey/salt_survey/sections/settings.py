@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from salt_infer.errors import SaltError
 from salt_survey.errors import SurveyError
+from salt_survey.scan import fields
 from salt_survey.scan.fields import check_names
 from salt_survey.sections.looks import Look, Polarity, Stretch, Zoom
 
@@ -113,8 +114,7 @@ def _names(kind: type[Calibration | Look]) -> list[str]:
 def _scores(values: Any) -> tuple[LineScore, ...]:
     scores = tuple(LineScore(**value) for value in values)
     for score in scores:
-        if not isinstance(score.line, str):
-            raise TypeError(f"line {score.line!r}, expected its number as text")
+        fields.text("line", score.line)
     return scores
 
 

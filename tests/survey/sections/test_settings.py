@@ -67,3 +67,14 @@ def test_what_a_calibration_lacks_is_named() -> None:
     look["zom"] = look.pop("zoom")
     with pytest.raises(SurveyError, match="look lacks zoom and has zom, which is unknown"):
         Calibration.from_dict(FOUND.to_dict() | {"look": look})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [("look", None, "look is None, expected an object"), ("line", 5, "line is 5, expected print")],
+)
+def test_edited_values_of_another_kind_are_named(name: str, value: object, says: str) -> None:
+    known = FOUND.to_dict()
+    change = {"lines": [known["lines"][0] | {name: value}]} if name == "line" else {name: value}
+    with pytest.raises(SurveyError, match=says):
+        Calibration.from_dict(known | change)
