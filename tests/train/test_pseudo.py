@@ -482,6 +482,31 @@ def test_a_teachers_probabilities_are_learnt_beside_true_labels(
     assert trainer.validation_data.soft is None
 
 
+def test_where_the_teacher_is_sure_of_no_salt_it_is_learnt_and_first(
+    taught: Pseudo, tmp_path: Path
+) -> None:
+    """Its masks there, which a gate of 0 lets pass, are nothing to be sure of: 0.0000 in the
+    table, as of a tile that could not be read.
+    """
+    assert taught.probabilities is not None
+    none, *others = NEW.ids
+    rows = {name: (text, 0.3) for name, text in read_rows(taught.labels).items()}
+    for path in (taught.labels, taught.labels.with_suffix(".json")):
+        shutil.copy(path, tmp_path)
+    labelled = Labelled(taught.images, tmp_path / taught.labels.name)
+    labelled.with_rows(rows | {none: (rows[none][0], 0.0)})
+    with np.load(taught.probabilities) as written:
+        salt = np.where(written["ids"] == none, np.float32(1e-5), np.float32(0.45))
+        soft = tmp_path / "soft.npz"
+        np.savez_compressed(soft, **{**written, "salt": salt})
+    pseudo = dataclasses.replace(labelled.pseudo(), probabilities=soft)
+    assert pseudo.load(DATA, SPLIT, 0).ids == (none, *others)
+    surest = dataclasses.replace(pseudo, fraction=1 / len(NEW)).load(DATA, SPLIT, 0)
+    assert surest.ids == (none,)
+    assert surest.soft is not None
+    assert surest.soft.salt.tolist() == pytest.approx([1e-5])
+
+
 def test_probabilities_of_another_run(taught: Pseudo, tmp_path: Path) -> None:
     """Labels and report are right, and what is learnt would be of something else."""
     assert taught.probabilities is not None

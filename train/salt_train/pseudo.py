@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -122,32 +123,41 @@ class Pseudo:
         )
 
     def _labelled(self, path: Path, fold: int | None) -> tuple[Dataset, npt.NDArray[np.float64]]:
-        """All tiles that the model has labelled, and how sure it is of each: above 0, which is
-        for tiles that it could not read; they may have a row all the same.
+        """All tiles that the model has labelled, and how sure it is of each: labels that it is not
+        sure of at all are not taken, but probabilities are.
         """
         try:
-            sure = read_column(path, "confidence")
+            confidence = read_column(path, "confidence")
+            given = confidence if self.probabilities is None else _read(path)
             with dataset.open_images(self.images) as source, Labels(path) as labels:
                 # A letter may be one character there and several here, as for the labels.
-                sure |= {
-                    tile.id: sure.get(labels.find(tile.id) or "", 0.0) for tile in source.tiles
-                }
-                tiles = [tile for tile in source.tiles if sure[tile.id] > 0]
+                rows = {tile.id: labels.find(tile.id) or "" for tile in source.tiles}
+                # One that could not be read may have a row all the same.
+                tiles = [tile for tile in source.tiles if given.get(rows[tile.id], 0.0) > 0]
                 if not tiles:
                     raise DataError(f"no tile in {self.images} has a label in {path} to be sure of")
                 ids = tuple(tile.id for tile in tiles)
                 data = Dataset(ids, read_tiles(source, tiles), labels.masks(ids))
+            sure = np.array([confidence[rows[name]] for name in ids])
             if self.probabilities:
-                data = _softened(data, path, _of_fold(self.probabilities, fold))
+                data, sure = _softened(data, sure, path, _of_fold(self.probabilities, fold))
         except InputError:
             raise
         except SaltError as error:
             raise DataError(str(error)) from error
-        return data, np.array([sure[name] for name in ids])
+        return data, sure
 
 
-def _softened(data: Dataset, labels: Path, probabilities: Path) -> Dataset:
-    """The same tiles with the probabilities that their labels were made of.
+def _read(labels: Path) -> dict[str, float]:
+    """1 for each tile that the model could read, 0 for others."""
+    return {name: not math.isnan(salt) for name, salt in read_column(labels, "salt").items()}
+
+
+def _softened(
+    data: Dataset, sure: npt.NDArray[np.float64], labels: Path, probabilities: Path
+) -> tuple[Dataset, npt.NDArray[np.float64]]:
+    """The same tiles with the probabilities that their labels were made of, and how sure of them
+    the model is: with its gate at 0, it has drawn masks where it is sure that there is no salt.
 
     Raises:
         InputError: there is no such file.
@@ -163,7 +173,11 @@ def _softened(data: Dataset, labels: Path, probabilities: Path) -> Dataset:
             "both in one run: salt-infer --gate 0 --details --out FILE.csv --report FILE.json "
             "--probabilities FILE.npz"
         )
-    return dataclasses.replace(data, masks=soft.masks(), soft=soft)
+    masks = soft.masks()
+    return (
+        dataclasses.replace(data, masks=masks, soft=soft),
+        np.where(masks.any(axis=(1, 2)), sure, 1.0 - soft.salt),
+    )
 
 
 def _of_fold(path: Path, fold: int | None) -> Path:
