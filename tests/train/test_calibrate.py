@@ -80,9 +80,18 @@ def test_of_equals_the_one_next_to_the_default_is_taken(
     assert choose(sure, DATA.masks, default) == chosen
 
 
-def test_without_tiles_the_default_stays() -> None:
-    nothing = Prediction(np.zeros((0, 101, 101), np.float32), np.zeros(0, np.float32))
-    assert choose(nothing, DATA.masks[:0], DEFAULT) is DEFAULT
+@pytest.mark.parametrize(("mistaken", "gate"), [(0, 0.55), (1, 0.55), (4, 0.70)])
+def test_what_chance_may_have_done_moves_nothing(mistaken: int, gate: float) -> None:
+    """So many tiles without salt pass gates up to .60: one of 40 tells nothing, four do."""
+    prediction = planted(edge_in=0.99, edge_out=0.01, yes=0.99, no=0.01)
+    prediction.salt[np.flatnonzero(~SALT)[:mistaken]] = 0.62
+    assert choose(prediction, DATA.masks, DEFAULT) == Decision(0.50, gate)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_with_less_than_two_tiles_the_default_stays(count: int) -> None:
+    wrong = Prediction(np.zeros((count, 101, 101), np.float32), np.zeros(count, np.float32))
+    assert choose(wrong, DATA.masks[1 : 1 + count], DEFAULT) is DEFAULT
 
 
 def first_half(ids: tuple[str, ...]) -> npt.NDArray[np.bool_]:
