@@ -98,21 +98,24 @@ def _installed(name: str) -> str:
 
 
 def _ours() -> dict[str, Contender]:
-    """Each file on each runtime; the fastest one also with a second look at doubtful tiles."""
+    """Each file on each runtime; the fastest of each also with a second look at doubtful tiles."""
     return {
         f"salt-{provider}-{precision}-{kind}{mark}": Contender(
             f"salt-infer, {runtime}, {precision} {kind}{said}", OURS, "", f"{precision} {kind}",
             provider, needs=(module,), tta=tta,
         )
-        for provider, runtime, module in (
-            ("cpu", "ONNX Runtime", "onnxruntime"), ("openvino", "OpenVINO", "openvino"),
+        for provider, runtime, module, files in (
+            ("cpu", "ONNX Runtime", "onnxruntime", _FILES),
+            ("openvino", "OpenVINO", "openvino", (*_FILES, _HALF)),
         )
-        for precision in ("fp32", "int8")
-        for kind in ("dense", "gated")
-        for mark, said, tta in _TTA[: 2 if (precision, kind) == ("int8", "gated") else 1]
+        for precision, kind in files
+        for mark, said, tta in _TTA[: 2 if (precision, kind) in _FAST else 1]
     }  # fmt: skip
 
 
+_FILES = (("fp32", "dense"), ("fp32", "gated"), ("int8", "dense"), ("int8", "gated"))
+_HALF = ("fp16", "dense")  # which OpenVINO computes in bfloat16 where the processor has AMX
+_FAST = (("int8", "gated"), _HALF)
 _TTA = (("", "", "hflip"), ("-doubtful", ", `--tta doubtful`", "doubtful"))
 
 

@@ -7,13 +7,22 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-DEFAULTS = {"cpu": "default-cpu.onnx", "openvino": "default-cpu.onnx"}
+from salt_infer.system.cpu import Machine, this_machine
+
+CPU_DEFAULT = "default-cpu.onnx"
 DENSE_DEFAULT = "default.onnx"
 
 
-def default_model(provider: str = "cpu") -> Path:
+def default_model(provider: str = "cpu", machine: Machine | None = None) -> Path:
     """The model that ships for a provider: gated int8 for ``cpu`` and ``openvino``, dense fp16 for
-    all others, where early exit and 8-bit activations with zero points cost more than they save.
+    all others, where early exit and 8-bit activations with zero points cost more than they save,
+    and for ``openvino`` where it computes that in bfloat16.
+
+    Args:
+        provider: by its name.
+        machine: the processor; this one's if None.
     """
-    name = DEFAULTS.get(provider, DENSE_DEFAULT)
-    return Path(str(resources.files(__name__) / name))
+    dense = provider not in ("cpu", "openvino") or (
+        provider == "openvino" and (machine or this_machine()).multiplies_bf16
+    )
+    return Path(str(resources.files(__name__) / (DENSE_DEFAULT if dense else CPU_DEFAULT)))

@@ -58,6 +58,13 @@ class Machine:
         return self.threads if self.threads <= MOST_LANES else 1
 
     @property
+    def multiplies_bf16(self) -> bool:
+        """Whether it has units that multiply matrices in bfloat16 (Intel's AMX). Vectors can do so
+        too, but are slower at it than in 8 bits (Zen 4).
+        """
+        return {"AMX", "BF16"} <= set(self.features)
+
+    @property
     def workers(self) -> int:
         """Threads that do anything else: one a CPU, within the quota."""
         return self._allowed(self.logical)

@@ -19,17 +19,25 @@ from salt_infer.batch.result import Cancel
 from salt_infer.batch.views import make
 from salt_infer.errors import ModelError, ProviderError
 from salt_infer.models import default_model
+from salt_infer.system.cpu import Machine, this_machine
 from salt_train import synthetic
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install '.[openvino]'")
 
 from salt_infer.backends import openvino_session
-from salt_infer.backends.openvino_session import OpenVinoSession, settings
+from salt_infer.backends.openvino_session import (
+    PRECISION,
+    OpenVinoSession,
+    arithmetic,
+    settings,
+)
 
 TILES = synthetic.draw(24, seed=5).tiles
 # What the module promises, by the precision of the file.
 PROBABILITY = {"fp32": 1e-4, "fp16": 1e-3}
-PIXELS = {"fp32": 1e-4, "fp16": 1e-3, "int8": 0.01}
+PIXELS = {"fp32": 1e-4, "fp16": 1e-3, "int8": 0.01, "bf16": 0.01}
+AMX = Machine("Xeon", 2, 2, None, ("AVX2", "AVX512", "VNNI", "BF16", "AMX"))
+ZEN_4 = Machine("EPYC", 2, 2, None, ("AVX2", "AVX512", "VNNI", "BF16"))
 
 
 def kinds(request: pytest.FixtureRequest) -> Path:
@@ -64,7 +72,14 @@ def test_answers_are_those_of_onnx_runtime(path: Path, count: int, tta: str) -> 
 
 
 def test_answers_do_not_depend_on_the_batch(path: Path) -> None:
-    session = OpenVinoSession(path, 1)
+    same_in_any_batch(OpenVinoSession(path, 1))
+
+
+def test_nor_do_those_of_what_ships() -> None:
+    same_in_any_batch(OpenVinoSession(default_model("openvino"), 1))
+
+
+def same_in_any_batch(session: OpenVinoSession) -> None:
     whole = session.run(make(TILES, "hflip"), 0.0)
     for size in (1, 7, 23):
         parts = [
@@ -76,19 +91,38 @@ def test_answers_do_not_depend_on_the_batch(path: Path) -> None:
             np.testing.assert_array_equal(together, getattr(whole, name))
 
 
-@pytest.mark.parametrize("provider", ["cpu", "cuda"])
-def test_the_shipped_files_within_the_stated_tolerance(provider: str) -> None:
+@pytest.mark.parametrize(("provider", "hint"), [("cpu", "f32"), ("cuda", "f32"), ("cuda", "bf16")])
+def test_the_shipped_files_within_the_stated_tolerance(provider: str, hint: str) -> None:
     file = default_model(provider)
     if not file.exists():
         pytest.skip(f"{file.name} is not in this tree")
-    ours, theirs = OpenVinoSession(file, 1), ModelSession(file, 1)
-    precision = ours.contract.precision
+    ours, theirs = OpenVinoSession(file, 1, {PRECISION: hint}), ModelSession(file, 1)
+    precision = "bf16" if hint == "bf16" else ours.contract.precision
     batch = make(TILES, "hflip")
     a, b = ours.run(batch, 0.0), theirs.run(batch, 0.0)
     flipped = (a.probability.mean(axis=1) > 0.5) != (b.probability.mean(axis=1) > 0.5)
     assert flipped.mean() <= PIXELS[precision]
     if precision in PROBABILITY:
         assert abs(a.probability - b.probability).max() <= PROBABILITY[precision]
+
+
+@pytest.mark.parametrize(
+    ("precision", "machine", "expected"),
+    [
+        ("fp16", AMX, "bf16"), ("fp32", AMX, "f32"), ("int8", AMX, "f32"), ("fp16", ZEN_4, "f32"),
+    ],
+)  # fmt: skip
+def test_half_precision_is_computed_in_it_where_that_pays(
+    precision: str, machine: Machine, expected: str
+) -> None:
+    assert arithmetic(precision, machine) == expected
+
+
+def test_what_ships_for_openvino_is_computed_so_here() -> None:
+    session = OpenVinoSession(default_model("openvino"), 1)
+    expected = arithmetic(session.contract.precision, this_machine())
+    assert session.provider == f"OpenVINO {expected}"
+    assert ("bf16" in computed_in(session)) == (expected == "bf16")
 
 
 def computed_in(session: OpenVinoSession) -> set[str]:
@@ -102,14 +136,8 @@ def test_bf16_only_where_it_is_asked_for(dense_model: Path) -> None:
     assert "bf16" not in computed_in(exact)
     rounded = OpenVinoSession(dense_model, options={"INFERENCE_PRECISION_HINT": "bf16"})
     assert rounded.provider == "OpenVINO bf16"
-    if "BF16" in machine_features():
+    if "BF16" in this_machine().features:
         assert "bf16" in computed_in(rounded)
-
-
-def machine_features() -> tuple[str, ...]:
-    from salt_infer.system.cpu import this_machine
-
-    return this_machine().features
 
 
 def test_threads_and_hints_are_explicit(dense_model: Path) -> None:

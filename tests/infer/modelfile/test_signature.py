@@ -7,22 +7,32 @@ import pytest
 from salt_infer.errors import ContractError, ModelError, NoModelError
 from salt_infer.modelfile.signature import Edge, read_contract, sha256_of
 from salt_infer.models import default_model
+from salt_infer.system.cpu import Machine, this_machine
+
+AMX = Machine("Xeon", 2, 2, None, ("AVX2", "AVX512", "VNNI", "BF16", "AMX"))
+ZEN_4 = Machine("EPYC", 2, 2, None, ("AVX2", "AVX512", "VNNI", "BF16"))
 
 
 @pytest.mark.parametrize(
-    ("provider", "name"),
+    ("provider", "machine", "name"),
     [
-        ("cpu", "default-cpu.onnx"),
-        ("openvino", "default-cpu.onnx"),
-        ("cuda", "default.onnx"),
-        ("tensorrt", "default.onnx"),
-        ("anything else", "default.onnx"),
+        ("cpu", AMX, "default-cpu.onnx"),
+        ("cpu", ZEN_4, "default-cpu.onnx"),
+        ("openvino", AMX, "default.onnx"),
+        ("openvino", ZEN_4, "default-cpu.onnx"),
+        ("cuda", ZEN_4, "default.onnx"),
+        ("tensorrt", AMX, "default.onnx"),
+        ("anything else", ZEN_4, "default.onnx"),
     ],
 )
-def test_each_provider_has_its_file(provider: str, name: str) -> None:
-    path = default_model(provider)
+def test_each_provider_has_its_file(provider: str, machine: Machine, name: str) -> None:
+    path = default_model(provider, machine)
     assert path.name == name
     assert path.parent == default_model().parent
+
+
+def test_the_machine_at_hand_has_its_file() -> None:
+    assert default_model("openvino") == default_model("openvino", this_machine())
 
 
 def test_an_edge_in_words() -> None:
