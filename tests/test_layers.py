@@ -106,7 +106,7 @@ ROOMS = {
     "salt_infer": {
         "errors": set(),
         "system": set(),
-        "models": set(),
+        "models": {"system"},
         "masks": SYSTEM,
         "data": MASKS,
         "modelfile": MASKS,

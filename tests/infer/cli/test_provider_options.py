@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from salt_infer.system.cpu import this_machine
 from tests.conftest import ROOT
 
 TILES = ROOT / "examples" / "tiles"
@@ -110,7 +111,8 @@ def test_openvino_alone_is_enough(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "OpenVINO f32 (auto: tensorrt and cuda and cpu cannot run here)" in done.stdout
+    used = "bf16" if this_machine().multiplies_bf16 else "f32"
+    assert f"OpenVINO {used} (auto: tensorrt and cuda and cpu cannot run here)" in done.stdout
 
 
 @pytest.mark.parametrize(
