@@ -8,11 +8,9 @@ do not depend on the size of a batch.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import queue
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +19,7 @@ import numpy.typing as npt
 
 from salt_infer.backends import availability
 from salt_infer.backends.node_placement import Placement
+from salt_infer.backends.openvino_requests import RequestsByShape, Shape
 from salt_infer.batch.result import BatchResult, Cancel, from_outputs
 from salt_infer.errors import ModelError, ProviderError
 from salt_infer.modelfile.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES
@@ -109,10 +108,16 @@ class OpenVinoSession:
         asked = settings(threads or threads_here(), options or {}, lanes, fitting)
         # One more than there are lanes: its answers are read while the others compute.
         self.at_once = lanes if lanes == 1 else lanes + 1
-        self._compiled = _compile(model, asked, path)
-        self.precision = _precision(self._compiled, asked[PRECISION])
-        self.placement = _placed(self._compiled)
-        self._idle: queue.LifoQueue[openvino.InferRequest] = queue.LifoQueue()
+        compiled = _compile(model, asked, path)
+        self.precision = _precision(compiled, asked[PRECISION])
+        self.placement = _placed(compiled)
+
+        def compiled_for(shape: Shape) -> openvino.CompiledModel:
+            fixed = model.clone()
+            fixed.reshape({TILES: list(shape)})
+            return core().compile_model(fixed, DEVICE, asked)
+
+        self._requests = RequestsByShape(compiled, None if self.contract.gated else compiled_for)
 
     @property
     def provider(self) -> str:
@@ -140,7 +145,7 @@ class OpenVinoSession:
         if self.contract.gated:
             feeds[GATE] = np.asarray(limit)
         try:
-            with self._request() as request:
+            with self._requests.of(feeds).one() as request:
                 request.start_async(feeds)
                 # Only now: a request that has not started would not notice.
                 with (cancel or Cancel()).ends(request.cancel):
@@ -153,16 +158,6 @@ class OpenVinoSession:
                 f"{self.path} failed on a batch of {tiles.shape}: {_squeezed(error)}"
             ) from error
         return from_outputs(values[PROBABILITY], values[SALT], values.get(KEPT), limit)
-
-    @contextlib.contextmanager
-    def _request(self) -> Iterator[openvino.InferRequest]:
-        """A request of this thread's own; there are as many as threads that ask at once."""
-        try:
-            request = self._idle.get_nowait()
-        except queue.Empty:
-            request = self._compiled.create_infer_request()
-        yield request
-        self._idle.put(request)  # one that failed is not used again
 
 
 def _read(path: Path) -> openvino.Model:
