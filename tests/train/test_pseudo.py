@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import hashlib
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -85,12 +86,15 @@ class Labelled:
     def report(self) -> Path:
         return self.labels.with_suffix(".json")
 
-    def with_rows(self, rows: Mapping[str, tuple[str, float]]) -> Labelled:
+    def with_rows(
+        self, rows: Mapping[str, tuple[str, float]], salt: Mapping[str, float] | None = None
+    ) -> Labelled:
         """The same with other rows, as if the model had written them."""
+        said = dict.fromkeys(rows, 0.5) | dict(salt or {})
         with open(self.labels, "w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(("id", "rle_mask", "salt", "confidence"))
-            writer.writerows((name, text, 0.5, sure) for name, (text, sure) in rows.items())
+            writer.writerows((name, text, said[name], sure) for name, (text, sure) in rows.items())
         self.sign()
         return self
 
@@ -486,22 +490,22 @@ def test_where_the_teacher_is_sure_of_no_salt_it_is_learnt_and_first(
     taught: Pseudo, tmp_path: Path
 ) -> None:
     """Its masks there, which a gate of 0 lets pass, are nothing to be sure of: 0.0000 in the
-    table, as of a tile that could not be read.
+    table, as of a tile that could not be read, which is left out.
     """
     assert taught.probabilities is not None
-    none, *others = NEW.ids
+    none, *others, unread = NEW.ids
     rows = {name: (text, 0.3) for name, text in read_rows(taught.labels).items()}
     for path in (taught.labels, taught.labels.with_suffix(".json")):
         shutil.copy(path, tmp_path)
     labelled = Labelled(taught.images, tmp_path / taught.labels.name)
-    labelled.with_rows(rows | {none: (rows[none][0], 0.0)})
+    labelled.with_rows(rows | {none: (rows[none][0], 0.0)}, salt={unread: math.nan})
     with np.load(taught.probabilities) as written:
         salt = np.where(written["ids"] == none, np.float32(1e-5), np.float32(0.45))
         soft = tmp_path / "soft.npz"
         np.savez_compressed(soft, **{**written, "salt": salt})
     pseudo = dataclasses.replace(labelled.pseudo(), probabilities=soft)
     assert pseudo.load(DATA, SPLIT, 0).ids == (none, *others)
-    surest = dataclasses.replace(pseudo, fraction=1 / len(NEW)).load(DATA, SPLIT, 0)
+    surest = dataclasses.replace(pseudo, fraction=1.5 / len(NEW)).load(DATA, SPLIT, 0)
     assert surest.ids == (none,)
     assert surest.soft is not None
     assert surest.soft.salt.tolist() == pytest.approx([1e-5])

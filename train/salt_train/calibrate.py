@@ -30,8 +30,8 @@ def choose(prediction: Prediction, truth: npt.NDArray[np.uint8], default: Decisi
 
     The rule is that of Breiman et al., "Classification and Regression Trees", 1984, section 3.4.3.
     Of a few hundred tiles the best point itself is as much chance as merit: chosen on one half of
-    a fold, it scores .003 less on the other than this one does (docs/training.md). Points count
-    with their neighbours, since single ones jump.
+    a fold, it scores .003 less on the other than this one does (``benchmarks/decisions.py``).
+    Points count with their neighbours, since single ones jump.
 
     Args:
         prediction: of N tiles.
@@ -40,10 +40,19 @@ def choose(prediction: Prediction, truth: npt.NDArray[np.uint8], default: Decisi
     """
     if len(truth) < 2:  # an error takes two to tell
         return default
-    scores = _smoothed(_grid(prediction, truth))
+    return pick(points(prediction, truth), default)
+
+
+def pick(scores: npt.NDArray[np.float64], default: Decision) -> Decision:
+    """The rule of :func:`choose`.
+
+    Args:
+        scores: of :func:`points`, of two tiles at least.
+        default: where to stay in doubt.
+    """
     mean = scores.mean(axis=2)
     lost = scores[np.unravel_index(mean.argmax(), mean.shape)] - scores
-    error = lost.std(axis=2, ddof=1) / np.sqrt(len(truth))
+    error = lost.std(axis=2, ddof=1) / np.sqrt(scores.shape[2])
     as_good = np.argwhere(lost.mean(axis=2) <= error + 1e-9)
     candidates = [Decision(float(THRESHOLDS[row]), float(GATES[col])) for row, col in as_good]
     return min(
@@ -52,8 +61,13 @@ def choose(prediction: Prediction, truth: npt.NDArray[np.uint8], default: Decisi
     )
 
 
-def _grid(prediction: Prediction, truth: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """Score of each tile by every pair: [thresholds, gates, N]."""
+def points(prediction: Prediction, truth: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Score of each tile by every pair and its neighbours: float64 [thresholds, gates, N]."""
+    return _smoothed(grid(prediction, truth))
+
+
+def grid(prediction: Prediction, truth: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Score of each tile by every pair of THRESHOLDS and GATES: float64 [thresholds, gates, N]."""
     empty = (~has_salt(truth)).astype(float)
     passed = prediction.salt > GATES[:, None]
     rows = []
@@ -63,10 +77,10 @@ def _grid(prediction: Prediction, truth: npt.NDArray[np.uint8]) -> npt.NDArray[n
     return np.stack(rows)
 
 
-def _smoothed(grid: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _smoothed(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Mean of each point and its eight neighbours; the edge's are repeated."""
-    padded = np.pad(grid, ((1, 1), (1, 1), (0, 0)), mode="edge")
-    rows, columns, _ = grid.shape
+    padded = np.pad(scores, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    rows, columns, _ = scores.shape
     shifted = (padded[y : y + rows, x : x + columns] for y in range(3) for x in range(3))
     return np.asarray(sum(shifted) / 9.0)
 

@@ -63,8 +63,8 @@ class RequestsByShape:
 
         Args:
             any_shape: the network for batches of any shape.
-            compiled_for: makes it for batches of one, RuntimeError where it cannot; None where
-                that would not be worth it.
+            compiled_for: makes it for batches of one, RuntimeError or MemoryError where it
+                cannot; None where that would not be worth it.
         """
         self.any_shape = Requests(any_shape)
         self._compiled_for = compiled_for
@@ -95,7 +95,7 @@ class RequestsByShape:
         try:
             fixed = Requests(compiled_for(feeds[TILES].shape))
             same = _answers(fixed, feeds) == _answers(self.any_shape, feeds)
-        except RuntimeError:  # no memory for another: what it can do without is not worth a run
+        except (RuntimeError, MemoryError):  # what can be done without is not worth a run
             return self.any_shape
         return fixed if same else self.any_shape
 

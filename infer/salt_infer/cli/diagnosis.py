@@ -217,7 +217,8 @@ def _outcome_lines(outcome: Outcome, default: bool) -> Iterator[str]:
         return
     wrong, all_of = outcome.pixels
     where = ", ".join(f"{count} nodes on {name}" for name, count in outcome.nodes.items())
+    by = f" by {outcome.runs_on}" if outcome.provider == "openvino" else ""  # tells the arithmetic
     yield (
-        f"{name} works: {outcome.model}, {wrong} of {all_of} pixels differ from the golden masks; "
-        f"{where}{taken}"
+        f"{name} works: {outcome.model}{by}, {wrong} of {all_of} pixels differ from the golden "
+        f"masks; {where}{taken}"
     )

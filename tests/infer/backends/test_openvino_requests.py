@@ -41,13 +41,13 @@ def adding(amount: int, shape: list[int]) -> Any:
 class Maker:
     """Compiles for one shape, and remembers for which."""
 
-    def __init__(self, amount: int = 1, fails: bool = False) -> None:
-        self.amount, self.fails, self.made = amount, fails, list[tuple[int, ...]]()
+    def __init__(self, amount: int = 1, error: Exception | None = None) -> None:
+        self.amount, self.error, self.made = amount, error, list[tuple[int, ...]]()
 
     def __call__(self, shape: tuple[int, ...]) -> Any:
         self.made.append(shape)
-        if self.fails:
-            raise RuntimeError("no memory")
+        if self.error:
+            raise self.error
         return adding(self.amount, list(shape))
 
 
@@ -86,7 +86,9 @@ def test_only_so_many_shapes_do() -> None:
     assert len(maker.made) == MOST
 
 
-@pytest.mark.parametrize("maker", [Maker(amount=2), Maker(fails=True)])
+@pytest.mark.parametrize(
+    "maker", [Maker(amount=2), Maker(error=RuntimeError("refused")), Maker(error=MemoryError())]
+)
 def test_one_that_answers_otherwise_or_cannot_be_had_is_not_used(maker: Maker) -> None:
     requests = by_shape(maker)
     assert not any(ask(requests, 4) for _ in range(3 * AFTER))
