@@ -52,7 +52,8 @@ def wrong_by(factor: float, prediction: Prediction) -> Iterator[Prediction]:
 
 def halved(prediction: Prediction, truth: npt.NDArray[np.uint8], ways: int) -> dict[str, float]:
     """Mean score of halves by what was chosen on the other halves, by rule."""
-    plain, smooth = calibrate.grid(prediction, truth), calibrate.points(prediction, truth)
+    plain = calibrate.grid(prediction, truth)
+    smooth = calibrate.smoothed(plain)
     random, found = np.random.default_rng(0), {name: list[float]() for name in RULES}
     for _ in range(ways):
         half = random.permutation(len(truth)) < len(truth) // 2

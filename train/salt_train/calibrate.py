@@ -40,14 +40,14 @@ def choose(prediction: Prediction, truth: npt.NDArray[np.uint8], default: Decisi
     """
     if len(truth) < 2:  # an error takes two to tell
         return default
-    return pick(points(prediction, truth), default)
+    return pick(smoothed(grid(prediction, truth)), default)
 
 
 def pick(scores: npt.NDArray[np.float64], default: Decision) -> Decision:
     """The rule of :func:`choose`.
 
     Args:
-        scores: of :func:`points`, of two tiles at least.
+        scores: of :func:`smoothed`, of two tiles at least.
         default: where to stay in doubt.
     """
     mean = scores.mean(axis=2)
@@ -61,11 +61,6 @@ def pick(scores: npt.NDArray[np.float64], default: Decision) -> Decision:
     )
 
 
-def points(prediction: Prediction, truth: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """Score of each tile by every pair and its neighbours: float64 [thresholds, gates, N]."""
-    return _smoothed(grid(prediction, truth))
-
-
 def grid(prediction: Prediction, truth: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """Score of each tile by every pair of THRESHOLDS and GATES: float64 [thresholds, gates, N]."""
     empty = (~has_salt(truth)).astype(float)
@@ -77,8 +72,8 @@ def grid(prediction: Prediction, truth: npt.NDArray[np.uint8]) -> npt.NDArray[np
     return np.stack(rows)
 
 
-def _smoothed(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Mean of each point and its eight neighbours; the edge's are repeated."""
+def smoothed(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Mean of each point of a :func:`grid` and its eight neighbours; the edge's are repeated."""
     padded = np.pad(scores, ((1, 1), (1, 1), (0, 0)), mode="edge")
     rows, columns, _ = scores.shape
     shifted = (padded[y : y + rows, x : x + columns] for y in range(3) for x in range(3))
