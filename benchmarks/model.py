@@ -8,7 +8,6 @@ there is ``gpu.py``.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +21,6 @@ import tilesets
 from common import gemm, rounds, setups
 from common.setups import Setup
 
-from salt_infer.backends import openvino_requests
 from salt_infer.backends.base import Session
 from salt_infer.batch import views
 from salt_infer.models import default_model
@@ -55,8 +53,6 @@ def measure(
     count: int, gemm_size: int,
 ) -> dict[str, Any]:  # fmt: skip
     """All of it, interleaved in ``count`` rounds."""
-    # One session runs batches of all sizes here: it is not to be compiled anew for some of them.
-    openvino_requests.AFTER = sys.maxsize
     threads = threads_here()
     plain = list(setups.of(models, threads))
     first = [setup for setup in plain if setup.path == models[0]]

@@ -83,6 +83,7 @@ class OpenVinoSession:
         threads: int | None = None,
         options: Mapping[str, str] | None = None,
         lanes: int = 1,
+        by_shape: bool = True,
     ) -> None:
         """Load and check a model.
 
@@ -91,6 +92,7 @@ class OpenVinoSession:
             threads: that compute; as many as suit the machine if not given.
             options: of OpenVINO, by its own names.
             lanes: batches that share the threads.
+            by_shape: compile a dense one anew for the shape of batches that keeps coming.
 
         Raises:
             ModelError: not there, or not a model that OpenVINO reads.
@@ -117,7 +119,8 @@ class OpenVinoSession:
             fixed.reshape({TILES: list(shape)})
             return core().compile_model(fixed, DEVICE, asked)
 
-        self._requests = RequestsByShape(compiled, None if self.contract.gated else compiled_for)
+        gains = by_shape and not self.contract.gated
+        self._requests = RequestsByShape(compiled, compiled_for if gains else None)
 
     @property
     def provider(self) -> str:
