@@ -15,12 +15,12 @@ import click
 import numpy as np
 import numpy.typing as npt
 import record
+from common import held_out
 
 from salt_train import calibrate, dataset
 from salt_train.calibrate import GATES, THRESHOLDS
 from salt_train.dataset import Dataset
 from salt_train.evaluate import Decision, Prediction
-from salt_train.trainer import PREDICTIONS
 
 FACTORS = (1.0, 2.7, 7.4)
 NEUTRAL = Decision()
@@ -71,10 +71,7 @@ def _at(scores: Scores, decision: Decision) -> npt.NDArray[np.float64]:
 
 def measure(run: Path, data: Dataset, ways: int) -> dict[str, dict[str, float]]:
     """Scores by factor and rule, of one run."""
-    ids, prediction = Prediction.load(run / PREDICTIONS)
-    held = data.subset(np.isin(data.ids, ids))
-    if held.ids != tuple(ids):
-        raise click.UsageError(f"{run} held out tiles that are not among these data")
+    prediction, held = held_out.of(run, data)
     rows = {}
     for factor in FACTORS:
         both = [halved(each, held.masks, ways) for each in wrong_by(factor, prediction)]

@@ -14,16 +14,16 @@ import click
 import numpy as np
 import record
 import torch
+from common import held_out
 
 from salt_infer.masks import metric
 from salt_train import checkpoint as checkpoints
 from salt_train import dataset, job, overrides, recipes
 from salt_train.calibrate import cross_fitted
 from salt_train.config import TrainConfig
-from salt_train.dataset import Dataset
-from salt_train.evaluate import Prediction, default_decision
+from salt_train.evaluate import default_decision
 from salt_train.job import Job
-from salt_train.trainer import LAST, PREDICTIONS, RunOptions
+from salt_train.trainer import LAST, RunOptions
 
 
 def steps(epochs: int, assignments: tuple[str, ...]) -> dict[str, TrainConfig]:
@@ -53,23 +53,15 @@ def train(name: str, config: TrainConfig, data: Path, out: Path) -> dict[str, ob
         )
     )  # fmt: skip
     checkpoint = checkpoints.load(folder / LAST)
-    held_out = _held_out(data, folder)
-    prediction = Prediction.load(folder / PREDICTIONS)[1]
+    prediction, tiles = held_out.of(folder, dataset.load(data))
     default = default_decision(checkpoint.config.model)
-    per_tile, _ = cross_fitted(prediction, held_out, default)
+    per_tile, _ = cross_fitted(prediction, tiles, default)
     seconds = [row["seconds"] for row in checkpoint.history]
     return {
         "scores": checkpoint.scores,
         "per_tile": per_tile.tolist(),
         "seconds_an_epoch": float(np.median(seconds)),
     }
-
-
-def _held_out(data: Path, folder: Path) -> Dataset:
-    ids, _ = Prediction.load(folder / PREDICTIONS)
-    everything = dataset.load(data)
-    wanted = set(ids)
-    return everything.subset(np.array([name in wanted for name in everything.ids]))
 
 
 def table(measured: dict[str, dict[str, object]]) -> list[str]:

@@ -26,7 +26,7 @@ from salt_train.config import TrainConfig
 from salt_train.dataset import Dataset
 from salt_train.trainer import RunOptions, Trainer
 
-RECIPES = ("cpu", "scratch", "binary-judge", "lite")
+RECIPES = ("cpu", "lite2", "scratch", "binary-judge")
 BATCH, STEPS, READ_EVERY = 2, 20, 20
 NARROW = 16  # channels of the first level and of the decoder
 _READS = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "is_nonzero")

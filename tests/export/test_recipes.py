@@ -161,6 +161,6 @@ def test_without_a_judge_gated_is_refused(trained: Trained, tmp_path: Path, name
 def test_the_networks_stand_for_all_recipes() -> None:
     assert {recipe.config.model for recipe in RECIPES.values()} == NETWORKS.keys()
     assert ORDER == [
-        "cpu", "lite", "scratch", "baseline", "scse-hypercolumn", "binary-judge",
+        "cpu", "lite2", "scratch", "baseline", "scse-hypercolumn", "binary-judge",
         "deep-supervision", "coordconv",
     ]  # fmt: skip

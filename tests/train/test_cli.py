@@ -110,7 +110,7 @@ def test_a_dry_run_shows_a_recipe_and_writes_nothing(
 def test_a_recipes_own_encoder_is_in_no_shipped_networks_way(
     main: Main, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
 ) -> None:
-    assert main("--dry-run", "--recipe", "lite", "--init-weights", "default", *more) == 0
+    assert main("--dry-run", "--recipe", "cpu", "--init-weights", "default", *more) == 0
     said = capsys.readouterr().out.splitlines()
     assert {"encoder_weights=", "init_weights=default"} <= set(said)
 
@@ -129,7 +129,7 @@ def test_a_recipes_own_encoder_is_in_no_shipped_networks_way(
 def test_where_the_encoder_starts(
     main: Main, capsys: pytest.CaptureFixture[str], arguments: list[str], weights: str
 ) -> None:
-    assert main("--dry-run", "--recipe", "lite", *arguments) == 0
+    assert main("--dry-run", "--recipe", "cpu", *arguments) == 0
     assert f"encoder_weights={weights}" in capsys.readouterr().out.splitlines()
 
 
@@ -261,7 +261,7 @@ def test_what_is_compiled_wrongly_is_refused(
     arguments = ["--data", str(labelled), "--out", str(tmp_path / "run"), "--compile"]
     result = CliRunner().invoke(cli, arguments)
     assert result.exit_code == 2
-    assert "gradients of efficientnet-lite2 in bf16" in " ".join(result.output.split())
+    assert "gradients of efficientnet-lite0 in bf16" in " ".join(result.output.split())
     for right in (["--precision", "fp32"], ["--recipe", "scratch"], ["--device", "cuda"]):
         assert CliRunner().invoke(cli, arguments + right).output == "done\n"
 
@@ -351,7 +351,7 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
         (["--set", "model.depth=20"], "depth is 20, expected 18, 34 or 50"),
         (
             ["--set", "model.depth=34"],
-            "model.encoder is efficientnet-lite2, and only ResNets have model.depth; add --set "
+            "model.encoder is efficientnet-lite0, and only ResNets have model.depth; add --set "
             "model.encoder=resnet34 --encoder-weights none, or take --recipe scratch",
         ),
         (
@@ -360,11 +360,11 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
         ),
         (
             ["--set", "model.width=16", "--set", "model.encoder=resnet18"],
-            "model.encoder is resnet18, and the recipe starts from weights of efficientnet-lite2; "
+            "model.encoder is resnet18, and the recipe starts from weights of efficientnet-lite0; "
             "add --encoder-weights none, or imagenet with --set model.width=64 for torchvision's, "
             "or take --recipe scratch",
         ),
-        (["--recipe", "best"], "'best' is not one of 'cpu', 'lite', 'scratch'"),
+        (["--recipe", "best"], "'best' is not one of 'cpu', 'lite2', 'scratch'"),
         (
             ["--recipe", "swa", "--epochs", "3"],
             "3 epochs for 4 stages, expected one each at least: give --epochs 4, or instead each "

@@ -12,7 +12,7 @@ from salt_train.recipes import RECIPES, two_stages
 
 CONFIG = TrainConfig(model=ModelConfig(depth=34, width=64), stages=two_stages(7, 2e-3), fold=3)
 SETTINGS = TrainConfig(model=ModelConfig(), stages=two_stages(6, 1e-3))
-LITE = RECIPES["lite"].config
+LITE = RECIPES["cpu"].config
 
 
 def test_flat_names_every_setting_by_its_path() -> None:
@@ -156,7 +156,7 @@ def test_all_settings_go_back_through_override(name: str) -> None:
     stages = tuple(Stage("bce", 1) for _ in config.stages)
     blank = dataclasses.replace(SETTINGS, recipe=name, stages=stages, encoder_weights="x", seed=9)
     assert override(blank, lines) == config
-    assert "stages.0.optimizer=adam" in lines or name in ("cpu", "lite", "scratch")
+    assert "stages.0.optimizer=adam" in lines or name in ("cpu", "lite2", "scratch")
     assert f"recipe={name}" in lines
 
 

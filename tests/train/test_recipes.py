@@ -53,13 +53,18 @@ def test_each_recipe_has_its_own_name() -> None:
         assert name == recipe.name == recipe.config.recipe
 
 
-def test_the_default_is_the_network_that_ships_from_imagenets_weights() -> None:
+def test_the_default_starts_from_imagenets_weights() -> None:
     config = RECIPES[recipes.DEFAULT].config
-    assert [config.model] == [member.network.meant for member in shipped.read().members]
+    assert config.model.encoder == "efficientnet-lite0"
     assert config.encoder_weights == IMAGENET
     assert config.stages == two_stages(14, 1e-3)
-    assert changed("lite", recipes.DEFAULT) == {"model.encoder"}
-    assert stages("lite") == stages(recipes.DEFAULT)
+
+
+def test_lite2_is_the_network_that_ships() -> None:
+    (member,) = shipped.read().members
+    assert RECIPES["lite2"].config.model == member.network.meant
+    assert changed("lite2", recipes.DEFAULT) == {"model.encoder"}
+    assert stages("lite2") == stages(recipes.DEFAULT)
 
 
 def test_from_scratch_is_longer_and_needs_no_weights() -> None:
@@ -74,8 +79,14 @@ def test_a_run_of_the_recipe_that_was_cpu_goes_on_as_scratch() -> None:
     begun = dataclasses.replace(RECIPES["scratch"].config, recipe="cpu")
     assert difference(begun, RECIPES["scratch"].config) == ""
     said = difference(begun, RECIPES["cpu"].config)
-    assert said.startswith("model.encoder was resnet and is now efficientnet-lite2; ")
+    assert said.startswith("model.encoder was resnet and is now efficientnet-lite0; ")
     assert said.endswith("; encoder_weights was empty and is now imagenet")
+
+
+@pytest.mark.parametrize(("before", "now"), [("cpu", "lite2"), ("lite", "cpu")])
+def test_a_run_goes_on_by_what_its_recipe_is_called_now(before: str, now: str) -> None:
+    begun = dataclasses.replace(RECIPES[now].config, recipe=before)
+    assert difference(begun, RECIPES[now].config) == ""
 
 
 def test_the_baseline_is_the_study_s() -> None:
