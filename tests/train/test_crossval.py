@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from salt_infer.masks import metric
-from salt_train import calibrate, crossval, evaluate, synthetic
+from salt_train import calibrate, crossval, evaluate, shipped, synthetic
 from salt_train import checkpoint as checkpoints
 from salt_train.checkpoint import Checkpoint
 from salt_train.cli import cli
@@ -130,6 +130,10 @@ def test_each_decision_is_chosen_on_the_other_folds(run: Run) -> None:
         mine, kept = fold_of == fold, run.checkpoint(fold)
         decision = calibrate.choose(part(together, ~mine), DATA.masks[~mine], Decision())
         assert kept.decision == decision
+        with np.load(run.out / f"fold-{fold}" / PREDICTIONS) as content:  # what reports try first
+            assert Decision(*(round(float(content[key]), 6) for key in ("threshold", "gate"))) == (
+                Decision(round(decision.threshold, 6), round(decision.gate, 6))
+            )
         masks = part(together, mine).masks(decision)
         per_tile[mine] = metric.score(DATA.masks[mine], masks).per_tile
         passed[mine] = together.salt[mine] > decision.gate
@@ -225,3 +229,17 @@ def test_a_folds_own_labels_do_not_choose_for_it(
     assert scores["score_by_fold"][0] == 0.5  # no tile passes: the empty ones are right
     assert scores["missed_salt"] >= 10
     assert decisions[0].threshold == default.threshold
+
+
+def test_what_a_fold_may_have_seen_is_said_of_all(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(run.out, out)
+    folders = [out / f"fold-{fold}" for fold in range(FOLDS)]
+    assert "may have seen" not in crossval.combine(out, folders, DATA)
+    assert shipped.MAY_HAVE_SEEN not in json.loads((out / SCORES).read_text())
+    one = checkpoints.load(folders[1] / LAST)
+    seen = dataclasses.replace(one, scores=one.scores | {shipped.MAY_HAVE_SEEN: True})
+    checkpoints.save(seen, folders[1] / LAST)
+    said = crossval.combine(out, folders, DATA)
+    assert "with flip TTA, whose tiles the weights it started from or what labelled for it" in said
+    assert json.loads((out / SCORES).read_text())[shipped.MAY_HAVE_SEEN] is True

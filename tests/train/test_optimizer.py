@@ -112,9 +112,9 @@ def test_statistics_are_those_that_torch_measures() -> None:
                 part.running_var.fill_(9.0)
     theirs = copy.deepcopy(model)
     weights = [weight.clone() for weight in model.parameters()]
-    batches = [to_input(TILES[start : start + 4], CPU) for start in (0, 4, 8)]
+    batches = [to_input(TILES[start : start + 4], CPU) for start in (0, 4)]
     update_bn(batches, theirs)
-    optimizer.refresh_statistics(model, TILES, batch_size=4)
+    optimizer.refresh_statistics(model, TILES[:8], batch_size=4)
     assert not model.training
     expected, state = theirs.state_dict(), model.state_dict()
     for name, value in state.items():
@@ -123,6 +123,16 @@ def test_statistics_are_those_that_torch_measures() -> None:
     assert all(torch.equal(a, b) for a, b in zip(weights, model.parameters(), strict=True))
     momenta = {part.momentum for part in model.modules() if isinstance(part, nn.BatchNorm2d)}
     assert momenta == {0.1}  # later training goes on as before
+
+
+def test_a_tile_of_the_last_batch_weighs_as_much_as_any() -> None:
+    norm = nn.BatchNorm2d(1)
+    tiles = np.zeros((9, 6, 6), np.uint8)
+    tiles[-1] = 255
+    optimizer.refresh_statistics(norm, tiles, batch_size=4)
+    assert norm.running_mean is not None
+    assert float(norm.running_mean) == pytest.approx(1 / 9)
+    assert norm.momentum == 0.1
 
 
 @pytest.mark.parametrize(("count", "used"), [(5, 5), (8, 8), (9, 5), (15, 8), (100, 8)])

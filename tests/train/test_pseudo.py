@@ -25,6 +25,7 @@ from salt_infer.masks import rle
 from salt_infer.masks.coverage import coverage_class
 from salt_train import checkpoint as checkpoints
 from salt_train import job, synthetic
+from salt_train import pseudo as pseudo_labels
 from salt_train.dataset import Dataset
 from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.folds import Split
@@ -302,6 +303,65 @@ def test_a_decision_chosen_on_the_held_out_tiles(labelled: Labelled, name: str) 
     assert says.endswith("label with --threshold 0.5 --gate 0.556")
     labelled.sign(decision_chosen_on="other folds")
     assert len(labelled.load()) == len(NEW)
+
+
+def decided(labelled: Labelled, judges: list[object], **decision: float) -> Labelled:
+    """The same by a model whose own decision this is, of networks with a judge or without."""
+    value = json.loads(labelled.report.read_text())
+    value["options"] |= decision
+    value["model"]["contract"] |= decision
+    value["model"]["contract"]["provenance"]["networks"] = judges
+    labelled.report.write_text(json.dumps(value))
+    return labelled
+
+
+@pytest.mark.parametrize(
+    ("networks", "gate"),
+    [
+        ([{"judge": True}], 0.5555556),
+        ([{"judge": False}], 0.5),
+        ([{"judge": True}, {"judge": False}], 0.5277778),
+        ("none", 0.5555556),
+    ],
+)
+def test_what_is_neutral_depends_on_the_judge(
+    labelled: Labelled, networks: Any, gate: float
+) -> None:
+    assert len(decided(labelled, networks, threshold=0.5, gate=gate).load()) == len(NEW)
+    says = decided(labelled, networks, threshold=0.45, gate=0.35).refused()
+    assert says.endswith(f"label with --threshold 0.5 --gate {gate:.3g}")
+
+
+def test_probabilities_are_asked_for_with_a_gate_that_they_take(
+    taught: Pseudo, tmp_path: Path
+) -> None:
+    labels = tmp_path / "sub.csv"
+    shutil.copy(taught.labels, labels)
+    shutil.copy(taught.labels.with_suffix(".json"), tmp_path)
+    copied = dataclasses.replace(taught, labels=labels)
+    decided(Labelled(taught.images, labels), [{"judge": True}], threshold=0.35)
+    with pytest.raises(DataError, match=r"a threshold of 0\.35.* --threshold 0\.5 --gate 0$"):
+        copied.load(DATA, SPLIT, 0)
+
+
+def test_labels_of_a_model_that_may_have_seen_the_tiles(
+    labelled: Labelled, data_folder: Path, tmp_path: Path
+) -> None:
+    assert not labelled.pseudo().doubted(0)
+    labelled.sign(start_may_have_seen_fold=True)
+    assert labelled.pseudo().doubted(0)
+    assert not labelled.pseudo().doubted(None)  # there is nothing to have seen
+    opening, *_, summary = train(data_folder, tmp_path / "run", labelled.pseudo())
+    assert "warning: what this run started from, or what labelled for it, may have" in opening
+    assert "with flip TTA, whose tiles the weights it started from or what labelled" in summary
+    assert checkpoints.load(tmp_path / "run" / LAST).scores["start_may_have_seen_fold"] is True
+
+
+def test_a_share_is_not_lost_to_rounding() -> None:
+    sure, same = np.arange(100.0), np.zeros(100, int)
+    for percent in range(1, 101):
+        chosen = pseudo_labels._surest(sure, same, same == 0, percent / 100)
+        assert np.count_nonzero(chosen) == percent
 
 
 def test_no_report(labelled: Labelled) -> None:

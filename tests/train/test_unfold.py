@@ -148,7 +148,7 @@ def test_where_it_cannot_be_told_what_it_has_seen_that_is_said_and_kept(
     (tmp_path / "later").mkdir()
     later = Trainer(on, RunOptions(tmp_path / "later", progress=False), ours)
     later._start()
-    assert later.start_doubted
+    assert later.doubted
 
 
 def test_a_recipes_other_network_is_refused(ships: TrainConfig) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from salt_infer.masks import metric
 from salt_infer.system.files import write_whole
-from salt_train import calibrate
+from salt_train import calibrate, shipped
 from salt_train import checkpoint as checkpoints
 from salt_train.dataset import Dataset, has_salt
 from salt_train.evaluate import Prediction, default_decision
@@ -58,23 +58,27 @@ def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
     everything.save(out / PREDICTIONS_OF_ALL, data.ids)
     config = folds[0].checkpoint.config
     Split.of(data, config.folds, config.split_seed).write(out)
+    doubted = any(fold.checkpoint.scores.get(shipped.MAY_HAVE_SEEN) for fold in folds)
     result = {
         **calibrate.headline(per_tile, said, data),
+        **({shipped.MAY_HAVE_SEEN: True} if doubted else {}),
         "score_by_fold": [float(per_tile[fold.mine].mean()) for fold in folds],
         "tiles": len(data),
     }
     low, high = result["score_interval"]
+    files = f"{PREDICTIONS_OF_ALL}, {SCORES}, {FILE}"
     write_whole(out / SCORES, (json.dumps(result, indent=2) + "\n").encode(), overwrite=True)
     return (
         f"{out}: score {result['score']:.4f} ({low:.3f} to {high:.3f}) out of fold on "
-        f"{len(data)} tiles with flip TTA; {PREDICTIONS_OF_ALL}, {SCORES}, {FILE}"
+        f"{len(data)} tiles with flip TTA{shipped.doubted(result)}; {files}"
     )
 
 
 def _rescore(
     fold: _Fold, everything: Prediction, data: Dataset
 ) -> tuple[calibrate.Scores, npt.NDArray[np.bool_]]:
-    """Score a fold by the decision that suits all others, and keep both in its checkpoint.
+    """Score a fold by the decision that suits all others, and keep both in its checkpoint, and the
+    decision beside its predictions.
 
     Returns:
         Score of each of the fold's tiles, and whether it was given a mask.
@@ -86,6 +90,7 @@ def _rescore(
     per_tile, said = metric.score(held_out.masks, masks).per_tile, has_salt(masks)
     scores = fold.checkpoint.scores | calibrate.headline(per_tile, said, held_out)
     scores[calibrate.CHOSEN_ON] = calibrate.OTHER_FOLDS
+    everything.subset(mine).save(fold.path.with_name(PREDICTIONS), held_out.ids, decision)
     # That one's decisions were chosen within the fold: nothing to compare with what is there now.
     scores.pop("score_without_tta", None)
     checkpoints.save(

@@ -22,6 +22,11 @@ from salt_train.pseudo import Pseudo
 from salt_train.schedule import cut_short
 from salt_train.trainer import LAST, RunOptions, Trainer
 
+_DOUBTED = (
+    "warning: what this run started from, or what labelled for it, may have seen tiles that it "
+    "validates on; if so, scores are too high"
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Job:
@@ -182,6 +187,7 @@ def _opening(trainer: Trainer) -> str:
             if slow_precision(config, trainer.options.device)
             else []
         ),
+        *([_DOUBTED] if trainer.doubted else []),
         *(doubts.of_all(*world) if config.fold is None else doubts.of_parts(*world)),
         *cut_short(config, trainer.steps_per_epoch),
     ]
@@ -212,12 +218,10 @@ def _summary(checkpoint: Checkpoint, path: Path) -> str:
         "score_ungated": "without the gate",
         "score_of_empty_masks": "for empty masks",
     }
-    doubted = ", which the weights it started from may have seen"
-    doubted = doubted if shipped.MAY_HAVE_SEEN in scores else ""
     more = ", ".join(f"{scores[key]:.4f} {what}" for key, what in parts.items() if key in scores)
     return (
         f"{path}: epoch {checkpoint.epoch}, score {scores['score']:.4f} ({low:.3f} to {high:.3f}) "
-        f"on fold {config.fold} of {config.folds} with flip TTA{doubted}\n"
+        f"on fold {config.fold} of {config.folds} with flip TTA{shipped.doubted(scores)}\n"
         f"{more}; threshold {checkpoint.decision.threshold:g}, gate {checkpoint.decision.gate:.3g}"
     )
 

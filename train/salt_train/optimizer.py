@@ -101,12 +101,14 @@ def refresh_statistics(
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # the plain mean over batches
     model.train()
     device = next(model.parameters()).device
     chosen = tiles[:: math.ceil(len(tiles) / most) if most else 1]
     for start in range(0, len(chosen), batch_size):
-        model(to_input(chosen[start : start + batch_size], device))
+        batch = chosen[start : start + batch_size]
+        for norm in norms:  # the mean over all tiles: the last batch may have fewer
+            norm.momentum = len(batch) / (start + len(batch))
+        model(to_input(batch, device))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     model.eval()

@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,16 @@ from salt_infer.data import dataset
 from salt_infer.data.labels import Labels, read_column
 from salt_infer.errors import InputError, SaltError
 from salt_infer.masks.coverage import coverage_class
+from salt_train import shipped
 from salt_train.calibrate import CHOSEN_ON, OTHER_FOLDS
 from salt_train.config import FOLD, NONE
 from salt_train.dataset import Dataset, read_tiles
 from salt_train.errors import ConfigError, DataError
-from salt_train.evaluate import Decision
+from salt_train.evaluate import NO_JUDGE, Decision
 from salt_train.folds import Split
 from salt_train.soft_labels import SoftLabels
 
+_EQUAL = 1e-6  # of thresholds and gates
 _ROUNDED = 0.01  # of the pixels: so many at most are on the other side once they are uint8
 
 
@@ -87,6 +90,17 @@ class Pseudo:
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error.strerror})") from error
 
+    def doubted(self, fold: int | None) -> bool:
+        """Whether the labels' model may have seen the held-out tiles through what it started from,
+        as its report says.
+
+        Raises:
+            DataError: there is no such report.
+        """
+        path = self.for_fold(fold)
+        origins = _origins(path, _report(path)) if fold is not None else []
+        return any(origin.get(shipped.MAY_HAVE_SEEN) for origin in origins)
+
     def load(self, data: Dataset, split: Split, fold: int | None) -> Dataset:
         """Tiles and masks to train on beside those of ``data``.
 
@@ -99,7 +113,7 @@ class Pseudo:
                 tiles that this run holds out, or no tile is left to train on.
         """
         path = self.for_fold(fold)
-        _check_origin(path, self.sha256(fold), split, fold)
+        _check_origin(path, self.sha256(fold), split, fold, soft=self.probabilities is not None)
         labelled, confidence = self._labelled(path, fold)
         new = _is_new(labelled, data)
         chosen = _surest(confidence, coverage_class(labelled.masks), new, self.fraction)
@@ -197,7 +211,7 @@ def _surest(
     for number in np.unique(classes):
         members = np.flatnonzero(among & (classes == number))
         order = members[np.argsort(-confidence[members], kind="stable")]
-        chosen[order[: int(fraction * len(members))]] = True
+        chosen[order[: math.floor(fraction * len(members) + 1e-9)]] = True  # .29 of 100 are 29
     return chosen
 
 
@@ -208,7 +222,7 @@ def _is_new(pseudo: Dataset, data: Dataset) -> npt.NDArray[np.bool_]:
     return np.asarray(new & ~pseudo.pixels_in(data))
 
 
-def _check_origin(path: Path, sha256: str, split: Split, fold: int | None) -> None:
+def _check_origin(path: Path, sha256: str, split: Split, fold: int | None, soft: bool) -> None:
     """Raise DataError unless the report beside says that the labels' model never saw the fold."""
     report = _report(path)
     if report.get("out_sha256") != sha256:
@@ -219,19 +233,32 @@ def _check_origin(path: Path, sha256: str, split: Split, fold: int | None) -> No
     for origin in origins:
         split.check_unseen(origin, fold, f"{path} was labelled by", "label with")
     if any(origin.get(CHOSEN_ON) != OTHER_FOLDS for origin in origins):
-        _check_decision(path, report)
+        _check_decision(path, report, soft)
 
 
-def _check_decision(path: Path, report: dict[str, Any]) -> None:
+def _check_decision(path: Path, report: dict[str, Any], soft: bool) -> None:
     """Refuse a threshold or gate that was chosen by the labels of the tiles held out here."""
     contract, used = report["model"]["contract"], report.get("options", {})
-    for name, neutral in dataclasses.asdict(Decision()).items():
-        if used.get(name) == contract.get(name) != neutral:
+    neutral = _neutral(contract)
+    for name, value in dataclasses.asdict(neutral).items():
+        if used.get(name) == contract.get(name) and abs(used.get(name, value) - value) > _EQUAL:
             raise DataError(
                 f"{path} was labelled with a {name} of {used.get(name)}, which was chosen on the "
-                "tiles that this run validates on; label with --threshold "
-                f"{Decision().threshold:g} --gate {Decision().gate:.3g}"
+                f"tiles that this run validates on; label with --threshold {neutral.threshold:g} "
+                f"--gate {0.0 if soft else neutral.gate:.3g}"
             )
+
+
+def _neutral(contract: dict[str, Any]) -> Decision:
+    """What a file's networks decide by before anything is known of them, their mean; of networks
+    that it does not describe, as older files do not, as if they had a judge.
+    """
+    provenance = contract.get("provenance")
+    networks = provenance.get("networks") if isinstance(provenance, dict) else None
+    listed = networks if isinstance(networks, list) else []
+    known = [each for each in listed if isinstance(each, dict)] or [{}]
+    gates = [(Decision() if each.get("judge", True) else NO_JUDGE).gate for each in known]
+    return Decision(gate=statistics.fmean(gates))
 
 
 def _origins(path: Path, report: dict[str, Any]) -> list[dict[str, Any]]:

@@ -114,6 +114,13 @@ def check_unseen(member: Member, split: Split, fold: int | None) -> bool:
     return True
 
 
+def doubted(scores: Mapping[str, Any]) -> str:
+    """What goes with a score that may be one of seen tiles; empty where it is not."""
+    if not scores.get(MAY_HAVE_SEEN):
+        return ""
+    return ", whose tiles the weights it started from or what labelled for it may have seen"
+
+
 def doubt(origin: Mapping[str, Any]) -> str:
     """A warning where :func:`check_unseen` could not tell."""
     fold = origin.get("fold")

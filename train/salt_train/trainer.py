@@ -92,7 +92,7 @@ class Trainer:
         self.learner = Learner(config, options.device, self.world, options.compiled)
         self.feed = Feed(self.train_data, self.learner.compute.device)
         self.start_sha256 = ""
-        self.start_doubted = False
+        self.doubted = pseudo is not None and pseudo.doubted(config.fold)
         self.epoch = 0
         self.scored = False
         self.random = torch.Generator()
@@ -149,7 +149,7 @@ class Trainer:
         self.epoch = self.saved = checkpoint.epoch
         self.scored = bool(checkpoint.scores.keys() & {"score", calibrate.SEEN})
         self.start_sha256 = checkpoint.scores["start_sha256"]
-        self.start_doubted = shipped.MAY_HAVE_SEEN in checkpoint.scores
+        self.doubted |= shipped.MAY_HAVE_SEEN in checkpoint.scores
         self.learner.restore(checkpoint, stage_at(self.config, self.epoch - 1)[0])
         self.history.rows = list(checkpoint.history)
         self.best = max((r["score"] for r in checkpoint.history if "score" in r), default=self.best)
@@ -164,7 +164,7 @@ class Trainer:
         if self.config.init_weights:
             first, name = weights.first_checkpoint(self.config, self.split)
             self.start_sha256 = weights.load_checkpoint(self.learner.model, first, name)
-            self.start_doubted = bool(first.scores.get(shipped.MAY_HAVE_SEEN))
+            self.doubted |= bool(first.scores.get(shipped.MAY_HAVE_SEEN))
             if self.config.init_weights == shipped.NAME:
                 self._settle(first)
         self.learner.average.load_state_dict(self.learner.model.state_dict())
@@ -173,7 +173,7 @@ class Trainer:
         """What a file lacks of a network that is to be trained, and what it does not say."""
         size, most = self.batch_size, self.config.statistics_tiles
         unfold.measure(self.learner.model, self.train_data.tiles, size, most, self.world)
-        if self.start_doubted and self.world.first:
+        if self.doubted and self.world.first:
             tqdm.write(shipped.doubt(first.scores))
 
     def _epoch(self) -> dict[str, Any]:
@@ -323,5 +323,5 @@ class Trainer:
             "folds": self.config.folds,
             "fold": self.config.fold,
             "start_sha256": self.start_sha256,
-            **({shipped.MAY_HAVE_SEEN: True} if self.start_doubted else {}),
+            **({shipped.MAY_HAVE_SEEN: True} if self.doubted else {}),
         }
