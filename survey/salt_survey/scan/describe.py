@@ -72,7 +72,7 @@ def _file(scan: Scan) -> str:
     if scan.kind != "segy":
         return f"{scan.kind} array"
     order = f", samples {scan.sample_endian} endian" if scan.sample_endian else ""
-    really = f", samples really {named(scan.really)}" if scan.really else ""
+    really = f", samples read as {named(scan.really)}" if scan.really else ""
     extended = (
         f", {scan.extended_text_headers} extended text headers"
         if scan.extended_text_headers

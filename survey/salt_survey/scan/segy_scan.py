@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from salt_survey.errors import SurveyError
-from salt_survey.scan import coordinates, geometry, numbering, places, times
+from salt_survey.scan import coordinates, geometry, numbering, places, sample_format, times
 from salt_survey.scan.coordinates import Positions
 from salt_survey.scan.findings import Found, Said, of_samples, tell_of
 from salt_survey.scan.numbering import Numbering
@@ -134,37 +134,17 @@ class _Scanner:
             )
 
     def _find_format(self) -> None:
-        """Warn where the samples are not in the byte order or format that the headers say."""
+        """What the samples are read in, with a fault where that is not known here."""
         if self.known is None and not self.layout.offsets:
             raw = reality.look(self.file, self.layout)
-            self._find_order(raw)
-            self._find_code(raw)
+            self.reading, self.order = sample_format.find(
+                raw, self.layout, self.overrides, self.said
+            )
         if not FORMATS[self.reading].readable:
             self.said.faults.append(
                 f"format {named(self.reading)} is not read here; convert the file to "
                 f"{named(IEEE)} or {named(IBM)}"
             )
-
-    def _find_order(self, raw: reality.Raw) -> None:
-        why = reality.swapped(raw, self.layout, self.reading)
-        if why is None or self.overrides.sample_endian is not None:
-            return
-        self.order = "little" if self.layout.endian == "big" else "big"
-        self.said.warnings.append(
-            f"the headers are {self.layout.endian} endian, the samples {self.order} endian: {why}; "
-            f"read so (--sample-endian {self.layout.endian} to decide)"
-        )
-
-    def _find_code(self, raw: reality.Raw) -> None:
-        if self.overrides.format is None:
-            found, why = reality.really(raw, self.layout, self.order)
-            if found is not None:
-                self.reading = found
-                self.said.warnings.append(
-                    f"the header says format {named(self.layout.format)}, the samples are in "
-                    f"{named(found)}: {why}; read so (--format {found} or "
-                    f"--format {self.layout.format} to decide)"
-                )
 
     def _grid(
         self,
@@ -215,7 +195,10 @@ class _Scanner:
             )
 
     def _stats(self) -> Stats | None:
-        if self.known is not None or self.layout.offsets or not FORMATS[self.reading].readable:
+        kind = FORMATS[self.reading]
+        if self.known is not None or self.layout.offsets or not kind.readable:
+            return None
+        if kind.width != self.layout.width:  # a fault, see sample_format
             return None
         stats = gather(self.file, self.layout, self.reading, self.order, self.tell)
         tell_of(stats, self.layout.traces, self.said)

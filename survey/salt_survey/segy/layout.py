@@ -92,7 +92,8 @@ def find(file: RawFile, header: FileHeader, reading: int | None = None) -> Layou
     before = [each for each in _earlier(declared) if _are_traces(file, each[0], declared.start)]
     if declared.samples and not before and _fits(file, declared, size):
         return _believed(declared.counted(size), header)
-    for other, why in (*before, *_others(file, declared)):
+    said = named(reading or header.format)
+    for other, why in (*before, *_others(file, declared, said)):
         if _fits(file, other, size):
             return dataclasses.replace(other.counted(size), warnings=(why,))
     for other, why in before:
@@ -151,8 +152,8 @@ def _declared(file: RawFile, header: FileHeader, reading: int | None) -> Layout:
     )
 
 
-def _others(file: RawFile, declared: Layout) -> Iterator[tuple[Layout, str]]:
-    """What else may be meant, the likelier first, and how to say so."""
+def _others(file: RawFile, declared: Layout, said: str) -> Iterator[tuple[Layout, str]]:
+    """What else may be meant, the likelier first, and how to say so; ``said``: the format."""
     told = _told(file, declared)
     if told and told != declared.samples:
         yield (
@@ -181,8 +182,7 @@ def _others(file: RawFile, declared: Layout) -> Iterator[tuple[Layout, str]]:
             for samples in {declared.samples, told} - {0}:
                 yield (
                     dataclasses.replace(declared, width=width, samples=samples),
-                    f"format {named(declared.format)} has {declared.width} bytes a sample, the "
-                    f"file has {width}",
+                    f"format {said} has {declared.width} bytes a sample, the file has {width}",
                 )
 
 

@@ -20,6 +20,7 @@ _LARGE, _TINY = 1e15, 1e-25
 _SWAPPED_ODD, _SOUND_ODD, _UNKNOWN_ODD = 0.2, 0.01, 0.1
 _INTEGERS = 2 << 20  # bytes of integers that tell their order
 _ROUGH = 0.5  # of integers in the wrong byte order at least; of noise it is 2
+_SMOOTHER = 2.5  # times: what integers in the right byte order are, than in the wrong one
 _SIGNS = {2: 10, 10: 2, 3: 11, 11: 3, 8: 16, 16: 8, 9: 12, 12: 9}
 
 Raw = npt.NDArray[np.uint8]  # [traces, samples x width]
@@ -34,7 +35,7 @@ def look(file: RawFile, layout: Layout) -> Raw:
     return np.stack(raw)
 
 
-def swapped(raw: Raw, layout: Layout, code: int) -> str | None:
+def swapped(raw: Raw, layout: Layout, code: int, smoother: float = _SMOOTHER) -> str | None:
     """Why the samples are believed to be in the byte order that the headers are not in; None where
     nothing says so.
 
@@ -42,6 +43,7 @@ def swapped(raw: Raw, layout: Layout, code: int) -> str | None:
         raw: of :func:`look`.
         layout: with the byte order of the headers and the width that the file has.
         code: of the samples' format.
+        smoother: so many times, at least, integers are in the other order if they are in that.
     """
     orders: tuple[Endian, Endian] = ("big", "little")
     as_headers, other = orders if layout.endian == "big" else orders[::-1]
@@ -56,19 +58,22 @@ def swapped(raw: Raw, layout: Layout, code: int) -> str | None:
         return None
     if layout.width == 4 and _of_four(raw, code, as_headers)[0]:  # no integers, but in order
         return None
-    return _swapped_integers(raw[:: 1 + raw.size // _INTEGERS], code, as_headers, other)
+    thinned = raw[:: 1 + raw.size // _INTEGERS]
+    return _swapped_integers(thinned, code, (as_headers, other), smoother)
 
 
-def _swapped_integers(raw: Raw, code: int, as_headers: Endian, other: Endian) -> str | None:
+def _swapped_integers(
+    raw: Raw, code: int, orders: tuple[Endian, Endian], smoother: float
+) -> str | None:
     kinds = [FORMATS[each].kind for each in (code, _SIGNS.get(code, code))]
     rough = [
         min(_noise(words(raw, kind, order).astype(np.float64)) for kind in kinds)
-        for order in (as_headers, other)
+        for order in orders
     ]
-    if rough[0] > _ROUGH and rough[1] < rough[0] / 2.5:
+    if rough[0] > _ROUGH and rough[1] < rough[0] / smoother:
         return "only so do they run on smoothly"
     signed = min(kinds)  # i before u
-    sizes = [words(raw, signed, order).astype(np.float64) for order in (as_headers, other)]
+    sizes = [words(raw, signed, order).astype(np.float64) for order in orders]
     if _shrinks(*sizes) and rough[1] <= 1.1 * rough[0]:
         return "only so are they small, of both signs"
     return None

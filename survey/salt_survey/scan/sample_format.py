@@ -1,0 +1,79 @@
+"""What samples are read in: the format and byte order of the headers, of their bits, or the user's.
+
+What the user says holds, and is held against the bits too: a survey that is read wrongly has no
+salt, and looks like one that has none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from salt_survey.scan.findings import Said
+from salt_survey.scan.record import Overrides
+from salt_survey.segy import reality
+from salt_survey.segy.formats import FORMATS, named
+from salt_survey.segy.layout import Layout
+from salt_survey.segy.order import Endian
+
+_SMOOTHER_IF_GIVEN = 1.4  # a warning needs less proof than reading otherwise
+
+
+def find(raw: reality.Raw, layout: Layout, overrides: Overrides, said: Said) -> tuple[int, Endian]:
+    """Format and byte order of the samples, with a warning where they are not the headers', or
+    seem to be others than the user says.
+
+    Args:
+        raw: of :func:`salt_survey.segy.reality.look`.
+        layout: with what the headers say.
+        overrides: what the user says.
+        said: takes the warnings, and a fault where samples cannot have the format that is given.
+    """
+    order = _order(raw, layout, overrides, said)
+    return _code(raw, layout, order, overrides, said), order
+
+
+def _order(raw: reality.Raw, layout: Layout, overrides: Overrides, said: Said) -> Endian:
+    given = overrides.sample_endian
+    order = given or layout.endian
+    read = dataclasses.replace(layout, endian=order)
+    smoother = {} if given is None else {"smoother": _SMOOTHER_IF_GIVEN}
+    why = reality.swapped(raw, read, overrides.format or layout.format, **smoother)
+    if why is None:
+        return order
+    other: Endian = "little" if order == "big" else "big"
+    if given is not None:
+        said.warnings.append(
+            f"the samples are read {given} endian, as --sample-endian says, and seem to be {other} "
+            "endian; leave it out, unless you know better"
+        )
+        return given
+    said.warnings.append(
+        f"the headers are {order} endian, the samples {other} endian: {why}; read so "
+        f"(--sample-endian {order} to decide)"
+    )
+    return other
+
+
+def _code(raw: reality.Raw, layout: Layout, order: Endian, overrides: Overrides, said: Said) -> int:
+    given = overrides.format
+    if given is not None and FORMATS[given].width != layout.width:
+        said.faults.append(
+            f"--format {named(given)} has {FORMATS[given].width} bytes a sample, the file has "
+            f"{layout.width}; leave it out, or give one of that many"
+        )
+        return given
+    code = given or layout.format
+    found, why = reality.really(raw, dataclasses.replace(layout, format=code), order)
+    if found is None:
+        return code
+    if given is not None:
+        said.warnings.append(
+            f"the samples are read in format {named(given)}, as --format says, and seem to be in "
+            f"{named(found)}: {why}; leave it out, unless you know better"
+        )
+        return given
+    said.warnings.append(
+        f"the header says format {named(code)}, the samples are in {named(found)}: {why}; read so "
+        f"(--format {found} or --format {code} to decide)"
+    )
+    return found

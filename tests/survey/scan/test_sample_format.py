@@ -1,0 +1,68 @@
+"""What the user says of the samples holds, and is held against their bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from salt_survey.scan.record import Overrides, Scan
+from salt_survey.scan.segy_scan import scan
+from tests.survey.odd_surveys import File, sound
+
+
+def scanned(file: File, tmp_path: Path, **overrides: object) -> Scan:
+    path = tmp_path / "it.sgy"
+    path.write_bytes(file.bytes())
+    return scan(path, Overrides(**overrides)).scan  # type: ignore[arg-type]
+
+
+def floats(code: int) -> File:
+    """With as many different words as a proof takes."""
+    return sound(format=code)
+
+
+@pytest.mark.parametrize(("really", "given"), [(1, 5), (5, 1), (2, 5), (5, 2)])
+def test_a_format_that_the_samples_are_not_in_is_warned_of(
+    tmp_path: Path, really: int, given: int
+) -> None:
+    found = scanned(floats(really), tmp_path, format=given)
+    assert found.really == given
+    (warning,) = found.warnings
+    assert warning.startswith(f"the samples are read in format {given} (")
+    assert f"as --format says, and seem to be in {really} (" in warning
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, 5])
+def test_one_that_they_are_in_is_not(tmp_path: Path, code: int) -> None:
+    assert scanned(sound(format=code), tmp_path, format=code).warnings == ()
+
+
+@pytest.mark.parametrize(("there", "given"), [(3, 5), (5, 3), (8, 1)])
+def test_one_of_another_width_is_a_fault(tmp_path: Path, there: int, given: int) -> None:
+    found = scanned(sound(format=there), tmp_path, format=given)
+    assert found.verdict == "refuse"
+    (fault,) = found.faults
+    assert fault.startswith(f"--format {given} (")
+    assert fault.endswith("leave it out, or give one of that many")
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, 5])
+def test_a_byte_order_that_they_are_not_in_is_warned_of(tmp_path: Path, code: int) -> None:
+    found = scanned(sound(format=code), tmp_path, sample_endian="little")
+    assert found.sample_endian == "little"
+    assert any(
+        "read little endian, as --sample-endian says, and seem to be big endian" in line
+        for line in found.warnings
+    )
+    assert not scanned(sound(format=code), tmp_path, sample_endian="big").warnings
+
+
+def test_samples_in_another_order_than_the_headers_are_told_of_once(tmp_path: Path) -> None:
+    file = sound(format=5)
+    file.samples[:] = file.samples.reshape(-1, 4)[:, ::-1].reshape(file.samples.shape)
+    assert np.any(file.samples)
+    (warning,) = scanned(file, tmp_path).warnings
+    assert warning.startswith("the headers are big endian, the samples little endian")
+    assert scanned(file, tmp_path, sample_endian="little").warnings == ()
