@@ -20,6 +20,11 @@ privacy.switch_off()  # before any runtime can be imported
 former.find()
 
 
+def __dir__() -> list[str]:
+    """What is offered: completion goes by this, and imports nothing."""
+    return __all__
+
+
 def __getattr__(name: str) -> Any:
     """Import the runtime only for those who use it: RLE and score work without one."""
     if name in ("Prediction", "SaltModel"):

@@ -236,7 +236,13 @@ async def _invalid(request: Request, error: Exception) -> Response:
     detail = f"{where}: {first['msg']}"
     if first["type"] == "extra_forbidden":
         known = ", ".join(Wanted.model_fields)
-        detail = f"the query has {str(first['loc'][-1])[:100]!r}, expected only {known}"
+        name = str(first["loc"][-1])[:100]
+        detail = f"the query has {name!r}, expected only {known}"
+        if name in ("threshold", "gate"):
+            detail += (
+                f"; the {name} is the server's, and with probabilities=true the answer has what "
+                "other ones would give"
+            )
     body = Body(request, _service(request).limits)
     await body.forget()
     return _json(Problem(detail=detail), 422, None if body.finished else {"Connection": "close"})

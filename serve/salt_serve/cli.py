@@ -17,7 +17,7 @@ from salt_infer.cli.provider_options import model_option
 @model_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True,
+    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, metavar="N",
     help="Port; 0 is any that is free.",
 )  # fmt: skip
 @click.option(

@@ -121,7 +121,17 @@ def test_too_many_files_and_other_forms_are_refused(server: Running) -> None:
     assert query.json()["detail"].startswith("query.probabilities: ")
 
 
-@pytest.mark.parametrize("name", ["threshold", "gate", "probability", "<b>\n"])
+@pytest.mark.parametrize("name", ["threshold", "gate"])
+def test_what_the_server_decides_is_pointed_to(server: Running, name: str) -> None:
+    response = server.predict([("x.png", pngs.good_tile())], **{name: "0.9"})
+    assert response.status_code == 422
+    assert response.json()["detail"].endswith(
+        f"the {name} is the server's, and with probabilities=true the answer has what other ones "
+        "would give"
+    )
+
+
+@pytest.mark.parametrize("name", ["probability", "<b>\n"])
 def test_a_parameter_without_effect_is_refused(server: Running, name: str) -> None:
     response = server.predict([("x.png", pngs.good_tile())], each=True, **{name: "0.9"})
     assert response.status_code == 422

@@ -14,6 +14,7 @@ import torch
 from salt_infer.models import default_model
 from salt_train import checkpoint as checkpoints
 from salt_train.errors import CheckpointError
+from tests import pngs
 from tests.train.test_config import NEWER, NEWER_IN_STAGES
 
 
@@ -56,6 +57,17 @@ def test_a_pickle_bomb_does_not_run(
     with pytest.raises(CheckpointError):
         checkpoints.load(tmp_path / "raw.pth")
     assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [(b"id,rle_mask\na,\n", "of another kind, or damaged"), (pngs.good_tile(), "a PNG")],
+)
+def test_what_is_no_checkpoint_is_named(tmp_path: Path, data: bytes, what: str) -> None:
+    path = tmp_path / "m.pth"
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match=f"is no checkpoint: it is {what}; expected the"):
+        checkpoints.load(path)
 
 
 def test_a_model_that_is_exported_already_is_told(tmp_path: Path) -> None:

@@ -163,6 +163,11 @@ def _unpickle(data: bytes, path: Path) -> Any:
             raise CheckpointError(
                 f"{path} is an ONNX model already, expected the checkpoint (.pth) of a training"
             ) from error
+        if not data.startswith((b"PK", b"\x80")):  # as torch.save writes, now and long ago
+            what = file_kind.kind(path) or "of another kind, or damaged"
+            raise CheckpointError(
+                f"{path} is no checkpoint: it is {what}; expected the .pth of a training"
+            ) from error
         raise CheckpointError(
             f"{path} is not a plain checkpoint: it is damaged, or it holds pickled objects that "
             "could run code, which are never loaded"

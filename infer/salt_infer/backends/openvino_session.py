@@ -110,7 +110,7 @@ class OpenVinoSession:
         asked = settings(threads or threads_here(), options or {}, lanes, fitting)
         # One more than there are lanes: its answers are read while the others compute.
         self.at_once = lanes if lanes == 1 else lanes + 1
-        compiled = _compile(model, asked, path)
+        compiled = _compile(model, asked, path, options or {})
         self.precision = _precision(compiled, asked[PRECISION])
         self.placement = _placed(compiled)
 
@@ -205,12 +205,18 @@ def _new_core() -> openvino.Core:
     return openvino.Core()
 
 
-def _compile(model: openvino.Model, asked: dict[str, str], path: Path) -> openvino.CompiledModel:
+def _compile(
+    model: openvino.Model, asked: dict[str, str], path: Path, given: Mapping[str, str]
+) -> openvino.CompiledModel:
     try:
         return core().compile_model(model, DEVICE, asked)
     except Exception as error:  # OpenVINO's own exceptions share no narrower base
         if why := denied.limit(error):
             raise ModelError(why) from error
+        if blamed := [f"{key}={value}" for key, value in given.items() if key in str(error)]:
+            raise ProviderError(
+                f"openvino takes no --provider-option {blamed[0]} ({_squeezed(error)})"
+            ) from error
         raise ProviderError(f"openvino cannot compile {path} ({_squeezed(error)})") from error
 
 

@@ -23,6 +23,12 @@ class Command(click.Command):
 
     context_class = _Context
 
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        for kind in (each.type for each in self.params):
+            if isinstance(kind, (click.IntRange, click.FloatRange)):  # "no valid float range"
+                kind.name = "number" if isinstance(kind, click.FloatRange) else "whole number"
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, after a look at what was given; raises click.UsageError."""
         given, lenient = list(args), ctx.allow_extra_args

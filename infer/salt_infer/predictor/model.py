@@ -54,8 +54,9 @@ class Settings:
         if self.min_area < 0:
             raise InputError(f"min_area is {self.min_area}, expected 0 or more pixels")
         for name in ("threshold", "gate"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise InputError(f"{name} is {getattr(self, name)!r}, expected within 0..1")
+            value = getattr(self, name)
+            if not isinstance(value, int | float | np.number) or not 0.0 <= value <= 1.0:
+                raise InputError(f"{name} is {value!r}, expected a number within 0..1")
         if self.tta not in TTA_NAMES:
             raise InputError(f"tta is {self.tta!r}, expected one of {', '.join(TTA_NAMES)}")
 
@@ -188,6 +189,9 @@ class SaltModel:
             tta = decided(contract).tta
             return Batches(batch_size, views.together(tta), tta == "doubtful")
 
+        for name, count in (("threads", threads), ("lanes", lanes), ("batch_size", batch_size)):
+            if count is not None and count < 1:
+                raise InputError(f"{name} is {count}, expected at least 1")
         if not isinstance(provider, ProviderRequest):
             provider = ProviderRequest(provider)
         session, choice = open_session(
@@ -307,6 +311,11 @@ def _check_tiles(tiles: npt.NDArray[np.uint8], batch_size: int) -> None:
         raise InputError(
             f"tiles are a {type(tiles).__name__}, expected one array, uint8 [N, 101, 101] grey "
             f"values{hint}"
+        )
+    if isinstance(tiles, np.ma.MaskedArray):
+        raise InputError(
+            "tiles are a masked array, expected a plain one: every pixel of a tile is looked at; "
+            "tiles.filled(0) makes it of this one"
         )
     if tiles.dtype != np.uint8 or tiles.ndim != 3 or tiles.shape[1:] != TILE_SHAPE:
         hint = ": tiles[None] for one tile" if tiles.shape == TILE_SHAPE else ""

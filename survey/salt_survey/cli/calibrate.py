@@ -93,6 +93,7 @@ def calibrate(
             model, gate=GATE, provider=provider, batch_size=BATCH, tell=bar.note
         )
         sweep = Sweep(stretch, stride, threshold)
+        bar.note(f"trying {len(sweep)} settings on {_counted(len(lines), 'line')}")
         bar.started(len(sweep) * len(lines))
         with deferred_signals() as check:
             found = calibrate(lines, loaded, sweep, bar.advanced, check)
@@ -101,6 +102,10 @@ def calibrate(
     for line in told(found):
         click.echo(line)
     click.echo(f"-> {out}; use it by salt-survey run {survey} --scan {out}")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" + "s" * (count != 1)
 
 
 def told(found: Calibration) -> list[str]:

@@ -63,6 +63,7 @@ class Targets:
         def may(path: Path) -> bool:
             return overwrite or str(files.real(path)) in mine
 
+        self._check_apart(inputs)
         _check_store(self.store, may(self.store))
         if self.segy:
             files.check_output(self.segy, (".sgy", ".segy"), inputs, may(self.segy))
@@ -70,6 +71,9 @@ class Targets:
             files.check_folder(self.horizons, ".txt", may(self.horizons))
         if self.report:
             files.check_output(self.report, ".json", inputs, may(self.report))
+
+    def _check_apart(self, inputs: list[Path]) -> None:
+        """Nothing is written into or over what is read, or what is written beside it."""
         read = [files.real(path) for path in inputs]
         paths = [files.real(path) for path in self._all]
         for at, path in enumerate(paths):

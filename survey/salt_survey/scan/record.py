@@ -152,7 +152,8 @@ class Scan:
             raise SurveyError(f"the scan is not JSON ({error})") from error
         if not isinstance(values, dict) or values.pop(_VERSION, None) != VERSION:
             raise SurveyError(
-                f"the scan has no {_VERSION} {VERSION}; write one with salt-survey scan --out"
+                f"this is no scan: it has no {_VERSION} {VERSION}; write one with salt-survey scan "
+                "--out, or calibrate"
             )
         try:
             check_names("the scan", values, _FIELDS)

@@ -237,9 +237,13 @@ def test_two_threads_may_be_the_first(dense_model: Path, attempt: int) -> None:
 
 
 def test_an_unknown_option_or_value_is_refused(dense_model: Path) -> None:
-    with pytest.raises(ProviderError, match="Unsupported property NONSENSE"):
+    with pytest.raises(
+        ProviderError, match=r"takes no --provider-option NONSENSE=1 .*Unsupported prop"
+    ):
         OpenVinoSession(dense_model, options={"NONSENSE": "1"})
-    with pytest.raises(ProviderError, match="Wrong value f99"):
+    with pytest.raises(
+        ProviderError, match=r"takes no --provider-option INFERENCE_PRECISION_HINT=f99 .*Wrong"
+    ):
         OpenVinoSession(dense_model, options={"INFERENCE_PRECISION_HINT": "f99"})
 
 

@@ -282,6 +282,8 @@ def test_an_existing_output_is_refused_before_anything_runs(tmp_path: Path) -> N
         (("--out", "x.csv"), 2, "Missing option '--images'"),
         (("--images", EXAMPLES / "tiles", "--out", "no/x.csv"), 2, "no does not exist"),
         (("--images", EXAMPLES / "tiles", "--out", "x.csv", "--threshold", 2), 2, "0.0<=x<=1.0"),
+        (("--images", EXAMPLES / "tiles", "--out", "x.csv", "--gate", "0,5"), 2, "a valid number."),
+        (("--images", EXAMPLES / "tiles", "--out", "x.csv", "-b", "x"), 2, "a valid whole number."),
         (("--images", EXAMPLES / "tiles", "--out", "x.csv", "-m", "no.onnx"), 2, "no.onnx does"),
         (("--images", EXAMPLES / "tiles", "--out", "x.csv", "--gate", "nan"), 2, "nan is not in"),
         (("--images", EXAMPLES / "tiles", "--out", "x.csv", "--report", "x.csv"), 2, "in .json"),

@@ -134,6 +134,21 @@ def test_outputs_are_not_replaced_without_being_asked(whole: Path, survey: Path)
     assert contents(whole) == before
 
 
+def test_outputs_do_not_lie_in_one_another(survey: Path, tmp_path: Path) -> None:
+    store = tmp_path / "p.zarr"
+    code, _, errors = small.run("run", *asked(survey, store, "--segy", store / "p.sgy"))
+    assert code == 2
+    assert f"{store} would be written and {store / 'p.sgy'} is within it" in errors
+    assert not store.exists()
+
+
+def test_a_report_is_no_scan(whole: Path, survey: Path, tmp_path: Path) -> None:
+    more = ("--scan", whole / "r.json")
+    code, _, errors = small.run("run", *asked(survey, tmp_path / "p.zarr", *more))
+    assert code != 0
+    assert f"{whole / 'r.json'}: this is no scan" in errors
+
+
 def test_slabs_do_not_change_the_answer(whole: Path, survey: Path, tmp_path: Path) -> None:
     code, _, errors = small.run("run", survey, "--out", tmp_path / "p.zarr", *SETTINGS)
     assert code == 0, errors
