@@ -95,7 +95,7 @@ def _data(job: DataJob) -> list[str]:
     depth = tables.depths(depths, known.ids) if depths else None
     fold = tables.folds(job.split, known.ids, known.classes) if job.split else None
     found = page.explore(known, depth, fold)
-    made_from = sources(data=job.data, depths=depths, split=job.split)
+    made_from = sources((job.out,), data=job.data, depths=depths, split=job.split)
     write_whole(job.out, page.render(found, job.data.resolve().name, made_from), job.overwrite)
     return [*page.summary(found), f"-> {job.out}"]
 
@@ -181,6 +181,7 @@ def _tried_from(job: EvaluateJob, case: Case, found: Evaluation) -> list[str]:
 
 def _sources(job: EvaluateJob) -> list[Source]:
     return sources(
+        (job.out, job.json),
         submission=job.submission,
         labels=job.labels,
         images=job.images,

@@ -167,3 +167,11 @@ def test_legends_hide_no_data(found: Evaluation) -> None:
     drawing.chart("x", "x", draw)
     legend, axes = seen[0].legends[0].get_window_extent(), seen[0].axes[0].get_window_extent()
     assert legend.y0 >= axes.y1
+
+
+def test_zeros_do_not_spoil_the_bars_of_a_logarithmic_axis() -> None:
+    values = pd.Series([0.0, 0.5, 1.0, 60.0])
+    edges = np.array(data_charts._bins(values, logarithmic=True))
+    np.testing.assert_allclose(edges[1:] / edges[:-1], edges[1] / edges[0])
+    assert (edges[0], edges[-1]) == (pytest.approx(0.5), pytest.approx(60))
+    assert data_charts._bins(pd.Series([0.0, 0.0]), logarithmic=True)[0] == 0

@@ -75,6 +75,16 @@ def test_integers(code: int, endian: Endian) -> None:
     np.testing.assert_array_equal(found[0], np.array(values, np.float64).astype(np.float32))
 
 
+@pytest.mark.parametrize(
+    "code", [code for code, each in FORMATS.items() if each.kind.startswith("u")]
+)
+def test_unsigned_integers_have_all_their_range(code: int) -> None:
+    limit = np.iinfo(FORMATS[code].kind).max
+    asked = np.array([[0, 0.75 * limit, 1e30]], np.float32)
+    found = decode(encode(asked, code, "big"), code, "big")
+    np.testing.assert_allclose(found, [[0, 0.75 * limit, limit]], rtol=0.01)
+
+
 def test_integers_are_held_to_what_they_can_hold() -> None:
     found = decode(encode(np.array([[-1e30, 300.4, 1e30]], np.float32), 8, "big"), 8, "big")
     assert found.tolist() == [[-128, 127, 127]]

@@ -23,6 +23,10 @@ from tests.survey.odd_surveys import SAMPLES, sound
         ("bins of 25 m; inline 9-12, crossline 21-24", (9, 21)),
         ("IN-LINE NUMBER (BYTE 221) CROSS-LINE NUMBER (BYTE 225)", (221, 225)),
         ("inline 362 of F3", None),
+        ("INLINE 1 - 50   XLINE 21 - 60", None),
+        ("INLINE: 185 TO 304  CROSSLINE: 193 TO 342", None),
+        ("INLINE 189 - 192  XLINE 193 - 196", (189, 193)),
+        ("INLINE BYTES 189 TO 237, XLINE BYTE 193", (189, 193)),
         ("inlines: 111 .. 133 crosslines: 875 .. 892", None),
     ],
 )
@@ -40,6 +44,17 @@ def test_only_free_lines_are_written(code: str) -> None:
     assert after[:36] == [f"C{number + 1:2d}" for number in range(36)]
     full = "".join("C 1 all taken".ljust(80) for _ in range(40)).encode(code)
     assert text.with_lines(full, ["one"]) == full
+
+
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
+    path, target, link = (tmp_path / name for name in ("in.sgy", "target.sgy", "link.sgy"))
+    path.write_bytes(sound().bytes())
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    with Survey.open(path) as survey:
+        write_like(survey, link, lambda rows, _: flat(rows), overwrite=True)
+    assert link.is_symlink()
+    assert target.stat().st_size > 3600
 
 
 def flat(rows: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,15 @@ def test_the_split_is_written_as_it_is(tmp_path: Path) -> None:
     assert [row["id"] for row in rows] == list(data.ids)
     assert [int(row["fold"]) for row in rows] == split.fold.tolist()
     assert [int(row["coverage_class"]) for row in rows] == split.classes.tolist()
+
+
+def test_ids_that_a_table_has_to_quote(tmp_path: Path) -> None:
+    drawn = synthetic.draw(12, seed=3)
+    odd = ("line 1, tile 2", 'the "best"', *drawn.ids[2:])
+    Split.of(dataclasses.replace(drawn, ids=odd), 3, seed=0).write(tmp_path)
+    with open(tmp_path / folds.FILE, newline="") as file:
+        assert [row["id"] for row in csv.DictReader(file)] == list(odd)
+    assert b"\r" not in (tmp_path / folds.FILE).read_bytes()
 
 
 def test_too_few_tiles() -> None:

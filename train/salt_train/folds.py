@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import hashlib
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -117,7 +119,8 @@ class Split:
 
     def write(self, folder: Path) -> None:
         """Write ``split.csv``: id, fold, coverage class."""
-        columns = (self.ids, self.fold.tolist(), self.classes.tolist())
-        rows = ["id,fold,coverage_class\n"]
-        rows += [f"{name},{fold},{number}\n" for name, fold, number in zip(*columns, strict=True)]
-        write_whole(folder / FILE, "".join(rows).encode(), overwrite=True)
+        rows = zip(self.ids, self.fold.tolist(), self.classes.tolist(), strict=True)
+        content = io.StringIO()
+        writer = csv.writer(content, lineterminator="\n")  # ids may have commas and quotes
+        writer.writerows([("id", "fold", "coverage_class"), *rows])
+        write_whole(folder / FILE, content.getvalue().encode(), overwrite=True)

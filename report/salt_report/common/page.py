@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from salt_infer import __version__
+from salt_infer.system.files import real
 from salt_infer.system.text import shown
 from salt_report.common.pictures import OVERLAY
 
@@ -47,10 +48,17 @@ class Gallery:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """An input of the report: what it was taken as, where it is, and its digest."""
+    """An input of the report: what it was taken as, where it is, and its digest.
+
+    Attributes:
+        role: what it was taken as.
+        path: a file or folder.
+        but: the report's own files, which may lie in the folder and are no part of it.
+    """
 
     role: str
     path: Path
+    but: tuple[Path, ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -60,7 +68,7 @@ class Source:
         try:
             if self.path.is_file():
                 return _sha256(self.path)
-            return _sha256_of_folder(self.path) if self.path.is_dir() else ""
+            return _sha256_of_folder(self.path, self.but) if self.path.is_dir() else ""
         except OSError:  # in a folder there may be more than was read for the report
             return ""
 
@@ -74,17 +82,29 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sha256_of_folder(folder: Path) -> str:
+def _sha256_of_folder(folder: Path, but: tuple[Path, ...]) -> str:
     told = hashlib.sha256()
-    files = (path for path in folder.rglob("*") if path.is_file())
+    own = [real(path) for path in but]
+    files = (
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not any(_is_of(real(path), each) for each in own)
+    )
     for name, path in sorted((path.relative_to(folder).as_posix(), path) for path in files):
         told.update(f"{_sha256(path)}  {name}\n".encode("utf-8", "surrogateescape"))
     return told.hexdigest()
 
 
-def sources(**paths: Path | None) -> list[Source]:
-    """Those inputs that were given, by role."""
-    return [Source(role, path) for role, path in paths.items() if path is not None]
+def _is_of(path: Path, output: Path) -> bool:
+    """An output, or a hidden file beside it that is there while it is written."""
+    hidden = path.parent == output.parent and path.name.startswith(f".{output.name}.")
+    return path == output or hidden
+
+
+def sources(but: tuple[Path | None, ...], **paths: Path | None) -> list[Source]:
+    """Those inputs that were given, by role; ``but``: the outputs, of those that there are."""
+    own = tuple(path for path in but if path is not None)
+    return [Source(role, path, own) for role, path in paths.items() if path is not None]
 
 
 def render(template: str, **content: Any) -> bytes:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -181,7 +182,8 @@ class Overrides:
         allow_truncated: leave out a trace that is cut.
 
     Raises:
-        SurveyError: line numbers reach over the end of the trace header, or are not to be used.
+        SurveyError: line numbers reach over the end of the trace header, or are not to be used; an
+            interval or delay is no number.
     """
 
     inline_byte: int | None = None
@@ -203,6 +205,11 @@ class Overrides:
                 f"--lines-from {self.lines_from} takes no line numbers out of headers, and "
                 f"--inline-byte {self.inline_byte} names some; give one of the two"
             )
+        for name in ("interval_ms", "delay_ms"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                option = f"--{name.replace('_', '-')}"
+                raise SurveyError(f"{option} is {value}, expected a finite number of milliseconds")
         _check_inside(self.line_width or 4, self.inline_byte, self.crossline_byte)
 
     def against(self, scan: Scan) -> list[str]:

@@ -75,12 +75,23 @@ def _limits(samples: Samples) -> tuple[Samples, Samples]:
         return samples.min(axis=1), samples.max(axis=1)
 
 
+def _some(traces: npt.NDArray[np.int64], one_in: int) -> npt.NDArray[np.bool_]:
+    """One trace of so many, all over a survey whatever the length of its lines: every n-th would be
+    the same place of each line where the lines are a multiple of n.
+
+    The numbers are spread by a multiplication with the golden ratio of 2^64 (Knuth, "The Art of
+    Computer Programming", volume 3, section 6.4).
+    """
+    spread = traces.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    return np.asarray((spread >> np.uint64(32)) % np.uint64(one_in) == 0)
+
+
 class Gatherer:
     """Takes traces in any portions and tells what they are like."""
 
     def __init__(self, traces: int, samples: int) -> None:
         self.silent = np.zeros(traces, bool)
-        self._every = max(1, traces * samples // _SAMPLES)
+        self._take_1_in = max(1, traces * samples // _SAMPLES)
         self._kept: list[Samples] = []
         self._dead = self._bad = self._nulls = self._recorded = self._flat = 0
 
@@ -97,7 +108,7 @@ class Gatherer:
         alive = ~dead & ~flat & good.any(axis=1)
         self.silent[first : first + len(samples)] = ~alive
         self._recorded += int(np.count_nonzero(alive))
-        chosen = alive & ((first + np.arange(len(samples))) % self._every == 0)
+        chosen = alive & _some(first + np.arange(len(samples)), self._take_1_in)
         self._kept.append(np.where(good, samples, 0)[chosen])
 
     def result(self) -> Stats:

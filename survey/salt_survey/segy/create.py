@@ -81,8 +81,9 @@ def encode(amplitudes: npt.NDArray[np.float32], code: int, endian: Endian) -> np
         words = amplitudes.astype(dtype(FORMATS[code].kind, endian))
     else:
         limits = np.iinfo(FORMATS[code].kind)
-        # As float64, the greatest 64-bit integer is one too many.
-        most = min(float(limits.max), 2.0 ** (limits.bits - 1) * (1 - 2.0**-53))
+        most = float(limits.max)
+        if limits.bits == 64:  # as float64, the greatest integer is one too many
+            most = float(np.nextafter(most, 0))
         held = np.clip(np.round(amplitudes.astype(np.float64)), limits.min, most)
         words = held.astype(dtype(FORMATS[code].kind, endian))
     return np.ascontiguousarray(words).view(np.uint8)

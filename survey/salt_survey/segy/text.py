@@ -12,7 +12,8 @@ _EBCDIC = "cp037"
 _INLINE = r"\b(?:in-?\s?line|iline|il)\b"
 _CROSSLINE = r"\b(?:cross-?\s?line|x-?\s?line|xl)\b"
 # "INLINE: 189", "inline 189-192", "INLINE BYTES 189-193", "IN-LINE NUMBER (BYTE 9)"
-_NUMBER = r"(?:\s+numbers?)?[\s:=(]*(?:bytes?)?[\s:=]*(\d{1,3})\b"
+_NUMBER = r"(?:\s+numbers?)?[\s:=(]*(bytes?)?[\s:=]*(\d{1,3})\b(?:\s*(?:-|to)\s*(\d+))?"
+_WIDEST = 4  # bytes from one of a number to its last, or to the next number
 
 
 def encoding(raw: bytes) -> str:
@@ -44,8 +45,12 @@ def line_bytes(lines: list[str]) -> tuple[int, int] | None:
 
 
 def _first(pattern: str, text: str) -> int | None:
-    found = (int(each) for each in re.findall(pattern, text, re.IGNORECASE))
-    return next((number for number in found if 1 <= number <= 237), None)
+    """A byte that a pattern names; "inline 1 - 50" are lines, where no word says bytes."""
+    for byte, start, end in re.findall(pattern, text, re.IGNORECASE):
+        are_lines = end and not byte and not 0 < int(end) - int(start) <= _WIDEST
+        if not are_lines and 1 <= int(start) <= 237:
+            return int(start)
+    return None
 
 
 def with_lines(raw: bytes, said: Sequence[str]) -> bytes:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.errors import OutputError, UsageError
-from salt_infer.system.files import check_output, check_writable, partial_of, put_in_place
+from salt_infer.system.files import check_output, check_writable, partial_of, put_in_place, real
 from salt_survey.segy import headers, text
 from salt_survey.segy.binary import FORMAT_BYTE, HEAD, TEXT
 from salt_survey.segy.formats import IEEE
@@ -96,7 +96,7 @@ def write_like(
             target.flush()
             os.fsync(target.fileno())
         check_writable(out, overwrite)
-        put_in_place([(partial, out)])
+        put_in_place([(partial, real(out))])
     except OSError as error:
         raise OutputError(f"{out} cannot be written ({error.strerror or error})") from error
     finally:

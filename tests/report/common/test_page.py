@@ -30,7 +30,7 @@ def test_numbers_as_text(text: str, expected: str) -> None:
 def test_sources_have_a_digest(tmp_path: Path) -> None:
     file = tmp_path / "x"
     file.write_bytes(b"abc")
-    found = page.sources(file=file, none=None, folder=tmp_path)
+    found = page.sources((), file=file, none=None, folder=tmp_path)
     assert [source.role for source in found] == ["file", "folder"]
     assert found[0].sha256.startswith("ba7816bf8f01cfea414140de5dae2223")
     listed = f"{found[0].sha256}  x\n"
@@ -41,6 +41,16 @@ def test_sources_have_a_digest(tmp_path: Path) -> None:
     assert page.Source("folder", tmp_path).sha256 == hashlib.sha256(listed.encode()).hexdigest()
     assert page.Source("gone", tmp_path / "gone").sha256 == ""
     assert found[0].to_json()["path"] == str(file)
+
+
+def test_the_reports_own_files_are_no_part_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"abc")
+    before = page.Source("folder", tmp_path).sha256
+    for name in ("r.html", ".r.html.lock", ".r.html.0a.partial", "r.json"):
+        (tmp_path / name).write_bytes(b"mine")
+    outputs = (tmp_path / "r.html", tmp_path / "r.json", None)
+    assert page.sources(outputs, data=tmp_path)[0].sha256 == before
+    assert page.Source("folder", tmp_path).sha256 != before
 
 
 def test_a_folder_with_a_file_that_cannot_be_read_has_no_digest(

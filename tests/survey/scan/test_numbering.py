@@ -109,3 +109,38 @@ def test_the_last_bytes_are_those_of_two(narrow: Path, width: list[str], code: i
         wide = json.loads(out.read_text()) | {"line_width": 4}
         with pytest.raises(SurveyError, match="expected 237 at most"):
             Scan.from_json(json.dumps(wide))
+
+
+TEXTS = (
+    "INLINE 1 - 50   XLINE 21 - 60",  # lines, taken for bytes
+    "INLINE 1 XLINE 21",  # bytes that count traces, and the CDP
+    "INLINE: BYTE 185  CROSSLINE: BYTE 193",  # a coordinate
+)
+
+
+@pytest.mark.parametrize("line", TEXTS)
+def test_a_text_that_names_bytes_of_no_lines_is_not_believed(tmp_path: Path, line: str) -> None:
+    file = sound(text=(line,))
+    file.set(21, 1 + COLUMNS)
+    path = tmp_path / "told.sgy"
+    path.write_bytes(file.bytes())
+    scan = scanned(path).scan
+    assert found(scan) == (*WIDE, 4)
+    assert scan.inlines == (FIRST[0], FIRST[0] + INLINES - 1, 1)
+    assert scan.missing == 0
+
+
+def test_a_text_that_names_other_bytes_than_usual_is(tmp_path: Path) -> None:
+    file = sound(text=("INLINE BYTES 221-224  CROSSLINE BYTES 225-228",))
+    file.set(221, 5000 + ROWS)
+    file.set(225, 7000 + COLUMNS)
+    path = tmp_path / "told.sgy"
+    path.write_bytes(file.bytes())
+    assert found(scanned(path).scan)[:2] == (221, 225)
+
+
+@pytest.mark.parametrize("name", ["interval_ms", "delay_ms"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_times_that_are_no_numbers_are_refused(name: str, value: float) -> None:
+    with pytest.raises(SurveyError, match=rf"--{name[:5]}.* is {value}, expected a finite number"):
+        Overrides(**{name: value})  # type: ignore[arg-type]
