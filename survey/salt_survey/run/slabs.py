@@ -29,10 +29,10 @@ CHUNK = 64  # lines, and samples, of the volume
 SIZES = (CHUNK, CHUNK // 2, CHUNK // 4)  # of a slab, in sections
 BLOCKS = (16, 8, 4, 2, 1)  # sections read at once
 
-_BASE = 128 * MIB  # the interpreter, the runtime and the model
+_BASE = 192 * MIB  # the interpreter, the runtime, the model, and a piece of a file that is decoded
 # Bytes a sample: of a slab that is filled, and compressed; of a block that is read, as float32
 # twice, its masks, and what finds its mutes.
-_SLAB, _BLOCK = 3, 17
+_SLAB, _BLOCK = 3, 12
 _TRACE = 24  # bytes a trace of the survey: its place, whether it is live
 
 
