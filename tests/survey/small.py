@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 from salt_survey.run import slabs
+from salt_survey.run.slabs import Extent
+from salt_survey.sections.looks import Look, Zoom
 from salt_survey.segy.create import Kind
 from salt_survey.synthetic import Plan, draw
 from tests.conftest import ROOT
@@ -15,7 +17,10 @@ INLINES, CROSSLINES, SAMPLES = 40, 60, 50
 # Of so small a survey the judge is not sure: salt is what is above this.
 THRESHOLD = 0.1
 SETTINGS = ["--zoom", "2/1.5", "--polarity", "normal", "--threshold", str(THRESHOLD)]
-MEMORY = slabs.need(CROSSLINES * SAMPLES, 16, 1, INLINES * CROSSLINES)
+EXTENT = Extent(
+    (INLINES, CROSSLINES, SAMPLES), (0, INLINES), (0, CROSSLINES), (0, SAMPLES)
+)  # fmt: skip
+MEMORY = slabs.need(EXTENT, [EXTENT.place("inline", Look(Zoom.parse(SETTINGS[1])))])
 
 
 def survey(folder: Path) -> Path:

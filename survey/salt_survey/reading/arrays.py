@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from salt_infer.errors import PackageError, one_line
 from salt_survey.errors import SurveyError
-from salt_survey.reading import foreign
+from salt_survey.reading import foreign, time_axis
+from salt_survey.reading.time_axis import Times
 from salt_survey.scan import geometry
 from salt_survey.scan.findings import Found, Said, of_samples
 from salt_survey.scan.geometry import Grid
@@ -48,7 +49,7 @@ class _Volume:
     data: Any  # [I, X, S], sliced as numpy's
     inlines: npt.NDArray[np.int64]
     crosslines: npt.NDArray[np.int64]
-    times_ms: npt.NDArray[np.float64] | None
+    times: Any  # of the samples, as they are kept, not read yet; None if there are none
     is_line: bool = False  # [X, S] in the file
 
 
@@ -92,6 +93,7 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
     """Scan an array; see :func:`salt_survey.reading.survey.scanned`."""
     volume = _open(path)
     rows, columns, samples = volume.data.shape
+    times = _times(path, volume, overrides.over(known) if known else overrides)
     numbers = np.arange(rows * columns, dtype=np.int32)
     grid = Grid(
         inlines=volume.inlines,
@@ -110,15 +112,14 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
     stats = None if known else _gather(ArraySource(path), rows * columns, samples, tell)
     if stats and stats.recorded < 2:
         said.faults.append("fewer than two live traces, expected two at least")
-    interval = _interval(volume, overrides, known)
-    if not interval:
+    if not times.interval_ms:
         said.questions.append("an array has no sample interval; give it with --interval-ms")
     found = Scan(
         kind=volume.kind,
         size=0 if volume.kind == "zarr" else path.stat().st_size,
         samples=samples,
-        interval_ms=interval,
-        delay_ms=_delay(volume, overrides, known),
+        interval_ms=times.interval_ms,
+        delay_ms=times.delay_ms,
         traces=rows * columns,
         inlines=None if volume.is_line else geometry.lines_of(volume.inlines),
         crosslines=None if volume.is_line else geometry.lines_of(volume.crosslines),
@@ -131,22 +132,18 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
     return Found(found, grid=grid, silent=stats.silent if stats else None)
 
 
-def _interval(volume: _Volume, overrides: Overrides, known: Scan | None) -> float:
-    if overrides.interval_ms is not None:
-        return overrides.interval_ms
-    if known is not None:
-        return known.interval_ms
-    if volume.times_ms is None or len(volume.times_ms) < 2:
-        return 0.0
-    return float(volume.times_ms[1] - volume.times_ms[0])
-
-
-def _delay(volume: _Volume, overrides: Overrides, known: Scan | None) -> float:
-    if overrides.delay_ms is not None:
-        return overrides.delay_ms
-    if known is not None and not isinstance(known.delay_ms, tuple):
-        return known.delay_ms
-    return 0.0 if volume.times_ms is None else float(volume.times_ms[0])
+def _times(path: Path, volume: _Volume, said: Overrides) -> Times:
+    """What is said of them, and the rest by the volume's axis, which is read only where it counts;
+    an interval of 0 is not known.
+    """
+    interval, delay = said.interval_ms, said.delay_ms
+    axis = Times(0.0, 0.0)
+    if volume.times is not None and (interval is None or delay is None):
+        axis = time_axis.read(path, volume.times, volume.data.shape[2])
+    return Times(
+        axis.interval_ms if interval is None else interval,
+        axis.delay_ms if delay is None else delay,
+    )
 
 
 def _gather(source: ArraySource, traces: int, samples: int, tell: Tell) -> Stats:
@@ -233,7 +230,7 @@ def _open_zarr(path: Path) -> _Volume:
         data,
         _coordinate(group, "inline", rows),
         _coordinate(group, "crossline", columns),
-        None if group is None or "time_ms" not in group else np.asarray(group["time_ms"], float),
+        None if group is None or time_axis.NAME not in group else group[time_axis.NAME],
     )
 
 

@@ -19,6 +19,7 @@ from salt_survey.reading.survey import Survey
 from salt_survey.run.slab_work import Told, Work, finished_slabs
 from salt_survey.run.slabs import Slab, SlabDone
 from salt_survey.run.store import Store
+from salt_survey.sections.flight import MOST_WORKERS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,8 +89,9 @@ class LocalSlabs:
     ) -> Generator[SlabDone]:  # fmt: skip
         """See :meth:`SlabExecutor.finished`; here they come in order."""
         store = Store.open(volumes.store, writable=True)
+        workers = min(available_cpus(), MOST_WORKERS)
         done = finished_slabs(
-            slabs, work, volumes.survey, self.model, store, clock, available_cpus(), check, told
+            slabs, work, volumes.survey, self.model, store, clock, workers, check, told
         )
         with contextlib.closing(done):
             yield from done

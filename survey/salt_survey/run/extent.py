@@ -13,6 +13,9 @@ from salt_survey.reading.survey import Survey
 from salt_survey.run.slabs import Extent, Sections, Window
 
 _NUMBER = r"-?\d{1,9}(?:\.\d{1,6})?"
+# Of an interval: what a time may be off by, as it is a sum of intervals that binary numbers round,
+# and may come out of an axis of float32.
+_ROUNDING = 0.01
 
 
 class Range(NamedTuple):
@@ -49,7 +52,8 @@ def extent_of(
         survey: all of it.
         sections: of which direction.
         lines: numbers of its sections: of inlines, or of crosslines where those are run.
-        times: of its samples, milliseconds (metres, of depth).
+        times: of its samples, milliseconds (metres, of depth); a time that a sample has but for
+            rounding is that sample's.
 
     Raises:
         UsageError: lines of both directions, or none is within.
@@ -64,7 +68,7 @@ def extent_of(
         crosslines = _places(survey.crosslines, lines, "crossline")
     samples = (0, len(survey.times_ms))
     if times:
-        samples = _places(survey.times_ms, times, "time")
+        samples = _places(survey.times_ms, times, "time", _ROUNDING * survey.scan.interval_ms)
     shape = (len(survey.inlines), len(survey.crosslines), len(survey.times_ms))
     return Extent(shape, inlines, crosslines, samples)
 
@@ -81,12 +85,16 @@ def _check_wide(survey: Survey, sections: Sections) -> None:
 
 
 def _places(
-    values: npt.NDArray[np.int64] | npt.NDArray[np.floating], wanted: Range, what: str
+    values: npt.NDArray[np.int64] | npt.NDArray[np.floating],
+    wanted: Range,
+    what: str,
+    rounding: float = 0.0,
 ) -> Window:
-    first = 0 if wanted.first is None else int(np.searchsorted(values, wanted.first))
-    last = len(values)
+    first, last = 0, len(values)
+    if wanted.first is not None:
+        first = int(np.searchsorted(values, wanted.first - rounding))
     if wanted.last is not None:
-        last = int(np.searchsorted(values, wanted.last, side="right"))
+        last = int(np.searchsorted(values, wanted.last + rounding, side="right"))
     if first >= last:
         raise UsageError(
             f"no {what} is within {wanted}; the survey has {values[0]:.15g} to {values[-1]:.15g}"

@@ -8,10 +8,11 @@ from salt_infer.execution.factory import open_ray
 from salt_infer.execution.request import ExecutorRequest
 from salt_infer.system.cpu import lanes_here
 from salt_survey.run.executors import LocalSlabs, SlabExecutor
+from salt_survey.sections.flight import Room
 
 
 def open_executor(
-    request: ExecutorRequest, model: ModelRequest, sections: int, tell: Tell
+    request: ExecutorRequest, model: ModelRequest, sections: int, room: Room, tell: Tell
 ) -> SlabExecutor:
     """Load the model where it is to run.
 
@@ -19,6 +20,7 @@ def open_executor(
         request: where.
         model: what.
         sections: how many there are: fewer than cores are not run a core each.
+        room: memory for them: nor are more than fit into it.
         tell: is given a line of what a user should know at once.
 
     Raises:
@@ -28,9 +30,17 @@ def open_executor(
         ExecutorError: the cluster cannot be reached, or has no room.
     """
     if request.name == "local":
-        lanes = max(1, min(lanes_here(), sections))
+        lanes = lanes_within(min(lanes_here(), sections), room)
         return LocalSlabs(model.load(None, tell, lanes, in_turn=sections > 1))
     cluster = open_ray(request, model, None, tell)
     from salt_survey.run.ray_slabs import RaySlabs  # now that Ray is known to be there
 
     return RaySlabs(cluster)
+
+
+def lanes_within(wanted: int, room: Room) -> int:
+    """So many, or as there is no memory for them half of them or one: the threads are dealt out
+    evenly, and of 4 a third lane would leave one idle.
+    """
+    fit = room.flight(1, wanted).runners
+    return max(count for count in range(1, fit + 1) if wanted % count == 0)

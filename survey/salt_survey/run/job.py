@@ -19,9 +19,8 @@ from salt_survey.run.extent import Range
 from salt_survey.run.publish import Targets
 from salt_survey.run.slabs import MIB, Division, Extent, Sections
 from salt_survey.scan.record import Overrides
-from salt_survey.sections import tiling
 from salt_survey.sections.predict import batch_of
-from salt_survey.sections.reader import Direction, traces_of
+from salt_survey.sections.reader import Direction
 from salt_survey.sections.settings import GATE, Settings, Wishes
 
 
@@ -65,15 +64,11 @@ class Job:
     overwrite: bool = False
 
 
-def model_request(job: Job, survey: Survey, extent: Extent, settings: Settings) -> ModelRequest:
+def model_request(job: Job, extent: Extent, settings: Settings) -> ModelRequest:
     """The model as the job needs it; all batches are of one size."""
     direction: Direction = "crossline" if job.sections == "crossline" else "inline"
-    first, last = extent.samples
-    look = settings.look
-    place = tiling.layout(last - first, traces_of(survey, direction), look.zoom, look.stride)
-    return ModelRequest(
-        job.model, settings.threshold, job.gate, job.tta, 0, job.provider, batch_of(len(place))
-    )
+    tiles = batch_of(len(extent.place(direction, settings.look)))
+    return ModelRequest(job.model, settings.threshold, job.gate, job.tta, 0, job.provider, tiles)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -57,14 +57,14 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
         calibration = _calibration(survey)
         settings = settled(job.wishes, calibration)
         extent = extent_of(survey, job.sections, job.lines, job.times)
-        division = divide(extent, job.sections, job.memory)
-        request = model_request(job, survey, extent, settings)
+        division = divide(extent, job.sections, settings.look, job.memory)
+        request = model_request(job, extent, settings)
         warnings = _warnings(job, survey, settings, watcher)
         # The journal keeps other runs from the Zarr; these they could have in common besides.
         others = (job.out.segy, job.out.horizons, job.out.report)
         unlocked = stack.enter_context(writing(*others, replaced=True))
         executor = stack.enter_context(
-            open_executor(job.executor, request, division.sections, watcher.note)
+            open_executor(job.executor, request, division.sections, division.room, watcher.note)
         )
         if calibration and calibration.model != executor.model.session.sha256:
             watcher.note(f"{job.scan} was calibrated with another model; calibrate anew")
@@ -78,7 +78,9 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
         if journal.local or unlocked:
             watcher.note(f"{journal.path}: {NO_LOCKS}" if journal.local else unlocked)
         job.out.check(inputs, job.overwrite, journal.published)
-        work = Work(settings.look, extent.samples, division.block, settings.threshold)
+        work = Work(
+            settings.look, extent.samples, division.block, settings.threshold, division.room
+        )
         under_way = _Run(job, survey, executor, journal, division, work, watcher)
         with under_way.telling_what_is_kept():
             under_way.resume()

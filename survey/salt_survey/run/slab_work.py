@@ -20,6 +20,7 @@ from salt_survey.reading.survey import Survey
 from salt_survey.run import store as stores
 from salt_survey.run.slabs import Slab, SlabDone, Window
 from salt_survey.run.store import Store
+from salt_survey.sections.flight import Room
 from salt_survey.sections.looks import Look
 from salt_survey.sections.predict import Predicted, predicted
 from salt_survey.sections.reader import Reader, Section, traces_of
@@ -37,12 +38,14 @@ class Work:
         samples: the part of each trace that is run.
         block: sections read at once.
         threshold: a sample is counted as salt above this, 0..1.
+        room: memory for sections that are under way.
     """
 
     look: Look
     samples: Window
     block: int
     threshold: float
+    room: Room
 
 
 def finished_slabs(
@@ -65,7 +68,8 @@ def finished_slabs(
         model: what runs the tiles.
         store: where their probabilities go.
         clock: told of the work.
-        workers: threads that cut tiles.
+        workers: threads that cut tiles, at most: there are fewer, and fewer that run the model,
+            where the memory asks for it.
         check: called while there is nothing to do; may raise.
         told: of each section that is done.
 
@@ -75,7 +79,8 @@ def finished_slabs(
         OutputError: the disk is full.
     """
     reader = Reader(survey, slice(*work.samples))
-    found = predicted(_sections(slabs, work), reader, model, work.look, clock, workers, check)
+    flight = work.room.flight(workers, model.session.at_once)
+    found = predicted(_sections(slabs, work), reader, model, work.look, clock, flight, check)
     with contextlib.closing(found):
         for slab in slabs:
             filling = _Filling(slab, traces_of(survey, slab.direction), work)

@@ -9,11 +9,16 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import Literal, Self
 
 from salt_infer.errors import JournalError, UsageError
+from salt_survey.sections import tiling
+from salt_survey.sections.flight import Flight, Room
+from salt_survey.sections.looks import Look
 from salt_survey.sections.reader import Direction, Section
+from salt_survey.sections.tiling import Layout
 
 Sections = Literal["inline", "crossline", "both"]
 Kind = Literal["inline", "crossline", "mean"]
@@ -24,10 +29,10 @@ CHUNK = 64  # lines, and samples, of the volume
 SIZES = (CHUNK, CHUNK // 2, CHUNK // 4)  # of a slab, in sections
 BLOCKS = (16, 8, 4, 2, 1)  # sections read at once
 
-_BASE = 360 * MIB  # the interpreter, the runtime, the model and its batches
-# Bytes a sample: of a slab that is filled, and compressed; of a block that is read, as it lies in
-# the file, as float32 and its mask; of a section from reading to blending, about 12 of them.
-_SLAB, _BLOCK, _FLIGHT = 3, 10, 12 * 8
+_BASE = 192 * MIB  # the interpreter, the runtime, the model, and a piece of a file that is decoded
+# Bytes a sample: of a slab that is filled, and compressed; of a block that is read, as float32
+# twice, its masks, and what finds its mutes.
+_SLAB, _BLOCK = 3, 12
 _TRACE = 24  # bytes a trace of the survey: its place, whether it is live
 
 
@@ -129,10 +134,11 @@ class Extent:
     def lines(self, direction: Direction) -> Window:
         return self.inlines if direction == "inline" else self.crosslines
 
-    def section_size(self, direction: Direction) -> int:
-        """Samples of a section."""
+    def place(self, direction: Direction, look: Look) -> Layout:
+        """Where the tiles of a section are."""
         first, last = self.samples
-        return self.shape[1 if direction == "inline" else 0] * (last - first)
+        traces = self.shape[1 if direction == "inline" else 0]
+        return tiling.layout(last - first, traces, look.zoom, look.stride)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,12 +150,15 @@ class Division:
         size: sections of a slab, and lines of a chunk.
         block: sections that are read at once.
         volumes: the arrays to write, and inlines and crosslines of their chunks.
+        room: memory that is left for sections under way. What is written depends on none of it,
+            so that a run can go on with other cores.
     """
 
     slabs: tuple[Slab, ...]
     size: int
     block: int
     volumes: dict[str, tuple[int, int]]
+    room: Room
 
     @property
     def sections(self) -> int:
@@ -157,20 +166,21 @@ class Division:
         return sum(len(slab) for slab in self.slabs if slab.kind != "mean")
 
 
-def divide(extent: Extent, sections: Sections, memory: int) -> Division:
+def divide(extent: Extent, sections: Sections, look: Look, memory: int) -> Division:
     """Cut a run into slabs that fit the memory.
 
     Args:
         extent: what is run.
         sections: of which direction.
+        look: how tiles are cut of them.
         memory: bytes that the process may need.
 
     Raises:
         UsageError: not even the smallest slabs fit.
     """
     directions: list[Direction] = ["inline", "crossline"] if sections == "both" else [sections]
-    traces = extent.shape[0] * extent.shape[1]
-    size, block = _fitting(max(map(extent.section_size, directions)), traces, memory)
+    places = tuple(extent.place(each, look) for each in directions)
+    size, block, room = _fitting(extent, places, memory)
     volumes = {"probability": (CHUNK, size) if sections == "crossline" else (size, CHUNK)}
     if sections == "both":
         volumes |= {"p_inline": (size, CHUNK), "p_crossline": (CHUNK, size)}
@@ -182,7 +192,7 @@ def divide(extent: Extent, sections: Sections, memory: int) -> Division:
     if sections == "both":
         parts += [("mean", lines, "probability") for lines in _cut(extent.inlines, size)]
     slabs = (Slab(number, *part) for number, part in enumerate(parts))
-    return Division(tuple(slabs), size, block, volumes)
+    return Division(tuple(slabs), size, block, volumes, room)
 
 
 def _cut(lines: Window, size: int) -> list[Window]:
@@ -192,19 +202,34 @@ def _cut(lines: Window, size: int) -> list[Window]:
     return list(itertools.pairwise(edges))
 
 
-def _fitting(section: int, traces: int, memory: int) -> tuple[int, int]:
+def _fitting(extent: Extent, places: tuple[Layout, ...], memory: int) -> tuple[int, int, Room]:
+    """The largest slabs and blocks that leave room for the smallest flight."""
     for size in SIZES:
         for block in BLOCKS:
-            if need(section, size, block, traces) <= memory:
-                return size, block
-    least = need(section, SIZES[-1], BLOCKS[-1], traces)
+            room = Room(places, memory - slab_need(extent, places, size, block))
+            if room.fits(Flight()):
+                return size, block, room
+    least = need(extent, places)
+    section = max(math.prod(place.shape) for place in places)
     raise UsageError(
-        f"sections of {section} samples of a survey of {traces} traces need "
-        f"{-(-least // MIB)} MiB, and --memory allows {memory // MIB}; give more, or fewer samples "
-        "by --times"
+        f"sections of {section} samples of a survey of {extent.shape[0] * extent.shape[1]} traces "
+        f"need {-(-least // MIB)} MiB, and --memory allows {memory // MIB}; give more, fewer "
+        "samples by --times, or a larger --stride"
     )
 
 
-def need(section: int, size: int, block: int, traces: int) -> int:
-    """Bytes that a run needs with sections of so many samples, of a survey of so many traces."""
-    return _BASE + section * (size * _SLAB + block * _BLOCK + _FLIGHT) + traces * _TRACE
+def slab_need(extent: Extent, places: Sequence[Layout], size: int, block: int) -> int:
+    """Bytes that a run needs but for sections under way; blocks are read with all samples of their
+    traces.
+    """
+    traces = max(place.shape[1] for place in places)
+    first, last = extent.samples
+    filled, read = traces * (last - first), traces * extent.shape[2]
+    survey = extent.shape[0] * extent.shape[1] * _TRACE
+    return _BASE + filled * size * _SLAB + read * block * _BLOCK + survey
+
+
+def need(extent: Extent, places: Sequence[Layout]) -> int:
+    """Bytes that a run needs at least, with sections of these layouts."""
+    slab = slab_need(extent, places, SIZES[-1], BLOCKS[-1])
+    return slab + max(map(Flight().need, places))

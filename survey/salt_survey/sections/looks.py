@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal, Self, cast, get_args
 
+import numpy as np
+
 from salt_infer.errors import UsageError
 
 Polarity = Literal["normal", "reversed", "both"]
@@ -38,12 +40,13 @@ class Zoom:
         for value in (self.vertical, self.horizontal):
             if not LEAST_ZOOM <= value <= MOST_ZOOM:  # false of NaN
                 raise UsageError(
-                    f"the zoom is {self}, expected vertical/horizontal, each within {LEAST_ZOOM:g} "
-                    f"to {MOST_ZOOM:g}"
+                    f"the zoom is {self.vertical}/{self.horizontal}, expected vertical/horizontal, "
+                    f"each within {LEAST_ZOOM:g} to {MOST_ZOOM:g}"
                 )
 
     def __str__(self) -> str:
-        return f"{self.vertical:g}/{self.horizontal:g}"
+        """Reads back as the same zoom: two that differ are two settings of a run."""
+        return f"{_exact(self.vertical)}/{_exact(self.horizontal)}"
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -80,7 +83,8 @@ class Stretch:
     percent: float = 0.0
 
     def __str__(self) -> str:
-        return f"{self.percent:g}%" if self.kind == "clip" else self.kind
+        """Reads back as the same stretch."""
+        return f"{_exact(self.percent)}%" if self.kind == "clip" else self.kind
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -156,3 +160,8 @@ class Look:
             Stretch.parse(str(value.get("stretch", cls.stretch))),
             stride,
         )
+
+
+def _exact(value: float) -> str:
+    """The shortest decimals that read back as the same number: 1.25, 2 and not 2.0."""
+    return np.format_float_positional(value, trim="-")

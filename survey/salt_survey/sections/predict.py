@@ -26,6 +26,7 @@ from salt_infer.execution.stage_clock import StageClock
 from salt_infer.predictor.model import SaltModel
 from salt_infer.system.signals import Check, never
 from salt_survey.sections import tiling
+from salt_survey.sections.flight import Flight
 from salt_survey.sections.looks import Look
 from salt_survey.sections.reader import Reader, Recorded, Section
 from salt_survey.sections.tiling import WHITE, Floats, Grey, Tiles
@@ -73,7 +74,7 @@ def predicted(
     model: SaltModel,
     look: Look,
     clock: StageClock,
-    workers: int = 1,
+    flight: Flight,
     check: Check = never,
 ) -> Generator[Predicted]:
     """Yield sections in the order they are asked for.
@@ -86,7 +87,7 @@ def predicted(
         model: what runs the tiles.
         look: how it is shown them.
         clock: told of the work.
-        workers: threads that cut.
+        flight: threads, and how many sections are between them.
         check: called while there is nothing to do; may raise.
 
     Raises:
@@ -104,15 +105,16 @@ def predicted(
         clock.ran(time.perf_counter() - started)
         return _Ran(cut, probability)
 
-    runners = clock.threads["run"] = model.session.at_once
+    workers = flight.workers
+    runners = clock.threads["run"] = flight.runners
     clock.threads["decode"] = workers + 1
     with pools((1, workers, runners, 1), cancel) as (reading, cutting, running, blending):
-        room = 2 * runners
+        to_read, to_cut, to_run, to_blend = flight.rooms
         stages = (
-            Stage(reading, timed_work(clock, "decode", reader.read), room + 2 * workers + 1),
-            Stage(cutting, timed_work(clock, "decode", cut), room + workers),
-            Stage(running, timed_work(clock, "run", run), room),
-            Stage(blending, timed_work(clock, "encode", finished), 1),
+            Stage(reading, timed_work(clock, "decode", reader.read), to_read),
+            Stage(cutting, timed_work(clock, "decode", cut), to_cut),
+            Stage(running, timed_work(clock, "run", run), to_run),
+            Stage(blending, timed_work(clock, "encode", finished), to_blend),
         )
         items = (Timed(section, time.perf_counter()) for section in sections)
         for done in flow(items, stages, check):

@@ -21,6 +21,7 @@ from salt_survey.sections.looks import Look, Stretch, Zoom
 Floats = npt.NDArray[np.float32]
 Grey = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
+Limits = tuple[np.floating, np.floating]
 
 SIDE = TILE_SHAPE[0]
 WHITE = 255
@@ -148,11 +149,12 @@ def tiles_of(section: Floats, recorded: Mask, place: Layout, stretch: Stretch) -
         for number, where in enumerate(place.places())
         if some[where].any() and np.ptp(zoomed[where]) > 0
     ]
-    cut = np.empty((len(wanted), SIDE, SIDE), np.float32)
-    for tile, (_, values) in zip(cut, wanted, strict=True):
-        tile[:] = values
-    numbers = np.array([number for number, _ in wanted], np.int64)
-    return Tiles(place, numbers, _stretched(cut, section[recorded], stretch))
+    limits = _limits(section, recorded, stretch) if wanted else None
+    grey = np.empty((len(wanted), SIDE, SIDE), np.uint8)
+    # One by one: of all tiles together, what lies between amplitude and grey is 16 times these.
+    for tile, (_, values) in zip(grey, wanted, strict=True):
+        tile[:] = _stretched(values, limits or (values.min(), values.max()))
+    return Tiles(place, np.array([number for number, _ in wanted], np.int64), grey)
 
 
 def blended(tiles: Tiles, probability: Floats) -> Floats:
@@ -184,18 +186,19 @@ def _padded(values: npt.NDArray[np.float32], shape: tuple[int, int]) -> Floats:
     return np.pad(values, ((0, rows), (0, columns)), "symmetric")
 
 
-def _stretched(tiles: Floats, recorded: Floats, stretch: Stretch) -> Grey:
-    """Amplitudes to grey values, each tile of which has more than one amplitude."""
-    low: npt.NDArray[np.floating] | np.floating
-    high: npt.NDArray[np.floating] | np.floating
-    if not len(tiles):
-        return np.zeros(tiles.shape, np.uint8)
+def _limits(section: Floats, recorded: Mask, stretch: Stretch) -> Limits | None:
+    """What becomes black and white in all tiles of a section; None where each has its own."""
     if stretch.kind == "tile":
-        low, high = tiles.min((1, 2), keepdims=True), tiles.max((1, 2), keepdims=True)
-    else:
-        low, high = np.percentile(recorded, [stretch.percent, 100 - stretch.percent])
+        return None
+    low, high = np.percentile(section[recorded], [stretch.percent, 100 - stretch.percent])
+    return low, high
+
+
+def _stretched(tile: Floats, limits: Limits) -> Grey:
+    """Amplitudes to grey values."""
+    low, high = limits
     wide = np.maximum(high - low, np.finfo(np.float32).tiny)
-    share = ((tiles - low) / wide).clip(0, 1)
+    share = ((tile - low) / wide).clip(0, 1)
     return np.asarray(np.rint(share * WHITE), np.uint8)
 
 

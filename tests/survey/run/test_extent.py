@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import cast
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from salt_infer.errors import UsageError
 from salt_survey.reading.survey import Survey
@@ -41,6 +46,60 @@ def test_both_ends_are_included(survey: Survey) -> None:
     assert extent.inlines == (10, 20)
     assert extent.crosslines == (0, small.CROSSLINES)
     assert extent.samples == (2, 5)
+
+
+# Of milliseconds, and of depth in metres and in feet.
+INTERVALS = (0.1, 0.125, 0.25, 0.3, 0.333, 0.5, 0.7, 1, 1.1, 2, 3.048, 4, 5, 6.1, 8, 12.5, 0.333333)
+
+
+def sampled(interval: float, delay: float, count: int = 3000) -> Survey:
+    """A survey's axis of times, computed as :class:`Survey` does, and two lines each way."""
+    axis = SimpleNamespace(
+        inlines=np.arange(2), crosslines=np.arange(2), scan=SimpleNamespace(interval_ms=interval),
+        times_ms=delay + interval * np.arange(count),
+    )  # fmt: skip
+    return cast(Survey, axis)
+
+
+@given(st.sampled_from(INTERVALS), st.sampled_from([0, 0.1, 400, -200, 1000.1]), st.data())
+def test_ends_are_samples_whatever_binary_numbers_round(
+    interval: float, delay: float, data: st.DataObject
+) -> None:
+    first = data.draw(st.integers(0, 2999))
+    last = data.draw(st.integers(first, 2999))
+    # As one writes it down: decimals, computed without rounding.
+    in_parts, start = round(interval * 1_000_000), round(delay * 1_000_000)
+    ends = [decimals(start + in_parts * each) for each in (first, last)]
+    survey = sampled(interval, delay)
+    assert extent_of(survey, "inline", None, parse(":".join(ends))).samples == (first, last + 1)
+    for end, at in zip(ends, (first, last), strict=True):
+        assert extent_of(survey, "inline", None, parse(f"{end}:{end}")).samples == (at, at + 1)
+
+
+def decimals(millionths: int) -> str:
+    whole, part = divmod(abs(millionths), 1_000_000)
+    return f"{'-' if millionths < 0 else ''}{whole}.{part:06}"
+
+
+@pytest.mark.parametrize(
+    ("interval", "range_", "samples"),
+    [(0.1, "0:0.3", (0, 4)), (0.3, "0.9:3", (3, 11)), (0.333, ":0.999", (0, 4)),
+     (1 / 3, "0.333333:0.666667", (1, 3)), (4, "4.1:7.9", None), (4, "3.9:4.1", (1, 2))],
+)  # fmt: skip
+def test_ends_are_not_widened_beyond_rounding(
+    interval: float, range_: str, samples: tuple[int, int] | None
+) -> None:
+    if samples is None:
+        with pytest.raises(UsageError, match="no time is within"):
+            extent_of(sampled(interval, 0), "inline", None, parse(range_))
+    else:
+        assert extent_of(sampled(interval, 0), "inline", None, parse(range_)).samples == samples
+
+
+def test_times_of_a_float32_axis_are_as_they_are_shown() -> None:
+    survey = sampled(0.1, 0)
+    survey.times_ms = 1000 + np.float32(0.1) * np.arange(3000)
+    assert extent_of(survey, "inline", None, parse("1000.7:1020.3")).samples == (7, 204)
 
 
 def test_lines_are_crosslines_where_those_are_run(survey: Survey) -> None:

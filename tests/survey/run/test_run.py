@@ -305,7 +305,7 @@ def test_ctrl_c_says_what_is_kept(survey: Path, tmp_path: Path) -> None:
 
 
 def test_too_little_memory_is_refused(survey: Path, tmp_path: Path) -> None:
-    line = [survey, "--out", tmp_path / "p.zarr", "--memory", small.MEMORY - 1]
+    line = [survey, "--out", tmp_path / "p.zarr", "--memory", small.MEMORY - 1, *SETTINGS]
     code, _, errors = small.run("run", *line)
     assert code == 2
     assert "and --memory allows" in errors

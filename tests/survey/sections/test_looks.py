@@ -5,15 +5,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salt_infer.errors import UsageError
+from salt_survey.sections import tiling
 from salt_survey.sections.looks import Look, Stretch, Zoom
 
-ZOOMS = st.floats(0.05, 20).map(lambda value: float(f"{value:g}"))
+ZOOMS = st.floats(0.05, 20)
 
 
 @given(ZOOMS, ZOOMS)
 def test_a_zoom_is_read_as_it_is_written(vertical: float, horizontal: float) -> None:
     zoom = Zoom(vertical, horizontal)
     assert Zoom.parse(str(zoom)) == zoom
+
+
+@pytest.mark.parametrize("text", ["1.25/0.62", "2/1.5", "20/0.05", "1.0001667/1"])
+def test_a_zoom_is_written_as_it_was_given(text: str) -> None:
+    assert str(Zoom.parse(text)) == text
+
+
+def test_zooms_that_lay_tiles_otherwise_are_two_settings_of_a_run() -> None:
+    """What a run is known by has the zoom as text, and one must not go on for the other."""
+    one, other = (Look(Zoom(vertical, 1)) for vertical in (1.0001666, 1.0001667))
+    shapes = [tiling.layout(3000, 100, each.zoom, each.stride).zoomed for each in (one, other)]
+    assert shapes[0] != shapes[1]
+    assert one.to_dict() != other.to_dict()
 
 
 def test_one_number_is_for_both_directions() -> None:
@@ -30,9 +44,10 @@ def test_zooms_are_apart_by_their_ratio() -> None:
     assert Zoom(2, 1).far_from(Zoom(1, 1)) == pytest.approx(Zoom(1, 1).far_from(Zoom(0.5, 1)))
 
 
-@pytest.mark.parametrize("text", ["tile", "section", "2%", "0.5%"])
+@pytest.mark.parametrize("text", ["tile", "section", "2%", "0.5%", "12.123456%", "0.00001%"])
 def test_a_stretch_is_read_as_it_is_written(text: str) -> None:
-    assert str(Stretch.parse(text)) == text
+    stretch = Stretch.parse(text)
+    assert Stretch.parse(str(stretch)) == stretch
 
 
 @pytest.mark.parametrize("text", ["", "Tile", "0%", "26%", "-1%", "2", "nan%"])

@@ -1,0 +1,75 @@
+"""When an array's samples are, by the axis that a Zarr has beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.errors import one_line
+from salt_survey.errors import SurveyError
+
+NAME = "time_ms"
+_UNEVEN = 1e-3  # of a step, that a sample may be off its time
+
+
+class Times(NamedTuple):
+    """Evenly spaced.
+
+    Attributes:
+        interval_ms: from sample to sample; 0 of one sample alone.
+        delay_ms: of the first.
+    """
+
+    interval_ms: float
+    delay_ms: float
+
+
+def read(path: Path, stored: Any, samples: int) -> Times:
+    """Read an axis, as it is all that says when samples are: one that has a gap or is another's
+    would give wrong times that look right.
+
+    Args:
+        path: of the Zarr, for errors.
+        stored: the axis, not read yet.
+        samples: of a trace.
+
+    Raises:
+        SurveyError: it cannot be read, or is no evenly rising time for each sample.
+    """
+    shape = getattr(stored, "shape", None)
+    if shape != (samples,):  # it may claim any: nothing is read that does not fit
+        raise _no_axis(path, "is a group" if shape is None else f"has shape {list(shape)}", samples)
+    try:
+        times = np.asarray(stored, np.float64)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _no_axis(path, f"cannot be read ({one_line(error)})", samples) from error
+    if wrong := _wrong(times):
+        raise _no_axis(path, wrong, samples)
+    interval = (times[-1] - times[0]) / max(1, samples - 1)
+    return Times(float(interval), float(times[0]))
+
+
+def _wrong(times: npt.NDArray[np.float64]) -> str:
+    """What is wrong with the numbers; empty if nothing is."""
+    if bad := np.count_nonzero(~np.isfinite(times)):
+        return f"has {bad} values that are not finite"
+    steps = np.diff(times)
+    if not len(steps):
+        return ""
+    even = np.linspace(times[0], times[-1], len(times))
+    # Late in long records, 32-bit numbers are farther apart than a share of a short step.
+    rounded = float(np.spacing(np.float32(np.abs(times).max())))
+    off = float(np.abs(times - even).max())
+    if steps.min() > 0 and off <= max(_UNEVEN * float(steps.mean()), rounded):
+        return ""
+    return f"has steps of {steps.min():.9g} to {steps.max():.9g} ms"
+
+
+def _no_axis(path: Path, seen: str, samples: int) -> SurveyError:
+    return SurveyError(
+        f"{path}: {NAME} {seen}, expected {samples} times, one for each sample, that rise evenly; "
+        "mend it, or give --interval-ms and --delay-ms, which count in its place"
+    )

@@ -1,0 +1,115 @@
+"""A Zarr's axis of times: what is read by it, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+import zarr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from salt_survey.errors import SurveyError
+from salt_survey.reading import time_axis
+from salt_survey.reading.survey import Survey, scanned
+from salt_survey.scan.record import Overrides
+
+SAMPLES = 50
+EVEN = 400 + 4.0 * np.arange(SAMPLES)
+GAP = np.where(np.arange(SAMPLES) < 25, EVEN, EVEN + 8)
+
+
+def survey(folder: Path, times: Any, zarr_format: Literal[2, 3] = 3) -> Path:
+    """A Zarr with this axis; some samples of 12 traces."""
+    group = zarr.create_group(folder / "s.zarr", zarr_format=zarr_format)
+    amplitudes = np.random.default_rng(0).normal(size=(3, 4, SAMPLES)).astype(np.float32)
+    group.create_array("amplitude", data=amplitudes)
+    group.create_array(time_axis.NAME, data=np.asarray(times))
+    return folder / "s.zarr"
+
+
+def read(times: Any) -> time_axis.Times:
+    values = np.asarray(times)
+    return time_axis.read(Path("s.zarr"), values, len(values))
+
+
+@pytest.mark.parametrize(
+    ("times", "seen"),
+    [
+        (GAP, "steps of 4 to 12 ms"),
+        (EVEN[::-1], "steps of -4 to -4 ms"),
+        (np.zeros(SAMPLES), "steps of 0 to 0 ms"),
+        (np.sort(np.append(EVEN[:-1], EVEN[7])), "steps of 0 to 4 ms"),
+        (np.round(1.5 * np.arange(SAMPLES)).astype(int), "steps of 1 to 2 ms"),
+        (np.full(SAMPLES, np.nan), "50 values that are not finite"),
+        (np.append(EVEN[:-1], np.inf), "1 values that are not finite"),
+        (EVEN[:-1], r"shape \[49\]"),
+        (np.append(EVEN, 600), r"shape \[51\]"),
+        ([0, 4, 8], r"shape \[3\]"),
+        (EVEN[None], r"shape \[1, 50\]"),
+    ],
+)  # fmt: skip
+def test_an_axis_that_would_give_wrong_times_is_refused(
+    times: Any, seen: str, tmp_path: Path
+) -> None:
+    path = survey(tmp_path, times)
+    with pytest.raises(SurveyError, match=f"s.zarr: time_ms has {seen}, expected 50 times") as told:
+        Survey.open(path)
+    assert "give --interval-ms and --delay-ms" in str(told.value)
+
+
+def test_a_group_is_no_axis(tmp_path: Path) -> None:
+    group = zarr.open_group(survey(tmp_path, EVEN))
+    del group[time_axis.NAME]
+    group.create_group(time_axis.NAME)
+    with pytest.raises(SurveyError, match="time_ms is a group, expected 50 times"):
+        Survey.open(tmp_path / "s.zarr")
+
+
+def test_text_is_no_axis(tmp_path: Path) -> None:
+    path = survey(tmp_path, ["early"] * SAMPLES, zarr_format=2)
+    with pytest.raises(SurveyError, match=r"time_ms cannot be read \(.*\), expected 50 times"):
+        Survey.open(path)
+
+
+def test_what_the_user_says_counts_in_its_place(tmp_path: Path) -> None:
+    path, said = survey(tmp_path, GAP), Overrides(interval_ms=2, delay_ms=100)
+    with pytest.raises(SurveyError, match="time_ms has steps"):
+        Survey.open(path, overrides=Overrides(interval_ms=2))
+    scan = scanned(path, said).scan
+    for known, overrides in ((None, said), (scan, None)):
+        with Survey.open(path, known, overrides) as opened:
+            assert opened.times_ms[[0, 1, -1]].tolist() == [100, 102, 198]
+
+
+def test_a_part_may_be_said_and_the_rest_is_the_axis(tmp_path: Path) -> None:
+    with Survey.open(survey(tmp_path, EVEN), overrides=Overrides(interval_ms=2)) as opened:
+        assert opened.times_ms[:2].tolist() == [400, 402]
+
+
+@given(
+    st.sampled_from([0.1, 0.25, 1 / 3, 0.5, 1, 2, 3.048, 4, 12.5]),
+    st.sampled_from([0, -200, 400.5, 1000.1, 5000.1]),
+    st.integers(2, 20_000),
+    st.sampled_from([np.float64, np.float32]),
+)
+def test_times_are_those_of_the_axis(
+    interval: float, delay: float, samples: int, kind: type[np.floating]
+) -> None:
+    """Numbers of 32 bits, too, which late in a record are as far apart as .005 of a step."""
+    axis = (delay + interval * np.arange(samples)).astype(kind)
+    found = read(axis)
+    times = found.delay_ms + found.interval_ms * np.arange(samples)
+    most = float(np.spacing(np.abs(axis).max()))
+    np.testing.assert_allclose(times, axis, rtol=1e-15, atol=4 * most)
+
+
+def test_whole_steps_are_exact() -> None:
+    assert read(EVEN) == (4, 400)
+    assert read(EVEN.astype(np.int16)) == (4, 400)
+
+
+def test_one_sample_has_a_time_and_no_interval() -> None:
+    assert read([400.0]) == (0, 400)
