@@ -74,7 +74,10 @@ _TARGETS = ("segy", "horizons", "report")
 )  # fmt: skip
 @tta_option
 @click.option(
-    "--lines", type=RANGE, metavar="A:B", help="Only sections with these numbers; the rest is 0."
+    "--lines",
+    type=RANGE,
+    metavar="A:B",
+    help="Only sections with these numbers, or this one; the rest is 0.",
 )
 @click.option("--times", type=RANGE, metavar="A:B", help="Only these ms; the rest is 0.")
 @click.option(

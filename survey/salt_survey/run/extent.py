@@ -29,14 +29,16 @@ class Range(NamedTuple):
 
 
 def parse(text: str) -> Range:
-    """``A:B``, ``A:`` or ``:B``.
+    """``A:B``, ``A:`` or ``:B``; ``A`` alone is ``A:A``.
 
     Raises:
         UsageError: none of these, or empty.
     """
+    if re.fullmatch(_NUMBER, text, re.ASCII):
+        return Range(float(text), float(text))
     found = re.fullmatch(rf"({_NUMBER})?:({_NUMBER})?", text, re.ASCII)
     if not found:
-        raise UsageError(f"the range is {text!r}, expected FIRST:LAST, as 300:350")
+        raise UsageError(f"the range is {text!r}, expected FIRST:LAST, as 300:350, or one number")
     first, last = (None if side is None else float(side) for side in found.groups())
     if first is not None and last is not None and first > last:
         raise UsageError(f"the range is {text!r}, expected the smaller number first")
