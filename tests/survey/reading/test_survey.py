@@ -234,7 +234,7 @@ def test_a_scan_that_is_none(field: str, value: object, path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"salt_survey_scan": 1}', "[" * 100_000])
 def test_json_that_is_no_scan(text: str, tmp_path: Path) -> None:
     (tmp_path / "scan.json").write_text(text)
-    with pytest.raises(SurveyError, match="the scan|this is no scan"):
+    with pytest.raises(SurveyError, match=r"the scan|this is no scan"):
         load(tmp_path / "scan.json")
 
 
