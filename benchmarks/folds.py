@@ -148,10 +148,10 @@ def _told(name: str, first: str, found: dict[str, Any] | None) -> str:
 @click.option("--data", type=_PATH, required=True, help="The labelled tiles, as for salt-train.")
 def main(folders: tuple[Path, ...], data: Path) -> None:
     """Print scores by fold and paired differences, and write results/folds.json."""
+    if len({path.name for path in folders}) < len(folders):
+        raise click.UsageError("two folders of one name; the table calls them by it")
     tiles = dataset.load(data)
     measured = {path.name: [measure(run, tiles) for run in runs_in(path)] for path in folders}
-    if len(measured) < len(folders):
-        raise click.UsageError("two folders of one name; the table calls them by it")
     first, *others = measured
     table = rounds.markdown(HEAD, [row for name in measured for row in rows(name, measured[name])])
     gains = {name: paired(measured[name], measured[first]) for name in others}

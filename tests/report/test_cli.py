@@ -297,7 +297,7 @@ def test_submissions_at_the_ends(
         assert value["headline"]["score"] == 1
         assert "Every tile scores 1" in page.text
     if kind == "one tile":
-        assert "59 labelled tiles have no row in both submissions" in page.text
+        assert "59 labelled tiles are not in both submissions" in page.text
 
 
 def test_ids_are_text(tmp_path: Path) -> None:

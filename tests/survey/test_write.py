@@ -25,6 +25,7 @@ from tests.survey.odd_surveys import SAMPLES, sound
         ("inline 362 of F3", None),
         ("INLINE 1 - 50   XLINE 21 - 60", None),
         ("INLINE: 185 TO 304  CROSSLINE: 193 TO 342", None),
+        ("INLINE: 189-4 XLINE: 193-4", (189, 193)),
         ("INLINE 189 - 192  XLINE 193 - 196", (189, 193)),
         ("INLINE BYTES 189 TO 237, XLINE BYTE 193", (189, 193)),
         ("inlines: 111 .. 133 crosslines: 875 .. 892", None),

@@ -344,6 +344,14 @@ def test_probabilities_are_asked_for_with_a_gate_that_they_take(
         copied.load(DATA, SPLIT, 0)
 
 
+def test_a_gate_of_0_hides_nothing_of_probabilities(taught: Pseudo, tmp_path: Path) -> None:
+    labels = tmp_path / "sub.csv"
+    shutil.copy(taught.labels, labels)
+    shutil.copy(taught.labels.with_suffix(".json"), tmp_path)
+    decided(Labelled(taught.images, labels), [{"judge": True}], threshold=0.5, gate=0.0)
+    assert len(dataclasses.replace(taught, labels=labels).load(DATA, SPLIT, 0)) == len(NEW)
+
+
 def test_labels_of_a_model_that_may_have_seen_the_tiles(
     labelled: Labelled, data_folder: Path, tmp_path: Path
 ) -> None:

@@ -151,6 +151,16 @@ def test_where_it_cannot_be_told_what_it_has_seen_that_is_said_and_kept(
     assert later.doubted
 
 
+def test_what_doubted_labels_may_have_seen_is_not_said_of_what_ships(
+    ships: TrainConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trainer = Trainer(ships, RunOptions(tmp_path, progress=False), synthetic.draw(40, seed=2))
+    trainer.doubted = True  # as by labels; the shipped network held out the same fold
+    trainer._start()
+    assert "the shipped network has learnt" not in capsys.readouterr().out
+    assert trainer._origin()[shipped.MAY_HAVE_SEEN] is True
+
+
 def test_a_recipes_other_network_is_refused(ships: TrainConfig) -> None:
     other = dataclasses.replace(ships, model=dataclasses.replace(ships.model, width=24))
     split = Split.of(synthetic.draw(40, seed=2), 4, 0)

@@ -240,7 +240,8 @@ def _check_decision(path: Path, report: dict[str, Any], soft: bool) -> None:
     """Refuse a threshold or gate that was chosen by the labels of the tiles held out here."""
     contract, used = report["model"]["contract"], report.get("options", {})
     neutral = _neutral(contract)
-    for name, value in dataclasses.asdict(neutral).items():
+    checked = {"threshold": neutral.threshold} if soft else dataclasses.asdict(neutral)
+    for name, value in checked.items():  # a gate of 0 hides nothing, and soft labels have no other
         if used.get(name) == contract.get(name) and abs(used.get(name, value) - value) > _EQUAL:
             raise DataError(
                 f"{path} was labelled with a {name} of {used.get(name)}, which was chosen on the "

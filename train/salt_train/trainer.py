@@ -173,7 +173,7 @@ class Trainer:
         """What a file lacks of a network that is to be trained, and what it does not say."""
         size, most = self.batch_size, self.config.statistics_tiles
         unfold.measure(self.learner.model, self.train_data.tiles, size, most, self.world)
-        if self.doubted and self.world.first:
+        if first.scores.get(shipped.MAY_HAVE_SEEN) and self.world.first:
             tqdm.write(shipped.doubt(first.scores))
 
     def _epoch(self) -> dict[str, Any]:

@@ -21,6 +21,14 @@ from salt_infer.masks.rle import TILE_SHAPE
 from salt_infer.modelfile.contract import TTA_NAMES, ModelContract, Tta
 
 
+def _is_share(value: Any) -> bool:
+    """A number within 0..1, also an array of one such; text is none."""
+    try:
+        return not isinstance(value, str | bytes) and 0.0 <= float(value) <= 1.0
+    except (TypeError, ValueError):
+        return False
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """How probabilities become masks.
@@ -55,7 +63,7 @@ class Settings:
             raise InputError(f"min_area is {self.min_area}, expected 0 or more pixels")
         for name in ("threshold", "gate"):
             value = getattr(self, name)
-            if not isinstance(value, int | float | np.number) or not 0.0 <= value <= 1.0:
+            if not _is_share(value):
                 raise InputError(f"{name} is {value!r}, expected a number within 0..1")
         if self.tta not in TTA_NAMES:
             raise InputError(f"tta is {self.tta!r}, expected one of {', '.join(TTA_NAMES)}")
@@ -190,8 +198,8 @@ class SaltModel:
             return Batches(batch_size, views.together(tta), tta == "doubtful")
 
         for name, count in (("threads", threads), ("lanes", lanes), ("batch_size", batch_size)):
-            if count is not None and count < 1:
-                raise InputError(f"{name} is {count}, expected at least 1")
+            if count is not None and (not isinstance(count, int | np.integer) or count < 1):
+                raise InputError(f"{name} is {count!r}, expected a whole number of at least 1")
         if not isinstance(provider, ProviderRequest):
             provider = ProviderRequest(provider)
         session, choice = open_session(

@@ -148,7 +148,7 @@ def measure(known: pd.DataFrame, name: str) -> Markup:
 def _bins(values: pd.Series, logarithmic: bool) -> list[float]:
     """Edges of the bars, from the least to the largest value."""
     low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
-    if logarithmic and high > 0:  # zeros have no place on such an axis
+    if logarithmic and len(values) and high > 0:  # zeros have no place on such an axis
         low = values[values > 0].min()
         return [float(edge) for edge in np.geomspace(low, max(high, 2 * low), _BINS)]
     return [float(edge) for edge in np.linspace(low, max(high, low + 1), _BINS)]

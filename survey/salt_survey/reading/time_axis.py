@@ -12,7 +12,7 @@ from salt_infer.errors import one_line
 from salt_survey.errors import SurveyError
 
 NAME = "time_ms"
-_UNEVEN = 1e-3  # of a step, that a sample may be off its time
+_UNEVEN = 0.02  # of a step, that a sample may be off its time: decimals are rounded
 
 
 class Times(NamedTuple):
@@ -43,17 +43,18 @@ def read(path: Path, stored: Any, samples: int) -> Times:
     if shape != (samples,):  # it may claim any: nothing is read that does not fit
         raise _no_axis(path, "is a group" if shape is None else f"has shape {list(shape)}", samples)
     try:
-        times = np.asarray(stored, np.float64)
+        kept = np.asarray(stored)
+        times = kept.astype(np.float64)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _no_axis(path, f"cannot be read ({one_line(error)})", samples) from error
-    if wrong := _wrong(times):
+    if wrong := _wrong(times, kept.dtype == np.float32):
         raise _no_axis(path, wrong, samples)
     interval = (times[-1] - times[0]) / max(1, samples - 1)
     return Times(float(interval), float(times[0]))
 
 
-def _wrong(times: npt.NDArray[np.float64]) -> str:
-    """What is wrong with the numbers; empty if nothing is."""
+def _wrong(times: npt.NDArray[np.float64], are_single: bool) -> str:
+    """What is wrong with the numbers, which may have been 32-bit ones; empty if nothing is."""
     if bad := np.count_nonzero(~np.isfinite(times)):
         return f"has {bad} values that are not finite"
     steps = np.diff(times)
@@ -61,7 +62,7 @@ def _wrong(times: npt.NDArray[np.float64]) -> str:
         return ""
     even = np.linspace(times[0], times[-1], len(times))
     # Late in long records, 32-bit numbers are farther apart than a share of a short step.
-    rounded = float(np.spacing(np.float32(np.abs(times).max())))
+    rounded = float(np.spacing(np.float32(np.abs(times).max()))) if are_single else 0.0
     off = float(np.abs(times - even).max())
     if steps.min() > 0 and off <= max(_UNEVEN * float(steps.mean()), rounded):
         return ""

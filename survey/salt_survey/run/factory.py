@@ -39,8 +39,8 @@ def open_executor(
 
 
 def lanes_within(wanted: int, room: Room) -> int:
-    """So many, or as there is no memory for them half of them or one: the threads are dealt out
-    evenly, and of 4 a third lane would leave one idle.
+    """So many, or where there is no memory for them the largest number within it that divides
+    them: the threads are dealt out evenly, and of 4 a third lane would leave one idle.
     """
     fit = room.flight(1, wanted).runners
     return max(count for count in range(1, fit + 1) if wanted % count == 0)

@@ -46,14 +46,15 @@ def scan(
     Raises:
         SurveyError: it cannot be read at all: it is no SEG-Y, or not the one of ``known``.
     """
-    overrides = overrides or Overrides()
+    asked = overrides = overrides or Overrides()
     said = Said()
     with RawFile(path) as file:
         if known is not None:
             _check_known(file, known)
             said.warnings += overrides.against(known)
             overrides = overrides.over(known)
-        return _Scanner(file, overrides, known, said, tell).found()
+        of_samples = asked.format is not None or asked.sample_endian is not None
+        return _Scanner(file, overrides, known, said, tell, of_samples).found()
 
 
 def _check_known(file: RawFile, known: Scan) -> None:
@@ -69,8 +70,11 @@ class _Scanner:
     """One pass over a file; the steps in the order in which they need each other."""
 
     def __init__(
-        self, file: RawFile, overrides: Overrides, known: Scan | None, said: Said, tell: Tell
-    ) -> None:
+        self, file: RawFile, overrides: Overrides, known: Scan | None, said: Said, tell: Tell,
+        doubted: bool,
+    ) -> None:  # fmt: skip
+        """``doubted``: what the samples are in is looked at, though a scan says it."""
+        self.doubted = doubted or known is None
         self.file, self.overrides, self.known, self.said, self.tell = (
             file, overrides, known, said, tell,
         )  # fmt: skip
@@ -135,10 +139,15 @@ class _Scanner:
 
     def _find_format(self) -> None:
         """What the samples are read in, with a fault where that is not known here."""
-        if self.known is None and not self.layout.offsets:
+        if self.doubted and not self.layout.offsets:
             raw = reality.look(self.file, self.layout)
             self.reading, self.order = sample_format.find(
                 raw, self.layout, self.overrides, self.said
+            )
+        elif not self.layout.offsets and FORMATS[self.reading].width != self.layout.width:
+            self.said.faults.append(
+                f"the scan says samples in {named(self.reading)}, the file has "
+                f"{self.layout.width} bytes a sample; scan it anew"
             )
         if not FORMATS[self.reading].readable:
             self.said.faults.append(

@@ -154,6 +154,8 @@ def _whole_words(numbers: dict[int, Column]) -> dict[int, Column]:
 def find(candidates: Candidates, hint: tuple[int, int] | None) -> Pair | None:
     """The bytes of inline and crossline numbers; None where no two make a grid or a single line."""
     usual = _usual(candidates)
+    if hint and (pair := _told(candidates, hint)):
+        return pair
     traces = len(candidates.column(1))
     grids = [
         pair
@@ -161,8 +163,6 @@ def find(candidates: Candidates, hint: tuple[int, int] | None) -> Pair | None:
         if pair.is_grid and pair.full >= _USUAL_FULL and _is_product(pair, traces)
     ]
     best = max((pair.score for pair in grids), default=0.0)
-    if hint and (pair := _told(candidates, hint)) and pair.score >= best / 2:
-        return pair
     for pair in grids:
         if pair.score >= best / 2:
             return pair
@@ -190,8 +190,7 @@ def _is_one_number(values: Column) -> bool:
 
 def _told(candidates: Candidates, hint: tuple[int, int]) -> Pair | None:
     """The bytes that the text header names, if they make a grid of what can be line numbers."""
-    constant = [byte for byte in hint if byte not in candidates.numbers]
-    if not all(_is_one_number(candidates.column(byte)) for byte in constant):
+    if any(byte not in candidates.numbers for byte in hint):
         return None
     pair = candidates.pair(*hint, why="as the text header says")
     is_full = pair.full >= _TEXT_FULL and _is_product(pair, len(candidates.column(1)))

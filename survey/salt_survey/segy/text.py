@@ -47,7 +47,7 @@ def line_bytes(lines: list[str]) -> tuple[int, int] | None:
 def _first(pattern: str, text: str) -> int | None:
     """A byte that a pattern names; "inline 1 - 50" are lines, where no word says bytes."""
     for byte, start, end in re.findall(pattern, text, re.IGNORECASE):
-        are_lines = end and not byte and not 0 < int(end) - int(start) <= _WIDEST
+        are_lines = end and not byte and int(end) > int(start) + _WIDEST
         if not are_lines and 1 <= int(start) <= 237:
             return int(start)
     return None

@@ -86,9 +86,10 @@ def test_what_is_not_given_is_as_the_file_says(gated_model: Path) -> None:
     [
         ({"threshold": 1.5}, "threshold is 1.5, expected a number within 0..1"),
         ({"threshold": "0.5"}, "threshold is '0.5', expected a number within 0..1"),
-        ({"batch_size": 0}, "batch_size is 0, expected at least 1"),
-        ({"threads": -1}, "threads is -1, expected at least 1"),
-        ({"lanes": 0}, "lanes is 0, expected at least 1"),
+        ({"batch_size": 0}, "batch_size is 0, expected a whole number of at least 1"),
+        ({"threads": -1}, "threads is -1, expected a whole number of at least 1"),
+        ({"lanes": "2"}, "lanes is '2', expected a whole number of at least 1"),
+        ({"threshold": 0.5 + 0j}, "expected a number within 0..1"),
         ({"gate": float("nan")}, "gate is nan"),
         ({"min_area": -1}, "min_area is -1, expected 0 or more pixels"),
         ({"tta": "vflip"}, "tta is 'vflip', expected one of none, hflip"),
@@ -102,7 +103,7 @@ def test_settings_out_of_range_are_refused(
 
 
 def test_a_mask_over_tiles_is_not_passed_over(gated_model: Path) -> None:
-    model = SaltModel.load(gated_model, threshold=np.float32(0.5))  # type: ignore[arg-type]
+    model = SaltModel.load(gated_model, threshold=np.array(0.5))  # type: ignore[arg-type]
     hidden = np.ma.masked_array(TILES, mask=TILES > 9)
     with pytest.raises(InputError, match=r"a masked array, .* tiles\.filled\(0\)"):
         model.predict(hidden)

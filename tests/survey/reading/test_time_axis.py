@@ -113,3 +113,14 @@ def test_whole_steps_are_exact() -> None:
 
 def test_one_sample_has_a_time_and_no_interval() -> None:
     assert read([400.0]) == (0, 400)
+
+
+@pytest.mark.parametrize(("interval", "decimals"), [(3.048, 2), (1 / 3, 3), (0.3048, 3)])
+def test_times_may_be_rounded_to_few_decimals(interval: float, decimals: int) -> None:
+    axis = np.round(interval * np.arange(3000), decimals)
+    assert read(axis).interval_ms == pytest.approx(interval, rel=1e-5)
+
+
+def test_large_numbers_hide_no_gap() -> None:
+    with pytest.raises(SurveyError, match="has steps of 1 to 99"):
+        read(1.6e12 + np.array([0.0, 1.0, 100.0, 101.0]))

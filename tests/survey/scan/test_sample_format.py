@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -66,3 +67,27 @@ def test_samples_in_another_order_than_the_headers_are_told_of_once(tmp_path: Pa
     (warning,) = scanned(file, tmp_path).warnings
     assert warning.startswith("the headers are big endian, the samples little endian")
     assert scanned(file, tmp_path, sample_endian="little").warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"format": 3}, "--format 3 (16-bit integer) has 2 bytes a sample, the file has 4"),
+        ({"format": 1}, "as --format says, and seem to be in 5 (IEEE float)"),
+        ({"sample_endian": "little"}, "as --sample-endian says, and seem to be big endian"),
+    ],
+)
+def test_beside_a_scan_what_is_given_is_looked_at_too(
+    tmp_path: Path, given: dict[str, object], says: str
+) -> None:
+    known = scanned(sound(format=5), tmp_path)
+    path = tmp_path / "it.sgy"
+    found = scan(path, Overrides(**given), known).scan  # type: ignore[arg-type]
+    assert any(says in line for line in (*found.faults, *found.warnings))
+    assert scan(path, Overrides(), known).scan.warnings == ()
+
+
+def test_a_scan_that_was_edited_to_another_width_is_refused(tmp_path: Path) -> None:
+    known = dataclasses.replace(scanned(sound(format=5), tmp_path), really=3)
+    (fault,) = scan(tmp_path / "it.sgy", Overrides(), known).scan.faults
+    assert fault.startswith("the scan says samples in 3 (16-bit integer), the file has 4 bytes")
