@@ -74,11 +74,9 @@ _TARGETS = ("segy", "horizons", "report")
 )  # fmt: skip
 @tta_option
 @click.option(
-    "--lines",
-    type=RANGE,
-    metavar="A:B",
+    "--lines", type=RANGE, metavar="A:B",
     help="Only sections with these numbers, or this one; the rest is 0.",
-)
+)  # fmt: skip
 @click.option("--times", type=RANGE, metavar="A:B", help="Only these ms; the rest is 0.")
 @click.option(
     "--memory", type=SIZE, default="1GiB", show_default=True, metavar="SIZE",

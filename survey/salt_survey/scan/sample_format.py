@@ -36,8 +36,8 @@ def _order(raw: reality.Raw, layout: Layout, overrides: Overrides, said: Said) -
     given = overrides.sample_endian
     order = given or layout.endian
     read = dataclasses.replace(layout, endian=order)
-    smoother = {} if given is None else {"smoother": _SMOOTHER_IF_GIVEN}
-    why = reality.swapped(raw, read, overrides.format or layout.format, **smoother)
+    smoother = reality.SMOOTHER if given is None else _SMOOTHER_IF_GIVEN
+    why = reality.swapped(raw, read, overrides.format or layout.format, smoother)
     if why is None:
         return order
     other: Endian = "little" if order == "big" else "big"

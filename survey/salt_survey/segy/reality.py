@@ -20,7 +20,7 @@ _LARGE, _TINY = 1e15, 1e-25
 _SWAPPED_ODD, _SOUND_ODD, _UNKNOWN_ODD = 0.2, 0.01, 0.1
 _INTEGERS = 2 << 20  # bytes of integers that tell their order
 _ROUGH = 0.5  # of integers in the wrong byte order at least; of noise it is 2
-_SMOOTHER = 2.5  # times: what integers in the right byte order are, than in the wrong one
+SMOOTHER = 2.5  # times: what integers in the right byte order are, than in the wrong one
 _SIGNS = {2: 10, 10: 2, 3: 11, 11: 3, 8: 16, 16: 8, 9: 12, 12: 9}
 
 Raw = npt.NDArray[np.uint8]  # [traces, samples x width]
@@ -35,7 +35,7 @@ def look(file: RawFile, layout: Layout) -> Raw:
     return np.stack(raw)
 
 
-def swapped(raw: Raw, layout: Layout, code: int, smoother: float = _SMOOTHER) -> str | None:
+def swapped(raw: Raw, layout: Layout, code: int, smoother: float = SMOOTHER) -> str | None:
     """Why the samples are believed to be in the byte order that the headers are not in; None where
     nothing says so.
 
