@@ -32,9 +32,6 @@ class Compute:
         wide = config.model.width >= 16 or not config.model.is_resnet
         self.layout = torch.channels_last if wide else torch.contiguous_format
         self.read_every = 1 if self.device.type == "cpu" else _READ_EVERY
-        if self.device.type == "cuda":
-            # Shapes never change: the search for the quickest convolution is paid once.
-            torch.backends.cudnn.benchmark = True
         self._dtype = _DTYPES[config.precision]
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.precision == "fp16")
 
