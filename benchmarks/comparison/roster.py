@@ -74,8 +74,7 @@ class Contender:
             *("--images", str(task.images), "--out", str(task.out), "--model", str(task.model)),
             *("--provider", task.mode, "--batch-size", str(task.batch_size), "--tta", self.tta),
             *("--threshold", str(task.threshold), "--gate", str(task.gate)),
-            *("--workers", str(task.threads), "--report", str(_report(task)), "--overwrite"),
-            "--restart",
+            *("--report", str(_report(task)), "--overwrite", "--restart"),
             *(word for each in self.options for word in ("--provider-option", each)),
         ]
 

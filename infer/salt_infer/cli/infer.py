@@ -39,7 +39,7 @@ _PATH = console.PATH
 )  # fmt: skip
 @click.option(
     "--workers", "-j", "decode_workers", type=click.IntRange(1, 256), metavar="N",
-    help="Threads, or Ray's tasks, that decode; default: one for each CPU.",
+    help="Threads, or Ray's tasks, that decode; default: one for each CPU, threads at most four.",
 )  # fmt: skip
 @click.option(
     "--decode-in", type=click.Choice(DECODE_IN), default="auto", show_default=True,

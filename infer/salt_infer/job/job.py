@@ -28,7 +28,7 @@ from salt_infer.job.watcher import Watcher
 from salt_infer.job.write_probabilities import DECISION
 from salt_infer.modelfile.contract import Tta
 from salt_infer.system import location
-from salt_infer.system.cpu import available_cpus
+from salt_infer.system.cpu import decoders_here
 from salt_infer.system.files import check_writable, real, write_whole, writing
 from salt_infer.system.location import Location
 from salt_infer.system.locks import NO_LOCKS
@@ -43,7 +43,7 @@ class Job:
         out: the submission to write: ``.csv``, ``.csv.gz`` or ``.parquet``.
         model: model file; the one that ships for the provider if None.
         batch_size: tiles a batch; as many as suit the provider if None.
-        decode_workers: threads, or Ray's tasks, that decode; one for each CPU if None.
+        decode_workers: threads, or Ray's tasks, that decode; as suits the machine if None.
         decode_in: whether threads decode themselves, or processes for them.
         tta, threshold, gate: override the model's contract.
         min_area: pixels; a mask with fewer becomes empty.
@@ -189,7 +189,7 @@ def _journal(
 
 def _options(job: Job, executor: Executor) -> RunOptions:
     return RunOptions(
-        executor.model.batch_size, job.decode_workers or available_cpus(), job.decode_in,
+        executor.model.batch_size, job.decode_workers or decoders_here(), job.decode_in,
         details=job.details, probabilities=job.probabilities is not None,
     )  # fmt: skip
 

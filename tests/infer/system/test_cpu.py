@@ -105,8 +105,15 @@ def test_features(flags: str, expected: tuple[str, ...]) -> None:
     assert cpu.features(flags) == expected
 
 
+@pytest.mark.parametrize(("cpus", "expected"), [(1, 1), (2, 2), (4, 4), (16, 4)])
+def test_no_more_threads_decode_than_gain_by_it(cpus: int, expected: int) -> None:
+    assert Machine("", cpus, cpus, None, ()).decoders == expected
+    assert Machine("", 64, 64, float(cpus), ()).decoders == expected
+
+
 def test_this_machine() -> None:
     seen = cpu.this_machine()
     assert 1 <= seen.threads <= seen.physical <= seen.logical == len(os.sched_getaffinity(0))
     assert cpu.available_cpus() == seen.workers
+    assert cpu.decoders_here() == seen.decoders
     assert cpu.threads_here() == seen.threads
