@@ -2,8 +2,8 @@
 
 Each of the plan's streams is a *lane*: sessions and buffers of its own, for one thread at a time.
 Two lanes take turns, so that one batch is copied while the other is computed. Buffers keep their
-addresses, which a captured CUDA graph needs. Written without a GPU; tested on the CPU provider,
-whose "device" is the host's memory.
+addresses, which a captured CUDA graph needs. Tested on the CPU provider, whose "device" is the
+host's memory.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import queue
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,17 +58,29 @@ class DeviceSession(ModelSession):
         assert not self.contract.gated
         self.at_once = plan.streams
         self._lanes: queue.LifoQueue[Lane] = queue.LifoQueue()
-        for number in range(plan.streams):
-            whole = load_planned(path, 1, plan) if number else self._session
-            self._lanes.put(self._prepared(whole))
+        for lane in self._all_prepared(plan.streams):
+            self._lanes.put(lane)
 
-    def _prepared(self, whole: onnxruntime.InferenceSession) -> Lane:
-        graph = self.plan.options.get(GRAPH) == "1"
+    def _all_prepared(self, count: int) -> list[Lane]:
+        """All lanes, at the same time: cuDNN takes seconds to choose the kernels of each. Those
+        with a CUDA graph one by one: while one is captured, nothing else may be done on the device.
+        """
+        at_once = 1 if self._captured else count
+        with ThreadPoolExecutor(at_once, "salt-infer-lane") as pool:
+            return list(pool.map(self._prepared, range(count)))
+
+    @property
+    def _captured(self) -> bool:
+        return self.plan.options.get(GRAPH) == "1"
+
+    def _prepared(self, number: int) -> Lane:
+        graph = self._captured
         if graph and len(self.placement.nodes) > 1:
             raise ProviderError(
                 f"{self.path} cannot be captured as a CUDA graph: not all of its nodes are on the "
                 f"device ({self.placement.line()}); leave {GRAPH} out"
             )
+        whole = load_planned(self.path, 1, self.plan) if number else self._session
         second = None
         if self.plan.second:
             smaller = self.plan.of_second_looks

@@ -104,6 +104,7 @@ def test_libraries_are_found_wherever_the_interpreter_imports_from(elsewhere: li
         "from salt_infer.backends import nvidia\n"
         "runtime = types.SimpleNamespace(cuda_version='13.0')\n"
         "runtime.preload_dlls = lambda directory: None\n"
+        "runtime.set_default_logger_severity = lambda severity: None\n"
         "before = nvidia.missing(['libcublas.so.13'])\n"
         "nvidia.preload(runtime)\n"
         "print(json.dumps([before, nvidia.missing(['libcublas.so.13']),"
@@ -122,3 +123,36 @@ def test_libraries_are_found_wherever_the_interpreter_imports_from(elsewhere: li
 
 def test_what_is_nowhere_stays_missing(tmp_path: Path) -> None:
     assert nvidia.load_from([tmp_path], ["libcublas.so.13"]) == []
+
+
+def test_the_runtimes_log_is_silenced_and_its_exceptions_are_not() -> None:
+    """In a process of its own: its log is the whole process's."""
+    code = (
+        "import onnxruntime\n"
+        "from salt_infer.backends import nvidia\n"
+        "if not hasattr(onnxruntime, 'preload_dlls'):\n"
+        "    onnxruntime.preload_dlls = lambda directory: None\n"
+        "if LOUD:\n"
+        "    onnxruntime.set_default_logger_severity(0)\n"
+        "else:\n"
+        "    nvidia.preload(onnxruntime)\n"
+        "options = onnxruntime.SessionOptions()\n"
+        "options.log_severity_level = 3\n"
+        "try:\n"
+        "    onnxruntime.InferenceSession(b'no model', options)\n"
+        "except Exception as error:\n"
+        "    print(type(error).__name__)\n"
+        "onnxruntime.get_available_providers()\n"
+        "import salt_infer.models\n"
+        "onnxruntime.InferenceSession(str(salt_infer.models.default_model('cpu')), options)\n"
+    )
+    seen = [
+        subprocess.run(
+            [sys.executable, "-c", code.replace("LOUD", loud)], capture_output=True, text=True,
+            check=True,
+        )
+        for loud in ("True", "False")
+    ]  # fmt: skip
+    assert seen[0].stderr  # there is something to silence
+    assert not seen[1].stderr
+    assert seen[0].stdout == seen[1].stdout != ""
