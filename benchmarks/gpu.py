@@ -4,8 +4,9 @@ Batches of several sizes on CUDA and TensorRT: loading and building engines apar
 apart, then masks as ``salt-infer`` has them, by one thread and by two in turn; probabilities of
 both views from and to the host; and data that stays on the device. The last is timed by CUDA events
 where torch has a GPU, else by the clock. The largest batch is run with other options of CUDA too
-(``--variant``). What was found is written after every file and batch, so that a limit of time costs
-what is left. Written without a GPU; its logic was tried with ``--provider cpu``. Other files::
+(``--variant``). What was found is written as soon as a session is ready, so that a limit of time
+costs what is left. Not run to its end on a GPU; its logic was tried with ``--provider cpu``. Other
+files::
 
     salt-export last.pth fp32.onnx
     salt-export last.pth fp16.onnx --target tensorrt
@@ -20,7 +21,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -227,32 +228,43 @@ def measure(
     result: dict[str, Any] = {"models": {}, "repeats": count, "runs": [], "failed": [], "peaks": {}}
     for batch in sorted(wanted.batches, reverse=True):
         for provider, path in itertools.product(wanted.providers, wanted.models):
-            options = wanted.options(provider, path, batch)
-            found = _prepared(path, provider, cache, tiles[:batch], options, result["failed"])
-            result["runs"] += interleave(found, count)
-            result["runs"].sort(key=lambda run: run["batch"])
-            result["models"] = {run["file"]: run["sha256"] for run in result["runs"]}
+            options, before = wanted.options(provider, path, batch), result["runs"]
+            found: list[Prepared] = []
+            for each in _prepared(path, provider, cache, tiles[:batch], options, result["failed"]):
+                found.append(each)
+                # Sessions take ten seconds each: a limit of time should leave what is ready.
+                soon = before + interleave(found, 1)
+                keep(_with_runs(result, soon))
+            result = _with_runs(result, before + interleave(found, count))
             keep(result)
     result["peaks"] = {provider: device.peaks(provider, size) for provider in wanted.providers}
     keep(result)
     return result
 
 
+def _with_runs(result: Mapping[str, Any], runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """With these, by size of batch."""
+    models = {run["file"]: run["sha256"] for run in runs}
+    return {**result, "runs": sorted(runs, key=lambda run: run["batch"]), "models": models}
+
+
 def _prepared(
     path: Path, provider: Provider, cache: Path, tiles: npt.NDArray[np.uint8],
     options: Sequence[Given], failed: list[str],
-) -> list[Prepared]:  # fmt: skip
+) -> Iterator[Prepared]:  # fmt: skip
     """A file with each of the options, compared with the first of them."""
-    found: list[Prepared] = []
+    first: Prepared | None = None
     for each in options:
         try:
-            found.append(prepare(path, provider, cache, tiles, each))
-            wrong = int(np.count_nonzero(found[-1].masks != found[0].masks))
-            found[-1].facts.update(pixels_flipped=wrong, pixels=found[0].masks.size)
+            found = prepare(path, provider, cache, tiles, each)
         except SaltError as error:
             with_them = "".join(f" {name}={value}" for name, value in each)
             failed.append(f"{path.name} on {provider}{with_them}, batches of {len(tiles)}: {error}")
-    return found
+            continue
+        first = first or found
+        wrong = int(np.count_nonzero(found.masks != first.masks))
+        found.facts.update(pixels_flipped=wrong, pixels=found.masks.size)
+        yield found
 
 
 def usable_of(providers: Sequence[Provider]) -> list[Provider]:

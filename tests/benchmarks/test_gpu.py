@@ -103,7 +103,28 @@ def test_each_batch_is_kept_as_it_is_measured(
         seen.append([run["batch"] for run in result["runs"]])
 
     gpu.measure(gpu.Wanted([dense_model], ["cpu"], [1, 2]), tiles, 1, 16, tmp_path, keep)
-    assert seen == [[2], [1, 2], [1, 2]]
+    assert seen == [[2], [2], [1, 2], [1, 2], [1, 2]]
+
+
+def test_a_session_is_kept_before_the_next_is_opened(
+    dense_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit of time may end it while others are got ready."""
+    monkeypatch.setattr(gpu, "TIMES", 1)
+    prepare, kept = gpu.prepare, []
+
+    def prepared(*given: Any) -> gpu.Prepared:
+        opened.append(len(kept[-1]["runs"]) if kept else 0)
+        return prepare(*given)
+
+    opened: list[int] = []
+    monkeypatch.setattr(gpu, "prepare", prepared)
+    tiles = tilesets.pixels(tilesets.EXAMPLES, 1)
+    wanted = gpu.Wanted([dense_model], ["cpu"], [1], [(), ()])
+    result = gpu.measure(wanted, tiles, 2, 16, tmp_path, kept.append)
+    assert opened == [0, 1, 2]
+    assert [len(run[gpu.TRANSFERS]) for run in kept[0]["runs"]] == [1]
+    assert [len(run[gpu.TRANSFERS]) for run in result["runs"]] == [2, 2, 2]
 
 
 def test_masks_are_timed_where_a_device_draws_them(dense_model: Path) -> None:
