@@ -30,8 +30,8 @@ def choose(prediction: Prediction, truth: npt.NDArray[np.uint8], default: Decisi
 
     The rule is that of Breiman et al., "Classification and Regression Trees", 1984, section 3.4.3.
     Of a few hundred tiles the best point itself is as much chance as merit: chosen on one half of
-    a fold, it scores .001 less on the other than this one does (``benchmarks/decisions.py``).
-    Points count with their neighbours, since single ones jump.
+    a fold, it scores no more on the other than this one does (``benchmarks/decisions.py``). Points
+    count with their neighbours, since single ones jump.
 
     Args:
         prediction: of N tiles.
