@@ -234,7 +234,7 @@ def measure(
                 found.append(each)
                 # Sessions take ten seconds each: a limit of time should leave what is ready.
                 soon = before + interleave(found, 1)
-                keep(_with_runs(result, soon))
+                keep(_with_runs(result, soon) | {"repeats": 1})
             result = _with_runs(result, before + interleave(found, count))
             keep(result)
     result["peaks"] = {provider: device.peaks(provider, size) for provider in wanted.providers}

@@ -42,6 +42,7 @@ from salt_infer.job.job import Job
 from salt_infer.job.journal import Journal
 from salt_infer.job.watcher import Watcher
 from salt_infer.masks import rle
+from salt_infer.system import cpu
 
 BATCH = RunOptions().batch_size
 DECODE, PILLOW, RLE, LOOP = "decode", "Pillow alone", "RLE", "case study's RLE"
@@ -107,7 +108,9 @@ def together(images: Path, workers: int, count: int) -> dict[str, Any]:
             timing = job.run(wanted, Watcher()).timing
             published.append(timing.wall_s + timing.publish_s)
 
-        ways = {READ: lambda: read_and_decode(images, workers), PATH: path}
+        # As many as the program has by itself.
+        decoders = min(workers, cpu.MOST_DECODERS)
+        ways = {READ: lambda: read_and_decode(images, decoders), PATH: path}
         samples = rounds.interleaved(ways, count)
     found = rounds.to_json(samples)
     found[PATH]["wall_s"] = published[1:]  # without the round that warms up

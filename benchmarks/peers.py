@@ -99,7 +99,7 @@ class Contest:
     def run(self, name: str, number: int, until: float) -> None:
         """One run of one of them, if there is time for it before ``until`` of the clock."""
         left = until - time.monotonic()
-        if name in self.failed or left < max((s.wall_s for s in self._samples[name]), default=0):
+        if name in self.failed or left < self._need_s(name):
             return
         task, judge = self._asked[name], self._judges[name]
         limit_s = left if math.isfinite(left) else None
@@ -114,6 +114,18 @@ class Contest:
         self._found[name].append(answer)
         rate = len(judge.ids) / sample.run_s
         say(f"round {number}: {name}: {rate:.1f} tiles/s, {answer.caption}")
+
+    def _need_s(self, name: str) -> float:
+        """As long as its longest run, or before it had one as the shortest of the others'."""
+        own = [sample.wall_s for sample in self._samples[name]]
+        others = [sample.wall_s for samples in self._samples.values() for sample in samples]
+        return max(own) if own else min(others, default=0.0)
+
+    @property
+    def without_result(self) -> dict[str, str]:
+        """Why, by name: those that failed, and those that there was no time for."""
+        waiting = [name for name, samples in self._samples.items() if not samples]
+        return dict.fromkeys(waiting, "there was no time for it") | self.failed
 
     @property
     def standings(self) -> list[Standing]:
@@ -252,12 +264,12 @@ def main(
         contest = compete(
             asked, {name: networks.of(name).judge for name in names}, rounds,
             folder / "inductor", until,
-            lambda contest: results.save(contest.standings, contest.failed, told),
+            lambda contest: results.save(contest.standings, contest.without_result, told),
         )  # fmt: skip
     if not contest.standings:
         raise click.ClickException("; ".join(contest.failed.values()) or "there was no time")
     chart.draw(contest.standings, record.RESULTS / f"{told.name}.png")
-    click.echo("\n".join(results.save(contest.standings, contest.failed, told)))
+    click.echo("\n".join(results.save(contest.standings, contest.without_result, told)))
     if contest.failed:
         raise click.ClickException(f"{', '.join(contest.failed)} failed, see above")
 

@@ -44,7 +44,7 @@ def machine() -> dict[str, Any]:
         "features": [name for name in FEATURES if name in flags],
         "cpus": len(os.sched_getaffinity(0)),
         "gpus": gpus(),
-        "system": platform.platform(),
+        "system": _system(),
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in PACKAGES},
     }
@@ -110,6 +110,13 @@ def save(
     text = json.dumps({"machine": machine(), **given, **result}, indent=2) + "\n"
     files.write_whole(path, text.encode(), overwrite=True)
     return path
+
+
+def _system() -> str:
+    """Kernel and C library by their versions, without what a vendor of machines adds to them."""
+    kernel = platform.release().partition("-")[0]
+    library = "".join(platform.libc_ver()) or "an unknown C library"
+    return f"{platform.system()} {kernel}, {platform.machine()}, {library}"
 
 
 def _cpuinfo() -> dict[str, str]:

@@ -413,3 +413,21 @@ def test_the_help_names_everyone() -> None:
     )  # fmt: skip
     text = "".join(done.stdout.split())  # names are broken at their hyphens
     assert all(name in text for name in CONTENDERS)
+
+
+def test_what_there_was_no_time_for_is_named(
+    material: Material, reference: Reference, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def pretend(name: str, task: Task, cache: Path, limit_s: float | None) -> Sample:
+        write(task.out, dict(zip(reference.ids, reference.masks, strict=True)))
+        return Sample(1000.0, 1.0, 1.0)
+
+    monkeypatch.setattr(peers, "measure", pretend)
+    files = Files(material, tmp_path, pytest.fail)
+    names = ["notebook", "torch-bf16"]
+    asked = peers.tasks(names, files, material.images, DECISION, 4, tmp_path)
+    until = time.monotonic() + 500  # less than the first took
+    contest = peers.compete(asked, dict.fromkeys(names, reference), 2, tmp_path, until)
+    assert [len(each.samples) for each in contest.standings] == [1]
+    assert contest.failed == {}
+    assert contest.without_result == {"torch-bf16": "there was no time for it"}

@@ -11,14 +11,13 @@ from __future__ import annotations
 import contextlib
 import queue
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer.backends import availability, mask_graphs
+from salt_infer.backends import availability, mask_graphs, nvidia
 from salt_infer.backends.device_lanes import Lane, Looks
 from salt_infer.backends.onnxruntime_session import ModelSession, load_planned, placed
 from salt_infer.backends.option_rules import GRAPH
@@ -58,29 +57,17 @@ class DeviceSession(ModelSession):
         assert not self.contract.gated
         self.at_once = plan.streams
         self._lanes: queue.LifoQueue[Lane] = queue.LifoQueue()
-        for lane in self._all_prepared(plan.streams):
-            self._lanes.put(lane)
+        for number in range(plan.streams):
+            whole = load_planned(path, 1, plan) if number else self._session
+            self._lanes.put(self._prepared(whole))
 
-    def _all_prepared(self, count: int) -> list[Lane]:
-        """All lanes, at the same time: cuDNN takes seconds to choose the kernels of each. Those
-        with a CUDA graph one by one: while one is captured, nothing else may be done on the device.
-        """
-        at_once = 1 if self._captured else count
-        with ThreadPoolExecutor(at_once, "salt-infer-lane") as pool:
-            return list(pool.map(self._prepared, range(count)))
-
-    @property
-    def _captured(self) -> bool:
-        return self.plan.options.get(GRAPH) == "1"
-
-    def _prepared(self, number: int) -> Lane:
-        graph = self._captured
+    def _prepared(self, whole: onnxruntime.InferenceSession) -> Lane:
+        graph = self.plan.options.get(GRAPH) == "1"
         if graph and len(self.placement.nodes) > 1:
             raise ProviderError(
                 f"{self.path} cannot be captured as a CUDA graph: not all of its nodes are on the "
                 f"device ({self.placement.line()}); leave {GRAPH} out"
             )
-        whole = load_planned(self.path, 1, self.plan) if number else self._session
         second = None
         if self.plan.second:
             smaller = self.plan.of_second_looks
@@ -88,7 +75,9 @@ class DeviceSession(ModelSession):
             placed(second, smaller)
         try:
             lane = Lane(whole, second, self.plan)
-            lane.rehearse(graph)
+            cuda = self.plan.provider == "cuda"
+            with nvidia.alarms_left_out() if cuda else contextlib.nullcontext():
+                lane.rehearse(graph)
         except Exception as error:  # the runtime's own exceptions share no narrower base
             raise ProviderError(self._failure(error)) from error
         return lane

@@ -14,7 +14,7 @@ import importlib.util
 import io
 import itertools
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ CUDA_MAJOR = "13"  # of the registry's onnxruntime-gpu, where none is installed 
 
 _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
 _NAME_BYTES = 256
-_FATAL = 4  # of ONNX Runtime's severities
+_ERROR, _FATAL = 3, 4  # of ONNX Runtime's severities
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,16 +112,29 @@ def preload(onnxruntime: Any) -> None:
     itself looks beside its own package alone, and prints what it does not find, which is for
     :func:`missing` to say.
 
-    Its log is silenced: what fails is an exception, and a session on CUDA would print a warning of
-    a plug-in that nobody asked for and, in red, 50 times that cuDNN has no plan for a convolution,
-    which it then computes in another way (seen on an H200).
+    Warnings are left out of its log from here on: each session on CUDA would have one of a plug-in
+    that nobody asked for (seen on an H200). Errors stay, as they say why a library does not load.
     """
-    onnxruntime.set_default_logger_severity(_FATAL)
+    onnxruntime.set_default_logger_severity(_ERROR)
     with contextlib.redirect_stdout(io.StringIO()):
         onnxruntime.preload_dlls(directory="")
     major = str(getattr(onnxruntime, "cuda_version", "")).partition(".")[0] or CUDA_MAJOR
     # The last one is not linked: cuDNN compiles with it.
     load_from(packages(), missing((*cuda_libraries(major), f"libnvrtc.so.{major}")))
+
+
+@contextlib.contextmanager
+def alarms_left_out() -> Iterator[None]:
+    """For a session's first run on CUDA, after :func:`preload`: its log would say in red, some 50
+    times, that cuDNN has no plan for a convolution, which is then computed in another way (seen on
+    an H200). What fails is an exception.
+    """
+    runtime: Any = importlib.import_module("onnxruntime")
+    runtime.set_default_logger_severity(_FATAL)
+    try:
+        yield
+    finally:
+        runtime.set_default_logger_severity(_ERROR)
 
 
 def packages() -> list[Path]:

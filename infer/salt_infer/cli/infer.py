@@ -39,7 +39,8 @@ _PATH = console.PATH
 )  # fmt: skip
 @click.option(
     "--workers", "-j", "decode_workers", type=click.IntRange(1, 256), metavar="N",
-    help="Threads, or Ray's tasks, that decode; default: one for each CPU, threads at most four.",
+    help="Threads, or Ray's tasks, that decode; default: one for each CPU, at most "
+    "four; with Ray, as many as there are CPUs.",
 )  # fmt: skip
 @click.option(
     "--decode-in", type=click.Choice(DECODE_IN), default="auto", show_default=True,

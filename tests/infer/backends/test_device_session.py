@@ -13,7 +13,7 @@ import pytest
 
 from salt_infer import SaltModel
 from salt_infer.backends import availability, selection
-from salt_infer.backends.device_lanes import Bound, Lane
+from salt_infer.backends.device_lanes import Bound
 from salt_infer.backends.device_session import DeviceSession
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.backends.providers import Asked, ProviderRequest, SessionPlan, plan
@@ -140,30 +140,6 @@ def test_what_cannot_run_is_known_at_once(
     monkeypatch.setattr(Bound, "fetch", fail)
     with pytest.raises(ProviderError, match=r"batches of 4 tiles in 2 .*; give a smaller --batch"):
         opened(dense_model, "hflip")
-
-
-def test_lanes_are_got_ready_at_the_same_time_but_for_graphs(
-    dense_model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    both, rehearse, busy = threading.Barrier(2, timeout=30), Lane.rehearse, threading.Lock()
-
-    def meet(lane: Lane, graph: bool) -> None:
-        both.wait()  # one alone would wait in vain
-        rehearse(lane, graph)
-
-    monkeypatch.setattr(Lane, "rehearse", meet)
-    session = opened(dense_model, "none", streams=2)
-    assert session.at_once == session._lanes.qsize() == 2
-
-    def alone(lane: Lane, graph: bool) -> None:
-        assert busy.acquire(blocking=False)
-        rehearse(lane, graph)
-        busy.release()
-
-    monkeypatch.setattr(Lane, "rehearse", alone)
-    monkeypatch.setattr("salt_infer.backends.onnxruntime_session._session", without_options)
-    graphs = (("CPUExecutionProvider", {"enable_cuda_graph": "1"}),)
-    DeviceSession(dense_model, 1, SessionPlan(providers=graphs, shape=(COUNT, 1), streams=2))
 
 
 def test_a_graph_that_repeats_itself_is_refused(
