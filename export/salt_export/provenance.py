@@ -48,16 +48,30 @@ def validation(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
 
 
 def unscored(validation: Mapping[str, Any]) -> list[str]:
-    """A line about the networks of which no score is of unseen tiles, where there are such."""
+    """Lines about the networks of which no score is of unseen tiles, where there are such."""
     members = validation.get("members", [validation])
     seen = [member[SEEN] for member in members if SEEN in member]
-    if not seen:
-        return []
-    scores = ", ".join(f"{score:.4f}" for score in seen)
-    return [
-        f"{len(seen)} of {len(members)} networks trained on every tile: score of seen tiles "
-        f"{scores}, which says nothing of others"
-    ]
+    unfinished = sum(map(_is_unfinished, members))
+    lines = []
+    if seen:
+        scores = ", ".join(f"{score:.4f}" for score in seen)
+        lines.append(
+            f"{len(seen)} of {len(members)} networks trained on every tile: score of seen tiles "
+            f"{scores}, which says nothing of others"
+        )
+    if unfinished:
+        lines.append(
+            f"warning: {unfinished} of {len(members)} networks of runs that have not ended: no "
+            "score, and a threshold and gate that nothing was chosen by; salt-train --resume ends "
+            "them"
+        )
+    return lines
+
+
+def _is_unfinished(member: Mapping[str, Any]) -> bool:
+    """Whether a run wrote it before it was scored; what was picked by its score never is."""
+    ended = {"score", SEEN, "selected_on_its_own_fold"}
+    return "split_sha256" in member and not ended & member.keys()
 
 
 def command_line() -> str:

@@ -92,6 +92,12 @@ def test_what_is_said_of_a_network_without_a_score(tiny_checkpoint: Path) -> Non
     )
     [line] = provenance.unscored(provenance.validation([loaded, seen, seen]))
     assert line.startswith("2 of 3 networks trained on every tile: score of seen tiles 0.9877, 0.9")
+    whole = {"epoch": 3, "split_sha256": "ab", "score": 0.8}
+    begun = {"epoch": 2, "split_sha256": "ab", "score_in_training": 0.7}
+    [line] = provenance.unscored({"members": [whole, begun]})
+    assert line.startswith("warning: 1 of 2 networks of runs that have not ended: no score, and a ")
+    assert provenance.unscored(begun | {"selected_on_its_own_fold": True}) == []
+    assert provenance.unscored(whole) == []
     assert provenance.unscored(provenance.validation([loaded])) == []
 
 

@@ -77,7 +77,12 @@ _TARGETS = ("segy", "horizons", "report")
     "--lines", type=RANGE, metavar="A:B",
     help="Only sections with these numbers, or this one; the rest is 0.",
 )  # fmt: skip
-@click.option("--times", type=RANGE, metavar="A:B", help="Only these ms; the rest is 0.")
+@click.option(
+    "--times",
+    type=RANGE,
+    metavar="A:B",
+    help="Only these ms, of which alone the model is shown anything; the rest is 0.",
+)
 @click.option(
     "--memory", type=SIZE, default="1GiB", show_default=True, metavar="SIZE",
     help="What the process may need.",
