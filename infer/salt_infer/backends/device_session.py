@@ -75,12 +75,16 @@ class DeviceSession(ModelSession):
             placed(second, smaller)
         try:
             lane = Lane(whole, second, self.plan)
-            cuda = self.plan.provider == "cuda"
-            with nvidia.alarms_left_out() if cuda else contextlib.nullcontext():
+            with self._alarms_left_out():
                 lane.rehearse(graph)
         except Exception as error:  # the runtime's own exceptions share no narrower base
             raise ProviderError(self._failure(error)) from error
         return lane
+
+    def _alarms_left_out(self) -> contextlib.AbstractContextManager[None]:
+        if self.plan.provider != "cuda":
+            return contextlib.nullcontext()
+        return nvidia.alarms_left_out(availability.onnxruntime())
 
     def run(
         self, tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None

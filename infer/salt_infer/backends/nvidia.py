@@ -124,17 +124,16 @@ def preload(onnxruntime: Any) -> None:
 
 
 @contextlib.contextmanager
-def alarms_left_out() -> Iterator[None]:
+def alarms_left_out(onnxruntime: Any) -> Iterator[None]:
     """For a session's first run on CUDA, after :func:`preload`: its log would say in red, some 50
     times, that cuDNN has no plan for a convolution, which is then computed in another way (seen on
     an H200). What fails is an exception.
     """
-    runtime: Any = importlib.import_module("onnxruntime")
-    runtime.set_default_logger_severity(_FATAL)
+    onnxruntime.set_default_logger_severity(_FATAL)
     try:
         yield
     finally:
-        runtime.set_default_logger_severity(_ERROR)
+        onnxruntime.set_default_logger_severity(_ERROR)
 
 
 def packages() -> list[Path]:
