@@ -60,7 +60,7 @@ def tiles_of(path: Path) -> Tiles:
     """What the model is shown of each section."""
     found = []
     with Survey.open(path) as survey:
-        reader = Reader(survey, slice(0, len(survey.times_ms)))
+        reader = Reader(survey)
         for place in range(len(survey.inlines)):
             recorded = reader.read(Section("inline", place, place, place + 1))
             cut = tiling.cut(recorded.amplitude, recorded.there, LOOK)

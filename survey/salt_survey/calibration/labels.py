@@ -55,7 +55,7 @@ class Interpreted:
         survey = having[0]
         at = int(np.searchsorted(_numbers(survey, label.direction), label.number))
         section = Section(label.direction, at, at, at + 1)
-        recorded = Reader(survey, slice(0, len(survey.times_ms))).read(section)
+        recorded = Reader(survey).read(section)
         drawn = _decoded(label, survey, recorded.amplitude.shape)
         # Nothing is predicted where nothing was recorded, so nothing is scored there.
         return cls(label.name, recorded, np.where(recorded.there, drawn, np.uint8(UNKNOWN)))

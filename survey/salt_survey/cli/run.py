@@ -81,7 +81,7 @@ _TARGETS = ("segy", "horizons", "report")
     "--times",
     type=RANGE,
     metavar="A:B",
-    help="Only these ms, of which alone the model is shown anything; the rest is 0.",
+    help="Only these ms, as a run of all finds them; the rest is 0.",
 )
 @click.option(
     "--memory", type=SIZE, default="1GiB", show_default=True, metavar="SIZE",

@@ -16,14 +16,14 @@ from salt_survey.page.training_tiles import TileStatistics, statistics
 from salt_survey.reading.survey import NO_TRACE, Survey
 from salt_survey.run.finished import counts_of
 from salt_survey.run.run_report import share_in_words
-from salt_survey.run.slabs import Extent, Window
+from salt_survey.run.slabs import Extent
 from salt_survey.run.store import Store
 from salt_survey.sections import tiling
 from salt_survey.sections.looks import Look, Zoom
 from salt_survey.sections.predict import judged
 from salt_survey.sections.reader import Direction, Reader, Recorded, Section
 from salt_survey.sections.settings import Settings
-from salt_survey.sections.tiling import Floats
+from salt_survey.sections.tiling import Floats, Window
 
 ZOOMS = (Zoom(1.0, 0.4), Zoom(1.25, 0.5), Zoom(1.75, 0.62), Zoom(2.4, 0.8))
 POLARITIES: tuple[Literal["normal", "reversed"], ...] = ("normal", "reversed")
@@ -106,7 +106,7 @@ class Viewer:
         self._samples = slice(*ran.samples) if ran else slice(None)
         some = ran is not None and ran.crosslines != (0, len(survey.crosslines))
         self.direction: Direction = survey.one_way or ("crossline" if some else "inline")
-        self._reader = Reader(survey, slice(None))
+        self._reader = Reader(survey)
 
     @property
     def numbers(self) -> npt.NDArray[np.int64]:

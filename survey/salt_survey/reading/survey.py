@@ -165,13 +165,12 @@ class Survey:
         """They take 8 bytes a trace, and are needed once."""
         self._positions = None
 
-    def read(self, inlines: slice, crosslines: slice, samples: slice | None = None) -> Block:
+    def read(self, inlines: slice, crosslines: slice) -> Block:
         """Amplitudes and where there are some.
 
         Args:
-            inlines: places in the attribute of that name, not numbers; step 1, as of all three.
+            inlines: places in the attribute of that name, not numbers; step 1, as of both.
             crosslines: likewise.
-            samples: likewise; all if None.
 
         Raises:
             SurveyError: the file is gone, or was changed meanwhile.
@@ -189,8 +188,7 @@ class Survey:
             good &= _between_mutes(values)
             values[~good] = 0
             amplitude[present], recorded[present] = values, good
-        part = samples or slice(None)
-        return Block(amplitude[..., part], recorded[..., part])
+        return Block(amplitude, recorded)
 
     def digest(self) -> str:
         """Hex text that changes when the file does, or the way it is read: its size, time of

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from salt_infer.errors import UsageError
 from salt_survey.reading.survey import Survey
-from salt_survey.run.slabs import Extent, Sections, Window
+from salt_survey.run.slabs import Extent, Sections
+from salt_survey.sections.tiling import Window
 
 _NUMBER = r"-?\d{1,9}(?:\.\d{1,6})?"
 # Of an interval: what a time may be off by, as it is a sum of intervals that binary numbers round,

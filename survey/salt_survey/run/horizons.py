@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_survey.reading.survey import Survey
-from salt_survey.run.slabs import CHUNK, Window
+from salt_survey.run.slabs import CHUNK
 from salt_survey.run.store import Store
 from salt_survey.run.trace_lookup import Traces
-from salt_survey.sections.tiling import Floats
+from salt_survey.sections.tiling import Floats, Window
 
 FILES = ("top.txt", "base.txt")
 

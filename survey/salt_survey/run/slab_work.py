@@ -18,13 +18,13 @@ from salt_infer.predictor.model import SaltModel
 from salt_infer.system.signals import Check, never
 from salt_survey.reading.survey import Survey
 from salt_survey.run import store as stores
-from salt_survey.run.slabs import Slab, SlabDone, Window
+from salt_survey.run.slabs import Slab, SlabDone
 from salt_survey.run.store import Store
 from salt_survey.sections.flight import Room
 from salt_survey.sections.looks import Look
 from salt_survey.sections.predict import Predicted, predicted
 from salt_survey.sections.reader import Reader, Section, traces_of
-from salt_survey.sections.tiling import WHITE, Grey
+from salt_survey.sections.tiling import WHITE, Grey, Window
 
 Told = Callable[[int], None]
 
@@ -78,9 +78,10 @@ def finished_slabs(
         SurveyError: the survey cannot be read any more.
         OutputError: the disk is full.
     """
-    reader = Reader(survey, slice(*work.samples))
+    reader = Reader(survey)
     flight = work.room.flight(workers, model.session.at_once)
-    found = predicted(_sections(slabs, work), reader, model, work.look, clock, flight, check)
+    sections = _sections(slabs, work)
+    found = predicted(sections, reader, model, work.look, clock, flight, check, window=work.samples)
     with contextlib.closing(found):
         for slab in slabs:
             filling = _Filling(slab, traces_of(survey, slab.direction), work)

@@ -18,11 +18,10 @@ from salt_survey.sections import tiling
 from salt_survey.sections.flight import Flight, Room
 from salt_survey.sections.looks import Look
 from salt_survey.sections.reader import Direction, Section
-from salt_survey.sections.tiling import Layout
+from salt_survey.sections.tiling import Layout, Window
 
 Sections = Literal["inline", "crossline", "both"]
 Kind = Literal["inline", "crossline", "mean"]
-Window = tuple[int, int]  # first place and the one after the last
 
 MIB = 1 << 20
 CHUNK = 64  # lines, and samples, of the volume
@@ -136,9 +135,8 @@ class Extent:
 
     def place(self, direction: Direction, look: Look) -> Layout:
         """Where the tiles of a section are."""
-        first, last = self.samples
         traces = self.shape[1 if direction == "inline" else 0]
-        return tiling.layout(last - first, traces, look.zoom, look.stride)
+        return tiling.layout(self.shape[2], traces, look.zoom, look.stride, self.samples)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -213,8 +211,8 @@ def _fitting(extent: Extent, places: tuple[Layout, ...], memory: int) -> tuple[i
     section = max(math.prod(place.shape) for place in places)
     raise UsageError(
         f"sections of {section} samples of a survey of {extent.shape[0] * extent.shape[1]} traces "
-        f"need {-(-least // MIB)} MiB, and --memory allows {memory // MIB}; give more, fewer "
-        "samples by --times, or a larger --stride"
+        f"need {-(-least // MIB)} MiB, and --memory allows {memory // MIB}; give more, a larger "
+        "--stride, or fewer times by --times"
     )
 
 

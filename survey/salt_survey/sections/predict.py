@@ -29,7 +29,7 @@ from salt_survey.sections import tiling
 from salt_survey.sections.flight import Flight
 from salt_survey.sections.looks import Look
 from salt_survey.sections.reader import Reader, Recorded, Section
-from salt_survey.sections.tiling import WHITE, Floats, Grey, Tiles
+from salt_survey.sections.tiling import WHITE, Floats, Grey, Tiles, Window
 
 BATCH = 32  # tiles, at most: more make a CPU no faster
 
@@ -40,8 +40,9 @@ class Predicted:
 
     Attributes:
         section: which.
-        salt: uint8 [samples, traces], the probability in 1/255; 0 where nothing was recorded.
-        recorded: how many of its samples were.
+        salt: uint8 [samples, traces] of those samples that were asked for, the probability in
+            1/255; 0 where nothing was recorded.
+        recorded: how many of these samples were.
         tiles: how many the model was asked about.
     """
 
@@ -76,6 +77,7 @@ def predicted(
     clock: StageClock,
     flight: Flight,
     check: Check = never,
+    window: Window | None = None,
 ) -> Generator[Predicted]:
     """Yield sections in the order they are asked for.
 
@@ -89,6 +91,8 @@ def predicted(
         clock: told of the work.
         flight: threads, and how many sections are between them.
         check: called while there is nothing to do; may raise.
+        window: samples that are asked for, all if None. The model is shown those tiles alone on
+            which they hang, so that they are what they are in the whole.
 
     Raises:
         ModelError: the model failed.
@@ -97,7 +101,10 @@ def predicted(
     cancel = Cancel()
 
     def cut(recorded: Recorded) -> _Cut:
-        return _Cut(recorded, tiling.cut(recorded.amplitude, recorded.there, look))
+        return _Cut(recorded, tiling.cut(recorded.amplitude, recorded.there, look, window))
+
+    def blend(ran: _Ran) -> Predicted:
+        return finished(ran, slice(*(window or (None,))))
 
     def run(cut: _Cut) -> _Ran:
         started = time.perf_counter()
@@ -114,7 +121,7 @@ def predicted(
             Stage(reading, timed_work(clock, "decode", reader.read), to_read),
             Stage(cutting, timed_work(clock, "decode", cut), to_cut),
             Stage(running, timed_work(clock, "run", run), to_run),
-            Stage(blending, timed_work(clock, "encode", finished), to_blend),
+            Stage(blending, timed_work(clock, "encode", blend), to_blend),
         )
         items = (Timed(section, time.perf_counter()) for section in sections)
         for done in flow(items, stages, check):
@@ -157,10 +164,12 @@ def _products(model: SaltModel, grey: Grey, whole: int, cancel: Cancel | None) -
     return products
 
 
-def finished(ran: _Ran) -> Predicted:
-    """Blend a section's tiles, and put 0 where nothing was recorded."""
+def finished(ran: _Ran, samples: slice) -> Predicted:
+    """Blend a section's tiles, and put 0 where nothing was recorded; what else there is than these
+    samples is left out.
+    """
     (recorded, tiles), probability = ran
-    salt = quantised(tiling.blended(tiles, probability))
-    salt[~recorded.there] = 0
-    there = int(np.count_nonzero(recorded.there))
-    return Predicted(recorded.section, salt, there, len(tiles.grey))
+    salt = quantised(tiling.blended(tiles, probability)[samples])
+    there = recorded.there[samples]
+    salt[~there] = 0
+    return Predicted(recorded.section, salt, int(np.count_nonzero(there)), len(tiles.grey))

@@ -46,9 +46,9 @@ class Reader:
     at a time.
     """
 
-    def __init__(self, survey: Survey, samples: slice) -> None:
-        """``samples``: the part of each trace that is read."""
-        self._survey, self._samples = survey, samples
+    def __init__(self, survey: Survey) -> None:
+        """Nothing is read yet."""
+        self._survey = survey
         self._key: tuple[Direction, int, int] | None = None
         self._block: Block | None = None
 
@@ -72,8 +72,8 @@ class Reader:
     def _read(self, direction: Direction, start: int, stop: int) -> Block:
         lines, all_of_them = slice(start, stop), slice(None)
         if direction == "inline":
-            return self._survey.read(lines, all_of_them, self._samples)
-        return self._survey.read(all_of_them, lines, self._samples)
+            return self._survey.read(lines, all_of_them)
+        return self._survey.read(all_of_them, lines)
 
 
 def traces_of(survey: Survey, direction: Direction) -> int:

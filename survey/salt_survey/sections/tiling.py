@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -22,6 +23,7 @@ Floats = npt.NDArray[np.float32]
 Grey = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 Limits = tuple[np.floating, np.floating]
+Window = tuple[int, int]  # first place and the one after the last
 
 SIDE = TILE_SHAPE[0]
 WHITE = 255
@@ -35,16 +37,25 @@ class Layout:
         shape: samples and traces.
         zoomed: rows and columns of the zoomed section.
         rows, columns: where tiles begin; the last end where the section does.
+        shown: which of ``rows`` have tiles that the model is shown: all on which anything hangs in
+            those samples that are asked for, which so get the values that they have in the whole.
     """
 
     shape: tuple[int, int]
     zoomed: tuple[int, int]
     rows: tuple[int, ...]
     columns: tuple[int, ...]
+    shown: Window
 
     def __len__(self) -> int:
-        """Tiles."""
-        return len(self.rows) * len(self.columns)
+        """Tiles that the model is shown."""
+        return len(self.numbers)
+
+    @property
+    def numbers(self) -> range:
+        """Of the tiles that the model is shown, among all."""
+        first, last = self.shown
+        return range(first * len(self.columns), last * len(self.columns))
 
     @property
     def padded(self) -> tuple[int, int]:
@@ -68,11 +79,27 @@ class Layout:
 
 
 @functools.cache
-def layout(samples: int, traces: int, zoom: Zoom, stride: int) -> Layout:
-    """Lay tiles over a section."""
+def layout(
+    samples: int, traces: int, zoom: Zoom, stride: int, window: Window | None = None
+) -> Layout:
+    """Lay tiles over a section, of which these samples are asked for; all of them if None."""
     zoomed = max(1, round(samples * zoom.vertical)), max(1, round(traces * zoom.horizontal))
     rows, columns = (_starts(size, stride) for size in zoomed)
-    return Layout((samples, traces), zoomed, rows, columns)
+    shown = _touching(rows, _reached(window or (0, samples), zoomed[0] / samples))
+    return Layout((samples, traces), zoomed, rows, columns, shown)
+
+
+def _reached(window: Window, scale: float) -> Window:
+    """The zoomed rows of which samples are made, when they are brought back (bilinear)."""
+    reach = max(1.0, scale)
+    first, last = window
+    return math.floor((first + 0.5) * scale - reach), math.ceil((last - 0.5) * scale + reach)
+
+
+def _touching(rows: tuple[int, ...], reached: Window) -> Window:
+    """Which tiles have one of these rows."""
+    there = [at for at, row in enumerate(rows) if row < reached[1] and row + SIDE > reached[0]]
+    return there[0], there[-1] + 1
 
 
 def _starts(size: int, stride: int) -> tuple[int, ...]:
@@ -118,7 +145,7 @@ def resized(values: Floats, shape: tuple[int, int], method: Image.Resampling) ->
 
 @dataclasses.dataclass(frozen=True)
 class Tiles:
-    """The tiles of a section in which something was recorded.
+    """The tiles of a section that the model is shown: those in which something was recorded.
 
     Attributes:
         layout: of all of them.
@@ -147,7 +174,7 @@ def tiles_of(section: Floats, recorded: Mask, place: Layout, stretch: Stretch) -
     wanted = [
         (number, zoomed[where])
         for number, where in enumerate(place.places())
-        if some[where].any() and np.ptp(zoomed[where]) > 0
+        if number in place.numbers and some[where].any() and np.ptp(zoomed[where]) > 0
     ]
     limits = _limits(section, recorded, stretch) if wanted else None
     grey = np.empty((len(wanted), SIDE, SIDE), np.uint8)
@@ -158,7 +185,8 @@ def tiles_of(section: Floats, recorded: Mask, place: Layout, stretch: Stretch) -
 
 
 def blended(tiles: Tiles, probability: Floats) -> Floats:
-    """Probabilities of a section from those of its tiles; 0 where there was no tile.
+    """Probabilities of a section from those of its tiles; 0 where there was no tile. Only those of
+    the samples that the layout is for are whole.
 
     Args:
         tiles: what was cut.
@@ -202,14 +230,15 @@ def _stretched(tile: Floats, limits: Limits) -> Grey:
     return np.asarray(np.rint(share * WHITE), np.uint8)
 
 
-def cut(section: Floats, recorded: Mask, look: Look) -> Tiles:
+def cut(section: Floats, recorded: Mask, look: Look, window: Window | None = None) -> Tiles:
     """All of the way from amplitudes to tiles.
 
     Args:
         section: float32 [samples, traces], finite; 0 where nothing was recorded.
         recorded: bool, likewise.
         look: how; of both polarities these are the normal ones.
+        window: samples that are asked for; all of them if None.
     """
-    place = layout(*section.shape, look.zoom, look.stride)
+    place = layout(*section.shape, look.zoom, look.stride, window)
     whole = filled(section, np.any(recorded, axis=0))
     return tiles_of(whole, recorded, place, look.stretch)

@@ -48,8 +48,8 @@ def test_segyio_reads_the_same(path: Path) -> None:
 
 def test_any_block(path: Path) -> None:
     with Survey.open(path) as survey:
-        block = survey.read(slice(2, 5), slice(1, 9), slice(10, 20))
-    np.testing.assert_array_equal(block.amplitude, volume()[2:5, 1:9, 10:20])
+        block = survey.read(slice(2, 5), slice(1, 9))
+    np.testing.assert_array_equal(block.amplitude, volume()[2:5, 1:9])
 
 
 def test_zarr_and_npy_hold_the_same_survey(tmp_path: Path) -> None:

@@ -163,6 +163,29 @@ def test_a_part_is_where_it_is_in_the_whole(whole: Path, survey: Path, tmp_path:
     assert not part[:10].any() and not part[21:].any()
 
 
+@pytest.mark.parametrize("sections", ["inline", "crossline", "both"])
+def test_times_are_found_as_in_the_whole(sections: str, survey: Path, tmp_path: Path) -> None:
+    """In a window lower than a tile, too, which by itself would be another picture."""
+    settings = ["--zoom", "3/2.5", "--polarity", "normal", "--gate", "0", "--sections", sections]
+    reports = {}
+    for name, times in (("whole", []), ("part", ["--times", "560:596"])):
+        out, report = tmp_path / f"{name}.zarr", tmp_path / f"{name}.json"
+        code, _, errors = small.run(
+            "run", survey, "--out", out, "--report", report, *settings, *times
+        )
+        assert code == 0, errors
+        reports[name] = json.loads(report.read_text())
+    part, all_of_it = (volume(tmp_path / f"{name}.zarr") for name in ("part", "whole"))
+    inside = slice(40, 50)  # 400 ms is the first
+    assert all_of_it[..., inside].max() > 25
+    # Other tiles are run together, which numbers may be rounded by.
+    assert np.abs(part[..., inside].astype(int) - all_of_it[..., inside]).max() <= 1
+    assert not part[..., :40].any()
+    counts = {name: report["counts"] for name, report in reports.items()}
+    assert 0 < counts["part"]["tiles"] < counts["whole"]["tiles"]
+    assert counts["part"]["recorded"] * small.SAMPLES == counts["whole"]["recorded"] * 10
+
+
 def test_both_directions_give_mean_and_disagreement(survey: Path, tmp_path: Path) -> None:
     out = tmp_path / "p.zarr"
     code, _, errors = small.run("run", *asked(survey, out, "--sections", "both"))

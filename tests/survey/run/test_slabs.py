@@ -76,15 +76,16 @@ def test_more_tiles_need_more_memory() -> None:
     """They are what most of a section in flight is, and --stride 10 makes 20 times as many."""
     dense = Look(stride=10)
     assert least_of(F3, dense) > least_of(F3) + 951 * 463 * 500
-    with pytest.raises(UsageError, match="or a larger --stride"):
+    with pytest.raises(UsageError, match="a larger --stride, or fewer times"):
         divide(whole(F3), "inline", dense, least_of(F3))
 
 
-def test_what_is_read_is_whole_traces() -> None:
-    """A part of the times is cut out of them once they are read."""
+def test_fewer_times_need_less_memory_and_more_than_a_shorter_survey() -> None:
+    """Traces are read, and zoomed, whole; tiles are cut of what is asked for."""
     extent = Extent(F3, (0, 651), (0, 951), (0, 100))
     short = need(extent, [extent.place("inline", LOOK)])
     assert least_of((651, 951, 100)) < short < least_of(F3)
+    assert len(extent.place("inline", LOOK)) == 3 * 9  # of 11 rows of tiles
 
 
 def test_what_slabs_leave_is_room_for_sections_under_way() -> None:

@@ -37,6 +37,40 @@ def test_every_pixel_is_in_a_tile(samples: int, traces: int, stride: int) -> Non
     assert place.weight.shape == place.padded
 
 
+@settings(deadline=None)
+@given(st.data())
+def test_part_of_the_samples_is_as_in_the_whole(data: st.DataObject) -> None:
+    """To the last bit, of whatever the tiles are said to be, from fewer tiles."""
+    samples, traces = data.draw(st.integers(1, 400)), data.draw(st.integers(2, 150))
+    look = Look(
+        Zoom(data.draw(st.sampled_from([0.3, 1.0, 1.25, 2.4])), 0.7), "normal",
+        stride=data.draw(st.sampled_from([37, 50, 101])),
+    )  # fmt: skip
+    first = data.draw(st.integers(0, samples - 1))
+    window = first, data.draw(st.integers(first + 1, samples))
+    values = section(samples, traces)
+    whole = tiling.cut(values, everywhere(values), look)
+    part = tiling.cut(values, everywhere(values), look, window)
+    assert len(part.layout) <= len(whole.layout)
+    assert set(part.numbers) <= set(part.layout.numbers)
+    said = np.random.default_rng(0).random((len(whole.layout), 101, 101), np.float32)
+    inside = slice(*window)
+    np.testing.assert_array_equal(
+        tiling.blended(part, said[part.numbers])[inside],
+        tiling.blended(whole, said[whole.numbers])[inside],
+    )
+
+
+def test_few_samples_take_few_tiles() -> None:
+    assert len(tiling.layout(1000, 101, ONE, 50)) == 19
+    assert tiling.layout(1000, 101, ONE, 50, (0, 1)).numbers == range(1)
+    assert tiling.layout(1000, 101, ONE, 50, (0, 49)).numbers == range(1)
+    # The next one begins at 50, and samples are made of the rows beside them, too.
+    assert tiling.layout(1000, 101, ONE, 50, (0, 50)).numbers == range(2)
+    assert tiling.layout(1000, 101, ONE, 50, (500, 501)).numbers == range(8, 11)
+    assert tiling.layout(1000, 101, ONE, 50, (999, 1000)).numbers == range(18, 19)
+
+
 def test_what_tiles_agree_on_comes_back() -> None:
     values = section(230, 310)
     look = Look(Zoom(1.25, 0.5), "normal", Stretch("tile"), 50)
