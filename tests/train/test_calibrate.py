@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from salt_infer.masks import metric
-from salt_train.calibrate import GATES, choose, cross_fitted, final_scores
+from salt_train.calibrate import GATES, choose, cross_fitted, final_scores, fits
 from salt_train.dataset import Dataset
 from salt_train.evaluate import Decision, Prediction
 
@@ -173,3 +173,23 @@ def test_what_a_run_reports() -> None:
     assert scores["score_of_empty_masks"] == 0.5
     assert scores["tiles"] == 40
     assert json.loads(json.dumps(scores)) == scores
+
+
+def test_what_is_said_beside_a_score_differs_in_one_thing_alone() -> None:
+    """Threshold and gate are those of the score, and neither the neutral ones nor chosen anew."""
+    prediction = planted(edge_in=0.67, edge_out=0.52, yes=0.93, no=0.77)
+    decision = Decision(0.60, 0.85)
+    assert choose(prediction, DATA.masks, DEFAULT) == decision
+    assert [each for _, each in fits(prediction, DATA, DEFAULT)] == [decision] * 2
+    # Of one view, these are right by a lower threshold and a lower gate, and wrong by those.
+    plain = planted(edge_in=0.47, edge_out=0.32, yes=0.83, no=0.07)
+    scores = final_scores(prediction, plain, DATA, DEFAULT)
+    assert scores["score"] == 1.0
+    assert (
+        scores["score_without_tta"] == metric.score(DATA.masks, plain.masks(decision)).mean == 0.5
+    )
+    assert cross_fitted(plain, DATA, DEFAULT)[0].mean() == 1.0
+    # The squares are right in all tiles with salt, and there is one in each of the others.
+    assert scores["score_ungated"] == 0.5
+    assert scores["score_with_perfect_gate"] == 1.0
+    assert metric.score(DATA.masks, prediction.masks(Decision(DEFAULT.threshold, 0.0))).mean < 0.5

@@ -138,6 +138,8 @@ def test_each_decision_is_chosen_on_the_other_folds(run: Run) -> None:
         per_tile[mine] = metric.score(DATA.masks[mine], masks).per_tile
         passed[mine] = together.salt[mine] > decision.gate
         assert kept.scores["score"] == scores["score_by_fold"][fold] == per_tile[mine].mean()
+        ungated = part(together, mine).masks(Decision(decision.threshold, 0.0))
+        assert kept.scores["score_ungated"] == metric.score(DATA.masks[mine], ungated).mean
         assert kept.run is not None  # it can still be resumed
     assert scores["score"] == per_tile.mean()
     assert scores["score_interval"] == list(metric.interval(per_tile))

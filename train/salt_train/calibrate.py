@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +23,8 @@ CHOSEN_ON, OWN_FOLD, OTHER_FOLDS = "decision_chosen_on", "own fold", "other fold
 SEEN = "score_of_seen_tiles"  # instead of a score, where no tile was held out
 
 Scores = npt.NDArray[np.float64]  # [N]
+Masks = npt.NDArray[np.bool_]  # [N, 101, 101]
+Fits = tuple[tuple[npt.NDArray[np.bool_], Decision], ...]  # tiles, bool [N], and what decides there
 
 
 def choose(prediction: Prediction, truth: npt.NDArray[np.uint8], default: Decision) -> Decision:
@@ -80,25 +83,40 @@ def smoothed(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(sum(shifted) / 9.0)
 
 
+def fits(prediction: Prediction, data: Dataset, default: Decision) -> Fits:
+    """What each half of the tiles is to be decided by: what is chosen on the other half.
+
+    So no tile has a say in the decision that it is scored by, and none is lost for scoring.
+    """
+    half = _halves(data.ids)
+    return tuple(
+        (mine, choose(prediction.subset(~mine), data.masks[~mine], default))
+        for mine in (half, ~half)
+    )
+
+
+def masks_by(fits: Fits, prediction: Prediction) -> Masks:
+    """The masks of all tiles, each by its own decision."""
+    masks = np.zeros(prediction.probability.shape, bool)
+    for mine, decision in fits:
+        masks[mine] = prediction.subset(mine).masks(decision)
+    return masks
+
+
 def cross_fitted(
     prediction: Prediction, data: Dataset, default: Decision
 ) -> tuple[Scores, npt.NDArray[np.bool_]]:
-    """Scores of all tiles, each half's decision chosen on the other half.
-
-    So no tile has a say in the decision that it is scored by, and none is lost for scoring.
+    """Scores of all tiles by :func:`fits`.
 
     Returns:
         Score of each tile, and whether it was given a mask: float64 [N], bool [N].
     """
-    half = _halves(data.ids)
-    per_tile, said = np.zeros(len(data)), np.zeros(len(data), dtype=bool)
-    for mine in (half, ~half):
-        decision = choose(prediction.subset(~mine), data.masks[~mine], default)
-        if mine.any():
-            masks = prediction.subset(mine).masks(decision)
-            per_tile[mine] = metric.score(data.masks[mine], masks).per_tile
-            said[mine] = has_salt(masks)
-    return per_tile, said
+    return told(masks_by(fits(prediction, data, default), prediction), data)
+
+
+def told(masks: Masks, data: Dataset) -> tuple[Scores, npt.NDArray[np.bool_]]:
+    """Score of each tile, and whether it was given a mask: float64 [N], bool [N]."""
+    return metric.score(data.masks, masks).per_tile, has_salt(masks)
 
 
 def _halves(ids: Sequence[str]) -> npt.NDArray[np.bool_]:
@@ -109,7 +127,8 @@ def _halves(ids: Sequence[str]) -> npt.NDArray[np.bool_]:
 def final_scores(
     prediction: Prediction, plain: Prediction, data: Dataset, default: Decision
 ) -> dict[str, Any]:
-    """What a run reports: the cross-fitted score and what puts it in proportion.
+    """What a run reports: the cross-fitted score and what puts it in proportion, which is by the
+    same thresholds and gates, so that it differs in what its name says alone.
 
     Args:
         prediction: with the flip, as deployed.
@@ -117,19 +136,27 @@ def final_scores(
         data: the held-out tiles.
         default: the decision to start from.
     """
-    per_tile, said = cross_fitted(prediction, data, default)
-    without_tta, _ = cross_fitted(plain, data, default)
-    truth = data.has_salt
-    ungated = prediction.masks(Decision(default.threshold, 0.0))
-    perfect = ungated & truth[:, None, None]
+    decided, truth = fits(prediction, data, default), data.has_salt
+    per_tile, said = told(masks_by(decided, prediction), data)
+    without_tta = metric.score(data.masks, masks_by(decided, plain)).mean
     return {
         **headline(per_tile, said, data),
         "judge_accuracy": float(((prediction.salt > 0.5) == truth).mean()),
-        "score_without_tta": float(without_tta.mean()),
-        "score_ungated": metric.score(data.masks, ungated).mean,
-        "score_with_perfect_gate": metric.score(data.masks, perfect).mean,
+        "score_without_tta": without_tta,
+        **by_other_gates(prediction, data, decided),
         "score_of_empty_masks": float(1.0 - truth.mean()),
         "tiles": len(data),
+    }
+
+
+def by_other_gates(prediction: Prediction, data: Dataset, decided: Fits) -> dict[str, float]:
+    """What the same thresholds score without a gate, and with one that is always right."""
+    always = tuple((mine, dataclasses.replace(each, gate=0.0)) for mine, each in decided)
+    ungated = masks_by(always, prediction)
+    perfect = ungated & data.has_salt[:, None, None]
+    return {
+        "score_ungated": metric.score(data.masks, ungated).mean,
+        "score_with_perfect_gate": metric.score(data.masks, perfect).mean,
     }
 
 

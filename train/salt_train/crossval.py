@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer.masks import metric
 from salt_infer.system.files import write_whole
 from salt_train import calibrate, shipped
 from salt_train import checkpoint as checkpoints
-from salt_train.dataset import Dataset, has_salt
+from salt_train.dataset import Dataset
 from salt_train.evaluate import Prediction, default_decision
 from salt_train.folds import FILE, Split
 from salt_train.trainer import LAST, PREDICTIONS
@@ -86,12 +85,15 @@ def _rescore(
     mine = fold.mine
     default = default_decision(fold.checkpoint.config.model)
     decision = calibrate.choose(everything.subset(~mine), data.masks[~mine], default)
-    masks, held_out = everything.subset(mine).masks(decision), data.subset(mine)
-    per_tile, said = metric.score(held_out.masks, masks).per_tile, has_salt(masks)
+    prediction, held_out = everything.subset(mine), data.subset(mine)
+    decided: calibrate.Fits = ((np.ones(len(held_out), bool), decision),)
+    per_tile, said = calibrate.told(calibrate.masks_by(decided, prediction), held_out)
     scores = fold.checkpoint.scores | calibrate.headline(per_tile, said, held_out)
+    scores |= calibrate.by_other_gates(prediction, held_out, decided)
     scores[calibrate.CHOSEN_ON] = calibrate.OTHER_FOLDS
-    everything.subset(mine).save(fold.path.with_name(PREDICTIONS), held_out.ids, decision)
-    # That one's decisions were chosen within the fold: nothing to compare with what is there now.
+    prediction.save(fold.path.with_name(PREDICTIONS), held_out.ids, decision)
+    # That one's decisions were chosen within the fold, and it cannot be scored anew: what the views
+    # said one by one is not kept.
     scores.pop("score_without_tta", None)
     checkpoints.save(
         dataclasses.replace(fold.checkpoint, scores=scores, decision=decision), fold.path
