@@ -23,6 +23,7 @@ from salt_infer.data.labels import read_column, read_rows
 from salt_infer.errors import InputError
 from salt_infer.masks import rle
 from salt_infer.masks.coverage import coverage_class
+from salt_infer.models import default_model
 from salt_train import checkpoint as checkpoints
 from salt_train import job, synthetic
 from salt_train import pseudo as pseudo_labels
@@ -271,6 +272,36 @@ def test_another_split(everything: Labelled, split: Split) -> None:
     assert f"of split '{split.sha256[:12]}': tiles that it validates on may have been" in says
 
 
+@pytest.fixture(params=["cpu", "cuda"])
+def shipped_labels(request: pytest.FixtureRequest, labelled: Labelled) -> Labelled:
+    """As if a file that ships had labelled, threshold and gate its own."""
+    value = json.loads(labelled.report.read_text())
+    content = default_model(request.param).read_bytes()
+    value["model"]["sha256"] = hashlib.sha256(content).hexdigest()
+    for name in ("threshold", "gate"):
+        value["options"][name] = value["model"]["contract"][name] = 0.35
+    labelled.report.write_text(json.dumps(value))
+    return labelled
+
+
+def test_what_ships_may_label_tiles_that_it_may_have_seen(
+    shipped_labels: Labelled, everything: Labelled
+) -> None:
+    """Its file does not name the tiles it learnt from: that is told, as where a run starts from it.
+    Nor were its threshold and gate chosen on this run's tiles, as far as is known.
+    """
+    other = Split.of(DATA, 5, 0)
+    assert shipped_labels.pseudo().doubted(other, 2)
+    assert len(shipped_labels.load(split=other, fold=2)) == len(everything.load())
+    assert not everything.pseudo().doubted(other, 2)  # it is refused
+
+
+def test_what_ships_has_seen_the_other_folds_of_its_own_split(shipped_labels: Labelled) -> None:
+    assert not shipped_labels.pseudo().doubted(SPLIT, 0)
+    assert "held out fold 0 of split" in shipped_labels.refused(fold=1)
+    assert "which was chosen on the tiles that this run validates on" in shipped_labels.refused()
+
+
 def test_the_trainer_asks_too(everything: Labelled, tmp_path: Path) -> None:
     config = dataclasses.replace(CONFIG, fold=2)
     with pytest.raises(DataError, match="this run holds out fold 2"):
@@ -355,10 +386,10 @@ def test_a_gate_of_0_hides_nothing_of_probabilities(taught: Pseudo, tmp_path: Pa
 def test_labels_of_a_model_that_may_have_seen_the_tiles(
     labelled: Labelled, data_folder: Path, tmp_path: Path
 ) -> None:
-    assert not labelled.pseudo().doubted(0)
+    assert not labelled.pseudo().doubted(SPLIT, 0)
     labelled.sign(start_may_have_seen_fold=True)
-    assert labelled.pseudo().doubted(0)
-    assert not labelled.pseudo().doubted(None)  # there is nothing to have seen
+    assert labelled.pseudo().doubted(SPLIT, 0)
+    assert not labelled.pseudo().doubted(SPLIT, None)  # there is nothing to have seen
     opening, *_, summary = train(data_folder, tmp_path / "run", labelled.pseudo())
     assert "warning: what this run started from, or what labelled for it, may have" in opening
     assert "with flip TTA, whose tiles the weights it started from or what labelled" in summary

@@ -90,16 +90,20 @@ class Pseudo:
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error.strerror})") from error
 
-    def doubted(self, fold: int | None) -> bool:
-        """Whether the labels' model may have seen the held-out tiles through what it started from,
-        as its report says.
+    def doubted(self, split: Split, fold: int | None) -> bool:
+        """Whether the labels' model may have seen the held-out tiles: through what it started from,
+        as its report says, or as it is one that ships and learnt by another split.
 
         Raises:
             DataError: there is no such report.
         """
+        if fold is None:
+            return False
         path = self.for_fold(fold)
-        origins = _origins(path, _report(path)) if fold is not None else []
-        return any(origin.get(shipped.MAY_HAVE_SEEN) for origin in origins)
+        report = _report(path)
+        origins = _origins(path, report)
+        unknown = len(_known(origins, report, split)) < len(origins)
+        return unknown or any(origin.get(shipped.MAY_HAVE_SEEN) for origin in origins)
 
     def load(self, data: Dataset, split: Split, fold: int | None) -> Dataset:
         """Tiles and masks to train on beside those of ``data``.
@@ -230,10 +234,23 @@ def _check_origin(path: Path, sha256: str, split: Split, fold: int | None, soft:
     origins = _origins(path, report)
     if fold is None:  # nothing is held out that they could have seen
         return
-    for origin in origins:
+    known = _known(origins, report, split)
+    for origin in known:
         split.check_unseen(origin, fold, f"{path} was labelled by", "label with")
-    if any(origin.get(CHOSEN_ON) != OTHER_FOLDS for origin in origins):
+    if any(origin.get(CHOSEN_ON) != OTHER_FOLDS for origin in known):
         _check_decision(path, report, soft)
+
+
+def _known(
+    origins: list[dict[str, Any]], report: dict[str, Any], split: Split
+) -> list[dict[str, Any]]:
+    """Those networks of which it can be told what they have learnt. A file that ships was trained
+    elsewhere, and does not name its tiles: with another split they may be these or none of these,
+    as where a run starts from it.
+    """
+    if not shipped.ships(report["model"].get("sha256")):
+        return origins
+    return [origin for origin in origins if origin["split_sha256"] == split.sha256]
 
 
 def _check_decision(path: Path, report: dict[str, Any], soft: bool) -> None:

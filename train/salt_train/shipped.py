@@ -5,6 +5,7 @@ is and what it has seen, from its file's contract.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,12 @@ def read() -> Shipped:
     pairs = enumerate(zip(shapes, origins, strict=True))
     members = tuple(Member(number, shape, origin) for number, (shape, origin) in pairs)
     return Shipped(path, file.sha256, members)
+
+
+def ships(sha256: object) -> bool:
+    """Whether this is the digest of a model file that ships."""
+    files = (default_model("cpu"), default_model("cuda"))
+    return any(hashlib.sha256(path.read_bytes()).hexdigest() == sha256 for path in files)
 
 
 def networks(contract: ModelContract, path: Path) -> list[ModelConfig]:

@@ -92,7 +92,7 @@ class Trainer:
         self.learner = Learner(config, options.device, self.world, options.compiled)
         self.feed = Feed(self.train_data, self.learner.compute.device)
         self.start_sha256 = ""
-        self.doubted = pseudo is not None and pseudo.doubted(config.fold)
+        self.doubted = pseudo is not None and pseudo.doubted(self.split, config.fold)
         self.epoch = 0
         self.scored = False
         self.random = torch.Generator()
