@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from salt_infer.errors import InputError, OutputInUseError, PackageError
+from salt_infer.errors import InputError, OutputInUseError, PackageError, SaltError
 from salt_infer.system.files import writing
 from salt_train import checkpoint as checkpoints
 from salt_train import folds, job, synthetic, weights
@@ -153,6 +153,22 @@ def test_a_folder_that_cannot_be_made(data: Path, tmp_path: Path) -> None:
     below, _ = asked(data, tmp_path / "run" / "below")
     with pytest.raises(ConfigError, match=r"below cannot be made \(Not a directory\)"):
         job.run(below)
+
+
+@pytest.mark.parametrize("every_fold", [False, True])
+@pytest.mark.parametrize("missing", ["data", "start"])
+def test_a_refused_run_leaves_nothing(
+    data: Path, tmp_path: Path, missing: str, every_fold: bool
+) -> None:
+    """Neither folders nor a split, whether it is refused at once or as training begins."""
+    (tmp_path / "there").mkdir()
+    config = dataclasses.replace(CONFIG, init_weights=str(tmp_path / "none.pth"))
+    changes = {"config": config} if missing == "start" else {}
+    tiles = data if missing == "start" else tmp_path / "none"
+    for out in (tmp_path / "deep" / "run", tmp_path / "there"):
+        with pytest.raises(SaltError, match="none"):
+            job.run(asked(tiles, out, every_fold=every_fold, **changes)[0])
+    assert list(tmp_path.rglob("*")) == [tmp_path / "there"]
 
 
 @pytest.mark.parametrize("resume", [False, True])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from salt_infer.data import oddities
@@ -68,10 +69,9 @@ def run(job: Job) -> str:
     _check_kind(job)
     _check_encoder_weights(job.config, folders)
     everywhere = (job.options.out, *folders.values())
-    for folder in everywhere:
-        _make(folder)
-    first = job.options.world.first
-    with writing(*everywhere) if first else contextlib.nullcontext("") as unlocked:
+    if not job.options.world.first:
+        return _run(job, folders)
+    with _made(everywhere), writing(*everywhere) as unlocked:
         if unlocked:
             job.say(f"warning: {unlocked}")
         return _run(job, folders)
@@ -128,6 +128,22 @@ def _folders(job: Job) -> dict[int | None, Path]:
 
 def _folder_name(fold: int) -> str:
     return f"fold-{fold}"
+
+
+@contextlib.contextmanager
+def _made(folders: Sequence[Path]) -> Iterator[None]:
+    """Make folders; of a refused run none stay but those that were there or hold something."""
+    paths = {path for folder in folders for path in (folder, *folder.parents)}
+    new = [path for path in paths if not os.path.lexists(path)]
+    try:
+        for folder in folders:
+            _make(folder)
+        yield
+    except BaseException:
+        for path in sorted(new, key=lambda path: len(path.parts), reverse=True):
+            with contextlib.suppress(OSError):  # it holds something
+                path.rmdir()
+        raise
 
 
 def _make(folder: Path) -> None:

@@ -156,8 +156,6 @@ class Trainer:
 
     def _start(self) -> None:
         """What a new run does and a resumed one must not need again."""
-        if self.world.first and self.config.fold is not None:
-            self.split.write(self.options.out)
         if self.config.encoder_weights:
             path = weights.fetch(self.config.encoder_weights, self.config.model)
             self.start_sha256 = weights.load_file(self.learner.model.encoder, path)
@@ -168,6 +166,8 @@ class Trainer:
             if self.config.init_weights == shipped.NAME:
                 self._settle(first)
         self.learner.average.load_state_dict(self.learner.model.state_dict())
+        if self.world.first and self.config.fold is not None:
+            self.split.write(self.options.out)
 
     def _settle(self, first: Checkpoint) -> None:
         """What a file lacks of a network that is to be trained, and what it does not say."""
