@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from salt_infer.cli import console
@@ -70,6 +71,59 @@ def test_train_then_refuse_then_resume(labelled: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"stages\.1\.epochs was 1 and is now 2"):
         train(labelled, out, "--epochs", "3", "--resume")
     assert checkpoints.load(out / "last.pth").epoch == 2
+
+
+def resume(data: Path, out: Path, *more: str) -> str:
+    """Go on with whatever is there."""
+    arguments = ["--data", str(data), "--out", str(out), "--no-progress", "--resume", *more]
+    return CliRunner().invoke(cli, arguments, catch_exceptions=False, standalone_mode=False).output
+
+
+@pytest.mark.parametrize("fold", ["2", "all", "none"])
+def test_a_run_goes_on_with_the_settings_it_was_begun_with(
+    labelled: Path, tmp_path: Path, fold: str
+) -> None:
+    """Which are not said again; one that is has to be the run's, and so have all others."""
+    out = tmp_path / "run"
+    dealt = () if fold == "none" else ("--folds", "4")
+    arguments = [
+        "--data",
+        str(labelled),
+        "--out",
+        str(out),
+        "--no-progress",
+        "--fold",
+        fold,
+        *dealt,
+    ]
+    first = CliRunner().invoke(
+        cli, [*arguments, "--batch-size", "8", "--epochs", "2", *SMALL], standalone_mode=False
+    )
+    said = resume(labelled, out)
+    assert said.count("resuming after epoch 2") == (4 if fold == "all" else 1)
+    assert said.splitlines()[-1] == first.output.splitlines()[-1]
+    with pytest.raises(CheckpointError, match="has other settings: "):
+        resume(labelled, out, "--fold", fold)
+
+
+def test_pseudo_labels_of_a_run_are_named_again(labelled: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    train(labelled, out, "--epochs", "2")
+    path, content = out / "last.pth", torch.load(out / "last.pth", weights_only=True)
+    meta = json.loads(content["meta"])
+    meta["config"] |= {"pseudo_sha256": "12ab", "pseudo_fraction": 0.7}
+    torch.save(content | {"meta": json.dumps(meta)}, path)
+    with pytest.raises(CheckpointError, match="pseudo_sha256 was 12ab and is now empty"):
+        resume(labelled, out)
+
+
+def test_where_nothing_was_begun_the_recipe_is_the_default(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Job] = []
+    monkeypatch.setattr(job, "run", lambda wanted: asked.append(wanted) or "done")
+    resume(labelled, tmp_path / "run")
+    assert asked[0].config == RECIPES[recipes.DEFAULT].config
 
 
 def test_no_data(tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ _SETTINGS = (
     "encoder_weights",
     "init_weights",
 )
+# What a run trains: without one of these, --resume goes on with those that the run was begun with.
+_DECIDING = ("recipe", "assignments", "epochs", "fold", "scale_batch", *_SETTINGS)
 
 
 def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -134,8 +136,10 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
     help="Let torch.compile make the steps: a slow start, then quicker; worth it on a GPU.",
 )  # fmt: skip
 @click.option(
-    "--resume", is_flag=True, help="Go on with the run in --out; if there is none, begin it."
-)
+    "--resume", is_flag=True,
+    help="Go on with the run in --out, with its settings if none are given; if there is none, "
+    "begin it.",
+)  # fmt: skip
 @console.progress_option
 @click.option(
     "--dry-run",
@@ -164,15 +168,13 @@ def cli(
         context.exit(_check(data, missing_as_empty))
     share = _share(pseudo_labels, pseudo_images, pseudo_probabilities, pseudo_fraction)
     config = _config(fold, share, **request)
-    _check_validation(context, config)
     if dry_run:
         click.echo(_shown(config, data))
         return
+    _check_config(context, config)
     console.require(context, "data", "out")
     assert data is not None
     assert out is not None
-    if compiled and device.startswith("cpu"):
-        _check_compiler(config)
     _check_ready(data, out)
     with console.importing("train"):
         import matplotlib  # noqa: F401  (used after an epoch, which would be lost)
@@ -185,6 +187,11 @@ def cli(
         from salt_train.pseudo import Pseudo
         from salt_train.trainer import RunOptions
 
+    every_fold = fold == "all"
+    if resume and not any(_is_given(context, name) for name in _DECIDING):
+        config, every_fold = job.begun(out) or (config, every_fold)
+        config = dataclasses.replace(config, pseudo_fraction=share)
+        _check_config(context, config)
     pseudo = None
     if pseudo_labels and pseudo_images:
         pseudo = Pseudo(pseudo_labels, pseudo_images, share, pseudo_probabilities)
@@ -195,7 +202,7 @@ def cli(
         data=data,
         config=config,
         options=RunOptions(out, device, progress, validate_every, world, save_every, compiled),
-        every_fold=fold == "all",
+        every_fold=every_fold,
         resume=resume,
         pseudo=pseudo,
         missing_as_empty=missing_as_empty,
@@ -217,10 +224,16 @@ def _check_ready(data: Path, out: Path) -> None:
     denied.check_temporary()  # torch asks for it when it is imported
 
 
-def _check_validation(context: click.Context, config: TrainConfig) -> None:
-    given = context.get_parameter_source("validate_every") is not ParameterSource.DEFAULT
-    if config.fold is None and given:
+def _is_given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is not ParameterSource.DEFAULT
+
+
+def _check_config(context: click.Context, config: TrainConfig) -> None:
+    """Whether the other options go with it."""
+    if config.fold is None and _is_given(context, "validate_every"):
         raise click.UsageError("--fold none holds nothing out: leave --validate-every out.")
+    if context.params["compiled"] and context.params["device"].startswith("cpu"):
+        _check_compiler(config)
 
 
 def _check_compiler(config: TrainConfig) -> None:

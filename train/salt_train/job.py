@@ -77,6 +77,20 @@ def run(job: Job) -> str:
         return _run(job, folders)
 
 
+def begun(out: Path) -> tuple[TrainConfig, bool] | None:
+    """Settings of the run that is in a folder, and whether it is one of all folds; None where there
+    is none. Which pseudo-labels there are is up to the new call, as their files are.
+
+    Raises:
+        CheckpointError: its checkpoint cannot be read.
+    """
+    for every_fold, folder in ((False, out), (True, out / _folder_name(0))):
+        if (folder / LAST).exists():
+            config = checkpoints.load(folder / LAST).config
+            return dataclasses.replace(config, pseudo_sha256="", pseudo_fraction=0.0), every_fold
+    return None
+
+
 def _check_kind(job: Job) -> None:
     """One fold's run and one of all would write over each other's ``split.csv``."""
     out = job.options.out
