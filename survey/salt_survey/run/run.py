@@ -29,7 +29,7 @@ from salt_survey.run.trace_lookup import Traces
 from salt_survey.scan import describe
 from salt_survey.scan.record import load
 from salt_survey.sections.settings import Calibration, Settings, settled
-from salt_survey.segy.write import write_like
+from salt_survey.segy.write import headers_of, write_like
 
 
 def run(job: Job, watcher: Watcher) -> SurveyReport:
@@ -92,7 +92,13 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
 
 
 def _warnings(job: Job, survey: Survey, settings: Settings, watcher: Watcher) -> tuple[str, ...]:
-    """Say what the request makes doubtful; of this and of the survey, what the report has."""
+    """Say what the request makes doubtful; of this and of the survey, what the report has.
+
+    Raises:
+        UsageError: SEG-Y is asked for, and there are no headers for it.
+    """
+    if job.out.segy:
+        headers_of(survey)  # said now, and not when all is done
     if not settings.calibrated:
         watcher.note(settings.origin)
     times = header_times.told(survey) if job.out.segy else None

@@ -56,6 +56,16 @@ def check(out: Path, like: Path, overwrite: bool) -> None:
     check_output(out, ENDINGS, (like,), overwrite)
 
 
+def headers_of(like: Like) -> Layout:
+    """Where the headers are that a file is to get; raises UsageError where there are none."""
+    if like.layout is None:
+        raise UsageError(
+            f"{like.path} is no SEG-Y, whose headers could be taken; where there is one with the "
+            "same lines and times: salt-survey export OUT.zarr --like IN.sgy --out P.sgy"
+        )
+    return like.layout
+
+
 def write_like(
     like: Like,
     out: Path,
@@ -81,9 +91,7 @@ def write_like(
         UsageError: ``like`` is no SEG-Y, or ``out`` cannot be written so.
         OutputError: the disk is full.
     """
-    layout = like.layout
-    if layout is None:
-        raise UsageError(f"{like.path} is no SEG-Y, whose headers could be taken; name one")
+    layout = headers_of(like)
     check_writable(out, overwrite)
     partial = partial_of(out, f"{os.getpid():08x}")
     try:

@@ -217,6 +217,17 @@ def test_lines_that_are_not_there_are_refused_before_anything_is_said(
     assert "not calibrated" not in errors
 
 
+def test_segy_of_an_array_is_refused_before_anything_is_run(tmp_path: Path) -> None:
+    np.save(tmp_path / "s.npy", np.random.default_rng(0).normal(size=(2, 120, 120)))
+    out = tmp_path / "p.zarr"
+    more = ("--interval-ms", 4, "--segy", tmp_path / "p.sgy")
+    code, said, errors = small.run("run", tmp_path / "s.npy", "--out", out, *more)
+    assert (code, said) == (2, "")
+    assert "s.npy is no SEG-Y, whose headers could be taken; where there is one" in errors
+    assert "sections" not in errors
+    assert [path.name for path in tmp_path.iterdir()] == ["s.npy"]
+
+
 def test_dead_and_muted_samples_are_zero(tmp_path: Path) -> None:
     plan = Plan(3, small.CROSSLINES, small.SAMPLES, kind=Kind(small.SAMPLES, 4.0, 400))
     survey = tmp_path / "odd.sgy"
