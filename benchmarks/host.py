@@ -96,7 +96,7 @@ def read_and_decode(images: Path, workers: int) -> None:
             assert decoded.ids
 
 
-def together(images: Path, workers: int, count: int) -> dict[str, Any]:
+def together(images: Path, count: int) -> dict[str, Any]:
     """Samples of the whole program with the null model, and of decoding alone; the program's are
     from its first read to its last file in place, as its own report has them.
     """
@@ -109,8 +109,7 @@ def together(images: Path, workers: int, count: int) -> dict[str, Any]:
             published.append(timing.wall_s + timing.publish_s)
 
         # As many as the program has by itself.
-        decoders = min(workers, cpu.MOST_DECODERS)
-        ways = {READ: lambda: read_and_decode(images, decoders), PATH: path}
+        ways = {READ: lambda: read_and_decode(images, cpu.decoders_here()), PATH: path}
         samples = rounds.interleaved(ways, count)
     found = rounds.to_json(samples)
     found[PATH]["wall_s"] = published[1:]  # without the round that warms up
@@ -122,7 +121,7 @@ def measure(images: Path, tiles: int, cores: list[int], count: int) -> dict[str,
     with tempfile.TemporaryDirectory() as root:
         folder = tilesets.multiplied(images, tiles, Path(root) / "tiles")
         by_cores = {
-            str(number): rounds.on_cpus(number, together, folder, number, count) for number in cores
+            str(number): rounds.on_cpus(number, together, folder, count) for number in cores
         }
         held = lock_held(folder, count)
     stages_found = rounds.on_cpus(1, alone, images, count)

@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 
 from salt_infer.data.png import Look
 from salt_infer.errors import InputError
-from salt_infer.system.cpu import available_cpus
+from salt_infer.system.cpu import decoders_here
 from salt_serve import answers, levels
 from salt_serve.batcher import Batcher, BatchOptions
 from salt_serve.errors import RequestError
@@ -55,7 +55,7 @@ class Service:
         self.budget, self.metrics = Budget(limits.held_bytes), Metrics()
         self.batcher: Batcher[Query, Found] = Batcher(self._timed, options)
         self._steps = levels.levels(self.settings.threshold)
-        self._pool = ThreadPoolExecutor(available_cpus(), thread_name_prefix="codec")
+        self._pool = ThreadPoolExecutor(decoders_here(), thread_name_prefix="codec")
         self._describe()
 
     async def __aenter__(self) -> Self:

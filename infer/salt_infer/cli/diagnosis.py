@@ -77,7 +77,7 @@ class Diagnosis:
         """All of it, indented, with a line end."""
         value = dataclasses.asdict(self) | {
             "cache": str(self.cache),
-            "threads": {"model": self.machine.threads, "other": self.machine.workers},
+            "threads": {"model": self.machine.threads, "decode": self.machine.decoders},
             "default": self.default.provider if self.default else None,
             "works": self.works,
         }
@@ -94,7 +94,7 @@ class Diagnosis:
             f"processor   {machine.model}: {machine.logical} CPUs on {machine.physical} cores, "
             f"{quota}; {' '.join(machine.features) or 'no vector features known'}"
         )
-        yield f"threads     {machine.threads} for the model, {machine.workers} for the rest"
+        yield f"threads     {machine.threads} for the model, {machine.decoders} to decode"
         yield from self._gpu_lines()
         for outcome in self.outcomes:
             yield from _outcome_lines(outcome, outcome is self.default)

@@ -42,7 +42,7 @@ def test_what_people_read() -> None:
         "python      3.11",
         "packages    numpy 2",
         "processor   a processor: 8 CPUs on 4 cores, a quota of 2.5 CPUs; AVX2 VNNI",
-        "threads     2 for the model, 2 for the rest",
+        "threads     2 for the model, 2 to decode",
         "GPU         no driver",
         "libraries   none of CUDA, cuDNN and TensorRT",
         "cuda        not usable",
