@@ -216,12 +216,13 @@ def _on_cuda(
     try:
         return load(planned)
     except ProviderError as error:
-        plain = without_layout(planned, request)
+        plain, why = without_layout(planned, request), str(error)
         if plain is None:
             raise
-        session = load(plain)
-        tell(f"cuda runs it with channels first ({NHWC}=0), not last: {error}")
-        return session
+    # Not within the handler: its traceback holds the session that failed, and that memory.
+    session = load(plain)
+    tell(f"cuda runs it with channels first ({NHWC}=0), not last: {why}")
+    return session
 
 
 def _on_device(path: Path, work: _Work, gated: bool, planned: SessionPlan) -> ModelSession:

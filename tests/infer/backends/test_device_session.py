@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -173,12 +174,16 @@ def without_options(path: Path, options: Any, providers: list[tuple[str, dict[st
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[SessionPlan]:
     """CUDA is usable, and what is planned for it runs on the CPU; gives the plans."""
     seen: list[SessionPlan] = []
+    failed: list[weakref.ref[DeviceSession]] = []
     monkeypatch.setattr(availability, "require", lambda *_: None)
 
     class Session(DeviceSession):
         def __init__(self, path: Path, threads: int | None, planned: SessionPlan) -> None:
             seen.append(planned)
+            # A device has no room for two.
+            assert not [each for each in failed if each() is not None]
             if planned.options.get("prefer_nhwc") == "1":
+                failed.append(weakref.ref(self))
                 raise ProviderError("it cannot")
             cpu = ("CPUExecutionProvider", {})
             super().__init__(
