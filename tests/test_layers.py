@@ -35,6 +35,7 @@ MAY_IMPORT = {
     },
     "salt_export": {
         "numpy",
+        "tqdm",
         "click",
         "torch",
         "onnx",

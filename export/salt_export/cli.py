@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any, get_args
 
@@ -9,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from salt_export.request import MAX_DROP, OPSET, Job
+from salt_export.status import Status
 from salt_export.targets import Precision, TargetName
 from salt_export.tolerances import TILES
 from salt_infer.cli import console, strict_options
@@ -74,12 +76,15 @@ _CHOICES = ("target", "gated", "precision", "opset")  # what a file that is ther
     help="Export nothing: compare MODEL.onnx with the checkpoints that it was made from.",
 )  # fmt: skip
 @console.overwrite_option
+@console.progress_option
 @click.version_option(package_name="salt-toolkit")
-def cli(checkpoints: tuple[Path, ...], verify_only: bool, **request: Any) -> None:
+def cli(
+    checkpoints: tuple[Path, ...], verify_only: bool, progress: bool | None, **request: Any
+) -> None:
     """Write checkpoints as the ONNX file MODEL, once it is proven to compute the same. Several
     checkpoints become one ensemble.
     """
-    asked = Job(checkpoints=checkpoints, say=click.echo, **request)
+    asked = Job(checkpoints=checkpoints, **request)
     if verify_only:
         _refuse_choices(click.get_current_context())
         asked.check_verification()
@@ -91,7 +96,9 @@ def cli(checkpoints: tuple[Path, ...], verify_only: bool, **request: Any) -> Non
 
         from salt_export import job
 
-    done = job.verify(asked) if verify_only else job.export(asked)
+    with Status(progress) as status:
+        asked = dataclasses.replace(asked, say=status.say, doing=status.doing)
+        done = job.verify(asked) if verify_only else job.export(asked)
     for line in done.lines(asked.model):
         click.echo(line)
 

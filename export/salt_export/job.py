@@ -93,9 +93,11 @@ def _writing(job: Job, *paths: Path | None) -> Iterator[None]:
 def _export(job: Job) -> Done:
     if job.check_tensorrt:
         tensorrt.library()  # if it is not there, that is told before minutes of work
+    job.doing("reading checkpoints and tiles")
     seen = _tiles(job)
     loaded, models = _load(job)
     wanted = job.wanted
+    job.doing("tracing the network")
     networks = graph.halved(models) if wanted.precision == "fp16" else models
     proto = _network_graph(networks, wanted.gated, job.opset, wanted.precision)
     spent = _cost(models)
@@ -104,15 +106,17 @@ def _export(job: Job) -> Done:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if wanted.precision == "int8":
+            job.doing("measuring the ranges of int8 and what it loses")
             held = _quantised(job, wanted, proto, contract, folder)
             proto, proofs = held.proto, {"int8": held.to_json()}
             job.say(held.line())
         elif wanted.precision == "fp16":
+            job.doing("rounding to float16")
             proofs = {"half": _rounded(job, models, networks, contract, seen.tiles)}
         draft = folder / job.model.name
         draft.write_bytes(graph.with_contract(proto, contract))
         proofs |= _built(job, draft)
-        found = _verified(models, draft, contract, seen)
+        found = _verified(job, models, draft, contract, seen)
     contract = dataclasses.replace(
         contract,
         provenance={**contract.provenance, "graph_sha256": graph.digest(proto)},
@@ -139,12 +143,13 @@ def verify(job: Job) -> Done:
 
 
 def _verify(job: Job) -> Done:
+    job.doing("reading checkpoints and tiles")
     seen = _tiles(job)
     loaded, models = _load(job)
     contract = ModelSession(job.model).contract
     file = onnx.load(job.model, load_external_data=False)
     contracts.check(contract, loaded, job.model)
-    found = _verified(models, job.model, contract, seen)
+    found = _verified(job, models, job.model, contract, seen)
     if contract.precision == "int8":
         found.check_score(job.max_drop)
     _check_graph(job, models, contract, file)
@@ -169,6 +174,7 @@ def _check_graph(
     if contract.precision == "fp32" and (others := provenance.other_exporters(contract.versions)):
         job.say(f"weights were not compared, only what they compute: written with {others}")
         return
+    job.doing("tracing the network, to compare its tensors")
     networks = graph.halved(models) if contract.precision == "fp16" else models
     proto = graph.stripped(
         _network_graph(networks, contract.gated, contract.opset, contract.precision)
@@ -225,6 +231,7 @@ def _built(job: Job, path: Path) -> dict[str, Any]:
     """What TensorRT for RTX says of a file, where it was asked."""
     if not job.check_tensorrt:
         return {}
+    job.doing("building an engine")
     built = tensorrt.check(path.read_bytes())
     job.say(built.line())
     return {"tensorrt_rtx": built.to_json()}
@@ -258,7 +265,10 @@ def _rounded(
     return found
 
 
-def _verified(models: list[SaltNet], path: Path, contract: ModelContract, seen: _Seen) -> Parity:
+def _verified(
+    job: Job, models: list[SaltNet], path: Path, contract: ModelContract, seen: _Seen
+) -> Parity:
+    job.doing(f"comparing what {job.model.name} computes with torch")
     decision = Decision(contract.threshold, contract.gate)
     reference = graph.DenseGraph(models).eval()
     found = parity.compare(reference, path, seen.tiles, decision, seen.masks)

@@ -38,7 +38,8 @@ class Job:
         check_tensorrt: have TensorRT for RTX build an engine of the file.
         report: where to write what was done as JSON.
         overwrite: replace files that exist.
-        say: takes lines about the progress.
+        say: takes lines about what was found on the way.
+        doing: takes what is being done from now on.
     """
 
     checkpoints: tuple[Path, ...]
@@ -55,6 +56,7 @@ class Job:
     report: Path | None = None
     overwrite: bool = False
     say: Callable[[str], None] = print
+    doing: Callable[[str], None] = lambda what: None
 
     @property
     def wanted(self) -> Target:

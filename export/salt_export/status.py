@@ -1,0 +1,33 @@
+"""What an export is doing at the moment, in a line on a terminal."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+
+class Status(AbstractContextManager["Status"]):
+    """A line on stderr that is replaced by the next and gone in the end; what stays is printed
+    above it, on stdout.
+    """
+
+    def __init__(self, show: bool | None) -> None:
+        """``show`` None: only where stderr is a terminal."""
+        tqdm.monitor_interval = 0  # its thread would be one more than a limit may leave
+        disable = None if show is None else not show
+        self._line: tqdm[Any] = tqdm(bar_format="{desc}", disable=disable, leave=False)
+
+    def doing(self, what: str) -> None:
+        """Replace the line."""
+        self._line.set_description_str(f"salt-export: {what} ...")
+
+    def say(self, text: str) -> None:
+        """Print what stays."""
+        with tqdm.external_write_mode():
+            click.echo(text)
+
+    def __exit__(self, *exception: object) -> None:
+        self._line.close()
