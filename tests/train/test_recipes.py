@@ -207,7 +207,10 @@ def test_a_recipe_is_described_with_its_network_and_stages() -> None:
     ]
     assert recipes.describe(RECIPES["swa"]).endswith("30 epochs lovasz, adam 0.0003, SWA")
     for recipe in RECIPES.values():
-        assert len(recipes.describe(recipe).splitlines()) == 2 + len(recipe.config.stages)
+        told = recipes.describe(recipe)
+        starts = "[pretrained]" in told
+        assert starts == bool(recipe.config.encoder_weights)
+        assert len(told.splitlines()) == 2 + starts + len(recipe.config.stages)
 
 
 def heights(config: TrainConfig, steps: int = 0) -> np.ndarray[Any, np.dtype[np.int64]]:

