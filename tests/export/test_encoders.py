@@ -5,14 +5,20 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import onnx
 import pytest
 import torch
+from onnx import numpy_helper
 
+from salt_export import graph, int8, tensors
+from salt_export.errors import ParityError
+from salt_export.int8 import STYLES
 from salt_export.job import export
-from salt_export.request import Job
+from salt_export.request import OPSET, Job
 from salt_export.tolerances import FP32
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_train import checkpoint as checkpoints
+from salt_train import synthetic
 from salt_train.model import SaltNet
 from salt_train.model_config import ModelConfig
 
@@ -50,6 +56,30 @@ def test_they_compute_what_torch_does(
     contract = ModelSession(tmp_path / "a.onnx").contract
     assert contract.architecture == config.architecture
     assert contract.canvas_px == config.canvas_px
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style", STYLES)
+def test_int8_of_a_network_with_relu6_has_its_weights(
+    tiny_checkpoint: Path, tmp_path: Path, style: str
+) -> None:
+    """Its Clips are gone, and with them their limits, which are no weights."""
+    checkpoint = drawn(tiny_checkpoint, LITE, tmp_path / "a.pth")
+    networks = [checkpoints.build_model(checkpoints.load(checkpoint))]
+    prepared = int8.prepare(graph.build(networks, True, OPSET), tmp_path)
+    ranges = int8.calibrate(prepared, synthetic.draw(8, seed=4).tiles, "minmax", tmp_path)
+    network = onnx.load(prepared.path)
+    file = int8.quantize(prepared, ranges, "minmax", STYLES[style])
+    limits = {"min_val_cast", "max_val_cast"}
+    assert limits <= {each.name for each in network.graph.initializer}
+    count = tensors.check(network, file)
+    assert count >= len(network.graph.initializer) - len(limits)
+    weight = next(each for each in file.graph.initializer if each.name.endswith("_quantized"))
+    values = numpy_helper.to_array(weight).copy()
+    values.flat[0] += 1 if values.flat[0] < 100 else -1
+    weight.CopyFrom(numpy_helper.from_array(values, weight.name))
+    with pytest.raises(ParityError, match=weight.name.removesuffix("_quantized")):
+        tensors.check(network, file)
 
 
 @pytest.mark.slow
