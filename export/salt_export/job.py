@@ -271,9 +271,19 @@ def _verified(
     job.doing(f"comparing what {job.model.name} computes with torch")
     decision = Decision(contract.threshold, contract.gate)
     reference = graph.DenseGraph(models).eval()
-    found = parity.compare(reference, path, seen.tiles, decision, seen.masks)
-    found.check(TOLERANCES[contract.precision])
+    try:
+        found = parity.compare(reference, path, seen.tiles, decision, seen.masks)
+        found.check(TOLERANCES[contract.precision])
+    except ParityError as error:
+        raise ParityError(f"{error}{_besides(job, path)}") from error
     return found
+
+
+def _besides(job: Job, path: Path) -> str:
+    """What goes with a refusal, of a draft or of a file that is there."""
+    drawn = not (job.verify_images or job.calibrate)
+    on = "; the tiles were drawn, --verify-images names real ones" if drawn else ""
+    return on if path == job.model else f"{on}; nothing was written"
 
 
 class _Seen(NamedTuple):

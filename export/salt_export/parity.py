@@ -100,7 +100,7 @@ class Parity:
                 f"the file differs from the network by {self.probability_max:.3g} in probability "
                 f"and {self.salt_max:.3g} in salt, {self.pixels_flipped} of {self.pixels} pixels "
                 f"flipped; expected at most {tolerance.probability:g} and a share of "
-                f"{tolerance.flipped:g}; nothing was written"
+                f"{tolerance.flipped:g}"
             )
 
     def check_score(self, max_drop: float) -> None:
@@ -165,7 +165,7 @@ def check_drawn(path: Path, tiles: Tiles, decision: Decision, tta: Tta) -> None:
     if wrong or not np.array_equal(host.salt, device.salt):
         raise ParityError(
             f"with --tta {tta} {wrong} of {host.masks.size} pixels drawn as on a GPU differ from "
-            "those that the host draws; nothing was written"
+            "those that the host draws"
         )
 
 
@@ -248,7 +248,7 @@ def _compare_shape(
         if not np.array_equal(seen.kept, kept):
             raise ParityError(
                 f"the file keeps tiles {seen.kept.tolist()} at gate {gate:.4f}, its own salt says "
-                f"{kept.tolist()}; nothing was written"
+                f"{kept.tolist()}"
             )
         apart.add(seen.probability, expected[kept])
         apart.add_salt(seen.salt, salt)
