@@ -375,6 +375,20 @@ def test_probabilities_are_asked_for_with_a_gate_that_they_take(
         copied.load(DATA, SPLIT, 0)
 
 
+@pytest.mark.parametrize("fold", [0, None])
+def test_a_gate_of_0_is_for_probabilities_alone(labelled: Labelled, fold: int | None) -> None:
+    """As labels, they would teach salt where the model sees none."""
+    decided(labelled, [{"judge": True}], threshold=0.5, gate=0.0)
+    with pytest.raises(DataError, match=r"a gate of 0, .* --gate 0\.556, or .*probabilities$"):
+        labelled.pseudo().load(DATA, SPLIT, fold)
+    # Where there is no judge to ask, it is a choice like any other.
+    decided(labelled, [{"judge": False}], threshold=0.5, gate=0.5)
+    value = json.loads(labelled.report.read_text())
+    value["options"]["gate"] = 0.0
+    labelled.report.write_text(json.dumps(value))
+    assert len(labelled.pseudo().load(DATA, SPLIT, fold))
+
+
 def test_a_gate_of_0_hides_nothing_of_probabilities(taught: Pseudo, tmp_path: Path) -> None:
     labels = tmp_path / "sub.csv"
     shutil.copy(taught.labels, labels)
@@ -568,6 +582,16 @@ def taught(tmp_path_factory: pytest.TempPathFactory, gated_model: Path) -> Pseud
     return Pseudo(labels, folder / "tiles", 1.0, soft)
 
 
+def as_labels(taught: Pseudo, folder: Path) -> Pseudo:
+    """The same masks, as if they had been drawn with the neutral gate."""
+    folder.mkdir()
+    for path in (taught.labels, taught.labels.with_suffix(".json")):
+        shutil.copy(path, folder)
+    labels = folder / taught.labels.name
+    decided(Labelled(taught.images, labels), [{"judge": True}], threshold=0.5, gate=5 / 9)
+    return Pseudo(labels, taught.images, 1.0)
+
+
 def test_a_teachers_probabilities_are_learnt_beside_true_labels(
     taught: Pseudo, tmp_path: Path
 ) -> None:
@@ -580,7 +604,7 @@ def test_a_teachers_probabilities_are_learnt_beside_true_labels(
     with np.load(taught.probabilities) as written:
         np.testing.assert_array_equal(found.probability[assumed:], written["probability"])
         np.testing.assert_array_equal(found.salt[assumed:], written["salt"])
-    hard = dataclasses.replace(taught, probabilities=None).load(DATA, SPLIT, 0)
+    hard = as_labels(taught, tmp_path / "hard").load(DATA, SPLIT, 0)
     assert trainer.config.pseudo_sha256 != hard.sha256
     assert trainer.validation_data.soft is None
 
@@ -641,7 +665,7 @@ def test_a_student_of_probabilities(taught: Pseudo, data_folder: Path, tmp_path:
     assert f"30 tiles and {len(NEW)} with pseudo-labels to train on" in opening
     rows = checkpoints.load(tmp_path / LAST).history
     assert all(np.isfinite(row["loss"]) for row in rows)
-    hard = dataclasses.replace(taught, probabilities=None)
+    hard = as_labels(taught, tmp_path / "hard")
     refused(data_folder, tmp_path, hard, "pseudo_sha256 was")
 
 

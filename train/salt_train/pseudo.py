@@ -232,6 +232,8 @@ def _check_origin(path: Path, sha256: str, split: Split, fold: int | None, soft:
     if report.get("out_sha256") != sha256:
         raise DataError(f"{path} is not the file that its report describes; run salt-infer again")
     origins = _origins(path, report)
+    if not soft:
+        _check_gate(path, report)
     if fold is None:  # nothing is held out that they could have seen
         return
     known = _known(origins, report, split)
@@ -253,6 +255,18 @@ def _known(
     return [origin for origin in origins if origin["split_sha256"] == split.sha256]
 
 
+def _check_gate(path: Path, report: dict[str, Any]) -> None:
+    """Refuse masks of tiles that the judge holds for empty, as only probabilities are weighted."""
+    contract = report["model"]["contract"]
+    neutral = _neutral(contract).gate
+    if any(_judges(contract)) and report.get("options", {}).get("gate", neutral) <= 0:
+        raise DataError(
+            f"{path} was labelled with a gate of 0, so that it has masks where the judge says that "
+            f"there is no salt; label with --gate {neutral:.3g}, or have the probabilities learnt: "
+            "--pseudo-probabilities"
+        )
+
+
 def _check_decision(path: Path, report: dict[str, Any], soft: bool) -> None:
     """Refuse a threshold or gate that was chosen by the labels of the tiles held out here."""
     contract, used = report["model"]["contract"], report.get("options", {})
@@ -268,15 +282,20 @@ def _check_decision(path: Path, report: dict[str, Any], soft: bool) -> None:
 
 
 def _neutral(contract: dict[str, Any]) -> Decision:
-    """What a file's networks decide by before anything is known of them, their mean; of networks
-    that it does not describe, as older files do not, as if they had a judge.
+    """What a file's networks decide by before anything is known of them, their mean."""
+    gates = [(Decision() if judge else NO_JUDGE).gate for judge in _judges(contract)]
+    return Decision(gate=statistics.fmean(gates))
+
+
+def _judges(contract: dict[str, Any]) -> list[bool]:
+    """Whether each network of a file has a judge; those that it does not describe, as older files
+    do not, are taken for one that has.
     """
     provenance = contract.get("provenance")
     networks = provenance.get("networks") if isinstance(provenance, dict) else None
     listed = networks if isinstance(networks, list) else []
     known = [each for each in listed if isinstance(each, dict)] or [{}]
-    gates = [(Decision() if each.get("judge", True) else NO_JUDGE).gate for each in known]
-    return Decision(gate=statistics.fmean(gates))
+    return [bool(each.get("judge", True)) for each in known]
 
 
 def _origins(path: Path, report: dict[str, Any]) -> list[dict[str, Any]]:
