@@ -11,7 +11,9 @@ import numpy.typing as npt
 from salt_infer.errors import UsageError
 from salt_survey.reading.survey import Survey
 from salt_survey.run.slabs import Extent, Sections
-from salt_survey.sections.tiling import Window
+from salt_survey.sections.looks import Look
+from salt_survey.sections.reader import DIRECTIONS
+from salt_survey.sections.tiling import SIDE, Window
 
 _NUMBER = r"-?\d{1,9}(?:\.\d{1,6})?"
 # Of an interval: what a time may be off by, as it is a sum of intervals that binary numbers round,
@@ -74,6 +76,25 @@ def extent_of(
         samples = _places(survey.times_ms, times, "time", _ROUNDING * survey.scan.interval_ms)
     shape = (len(survey.inlines), len(survey.crosslines), len(survey.times_ms))
     return Extent(shape, inlines, crosslines, samples)
+
+
+def small_sections(extent: Extent, sections: Sections, look: Look) -> tuple[str, ...]:
+    """What to warn of where sections are smaller than half a tile, a line for each direction: most
+    of what the model is shown is then their mirror image, of which it has not learnt.
+    """
+    sizes = {each: extent.place(each, look).zoomed for each in DIRECTIONS}
+    small = [each for each in DIRECTIONS if 2 * min(sizes[each]) < SIDE]
+    lines = []
+    for direction in small:
+        if sections in (direction, "both"):
+            rows, columns = sizes[direction]
+            better = [f"; --sections {each} are not" for each in DIRECTIONS if each not in small]
+            lines.append(
+                f"{direction} sections are {rows} x {columns} pixels at zoom {look.zoom}, less "
+                f"than half of a tile of {SIDE} x {SIDE}: they are filled up with their mirror image, "
+                f"in which salt may not be found{''.join(better)}"
+            )
+    return tuple(lines)
 
 
 def _check_wide(survey: Survey, sections: Sections) -> None:

@@ -18,17 +18,17 @@ from salt_infer.system.locks import NO_LOCKS
 from salt_survey.reading.survey import Survey
 from salt_survey.run import header_times, horizons, slab_work, text_lines
 from salt_survey.run.executors import SlabExecutor, Volumes
-from salt_survey.run.extent import extent_of
+from salt_survey.run.extent import extent_of, small_sections
 from salt_survey.run.factory import open_executor
 from salt_survey.run.job import Job, SlabPrints, model_request
 from salt_survey.run.run_report import Counts, SurveyReport
 from salt_survey.run.slab_work import Work
-from salt_survey.run.slabs import Division, SlabDone, divide
+from salt_survey.run.slabs import Division, Extent, SlabDone, divide
 from salt_survey.run.store import Store
 from salt_survey.run.trace_lookup import Traces
 from salt_survey.scan import describe
 from salt_survey.scan.record import load
-from salt_survey.sections.settings import Calibration, Settings, settled
+from salt_survey.sections.settings import ADVICE, Calibration, Settings, settled
 from salt_survey.segy.write import headers_of, write_like
 
 
@@ -59,7 +59,7 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
         extent = extent_of(survey, job.sections, job.lines, job.times)
         division = divide(extent, job.sections, settings.look, job.memory)
         request = model_request(job, extent, settings)
-        warnings = _warnings(job, survey, settings, watcher)
+        warnings = _warnings(job, survey, extent, settings, watcher)
         # The journal keeps other runs from the Zarr; these they could have in common besides.
         others = (job.out.segy, job.out.horizons, job.out.report)
         unlocked = stack.enter_context(writing(*others, replaced=True))
@@ -91,7 +91,9 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
         return report
 
 
-def _warnings(job: Job, survey: Survey, settings: Settings, watcher: Watcher) -> tuple[str, ...]:
+def _warnings(
+    job: Job, survey: Survey, extent: Extent, settings: Settings, watcher: Watcher
+) -> tuple[str, ...]:
     """Say what the request makes doubtful; of this and of the survey, what the report has.
 
     Raises:
@@ -102,10 +104,10 @@ def _warnings(job: Job, survey: Survey, settings: Settings, watcher: Watcher) ->
     if not settings.calibrated:
         watcher.note(settings.origin)
     times = header_times.told(survey) if job.out.segy else None
-    if times is None:
-        return survey.scan.warnings
-    watcher.note(times)
-    return (*survey.scan.warnings, times)
+    more = (*small_sections(extent, job.sections, settings.look), *filter(None, [times]))
+    for line in more:
+        watcher.note(line)
+    return survey.scan.warnings + more
 
 
 def _calibration(survey: Survey) -> Calibration | None:
@@ -197,6 +199,8 @@ class _Run:
         """Write what is made from the volume, put all in place, and say what was done."""
         started, job = time.perf_counter(), self._job
         counts = Counts.of(self._journal, self._division)
+        if settings.by_hand and not counts.salt:
+            self._watcher.note(f"no salt was found at this zoom and polarity{ADVICE}")
         self._store.describe(self._attributes(settings, counts))
         path = self._store.path
 

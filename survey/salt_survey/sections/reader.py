@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from salt_survey.reading.survey import Block, Survey
 from salt_survey.sections.tiling import Floats, Mask
 
 Direction = Literal["inline", "crossline"]
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 
 
 class Section(NamedTuple):

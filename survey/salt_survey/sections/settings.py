@@ -15,7 +15,8 @@ from salt_survey.sections.looks import Look, Polarity, Stretch, Zoom
 THRESHOLD = 0.5
 GATE = 0.02  # what the judge gives less than this changes no pixel by more than this
 MARGIN = 0.05  # of IoU, within which settings are as good: lines of one survey differ by more
-_ADVICE = (
+_BY_HAND = "zoom and polarity as given"
+ADVICE = (
     "; calibrate on an interpreted line (salt-survey calibrate), or choose by eye "
     "(salt-survey look)"
 )
@@ -149,9 +150,14 @@ class Settings:
         return not self.origin.startswith("not calibrated")
 
     @property
+    def by_hand(self) -> bool:
+        """Whether zoom and polarity are what somebody said."""
+        return self.origin == _BY_HAND
+
+    @property
     def unadvised(self) -> str:
         """The origin without what to do about it, for where one is doing that."""
-        return self.origin.removesuffix(_ADVICE)
+        return self.origin.removesuffix(ADVICE)
 
 
 def settled(wishes: Wishes, calibration: Calibration | None) -> Settings:
@@ -171,7 +177,7 @@ def settled(wishes: Wishes, calibration: Calibration | None) -> Settings:
 def _origin(look: Look, asked: Mapping[str, Any], calibration: Calibration | None) -> str:
     chosen = [name for name in ("zoom", "polarity") if name in asked]
     if len(chosen) == 2:
-        return "zoom and polarity as given"
+        return _BY_HAND
     if calibration:
         given = f", {chosen[0]} as given" if chosen else ""
         return f"calibrated on {calibration.where}{given}"
@@ -180,4 +186,4 @@ def _origin(look: Look, asked: Mapping[str, Any], calibration: Calibration | Non
         "polarity": "both polarities are run and their mean is taken",
     }
     said = " and ".join(text for name, text in defaults.items() if name not in chosen)
-    return f"not calibrated: {said}, which may find nothing in this survey{_ADVICE}"
+    return f"not calibrated: {said}, which may find nothing in this survey{ADVICE}"

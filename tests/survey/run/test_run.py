@@ -208,6 +208,23 @@ def test_without_a_calibration_it_says_so(survey: Path, tmp_path: Path) -> None:
         assert "not calibrated" in bytes(written.text[0]).decode("ascii", "replace")
 
 
+def test_where_nothing_is_found_it_says_what_to_do(survey: Path, tmp_path: Path) -> None:
+    """Of settings that somebody gave; of the default ones it is said as the run begins."""
+    report = tmp_path / "r.json"
+    more = ("--threshold", "1", "--zoom", "0.5", "--report", report)
+    code, said, errors = small.run("run", *asked(survey, tmp_path / "p.zarr", *more))
+    assert code == 0, errors
+    assert "salt: 0.00% of" in said
+    assert "no salt was found at this zoom and polarity; calibrate on an interpreted" in errors
+    small_one = "inline sections are 25 x 30 pixels at zoom 0.5/0.5, less than half of a tile"
+    assert small_one in errors
+    assert any(line.startswith(small_one) for line in json.loads(report.read_text())["warnings"])
+    out = tmp_path / "q.zarr"
+    code, _, errors = small.run("run", survey, "--out", out, "--threshold", "1")
+    assert code == 0, errors
+    assert "no salt was found" not in errors
+
+
 def test_lines_that_are_not_there_are_refused_before_anything_is_said(
     survey: Path, tmp_path: Path
 ) -> None:
