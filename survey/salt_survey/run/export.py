@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from salt_infer.errors import UsageError
+from salt_survey.reading.survey import Survey
 from salt_survey.run import header_times, text_lines
 from salt_survey.run.finished import check_lies_on, survey_of
 from salt_survey.run.store import Store
 from salt_survey.run.trace_lookup import Traces
 from salt_survey.scan.record import Overrides
 from salt_survey.segy.write import check, write_like
+
+
+def _others(store: Store, survey: Survey) -> str:
+    """What to warn of where a volume, made of an array, has other times than the headers."""
+    mine, theirs = store.array("time_ms"), survey.times_ms
+    if np.allclose(mine, theirs, rtol=0, atol=0.01 * survey.scan.interval_ms):
+        return ""
+    first, last = (f"{times[0]:g} to {times[-1]:g} ms" for times in (mine, theirs))
+    return f"samples of {store.path} are of {first}, and the headers, which are kept, say {last}"
 
 
 def export(
@@ -49,7 +61,7 @@ def export(
         raise UsageError(f"{volume} has no array {name}; a run with --sections both writes all")
     with survey_of(store, like, overrides) as survey:
         check_lies_on(store, survey)
-        if times := header_times.told(survey):
+        if times := header_times.told(survey) or _others(store, survey):
             tell(times)
         told = text_lines.lines(name, store.attributes.get("settings") or {})
         write_like(survey, out, Traces(store, name), told, overwrite, drop_extended)

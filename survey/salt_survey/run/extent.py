@@ -91,8 +91,8 @@ def small_sections(extent: Extent, sections: Sections, look: Look) -> tuple[str,
             better = [f"; --sections {each} are not" for each in DIRECTIONS if each not in small]
             lines.append(
                 f"{direction} sections are {rows} x {columns} pixels at zoom {look.zoom}, less "
-                f"than half of a tile of {SIDE} x {SIDE}: they are filled up with their mirror image, "
-                f"in which salt may not be found{''.join(better)}"
+                f"than half of a tile of {SIDE} x {SIDE}: they are filled up with their mirror "
+                f"image, in which salt may not be found{''.join(better)}"
             )
     return tuple(lines)
 

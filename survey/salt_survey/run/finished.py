@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from salt_infer.errors import UsageError
+from salt_survey.reading.arrays import is_array
 from salt_survey.reading.survey import Survey
 from salt_survey.run import extent
 from salt_survey.run.run_report import Counts
@@ -32,12 +33,15 @@ def scan_of(store: Store) -> Scan | None:
 
 
 def survey_of(store: Store, path: Path, overrides: Overrides) -> Survey:
-    """Open the survey that a volume was made of, as the run read it.
+    """Open the survey that a volume was made of, as the run read it; of one that was made of an
+    array, SEG-Y may be the same survey, and is read by itself.
 
     Raises:
         UsageError: it is another survey, or cannot be read.
     """
     scan = scan_of(store)
+    if scan is not None and not scan.size and path.is_file() and not is_array(path):
+        return Survey.open(path, None, overrides)
     if scan is not None and scan.size and path.is_file() and path.stat().st_size != scan.size:
         raise UsageError(
             f"{store.path} was made of a survey of {scan.size} bytes, {path} has "
@@ -90,7 +94,7 @@ def ran(store: Store, survey: Survey) -> Extent:
 
 
 def check_lies_on(store: Store, survey: Survey) -> None:
-    """Check that a volume was made of a survey.
+    """Check that a volume was made of a survey, or of an array with its lines.
 
     Raises:
         UsageError: it has other lines or samples.

@@ -1,0 +1,83 @@
+"""A volume as SEG-Y beside its survey, in processes of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import segyio
+import zarr
+
+from salt_survey.reading.survey import Survey
+from salt_survey.run.store import Store
+from tests.survey import small
+
+ALL = slice(None)
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small.survey(tmp_path_factory.mktemp("survey"))
+
+
+def as_array(survey: Path, path: Path, delay_ms: float = 400.0, first: int = 100) -> Path:
+    """The same amplitudes as a Zarr."""
+    group = zarr.create_group(path, zarr_format=3)
+    with Survey.open(survey) as opened:
+        group.create_array("amplitude", data=opened.read(ALL, ALL).amplitude)
+    group.create_array("inline", data=first + np.arange(small.INLINES))
+    group.create_array("crossline", data=300 + np.arange(small.CROSSLINES))
+    group.create_array("time_ms", data=delay_ms + 4.0 * np.arange(small.SAMPLES))
+    return path
+
+
+def run(survey: Path, out: Path) -> Path:
+    code, _, errors = small.run("run", survey, "--out", out, *small.SETTINGS, "--lines", "120:121")
+    assert code == 0, errors
+    return out
+
+
+def export(volume: Path, like: Path, out: Path) -> tuple[int, str, str]:
+    return small.run("export", volume, "--like", like, "--out", out)
+
+
+def test_a_volume_of_an_array_gets_the_headers_of_the_same_survey(
+    survey: Path, tmp_path: Path
+) -> None:
+    volume = run(as_array(survey, tmp_path / "a.zarr"), tmp_path / "p.zarr")
+    code, said, errors = export(volume, survey, tmp_path / "p.sgy")
+    assert (code, errors) == (0, "")
+    assert "p.sgy: 2400 traces of 50 samples, probability 0..1" in said
+    found = Store.open(volume).read("probability", "inline", ALL) / 255
+    assert found.any()
+    with segyio.open(tmp_path / "p.sgy") as written:
+        assert segyio.tools.cube(written) == pytest.approx(found, abs=1e-6)
+
+
+def test_other_times_are_told_and_other_lines_refused(survey: Path, tmp_path: Path) -> None:
+    later = run(as_array(survey, tmp_path / "a.zarr", delay_ms=500), tmp_path / "p.zarr")
+    code, _, errors = export(later, survey, tmp_path / "p.sgy")
+    assert code == 0
+    assert "are of 500 to 696 ms, and the headers, which are kept, say 400 to 596 ms" in errors
+    moved = run(as_array(survey, tmp_path / "b.zarr", first=101), tmp_path / "q.zarr")
+    code, _, errors = export(moved, survey, tmp_path / "q.sgy")
+    assert code == 2
+    assert "with the same line numbers or others: name the survey" in errors
+    assert not (tmp_path / "q.sgy").exists()
+
+
+def test_an_array_has_no_headers(survey: Path, tmp_path: Path) -> None:
+    array = as_array(survey, tmp_path / "a.zarr")
+    code, _, errors = export(run(array, tmp_path / "p.zarr"), array, tmp_path / "p.sgy")
+    assert code == 2
+    assert "a.zarr is no SEG-Y, whose headers could be taken; where there is one" in errors
+
+
+def test_a_volume_of_segy_is_of_that_file_alone(survey: Path, tmp_path: Path) -> None:
+    volume = run(survey, tmp_path / "p.zarr")
+    other = tmp_path / "other.sgy"
+    other.write_bytes(survey.read_bytes()[:-960])
+    code, _, errors = export(volume, other, tmp_path / "p.sgy")
+    assert code == 2
+    assert "name the survey that the volume was made of" in errors
