@@ -15,7 +15,7 @@ from typing import Literal, Self
 
 from salt_infer.errors import JournalError, UsageError
 from salt_survey.sections import tiling
-from salt_survey.sections.flight import Flight, Room
+from salt_survey.sections.flight import LANE, Flight, Room
 from salt_survey.sections.looks import Look
 from salt_survey.sections.reader import Direction, Section
 from salt_survey.sections.tiling import Layout, Window
@@ -209,10 +209,13 @@ def _fitting(extent: Extent, places: tuple[Layout, ...], memory: int) -> tuple[i
                 return size, block, room
     least = need(extent, places)
     section = max(math.prod(place.shape) for place in places)
+    traces = extent.shape[0] * extent.shape[1]
+    always = _BASE + LANE + traces * _TRACE
+    less = "" if memory < always else ", a larger --stride, or fewer times by --times"
     raise UsageError(
-        f"sections of {section} samples of a survey of {extent.shape[0] * extent.shape[1]} traces "
-        f"need {-(-least // MIB)} MiB, and --memory allows {memory // MIB}; give more, a larger "
-        "--stride, or fewer times by --times"
+        f"sections of {section} samples of a survey of {traces} traces need {-(-least // MIB)} "
+        f"MiB, {-(-always // MIB)} of these whatever is run, and --memory allows {memory // MIB}; give "
+        f"more{less}"
     )
 
 

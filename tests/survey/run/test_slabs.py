@@ -66,8 +66,10 @@ def test_less_memory_makes_smaller_slabs_and_then_none() -> None:
     least = least_of(F3)
     division = divide(whole(F3), "inline", LOOK, least)
     assert (division.size, division.block) == (16, 1)
-    with pytest.raises(UsageError, match=r"need \d+ MiB, and --memory allows"):
+    with pytest.raises(UsageError, match=r"need \d+ MiB, \d+ of these whatever .* or fewer times"):
         divide(whole(F3), "inline", LOOK, least - 1)
+    with pytest.raises(UsageError, match=r"and --memory allows 300; give more$"):
+        divide(whole(F3), "inline", LOOK, 300 * MIB)
     with pytest.raises(UsageError, match=r"a survey of \d+ traces need"):
         divide(whole((10 * F3[0], *F3[1:])), "inline", LOOK, least)
 
