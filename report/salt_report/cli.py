@@ -82,7 +82,9 @@ def data(**request: Any) -> None:
 )  # fmt: skip
 @click.option("--json", type=_PATH, metavar="FILE.json", help="Write the numbers as JSON too.")
 @click.option(
-    "--partial", is_flag=True, help="Score the tiles only that have both a row and a label."
+    "--partial",
+    is_flag=True,
+    help="Score the tiles only that have a label, and a row in all submissions that are given.",
 )
 @click.option(
     "--worst", type=click.IntRange(0, 200), default=12, show_default=True, metavar="N",

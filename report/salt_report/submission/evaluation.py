@@ -136,7 +136,11 @@ def summary(found: Evaluation) -> list[str]:
         *(f"warning: {line}" for line in found.warnings),
         f"score {head.score:.4f} ({head.low:.3f} to {head.high:.3f}, 95 %) on {head.tiles} tiles; "
         f"all-empty masks {head.all_empty:.4f}, all-full {head.all_full:.4f}",
-        *([f"{found.unscored} labelled tiles are not scored"] if found.unscored else []),
+        *(
+            [f"{found.unscored} labelled tiles are not scored, as there is no row for them"]
+            if found.unscored
+            else []
+        ),
         *([f"{found.unlabelled} rows without a label are not scored"] if found.unlabelled else []),
         f"presence right on {presence.accuracy:.1%}: {presence.missed} with salt missed, "
         f"{presence.false} masked falsely; at most {head.perfect_presence:.4f} without these",

@@ -214,8 +214,8 @@ def _fitting(extent: Extent, places: tuple[Layout, ...], memory: int) -> tuple[i
     less = "" if memory < always else ", a larger --stride, or fewer times by --times"
     raise UsageError(
         f"sections of {section} samples of a survey of {traces} traces need {-(-least // MIB)} "
-        f"MiB, {-(-always // MIB)} of these whatever is run, and --memory allows {memory // MIB}; give "
-        f"more{less}"
+        f"MiB, {-(-always // MIB)} of these whatever is run, and --memory allows "
+        f"{memory // MIB}; give more{less}"
     )
 
 
