@@ -24,6 +24,7 @@ from salt_survey.scan.findings import Found, Said, of_samples
 from salt_survey.scan.geometry import Grid
 from salt_survey.scan.record import Overrides, Scan
 from salt_survey.scan.statistics import Gatherer, Stats
+from salt_survey.scan.times import tell_short
 from salt_survey.segy.samples import Portion
 
 OURS = "salt-survey"  # attribute of a group that salt-survey run has written
@@ -114,6 +115,8 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
         said.faults.append("fewer than two live traces, expected two at least")
     if not times.interval_ms:
         said.questions.append("an array has no sample interval; give it with --interval-ms")
+    hint = f" (is {time_axis.NAME} in seconds?)" if volume.times is not None else ""
+    tell_short(times.interval_ms, said, hint)
     found = Scan(
         kind=volume.kind,
         size=0 if volume.kind == "zarr" else path.stat().st_size,

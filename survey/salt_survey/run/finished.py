@@ -40,7 +40,7 @@ def survey_of(store: Store, path: Path, overrides: Overrides) -> Survey:
         UsageError: it is another survey, or cannot be read.
     """
     scan = scan_of(store)
-    if scan is not None and not scan.size and path.is_file() and not is_array(path):
+    if scan is not None and scan.kind != "segy" and path.is_file() and not is_array(path):
         return Survey.open(path, None, overrides)
     if scan is not None and scan.size and path.is_file() and path.stat().st_size != scan.size:
         raise UsageError(
@@ -94,14 +94,17 @@ def ran(store: Store, survey: Survey) -> Extent:
 
 
 def check_lies_on(store: Store, survey: Survey) -> None:
-    """Check that a volume was made of a survey, or of an array with its lines.
+    """Check that a volume was made of a survey, or of an array with its lines; ``.npy`` has no
+    numbers of them.
 
     Raises:
         UsageError: it has other lines or samples.
     """
+    scan = scan_of(store)
+    unnumbered = scan is not None and scan.kind == "npy" and survey.layout is not None
     shape = (len(survey.inlines), len(survey.crosslines), len(survey.times_ms))
     same = store.shape == shape and all(
-        np.array_equal(store.array(name), mine)
+        unnumbered or np.array_equal(store.array(name), mine)
         for name, mine in (("inline", survey.inlines), ("crossline", survey.crosslines))
     )
     if not same:

@@ -37,12 +37,17 @@ def interval_ms(in_file: float, in_traces: float, said: Said) -> float:
             f"the file header has an interval of {in_file / 1000:g} ms, the traces "
             f"{in_traces / 1000:g} ms; the file header's is taken (--interval-ms to decide)"
         )
-    if in_file < _LEAST:
-        said.warnings.append(
-            f"a sample interval of {in_file / 1000:g} ms is hardly meant; it changes nothing but "
-            "the times (--interval-ms to decide)"
-        )
+    tell_short(in_file / 1000, said)
     return plain(in_file / 1000)
+
+
+def tell_short(interval_ms: float, said: Said, hint: str = "") -> None:
+    """Warn of an interval that nobody records at; ``hint``: what may have been meant."""
+    if 0 < interval_ms < _LEAST / 1000:
+        said.warnings.append(
+            f"a sample interval of {interval_ms:g} ms is hardly meant{hint}; it changes nothing "
+            "but the times (--interval-ms to decide)"
+        )
 
 
 def _unsigned(in_file: float) -> str:

@@ -124,3 +124,10 @@ def test_times_may_be_rounded_to_few_decimals(interval: float, decimals: int) ->
 def test_large_numbers_hide_no_gap() -> None:
     with pytest.raises(SurveyError, match="has steps of 1 to 99"):
         read(1.6e12 + np.array([0.0, 1.0, 100.0, 101.0]))
+
+
+def test_times_in_seconds_are_doubted(tmp_path: Path) -> None:
+    path = survey(tmp_path, 0.004 * np.arange(50))
+    warnings = scanned(path).scan.warnings
+    assert "a sample interval of 0.004 ms is hardly meant (is time_ms in seconds?)" in warnings[0]
+    assert not scanned(path, Overrides(interval_ms=4.0)).scan.warnings

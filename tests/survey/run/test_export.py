@@ -32,8 +32,8 @@ def as_array(survey: Path, path: Path, delay_ms: float = 400.0, first: int = 100
     return path
 
 
-def run(survey: Path, out: Path) -> Path:
-    code, _, errors = small.run("run", survey, "--out", out, *small.SETTINGS, "--lines", "120:121")
+def run(survey: Path, out: Path, *more: object) -> Path:
+    code, _, errors = small.run("run", survey, "--out", out, *small.SETTINGS, *more)
     assert code == 0, errors
     return out
 
@@ -42,10 +42,16 @@ def export(volume: Path, like: Path, out: Path) -> tuple[int, str, str]:
     return small.run("export", volume, "--like", like, "--out", out)
 
 
+@pytest.mark.parametrize("kind", ["zarr", "npy"])
 def test_a_volume_of_an_array_gets_the_headers_of_the_same_survey(
-    survey: Path, tmp_path: Path
+    survey: Path, tmp_path: Path, kind: str
 ) -> None:
-    volume = run(as_array(survey, tmp_path / "a.zarr"), tmp_path / "p.zarr")
+    """``.npy`` does not number its lines."""
+    array, more = as_array(survey, tmp_path / "a.zarr"), ()
+    if kind == "npy":
+        np.save(tmp_path / "a.npy", zarr.open_group(array)["amplitude"][:])
+        array, more = tmp_path / "a.npy", ("--interval-ms", 4, "--delay-ms", 400)
+    volume = run(array, tmp_path / "p.zarr", *more)
     code, said, errors = export(volume, survey, tmp_path / "p.sgy")
     assert (code, errors) == (0, "")
     assert "p.sgy: 2400 traces of 50 samples, probability 0..1" in said
