@@ -76,7 +76,10 @@ _CHOICES = ("target", "gated", "precision", "opset")  # what a file that is ther
     help="Export nothing: compare MODEL.onnx with the checkpoints that it was made from.",
 )  # fmt: skip
 @console.overwrite_option
-@console.progress_option
+@click.option(
+    "--progress/--no-progress", default=None,
+    help="Show what is being done; default: where stderr is a terminal.",
+)  # fmt: skip
 @click.version_option(package_name="salt-toolkit")
 def cli(
     checkpoints: tuple[Path, ...], verify_only: bool, progress: bool | None, **request: Any

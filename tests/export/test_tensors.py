@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from salt_export import int8, tensors
 from salt_export.errors import ParityError
@@ -89,3 +89,26 @@ def test_scales_that_are_zero_or_missing_weights_are_found(graphs: Graphs) -> No
     del file.graph.initializer[:]
     with pytest.raises(ParityError, match="by inf"):
         tensors.check(network, file)
+
+
+def test_limits_of_a_clip_may_be_missing_and_weights_may_not() -> None:
+    """Of a limit that is left out there is an empty name; a limit that is a weight, too, is one."""
+    names = ("low", "high", "weight")
+    values = [numpy_helper.from_array(np.float32(at), name) for at, name in enumerate(names)]
+
+    def network(*nodes: onnx.NodeProto) -> onnx.ModelProto:
+        proto = onnx.ModelProto()
+        proto.graph.node.extend(nodes)
+        proto.graph.initializer.extend(values)
+        return proto
+
+    clip = helper.make_node("Clip", ["x", "", "high"], ["y"])
+    other = helper.make_node("Clip", ["y", "low", "weight"], ["z"])
+    added = helper.make_node("Add", ["z", "weight"], ["sum"])
+    file = network()
+    assert tensors.check(network(clip, other, added), file) == 3
+    del file.graph.initializer[:2]
+    assert tensors.check(network(clip, other, added), file) == 1
+    del file.graph.initializer[:]
+    with pytest.raises(ParityError, match="weight weight differs from the network's by inf"):
+        tensors.check(network(clip, other, added), file)

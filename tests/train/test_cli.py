@@ -17,7 +17,7 @@ from salt_infer.cli import console
 from salt_infer.data import png
 from salt_infer.errors import InputError
 from salt_train import checkpoint as checkpoints
-from salt_train import job, recipes, shipped, synthetic, weights
+from salt_train import job, recipes, settings_file, shipped, synthetic, weights
 from salt_train.cli import cli
 from salt_train.config import TrainConfig
 from salt_train.errors import CheckpointError, ConfigError
@@ -115,6 +115,38 @@ def test_pseudo_labels_of_a_run_are_named_again(labelled: Path, tmp_path: Path) 
     torch.save(content | {"meta": json.dumps(meta)}, path)
     with pytest.raises(CheckpointError, match="pseudo_sha256 was 12ab and is now empty"):
         resume(labelled, out)
+
+
+def test_a_run_that_was_ended_before_its_first_checkpoint_begins_as_it_did(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path
+) -> None:
+    """And not by the default recipe; so does what --dry-run shows."""
+    out = tmp_path / "run"
+    train(labelled, out, "--epochs", "2", "--fold", "2")
+    (out / "last.pth").unlink()
+    assert main("--dry-run", "--resume", "--out", out) == 0
+    shown = capsys.readouterr().out
+    assert "fold=2" in shown
+    assert "model.width=16" in shown
+    said = resume(labelled, out)
+    assert f"nothing to resume in {out}; beginning anew\n" in said
+    assert "width 16" in said
+    assert "fold 2 of 4: 30 tiles to train on, 10 to validate on" in said
+    assert checkpoints.load(out / "last.pth").epoch == 2
+
+
+def test_other_options_are_held_against_the_settings_of_the_run(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The default recipe, in bf16 on an EfficientNet, cannot be compiled; this one can."""
+    monkeypatch.setenv("CXX", sys.executable)
+    monkeypatch.setattr(job, "run", lambda wanted: "done")
+    settings_file.write(tmp_path, RECIPES["scratch"].config)
+    arguments = ("--data", labelled, "--resume", "--compile", "--out")
+    assert main(*arguments, tmp_path) == 0
+    assert main(*arguments, tmp_path / "none") == 2
+    assert "leave --compile out" in capsys.readouterr().err
 
 
 def test_where_nothing_was_begun_the_recipe_is_the_default(

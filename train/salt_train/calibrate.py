@@ -95,10 +95,10 @@ def fits(prediction: Prediction, data: Dataset, default: Decision) -> Fits:
     )
 
 
-def masks_by(fits: Fits, prediction: Prediction) -> Masks:
+def masks_by(decided: Fits, prediction: Prediction) -> Masks:
     """The masks of all tiles, each by its own decision."""
     masks = np.zeros(prediction.probability.shape, bool)
-    for mine, decision in fits:
+    for mine, decision in decided:
         masks[mine] = prediction.subset(mine).masks(decision)
     return masks
 
@@ -111,10 +111,10 @@ def cross_fitted(
     Returns:
         Score of each tile, and whether it was given a mask: float64 [N], bool [N].
     """
-    return told(masks_by(fits(prediction, data, default), prediction), data)
+    return scored(masks_by(fits(prediction, data, default), prediction), data)
 
 
-def told(masks: Masks, data: Dataset) -> tuple[Scores, npt.NDArray[np.bool_]]:
+def scored(masks: Masks, data: Dataset) -> tuple[Scores, npt.NDArray[np.bool_]]:
     """Score of each tile, and whether it was given a mask: float64 [N], bool [N]."""
     return metric.score(data.masks, masks).per_tile, has_salt(masks)
 
@@ -137,7 +137,7 @@ def final_scores(
         default: the decision to start from.
     """
     decided, truth = fits(prediction, data, default), data.has_salt
-    per_tile, said = told(masks_by(decided, prediction), data)
+    per_tile, said = scored(masks_by(decided, prediction), data)
     without_tta = metric.score(data.masks, masks_by(decided, plain)).mean
     return {
         **headline(per_tile, said, data),

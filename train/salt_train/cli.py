@@ -18,7 +18,7 @@ from salt_infer.data.dataset import DatasetLayout
 from salt_infer.errors import UsageError
 from salt_infer.system import denied
 from salt_infer.system.files import real
-from salt_train import data_checks, folds, recipes, shipped, waiting
+from salt_train import data_checks, folds, recipes, settings_file, shipped, waiting
 from salt_train.config import NONE, PrecisionName, TrainConfig
 from salt_train.errors import ConfigError
 from salt_train.overrides import listed, override
@@ -167,11 +167,17 @@ def cli(
         assert data is not None
         context.exit(_check(data, missing_as_empty))
     share = _share(pseudo_labels, pseudo_images, pseudo_probabilities, pseudo_fraction)
-    config = _config(fold, share, **request)
+    config, every_fold = _config(fold, share, **request), fold == "all"
+    if resume and out and not any(_is_given(context, name) for name in _DECIDING):
+        config, every_fold = settings_file.begun(out) or (config, every_fold)
+        config = dataclasses.replace(config, pseudo_fraction=share)
     if dry_run:
         click.echo(_shown(config, data))
         return
-    _check_config(context, config)
+    if config.fold is None and _is_given(context, "validate_every"):
+        raise click.UsageError("--fold none holds nothing out: leave --validate-every out.")
+    if compiled and device.startswith("cpu"):
+        _check_compiler(config)
     console.require(context, "data", "out")
     assert data is not None
     assert out is not None
@@ -187,11 +193,6 @@ def cli(
         from salt_train.pseudo import Pseudo
         from salt_train.trainer import RunOptions
 
-    every_fold = fold == "all"
-    if resume and not any(_is_given(context, name) for name in _DECIDING):
-        config, every_fold = job.begun(out) or (config, every_fold)
-        config = dataclasses.replace(config, pseudo_fraction=share)
-        _check_config(context, config)
     pseudo = None
     if pseudo_labels and pseudo_images:
         pseudo = Pseudo(pseudo_labels, pseudo_images, share, pseudo_probabilities)
@@ -226,14 +227,6 @@ def _check_ready(data: Path, out: Path) -> None:
 
 def _is_given(context: click.Context, name: str) -> bool:
     return context.get_parameter_source(name) is not ParameterSource.DEFAULT
-
-
-def _check_config(context: click.Context, config: TrainConfig) -> None:
-    """Whether the other options go with it."""
-    if config.fold is None and _is_given(context, "validate_every"):
-        raise click.UsageError("--fold none holds nothing out: leave --validate-every out.")
-    if context.params["compiled"] and context.params["device"].startswith("cpu"):
-        _check_compiler(config)
 
 
 def _check_compiler(config: TrainConfig) -> None:

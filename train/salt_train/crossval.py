@@ -87,7 +87,7 @@ def _rescore(
     decision = calibrate.choose(everything.subset(~mine), data.masks[~mine], default)
     prediction, held_out = everything.subset(mine), data.subset(mine)
     decided: calibrate.Fits = ((np.ones(len(held_out), bool), decision),)
-    per_tile, said = calibrate.told(calibrate.masks_by(decided, prediction), held_out)
+    per_tile, said = calibrate.scored(calibrate.masks_by(decided, prediction), held_out)
     scores = fold.checkpoint.scores | calibrate.headline(per_tile, said, held_out)
     scores |= calibrate.by_other_gates(prediction, held_out, decided)
     scores[calibrate.CHOSEN_ON] = calibrate.OTHER_FOLDS

@@ -40,6 +40,11 @@ def assign(
     return fold
 
 
+def folder(fold: int) -> str:
+    """Of a fold's run, in that of a run of all folds."""
+    return f"fold-{fold}"
+
+
 def size(tiles: int, fold: int | None, folds: int) -> int:
     """Tiles that :func:`assign` deals to a fold, 0 to none; raises as it does."""
     if tiles < folds:

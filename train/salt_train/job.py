@@ -11,7 +11,7 @@ from pathlib import Path
 from salt_infer.data import oddities
 from salt_infer.system.files import writing
 from salt_train import checkpoint as checkpoints
-from salt_train import crossval, dataset, doubts, shipped, weights
+from salt_train import crossval, dataset, doubts, folds, shipped, weights
 from salt_train.calibrate import SEEN
 from salt_train.checkpoint import Checkpoint
 from salt_train.config import TrainConfig
@@ -77,26 +77,12 @@ def run(job: Job) -> str:
         return _run(job, folders)
 
 
-def begun(out: Path) -> tuple[TrainConfig, bool] | None:
-    """Settings of the run that is in a folder, and whether it is one of all folds; None where there
-    is none. Which pseudo-labels there are is up to the new call, as their files are.
-
-    Raises:
-        CheckpointError: its checkpoint cannot be read.
-    """
-    for every_fold, folder in ((False, out), (True, out / _folder_name(0))):
-        if (folder / LAST).exists():
-            config = checkpoints.load(folder / LAST).config
-            return dataclasses.replace(config, pseudo_sha256="", pseudo_fraction=0.0), every_fold
-    return None
-
-
 def _check_kind(job: Job) -> None:
     """One fold's run and one of all would write over each other's ``split.csv``."""
     out = job.options.out
     if job.every_fold and (out / LAST).exists():
         raise ConfigError(f"{out} holds a run of one fold; give --fold all an --out of its own")
-    if not job.every_fold and (out / _folder_name(0)).exists():
+    if not job.every_fold and (out / folds.folder(0)).exists():
         raise ConfigError(f"{out} holds a run of --fold all; give another --out")
 
 
@@ -137,11 +123,7 @@ def _tell_of(data: Dataset, say: Callable[[str], None]) -> None:
 def _folders(job: Job) -> dict[int | None, Path]:
     if not job.every_fold:
         return {job.config.fold: job.options.out}
-    return {fold: job.options.out / _folder_name(fold) for fold in range(job.config.folds)}
-
-
-def _folder_name(fold: int) -> str:
-    return f"fold-{fold}"
+    return {fold: job.options.out / folds.folder(fold) for fold in range(job.config.folds)}
 
 
 @contextlib.contextmanager

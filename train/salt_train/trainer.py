@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from salt_train import calibrate, evaluate, shipped, unfold, weights
+from salt_train import calibrate, evaluate, settings_file, shipped, unfold, weights
 from salt_train import checkpoint as checkpoints
 from salt_train.checkpoint import Checkpoint
 from salt_train.config import Stage, TrainConfig
@@ -113,7 +113,8 @@ class Trainer:
 
     def run(self) -> Checkpoint:
         """Train the epochs that are left, then score as deployed; returns the last checkpoint."""
-        self.options.out.mkdir(parents=True, exist_ok=True)
+        if self.world.first:
+            self.options.out.mkdir(parents=True, exist_ok=True)
         if self.epoch == 0:
             self._start()
         while self.epoch < self.config.epochs:
@@ -166,8 +167,10 @@ class Trainer:
             if self.config.init_weights == shipped.NAME:
                 self._settle(first)
         self.learner.average.load_state_dict(self.learner.model.state_dict())
-        if self.world.first and self.config.fold is not None:
-            self.split.write(self.options.out)
+        if self.world.first:
+            settings_file.write(self.options.out, self.config)
+            if self.config.fold is not None:
+                self.split.write(self.options.out)
 
     def _settle(self, first: Checkpoint) -> None:
         """What a file lacks of a network that is to be trained, and what it does not say."""

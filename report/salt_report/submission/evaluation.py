@@ -36,7 +36,7 @@ class Case:
         other: a second submission, where it was given.
         probabilities: of the network, where they were given.
         threshold, gate: the pair that sweeps of the probabilities vary one of.
-        unscored: labelled tiles that a submission does not have.
+        unscored: labelled tiles that not all submissions have.
         unlabelled: rows of the submission that have no label.
     """
 
@@ -62,7 +62,7 @@ class Evaluation:
         judge: None where the submission has no column ``salt``.
         sweep: None without probabilities.
         pairs, other_groups: None without a second submission.
-        unscored: labelled tiles that a submission does not have.
+        unscored: labelled tiles that not all submissions have.
         unlabelled: rows of the submission that have no label.
         warnings: what all true masks have in common that they should not, in a sentence.
     """
@@ -137,7 +137,7 @@ def summary(found: Evaluation) -> list[str]:
         f"score {head.score:.4f} ({head.low:.3f} to {head.high:.3f}, 95 %) on {head.tiles} tiles; "
         f"all-empty masks {head.all_empty:.4f}, all-full {head.all_full:.4f}",
         *(
-            [f"{found.unscored} labelled tiles are not scored, as there is no row for them"]
+            [f"{found.unscored} labelled tiles are not scored, as not all submissions have them"]
             if found.unscored
             else []
         ),

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from salt_infer.errors import UsageError
-from salt_survey.reading.arrays import is_array
 from salt_survey.reading.survey import Survey
 from salt_survey.run import extent
 from salt_survey.run.run_report import Counts
@@ -33,15 +32,12 @@ def scan_of(store: Store) -> Scan | None:
 
 
 def survey_of(store: Store, path: Path, overrides: Overrides) -> Survey:
-    """Open the survey that a volume was made of, as the run read it; of one that was made of an
-    array, SEG-Y may be the same survey, and is read by itself.
+    """Open the survey that a volume was made of, as the run read it.
 
     Raises:
         UsageError: it is another survey, or cannot be read.
     """
     scan = scan_of(store)
-    if scan is not None and scan.kind != "segy" and path.is_file() and not is_array(path):
-        return Survey.open(path, None, overrides)
     if scan is not None and scan.size and path.is_file() and path.stat().st_size != scan.size:
         raise UsageError(
             f"{store.path} was made of a survey of {scan.size} bytes, {path} has "
@@ -93,18 +89,16 @@ def ran(store: Store, survey: Survey) -> Extent:
     return extent.extent_of(survey, "crossline" if crosswise else "inline", lines, times)
 
 
-def check_lies_on(store: Store, survey: Survey) -> None:
-    """Check that a volume was made of a survey, or of an array with its lines; ``.npy`` has no
-    numbers of them.
+def check_lies_on(store: Store, survey: Survey, numbered: bool = True) -> None:
+    """Check that a volume was made of a survey, as far as its shape tells and, where they are
+    ``numbered``, the numbers of its lines.
 
     Raises:
         UsageError: it has other lines or samples.
     """
-    scan = scan_of(store)
-    unnumbered = scan is not None and scan.kind == "npy" and survey.layout is not None
     shape = (len(survey.inlines), len(survey.crosslines), len(survey.times_ms))
     same = store.shape == shape and all(
-        unnumbered or np.array_equal(store.array(name), mine)
+        not numbered or np.array_equal(store.array(name), mine)
         for name, mine in (("inline", survey.inlines), ("crossline", survey.crosslines))
     )
     if not same:

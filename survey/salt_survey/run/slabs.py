@@ -15,8 +15,8 @@ from typing import Literal, Self
 
 from salt_infer.errors import JournalError, UsageError
 from salt_survey.sections import tiling
-from salt_survey.sections.flight import LANE, Flight, Room
-from salt_survey.sections.looks import Look
+from salt_survey.sections.flight import Flight, Room
+from salt_survey.sections.looks import STRIDES, Look
 from salt_survey.sections.reader import Direction, Section
 from salt_survey.sections.tiling import Layout, Window
 
@@ -178,7 +178,7 @@ def divide(extent: Extent, sections: Sections, look: Look, memory: int) -> Divis
     """
     directions: list[Direction] = ["inline", "crossline"] if sections == "both" else [sections]
     places = tuple(extent.place(each, look) for each in directions)
-    size, block, room = _fitting(extent, places, memory)
+    size, block, room = _fitting(extent, places, memory, _least(extent, directions, look))
     volumes = {"probability": (CHUNK, size) if sections == "crossline" else (size, CHUNK)}
     if sections == "both":
         volumes |= {"p_inline": (size, CHUNK), "p_crossline": (CHUNK, size)}
@@ -200,22 +200,31 @@ def _cut(lines: Window, size: int) -> list[Window]:
     return list(itertools.pairwise(edges))
 
 
-def _fitting(extent: Extent, places: tuple[Layout, ...], memory: int) -> tuple[int, int, Room]:
-    """The largest slabs and blocks that leave room for the smallest flight."""
+def _least(extent: Extent, directions: Sequence[Direction], look: Look) -> int:
+    """Bytes that a run of one sample of each trace needs, with the fewest tiles."""
+    first, _ = extent.samples
+    part = dataclasses.replace(extent, samples=(first, first + 1))
+    sparse = dataclasses.replace(look, stride=STRIDES[1])
+    return need(part, [part.place(each, sparse) for each in directions])
+
+
+def _fitting(
+    extent: Extent, places: tuple[Layout, ...], memory: int, least: int
+) -> tuple[int, int, Room]:
+    """The largest slabs and blocks that leave room for the smallest flight; ``least`` is needed
+    whatever there is of it.
+    """
     for size in SIZES:
         for block in BLOCKS:
             room = Room(places, memory - slab_need(extent, places, size, block))
             if room.fits(Flight()):
                 return size, block, room
-    least = need(extent, places)
     section = max(math.prod(place.shape) for place in places)
-    traces = extent.shape[0] * extent.shape[1]
-    always = _BASE + LANE + traces * _TRACE
-    less = "" if memory < always else ", a larger --stride, or fewer times by --times"
+    less = ", a larger --stride, or fewer times by --times" if memory >= least else ""
     raise UsageError(
-        f"sections of {section} samples of a survey of {traces} traces need {-(-least // MIB)} "
-        f"MiB, {-(-always // MIB)} of these whatever is run, and --memory allows "
-        f"{memory // MIB}; give more{less}"
+        f"sections of {section} samples of a survey of {extent.shape[0] * extent.shape[1]} traces "
+        f"need {-(-need(extent, places) // MIB)} MiB, and {-(-least // MIB)} with whatever --times "
+        f"and --stride, and --memory allows {memory // MIB}; give more{less}"
     )
 
 

@@ -11,7 +11,7 @@ MOST_WORKERS = 4  # threads that cut: that is a small share of a run, and each h
 
 # Bytes of a batch that is run: all that lies between the layers of the network, for the sizes that
 # batches and second looks have, and what the allocator keeps for the thread.
-LANE = 136 << 20
+_LANE = 136 << 20
 # Bytes a sample of a section that is read: float32 and a mask; of one that is cut or blended, at
 # the most and besides, by sample, by sample of which one side is resized, and by pixel.
 _READ, _SAMPLE, _HALF, _PIXEL = 5, 18, 4, 16
@@ -61,7 +61,7 @@ class Flight:
 
     def need(self, place: Layout) -> int:
         """Likewise, with what the model needs for each thread that runs it."""
-        return self.sections_need(place) + self.runners * LANE
+        return self.sections_need(place) + self.runners * _LANE
 
 
 @dataclasses.dataclass(frozen=True)

@@ -53,7 +53,10 @@ def test_a_volume_of_an_array_gets_the_headers_of_the_same_survey(
         array, more = tmp_path / "a.npy", ("--interval-ms", 4, "--delay-ms", 400)
     volume = run(array, tmp_path / "p.zarr", *more)
     code, said, errors = export(volume, survey, tmp_path / "p.sgy")
-    assert (code, errors) == (0, "")
+    assert code == 0
+    by_place = f"{survey} by their places alone"
+    assert (by_place in errors) if kind == "npy" else (errors == "")
+    assert "is it the same survey?" not in errors
     assert "p.sgy: 2400 traces of 50 samples, probability 0..1" in said
     found = Store.open(volume).read("probability", "inline", ALL) / 255
     assert found.any()
@@ -71,6 +74,33 @@ def test_other_times_are_told_and_other_lines_refused(survey: Path, tmp_path: Pa
     assert code == 2
     assert "with the same line numbers or others: name the survey" in errors
     assert not (tmp_path / "q.sgy").exists()
+
+
+def test_another_survey_of_the_same_shape_is_doubted(survey: Path, tmp_path: Path) -> None:
+    array = as_array(survey, tmp_path / "a.zarr")
+    louder = zarr.open_group(array, mode="r+")["amplitude"]
+    louder[...] = 1.01 * louder[...]
+    code, _, errors = export(run(array, tmp_path / "p.zarr"), survey, tmp_path / "p.sgy")
+    assert code == 0
+    assert f"amplitudes of {survey} are others than those that" in errors
+
+
+def test_the_text_says_whose_numbers_are_meant(survey: Path, tmp_path: Path) -> None:
+    """The array has other times than the headers."""
+    array = as_array(survey, tmp_path / "a.zarr", delay_ms=300)
+    volume = run(array, tmp_path / "p.zarr", "--times", "400:440")
+    assert export(volume, survey, tmp_path / "p.sgy")[0] == 0
+    with segyio.open(tmp_path / "p.sgy") as written:
+        text = segyio.tools.wrap(written.text[0])
+        assert "times 400:440 of the array" in " ".join(
+            line[4:].strip() for line in text.split("\n")
+        )
+    # A page shows lines of its survey with what was found there, and needs the very one.
+    code, _, errors = small.run("look", survey, "--volume", volume, "--out", tmp_path / "l.html")
+    assert code == 2
+    assert "l.html" not in [path.name for path in tmp_path.iterdir()]
+    code, _, errors = small.run("look", array, "--volume", volume, "--out", tmp_path / "l.html")
+    assert code == 0, errors
 
 
 def test_an_array_has_no_headers(survey: Path, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,10 +68,19 @@ def test_less_memory_makes_smaller_slabs_and_then_none() -> None:
     least = least_of(F3)
     division = divide(whole(F3), "inline", LOOK, least)
     assert (division.size, division.block) == (16, 1)
-    with pytest.raises(UsageError, match=r"need \d+ MiB, \d+ of these whatever .* or fewer times"):
+    with pytest.raises(UsageError, match=r"need \d+ MiB, and \d+ with whatever .* or fewer times"):
         divide(whole(F3), "inline", LOOK, least - 1)
-    with pytest.raises(UsageError, match=r"and --memory allows 300; give more$"):
+    with pytest.raises(
+        UsageError, match=r"and (\d+) with whatever .* allows 300; give more$"
+    ) as told:
         divide(whole(F3), "inline", LOOK, 300 * MIB)
+    # The number that is said does, and no less.
+    most_mib = int(str(told.value).split(" with whatever")[0].split()[-1])
+    part = dataclasses.replace(whole(F3), samples=(0, 1))
+    sparse = Look(stride=101)
+    assert divide(part, "inline", sparse, most_mib * MIB).slabs
+    with pytest.raises(UsageError, match=r"give more$"):
+        divide(part, "inline", sparse, (most_mib - 1) * MIB)
     with pytest.raises(UsageError, match=r"a survey of \d+ traces need"):
         divide(whole((10 * F3[0], *F3[1:])), "inline", LOOK, least)
 

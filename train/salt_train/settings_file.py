@@ -1,0 +1,43 @@
+"""The settings of a run, as it was begun with, in a file of its folder: what ``--resume`` goes on
+with where none are given, before there is a checkpoint and without PyTorch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+from salt_infer.system.files import write_whole
+from salt_train import folds
+from salt_train.config import TrainConfig
+from salt_train.errors import ConfigError
+
+FILE = "settings.json"
+
+
+def write(folder: Path, config: TrainConfig) -> None:
+    """Write them into a run's folder; raises OutputError."""
+    content = json.dumps(config.to_json(), indent=2) + "\n"
+    write_whole(folder / FILE, content.encode(), overwrite=True)
+
+
+def begun(out: Path) -> tuple[TrainConfig, bool] | None:
+    """Settings of the run that is in a folder, and whether it is one of all folds; None where there
+    is none. Which pseudo-labels there are is up to the new call, as their files are.
+
+    Raises:
+        ConfigError: they cannot be read.
+    """
+    for every_fold, folder in ((False, out), (True, out / folds.folder(0))):
+        path = folder / FILE
+        try:
+            config = TrainConfig.from_json(json.loads(path.read_bytes()))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, ValueError, TypeError, RecursionError, ConfigError) as error:
+            raise ConfigError(
+                f"{path}, the settings of the run there, cannot be read ({error}); give them again"
+            ) from error
+        return dataclasses.replace(config, pseudo_sha256="", pseudo_fraction=0.0), every_fold
+    return None
