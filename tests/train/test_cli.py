@@ -79,7 +79,7 @@ def resume(data: Path, out: Path, *more: str) -> str:
     return CliRunner().invoke(cli, arguments, catch_exceptions=False, standalone_mode=False).output
 
 
-@pytest.mark.parametrize("fold", ["2", "all", "none"])
+@pytest.mark.parametrize("fold", ["2", "none", pytest.param("all", marks=pytest.mark.slow)])
 def test_a_run_goes_on_with_the_settings_it_was_begun_with(
     labelled: Path, tmp_path: Path, fold: str
 ) -> None:

@@ -163,7 +163,9 @@ def test_a_part_is_where_it_is_in_the_whole(whole: Path, survey: Path, tmp_path:
     assert not part[:10].any() and not part[21:].any()
 
 
-@pytest.mark.parametrize("sections", ["inline", "crossline", "both"])
+@pytest.mark.parametrize(
+    "sections", ["inline", "crossline", pytest.param("both", marks=pytest.mark.slow)]
+)
 def test_times_are_found_as_in_the_whole(sections: str, survey: Path, tmp_path: Path) -> None:
     """In a window lower than a tile, too, which by itself would be another picture."""
     settings = ["--zoom", "3/2.5", "--polarity", "normal", "--gate", "0", "--sections", sections]
