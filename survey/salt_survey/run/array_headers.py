@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from salt_survey.reading.arrays import is_array
 from salt_survey.reading.survey import Survey
 from salt_survey.run.finished import check_lies_on, scan_of
 from salt_survey.run.store import Store
@@ -22,13 +21,11 @@ _OF_ITS_OWN = ("lines", "times")  # settings in the array's numbers
 
 
 def array_of(store: Store, like: Path) -> Scan | None:
-    """The scan of the array that a volume was made of; None where ``like`` is an array as well, or
-    the volume was made of SEG-Y.
+    """The scan of the array that a volume was made of; None where it was made of SEG-Y, or there is
+    no such file.
     """
     scan = scan_of(store)
-    if scan is None or scan.kind == "segy" or not like.is_file() or is_array(like):
-        return None
-    return scan
+    return scan if scan is not None and scan.kind != "segy" and like.is_file() else None
 
 
 def doubts(store: Store, survey: Survey, array: Scan) -> Iterator[str]:
@@ -37,10 +34,11 @@ def doubts(store: Store, survey: Survey, array: Scan) -> Iterator[str]:
     Raises:
         UsageError: it has other lines or samples.
     """
-    check_lies_on(store, survey, numbered=array.kind != "npy")
-    if array.kind == "npy":
+    counted = _is_counted(store)
+    check_lies_on(store, survey, numbered=not counted)
+    if counted:
         yield (
-            f"{store.path} was made of .npy, which has no line numbers: its traces are taken for "
+            f"{store.path} was made of an array without line numbers: its traces are taken for "
             f"those of {survey.path} by their places alone"
         )
     mine, theirs = store.array("time_ms"), survey.times_ms
@@ -54,6 +52,14 @@ def doubts(store: Store, survey: Survey, array: Scan) -> Iterator[str]:
             f"amplitudes of {survey.path} are others than those that {store.path} was made of; is "
             "it the same survey?"
         )
+
+
+def _is_counted(store: Store) -> bool:
+    """Whether lines are counted from 1 both ways, as where an array does not number them."""
+    return all(
+        np.array_equal(numbers, np.arange(1, len(numbers) + 1))
+        for numbers in (store.array("inline"), store.array("crossline"))
+    )
 
 
 def settings_of_array(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from salt_infer.errors import UsageError
+from salt_survey.reading.arrays import is_array
 from salt_survey.reading.survey import Survey
 from salt_survey.run import header_times, text_lines
 from salt_survey.run.array_headers import array_of, doubts, settings_of_array
@@ -13,7 +14,7 @@ from salt_survey.run.finished import check_lies_on, survey_of
 from salt_survey.run.store import Store
 from salt_survey.run.trace_lookup import Traces
 from salt_survey.scan.record import Overrides
-from salt_survey.segy.write import check, write_like
+from salt_survey.segy.write import check, no_headers, write_like
 
 
 def export(
@@ -49,6 +50,8 @@ def export(
     store = Store.open(volume)
     if not store.has(name):
         raise UsageError(f"{volume} has no array {name}; a run with --sections both writes all")
+    if is_array(like):
+        raise no_headers(like)
     array, settings = array_of(store, like), store.attributes.get("settings") or {}
     with (
         survey_of(store, like, overrides) if array is None else Survey.open(like, None, overrides)

@@ -97,13 +97,16 @@ def check_lies_on(store: Store, survey: Survey, numbered: bool = True) -> None:
         UsageError: it has other lines or samples.
     """
     shape = (len(survey.inlines), len(survey.crosslines), len(survey.times_ms))
-    same = store.shape == shape and all(
-        not numbered or np.array_equal(store.array(name), mine)
-        for name, mine in (("inline", survey.inlines), ("crossline", survey.crosslines))
-    )
-    if not same:
+    name_it = "name the survey that the volume was made of"
+    if store.shape != shape:
         raise UsageError(
             f"{store.path} is {' x '.join(map(str, store.shape))}, {survey.path} is "
-            f"{' x '.join(map(str, shape))}, with the same line numbers or others: name the survey "
-            "that the volume was made of"
+            f"{' x '.join(map(str, shape))}: {name_it}"
         )
+    for name, theirs in (("inline", survey.inlines), ("crossline", survey.crosslines)):
+        mine = store.array(name)
+        if numbered and not np.array_equal(mine, theirs):
+            said, found = (f"{name}s {each[0]} to {each[-1]}" for each in (mine, theirs))
+            raise UsageError(
+                f"{store.path} has other lines, {said}, than {survey.path}, {found}: {name_it}"
+            )

@@ -217,6 +217,7 @@ class _Run:
                     self._watcher.note(
                         f"{name}.txt has no line for {count} traces in which salt goes on to the "
                         f"{'last' if name == 'base' else 'first'} sample recorded"
+                        + (", or run" if self._job.times else "")
                     )
 
         job.out.publish(segy, surfaces, self._journal.publishing)

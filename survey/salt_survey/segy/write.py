@@ -59,11 +59,16 @@ def check(out: Path, like: Path, overwrite: bool) -> None:
 def headers_of(like: Like) -> Layout:
     """Where the headers are that a file is to get; raises UsageError where there are none."""
     if like.layout is None:
-        raise UsageError(
-            f"{like.path} is no SEG-Y, whose headers could be taken; where there is one with the "
-            "same lines and times: salt-survey export OUT.zarr --like IN.sgy --out P.sgy"
-        )
+        raise no_headers(like.path)
     return like.layout
+
+
+def no_headers(path: Path) -> UsageError:
+    """What to say of an array."""
+    return UsageError(
+        f"{path} is no SEG-Y, whose headers could be taken; where there is one with the same lines "
+        "and times: salt-survey export OUT.zarr --like IN.sgy --out P.sgy"
+    )
 
 
 def write_like(
