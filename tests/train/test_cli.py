@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from click.testing import CliRunner
 
 from salt_infer.cli import console
@@ -106,15 +105,27 @@ def test_a_run_goes_on_with_the_settings_it_was_begun_with(
         resume(labelled, out, "--fold", fold)
 
 
-def test_pseudo_labels_of_a_run_are_named_again(labelled: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    train(labelled, out, "--epochs", "2")
-    path, content = out / "last.pth", torch.load(out / "last.pth", weights_only=True)
-    meta = json.loads(content["meta"])
-    meta["config"] |= {"pseudo_sha256": "12ab", "pseudo_fraction": 0.7}
-    torch.save(content | {"meta": json.dumps(meta)}, path)
-    with pytest.raises(CheckpointError, match="pseudo_sha256 was 12ab and is now empty"):
-        resume(labelled, out)
+def test_pseudo_labels_of_a_run_are_named_again(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """And their share is the run's."""
+    asked: list[Job] = []
+    monkeypatch.setattr(job, "run", lambda wanted: asked.append(wanted) or "done")
+    config = RECIPES["scratch"].config
+    settings_file.write(
+        tmp_path, dataclasses.replace(config, pseudo_sha256="12ab", pseudo_fraction=0.4)
+    )
+    arguments = ("--data", labelled, "--out", tmp_path, "--resume")
+    assert main(*arguments) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "learns pseudo-labels: name them again, by --pseudo-labels and --pseudo-images." in told
+    named = ("--pseudo-labels", "a.csv", "--pseudo-images", "b")
+    assert main(*arguments, *named) == 0
+    assert main(*arguments, *named, "--pseudo-fraction", "0.5") == 0
+    assert [each.config.pseudo_fraction for each in asked] == [0.4, 0.5]
+    assert [each.pseudo and each.pseudo.fraction for each in asked] == [0.4, 0.5]
+    assert {each.config.pseudo_sha256 for each in asked} == {""}
 
 
 def test_a_run_that_was_ended_before_its_first_checkpoint_begins_as_it_did(
@@ -128,6 +139,12 @@ def test_a_run_that_was_ended_before_its_first_checkpoint_begins_as_it_did(
     shown = capsys.readouterr().out
     assert "fold=2" in shown
     assert "model.width=16" in shown
+    with pytest.raises(CheckpointError, match=r"has other settings: .* or give none but --resume"):
+        resume(labelled, out, "--epochs", "3")
+    other = tmp_path / "other"
+    synthetic.write(synthetic.draw(40, seed=8), other)
+    with pytest.raises(CheckpointError, match=r"the split of the run in .* was another"):
+        resume(other, out)
     said = resume(labelled, out)
     assert f"nothing to resume in {out}; beginning anew\n" in said
     assert "width 16" in said

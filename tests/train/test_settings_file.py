@@ -25,11 +25,11 @@ def test_those_of_all_folds_are_in_the_first(tmp_path: Path) -> None:
     assert begun(tmp_path) == (RECIPES["scratch"].config, True)
 
 
-def test_pseudo_labels_are_not_among_them(tmp_path: Path) -> None:
+def test_which_pseudo_labels_there_are_is_not_among_them(tmp_path: Path) -> None:
     config = RECIPES["scratch"].config
     labelled = dataclasses.replace(config, pseudo_sha256="12ab", pseudo_fraction=0.7)
     settings_file.write(tmp_path, labelled)
-    assert begun(tmp_path) == (config, False)
+    assert begun(tmp_path) == (dataclasses.replace(labelled, pseudo_sha256=""), False)
 
 
 def test_where_nothing_was_begun_there_are_none(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_where_nothing_was_begun_there_are_none(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_read_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / FILE).write_bytes(content)
-    with pytest.raises(ConfigError, match=f"{FILE}, the settings .*; give them again"):
+    with pytest.raises(ConfigError, match=f"{FILE}, the settings .*; give another --out"):
         begun(tmp_path)
 
 

@@ -170,6 +170,13 @@ def cli(
     config, every_fold = _config(fold, share, **request), fold == "all"
     if resume and out and not any(_is_given(context, name) for name in _DECIDING):
         config, every_fold = settings_file.begun(out) or (config, every_fold)
+        if config.pseudo_fraction and not pseudo_labels:
+            raise click.UsageError(
+                f"the run in {out} learns pseudo-labels: name them again, by --pseudo-labels and "
+                "--pseudo-images."
+            )
+        if config.pseudo_fraction and pseudo_fraction is None:
+            share = config.pseudo_fraction
         config = dataclasses.replace(config, pseudo_fraction=share)
     if dry_run:
         click.echo(_shown(config, data))

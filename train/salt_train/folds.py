@@ -124,8 +124,16 @@ class Split:
 
     def write(self, folder: Path) -> None:
         """Write ``split.csv``: id, fold, coverage class."""
+        write_whole(folder / FILE, self._content(), overwrite=True)
+
+    def is_in(self, folder: Path) -> bool:
+        """Whether the split that is written there, if there is one, is this."""
+        path = folder / FILE
+        return not path.exists() or path.read_bytes() == self._content()
+
+    def _content(self) -> bytes:
         rows = zip(self.ids, self.fold.tolist(), self.classes.tolist(), strict=True)
         content = io.StringIO()
         writer = csv.writer(content, lineterminator="\n")  # ids may have commas and quotes
         writer.writerows([("id", "fold", "coverage_class"), *rows])
-        write_whole(folder / FILE, content.getvalue().encode(), overwrite=True)
+        return content.getvalue().encode()

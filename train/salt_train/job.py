@@ -83,7 +83,10 @@ def _check_kind(job: Job) -> None:
     if job.every_fold and (out / LAST).exists():
         raise ConfigError(f"{out} holds a run of one fold; give --fold all an --out of its own")
     if not job.every_fold and (out / folds.folder(0)).exists():
-        raise ConfigError(f"{out} holds a run of --fold all; give another --out")
+        raise ConfigError(
+            f"{out} holds a run of --fold all; go on with that by --fold all --resume and its "
+            "settings, or --resume alone, or give another --out"
+        )
 
 
 def _check_encoder_weights(config: TrainConfig, folders: dict[int | None, Path]) -> None:
@@ -174,8 +177,10 @@ def _train(job: Job, data: Dataset, fold: int | None, folder: Path) -> Checkpoin
     last = folder / LAST
     if last.exists():
         trainer.resume(checkpoints.load(last))
-    elif job.resume and options.world.first:
-        job.say(f"nothing to resume in {folder}; beginning anew")
+    elif job.resume:
+        trainer.begin_anew()
+        if options.world.first:
+            job.say(f"nothing to resume in {folder}; beginning anew")
     if options.world.first:
         job.say(_opening(trainer))
     try:

@@ -22,6 +22,23 @@ def write(folder: Path, config: TrainConfig) -> None:
     write_whole(folder / FILE, content.encode(), overwrite=True)
 
 
+def read(folder: Path) -> TrainConfig | None:
+    """Those of the run in a folder; None where there is none.
+
+    Raises:
+        ConfigError: they cannot be read.
+    """
+    path = folder / FILE
+    try:
+        return TrainConfig.from_json(json.loads(path.read_bytes()))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, TypeError, RecursionError, ConfigError) as error:
+        raise ConfigError(
+            f"{path}, the settings of the run there, cannot be read ({error}); give another --out"
+        ) from error
+
+
 def begun(out: Path) -> tuple[TrainConfig, bool] | None:
     """Settings of the run that is in a folder, and whether it is one of all folds; None where there
     is none. Which pseudo-labels there are is up to the new call, as their files are.
@@ -30,14 +47,6 @@ def begun(out: Path) -> tuple[TrainConfig, bool] | None:
         ConfigError: they cannot be read.
     """
     for every_fold, folder in ((False, out), (True, out / folds.folder(0))):
-        path = folder / FILE
-        try:
-            config = TrainConfig.from_json(json.loads(path.read_bytes()))
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except (OSError, ValueError, TypeError, RecursionError, ConfigError) as error:
-            raise ConfigError(
-                f"{path}, the settings of the run there, cannot be read ({error}); give them again"
-            ) from error
-        return dataclasses.replace(config, pseudo_sha256="", pseudo_fraction=0.0), every_fold
+        if config := read(folder):
+            return dataclasses.replace(config, pseudo_sha256=""), every_fold
     return None

@@ -128,23 +128,40 @@ class Trainer:
         self.world.wait()
         return checkpoints.load(self.options.out / LAST)
 
+    def begin_anew(self) -> None:
+        """Begin a run that has begun and has no checkpoint yet.
+
+        Raises:
+            CheckpointError: it has other settings, or other tiles.
+        """
+        if kept := settings_file.read(self.options.out):
+            self._check_settings(kept)
+        if self.config.fold is not None and not self.split.is_in(self.options.out):
+            raise self._changed("split")
+
+    def _check_settings(self, kept: TrainConfig) -> None:
+        if changed := difference(kept, self.config):
+            raise CheckpointError(
+                f"the run in {self.options.out} has other settings: {changed}; repeat them, or "
+                "give none but --resume, or another --out"
+            )
+
+    def _changed(self, what: str) -> CheckpointError:
+        return CheckpointError(
+            f"the {what} of the run in {self.options.out} was another: tiles, masks or folds have "
+            "changed since it began; bring them back or give another --out"
+        )
+
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of the same run.
 
         Raises:
             CheckpointError: it has other settings, or cannot be resumed.
         """
-        if changed := difference(checkpoint.config, self.config):
-            raise CheckpointError(
-                f"the run in {self.options.out} has other settings: {changed}; repeat them or give "
-                "another --out"
-            )
+        self._check_settings(checkpoint.config)
         for what, now in (("split", self.split.sha256), ("data", self.data_sha256)):
             if checkpoint.scores.get(f"{what}_sha256") != now:
-                raise CheckpointError(
-                    f"the {what} of the run in {self.options.out} was another: tiles, masks or "
-                    "folds have changed since it began; bring them back or give another --out"
-                )
+                raise self._changed(what)
         if checkpoint.run is None:
             raise CheckpointError("this checkpoint was stripped of what resuming needs")
         self.epoch = self.saved = checkpoint.epoch
