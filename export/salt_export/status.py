@@ -8,6 +8,8 @@ from typing import Any
 import click
 from tqdm import tqdm
 
+from salt_infer.system import terminal
+
 
 class Status(AbstractContextManager["Status"]):
     """A line on stderr that is replaced by the next and gone in the end; what stays is printed
@@ -18,7 +20,9 @@ class Status(AbstractContextManager["Status"]):
         """``show`` None: only where stderr is a terminal."""
         tqdm.monitor_interval = 0  # its thread would be one more than a limit may leave
         disable = None if show is None else not show
-        self._line: tqdm[Any] = tqdm(bar_format="{desc}", disable=disable, leave=False)
+        self._line: tqdm[Any] = tqdm(
+            bar_format="{desc}", disable=disable, leave=False, **terminal.size()
+        )
 
     def doing(self, what: str) -> None:
         """Replace the line."""

@@ -148,6 +148,8 @@ def test_each_decision_is_chosen_on_the_other_folds(run: Run) -> None:
     assert scores["missed_salt"] == np.count_nonzero(~passed & DATA.has_salt)
     assert f"score {scores['score']:.4f}" in run.said
     assert "out of fold on 15 tiles" in run.said
+    assert scores["score_of_empty_masks"] == 1 - DATA.has_salt.mean()
+    assert f"; {scores['score_of_empty_masks']:.4f} for empty masks; out-of-fold.npz" in run.said
 
 
 def test_a_lost_fold_is_trained_again_and_no_other(run: Run, tmp_path: Path) -> None:

@@ -85,6 +85,23 @@ def test_interrupted_it_says_how_to_go_on(
     assert said[0].endswith("resuming after epoch 1")
 
 
+def test_interrupted_before_a_later_folds_checkpoint_it_says_so_too(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Trainer._save
+
+    def once(self: Trainer, row: dict[str, Any]) -> None:
+        if self.config.fold == 1:
+            raise KeyboardInterrupt
+        save(self, row)
+
+    monkeypatch.setattr(Trainer, "_save", once)
+    wanted, said = asked(data, tmp_path, every_fold=True)
+    with pytest.raises(KeyboardInterrupt):
+        job.run(wanted)
+    assert said[-1] == f"{tmp_path} has 1 of 3 folds; --resume goes on from there"
+
+
 def test_validation_tiles_that_are_trained_on_are_told_of(tmp_path: Path) -> None:
     """Twins of tiles on both sides of the split, with a picture or without."""
     drawn = synthetic.draw(15, seed=3)

@@ -62,6 +62,7 @@ def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
         **calibrate.headline(per_tile, said, data),
         **({shipped.MAY_HAVE_SEEN: True} if doubted else {}),
         "score_by_fold": [float(per_tile[fold.mine].mean()) for fold in folds],
+        "score_of_empty_masks": float(1.0 - data.has_salt.mean()),
         "tiles": len(data),
     }
     low, high = result["score_interval"]
@@ -69,7 +70,8 @@ def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
     write_whole(out / SCORES, (json.dumps(result, indent=2) + "\n").encode(), overwrite=True)
     return (
         f"{out}: score {result['score']:.4f} ({low:.3f} to {high:.3f}) out of fold on "
-        f"{len(data)} tiles with flip TTA{shipped.doubted(result)}; {files}"
+        f"{len(data)} tiles with flip TTA{shipped.doubted(result)}; "
+        f"{result['score_of_empty_masks']:.4f} for empty masks; {files}"
     )
 
 

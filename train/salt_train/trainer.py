@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from salt_infer.system import terminal
 from salt_train import calibrate, evaluate, settings_file, shipped, unfold, weights
 from salt_train import checkpoint as checkpoints
 from salt_train.checkpoint import Checkpoint
@@ -236,6 +237,7 @@ class Trainer:
             desc=f"epoch {self.epoch + 1}/{self.config.epochs}",
             disable=hidden if self.world.first else True,
             leave=False,
+            **terminal.size(),
         )
 
     def _step(self, step: int, drawn: Drawn) -> None:

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from salt_infer.data.source import BadTile
 from salt_infer.job.watcher import Watcher
+from salt_infer.system import terminal
 from salt_infer.system.text import shown
 
 SHOWN = 20  # bad tiles that are named
@@ -29,8 +30,9 @@ class Bar(Watcher, AbstractContextManager["Bar"]):
     def started(self, tiles: int, done: int = 0) -> None:
         tqdm.monitor_interval = 0  # its thread would be one more than a limit may leave
         self._bar = tqdm(
-            total=tiles, initial=done, unit=f" {self._unit}", disable=self._disable, smoothing=0.1
-        )
+            total=tiles, initial=done, unit=f" {self._unit}", disable=self._disable, smoothing=0.1,
+            **terminal.size(),
+        )  # fmt: skip
 
     def resumed(self, journal: Path, done: int, tiles: int, again: int) -> None:
         more = f"; {again} that were are run again" if again else ""

@@ -12,6 +12,7 @@ import click
 from tqdm import tqdm
 
 from salt_infer.cli import console, strict_options
+from salt_infer.system import terminal
 from salt_infer.system.files import check_output, check_writable, write_whole, writing
 from salt_survey.cli.overrides import override_options
 from salt_survey.errors import SurveyError
@@ -61,8 +62,9 @@ def scan(
 def _progress() -> Iterator[Callable[[int], object]]:
     """Tells on a terminal how many traces were read, once that takes seconds."""
     with tqdm(
-        unit=" traces", delay=2, leave=False, disable=not sys.stderr.isatty(), unit_scale=True
-    ) as bar:
+        unit=" traces", delay=2, leave=False, disable=not sys.stderr.isatty(), unit_scale=True,
+        **terminal.size(),
+    ) as bar:  # fmt: skip
         yield bar.update
 
 
