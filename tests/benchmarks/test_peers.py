@@ -277,6 +277,13 @@ def test_openvinos_own_int8(material: Material, reference: Reference, tmp_path: 
     assert reference.judge(asked["openvino-int8"].out).agreement > 0.95
 
 
+def two_tasks(material: Material, folder: Path) -> dict[str, Task]:
+    """Those of the notebook and of PyTorch."""
+    files = Files(material, folder, pytest.fail)
+    names = ["notebook", "torch-bf16"]
+    return peers.tasks(names, files, material.images, DECISION, 4, folder)
+
+
 def test_all_take_turns_in_every_round(
     material: Material, reference: Reference, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -291,16 +298,14 @@ def test_all_take_turns_in_every_round(
         return Sample(2.0, float(len(order)), 1.0)
 
     monkeypatch.setattr(peers, "measure", pretend)
-    files = Files(material, tmp_path, pytest.fail)
-    names = ["notebook", "torch-bf16"]
-    asked = peers.tasks(names, files, material.images, DECISION, 4, tmp_path)
+    asked = two_tasks(material, tmp_path)
     kept: list[int] = []
 
     def keep(seen: peers.Contest) -> None:
         assert len(standings.table(seen.standings)) == 2 + len(seen.standings)
         kept.append(len(seen.standings))
 
-    contest = peers.compete(asked, dict.fromkeys(names, reference), 2, tmp_path, keep=keep)
+    contest = peers.compete(asked, dict.fromkeys(asked, reference), 2, tmp_path, keep=keep)
     found = contest.standings
     assert (kept, contest.failed) == ([1, 2, 2, 2], {})
     assert order == ["notebook", "torch-bf16"] * 2
@@ -321,10 +326,8 @@ def test_one_that_fails_runs_no_more_and_the_others_go_on(
         return Sample(2.0, 1.0, 1.0)
 
     monkeypatch.setattr(peers, "measure", pretend)
-    files = Files(material, tmp_path, pytest.fail)
-    names = ["notebook", "torch-bf16"]
-    asked = peers.tasks(names, files, material.images, DECISION, 4, tmp_path)
-    contest = peers.compete(asked, dict.fromkeys(names, reference), 2, tmp_path)
+    asked = two_tasks(material, tmp_path)
+    contest = peers.compete(asked, dict.fromkeys(asked, reference), 2, tmp_path)
     assert order == ["notebook", "torch-bf16", "torch-bf16"]
     assert contest.failed == {"notebook": "it broke"}
     assert [each.name for each in contest.standings] == ["torch-bf16"]
@@ -423,11 +426,9 @@ def test_what_there_was_no_time_for_is_named(
         return Sample(1000.0, 1.0, 1.0)
 
     monkeypatch.setattr(peers, "measure", pretend)
-    files = Files(material, tmp_path, pytest.fail)
-    names = ["notebook", "torch-bf16"]
-    asked = peers.tasks(names, files, material.images, DECISION, 4, tmp_path)
+    asked = two_tasks(material, tmp_path)
     until = time.monotonic() + 500  # less than the first took
-    contest = peers.compete(asked, dict.fromkeys(names, reference), 2, tmp_path, until)
+    contest = peers.compete(asked, dict.fromkeys(asked, reference), 2, tmp_path, until)
     assert [len(each.samples) for each in contest.standings] == [1]
     assert contest.failed == {}
     assert contest.without_result == {"torch-bf16": "there was no time for it"}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -61,17 +62,22 @@ def test_one_fold(data: Path, tmp_path: Path) -> None:
     assert checkpoints.load(last).sha256 == checkpoint.sha256
 
 
-def test_interrupted_it_says_how_to_go_on(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def interrupt(monkeypatch: pytest.MonkeyPatch, when: Callable[[Trainer], bool]) -> None:
+    """Ctrl-C as an epoch is to be saved."""
     save = Trainer._save
 
     def once(self: Trainer, row: dict[str, Any]) -> None:
-        if self.epoch == 2:
+        if when(self):
             raise KeyboardInterrupt
         save(self, row)
 
     monkeypatch.setattr(Trainer, "_save", once)
+
+
+def test_interrupted_it_says_how_to_go_on(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt(monkeypatch, lambda trainer: trainer.epoch == 2)
     wanted, said = asked(data, tmp_path, resume=True)
     with pytest.raises(KeyboardInterrupt):
         job.run(wanted)
@@ -88,14 +94,7 @@ def test_interrupted_it_says_how_to_go_on(
 def test_interrupted_before_a_later_folds_checkpoint_it_says_so_too(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save = Trainer._save
-
-    def once(self: Trainer, row: dict[str, Any]) -> None:
-        if self.config.fold == 1:
-            raise KeyboardInterrupt
-        save(self, row)
-
-    monkeypatch.setattr(Trainer, "_save", once)
+    interrupt(monkeypatch, lambda trainer: trainer.config.fold == 1)
     wanted, said = asked(data, tmp_path, every_fold=True)
     with pytest.raises(KeyboardInterrupt):
         job.run(wanted)

@@ -144,8 +144,6 @@ def final_scores(
         "judge_accuracy": float(((prediction.salt > 0.5) == truth).mean()),
         "score_without_tta": without_tta,
         **by_other_gates(prediction, data, decided),
-        "score_of_empty_masks": float(1.0 - truth.mean()),
-        "tiles": len(data),
     }
 
 
@@ -171,8 +169,7 @@ def seen_scores(prediction: Prediction, data: Dataset, decision: Decision) -> di
     """
     return {
         SEEN: metric.score(data.masks, prediction.masks(decision)).mean,
-        "score_of_empty_masks": float(1.0 - data.has_salt.mean()),
-        "tiles": len(data),
+        **_of_tiles(data),
     }
 
 
@@ -185,4 +182,10 @@ def headline(per_tile: Scores, said: npt.NDArray[np.bool_], data: Dataset) -> di
         "score_standard_error": float(per_tile.std() / np.sqrt(len(per_tile))),
         "score_by_class": by_class(per_tile, data),
         **presence(said, data),
+        **_of_tiles(data),
     }
+
+
+def _of_tiles(data: Dataset) -> dict[str, Any]:
+    """What a score is to be held against, whatever the network."""
+    return {"score_of_empty_masks": float(1.0 - data.has_salt.mean()), "tiles": len(data)}

@@ -169,15 +169,8 @@ def cli(
     share = _share(pseudo_labels, pseudo_images, pseudo_probabilities, pseudo_fraction)
     config, every_fold = _config(fold, share, **request), fold == "all"
     if resume and out and not any(_is_given(context, name) for name in _DECIDING):
-        config, every_fold = settings_file.begun(out) or (config, every_fold)
-        if config.pseudo_fraction and not pseudo_labels:
-            raise click.UsageError(
-                f"the run in {out} learns pseudo-labels: name them again, by --pseudo-labels and "
-                "--pseudo-images."
-            )
-        if config.pseudo_fraction and pseudo_fraction is None:
-            share = config.pseudo_fraction
-        config = dataclasses.replace(config, pseudo_fraction=share)
+        kept = _kept(out, share, is_own=pseudo_fraction is not None)
+        config, every_fold = kept or (config, every_fold)
     if dry_run:
         click.echo(_shown(config, data))
         return
@@ -202,7 +195,8 @@ def cli(
 
     pseudo = None
     if pseudo_labels and pseudo_images:
-        pseudo = Pseudo(pseudo_labels, pseudo_images, share, pseudo_probabilities)
+        fraction = config.pseudo_fraction
+        pseudo = Pseudo(pseudo_labels, pseudo_images, fraction, pseudo_probabilities)
     if threads:
         torch.set_num_threads(threads)
     world = World.join(device)
@@ -230,6 +224,29 @@ def _check_ready(data: Path, out: Path) -> None:
     waiting.briefly()
     _check_apart(out, dataset.find(data))
     denied.check_temporary()  # torch asks for it when it is imported
+
+
+def _kept(out: Path, share: float, is_own: bool) -> tuple[TrainConfig, bool] | None:
+    """Settings of the run that is in a folder, and whether it is one of all folds; None where there
+    is none.
+
+    Args:
+        out: the folder.
+        share: of pseudo-labels, that this call names; 0 if it names none.
+        is_own: whether that was said; else it is the run's.
+    """
+    begun = settings_file.begun(out)
+    if begun is None:
+        return None
+    config, every_fold = begun
+    if config.pseudo_fraction and not share:
+        raise click.UsageError(
+            f"the run in {out} learns pseudo-labels: name them again, by --pseudo-labels and "
+            "--pseudo-images."
+        )
+    if is_own or not config.pseudo_fraction:
+        config = dataclasses.replace(config, pseudo_fraction=share)
+    return config, every_fold
 
 
 def _is_given(context: click.Context, name: str) -> bool:

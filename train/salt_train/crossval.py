@@ -62,8 +62,6 @@ def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
         **calibrate.headline(per_tile, said, data),
         **({shipped.MAY_HAVE_SEEN: True} if doubted else {}),
         "score_by_fold": [float(per_tile[fold.mine].mean()) for fold in folds],
-        "score_of_empty_masks": float(1.0 - data.has_salt.mean()),
-        "tiles": len(data),
     }
     low, high = result["score_interval"]
     files = f"{PREDICTIONS_OF_ALL}, {SCORES}, {FILE}"

@@ -5,13 +5,13 @@ is and what it has seen, from its file's contract.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from salt_infer.modelfile.contract import ModelContract
 from salt_infer.modelfile.onnx_reader import read_model
+from salt_infer.modelfile.signature import sha256_of
 from salt_infer.models import default_model
 from salt_train.errors import CheckpointError, ConfigError
 from salt_train.folds import Split
@@ -73,7 +73,7 @@ def read() -> Shipped:
 def ships(sha256: object) -> bool:
     """Whether this is the digest of a model file that ships."""
     files = (default_model("cpu"), default_model("cuda"))
-    return any(hashlib.sha256(path.read_bytes()).hexdigest() == sha256 for path in files)
+    return any(sha256_of(path) == sha256 for path in files)
 
 
 def networks(contract: ModelContract, path: Path) -> list[ModelConfig]:

@@ -54,6 +54,8 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
     with contextlib.ExitStack() as stack:
         survey = stack.enter_context(Survey.open(job.survey, scan, job.overrides))
         describe.tell_warnings(survey.path, survey.scan, watcher)
+        if job.out.segy:
+            headers_of(survey)  # if there are none, that is said now and not when all is done
         calibration = _calibration(survey)
         settings = settled(job.wishes, calibration)
         extent = extent_of(survey, job.sections, job.lines, job.times)
@@ -94,13 +96,7 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
 def _warnings(
     job: Job, survey: Survey, extent: Extent, settings: Settings, watcher: Watcher
 ) -> tuple[str, ...]:
-    """Say what the request makes doubtful; of this and of the survey, what the report has.
-
-    Raises:
-        UsageError: SEG-Y is asked for, and there are no headers for it.
-    """
-    if job.out.segy:
-        headers_of(survey)  # said now, and not when all is done
+    """Say what the request makes doubtful; of this and of the survey, what the report has."""
     if not settings.calibrated:
         watcher.note(settings.origin)
     times = header_times.told(survey) if job.out.segy else None

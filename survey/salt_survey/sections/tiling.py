@@ -171,10 +171,11 @@ def tiles_of(section: Floats, recorded: Mask, place: Layout, stretch: Stretch) -
     zoomed = _padded(resized(section, place.zoomed, Image.Resampling.BICUBIC), place.padded)
     there = resized(recorded.astype(np.float32), place.zoomed, Image.Resampling.BOX)
     some = _padded(there, place.padded) > 0
+    shown = place.numbers
     wanted = [
         (number, zoomed[where])
         for number, where in enumerate(place.places())
-        if number in place.numbers and some[where].any() and np.ptp(zoomed[where]) > 0
+        if number in shown and some[where].any() and np.ptp(zoomed[where]) > 0
     ]
     limits = _limits(section, recorded, stretch) if wanted else None
     grey = np.empty((len(wanted), SIDE, SIDE), np.uint8)
