@@ -17,10 +17,11 @@ import numpy.typing as npt
 import record
 from common import held_out
 
-from salt_train import calibrate, dataset
-from salt_train.calibrate import GATES, THRESHOLDS
-from salt_train.dataset import Dataset
-from salt_train.evaluate import Decision, Prediction
+from salt_train.data import dataset
+from salt_train.data.dataset import Dataset
+from salt_train.scoring import calibrate
+from salt_train.scoring.calibrate import GATES, THRESHOLDS
+from salt_train.scoring.evaluate import Decision, Prediction
 
 FACTORS = (1.0, 2.7, 7.4)
 NEUTRAL = Decision()

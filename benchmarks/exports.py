@@ -17,11 +17,13 @@ import record
 
 from salt_export.job import Done, export
 from salt_export.request import Job
-from salt_train import checkpoint as checkpoints
-from salt_train import optimizer, synthetic
-from salt_train.config import TrainConfig
-from salt_train.recipes import RECIPES, rescaled
-from salt_train.trainer import LAST, RunOptions, Trainer
+from salt_train import synthetic
+from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.settings.config import TrainConfig
+from salt_train.settings.recipes import RECIPES, rescaled
+from salt_train.training import optimizer
+from salt_train.training.run_options import RunOptions
+from salt_train.training.trainer import LAST, Trainer
 
 TILES, BATCH = 48, 16
 MEMBERS, OF = 3, "scratch"  # the ensemble's

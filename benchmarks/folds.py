@@ -19,11 +19,12 @@ import record
 from common import held_out, rounds
 
 from salt_infer.masks import metric
-from salt_train import calibrate, dataset
-from salt_train import checkpoint as checkpoints
-from salt_train.dataset import Dataset, has_salt
-from salt_train.evaluate import Decision, Prediction
-from salt_train.trainer import LAST, PREDICTIONS
+from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.data import dataset
+from salt_train.data.dataset import Dataset, has_salt
+from salt_train.scoring import calibrate
+from salt_train.scoring.evaluate import Decision, Prediction
+from salt_train.training.trainer import LAST, PREDICTIONS
 
 NEUTRAL = Decision()
 HEAD = ("runs", "fold", "minutes", "cross-fitted", "fixed", "judge right", "with a perfect gate")

@@ -39,7 +39,7 @@ from contenders.common import Task
 
 from salt_infer.errors import SaltError
 from salt_infer.system.cpu import available_cpus
-from salt_train.evaluate import Decision
+from salt_train.scoring.evaluate import Decision
 
 DRAWN, DRAWN_SHORT = 400, 96  # synthetic tiles
 _PATH = click.Path(path_type=Path, exists=True)

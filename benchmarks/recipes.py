@@ -17,13 +17,16 @@ import torch
 from common import held_out
 
 from salt_infer.masks import metric
-from salt_train import checkpoint as checkpoints
-from salt_train import dataset, job, overrides, recipes
-from salt_train.calibrate import cross_fitted
-from salt_train.config import TrainConfig
-from salt_train.evaluate import default_decision
-from salt_train.job import Job
-from salt_train.trainer import LAST, RunOptions
+from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.data import dataset
+from salt_train.job import job
+from salt_train.job.job import Job
+from salt_train.scoring.calibrate import cross_fitted
+from salt_train.scoring.evaluate import default_decision
+from salt_train.settings import overrides, recipes
+from salt_train.settings.config import TrainConfig
+from salt_train.training.run_options import RunOptions
+from salt_train.training.trainer import LAST
 
 
 def steps(epochs: int, assignments: tuple[str, ...]) -> dict[str, TrainConfig]:

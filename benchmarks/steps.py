@@ -21,10 +21,12 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from salt_train import recipes, synthetic
-from salt_train.config import TrainConfig
-from salt_train.dataset import Dataset
-from salt_train.trainer import RunOptions, Trainer
+from salt_train import synthetic
+from salt_train.data.dataset import Dataset
+from salt_train.settings import recipes
+from salt_train.settings.config import TrainConfig
+from salt_train.training.run_options import RunOptions
+from salt_train.training.trainer import Trainer
 
 RECIPES = ("cpu", "lite2", "scratch", "binary-judge")
 BATCH, STEPS, READ_EVERY = 2, 20, 20

@@ -23,13 +23,16 @@ import record
 import torch
 from common import ratios
 
-from salt_train import augment, optimizer, recipes, synthetic
-from salt_train.config import TrainConfig
-from salt_train.dataset import Dataset
-from salt_train.evaluate import to_input
-from salt_train.losses import total_loss
-from salt_train.model import SaltNet
-from salt_train.trainer import RunOptions, Trainer
+from salt_train import synthetic
+from salt_train.data.dataset import Dataset
+from salt_train.network.model import SaltNet
+from salt_train.scoring.evaluate import to_input
+from salt_train.settings import recipes
+from salt_train.settings.config import TrainConfig
+from salt_train.training import augment, optimizer
+from salt_train.training.losses import total_loss
+from salt_train.training.run_options import RunOptions
+from salt_train.training.trainer import Trainer
 
 RECIPES = ("cpu", "scratch", "binary-judge")
 WAYS = {

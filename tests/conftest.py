@@ -15,7 +15,7 @@ import hypothesis
 import pytest
 
 if TYPE_CHECKING:
-    from salt_train.config import TrainConfig
+    from salt_train.settings.config import TrainConfig
 
 ROOT = Path(__file__).parents[1]
 
@@ -85,9 +85,9 @@ def labelled(tile_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 def tiny_config(epochs: int) -> TrainConfig:
     """The smallest network worth training, for 40 tiles."""
-    from salt_train.config import TrainConfig
-    from salt_train.model_config import ModelConfig
-    from salt_train.recipes import two_stages
+    from salt_train.settings.config import TrainConfig
+    from salt_train.settings.model_config import ModelConfig
+    from salt_train.settings.recipes import two_stages
 
     return TrainConfig(
         model=ModelConfig(width=16, decoder_channels=8, hypercolumn_channels=8, judge_channels=8),
@@ -100,7 +100,8 @@ def tiny_config(epochs: int) -> TrainConfig:
 
 def _train(out: Path, config: TrainConfig) -> None:
     from salt_train import synthetic
-    from salt_train.trainer import RunOptions, Trainer
+    from salt_train.training.run_options import RunOptions
+    from salt_train.training.trainer import Trainer
 
     Trainer(config, RunOptions(out, progress=False), synthetic.draw(40, seed=2)).run()
 
@@ -108,7 +109,7 @@ def _train(out: Path, config: TrainConfig) -> None:
 @pytest.fixture(scope="session")
 def tiny_checkpoint(once: Once) -> Path:
     """A real checkpoint of a small network, trained for a few steps on synthetic tiles."""
-    from salt_train.trainer import LAST
+    from salt_train.training.trainer import LAST
 
     return once("tiny", lambda out: _train(out, tiny_config(2))) / LAST
 
@@ -118,7 +119,7 @@ def two_checkpoints(tiny_checkpoint: Path, once: Once) -> tuple[Path, Path]:
     """The tiny one and another that held out another fold."""
     import dataclasses
 
-    from salt_train.trainer import LAST
+    from salt_train.training.trainer import LAST
 
     config = dataclasses.replace(tiny_config(2), fold=1, seed=1)
     return tiny_checkpoint, once("tiny-fold-1", lambda out: _train(out, config)) / LAST

@@ -102,6 +102,7 @@ def test_modules_stay_small() -> None:
 
 # Folders of a package, and what each may import of it besides ``errors``: one way, no circle.
 SYSTEM, MASKS = {"system"}, {"system", "masks"}
+MODEL = {"data", "settings", "network"}
 FILES_OF = MASKS | {"modelfile", "models"}
 ROOMS = {
     "salt_infer": {
@@ -119,6 +120,21 @@ ROOMS = {
         "cli": FILES_OF | {"batch", "backends", "predictor", "data", "execution", "job"},
         "former": set(),
         "": {"system", "predictor", "cli", "former"},
+    },
+    "salt_train": {
+        "errors": set(),
+        "data": set(),
+        "settings": {"data"},
+        "network": {"settings"},
+        "scoring": {"data", "settings", "network"},
+        "compute": {"settings"},
+        "checkpoints": MODEL | {"scoring", "compute"},
+        "training": MODEL | {"scoring", "compute", "checkpoints"},
+        "job": MODEL | {"scoring", "compute", "checkpoints", "training"},
+        "cli": MODEL | {"scoring", "compute", "checkpoints", "training", "job"},
+        "synthetic": {"data"},
+        "former": set(),
+        "": {"cli", "former"},
     },
     "salt_survey": {
         "errors": set(),

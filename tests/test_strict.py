@@ -15,8 +15,8 @@ from salt_report import cli as report
 from salt_serve import cli as serve
 from salt_survey import synthetic as drawn_surveys
 from salt_survey.cli import survey
-from salt_train import cli as train
 from salt_train import synthetic
+from salt_train.cli import train
 
 ROOTS = [
     infer.cli, doctor.cli, export.cli, report.cli, serve.cli, train.cli, selftest.cli,

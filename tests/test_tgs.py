@@ -19,9 +19,9 @@ from salt_infer.masks import metric, rle
 from salt_infer.modelfile.contract import TTA_NAMES, Tta
 from salt_infer.models import default_model
 from salt_infer.predictor.model import SaltModel
-from salt_train import dataset
-from salt_train.dataset import Dataset
-from salt_train.folds import Split
+from salt_train.data import dataset
+from salt_train.data.dataset import Dataset
+from salt_train.data.folds import Split
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from salt_train.dataset import Dataset
-from salt_train.evaluate import Prediction
-from salt_train.trainer import PREDICTIONS
+from salt_train.data.dataset import Dataset
+from salt_train.scoring.evaluate import Prediction
+from salt_train.training.trainer import PREDICTIONS
 
 
 def of(run: Path, data: Dataset) -> tuple[Prediction, Dataset]:

@@ -17,9 +17,9 @@ from comparison.material import Material
 from salt_export import samples
 from salt_infer.data.labels import Labels, read_rows
 from salt_infer.masks import metric, rle
-from salt_train import checkpoint as checkpoints
-from salt_train import evaluate
-from salt_train.evaluate import Decision
+from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.scoring import evaluate
+from salt_train.scoring.evaluate import Decision
 
 ALL = 1 << 40  # tiles: every one there is
 NOT_TRAINED = "not trained"

@@ -23,7 +23,7 @@ from salt_infer import SaltModel
 from salt_infer.data.factory import open_tiles
 from salt_infer.data.labels import Labels
 from salt_train import synthetic
-from salt_train.recipes import RECIPES
+from salt_train.settings.recipes import RECIPES
 
 BENCHMARKS = Path(__file__).parents[1]
 EXPORTS: dict[str, dict[str, Any]] = {

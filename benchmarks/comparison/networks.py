@@ -14,8 +14,8 @@ from comparison.answers import Judge, Reference, Untrained
 from comparison.material import Files, Material
 from comparison.roster import CONTENDERS
 from salt_export.tolerances import TILES
-from salt_train import checkpoint as checkpoints
-from salt_train.evaluate import Decision
+from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.scoring.evaluate import Decision
 
 
 @dataclasses.dataclass(frozen=True)

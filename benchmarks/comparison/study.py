@@ -15,12 +15,12 @@ import click
 import torch
 
 from salt_infer.errors import SaltError
-from salt_train import checkpoint as checkpoints
-from salt_train.checkpoint import Checkpoint
-from salt_train.evaluate import Decision
-from salt_train.model import SaltNet
-from salt_train.model_config import ModelConfig
-from salt_train.recipes import RECIPES
+from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.checkpoints.checkpoint import Checkpoint
+from salt_train.network.model import SaltNet
+from salt_train.scoring.evaluate import Decision
+from salt_train.settings.model_config import ModelConfig
+from salt_train.settings.recipes import RECIPES
 
 RECIPE = "binary-judge"
 NO_PIXEL = Decision(threshold=1.0, gate=0.0)

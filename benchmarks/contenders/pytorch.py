@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from contenders.common import EDGE, Task, decode, rle, running, write
-from salt_train import checkpoint as checkpoints
-from salt_train.model import SaltNet
+from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.network.model import SaltNet
 
 
 class Tiles(Dataset[Tensor]):

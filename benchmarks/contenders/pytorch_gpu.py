@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from contenders.common import EDGE, Task, device, rle, running, write
 from contenders.pytorch import Masks, Tiles, filled
-from salt_train import checkpoint as checkpoints
+from salt_train.checkpoints import checkpoint as checkpoints
 
 WARM = 3  # batches; CUDA graphs are captured in the second
 

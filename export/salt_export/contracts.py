@@ -16,8 +16,8 @@ from salt_export.errors import ExportError
 from salt_export.targets import Target, TargetName
 from salt_export.tolerances import TOLERANCES
 from salt_infer.modelfile.contract import ModelContract
-from salt_train.checkpoint import Checkpoint
-from salt_train.model_config import ModelConfig
+from salt_train.checkpoints.checkpoint import Checkpoint
+from salt_train.settings.model_config import ModelConfig
 
 
 def draft(

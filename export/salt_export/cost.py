@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from salt_train.model import SaltNet
-from salt_train.model_config import ModelConfig
+from salt_train.network.model import SaltNet
+from salt_train.settings.model_config import ModelConfig
 
 
 @dataclasses.dataclass(frozen=True)

@@ -27,7 +27,7 @@ from salt_infer.modelfile.contract import (
     TILES,
     ModelContract,
 )
-from salt_train.model import SaltNet
+from salt_train.network.model import SaltNet
 
 
 class DenseGraph(nn.Module):

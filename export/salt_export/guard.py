@@ -19,7 +19,7 @@ from salt_export.tolerances import TOLERANCES
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.batch import views
 from salt_infer.masks import metric
-from salt_train.evaluate import Decision, Prediction
+from salt_train.scoring.evaluate import Decision, Prediction
 
 CALIBRATION_TILES = 300
 RANKING_TILES = 64  # to tell sensitive layers from others

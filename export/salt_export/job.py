@@ -36,12 +36,12 @@ from salt_export.tolerances import TILES, TOLERANCES
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.modelfile.contract import ModelContract
 from salt_infer.system.files import write_together, write_whole, writing
-from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
-from salt_train.checkpoint import Checkpoint
+from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.errors import CheckpointError
-from salt_train.evaluate import Decision
-from salt_train.model import SaltNet
+from salt_train.network.model import SaltNet
+from salt_train.scoring.evaluate import Decision
 
 COMPARED_TILES = 400  # tiles that scores are compared on: seconds, and enough to see a loss
 CALIBRATION_POOL = 1200  # tiles that those to calibrate on are chosen from

@@ -29,7 +29,7 @@ from salt_infer.batch import views
 from salt_infer.masks import metric, rle
 from salt_infer.modelfile.contract import TTA_NAMES, Tta
 from salt_infer.predictor.model import SaltModel, Settings
-from salt_train.evaluate import Decision, Prediction
+from salt_train.scoring.evaluate import Decision, Prediction
 
 HALF_TILES = 32  # a CPU without float16 arithmetic takes about a second for each
 

@@ -11,8 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from salt_train.calibrate import SEEN
-from salt_train.checkpoint import Checkpoint
+from salt_train.checkpoints.checkpoint import Checkpoint
+from salt_train.scoring.calibrate import SEEN
 
 PACKAGES = ("salt-toolkit", "torch", "onnx", "onnxscript", "onnxruntime", "numpy")
 EXPORTERS = ("torch", "onnxscript")  # they name tensors and fold constants; others may do it anew

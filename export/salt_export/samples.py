@@ -10,7 +10,7 @@ import numpy.typing as npt
 from salt_export.parity import Tiles
 from salt_infer.data.dataset import open_images, open_labels
 from salt_infer.masks.coverage import coverage_class
-from salt_train import dataset
+from salt_train.data import dataset
 
 
 def evenly(total: int, count: int) -> npt.NDArray[np.int64]:

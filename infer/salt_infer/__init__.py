@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 __all__ = ["Prediction", "SaltModel", "__version__"]
 
 privacy.switch_off()  # before any runtime can be imported
-former.find()
+former.find("salt_infer", former.NAMES)
 
 
 def __dir__() -> list[str]:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-PACKAGE = "salt_infer"
 NAMES = {
     "contract": "modelfile.contract",
     "doctor_cli": "cli.doctor",
@@ -29,20 +28,29 @@ NAMES = {
 
 
 class Former(MetaPathFinder, Loader):
-    """Finds the modules of :data:`NAMES`."""
+    """Finds modules of a package by the names that they had.
+
+    Attributes:
+        package: its name.
+        names: those below it that they had, and that they have.
+    """
+
+    def __init__(self, package: str, names: Mapping[str, str]) -> None:
+        self.package, self.names = package, names
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """What is to be loaded under a former name; None of any other name."""
         package, _, name = fullname.rpartition(".")
-        if package != PACKAGE or name not in NAMES:
+        if package != self.package or name not in self.names:
             return None
         return ModuleSpec(fullname, self)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """The module under its own name, which stays what it is."""
-        module = importlib.import_module(f"{PACKAGE}.{NAMES[spec.name.rpartition('.')[2]]}")
+        name = self.names[spec.name.rpartition(".")[2]]
+        module = importlib.import_module(f"{self.package}.{name}")
         spec.loader_state = module.__spec__
         return module
 
@@ -52,7 +60,8 @@ class Former(MetaPathFinder, Loader):
         module.__spec__ = module.__spec__.loader_state
 
 
-def find() -> None:
-    """Look for former names after all others."""
-    if not any(isinstance(each, Former) for each in sys.meta_path):
-        sys.meta_path.append(Former())
+def find(package: str, names: Mapping[str, str]) -> None:
+    """Look for a package's former names after all others."""
+    finders = (each for each in sys.meta_path if isinstance(each, Former))
+    if package not in {each.package for each in finders}:
+        sys.meta_path.append(Former(package, names))

@@ -10,8 +10,8 @@ import record
 from click.testing import CliRunner
 
 from salt_train import synthetic
-from salt_train.evaluate import Prediction
-from salt_train.trainer import PREDICTIONS
+from salt_train.scoring.evaluate import Prediction
+from salt_train.training.trainer import PREDICTIONS
 
 DATA = synthetic.draw(24, seed=4)
 

@@ -11,13 +11,15 @@ import record
 from click.testing import CliRunner
 from common import held_out
 
-from salt_train import job, synthetic
-from salt_train.config import TrainConfig
-from salt_train.evaluate import Prediction
-from salt_train.job import Job
-from salt_train.model_config import ModelConfig
-from salt_train.recipes import two_stages
-from salt_train.trainer import PREDICTIONS, RunOptions
+from salt_train import synthetic
+from salt_train.job import job
+from salt_train.job.job import Job
+from salt_train.scoring.evaluate import Prediction
+from salt_train.settings.config import TrainConfig
+from salt_train.settings.model_config import ModelConfig
+from salt_train.settings.recipes import two_stages
+from salt_train.training.run_options import RunOptions
+from salt_train.training.trainer import PREDICTIONS
 
 DATA = synthetic.draw(24, seed=4)
 SALTY = int(DATA.has_salt.sum())

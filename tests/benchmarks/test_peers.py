@@ -30,7 +30,7 @@ from salt_infer.backends.option_rules import parse_option
 from salt_infer.backends.providers import ProviderRequest
 from salt_infer.masks import rle
 from salt_train import synthetic
-from salt_train.evaluate import Decision
+from salt_train.scoring.evaluate import Decision
 
 DECISION = Decision(threshold=0.5, gate=0.3)
 

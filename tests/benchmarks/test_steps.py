@@ -7,7 +7,7 @@ import steps
 import torch
 
 from salt_train import synthetic
-from salt_train.recipes import RECIPES
+from salt_train.settings.recipes import RECIPES
 
 
 def test_views_and_memory_are_no_operations() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from salt_export import graph, job, parity, request
 from salt_export.request import OPSET
-from salt_train.model import SaltNet
+from salt_train.network.model import SaltNet
 
 _traced: dict[str, bytes] = {}
 

@@ -10,8 +10,8 @@ from salt_export import contracts, targets
 from salt_export.cost import Cost
 from salt_export.errors import ExportError
 from salt_infer.modelfile.contract import ModelContract
-from salt_train import checkpoint as checkpoints
-from salt_train.checkpoint import Checkpoint
+from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.checkpoints.checkpoint import Checkpoint
 
 FILE = Path("x.onnx")
 

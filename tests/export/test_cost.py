@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from salt_export import cost
-from salt_train.model import SaltNet
-from salt_train.model_config import ModelConfig
+from salt_train.network.model import SaltNet
+from salt_train.settings.model_config import ModelConfig
 
 
 def test_a_network_counted_by_hand() -> None:

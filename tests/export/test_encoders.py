@@ -17,10 +17,10 @@ from salt_export.job import export
 from salt_export.request import OPSET, Job
 from salt_export.tolerances import FP32
 from salt_infer.backends.onnxruntime_session import ModelSession
-from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
-from salt_train.model import SaltNet
-from salt_train.model_config import ModelConfig
+from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.network.model import SaltNet
+from salt_train.settings.model_config import ModelConfig
 
 pytestmark = pytest.mark.slow
 

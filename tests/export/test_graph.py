@@ -15,8 +15,8 @@ from salt_export.request import OPSET, Job
 from salt_export.tolerances import FP32
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.modelfile.contract import METADATA_KEY, ModelContract
-from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
+from salt_train.checkpoints import checkpoint as checkpoints
 
 TILES = synthetic.draw(8, seed=0).tiles
 

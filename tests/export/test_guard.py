@@ -18,8 +18,9 @@ from salt_export.errors import ExportError, ParityError
 from salt_export.job import export, verify
 from salt_export.request import Job
 from salt_infer.backends.onnxruntime_session import ModelSession
-from salt_train import checkpoint as checkpoints
-from salt_train import optimizer, synthetic
+from salt_train import synthetic
+from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.training import optimizer
 from tests.export.test_parity import tampered
 
 BLOCK = "decoder.blocks.2.body"  # convolution, normalisation, ReLU, convolution

@@ -14,8 +14,8 @@ from onnx import TensorProto, numpy_helper
 from salt_export import graph, int8, tensors
 from salt_export.int8 import METHODS, STYLES, Prepared
 from salt_train import synthetic
-from salt_train.model import SaltNet
-from salt_train.model_config import ModelConfig
+from salt_train.network.model import SaltNet
+from salt_train.settings.model_config import ModelConfig
 
 TILES = synthetic.draw(12, seed=4).tiles
 

@@ -19,10 +19,10 @@ from salt_export.request import Job
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.errors import OutputExistsError, OutputInUseError
 from salt_infer.system.files import writing
-from salt_train import checkpoint as checkpoints
 from salt_train import synthetic
+from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.errors import CheckpointError
-from salt_train.model import SaltNet
+from salt_train.network.model import SaltNet
 from tests.export.test_parity import tampered
 
 
@@ -35,9 +35,9 @@ def test_a_file_that_computes_something_else_is_not_published(
     honest = graph.build
 
     def shifted(models: list[SaltNet], gated: bool, opset: int) -> onnx.ModelProto:
-        monkeypatch.setattr("salt_train.model.padding", lambda config: (14, 13))
+        monkeypatch.setattr("salt_train.network.model.padding", lambda config: (14, 13))
         proto = honest(models, gated, opset)
-        monkeypatch.setattr("salt_train.model.padding", lambda config: (13, 14))
+        monkeypatch.setattr("salt_train.network.model.padding", lambda config: (13, 14))
         return proto
 
     monkeypatch.setattr(graph, "build", shifted)

@@ -16,13 +16,16 @@ from salt_export.job import export
 from salt_export.request import Job
 from salt_export.tolerances import FP32
 from salt_infer.backends.onnxruntime_session import ModelSession
-from salt_train import checkpoint as checkpoints
-from salt_train import evaluate, optimizer, synthetic
-from salt_train.checkpoint import Checkpoint
-from salt_train.config import TrainConfig
-from salt_train.recipes import RECIPES
-from salt_train.trainer import LAST, RunOptions, Trainer
-from tests.train.test_recipes import shrunk
+from salt_train import synthetic
+from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.checkpoints.checkpoint import Checkpoint
+from salt_train.scoring import evaluate
+from salt_train.settings.config import TrainConfig
+from salt_train.settings.recipes import RECIPES
+from salt_train.training import optimizer
+from salt_train.training.run_options import RunOptions
+from salt_train.training.trainer import LAST, Trainer
+from tests.train.settings.test_recipes import shrunk
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_shapes")]
 

@@ -8,16 +8,26 @@ import sys
 
 import pytest
 
+import salt_train.former
 from salt_infer import former
 
 
 @pytest.mark.parametrize("name", sorted(former.NAMES))
 def test_a_former_name_gives_the_module_itself(name: str) -> None:
-    module = importlib.import_module(f"salt_infer.{former.NAMES[name]}")
+    is_the_same("salt_infer", name, former.NAMES[name])
+
+
+@pytest.mark.parametrize("name", sorted(salt_train.former.NAMES))
+def test_so_it_does_in_other_packages(name: str) -> None:
+    is_the_same("salt_train", name, salt_train.former.NAMES[name])
+
+
+def is_the_same(package: str, name: str, now: str) -> None:
+    module = importlib.import_module(f"{package}.{now}")
     before = module.__spec__
-    assert importlib.import_module(f"salt_infer.{name}") is module
+    assert importlib.import_module(f"{package}.{name}") is module
     assert module.__spec__ is before
-    assert module.__name__ == f"salt_infer.{former.NAMES[name]}"
+    assert module.__name__ == f"{package}.{now}"
 
 
 def test_it_is_asked_for_as_any_module() -> None:
@@ -36,5 +46,5 @@ def test_a_name_that_never_was_is_not_found() -> None:
 
 def test_looking_for_them_twice_changes_nothing() -> None:
     before = list(sys.meta_path)
-    former.find()
+    former.find("salt_infer", former.NAMES)
     assert sys.meta_path == before

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from salt_infer.data import png
-from salt_train import dataset, synthetic
+from salt_train import synthetic
+from salt_train.data import dataset
 from tests.conftest import ROOT
 
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from salt_infer.cli import console, strict_options
 from salt_infer.data import png
 from salt_infer.errors import OutputExistsError
-from salt_train.dataset import Dataset
+from salt_train.data.dataset import Dataset
 
 EDGE = 101
 FAINT_SALT = 0.35  # amplitude inside salt, relative to the layers around it

@@ -23,11 +23,11 @@ from comparison.standings import Sample, Standing
 from contenders import common
 from exports import train
 
-from salt_train import checkpoint as checkpoints
-from salt_train.distributed import World
-from salt_train.evaluate import Decision
-from salt_train.learner import Learner
-from salt_train.recipes import RECIPES
+from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.compute.distributed import World
+from salt_train.scoring.evaluate import Decision
+from salt_train.settings.recipes import RECIPES
+from salt_train.training.learner import Learner
 
 
 @pytest.fixture(scope="module", autouse=True)

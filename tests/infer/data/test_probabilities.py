@@ -57,7 +57,7 @@ def test_each_kind_of_number(tmp_path: Path, kind: str) -> None:
 
 
 def test_what_training_writes(tmp_path: Path) -> None:
-    from salt_train.evaluate import Prediction
+    from salt_train.scoring.evaluate import Prediction
 
     Prediction(VALUES.astype(np.float32), SALT[[0, 0, 0]]).save(tmp_path / "p.npz", IDS)
     found = Probabilities.load(tmp_path / "p.npz", IDS)

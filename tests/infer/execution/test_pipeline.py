@@ -19,8 +19,9 @@ from salt_infer.execution.pipeline import RunOptions, finished_groups, stamps_of
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.masks import rle
 from salt_infer.predictor.model import SaltModel, Settings
-from salt_train import evaluate, synthetic
-from salt_train.checkpoint import build_model, load
+from salt_train import synthetic
+from salt_train.checkpoints.checkpoint import build_model, load
+from salt_train.scoring import evaluate
 
 SETTINGS = Settings(threshold=0.5, gate=0.4, tta="hflip")
 OPTIONS = RunOptions(batch_size=7, decode_workers=2)

@@ -61,7 +61,7 @@ def test_depths_that_cannot_be_used(tmp_path: Path, text: str, says: str) -> Non
 
 
 def test_folds_as_training_writes_them(tmp_path: Path) -> None:
-    from salt_train.folds import Split
+    from salt_train.data.folds import Split
 
     Split(IDS, np.array([2, 0, 1]), CLASSES).write(tmp_path)
     assert tables.folds(tmp_path / "split.csv", IDS, CLASSES).tolist() == [2, 0, 1]

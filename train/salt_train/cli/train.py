@@ -1,0 +1,213 @@
+"""``salt-train``: labelled tiles to checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from salt_infer.cli import console, strict_options
+from salt_infer.data import dataset
+from salt_infer.data.dataset import DatasetLayout
+from salt_infer.errors import UsageError
+from salt_infer.system import denied
+from salt_infer.system.files import real
+from salt_train.cli.pseudo_options import AskedPseudo, pseudo_options
+from salt_train.cli.settings_options import AskedSettings, is_given, settings_options
+from salt_train.compute import waiting
+from salt_train.data import data_checks, folds
+from salt_train.settings import recipes, settings_file
+from salt_train.settings.config import TrainConfig
+from salt_train.settings.overrides import listed
+from salt_train.settings.schedule import steps_of
+
+
+@click.command(
+    "salt-train", cls=strict_options.Command,
+    epilog="Exit codes: 0 done; 1 failed; 2 bad usage; 130 interrupted.",
+)  # fmt: skip
+@click.option(
+    "--data", type=console.PATH, metavar="PATH",
+    help="Folder or zip with images/ and masks/, or images/ and a train.csv beside it.",
+)  # fmt: skip
+@click.option(
+    "--missing-as-empty", is_flag=True,
+    help="A tile without a label has no salt; default: it is an error.",
+)  # fmt: skip
+@click.option("--out", type=console.PATH, metavar="DIR", help="Folder for checkpoints and metrics.")
+@settings_options
+@pseudo_options
+@click.option("--device", default="cpu", show_default=True, help="torch device: cpu, cuda, cuda:0.")
+@click.option(
+    "--threads", type=click.IntRange(1), metavar="N", help="CPU threads; default: torch's choice."
+)
+@click.option(
+    "--validate-every", type=click.IntRange(1), default=1, show_default=True, metavar="N",
+    help="Epochs between validations.",
+)  # fmt: skip
+@click.option(
+    "--save-every", type=click.FloatRange(0.0), default=60.0, show_default=True, metavar="SECONDS",
+    help="Time between checkpoints, at ends of epochs: what a killed run loses, and an epoch.",
+)  # fmt: skip
+@click.option(
+    "--compile", "compiled", is_flag=True,
+    help="Let torch.compile make the steps: a slow start, then quicker; worth it on a GPU.",
+)  # fmt: skip
+@click.option(
+    "--resume", is_flag=True,
+    help="Go on with the run in --out, with its settings if none are given; if there is none, "
+    "begin it.",
+)  # fmt: skip
+@console.progress_option
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Show settings and learning rates, with --data those of that many tiles, and stop.",
+)
+@click.option("--check-data", is_flag=True, help="Examine --data and stop; exit 1 if it is faulty.")
+@click.version_option(package_name="salt-toolkit")
+@click.pass_context
+def cli(
+    context: click.Context, /, data: Path | None, missing_as_empty: bool, out: Path | None,
+    asked: AskedSettings, pseudo: AskedPseudo, device: str, threads: int | None,
+    validate_every: int, save_every: float, compiled: bool, resume: bool, progress: bool | None,
+    dry_run: bool, check_data: bool,
+) -> None:  # fmt: skip
+    """Train a network on labelled 101x101 tiles and write checkpoints to --out."""
+    if check_data and dry_run:
+        raise click.UsageError(
+            "--check-data and --dry-run each stop before anything is trained; give one of them."
+        )
+    if check_data:
+        console.require(context, "data")
+        assert data is not None
+        context.exit(_check(data, missing_as_empty))
+    config, every_fold = _config(asked, pseudo, out if resume else None)
+    if dry_run:
+        click.echo(_shown(config, data))
+        return
+    if config.fold is None and is_given(context, "validate_every"):
+        raise click.UsageError("--fold none holds nothing out: leave --validate-every out.")
+    if compiled and device.startswith("cpu"):
+        _check_compiler(config)
+    console.require(context, "data", "out")
+    assert data is not None
+    assert out is not None
+    _check_ready(data, out)
+    with console.importing("train"):
+        import matplotlib  # noqa: F401  (used after an epoch, which would be lost)
+        import tensorboard  # noqa: F401
+        import torch
+
+        from salt_train.compute.distributed import World
+        from salt_train.job import job
+        from salt_train.job.job import Job
+        from salt_train.training.run_options import RunOptions
+
+    labelled = pseudo.files(config.pseudo_fraction)
+    if threads:
+        torch.set_num_threads(threads)
+    world = World.join(device)
+    wanted = Job(
+        data=data,
+        config=config,
+        options=RunOptions(out, device, progress, validate_every, world, save_every, compiled),
+        every_fold=every_fold,
+        resume=resume,
+        pseudo=labelled,
+        missing_as_empty=missing_as_empty,
+        say=click.echo,
+    )
+    try:
+        with world.together():
+            result = job.run(wanted)
+    finally:
+        world.leave()
+    if world.first:
+        click.echo(result)
+
+
+def _config(
+    asked: AskedSettings, pseudo: AskedPseudo, resumed: Path | None
+) -> tuple[TrainConfig, bool]:
+    """What is to be trained, and whether in each fold in turn: as asked for, or where nothing was,
+    as the run in the folder ``resumed`` was begun.
+    """
+    config = asked.config(pseudo.fraction)
+    if resumed and not asked.is_given and (kept := _kept(resumed, pseudo)):
+        return kept
+    return config, asked.every_fold
+
+
+def _kept(out: Path, pseudo: AskedPseudo) -> tuple[TrainConfig, bool] | None:
+    """Settings of the run that is in a folder, and whether it is one of all folds; None where there
+    is none. The share of its pseudo-labels is its own unless another was asked for.
+    """
+    begun = settings_file.begun(out)
+    if begun is None:
+        return None
+    config, every_fold = begun
+    if config.pseudo_fraction and not pseudo.fraction:
+        raise click.UsageError(
+            f"the run in {out} learns pseudo-labels: name them again, by --pseudo-labels and "
+            "--pseudo-images."
+        )
+    if pseudo.given_fraction is not None or not config.pseudo_fraction:
+        config = dataclasses.replace(config, pseudo_fraction=pseudo.fraction)
+    return config, every_fold
+
+
+def _check_ready(data: Path, out: Path) -> None:
+    """What is missing or in the way is said before torch is imported, which takes a while."""
+    waiting.briefly()
+    _check_apart(out, dataset.find(data))
+    denied.check_temporary()  # torch asks for it when it is imported
+
+
+def _check_compiler(config: TrainConfig) -> None:
+    """On a CPU torch.compile makes its kernels in C++, and tells of no compiler after a minute. It
+    takes all of CXX for a name, options and all.
+    """
+    compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+    if shutil.which(compiler) is None:
+        raise click.UsageError(
+            f"--compile needs a C++ compiler on a CPU, and {compiler!r} is not there: install it, "
+            "name another by the variable CXX, without options, or leave --compile out."
+        )
+    if config.precision == "bf16" and not config.model.is_resnet:  # seen with torch 2.13
+        raise click.UsageError(
+            f"--compile makes gradients of {config.model.encoder} in bf16 that are no numbers, on "
+            "a CPU: leave --compile out, or give --precision fp32."
+        )
+
+
+def _check_apart(out: Path, place: DatasetLayout) -> None:
+    """A run draws its curves, and every picture below a data set's folders is taken for a tile."""
+    for folder in filter(None, (place.images, place.masks)):
+        if real(out).is_relative_to(real(folder)):
+            raise UsageError(
+                f"{out} is inside {folder}, where every picture is taken for one of the data set; "
+                "give --out a folder of its own"
+            )
+
+
+def _check(data: Path, missing_as_empty: bool) -> int:
+    report = data_checks.check(data, missing_as_empty)
+    click.echo(report.to_text())
+    return 0 if report.ok else 1
+
+
+def _shown(config: TrainConfig, data: Path | None) -> str:
+    steps = _steps(config, data) if data else 0
+    return "\n".join([*listed(config), "", recipes.picture(config, steps)])
+
+
+def _steps(config: TrainConfig, data: Path) -> int:
+    """An epoch's; nothing is read but the names of the tiles."""
+    with dataset.find(data).open("images") as source:
+        tiles = len(source.tiles)
+    return steps_of(tiles - folds.size(tiles, config.fold, config.folds), config.batch_size)

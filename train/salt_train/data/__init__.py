@@ -1,0 +1,1 @@
+"""Labelled tiles: read, examined, dealt to folds."""

@@ -1,0 +1,173 @@
+"""Labelled tiles, decoded once into memory (4000 tiles and masks are 82 MB)."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.data import dataset, mismatch, png
+from salt_infer.data.ids import Known
+from salt_infer.data.labels import Labels
+from salt_infer.data.source import Tile, TileSource
+from salt_infer.errors import InputError, SaltError, TileError
+from salt_infer.masks.rle import TILE_SHAPE
+from salt_infer.system.text import shown
+from salt_train.data import pairing
+from salt_train.data.soft_labels import SoftLabels
+from salt_train.errors import DataError
+
+Images = npt.NDArray[np.uint8]  # [N, 101, 101]
+Indices = npt.NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """Tiles with their masks.
+
+    Attributes:
+        ids: N ids, sorted.
+        tiles: uint8 [N, 101, 101].
+        masks: uint8 [N, 101, 101], 0 or 1.
+        assumed: ids of tiles that have no label, and whose mask was taken for empty.
+        odd: how many tiles, as they were read, have each of the keys of
+            :data:`salt_infer.data.oddities.WHAT`.
+        soft: what is learnt instead of the masks; None where it is them.
+    """
+
+    ids: tuple[str, ...]
+    tiles: Images
+    masks: Images
+    assumed: tuple[str, ...] = ()
+    odd: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    soft: SoftLabels | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def sha256(self) -> str:
+        """Digest of ids, pixels and masks, or what is learnt instead of these."""
+        digest = hashlib.sha256("\n".join(self.ids).encode())
+        digest.update(np.ascontiguousarray(self.tiles).tobytes())
+        digest.update(np.ascontiguousarray(self.masks).tobytes())
+        for part in vars(self.soft).values() if self.soft else ():
+            digest.update(part.tobytes())
+        return digest.hexdigest()
+
+    @property
+    def has_salt(self) -> npt.NDArray[np.bool_]:
+        """Which masks are not empty: bool [N]."""
+        return has_salt(self.masks)
+
+    @property
+    def blank(self) -> npt.NDArray[np.bool_]:
+        """Which tiles are of one grey value: bool [N]."""
+        return np.asarray(self.tiles.min(axis=(1, 2)) == self.tiles.max(axis=(1, 2)))
+
+    def pixels_in(self, other: Dataset) -> npt.NDArray[np.bool_]:
+        """Which tiles have the pixels of a tile of the other, whatever its name: bool [N]."""
+        known = {tile.tobytes() for tile in other.tiles}
+        return np.array([tile.tobytes() in known for tile in self.tiles], dtype=bool)
+
+    def subset(self, chosen: npt.NDArray[np.bool_]) -> Dataset:
+        """The tiles where ``chosen`` (bool [N]) is true."""
+        ids = tuple(name for name, keep in zip(self.ids, chosen, strict=True) if keep)
+        soft = self.soft.subset(chosen) if self.soft else None
+        return Dataset(ids, self.tiles[chosen], self.masks[chosen], soft=soft)
+
+    def joined(self, other: Dataset) -> Dataset:
+        """These tiles and then the other's."""
+        return Dataset(
+            self.ids + other.ids,
+            np.concatenate([self.tiles, other.tiles]),
+            np.concatenate([self.masks, other.masks]),
+            soft=self._soft().joined(other._soft()) if self.soft or other.soft else None,
+        )
+
+    def _soft(self) -> SoftLabels:
+        return self.soft or SoftLabels.of(self.masks)
+
+
+def has_salt(masks: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which masks [N, H, W] are not empty: bool [N]."""
+    return np.asarray(masks.any(axis=(1, 2)))
+
+
+def load(path: Path, missing_as_empty: bool = False) -> Dataset:
+    """Read a labelled data set.
+
+    Args:
+        path: what :func:`salt_infer.data.dataset.find` takes.
+        missing_as_empty: a tile without a label has no salt.
+
+    Raises:
+        InputError: nothing of that kind is there, or two tiles have one id.
+        DataError: a tile is unreadable, or a label is missing.
+    """
+    try:
+        place = dataset.find(path)
+        with place.open("images") as source, place.labels() as labels:
+            ids = tuple(tile.id for tile in source.tiles)
+            assumed = _assumed(labels, ids) if missing_as_empty else ()
+            if not assumed:
+                labels.check(ids, sparse=pairing.SPARSE)  # before the tiles are read
+            tiles, odd = look_at_tiles(source)
+            return Dataset(ids, tiles, _masks(labels, ids, assumed), assumed, odd)
+    except (DataError, InputError):
+        raise
+    except SaltError as error:
+        raise DataError(str(error)) from error
+
+
+def _assumed(labels: Labels, ids: Sequence[str]) -> tuple[str, ...]:
+    """Tiles without a label, if each label has its tile: else the two are called differently."""
+    missing, strangers = labels.missing(ids), sorted(Known(ids).missing(labels.ids))
+    if missing and strangers:
+        told = mismatch.missing_labels(labels.called, missing, ids, labels.ids)
+        raise DataError(
+            f"{told}; none is taken for empty "
+            f"while {len(strangers)} labels have no tile, such as {shown(strangers[0])}"
+        )
+    return tuple(missing)
+
+
+def _masks(labels: Labels, ids: Sequence[str], assumed: Collection[str]) -> Images:
+    masks, empty = np.zeros((len(ids), *TILE_SHAPE), dtype=np.uint8), set(assumed)
+    known = np.array([name not in empty for name in ids], dtype=bool)
+    masks[known] = labels.masks([name for name in ids if name not in empty])
+    return masks
+
+
+def read_tiles(source: TileSource, tiles: Sequence[Tile] | None = None) -> Images:
+    """Decode the tiles of a source, or some of them: uint8 [N, 101, 101].
+
+    Raises:
+        DataError: a tile is bad.
+    """
+    return look_at_tiles(source, tiles)[0]
+
+
+def look_at_tiles(
+    source: TileSource, tiles: Sequence[Tile] | None = None
+) -> tuple[Images, Counter[str]]:
+    """The same, and how many of them have each of the keys of
+    :data:`salt_infer.data.oddities.WHAT`.
+    """
+    chosen = source.tiles if tiles is None else tiles
+    decoded = np.empty((len(chosen), *TILE_SHAPE), dtype=np.uint8)
+    odd = Counter[str]()
+    for index, tile in enumerate(chosen):
+        try:
+            seen = png.look(source.read(tile))
+        except TileError as error:
+            raise DataError(f"{tile.path}: {error}; mend or remove this tile") from error
+        decoded[index] = seen.pixels
+        odd.update(seen.odd)
+    return decoded, odd

@@ -1,0 +1,48 @@
+"""What is odd about the tiles of a run: said before it starts, in lines of their own."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from salt_infer.masks import coverage
+from salt_infer.system.text import shown
+from salt_train.data.dataset import Dataset, Images
+
+SHOWN = 3  # ids that a warning names
+
+
+def of_parts(train: Dataset, held_out: Dataset) -> list[str]:
+    """Warnings about tiles to train on and tiles that are held out."""
+    both = np.concatenate([train.masks, held_out.masks])
+    one_sided = _one_sided("", both) or [
+        *_one_sided(" of the tiles to train on", train.masks),
+        *_one_sided(" of the tiles to validate on", held_out.masks),
+    ]
+    return [*_twins(train, held_out), *one_sided]
+
+
+def of_all(train: Dataset, _: Dataset) -> list[str]:
+    """Warnings where no tile is held out."""
+    return _one_sided("", train.masks)
+
+
+def _one_sided(of_what: str, masks: Images) -> list[str]:
+    kind = coverage.one_sided(masks)
+    if kind is None:
+        return []
+    return [f"warning: {coverage.ONE_SIDED[kind]}{of_what} ({len(masks)}); {coverage.ASKED[kind]}"]
+
+
+def _twins(train: Dataset, held_out: Dataset) -> list[str]:
+    """About held-out tiles that are trained on under other names."""
+    twins = held_out.subset(held_out.pixels_in(train))
+    if not len(twins):
+        return []
+    order = np.argsort(twins.blank, kind="stable")  # tiles with a picture tell more
+    names = ", ".join(shown(twins.ids[index]) for index in order[:SHOWN])
+    more = f" and {len(twins) - SHOWN} more" if len(twins) > SHOWN else ""
+    return [
+        f"warning: validation tiles with the pixels of a training tile: {len(twins)} of "
+        f"{len(held_out)}, of one grey value: {np.count_nonzero(twins.blank)} ({names}{more}); the "
+        "score takes them for unseen"
+    ]

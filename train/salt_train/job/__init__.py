@@ -1,0 +1,1 @@
+"""One call of ``salt-train``: a fold, or all of them in turn."""

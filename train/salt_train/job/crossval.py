@@ -1,0 +1,102 @@
+"""All folds together: every labelled tile predicted by the network that did not train on it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.system.files import write_whole
+from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.checkpoints import shipped
+from salt_train.data.dataset import Dataset
+from salt_train.data.folds import FILE, Split
+from salt_train.scoring import calibrate
+from salt_train.scoring.evaluate import Prediction, default_decision
+from salt_train.training.trainer import LAST, PREDICTIONS
+
+PREDICTIONS_OF_ALL, SCORES = "out-of-fold.npz", "scores.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Fold:
+    """One fold's run, and which tiles of the whole set it held out: bool [N]."""
+
+    path: Path
+    checkpoint: checkpoints.Checkpoint
+    mine: npt.NDArray[np.bool_]
+
+
+def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
+    """Gather the folds' predictions; choose each fold's threshold and gate on the other folds, and
+    put them and the score they give into its checkpoint.
+
+    Writes ``out-of-fold.npz``, ``scores.json`` and ``split.csv`` into ``out``.
+
+    Returns:
+        What came out, for people.
+    """
+    position = {name: index for index, name in enumerate(data.ids)}
+    probability = np.zeros(data.masks.shape, dtype=np.float32)
+    salt = np.zeros(len(data), dtype=np.float32)
+    folds = []
+    for folder in folders:
+        ids, part = Prediction.load(folder / PREDICTIONS)
+        rows = [position[name] for name in ids]
+        probability[rows], salt[rows] = part.probability, part.salt
+        mine = np.zeros(len(data), dtype=bool)
+        mine[rows] = True
+        folds.append(_Fold(folder / LAST, checkpoints.load(folder / LAST), mine))
+    everything = Prediction(probability, salt)
+    per_tile, said = np.zeros(len(data)), np.zeros(len(data), dtype=bool)
+    for fold in folds:
+        per_tile[fold.mine], said[fold.mine] = _rescore(fold, everything, data)
+    everything.save(out / PREDICTIONS_OF_ALL, data.ids)
+    config = folds[0].checkpoint.config
+    Split.of(data, config.folds, config.split_seed).write(out)
+    doubted = any(fold.checkpoint.scores.get(shipped.MAY_HAVE_SEEN) for fold in folds)
+    result = {
+        **calibrate.headline(per_tile, said, data),
+        **({shipped.MAY_HAVE_SEEN: True} if doubted else {}),
+        "score_by_fold": [float(per_tile[fold.mine].mean()) for fold in folds],
+    }
+    low, high = result["score_interval"]
+    files = f"{PREDICTIONS_OF_ALL}, {SCORES}, {FILE}"
+    write_whole(out / SCORES, (json.dumps(result, indent=2) + "\n").encode(), overwrite=True)
+    return (
+        f"{out}: score {result['score']:.4f} ({low:.3f} to {high:.3f}) out of fold on "
+        f"{len(data)} tiles with flip TTA{shipped.doubted(result)}; "
+        f"{result['score_of_empty_masks']:.4f} for empty masks; {files}"
+    )
+
+
+def _rescore(
+    fold: _Fold, everything: Prediction, data: Dataset
+) -> tuple[calibrate.Scores, npt.NDArray[np.bool_]]:
+    """Score a fold by the decision that suits all others, and keep both in its checkpoint, and the
+    decision beside its predictions.
+
+    Returns:
+        Score of each of the fold's tiles, and whether it was given a mask.
+    """
+    mine = fold.mine
+    default = default_decision(fold.checkpoint.config.model)
+    decision = calibrate.choose(everything.subset(~mine), data.masks[~mine], default)
+    prediction, held_out = everything.subset(mine), data.subset(mine)
+    decided: calibrate.Fits = ((np.ones(len(held_out), bool), decision),)
+    per_tile, said = calibrate.scored(calibrate.masks_by(decided, prediction), held_out)
+    scores = fold.checkpoint.scores | calibrate.headline(per_tile, said, held_out)
+    scores |= calibrate.by_other_gates(prediction, held_out, decided)
+    scores[calibrate.CHOSEN_ON] = calibrate.OTHER_FOLDS
+    prediction.save(fold.path.with_name(PREDICTIONS), held_out.ids, decision)
+    # That one's decisions were chosen within the fold, and it cannot be scored anew: what the views
+    # said one by one is not kept.
+    scores.pop("score_without_tta", None)
+    checkpoints.save(
+        dataclasses.replace(fold.checkpoint, scores=scores, decision=decision), fold.path
+    )
+    return per_tile, said

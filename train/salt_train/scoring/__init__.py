@@ -1,0 +1,1 @@
+"""What a network finds in labelled tiles, what it scores, and the threshold and gate for it."""

@@ -1,0 +1,159 @@
+"""What a network predicts for held-out tiles, and the real score of that."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from salt_infer.batch import views
+from salt_infer.masks import metric
+from salt_infer.masks.coverage import coverage_class
+from salt_infer.modelfile.contract import Tta
+from salt_infer.system.files import write_whole
+from salt_train.data.dataset import Dataset, has_salt
+from salt_train.network.model import SaltNet
+from salt_train.settings.model_config import ModelConfig
+from salt_train.settings.validation import check
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """How probabilities become a mask.
+
+    Attributes:
+        threshold: a pixel is salt above this, 0..1.
+        gate: a tile may have salt where its salt probability is above this, 0..1. A mask scores s
+            on average when there is salt and 0 when there is none; no mask scores 1 when there is
+            none. So a mask pays iff p * s > 1 - p, that is p > 1 / (1 + s), and s is about 0.8.
+    """
+
+    threshold: float = 0.5
+    gate: float = 1 / 1.8
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError where one is not a number in 0..1."""
+        check(self, threshold=(0, 1), gate=(0, 1))
+
+
+# Without a judge a tile's salt is its largest pixel's, and the threshold says it all.
+NO_JUDGE = Decision(gate=0.5)
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """``probability``: float32 [N, 101, 101]; ``salt``: float32 [N]; views averaged."""
+
+    probability: npt.NDArray[np.float32]
+    salt: npt.NDArray[np.float32]
+
+    def masks(self, decision: Decision) -> npt.NDArray[np.bool_]:
+        """bool [N, 101, 101]: pixels above the threshold, in tiles above the gate."""
+        open_tiles = self.salt > decision.gate
+        return (self.probability > decision.threshold) & open_tiles[:, None, None]
+
+    def subset(self, chosen: npt.NDArray[np.bool_]) -> Prediction:
+        """Of the tiles where ``chosen`` (bool [N]) is true."""
+        return Prediction(self.probability[chosen], self.salt[chosen])
+
+    def save(self, path: Path, ids: Sequence[str], decision: Decision | None = None) -> None:
+        """Write as ``.npz``: ids, probability (float16, to save half the space), salt, and
+        threshold and gate where there is one decision for all.
+        """
+        content = io.BytesIO()
+        half = self.probability.astype(np.float16)
+        arrays: dict[str, Any] = {"ids": np.array(ids), "probability": half, "salt": self.salt}
+        for name, value in dataclasses.asdict(decision).items() if decision else ():
+            arrays[name] = np.array(value, np.float32)
+        np.savez_compressed(content, **arrays)
+        write_whole(path, content.getvalue(), overwrite=True)
+
+    @classmethod
+    def load(cls, path: Path) -> tuple[tuple[str, ...], Self]:
+        """Read what :meth:`save` wrote: ids and prediction."""
+        with np.load(path) as content:  # without pickles, numpy's default
+            ids = tuple(str(name) for name in content["ids"])
+            return ids, cls(content["probability"].astype(np.float32), content["salt"])
+
+
+@dataclasses.dataclass(frozen=True)
+class Views:
+    """``probability``: float32 [N, V, 101, 101], each view in its own orientation; ``salt``:
+    float32 [N, V]. View 0 is the tile itself.
+    """
+
+    probability: npt.NDArray[np.float32]
+    salt: npt.NDArray[np.float32]
+
+    def merged(self, tta: Tta) -> Prediction:
+        """The mean over the views of ``tta``, which are all or the first of those here."""
+        chosen = slice(views.count(tta))
+        return Prediction(
+            views.merge(self.probability[:, chosen], tta), self.salt[:, chosen].mean(axis=1)
+        )
+
+
+def predict(
+    model: SaltNet, tiles: npt.NDArray[np.uint8], tta: Tta, batch_size: int = 64
+) -> Prediction:
+    """Probabilities of uint8 tiles [N, 101, 101]; the model is left in evaluation mode."""
+    return predict_views(model, tiles, tta, batch_size).merged(tta)
+
+
+@torch.inference_mode()
+def predict_views(
+    model: SaltNet, tiles: npt.NDArray[np.uint8], tta: Tta, batch_size: int = 64
+) -> Views:
+    """The same before the views of ``tta`` are averaged."""
+    model.eval()
+    device = next(model.parameters()).device
+    probability, salt = [], []
+    for start in range(0, len(tiles), batch_size):
+        stacked = views.make(tiles[start : start + batch_size], tta)
+        features = model.encode(to_input(stacked.reshape(-1, *stacked.shape[2:]), device))
+        logits = model.decode(features).float()
+        probability.append(torch.sigmoid(logits).cpu().numpy().reshape(stacked.shape))
+        salt.append(model.salt(features, logits).cpu().numpy().reshape(stacked.shape[:2]))
+    return Views(np.concatenate(probability), np.concatenate(salt))
+
+
+def to_input(tiles: npt.NDArray[np.uint8], device: torch.device) -> Tensor:
+    """uint8 [B, H, W] -> float32 [B, 1, H, W] in 0..1 on the device."""
+    return torch.from_numpy(tiles).to(device)[:, None].float() / 255.0
+
+
+def default_decision(config: ModelConfig) -> Decision:
+    """What to decide by before anything is known of a network."""
+    return Decision() if config.judge else NO_JUDGE
+
+
+def brief(prediction: Prediction, data: Dataset, decision: Decision) -> dict[str, Any]:
+    """Score and presence errors, as a line of a run's history has them."""
+    masks = prediction.masks(decision)
+    return {"score": metric.score(data.masks, masks).mean, **presence(has_salt(masks), data)}
+
+
+def presence(said: npt.NDArray[np.bool_], data: Dataset) -> dict[str, Any]:
+    """How well tiles with salt were told from those without; ``said``: bool [N], see has_salt."""
+    truth = data.has_salt
+    return {
+        "presence_accuracy": float((said == truth).mean()),
+        "false_salt": int(np.count_nonzero(said & ~truth)),
+        "missed_salt": int(np.count_nonzero(~said & truth)),
+    }
+
+
+def by_class(per_tile: npt.NDArray[np.float64], data: Dataset) -> list[float | None]:
+    """Mean score of the tiles of each coverage class 0..10; None for a class without tiles."""
+    classes = coverage_class(data.masks)
+    return [
+        float(per_tile[classes == number].mean()) if (classes == number).any() else None
+        for number in range(11)
+    ]

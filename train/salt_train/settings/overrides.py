@@ -1,0 +1,180 @@
+"""Settings by their path, such as ``stages.1.learning_rate``: listed, compared, changed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from salt_train.errors import ConfigError
+from salt_train.settings.config import SHIPPED, TrainConfig
+from salt_train.settings.model_config import OF_RESNETS, ModelConfig
+
+# Settings that follow from options which do more than set them.
+_ELSEWHERE = {
+    "fold": "--fold",
+    "recipe": "--recipe",
+    "pseudo_fraction": "--pseudo-fraction",
+    "pseudo_sha256": "--pseudo-labels",
+}
+_OF_RESNETS = {f"model.{name}" for name in OF_RESNETS}
+
+
+def flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Nested settings to ``{"model.width": 32, "stages.0.epochs": 24, ...}``."""
+    if isinstance(value, dict):
+        items = list(value.items())
+    elif isinstance(value, list):
+        items = list(enumerate(value))
+    else:
+        return {name: value}
+    prefix = f"{name}." if name else ""
+    return {k: v for key, part in items for k, v in flat(part, f"{prefix}{key}").items()}
+
+
+def listed(config: TrainConfig) -> list[str]:
+    """All settings that the network has, in the form that :func:`override` takes, a line each."""
+    idle = set() if config.model.is_resnet else _OF_RESNETS
+    return [
+        f"{name}={value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in flat(config.to_json()).items()
+        if name not in idle
+    ]
+
+
+def difference(old: TrainConfig, new: TrainConfig) -> str:
+    """Settings that are not the same, for people; empty where only the recipe's name is another,
+    which trains nothing.
+    """
+    before, after = (
+        flat(dataclasses.replace(config, model=config.model.meant).to_json())
+        for config in (old, new)
+    )
+    names = dict.fromkeys([*before, *after])
+    changed = [name for name in names if before.get(name) != after.get(name)]
+    if changed == ["recipe"]:
+        return ""
+    return "; ".join(
+        f"{name} was {_said(before.get(name))} and is now {_said(after.get(name))}"
+        for name in changed
+    )
+
+
+def _said(value: Any) -> Any:
+    return "empty" if value == "" else value
+
+
+def override(
+    config: TrainConfig, assignments: Sequence[str], given: Mapping[str, Any] | None = None
+) -> TrainConfig:
+    """Change settings by their path in the stored JSON.
+
+    Args:
+        config: what to start from.
+        assignments: such as ``model.width=16``, ``stages.1.learning_rate=3e-4``, ``seed=7``; of a
+            setting one at most.
+        given: settings of options by name, which the assignments may change again; all are
+            checked together.
+
+    Raises:
+        ConfigError: no such setting, one set twice, or a value of another kind, or a setting that
+            the encoder does not have.
+    """
+    before = config.to_json() | dict(given or {})
+    value = dict(before)
+    paths = [_assigned(value, assignment) for assignment in assignments]
+    _check_once(paths)
+    _check_encoder(value, config, {*paths, *(given or {})})
+    changed = TrainConfig.from_json(value)
+    for name, option in _ELSEWHERE.items():
+        if getattr(changed, name) != before[name]:
+            raise ConfigError(f"{name} is changed by {option}, not by --set")
+    return changed
+
+
+def _assigned(value: dict[str, Any], assignment: str) -> str:
+    """Make an assignment; the path of what it sets, as :func:`flat` writes it."""
+    path, equals, text = assignment.partition("=")
+    if not equals:
+        raise ConfigError(f"{assignment!r} sets nothing; expected a form like ema_decay=0.999")
+    keys = path.split(".")
+    _set(value, keys, text, path)
+    return ".".join(str(int(key)) if key.isdecimal() else key for key in keys)
+
+
+def _check_once(paths: Sequence[str]) -> None:
+    """Of two values the last would win without a word."""
+    for index, path in enumerate(paths):
+        if path in paths[:index]:
+            raise ConfigError(f"{path} is set twice, expected once at most")
+
+
+def _check_encoder(value: dict[str, Any], config: TrainConfig, chosen: set[str]) -> None:
+    """What would be passed over in silence: a setting that the encoder does not have, one of two
+    depths, the weights of an encoder that was left.
+    """
+    wanted = value["model"]
+    model, encoder = ModelConfig(**wanted), wanted["encoder"]
+    idle = sorted(chosen & _OF_RESNETS)
+    left = config.encoder_weights and not config.model.is_resnet and "encoder_weights" not in chosen
+    if idle and not model.is_resnet:
+        raise ConfigError(
+            f"model.encoder is {encoder}, and only ResNets have {' and '.join(idle)}; "
+            + _remedy(value, model, "model.encoder" in chosen, bool(left))
+        )
+    if "model.depth" in chosen and model.depth != wanted["depth"]:
+        raise ConfigError(
+            f"model.encoder is {encoder} and model.depth is {wanted['depth']}: leave one out"
+        )
+    if left and model.is_resnet:
+        raise ConfigError(
+            f"model.encoder is {encoder}, and the recipe starts from weights of "
+            f"{config.model.encoder}; add --encoder-weights none, or imagenet with --set "
+            "model.width=64 for torchvision's, or take --recipe scratch"
+        )
+
+
+def _remedy(value: dict[str, Any], model: ModelConfig, is_chosen: bool, left: bool) -> str:
+    if value["init_weights"] == SHIPPED:
+        return f"leave that out, or --init-weights {SHIPPED}, which decides the network"
+    more = " --encoder-weights none" if left else ""
+    resnet = f"--set model.encoder=resnet{model.depth}{more}"
+    return f"give {resnet} instead" if is_chosen else f"add {resnet}, or take --recipe scratch"
+
+
+def _set(value: Any, keys: list[str], text: str, path: str) -> None:
+    *above, last = keys
+    for key in above:
+        value = _child(value, key, path)
+    old = _child(value, last, path)
+    if isinstance(old, dict | list):
+        raise ConfigError(f"{path} is a group of settings; name one in it")
+    value[int(last) if isinstance(value, list) else last] = _parsed(text, type(old), path)
+
+
+def _child(value: Any, key: str, path: str) -> Any:
+    if isinstance(value, list):
+        if not key.isdecimal() or int(key) >= len(value):
+            raise ConfigError(f"{path}: there is no {key!r}, expected 0 to {len(value) - 1}")
+        return value[int(key)]
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: a setting has nothing below it, leave out {key!r}")
+    if key not in value:
+        raise ConfigError(f"{path}: there is no {key!r}, expected one of {', '.join(value)}")
+    return value[key]
+
+
+def _parsed(text: str, kind: type, path: str) -> Any:
+    """The text as a value of the kind that the setting has."""
+    if kind is str:
+        return text
+    try:
+        value = json.loads(text)
+        if kind is float and type(value) is int:
+            value = float(value)
+    except (ValueError, OverflowError):  # no JSON, or a number of hundreds of digits
+        value = text
+    if type(value) is not kind:
+        raise ConfigError(f"{path} is {text!r}, expected a value of type {kind.__name__}")
+    return value

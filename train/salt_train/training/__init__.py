@@ -1,0 +1,1 @@
+"""Epochs of steps: what is drawn, learnt, averaged, watched and kept."""

@@ -1,0 +1,325 @@
+"""The training loop: epochs of batches, validation, checkpoints, resume."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from salt_infer.system import terminal
+from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.checkpoints import shipped, unfold, weights
+from salt_train.checkpoints.checkpoint import Checkpoint
+from salt_train.data.dataset import Dataset
+from salt_train.data.folds import Split
+from salt_train.errors import CheckpointError, NotFiniteError, TrainError
+from salt_train.scoring import calibrate, evaluate
+from salt_train.settings import settings_file
+from salt_train.settings.config import SHIPPED, Stage, TrainConfig
+from salt_train.settings.overrides import difference
+from salt_train.settings.schedule import cycle_ends, learning_rate, snapshots, stage_at, steps_of
+from salt_train.training.feed import Drawn, Feed
+from salt_train.training.history import History, line
+from salt_train.training.learner import Learner
+from salt_train.training.pseudo import Pseudo
+from salt_train.training.run_options import RunOptions
+
+LAST, BEST, PREDICTIONS = "last.pth", "best.pth", "validation.npz"
+
+
+class Trainer:
+    """One run: the learner, the data it learns from, and how far it has come."""
+
+    def __init__(
+        self, config: TrainConfig, options: RunOptions, data: Dataset, pseudo: Pseudo | None = None
+    ) -> None:
+        """Prepare a run.
+
+        Args:
+            config: what to compute; what it says of pseudo-labels is filled in here.
+            options: how.
+            data: labelled tiles; the config says which fold of them is held out. If none is, they
+                are scored once, at the end, by a network that has seen them.
+            pseudo: more tiles to train on, labelled by a model; never validated on.
+
+        Raises:
+            ConfigError: batches cannot be shared out evenly, or the device cannot be used.
+            DataError: the pseudo-labels cannot be used.
+        """
+        self.options, self.world = options, options.world
+        self.split = Split.of(data, config.folds, config.split_seed)
+        held_out = self.split.held_out(config.fold)
+        self.train_data = data.subset(~held_out)
+        self.validation_data = data if config.fold is None else data.subset(held_out)
+        if pseudo is not None:
+            more = pseudo.load(data, self.split, config.fold)
+            self.train_data = self.train_data.joined(more)
+            config = dataclasses.replace(
+                config, pseudo_sha256=more.sha256, pseudo_fraction=pseudo.fraction
+            )
+        self.config = config
+        self.world.part(self.batch_size)  # says now if it cannot be shared out
+        self.data_sha256 = data.sha256
+        self.learner = Learner(config, options.device, self.world, options.compiled)
+        self.feed = Feed(self.train_data, self.learner.compute.device)
+        self.start_sha256 = ""
+        self.doubted = pseudo is not None and pseudo.doubted(self.split, config.fold)
+        self.epoch = 0
+        self.scored = False
+        self.random = torch.Generator()
+        self.best = float("-inf")
+        self.history = History(options.out)
+        self.saved = 0
+        self._saved_at = float("-inf")
+        self._unsaved_best: Checkpoint | None = None
+
+    @property
+    def batch_size(self) -> int:
+        """Tiles a step, over all processes."""
+        return min(self.config.batch_size, len(self.train_data))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return steps_of(len(self.train_data), self.config.batch_size)
+
+    def run(self) -> Checkpoint:
+        """Train the epochs that are left, then score as deployed; returns the last checkpoint."""
+        if self.world.first:
+            self.options.out.mkdir(parents=True, exist_ok=True)
+        if self.epoch == 0:
+            self._start()
+        while self.epoch < self.config.epochs:
+            row = self._epoch()
+            if self.world.first:
+                self._save(row)
+                tqdm.write(line(row, self.config.epochs))
+            self.world.wait()
+        if self.world.first and not self.scored:
+            self._finish()
+        self.world.wait()
+        return checkpoints.load(self.options.out / LAST)
+
+    def begin_anew(self) -> None:
+        """Begin a run that has begun and has no checkpoint yet.
+
+        Raises:
+            CheckpointError: it has other settings, or other tiles.
+        """
+        if kept := settings_file.read(self.options.out):
+            self._check_settings(kept)
+        if self.config.fold is not None and not self.split.is_in(self.options.out):
+            raise self._changed("split")
+
+    def _check_settings(self, kept: TrainConfig) -> None:
+        if changed := difference(kept, self.config):
+            raise CheckpointError(
+                f"the run in {self.options.out} has other settings: {changed}; repeat them, or "
+                "give none but --resume, or another --out"
+            )
+
+    def _changed(self, what: str) -> CheckpointError:
+        return CheckpointError(
+            f"the {what} of the run in {self.options.out} was another: tiles, masks or folds have "
+            "changed since it began; bring them back or give another --out"
+        )
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint of the same run.
+
+        Raises:
+            CheckpointError: it has other settings, or cannot be resumed.
+        """
+        self._check_settings(checkpoint.config)
+        for what, now in (("split", self.split.sha256), ("data", self.data_sha256)):
+            if checkpoint.scores.get(f"{what}_sha256") != now:
+                raise self._changed(what)
+        if checkpoint.run is None:
+            raise CheckpointError("this checkpoint was stripped of what resuming needs")
+        self.epoch = self.saved = checkpoint.epoch
+        self.scored = bool(checkpoint.scores.keys() & {"score", calibrate.SEEN})
+        self.start_sha256 = checkpoint.scores["start_sha256"]
+        self.doubted |= shipped.MAY_HAVE_SEEN in checkpoint.scores
+        self.learner.restore(checkpoint, stage_at(self.config, self.epoch - 1)[0])
+        self.history.rows = list(checkpoint.history)
+        self.best = max((r["score"] for r in checkpoint.history if "score" in r), default=self.best)
+
+    def _start(self) -> None:
+        """What a new run does and a resumed one must not need again."""
+        if self.config.encoder_weights:
+            path = weights.fetch(self.config.encoder_weights, self.config.model)
+            self.start_sha256 = weights.load_file(self.learner.model.encoder, path)
+        if self.config.init_weights:
+            first, name = weights.first_checkpoint(self.config, self.split)
+            self.start_sha256 = weights.load_checkpoint(self.learner.model, first, name)
+            self.doubted |= bool(first.scores.get(shipped.MAY_HAVE_SEEN))
+            if self.config.init_weights == SHIPPED:
+                self._settle(first)
+        self.learner.average.load_state_dict(self.learner.model.state_dict())
+        if self.world.first:
+            settings_file.write(self.options.out, self.config)
+            if self.config.fold is not None:
+                self.split.write(self.options.out)
+
+    def _settle(self, first: Checkpoint) -> None:
+        """What a file lacks of a network that is to be trained, and what it does not say."""
+        size, most = self.batch_size, self.config.statistics_tiles
+        unfold.measure(self.learner.model, self.train_data.tiles, size, most, self.world)
+        if first.scores.get(shipped.MAY_HAVE_SEEN) and self.world.first:
+            tqdm.write(shipped.doubt(first.scores))
+
+    def _epoch(self) -> dict[str, Any]:
+        started = time.perf_counter()
+        stage, within = stage_at(self.config, self.epoch)
+        if within == 0:
+            self.learner.begin(stage)
+        # Everything random in an epoch comes from (seed, epoch): a resumed run draws the same.
+        # Order and augmentation are drawn apart from dropout, which is each process's own.
+        seed = self.config.seed * 100_003 + self.epoch
+        self.random.manual_seed(seed)
+        torch.manual_seed(seed + self.world.rank)
+        steps = self.steps_per_epoch
+        drawn = self.feed.draw(steps * self.batch_size, self.config.augment, self.random)
+        with self._naming(stage, drawn):
+            for step in self._shown(range(steps)):
+                self._step(step, drawn)
+            losses = self.learner.watch.finish()
+        seconds = time.perf_counter() - started
+        self.learner.end_epoch(stage, within, self.train_data.tiles)
+        self.epoch += 1
+        row: dict[str, Any] = {
+            "epoch": self.epoch,
+            "loss_name": stage.loss,
+            "loss": float(np.mean(losses)),
+            "tiles_per_s": len(drawn.order) / seconds,
+            "learning_rate": self.learner.optimizer.param_groups[0]["lr"],
+        }
+        due = self.epoch % self.options.validate_every == 0 or self.epoch == self.config.epochs
+        if due and self.world.first and self.config.fold is not None:
+            prediction = self._predicted()
+            row |= evaluate.brief(prediction, self.validation_data, self._default_decision)
+        return row | {"seconds": time.perf_counter() - started}
+
+    def _shown(self, steps: Iterable[int]) -> Iterable[int]:
+        """The steps, with a progress bar beside them."""
+        hidden = None if self.options.progress is None else not self.options.progress
+        return tqdm(
+            steps,
+            desc=f"epoch {self.epoch + 1}/{self.config.epochs}",
+            disable=hidden if self.world.first else True,
+            leave=False,
+            **terminal.size(),
+        )
+
+    def _step(self, step: int, drawn: Drawn) -> None:
+        stage, _ = stage_at(self.config, self.epoch)
+        rate = learning_rate(self.config, self.epoch, step, self.steps_per_epoch)
+        part, start = self.world.part(self.batch_size), step * self.batch_size
+        batch = self.feed.batch(drawn, slice(start + part.start, start + part.stop))
+        number = self.epoch * self.steps_per_epoch + step
+        self.learner.step(batch, stage, rate, number)
+
+    @contextlib.contextmanager
+    def _naming(self, stage: Stage, drawn: Drawn) -> Iterator[None]:
+        """Say of a step that was not finite, whenever that is seen, which tiles it had."""
+        try:
+            yield
+        except NotFiniteError as error:
+            start = error.step * self.batch_size
+            batch = drawn.order[start : start + self.batch_size].tolist()
+            names = ", ".join(self.train_data.ids[index] for index in batch)
+            raise TrainError(
+                f"{error} at epoch {self.epoch + 1}, step {error.step + 1}, tiles {names}; lower "
+                "the learning rate "
+                f"(--set stages.{self.config.stages.index(stage)}.learning_rate=...) "
+                "or use --precision fp32"
+            ) from error
+
+    def _predicted(self) -> evaluate.Prediction:
+        """Of the held-out tiles, for a line in the history: in the run's own precision. What is
+        deployed is scored in float32.
+        """
+        with self.learner.compute.autocast():
+            return evaluate.predict(self.learner.average, self.validation_data.tiles, "none")
+
+    def _save(self, row: dict[str, Any]) -> None:
+        """Best first: a run killed in between repeats the epochs and saves both again."""
+        self.history.add(row)
+        # Until the run is scored as deployed, at its end, there is no "score".
+        measured = {"score_in_training": row["score"]} if "score" in row else {}
+        plain = Checkpoint(
+            config=self.config,
+            epoch=self.epoch,
+            scores=self._origin() | measured,
+            weights=dict(self.learner.average.state_dict()),
+            history=tuple(self.history.rows),
+            decision=self._default_decision,
+        )
+        if row.get("score", float("-inf")) > self.best:
+            self.best = row["score"]
+            chosen = plain.scores | {"selected_on_its_own_fold": True}
+            kept = {name: value.to("cpu", copy=True) for name, value in plain.weights.items()}
+            self._unsaved_best = dataclasses.replace(plain, scores=chosen, weights=kept)
+        stage, within = stage_at(self.config, self.epoch - 1)
+        if stage.snapshots and cycle_ends(stage, within):
+            name = f"snapshot-{snapshots(self.config, self.epoch - 1)}.pth"
+            checkpoints.save(self._scored(plain)[0], self.options.out / name)
+        if self._due():
+            if self._unsaved_best:
+                checkpoints.save(self._unsaved_best, self.options.out / BEST)
+            resumable = dataclasses.replace(plain, run=self.learner.state())
+            checkpoints.save(resumable, self.options.out / LAST)
+            self.saved, self._saved_at, self._unsaved_best = self.epoch, time.monotonic(), None
+            self.history.refresh()
+
+    def _due(self) -> bool:
+        """Whether to save after this epoch: a large state takes as long as an epoch of a GPU."""
+        passed = time.monotonic() - self._saved_at
+        return passed >= self.options.save_every_s or self.epoch == self.config.epochs
+
+    def _finish(self) -> None:
+        """Make the last checkpoint one to deploy, and keep what it says of the held-out tiles."""
+        scored, prediction = self._scored(checkpoints.load(self.options.out / LAST))
+        ids, path = self.validation_data.ids, self.options.out / PREDICTIONS
+        if self.config.fold is not None:  # of seen tiles, no threshold could be tried on it
+            prediction.save(path, ids, scored.decision)
+        self.history.close()
+        checkpoints.save(scored, self.options.out / LAST)
+
+    def _scored(self, checkpoint: Checkpoint) -> tuple[Checkpoint, evaluate.Prediction]:
+        """Score the averaged weights as deployed and choose threshold and gate for them."""
+        data, default = self.validation_data, self._default_decision
+        views = evaluate.predict_views(self.learner.average, data.tiles, "hflip")
+        prediction, plain = views.merged("hflip"), views.merged("none")
+        if self.config.fold is None:
+            scores = self._origin() | calibrate.seen_scores(prediction, data, default)
+            return dataclasses.replace(checkpoint, scores=scores, decision=default), prediction
+        scores = calibrate.final_scores(prediction, plain, data, default)
+        scored = dataclasses.replace(
+            checkpoint,
+            scores=self._origin() | scores | {calibrate.CHOSEN_ON: calibrate.OWN_FOLD},
+            decision=calibrate.choose(prediction, data.masks, default),
+        )
+        return scored, prediction
+
+    @property
+    def _default_decision(self) -> evaluate.Decision:
+        return evaluate.default_decision(self.config.model)
+
+    def _origin(self) -> dict[str, Any]:
+        """What a score was measured on."""
+        return {
+            "data_sha256": self.data_sha256,
+            "split_sha256": self.split.sha256,
+            "split_tiles": len(self.split.ids),
+            "split_seed": self.config.split_seed,
+            "folds": self.config.folds,
+            "fold": self.config.fold,
+            "start_sha256": self.start_sha256,
+            **({shipped.MAY_HAVE_SEEN: True} if self.doubted else {}),
+        }
