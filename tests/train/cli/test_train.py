@@ -359,6 +359,20 @@ def test_kernels_for_a_cpu_need_a_compiler(
     assert not (tmp_path / "run").exists()
 
 
+def test_graphs_are_refused_on_a_cpu_and_taken_for_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, labelled: Path, tmp_path: Path
+) -> None:
+    asked: list[Job] = []
+    monkeypatch.setattr(job, "run", lambda wanted: asked.append(wanted) or "done")
+    arguments = ["--data", str(labelled), "--out", str(tmp_path / "run")]
+    arguments += ["--compile=reduce-overhead"]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    assert "is for GPUs: give --compile alone" in " ".join(result.output.split())
+    assert CliRunner().invoke(cli, [*arguments, "--device", "cuda"]).output == "done\n"
+    assert [each.options.compiled for each in asked] == ["reduce-overhead"]
+
+
 def test_what_is_compiled_wrongly_is_refused(
     monkeypatch: pytest.MonkeyPatch, labelled: Path, tmp_path: Path
 ) -> None:
@@ -391,8 +405,8 @@ def test_what_is_not_given_stays_the_recipes(
     assert plain.config == RECIPES[recipes.DEFAULT].config
     assert plain.options.out == tmp_path / "run"
     assert (plain.options.device, plain.options.validate_every) == ("cpu", 1)
-    assert (plain.options.save_every_s, plain.options.compiled) == (60.0, False)
-    assert (changed.options.save_every_s, changed.options.compiled) == (7.5, True)
+    assert (plain.options.save_every_s, plain.options.compiled) == (60.0, "")
+    assert (changed.options.save_every_s, changed.options.compiled) == (7.5, "default")
     assert plain.options.progress is None
     assert plain.options.world.size == 1
     assert (plain.every_fold, plain.resume, plain.pseudo) == (False, False, None)

@@ -147,7 +147,7 @@ def test_compiled_steps_learn_as_others_do(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
     short = dataclasses.replace(CONFIG, stages=two_stages(2, 1e-3))
     plain = Trainer(short, options(tmp_path / "plain"), FEW).run()
-    compiled = dataclasses.replace(options(tmp_path / "compiled"), compiled=True)
+    compiled = dataclasses.replace(options(tmp_path / "compiled"), compiled="default")
     final = Trainer(short, compiled, FEW).run()
     assert final.weights.keys() == plain.weights.keys()
     losses = [[row["loss"] for row in run.history] for run in (plain, final)]

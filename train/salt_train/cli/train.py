@@ -25,6 +25,8 @@ from salt_train.settings.config import TrainConfig
 from salt_train.settings.overrides import listed
 from salt_train.settings.schedule import steps_of
 
+_COMPILE = ("default", "reduce-overhead")  # modes of torch.compile; the first where none is named
+
 
 @click.command(
     "salt-train", cls=strict_options.Command,
@@ -54,8 +56,10 @@ from salt_train.settings.schedule import steps_of
     help="Time between checkpoints, at ends of epochs: what a killed run loses, and an epoch.",
 )  # fmt: skip
 @click.option(
-    "--compile", "compiled", is_flag=True,
-    help="Let torch.compile make the steps: a slow start, then quicker; worth it on a GPU.",
+    "--compile", "compiled", type=click.Choice(_COMPILE), is_flag=False, flag_value=_COMPILE[0],
+    metavar="[MODE]",
+    help="Let torch.compile make the steps: a slow start, then quicker; worth it on a GPU, where "
+    "--compile=reduce-overhead has it launch them as CUDA graphs.",
 )  # fmt: skip
 @click.option(
     "--resume", is_flag=True,
@@ -74,8 +78,8 @@ from salt_train.settings.schedule import steps_of
 def cli(
     context: click.Context, /, data: Path | None, missing_as_empty: bool, out: Path | None,
     asked: AskedSettings, pseudo: AskedPseudo, device: str, threads: int | None,
-    validate_every: int, save_every: float, compiled: bool, resume: bool, progress: bool | None,
-    dry_run: bool, check_data: bool,
+    validate_every: int, save_every: float, compiled: str | None, resume: bool,
+    progress: bool | None, dry_run: bool, check_data: bool,
 ) -> None:  # fmt: skip
     """Train a network on labelled 101x101 tiles and write checkpoints to --out."""
     if check_data and dry_run:
@@ -93,7 +97,7 @@ def cli(
     if config.fold is None and is_given(context, "validate_every"):
         raise click.UsageError("--fold none holds nothing out: leave --validate-every out.")
     if compiled and device.startswith("cpu"):
-        _check_compiler(config)
+        _check_compiler(config, compiled)
     console.require(context, "data", "out")
     assert data is not None
     assert out is not None
@@ -115,7 +119,9 @@ def cli(
     wanted = Job(
         data=data,
         config=config,
-        options=RunOptions(out, device, progress, validate_every, world, save_every, compiled),
+        options=RunOptions(
+            out, device, progress, validate_every, world, save_every, compiled or ""
+        ),
         every_fold=every_fold,
         resume=resume,
         pseudo=labelled,
@@ -168,10 +174,12 @@ def _check_ready(data: Path, out: Path) -> None:
     denied.check_temporary()  # torch asks for it when it is imported
 
 
-def _check_compiler(config: TrainConfig) -> None:
+def _check_compiler(config: TrainConfig, mode: str) -> None:
     """On a CPU torch.compile makes its kernels in C++, and tells of no compiler after a minute. It
     takes all of CXX for a name, options and all.
     """
+    if mode != _COMPILE[0]:
+        raise click.UsageError(f"--compile={mode} is for GPUs: give --compile alone on a CPU.")
     compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
     if shutil.which(compiler) is None:
         raise click.UsageError(

@@ -30,10 +30,8 @@ class Learner:
         watch: what the steps of this epoch measured.
     """
 
-    def __init__(
-        self, config: TrainConfig, device: str, world: World, compiled: bool = False
-    ) -> None:
-        """Draw first weights from the run's seed; ``compiled``: by ``torch.compile``."""
+    def __init__(self, config: TrainConfig, device: str, world: World, compiled: str = "") -> None:
+        """Draw first weights from the run's seed; ``compiled``: ``torch.compile``'s mode."""
         self.config, self.world = config, world
         self.compute = Compute(config, world.device(device))
         torch.manual_seed(config.seed)
@@ -44,9 +42,10 @@ class Learner:
         self._network = world.parallel(world.synchronised(self.model))
         self._blend = optimizer.Blend(self.average, self.model)
         self._total_loss = total_loss
+        self._compiled = bool(compiled)
         if compiled:
-            self._network = cast(nn.Module, torch.compile(self._network))
-            self._total_loss = torch.compile(total_loss)
+            self._network = cast(nn.Module, torch.compile(self._network, mode=compiled))
+            self._total_loss = torch.compile(total_loss, mode=compiled)
         self.begin(config.stages[0])
 
     def begin(self, stage: Stage) -> None:
@@ -84,6 +83,8 @@ class Learner:
         Raises:
             NotFiniteError: loss or gradient is not finite, of this step or one since the last look.
         """
+        if self._compiled:  # what a graph wrote in the step before may be written over
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         with self.compute.autocast():
             logits: Logits = self._network(
                 batch.tiles.contiguous(memory_format=self.compute.layout)

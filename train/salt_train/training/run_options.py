@@ -21,7 +21,8 @@ class RunOptions:
         save_every_s: seconds between two of ``last.pth``, at ends of epochs: what is lost where a
             run is killed is at most so many, and an epoch. The first epoch and the last are always
             saved, and so are snapshots.
-        compiled: let ``torch.compile`` make the training steps.
+        compiled: let ``torch.compile`` make the training steps, in the mode of this name; empty
+            leaves them as they are.
     """
 
     out: Path
@@ -30,4 +31,4 @@ class RunOptions:
     validate_every: int = 1
     world: World = dataclasses.field(default_factory=World)
     save_every_s: float = 0.0
-    compiled: bool = False
+    compiled: str = ""
