@@ -85,7 +85,7 @@ def resume(data: Path, out: Path, *more: str) -> str:
 def test_a_run_goes_on_with_the_settings_it_was_begun_with(
     labelled: Path, tmp_path: Path, fold: str
 ) -> None:
-    """Which are not said again; one that is has to be the run's, and so have all others."""
+    """Which are not said again; one that is has to be the run's, and the others still are."""
     out = tmp_path / "run"
     dealt = () if fold == "none" else ("--folds", "4")
     arguments = [
@@ -104,8 +104,9 @@ def test_a_run_goes_on_with_the_settings_it_was_begun_with(
     said = resume(labelled, out)
     assert said.count("resuming after epoch 2") == (4 if fold == "all" else 1)
     assert said.splitlines()[-1] == first.output.splitlines()[-1]
-    with pytest.raises(CheckpointError, match="has other settings: "):
-        resume(labelled, out, "--fold", fold)
+    assert "resuming after epoch 2" in resume(labelled, out, "--fold", fold, "--batch-size", "8")
+    with pytest.raises(CheckpointError, match=r"has other settings: seed was 0 and is now 7; --re"):
+        resume(labelled, out, "--seed", "7")
 
 
 def test_pseudo_labels_of_a_run_are_named_again(
@@ -142,7 +143,7 @@ def test_a_run_that_was_ended_before_its_first_checkpoint_begins_as_it_did(
     shown = capsys.readouterr().out
     assert "fold=2" in shown
     assert "model.width=16" in shown
-    with pytest.raises(CheckpointError, match=r"has other settings: .* or give none but --resume"):
+    with pytest.raises(CheckpointError, match=r"other settings: .*; --resume alone goes on"):
         resume(labelled, out, "--epochs", "3")
     other = tmp_path / "other"
     synthetic.write(synthetic.draw(40, seed=8), other)

@@ -42,7 +42,7 @@ class AskedSettings:
         fold: a number, ``all`` or ``none``.
         scale_batch: tiles a step, with rates to suit; None leaves the recipe's.
         settings: those with an option of the same name; None leaves the recipe's.
-        is_given: whether any of all that was said, and is not a default.
+        given: names of those that were said, and are not a default.
     """
 
     recipe: str
@@ -51,25 +51,26 @@ class AskedSettings:
     fold: str
     scale_batch: int | None
     settings: Mapping[str, Any]
-    is_given: bool
+    given: frozenset[str]
 
     @property
     def every_fold(self) -> bool:
         """Whether each fold is to be trained in turn."""
         return self.fold == _ALL
 
-    def config(self, pseudo_fraction: float) -> TrainConfig:
+    def config(self, pseudo_fraction: float, run: TrainConfig | None = None) -> TrainConfig:
         """The recipe with what was asked for; ``--set`` comes last.
 
         Args:
             pseudo_fraction: share of pseudo-labels to use; 0 where there are none.
+            run: settings to take instead of the recipe's, those of a run.
 
         Raises:
             UsageError: options exclude each other.
             ConfigError: a setting is out of range.
         """
         self._check()
-        config = recipes.RECIPES[self.recipe].config
+        config = run or recipes.RECIPES[self.recipe].config
         if self.epochs:
             config = recipes.rescaled(config, self.epochs)
         given = {name: value for name, value in self.settings.items() if value is not None}
@@ -82,7 +83,8 @@ class AskedSettings:
         if given.get("encoder_weights", "none" if "init_weights" in given else "") == "none":
             given["encoder_weights"] = ""
         given |= {"pseudo_fraction": pseudo_fraction} if pseudo_fraction else {}
-        return override(config, self.assignments, given | self._fold())
+        given |= {} if run and "fold" not in self.given else self._fold()
+        return override(config, self.assignments, given)
 
     def _check(self) -> None:
         fold, settings = self.fold, self.settings
@@ -167,7 +169,7 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     ) -> None:  # fmt: skip
         settings = {name: others.pop(name) for name in _SETTINGS}
         context = click.get_current_context()
-        given = any(is_given(context, name) for name in (*_NAMES, *_SETTINGS))
+        given = frozenset(name for name in (*_NAMES, *_SETTINGS) if is_given(context, name))
         asked = AskedSettings(recipe, assignments, epochs, fold, scale_batch, settings, given)
         command(*arguments, asked=asked, **others)
 

@@ -22,7 +22,7 @@ from salt_train.compute import waiting
 from salt_train.data import data_checks, folds
 from salt_train.settings import recipes, settings_file
 from salt_train.settings.config import TrainConfig
-from salt_train.settings.overrides import listed
+from salt_train.settings.overrides import difference, listed
 from salt_train.settings.schedule import steps_of
 
 _COMPILE = ("default", "reduce-overhead")  # modes of torch.compile; the first where none is named
@@ -140,13 +140,17 @@ def cli(
 def _config(
     asked: AskedSettings, pseudo: AskedPseudo, resumed: Path | None
 ) -> tuple[TrainConfig, bool]:
-    """What is to be trained, and whether in each fold in turn: as asked for, or where nothing was,
-    as the run in the folder ``resumed`` was begun.
+    """What is to be trained, and whether in each fold in turn: as asked for, or with what was asked
+    for in the settings of the run in the folder ``resumed``.
     """
-    config = asked.config(pseudo.fraction)
-    if resumed and not asked.is_given and (kept := _kept(resumed, pseudo)):
-        return kept
-    return config, asked.every_fold
+    config, every_fold = asked.config(pseudo.fraction), asked.every_fold
+    if not resumed or "recipe" in asked.given or not (kept := _kept(resumed, pseudo)):
+        return config, every_fold
+    run, of_every_fold = kept
+    if asked.given and not difference(run, config):  # all options were repeated
+        return run, every_fold
+    every_fold = every_fold if "fold" in asked.given else of_every_fold
+    return asked.config(run.pseudo_fraction, run), every_fold
 
 
 def _kept(out: Path, pseudo: AskedPseudo) -> tuple[TrainConfig, bool] | None:
