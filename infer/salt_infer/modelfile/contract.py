@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any, Literal, Self, get_args
 
@@ -84,7 +85,8 @@ class ModelContract:
                     f"contract has {name} {getattr(self, name)!r}, expected within 0..1"
                 )
         for name in ("mean", "std"):
-            if not math.isfinite(getattr(self, name)):
+            # Written so that NaN is refused, and whole numbers that no float can be.
+            if not abs(getattr(self, name)) <= sys.float_info.max:
                 raise ContractError(f"contract has {name} {getattr(self, name)!r}, expected finite")
         for name in ("architecture", "precision", "padding", "checkpoints"):
             value = getattr(self, name)
@@ -112,17 +114,18 @@ class ModelContract:
         """Parse a contract.
 
         Raises:
-            ContractError: not JSON, a number that is not finite, another version, or a field
-                missing or unknown.
+            ContractError: not JSON, a number that is not finite, half a character, another
+                version, or a field missing or unknown.
         """
         try:
             value = json.loads(text, parse_float=_finite, parse_constant=_finite)
+            json.dumps(value, ensure_ascii=False).encode()  # half a character cannot be passed on
         except (ValueError, RecursionError) as error:  # too many digits, or too deep
             raise ContractError(f"the contract is not JSON ({error})") from error
         if not isinstance(value, dict):
             raise ContractError(f"the contract is a {type(value).__name__}, expected an object")
         version = value.get("contract_version")
-        if version != VERSION:
+        if type(version) is not int or version != VERSION:
             raise ContractError(
                 f"the model has contract version {version!r}, this program reads {VERSION}; "
                 "update salt-toolkit, or export the checkpoint anew"

@@ -17,8 +17,8 @@ from salt_infer.backends.selection import Batches, ProviderChoice, Tell, open_se
 from salt_infer.batch import doubtful, views
 from salt_infer.batch.result import BatchResult, Cancel, Drawn
 from salt_infer.errors import InputError, ModelError
-from salt_infer.masks.rle import TILE_SHAPE
 from salt_infer.modelfile.contract import TTA_NAMES, ModelContract, Tta
+from salt_infer.predictor.arguments import check_count, check_tiles
 
 
 def _is_share(value: Any) -> bool:
@@ -198,8 +198,8 @@ class SaltModel:
             return Batches(batch_size, views.together(tta), tta == "doubtful")
 
         for name, count in (("threads", threads), ("lanes", lanes), ("batch_size", batch_size)):
-            if count is not None and (not isinstance(count, int | np.integer) or count < 1):
-                raise InputError(f"{name} is {count!r}, expected a whole number of at least 1")
+            if count is not None:
+                check_count(name, count)
         if not isinstance(provider, ProviderRequest):
             provider = ProviderRequest(provider)
         session, choice = open_session(
@@ -220,10 +220,11 @@ class SaltModel:
 
         Raises:
             InputError: other tiles than that, or a batch size below 1.
-            ModelError: the runtime failed.
+            ModelError: the runtime failed, or the model gave NaN.
         """
         size = self.batch_size if batch_size is None else batch_size
-        _check_tiles(tiles, size)
+        check_tiles(tiles)
+        check_count("batch_size", size)
         masks = np.zeros(tiles.shape, dtype=np.bool_)
         probability = np.zeros(tiles.shape, dtype=np.float32)
         salt = np.empty(len(tiles), dtype=np.float32)
@@ -284,12 +285,25 @@ class SaltModel:
         return session.draw(views.make(tiles, tta), threshold, limit, cancel)
 
     def decide(self, result: BatchResult | Drawn) -> Decided:
-        """Undo the views, average, compare with the threshold, drop masks that are too small."""
+        """Undo the views, average, compare with the threshold, drop masks that are too small.
+
+        Raises:
+            ModelError: it has NaN, which is above no threshold and would look like no salt.
+        """
+        spoilt = np.isnan(result.salt)
         if isinstance(result, Drawn):
             probability, masks = None, mask_graphs.unpack(result.bits)
         else:
             probability = views.merge(result.probability, self.settings.tta)
+            spoilt[result.kept] |= np.isnan(probability.sum(axis=(1, 2)))
             masks = probability > np.float32(self.settings.threshold)
+        if spoilt.any():
+            raise ModelError(
+                f"{self.session.path} gave no numbers (NaN) for {np.count_nonzero(spoilt)} of "
+                f"{len(spoilt)} tiles of a batch, on {self.session.provider}: its arithmetic "
+                "overflows there or its weights are damaged; try another --provider, or a file in "
+                "float32"
+            )
         if self.settings.min_area > 1:
             masks[np.count_nonzero(masks, axis=(1, 2)) < self.settings.min_area] = False
         return Decided(result.kept, probability, masks, result.salt)
@@ -311,25 +325,3 @@ def _load_again(kind: type[SaltModel], how: _Loading, settings: Settings, sha256
             f"{model.session.sha256[:12]}, expected {sha256[:12]}"
         )
     return model
-
-
-def _check_tiles(tiles: npt.NDArray[np.uint8], batch_size: int) -> None:
-    if not isinstance(tiles, np.ndarray):
-        hint = ": np.stack makes it of a list of tiles" if isinstance(tiles, list | tuple) else ""
-        raise InputError(
-            f"tiles are a {type(tiles).__name__}, expected one array, uint8 [N, 101, 101] grey "
-            f"values{hint}"
-        )
-    if isinstance(tiles, np.ma.MaskedArray):
-        raise InputError(
-            "tiles are a masked array, expected a plain one: every pixel of a tile is looked at; "
-            "tiles.filled(0) makes it of this one"
-        )
-    if tiles.dtype != np.uint8 or tiles.ndim != 3 or tiles.shape[1:] != TILE_SHAPE:
-        hint = ": tiles[None] for one tile" if tiles.shape == TILE_SHAPE else ""
-        raise InputError(
-            f"tiles are {tiles.dtype} {list(tiles.shape)}, expected uint8 [N, 101, 101] grey "
-            f"values{hint}"
-        )
-    if batch_size < 1:
-        raise InputError(f"batch_size is {batch_size}, expected at least 1")

@@ -29,14 +29,22 @@ def run(model: bytes, **values: Any) -> dict[str, npt.NDArray[Any]]:
 
 
 def probabilities(seed: int, count: int, ways: int, threshold: float) -> npt.NDArray[np.float32]:
-    """Any numbers, those next to the threshold and such that are none."""
+    """Any numbers, those next to the threshold, and in about half of all tiles one that is none."""
     random = np.random.default_rng(seed)
     values = random.random((count, ways, *TILE_SHAPE), np.float32)
     edge = np.float32(threshold)
-    near = [edge, np.nextafter(edge, np.float32(2)), np.nextafter(edge, np.float32(-1)), np.nan]
+    near = [edge, np.nextafter(edge, np.float32(2)), np.nextafter(edge, np.float32(-1))]
     where = random.random(values.shape) < 0.5
     values[where] = random.choice(np.array(near, np.float32), int(where.sum()))
+    spoilt = random.random(count) < 0.5
+    values[spoilt, random.integers(ways), 7, 9] = np.nan
     return values
+
+
+def judged(salt: npt.NDArray[np.float32], *looks: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+    """The judge's answer, NaN where a pixel of a look is none."""
+    spoilt = np.any([np.isnan(look).any(axis=(1, 2, 3)) for look in looks], axis=0)
+    return np.where(spoilt, np.float32(np.nan), salt)
 
 
 @settings(max_examples=20, deadline=None)
@@ -57,7 +65,7 @@ def test_masks_are_those_of_numpy(
     expected = views.merge(given, tta) > np.float32(threshold)
     expected[~(salt > np.float32(gate))] = False
     np.testing.assert_array_equal(mask_graphs.unpack(seen["masks"]), expected)
-    np.testing.assert_array_equal(seen["judged"], salt)
+    np.testing.assert_array_equal(seen["judged"], judged(salt, given))
 
 
 @settings(max_examples=20, deadline=None)
@@ -71,14 +79,16 @@ def test_two_looks_are_those_of_numpy(seed: int, count: int, threshold: float) -
     np.testing.assert_array_equal(mask_graphs.unpack(seen["masks"]), first[:, 0] > limit)
     near = np.abs(first[:, 0] - limit) < doubtful.NEAR
     np.testing.assert_array_equal(seen["nearby"], near.sum(axis=(1, 2)))
-    np.testing.assert_array_equal(seen["judged"], salt)
+    np.testing.assert_array_equal(seen["judged"], judged(salt, first))
 
     places = random.integers(0, count, 3)
     second = probabilities(seed + 1, 3, 1, threshold)
+    salt = random.random(3, np.float32)
     seen = run(
         mask_graphs.second_look(count, 3), first=first, places=places, probability=second,
-        salt=random.random(3, np.float32), threshold=limit,
+        salt=salt, threshold=limit,
     )  # fmt: skip
+    np.testing.assert_array_equal(seen["judged"], judged(salt, first[places], second))
     both = np.concatenate([first[places], second], axis=1)
     np.testing.assert_array_equal(
         mask_graphs.unpack(seen["masks"]), views.merge(both, "hflip") > limit

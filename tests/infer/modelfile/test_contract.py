@@ -62,6 +62,9 @@ def test_round_trip_is_canonical() -> None:
         ("[" * 200_000, "not JSON"),
         ('{"gate": ' + "9" * 5000 + "}", "not JSON"),
         (changed(tta="rot90"), "tta 'rot90'"),
+        (changed(mean=10**400), "has mean 10*, expected finite"),
+        (changed(provenance={"a": ["\ud800"]}), "not JSON .*surrogates not allowed"),
+        (changed(contract_version=True), "version True, this program reads 1"),
     ],
 )
 def test_broken_contracts(text: str, says: str) -> None:

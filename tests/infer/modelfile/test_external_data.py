@@ -46,9 +46,49 @@ def test_they_are_found_wherever_a_tensor_can_be() -> None:
     )  # fmt: skip
     listed = helper.make_node("Op", [], ["c"], domain="d", many=[elsewhere("first")])
     function = helper.make_function("d", "f", [], [], [listed], [helper.make_opsetid("", 18)])
+    function.attribute_proto.append(helper.make_attribute("w", elsewhere("default")))
     model = helper.make_model(graph, functions=[function])
+    model.training_info.add().algorithm.initializer.append(elsewhere("trained"))
     found = external_data.external(io.BytesIO(model.SerializeToString()))
-    assert found == ["first", "indices", "inner", "values", "weight"]
+    assert found == ["default", "first", "indices", "inner", "trained", "values", "weight"]
+
+
+def test_no_part_of_the_format_that_can_hold_one_is_left_out() -> None:
+    """By the definitions that the onnx package has."""
+    names = {
+        "model": "ModelProto", "training": "TrainingInfoProto", "graph": "GraphProto",
+        "function": "FunctionProto", "node": "NodeProto", "attribute": "AttributeProto",
+        "sparse": "SparseTensorProto", "tensor": "TensorProto",
+    }  # fmt: skip
+    parts = {
+        names[kind]: {number: names[part] for number, part in parts.items()}
+        for kind, parts in external_data._PARTS.items()
+    }
+    assert parts == {name: fields for name, fields in holders().items() if fields}
+
+
+def holders() -> dict[str, dict[int, str]]:
+    """Messages of a model that can hold a tensor, however deep, and by which fields."""
+    known: dict[str, dict[int, str]] = {}
+    todo = [onnx.ModelProto.DESCRIPTOR]
+    while todo:
+        message = todo.pop()
+        if message.name not in known:
+            below = {each.number: each.message_type for each in message.fields}
+            known[message.name] = {at: part.name for at, part in below.items() if part}
+            todo += filter(None, below.values())
+    holding = {"TensorProto"}
+    while more := {
+        name
+        for name, fields in known.items()
+        if name not in holding and holding & {*fields.values()}
+    }:
+        holding |= more
+    return {
+        name: {at: part for at, part in fields.items() if part in holding}
+        for name, fields in known.items()
+        if name in holding
+    }
 
 
 @given(st.binary(max_size=200))

@@ -4,22 +4,28 @@ import copy
 import multiprocessing
 import pickle
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 import salt_infer
 from salt_infer import SaltModel
-from salt_infer.backends.providers import ProviderRequest
+from salt_infer.backends.device_session import DeviceSession
+from salt_infer.backends.providers import Asked, ProviderRequest, SessionPlan
 from salt_infer.data.factory import open_tiles
 from salt_infer.errors import InputError, ModelError, UsageError
 from salt_infer.execution.pipeline import RunOptions, finished_groups
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.masks import rle
+from salt_infer.modelfile.contract import Tta
 from salt_infer.models import default_model
+from salt_infer.predictor.model import Settings
 from salt_train import synthetic
 
 SHIPPED = default_model()
@@ -131,9 +137,59 @@ def test_other_tiles_are_refused(gated_model: Path, tiles: np.ndarray) -> None:
         SaltModel.load(gated_model).predict(tiles)
 
 
-def test_a_batch_has_a_tile_at_least(gated_model: Path) -> None:
-    with pytest.raises(InputError, match="batch_size is 0"):
-        SaltModel.load(gated_model).predict(TILES, batch_size=0)
+def spoilt(path: Path, output: str, folder: Path) -> Path:
+    """The model with one of its outputs NaN throughout."""
+    model = onnx.load(path)
+    for node in model.graph.node:
+        node.output[:] = ["before" if name == output else name for name in node.output]
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(np.nan), "nan"))
+    model.graph.node.append(onnx.helper.make_node("Add", ["before", "nan"], [output]))
+    onnx.save(model, folder / "spoilt.onnx")
+    return folder / "spoilt.onnx"
+
+
+@pytest.mark.parametrize("output", ["probability", "salt"])
+@pytest.mark.parametrize("tta", ["hflip", "doubtful"])
+@pytest.mark.parametrize("provider", ["cpu", "openvino"])
+def test_what_is_no_number_is_not_taken_for_no_salt(
+    dense_model: Path, tmp_path: Path, output: str, tta: Tta, provider: Asked
+) -> None:
+    path = spoilt(dense_model, output, tmp_path)
+    model = SaltModel.load(path, tta=tta, gate=0.0, provider=provider)
+    with pytest.raises(ModelError, match=r"spoilt\.onnx gave no numbers \(NaN\) for 4 of 4 tiles"):
+        model.predict(TILES[:4])
+
+
+@pytest.mark.parametrize("output", ["probability", "salt"])
+@pytest.mark.parametrize("tta", ["hflip", "doubtful"])
+def test_nor_is_it_where_masks_are_drawn_on_a_device(
+    dense_model: Path, tmp_path: Path, output: str, tta: Tta
+) -> None:
+    path, seen_twice = spoilt(dense_model, output, tmp_path), tta == "hflip"
+    shape, second = (2, 2 if seen_twice else 1), 0 if seen_twice else 1
+    session = DeviceSession(path, 1, SessionPlan(shape=shape, second=second))
+    model = SaltModel(session, Settings(0.5, 0.0, tta))
+    with pytest.raises(ModelError, match=r"NaN\) for 3 of 3 tiles of a batch"):
+        model.decide(model.run(TILES[:3], probabilities=False))
+
+
+def test_a_run_of_such_a_model_writes_nothing(
+    dense_model: Path, tile_folder: Path, tmp_path: Path
+) -> None:
+    path, out = spoilt(dense_model, "probability", tmp_path), tmp_path / "out.csv"
+    arguments = ["--images", tile_folder / "tiles", "--out", out, "--model", path, "--gate", "0"]
+    command = [sys.executable, "-m", "salt_infer", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "spoilt.onnx gave no numbers (NaN)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("count", [2.5, "3", 0])
+def test_a_batch_is_a_whole_number_of_tiles(gated_model: Path, count: Any) -> None:
+    with pytest.raises(InputError, match=r"batch_size is .*, expected a whole number"):
+        SaltModel.load(gated_model).predict(TILES, batch_size=count)
 
 
 def test_the_package_has_no_other_names() -> None:

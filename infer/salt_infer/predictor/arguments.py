@@ -1,0 +1,36 @@
+"""What callers from Python give, looked at before anything is made of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.errors import InputError
+from salt_infer.masks.rle import TILE_SHAPE
+
+
+def check_tiles(tiles: npt.NDArray[np.uint8]) -> None:
+    """Raise InputError for anything but uint8 [N, 101, 101]."""
+    if not isinstance(tiles, np.ndarray):
+        hint = ": np.stack makes it of a list of tiles" if isinstance(tiles, list | tuple) else ""
+        raise InputError(
+            f"tiles are a {type(tiles).__name__}, expected one array, uint8 [N, 101, 101] grey "
+            f"values{hint}"
+        )
+    if isinstance(tiles, np.ma.MaskedArray):
+        raise InputError(
+            "tiles are a masked array, expected a plain one: every pixel of a tile is looked at; "
+            "tiles.filled(0) makes it of this one"
+        )
+    if tiles.dtype != np.uint8 or tiles.ndim != 3 or tiles.shape[1:] != TILE_SHAPE:
+        hint = ": tiles[None] for one tile" if tiles.shape == TILE_SHAPE else ""
+        raise InputError(
+            f"tiles are {tiles.dtype} {list(tiles.shape)}, expected uint8 [N, 101, 101] grey "
+            f"values{hint}"
+        )
+
+
+def check_count(name: str, count: object) -> None:
+    """Raise InputError for anything but a whole number of at least 1."""
+    if not isinstance(count, int | np.integer) or count < 1:
+        raise InputError(f"{name} is {count!r}, expected a whole number of at least 1")
