@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.data.ids import Known
+from salt_infer.data.zip_archive import METHODS
 from salt_infer.errors import InputError, LabelError
 from salt_infer.masks.rle import TILE_SHAPE
 from salt_infer.system.text import listed, named
@@ -151,7 +152,7 @@ def _read(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
     """One array, read only if its header says that it is of the right kind and size."""
     if f"{name}.npy" not in archive.namelist():
         raise ValueError(f"there is no array {name!r} in it")
-    with archive.open(f"{name}.npy") as stream:
+    with _member(archive, name) as stream:
         shape, fortran, dtype = _header(stream)
         _check(name, shape, dtype)
         size = math.prod(shape) * dtype.itemsize
@@ -161,11 +162,19 @@ def _read(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
 
+def _member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
+    """An array's file; raises ValueError where it would be unpacked without a limit."""
+    entry = archive.getinfo(f"{name}.npy")
+    if entry.compress_type not in METHODS:
+        raise ValueError(f"{name} is not stored or deflated, as numpy.savez has it")
+    return archive.open(entry)
+
+
 def _share(archive: zipfile.ZipFile, name: str) -> float | None:
     """A number of its own in 0..1; None where the file has none."""
     if f"{name}.npy" not in archive.namelist():
         return None
-    with archive.open(f"{name}.npy") as stream:
+    with _member(archive, name) as stream:
         shape, _, dtype = _header(stream)
         if shape or f"{dtype.kind}{dtype.itemsize}" not in ("f4", "f8"):
             raise ValueError(f"{name} is {dtype} {list(shape)}, expected a single float32")

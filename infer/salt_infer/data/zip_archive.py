@@ -23,7 +23,7 @@ from salt_infer.system.text import shown
 MAX_TABLE_BYTES = 64 * 1024 * 1024
 
 # zipfile unpacks bzip2 and LZMA without a limit: 600 bytes of bzip2 become 600 MB in memory.
-_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 NESTED = ": a zip inside a zip is not read; unpack it and name what is in it"
 
@@ -110,7 +110,7 @@ class TileZip(TileSource):
         """
         found = next((each for each in self._zip.namelist() if tree.plain(each) == name), name)
         try:
-            if self._zip.getinfo(found).compress_type not in _METHODS:
+            if self._zip.getinfo(found).compress_type not in METHODS:
                 raise LabelError(f"{self._path}/{name} is not stored or deflated; pack it anew")
             with self._zip.open(found) as file:
                 data = file.read(MAX_TABLE_BYTES + 1)
@@ -126,7 +126,7 @@ class TileZip(TileSource):
         check_id(tile)
         try:
             entry = self._zip.getinfo(tile.path)
-            if entry.compress_type not in _METHODS:
+            if entry.compress_type not in METHODS:
                 raise TileError(
                     f"is compressed by method {entry.compress_type}, expected 0 or 8 (stored, "
                     "deflate); pack the zip anew"

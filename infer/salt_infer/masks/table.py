@@ -111,29 +111,56 @@ def _csv(path: Path, text: str) -> Table:
 def _parquet(path: Path) -> Table:
     arrow, parquet = pyarrow(), pyarrow("pyarrow.parquet")
     try:
-        with path.open("rb") as stream, parquet.ParquetFile(stream) as file:
-            header = list(file.schema_arrow.names)
+        with path.open("rb") as stream:
+            schema = parquet.read_schema(stream)
+            header = list(schema.names)
             _check(path, header)
-            return Table(header, _unique(path, header, _lines(path, file)))
+            # A text that repeats stays one, and takes the memory of one.
+            with parquet.ParquetFile(stream, read_dictionary=_texts(path, schema)) as file:
+                return Table(header, _unique(path, header, _lines(path, file)))
     except arrow.ArrowException as error:
         raise LabelError(f"{path} cannot be read as Parquet ({error})") from error
+
+
+def _texts(path: Path, schema: Any) -> list[str]:
+    """Columns of text; raises LabelError where one is neither that nor of numbers."""
+    types, texts = pyarrow("pyarrow.types"), []
+    for column in schema:
+        kind = column.type.value_type if types.is_dictionary(column.type) else column.type
+        if any(is_kind(kind) for is_kind in (types.is_string, types.is_large_string)):
+            texts.append(column.name)
+        elif not (types.is_primitive(kind) or types.is_null(kind)):
+            raise LabelError(f"{path} has {kind} in {column.name!r}, expected text or numbers")
+    return texts
+
+
+def _characters(column: Any) -> int:
+    """Bytes of a column of text, each value counted wherever it stands; 0 of another."""
+    if not pyarrow("pyarrow.types").is_dictionary(column.type):
+        return 0
+    compute = pyarrow("pyarrow.compute")
+    lengths = compute.binary_length(column.dictionary)
+    return compute.sum(lengths.take(column.indices)).as_py() or 0
 
 
 def _lines(path: Path, file: Any) -> Iterator[tuple[int, list[str]]]:
     """Rows of Parquet, in bounded memory: values that repeat take hardly any room in the file."""
     left, number = _RATIO * path.stat().st_size + _SLACK, 0
-    for batch in file.iter_batches(_BATCH):
+    groups = map(file.metadata.row_group, range(file.metadata.num_row_groups))
+    left -= sum(group.total_byte_size for group in groups)
+    for batch in file.iter_batches(_BATCH) if left >= 0 else ():
+        left -= sum(map(_characters, batch.columns))
+        if left < 0:
+            break
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             number += 1
             name, mask, *rest = row
             # Some writers have no string where a mask is empty.
             if not (isinstance(name, str) and isinstance(mask or "", str)):
                 raise LabelError(f"{path}, line {number}: not text, expected {','.join(COLUMNS)}")
-            line = [name, mask or "", *map(str, rest)]
-            left -= sum(map(len, line))
-            if left < 0:
-                raise LabelError(f"{path} holds over {_RATIO} times its size, which no masks do")
-            yield number, line
+            yield number, [name, mask or "", *map(str, rest)]
+    if left < 0:
+        raise LabelError(f"{path} holds over {_RATIO} times its size, which no masks do")
 
 
 def _check(path: Path, header: list[str]) -> None:

@@ -16,6 +16,7 @@ from salt_infer.errors import (
     OutputInUseError,
     UsageError,
 )
+from salt_infer.system import signals
 from salt_infer.system.location import Location
 from salt_infer.system.locks import NO_LOCKS, Lock
 
@@ -293,11 +294,11 @@ def partial_of(path: Path, run: str) -> Path:
     return target.with_name(f".{target.name}.{run}.partial")
 
 
+@signals.deferred_signals()  # one just behind the last step would have the others undone
 def put_in_place(renames: Sequence[tuple[Path, Path]]) -> None:
     """Put files and folders under their final names, the last in one step when all others are
-    there. If that fails, or an exception comes in between, all is again as it was.
-
-    Of any but the last, what is there already is gone for the blink of an eye.
+    there; if that fails, all is again as it was. Of any but the last, what is there already is gone
+    for the blink of an eye.
 
     Args:
         renames: hidden names, see :func:`partial_of`, and final ones.

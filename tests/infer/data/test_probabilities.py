@@ -42,6 +42,16 @@ def forged(folder: Path, **members: bytes) -> Path:
     return path
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_unpacks_without_a_limit_is_not_unpacked(tmp_path: Path, method: int) -> None:
+    good, path = zipfile.ZipFile(saved(tmp_path)), tmp_path / "x.npz"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name in good.namelist():
+            archive.writestr(name, good.read(name))
+    with pytest.raises(LabelError, match=r"ids is not stored or deflated, as numpy\.savez has it"):
+        Probabilities.load(path, IDS)
+
+
 @pytest.mark.parametrize("kind", ["u1", "f2", "f4", ">f4", ">f2"])
 def test_each_kind_of_number(tmp_path: Path, kind: str) -> None:
     scaled = np.rint(VALUES * 255) if kind == "u1" else VALUES

@@ -116,6 +116,17 @@ def test_parquet_of_others(tmp_path: Path) -> None:
     parquet.write_table(arrow.table(long), path)
     with pytest.raises(LabelError, match="over 200 times its size"):
         table.read(path)
+    repeated = {"id": ["a", "b"] * 9, "rle_mask": ["1 2 " * 10**6] * 18}
+    parquet.write_table(arrow.table(repeated), path, compression="zstd")
+    with pytest.raises(LabelError, match="over 200 times its size"):
+        table.read(path)
+    more = {"id": ["a"], "rle_mask": ["1 2"], "n": [0.5], "nothing": [None], "word": ["x"]}
+    parquet.write_table(arrow.table(more), path)
+    assert table.read(path).rows == {"a": ["1 2", "0.5", "None", "x"]}
+    for odd, kind in (([["1 2"]], "list<"), ([b"1 2"], "binary")):
+        parquet.write_table(arrow.table({"id": ["a"], "rle_mask": odd}), path)
+        with pytest.raises(LabelError, match=f"has {kind}.* in 'rle_mask', expected text or num"):
+            table.read(path)
     parquet.write_table(arrow.table({"id": ["a", "a"], "rle_mask": ["", ""]}), path)
     with pytest.raises(LabelError, match="line 2: id 'a' appears a second time"):
         table.read(path)

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -129,6 +130,24 @@ def test_what_a_killed_run_had_put_aside_goes_away(tmp_path: Path) -> None:
     (tmp_path / "masks").rename(tmp_path / ".masks.0.old")
     (tmp_path / ".x.0.old").write_text("older")
     files.put_in_place(renames)
+    assert state(tmp_path) == {"masks": ["new"], "x": "new", "y": "new"}
+
+
+@pytest.mark.parametrize("step", ["rename", "replace"])
+def test_a_signal_waits_until_all_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Wherever it comes: old ones beside new ones would be the worst."""
+    renames, move = hidden(tmp_path), getattr(Path, step)
+
+    def interrupted(path: Path, target: Path) -> Path:
+        moved: Path = move(path, target)
+        os.kill(os.getpid(), signal.SIGINT)
+        return moved
+
+    monkeypatch.setattr(Path, step, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        files.put_in_place(renames)
     assert state(tmp_path) == {"masks": ["new"], "x": "new", "y": "new"}
 
 
