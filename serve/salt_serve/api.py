@@ -105,7 +105,7 @@ async def predict(request: Request, wanted: Annotated[Wanted, Query()]) -> Respo
         content_type = request.headers.get("content-type", "")
         with service.budget.share() as share:
             files = await uploads.read(content_type, body.chunks(share), service.limits)
-            status, answer = await service.predict(files, wanted)
+            status, answer = await body.answered(service.predict(files, wanted))
     except RequestError as error:
         if not isinstance(error, TooSlowError):
             await body.forget()

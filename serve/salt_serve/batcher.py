@@ -81,8 +81,8 @@ class Batcher(Generic[Item, Result]):
 
     @property
     def waiting(self) -> int:
-        """Items in the queue; not those that are being run."""
-        return len(self._waiting)
+        """Items in the queue that somebody waits for; not those that are being run."""
+        return sum(not job.future.done() for job in self._waiting)
 
     @property
     def alive(self) -> bool:
@@ -92,16 +92,18 @@ class Batcher(Generic[Item, Result]):
     @property
     def full(self) -> bool:
         """Whether there is no room for another item."""
-        return len(self._waiting) >= self._options.queue
+        return self.waiting >= self._options.queue
 
     def submit(self, items: Sequence[Item]) -> list[asyncio.Future[Result]]:
-        """Put items into the queue, all or none; cancel a future and its item may not be run.
+        """Put items into the queue, all or none; cancel a future and its item is not run
+        unless it is already, and takes no room.
 
         Raises:
             BusyError: there is no room for all of them, or the batcher is not running.
         """
         if not self.alive:
             raise BusyError("the server is stopping")
+        self._waiting = collections.deque(job for job in self._waiting if not job.future.done())
         if len(self._waiting) + len(items) > self._options.queue:
             raise BusyError(
                 f"{len(self._waiting)} tiles are waiting and {len(items)} more do not fit into a "

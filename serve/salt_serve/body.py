@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 
 from salt_serve.errors import DisconnectedError, TooLargeError, TooSlowError
 from salt_serve.limits import Limits, Share
 
+Answer = TypeVar("Answer")
 # What is read and forgotten of a body that is refused.
 FORGOTTEN_BODIES, FORGETTING_S = 4, 5.0
 
@@ -56,6 +58,31 @@ class Body:
             self._check(share.held + len(chunk))
             share.take(len(chunk))
             yield chunk
+
+    async def answered(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+        """What comes of some work for the client, for as long as it is there.
+
+        Args:
+            work: to be done when the body was read; cancelled where the client goes.
+
+        Raises:
+            DisconnectedError: it has gone.
+        """
+        result, gone = asyncio.ensure_future(work), asyncio.ensure_future(self._gone())
+        try:
+            await asyncio.wait((result, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not result.done():
+                raise DisconnectedError("the client closed the connection before it had an answer")
+            return result.result()
+        finally:
+            for each in (result, gone):
+                each.cancel()
+            await asyncio.gather(result, gone, return_exceptions=True)
+
+    async def _gone(self) -> None:
+        """Wait until the client has gone: nothing else can follow a whole body."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
     async def forget(self) -> None:
         """Read on without keeping anything, for a bounded while: many clients read no answer before

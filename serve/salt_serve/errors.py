@@ -53,7 +53,7 @@ class UnreadableError(RequestError):
 
 
 class DisconnectedError(RequestError):
-    """The client closed the connection before it had sent everything."""
+    """The client closed the connection before it had sent everything, or had its answer."""
 
     status = 499  # nginx's number; it only ever shows in the metrics
 

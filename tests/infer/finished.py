@@ -16,9 +16,9 @@ from salt_infer.masks import rle
 from salt_infer.predictor.model import Decided
 
 FINGERPRINT = Fingerprint(
-    model="ab" * 32, contract_version=1, precision="fp32", provider="CPUExecutionProvider",
-    provider_options="", runtime="onnxruntime 1.31.1", device="a processor AVX2",
-    threshold=0.5, gate=0.25, tta="hflip", min_area=0, batch_size=2,
+    toolkit="0.1.0", model="ab" * 32, contract_version=1, precision="fp32",
+    provider="CPUExecutionProvider", provider_options="", runtime="onnxruntime 1.31.1",
+    device="a processor AVX2", threshold=0.5, gate=0.25, tta="hflip", min_area=0, batch_size=2,
     details=False, probabilities=False, images="/data/tiles", tiles=8, ids="cd" * 32,
 )  # fmt: skip
 

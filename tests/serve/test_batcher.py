@@ -163,6 +163,28 @@ def test_items_that_nobody_waits_for_are_not_run() -> None:
     run(work())
 
 
+def test_they_take_no_room_either() -> None:
+    async def work() -> None:
+        double = Doubler()
+        double.go.clear()
+        async with Batcher(double, BatchOptions(size=1, wait_s=0, queue=2)) as batcher:
+            (running,) = batcher.submit([1])
+            await double.running()
+            first, second = batcher.submit([2, 3])
+            assert batcher.full
+            with pytest.raises(BusyError):
+                batcher.submit([4])
+            first.cancel()
+            second.cancel()
+            assert (batcher.waiting, batcher.full) == (0, False)
+            kept = batcher.submit([4, 5])
+            double.go.set()
+            assert await asyncio.gather(running, *kept) == [2, 8, 10]
+        assert double.batches == [[1], [4], [5]]
+
+    run(work())
+
+
 def test_stopping_finishes_what_waits_and_takes_nothing_more() -> None:
     async def work() -> None:
         double = Doubler()

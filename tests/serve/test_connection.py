@@ -19,7 +19,7 @@ from salt_serve.limits import Limits
 from salt_serve.predictor import Predictor
 from salt_serve.security import HEADERS
 from tests import pngs
-from tests.serve.running import Running, healthy, logged, running, started, until
+from tests.serve.running import Held, Running, healthy, logged, running, started, until
 
 HEAD_S, CONNECTIONS = 1.0, 4
 PATIENT_S = 4.0  # where a busy machine must not be taken for a silent client
@@ -150,6 +150,22 @@ def test_an_answer_that_nobody_reads_is_given_up(keeps: bytes) -> None:
             server.should_exit = True
             thread.join(600)
     assert not thread.is_alive()
+
+
+def test_nothing_is_computed_for_a_client_that_has_gone(predictor: Predictor) -> None:
+    held = Held(predictor)
+    with running(held) as it:
+        with connected(it.port) as first, connected(it.port) as second:
+            first.sendall(UPLOAD + BODY)
+            until(held.begun.is_set)
+            second.sendall(UPLOAD + BODY)
+            until(lambda: it.service.batcher.waiting == 1)
+        until(lambda: it.service.batcher.waiting == 0)  # told while the model was busy
+        assert it.service.budget.left == it.service.limits.held_bytes
+        held.go.set()
+        assert it.predict([("b.png", pngs.good_tile())]).status_code == 200
+        assert held.batches == [1, 1]  # the first, which was under way, and the last
+        assert 'status="499"} 2.0' in it.client.get("/metrics").text
 
 
 def test_what_is_no_http_is_refused_as_everything_else_is(strict: Running) -> None:

@@ -9,6 +9,7 @@ do not depend on the size of a batch.
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -100,7 +101,7 @@ class OpenVinoSession:
             ProviderError: OpenVINO is not installed, refuses an option, or computes in another
                 precision than asked.
         """
-        self.path, self.sha256 = path, sha256_of(path)
+        self.path, self.sha256, self._process = path, sha256_of(path), os.getpid()
         self.notes: tuple[str, ...] = ()
         model = _read(path)
         inputs, outputs = _edges(model.inputs), _edges(model.outputs)
@@ -143,6 +144,11 @@ class OpenVinoSession:
         self, tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None
     ) -> BatchResult:
         """Run one batch, see :meth:`salt_infer.backends.base.Session.run`."""
+        if os.getpid() != self._process:  # its threads are there alone: it would wait without end
+            raise ModelError(
+                f"{self.path} was loaded by OpenVINO before this process was forked from the one "
+                "that has its threads; load it here, or start processes by spawn"
+            )
         limit = np.float32(gate)
         feeds: dict[str, npt.NDArray[Any]] = {TILES: np.ascontiguousarray(tiles)}
         if self.contract.gated:

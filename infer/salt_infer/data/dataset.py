@@ -13,7 +13,7 @@ from salt_infer.data.factory import open_tiles
 from salt_infer.data.labels import Labels
 from salt_infer.data.list_file import LIST_SUFFIXES
 from salt_infer.data.remote import open_remote
-from salt_infer.data.source import TileSource
+from salt_infer.data.source import SUFFIX, TileSource
 from salt_infer.data.tree import DOWNLOAD, TABLE, Level, Look
 from salt_infer.data.zip_archive import TileZip
 from salt_infer.errors import InputError
@@ -139,8 +139,11 @@ def open_images(location: Location) -> TileSource:
     That is a directory or zip with ``images/`` (or ``tiles/``) and ``masks/`` and no folder beside
     them, as the competition's ``train.zip`` is: with the masks, each id would be there twice. A
     folder around it is looked through.
+
+    Raises:
+        InputError: there are tiles beside them, too, besides what that function raises.
     """
-    return _open(location, functools.partial(_within, "images", alone=True))
+    return _open(location, functools.partial(_tiles_alone, shown(str(location))))
 
 
 def open_labels(path: Path) -> Labels:
@@ -216,16 +219,27 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def _within(name: Part, look: Look, alone: bool = False) -> str:
-    """Path of a data set's tiles or masks, or "" where there are none; and, if asked for ``alone``,
-    where there are other folders that may hold tiles.
-    """
+def _within(name: Part, look: Look) -> str:
+    """Path of a data set's tiles or masks, or "" where there are none."""
     inside = tree.wrapped(look)
     level = look(inside)
     folder = level.images if name == "images" else name
-    if folder not in level.folders or (alone and level.folders != {level.images, "masks"}):
+    return f"{inside}{folder}/" if folder in level.folders else ""
+
+
+def _tiles_alone(where: str, look: Look) -> str:
+    """Path of a data set's tiles, or "" where there are none or there are other folders that may
+    hold tiles.
+    """
+    level = look(tree.wrapped(look))
+    if level.folders != {level.images, "masks"}:
         return ""
-    return f"{inside}{folder}/"
+    if level.tiles:
+        raise InputError(
+            f"{where} holds {level.tiles} {SUFFIX} files beside {level.images}/ and masks/, which "
+            f"would be left out; move them, or name {level.images}/ (unpacked if it is in a zip)"
+        )
+    return _within("images", look)
 
 
 def _inside(look: Look) -> str:

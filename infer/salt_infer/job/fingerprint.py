@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from salt_infer import __version__
 from salt_infer.data.source import Tile
 from salt_infer.execution.kept import Field
 from salt_infer.execution.pipeline import RunOptions
@@ -22,6 +23,7 @@ class Fingerprint:
     """All that a finished group depends on.
 
     Attributes:
+        toolkit: version of this package, which reads tiles and writes masks.
         model: sha256 of the file.
         contract_version: of the file's contract.
         precision: arithmetic of the network.
@@ -41,6 +43,7 @@ class Fingerprint:
             group, and not the run.
     """
 
+    toolkit: str
     model: str
     contract_version: int
     precision: str
@@ -93,9 +96,12 @@ class Fingerprint:
 
 
 def fields_of_model(model: SaltModel | ModelInfo) -> dict[str, Any]:
-    """What answers depend on of a loaded model, by the names in :class:`Fingerprint`."""
+    """What answers depend on of a loaded model and of what runs it, by the names in
+    :class:`Fingerprint`.
+    """
     session = model.session
     return {
+        "toolkit": __version__,
         "model": session.sha256,
         "contract_version": session.contract.contract_version,
         "precision": session.contract.precision,

@@ -171,6 +171,18 @@ def test_nothing_there(tmp_path: Path) -> None:
         dataset.find(tmp_path / "x.zip")
 
 
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_tiles_beside_a_data_set_are_not_left_out(root: Path, place: Path, kind: str) -> None:
+    path = place / "x"
+    shutil.copytree(root, path)
+    (path / "z.png").write_bytes(b"")
+    if kind == "zip":
+        path = zipped(path, place / "x.zip")
+    with pytest.raises(InputError, match=r"x(\.zip)? holds 1 \.png files beside images/ and "):
+        dataset.open_images(path)
+    assert dataset.find(path).images.name == "images"  # to train on they are nothing
+
+
 def wrap(root: Path, inside: str, download: Path) -> Path:
     """The data set below another folder, beside what other systems leave there."""
     shutil.copytree(root, download / inside)
