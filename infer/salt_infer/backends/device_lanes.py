@@ -4,8 +4,8 @@ that draw masks after them. For one thread at a time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +18,14 @@ from salt_infer.batch.result import padded
 from salt_infer.errors import ProviderError
 from salt_infer.masks.rle import TILE_SHAPE
 from salt_infer.modelfile.contract import GATE, PROBABILITY, SALT, TILES
+from salt_infer.system.daemon_threads import Daemons
 
 if TYPE_CHECKING:
     import onnxruntime
 
 Bits = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+Done = TypeVar("Done")
 
 
 class Place(NamedTuple):
@@ -126,15 +128,21 @@ class Tail:
 
 
 class Lane:
-    """Sessions and buffers of one stream."""
+    """Sessions and buffers of one stream.
+
+    Attributes:
+        thread: that alone may run it; None if any thread may.
+    """
 
     def __init__(
         self,
         whole: onnxruntime.InferenceSession,
         second: onnxruntime.InferenceSession | None,
         plan: SessionPlan,
+        thread: Daemons | None = None,
     ) -> None:
         assert plan.shape is not None
+        self.thread = thread
         place = Place.of(plan)
         count, views = plan.shape
         self.count, self._views, self.again = count, views, plan.second
@@ -145,8 +153,15 @@ class Lane:
             self.first_look = Tail(mask_graphs.first_look(count), plan)
             self.second_look = Tail(mask_graphs.second_look(count, plan.second), plan)
 
+    def do(self, work: Callable[[], Done]) -> Done:
+        """Have something done with it where that may be done."""
+        return self.thread.result(self.thread.submit(work)) if self.thread else work()
+
     def rehearse(self, graph: bool) -> None:
-        """Run all of it."""
+        """Run all of it, in its own thread."""
+        self.do(lambda: self._rehearse(graph))
+
+    def _rehearse(self, graph: bool) -> None:
         options = availability.onnxruntime().RunOptions()
         cut = {mask_graphs.THRESHOLD: np.float32(0.5), GATE: np.float32(0.5)}
         self.whole.rehearse(graph, options)

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import queue
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from salt_infer.backends import availability, mask_graphs, nvidia
-from salt_infer.backends.device_lanes import Lane, Looks
+from salt_infer.backends.device_lanes import Done, Lane, Looks
 from salt_infer.backends.onnxruntime_session import ModelSession, load_planned, placed
 from salt_infer.backends.option_rules import GRAPH
 from salt_infer.backends.providers import SessionPlan
@@ -26,10 +27,12 @@ from salt_infer.batch import doubtful
 from salt_infer.batch.result import BatchResult, Cancel, Drawn, from_outputs, in_parts, padded
 from salt_infer.errors import ModelError, ProviderError, one_line
 from salt_infer.modelfile.contract import GATE
+from salt_infer.system.daemon_threads import Daemons
 
 if TYPE_CHECKING:
     import onnxruntime
 
+Options: TypeAlias = Any  # onnxruntime.RunOptions, which is imported late
 _NO_ROOM = ("allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "bfc_arena")
 
 
@@ -73,13 +76,22 @@ class DeviceSession(ModelSession):
             smaller = self.plan.of_second_looks
             second = load_planned(self.path, 1, smaller)
             placed(second, smaller)
+        thread = self._thread_of_its_own() if graph else None
         try:
-            lane = Lane(whole, second, self.plan)
+            lane = Lane(whole, second, self.plan, thread)
             with self._alarms_left_out():
                 lane.rehearse(graph)
         except Exception as error:  # the runtime's own exceptions share no narrower base
             raise ProviderError(self._failure(error)) from error
         return lane
+
+    def _thread_of_its_own(self) -> Daemons:
+        """ONNX Runtime has a captured graph for each thread that runs a session, and captures it
+        there: no thread but the one that proves it may run it. It ends with this session.
+        """
+        thread = Daemons(1, "lane")
+        weakref.finalize(self, thread.close)
+        return thread
 
     def _alarms_left_out(self) -> contextlib.AbstractContextManager[None]:
         if self.plan.provider != "cuda":
@@ -93,22 +105,28 @@ class DeviceSession(ModelSession):
         size, the last one padded.
         """
         limit, count = np.float32(gate), self._count(tiles.shape[1])
-        with self._lane(tiles, cancel) as (lane, options):
+
+        def run(lane: Lane, options: Options) -> BatchResult:
             return in_parts(
                 lambda part: from_outputs(*lane.whole.fetch(part, options), None, limit),
                 tiles, count,
             )  # fmt: skip
+
+        return self._on_lane(run, tiles, cancel)
 
     def run_again(
         self, tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None
     ) -> BatchResult:
         """The same for second looks, uint8 [M, 1, 101, 101], in their own size of batch."""
         limit = np.float32(gate)
-        with self._lane(tiles, cancel) as (lane, options):
+
+        def run(lane: Lane, options: Options) -> BatchResult:
             return in_parts(
                 lambda part: from_outputs(*lane.second.fetch(part, options), None, limit),
                 tiles, self.plan.second,
             )  # fmt: skip
+
+        return self._on_lane(run, tiles, cancel)
 
     def draw(
         self,
@@ -130,16 +148,19 @@ class DeviceSession(ModelSession):
         """
         count, limit = self._count(tiles.shape[1]), np.float32(gate)
         cut = {mask_graphs.THRESHOLD: np.float32(threshold), GATE: limit}
-        bits, salt = [], []
-        with self._lane(tiles, cancel) as (lane, options):
+
+        def draw(lane: Lane, options: Options) -> Drawn:
+            bits, salt = [], []
             for start in range(0, len(tiles), count) or (0,):
                 part = tiles[start : start + count]
                 seen = lane.masks(lane.whole(padded(part, count), options) | cut, options)
                 bits.append(seen[mask_graphs.MASKS][: len(part)])
                 salt.append(seen[mask_graphs.JUDGED][: len(part)])
-        judged = np.concatenate(salt)
-        kept = np.flatnonzero(judged > limit)
-        return Drawn(np.concatenate(bits)[kept], judged, kept)
+            judged = np.concatenate(salt)
+            kept = np.flatnonzero(judged > limit)
+            return Drawn(np.concatenate(bits)[kept], judged, kept)
+
+        return self._on_lane(draw, tiles, cancel)
 
     def draw_doubtful(
         self,
@@ -153,17 +174,19 @@ class DeviceSession(ModelSession):
         :mod:`salt_infer.batch.doubtful`; for a plan with second looks.
         """
         count = self._count(1)
-        parts = []
-        with self._lane(tiles, cancel) as (lane, options):
-            looks = Looks(lane, np.float32(threshold), options)
+
+        def draw(lane: Lane, options: Options) -> Drawn:
+            looks, parts = Looks(lane, np.float32(threshold), options), []
             for start in range(0, len(tiles), count) or (0,):
                 part = tiles[start : start + count]
                 parts.append((start, doubtful.draw(looks, part, gate, keep_all)))
-        return Drawn(
-            np.concatenate([drawn.bits for _, drawn in parts]),
-            np.concatenate([drawn.salt for _, drawn in parts]),
-            np.concatenate([start + drawn.kept for start, drawn in parts]),
-        )
+            return Drawn(
+                np.concatenate([drawn.bits for _, drawn in parts]),
+                np.concatenate([drawn.salt for _, drawn in parts]),
+                np.concatenate([start + drawn.kept for start, drawn in parts]),
+            )
+
+        return self._on_lane(draw, tiles, cancel)
 
     def _count(self, views: int) -> int:
         """The fixed number of tiles; raises ModelError where it was fixed for other views."""
@@ -173,11 +196,13 @@ class DeviceSession(ModelSession):
             raise ModelError(f"{self.path} is loaded for {expected} views, got {views}")
         return count
 
-    @contextlib.contextmanager
-    def _lane(
-        self, tiles: npt.NDArray[np.uint8], cancel: Cancel | None
-    ) -> Iterator[tuple[Lane, onnxruntime.RunOptions]]:
-        """A lane of this thread's own, and options by which another thread may end it."""
+    def _on_lane(
+        self, work: Callable[[Lane, Options], Done], tiles: npt.NDArray[np.uint8],
+        cancel: Cancel | None,
+    ) -> Done:  # fmt: skip
+        """Have a batch done by a lane that nobody else uses meanwhile, and by options by which
+        another thread may end it.
+        """
         options = availability.onnxruntime().RunOptions()
 
         def stop() -> None:
@@ -186,7 +211,7 @@ class DeviceSession(ModelSession):
         lane = self._lanes.get()
         try:
             with (cancel or Cancel()).ends(stop):
-                yield lane, options
+                return lane.do(lambda: work(lane, options))
         except ModelError:
             raise
         except Exception as error:  # the runtime's own exceptions share no narrower base

@@ -69,13 +69,18 @@ class Daemons:
             thread.join(max(0.0, until - time.monotonic()))
 
     def _serve(self) -> None:
-        while item := self._work.get():
+        while self._serve_one():
+            pass
+
+    def _serve_one(self) -> bool:
+        """By itself, so that who waits for more keeps nothing alive of what was done."""
+        item = self._work.get()
+        if item and not self._given_up.is_set():
             future, work = item
-            if self._given_up.is_set():
-                continue
             try:
                 value = work()
             except BaseException as error:  # it is raised where the result is asked for
                 future.set_exception(error)
             else:
                 future.set_result(value)
+        return item is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import gc
 import threading
 import weakref
 from pathlib import Path
@@ -162,6 +163,35 @@ def test_a_graph_that_repeats_itself_is_refused(
     monkeypatch.setattr(Bound, "__call__", stuck)
     with pytest.raises(ProviderError, match="a CUDA graph gives wrong answers; leave enable_cuda"):
         DeviceSession(dense_model, 1, graphs)
+
+
+def test_a_graph_is_run_by_the_thread_alone_that_proved_it(
+    dense_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime captures one for each thread that runs a session."""
+    option = (("CPUExecutionProvider", {"enable_cuda_graph": "1"}),)
+    graphs = SessionPlan(providers=option, shape=(COUNT, 1), streams=2)
+    monkeypatch.setattr("salt_infer.backends.onnxruntime_session._session", without_options)
+    ran: dict[int, set[int]] = {}
+    original = Bound.__call__
+
+    def noted(self: Bound, tiles: np.ndarray, options: Any) -> dict[str, Any]:
+        ran.setdefault(id(self), set()).add(threading.get_ident())
+        return original(self, tiles, options)
+
+    monkeypatch.setattr(Bound, "__call__", noted)
+    session = DeviceSession(dense_model, 1, graphs)
+    host = ModelSession(dense_model, 1)
+    expected = host.run(TILES[:, None], 0.0)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for drawn in pool.map(session.draw, [TILES[:, None]] * 8, [0.5] * 8, [0.0] * 8):
+            np.testing.assert_array_equal(drawn.salt, expected.salt)
+    assert all(len(threads) == 1 for threads in ran.values())
+    assert threading.get_ident() not in set.union(*ran.values())
+    before = threading.active_count()
+    del session
+    gc.collect()
+    assert threading.active_count() == before - 2
 
 
 def without_options(path: Path, options: Any, providers: list[tuple[str, dict[str, str]]]) -> Any:
