@@ -77,6 +77,11 @@ def check(contract: ModelContract, loaded: Sequence[Checkpoint], path: Path) -> 
     """
     expected = facts(loaded)
     if contract.checkpoints != expected["checkpoints"]:
+        if sorted(contract.checkpoints) == sorted(expected["checkpoints"]):
+            raise ExportError(
+                f"{path} was made from these checkpoints in another order, "
+                f"{_short(contract.checkpoints)}: name them in that"
+            )
         raise ExportError(
             f"{path} was made from checkpoints {_short(contract.checkpoints)}, these are "
             f"{_short(expected['checkpoints'])}"

@@ -59,6 +59,9 @@ class Guard:
         return self.max_drop * (AGREEMENT_FACTOR if self.truth is None else 1.0)
 
 
+_DIGITS = 9  # of a mean of scores; those behind are the order in which it was added up
+
+
 @dataclasses.dataclass(frozen=True)
 class Drop:
     """Score lost against the float32 file, tile by tile: mean with its 95 % interval."""
@@ -86,9 +89,9 @@ class Loss:
         """
         return self.drop.mean <= limit and self.flipped <= TOLERANCES["int8"].flipped
 
-    def rank(self, limit: float) -> tuple[bool, float]:
-        """Lower is better: what holds first, then by score."""
-        return not self.within(limit), self.drop.mean
+    def rank(self, limit: float) -> tuple[bool, float, float]:
+        """Lower is better: what holds first, then by score, of the same score by pixels."""
+        return not self.within(limit), round(self.drop.mean, _DIGITS), self.flipped
 
     def line(self) -> str:
         """The same for people."""

@@ -7,7 +7,7 @@ import dataclasses
 import datetime
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -201,7 +201,20 @@ def _network_graph(
 
 def _load(job: Job) -> tuple[list[Checkpoint], list[SaltNet]]:
     loaded = [checkpoints.load(path) for path in job.checkpoints]
+    _check_different([each.sha256 for each in loaded], job.checkpoints)
     return loaded, [_model(*each) for each in zip(loaded, job.checkpoints, strict=True)]
+
+
+def _check_different(digests: Sequence[str], paths: Sequence[Path]) -> None:
+    """The same network twice would be computed twice, and its mean is itself."""
+    first: dict[str, Path] = {}
+    for digest, path in zip(digests, paths, strict=True):
+        if digest in first:
+            raise CheckpointError(
+                f"{path} is the same checkpoint as {first[digest]}, expected each once: an "
+                "ensemble averages different ones"
+            )
+        first[digest] = path
 
 
 def _model(checkpoint: Checkpoint, path: Path) -> SaltNet:

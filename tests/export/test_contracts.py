@@ -48,6 +48,14 @@ def test_unlike_members_are_listed(pair: tuple[Checkpoint, Checkpoint]) -> None:
     assert "members" not in drafted(pair[0]).provenance
 
 
+def test_members_in_another_order_are_told_from_others(
+    pair: tuple[Checkpoint, Checkpoint],
+) -> None:
+    contract = drafted(*pair)
+    with pytest.raises(ExportError, match=r"from these checkpoints in another order, .*: name "):
+        contracts.check(contract, pair[::-1], FILE)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

@@ -179,6 +179,9 @@ def test_of_two_calibrations_the_one_whose_masks_hold_is_taken() -> None:
     worse = guard.Loss(guard.Drop(0.002, 0.0, 0.003), flipped=0.01)
     ranked = sorted([flips, worse, holds], key=lambda loss: loss.rank(0.003))
     assert ranked == [holds, worse, flips]
+    last_bit = float(np.nextafter(holds.drop.mean, 0))
+    tied = guard.Loss(guard.Drop(last_bit, 0.0, 0.002), flipped=0.012)
+    assert min([tied, holds], key=lambda loss: loss.rank(0.003)) == holds
 
 
 @pytest.mark.slow

@@ -3,6 +3,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -257,6 +259,18 @@ def test_what_cannot_end_well_ends_soon(
         export(job)
     with pytest.raises(ExportError, match="tensorrt-check"):
         export(dataclasses.replace(job, verify_images=None, check_tensorrt=True))
+
+
+def test_an_ensemble_has_no_network_twice(
+    two_checkpoints: tuple[Path, Path], tmp_path: Path
+) -> None:
+    one, other = two_checkpoints
+    copy = Path(shutil.copy(one, tmp_path / "copy.pth"))
+    for again in (one, copy):
+        said = f"{again} is the same checkpoint as {one}, expected each once"
+        with pytest.raises(CheckpointError, match=re.escape(said)):
+            export(Job((one, other, again), tmp_path / "x.onnx"))
+    assert os.listdir(tmp_path) == ["copy.pth"]
 
 
 def test_a_network_that_does_not_fit_names_its_file(

@@ -98,7 +98,7 @@ def summary(found: Exploration) -> list[str]:
     if found.depths:
         lines.append(
             f"depth of {found.depths.tiles} tiles; rank correlation with presence "
-            f"{page.score(found.depths.presence, 2)}, with coverage "
+            f"{page.score(found.depths.presence, 2)}, with coverage of those with salt "
             f"{page.score(found.depths.coverage, 2)}"
         )
     if found.balance:

@@ -196,7 +196,7 @@ def shown(text: str, start: TrainConfig) -> TrainConfig:
     """The settings that a dry run printed."""
     lines, empty, picture = text.partition("\n\n")
     assert empty
-    assert picture.startswith("learning rate over ")
+    assert picture.startswith("highest learning rate in each of ")
     return override(start, lines.splitlines())
 
 
@@ -272,7 +272,7 @@ def test_a_dry_run_with_data_draws_what_a_run_logs(
     assert main("--data", labelled, "--dry-run", *arguments) == 0
     text = capsys.readouterr().out
     config = shown(text, recipes.rescaled(RECIPES["scratch"].config, 2))
-    assert "learning rate over 2 epochs of 3 steps\n" in text
+    assert "highest learning rate in each of 2 epochs of 3 steps\n" in text
     assert text.endswith("\n".join(["", *cut_short(config, 3), ""]))
     out = tmp_path / "run"
     said = train(labelled, out, "--epochs", "2", "--resume")
@@ -289,7 +289,7 @@ def test_a_stage_is_left_out_as_too_few_epochs_advise(
 ) -> None:
     stages = ("--set", "stages.0.epochs=0", "--set", "stages.1.epochs=1")
     assert main("--dry-run", *stages) == 0
-    assert "learning rate over 1 epoch" in capsys.readouterr().out
+    assert "highest learning rate in each of 1 epoch" in capsys.readouterr().out
 
 
 def test_a_dry_run_asks_for_as_many_tiles_as_folds(
@@ -305,21 +305,20 @@ def test_a_dry_run_asks_for_as_many_tiles_as_folds(
     assert "5 steps" in shown
 
 
-def test_options_change_a_recipe_and_set_has_the_last_word(
+def test_options_and_set_change_a_recipe(
     main: Main, capsys: pytest.CaptureFixture[str], labelled: Path
 ) -> None:
     arguments = [
         "--data", labelled, "--dry-run", "--recipe", "binary-judge", "--epochs", "20",
         "--fold", "2", "--folds", "5", "--split-seed", "6", "--batch-size", "24", "--precision",
-        "bf16", "--seed", "7", "--encoder-weights", "imagenet", "--set", "stages.0.epochs=9",
-        "--set", "seed=8", "--set", "model.judge=false",
+        "bf16", "--seed", "7", "--encoder-weights", "imagenet", "--set", "model.judge=false",
     ]  # fmt: skip
     assert main(*arguments) == 0
     start = recipes.rescaled(RECIPES["binary-judge"].config, 20)
     config = shown(capsys.readouterr().out, dataclasses.replace(start, fold=2))
-    assert [stage.epochs for stage in config.stages] == [9, 9, 8]
+    assert config.stages == start.stages
     assert (config.fold, config.folds, config.split_seed) == (2, 5, 6)
-    assert (config.batch_size, config.precision, config.seed) == (24, "bf16", 8)
+    assert (config.batch_size, config.precision, config.seed) == (24, "bf16", 7)
     assert (config.encoder_weights, config.model.judge) == ("imagenet", False)
     assert config.recipe == "binary-judge"
 
@@ -496,6 +495,17 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
         (["--batch-size", "1"], "batch size is 1, expected at least 2"),
         (["--scale-batch", "1"], "1 is not in the range x>=2"),
         (["--scale-batch", "64", "--batch-size", "64"], "--batch-size and --scale-batch both set"),
+        (
+            ["--scale-batch", "64", "--set", "batch_size=8"],
+            "--scale-batch and --set batch_size",
+        ),
+        (["--batch-size", "9", "--set", "batch_size=8"], "--batch-size and --set batch_size both"),
+        (["--seed", "4", "--set", "seed=4"], "--seed and --set seed both set it: give one."),
+        (
+            ["--epochs", "9", "--set", "stages.1.epochs=2"],
+            "--epochs sets those of all stages, and --set stages.1.epochs those of one: give",
+        ),
+        (["--set", "fold=12"], "fold is changed by --fold, not by --set"),
         (["--save-every", "-1"], "-1.0 is not in the range x>=0.0"),
         (["--precision", "fp8"], "'fp8' is not one of 'fp32', 'bf16', 'fp16'"),
         (["--pseudo-fraction", "0"], "0.0 is not in the range 0.0<x<=1.0"),

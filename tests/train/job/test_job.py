@@ -105,6 +105,18 @@ def test_interrupted_before_a_later_folds_checkpoint_it_says_so_too(
     assert said[-1] == f"{tmp_path} has 1 of 3 folds; --resume goes on from there"
 
 
+def test_and_after_one_it_says_both(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt(monkeypatch, lambda trainer: trainer.config.fold == 1 and trainer.epoch == 2)
+    wanted, said = asked(data, tmp_path, every_fold=True)
+    with pytest.raises(KeyboardInterrupt):
+        job.run(wanted)
+    fold = tmp_path / folds.folder(1) / LAST
+    both = f"{tmp_path} has 1 of 3 folds and {fold} has 1 of 2 epochs"
+    assert said[-1] == f"{both}; --resume goes on from there"
+
+
 def test_validation_tiles_that_are_trained_on_are_told_of(tmp_path: Path) -> None:
     """Twins of tiles on both sides of the split, with a picture or without."""
     drawn = synthetic.draw(15, seed=3)

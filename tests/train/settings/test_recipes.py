@@ -228,12 +228,24 @@ def test_the_picture_shows_the_rate_of_each_epoch() -> None:
         JUDGE, stages=(Stage("bce", 6, "constant", 5e-4), Stage("bce", 4, "cosine", 1e-3))
     )
     title = recipes.picture(config).partition("\n")[0]
-    assert title == "learning rate over 10 epochs"
+    assert title == "highest learning rate in each of 10 epochs"
     drawn = heights(config)
-    top = 12 * 8  # the cosine's middle of its first epoch
+    top = 12 * 8  # the cosine's begin
     assert drawn.max() == drawn[6] == top
-    assert drawn[:6].tolist() == [round(top * 5e-4 / 9.62e-4)] * 6
+    assert drawn[:6].tolist() == [round(top * 5e-4 / 1e-3)] * 6
     assert all(np.diff(drawn[6:]) < 0)
+
+
+@pytest.mark.parametrize("steps", [0, 30])
+def test_a_rate_that_rises_and_falls_within_an_epoch_is_seen(steps: int) -> None:
+    """At whose end it is the lowest."""
+    cyclic = Stage("lovasz", 3, "cyclic-cosine", 1e-3, 1e-6, cycle_epochs=1)
+    config = dataclasses.replace(
+        JUDGE, warmup_steps=0, stages=(Stage("bce", 3, "constant", 5e-4), cyclic)
+    )
+    drawn = heights(config, steps)
+    assert drawn[:3].tolist() == [48] * 3
+    assert drawn[3:].tolist() == [96] * 3
 
 
 def test_the_picture_leaves_out_the_warm_up() -> None:
@@ -249,12 +261,12 @@ def test_the_picture_leaves_out_the_warm_up() -> None:
     assert heights(config)[0] == heights(config).max()
 
 
-def test_with_the_steps_of_an_epoch_the_picture_is_what_a_run_logs() -> None:
+def test_with_the_steps_of_an_epoch_the_picture_has_the_warm_up() -> None:
     config = dataclasses.replace(
         JUDGE, warmup_steps=6, stages=(Stage("bce", 4, "constant", 1e-3), Stage("bce", 1))
     )
     title, *_ = recipes.picture(config, 2).splitlines()
-    assert title == "learning rate over 5 epochs of 2 steps"
+    assert title == "highest learning rate in each of 5 epochs of 2 steps"
     top = 12 * 8
     drawn = heights(config, 2)
     assert drawn.tolist() == [round(top * share / 6) for share in (2, 4, 6, 6, 2)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
@@ -95,6 +96,22 @@ class AskedSettings:
             raise click.UsageError(f"--fold none deals no folds: leave {options} out.")
         if self.scale_batch and settings["batch_size"]:
             raise click.UsageError("--batch-size and --scale-batch both set the batch size.")
+        self._check_once()
+
+    def _check_once(self) -> None:
+        """Of an option and ``--set`` one would win without a word."""
+        by_option = {name: name for name, value in self.settings.items() if value is not None}
+        if self.scale_batch:
+            by_option["batch_size"] = "scale_batch"
+        for path in (assignment.partition("=")[0] for assignment in self.assignments):
+            if path in by_option:
+                option = by_option[path].replace("_", "-")
+                raise click.UsageError(f"--{option} and --set {path} both set it: give one.")
+            if self.epochs and re.fullmatch(r"stages\.\d+\.epochs", path):
+                raise click.UsageError(
+                    f"--epochs sets those of all stages, and --set {path} those of one: give "
+                    "--epochs alone, or each stage its own by --set."
+                )
 
     def _fold(self) -> dict[str, int | None]:
         if self.fold == NONE:

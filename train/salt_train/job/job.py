@@ -189,11 +189,11 @@ def _train(job: Job, data: Dataset, fold: int | None, folder: Path) -> Checkpoin
     try:
         return trainer.run()
     except (KeyboardInterrupt, SystemExit):
-        done = f"{last} has {trainer.saved} of {config.epochs} epochs" if last.exists() else ""
-        if job.every_fold and fold and not done:
-            done = f"{job.options.out} has {fold} of {config.folds} folds"
+        done = [f"{last} has {trainer.saved} of {config.epochs} epochs"] if last.exists() else []
+        if job.every_fold and fold:
+            done.insert(0, f"{job.options.out} has {fold} of {config.folds} folds")
         if options.world.first and done:
-            job.say(f"{done}; --resume goes on from there")
+            job.say(f"{' and '.join(done)}; --resume goes on from there")
         raise
 
 

@@ -85,12 +85,11 @@ def override(
     value = dict(before)
     paths = [_assigned(value, assignment) for assignment in assignments]
     _check_once(paths)
-    _check_encoder(value, config, {*paths, *(given or {})})
-    changed = TrainConfig.from_json(value)
     for name, option in _ELSEWHERE.items():
-        if getattr(changed, name) != before[name]:
+        if value[name] != before[name]:
             raise ConfigError(f"{name} is changed by {option}, not by --set")
-    return changed
+    _check_encoder(value, config, {*paths, *(given or {})})
+    return TrainConfig.from_json(value)
 
 
 def _assigned(value: dict[str, Any], assignment: str) -> str:

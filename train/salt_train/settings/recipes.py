@@ -219,21 +219,29 @@ def _epochs(count: int) -> str:
     return f"{count} epoch" + "s" * (count != 1)
 
 
+_PARTS = 20  # of an epoch, where nothing says how many steps it has
+
+
 def picture(config: TrainConfig, steps: int = 0) -> str:
-    """The learning rate over a run's epochs, drawn for a terminal.
+    """The highest learning rate of each of a run's epochs, drawn for a terminal.
 
     Args:
         config: the run.
-        steps: steps an epoch: drawn is what a run logs, the rate at each epoch's end. 0 where there
-            is no data to say: the rate of each epoch's middle, without the warm-up.
+        steps: steps an epoch. 0 where there is no data to say: without the warm-up.
     """
-    title = f"learning rate over {_epochs(config.epochs)}"
+    title = f"highest learning rate in each of {_epochs(config.epochs)}"
     if steps:
-        rates = [learning_rate(config, epoch, steps - 1, steps) for epoch in range(config.epochs)]
-        title += f" of {steps} steps"
-        return "\n".join([title, *chart.columns(rates), *cut_short(config, steps)])
-    steady = replace(config, warmup_steps=0)
-    rates = [learning_rate(steady, epoch, 1, 2) for epoch in range(config.epochs)]
+        drawn = chart.columns(_highest(config, steps))
+        return "\n".join([f"{title} of {steps} steps", *drawn, *cut_short(config, steps)])
+    rates = _highest(replace(config, warmup_steps=0), _PARTS)
     if config.warmup_steps:
         title += f", without each stage's first {config.warmup_steps} steps; --data shows these too"
     return "\n".join([title, *chart.columns(rates)])
+
+
+def _highest(config: TrainConfig, steps: int) -> list[float]:
+    """Of each epoch: at its end, a rate that rises and falls within it would not be seen."""
+    return [
+        max(learning_rate(config, epoch, step, steps) for step in range(steps))
+        for epoch in range(config.epochs)
+    ]
