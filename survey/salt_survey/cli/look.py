@@ -79,6 +79,8 @@ def look(
         settings = settled(Wishes(), Calibration.from_dict(found) if found else None)
         if store is not None:
             finished.check_lies_on(store, opened)
+            if doubt := finished.doubt(store, opened):
+                bar.note(doubt)
             settings = finished.settings_of(store, settings)
         ran = finished.ran(store, opened) if store else None
         viewer = looking.Viewer(opened, settings, ran)

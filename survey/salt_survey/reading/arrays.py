@@ -31,6 +31,7 @@ OURS = "salt-survey"  # attribute of a group that salt-survey run has written
 _NAMES = ("amplitude", "data", "seismic")  # of the volume, in a Zarr group
 # A Zarr may claim any shape and hold nothing; what is read at a time has to fit into memory.
 _MOST_TRACES = 1 << 26
+_ROUNDED, _MOST = 1e-3, 1 << 31  # of line numbers that are floats
 _MOST_AT_ONCE = 1 << 27  # samples of an inline, or of a chunk
 _CHUNK = 4 << 20
 
@@ -240,4 +241,20 @@ def _open_zarr(path: Path) -> _Volume:
 def _coordinate(group: Any, name: str, length: int) -> npt.NDArray[np.int64]:
     if group is None or name not in group:
         return np.arange(1, length + 1, dtype=np.int64)
-    return np.asarray(group[name], dtype=np.int64)
+    return _whole(np.asarray(group[name]), name)
+
+
+def _whole(numbers: npt.NDArray[Any], name: str) -> npt.NDArray[np.int64]:
+    """Line numbers that may be written as floats; raises SurveyError where one is no whole one."""
+    if numbers.dtype.kind in "iu":
+        return np.asarray(numbers, np.int64)
+    if numbers.dtype.kind != "f":
+        raise SurveyError(f"numbers of {name}s are {numbers.dtype}, expected whole numbers")
+    nearest = np.rint(numbers.astype(np.float64))
+    # Written so that NaN is refused.
+    fine = (np.abs(numbers - nearest) <= _ROUNDED) & (np.abs(nearest) < _MOST)
+    if not fine.all():
+        raise SurveyError(
+            f"numbers of {name}s are such as {float(numbers[~fine][0])!r}, expected whole numbers"
+        )
+    return nearest.astype(np.int64)

@@ -10,7 +10,7 @@ from salt_survey.reading.arrays import is_array
 from salt_survey.reading.survey import Survey
 from salt_survey.run import header_times, text_lines
 from salt_survey.run.array_headers import array_of, doubts, settings_of_array
-from salt_survey.run.finished import check_lies_on, survey_of
+from salt_survey.run.finished import check_lies_on, doubt, survey_of
 from salt_survey.run.store import Store
 from salt_survey.run.trace_lookup import Traces
 from salt_survey.scan.record import Overrides
@@ -49,7 +49,10 @@ def export(
     check(out, like, overwrite)
     store = Store.open(volume)
     if not store.has(name):
-        raise UsageError(f"{volume} has no array {name}; a run with --sections both writes all")
+        raise UsageError(
+            f"{volume} has no volume {name!r}, expected one of probability, p_inline, p_crossline, "
+            "disagreement; a run with --sections both writes all four"
+        )
     if is_array(like):
         raise no_headers(like)
     array, settings = array_of(store, like), store.attributes.get("settings") or {}
@@ -58,6 +61,8 @@ def export(
     ) as survey:
         if array is None:
             check_lies_on(store, survey)
+            if other := doubt(store, survey):
+                tell(other)
         else:
             settings = settings_of_array(settings)
             for line in doubts(store, survey, array):

@@ -20,6 +20,8 @@ from salt_survey.scan.record import Overrides, Scan
 from salt_survey.sections.looks import Look
 from salt_survey.sections.settings import Settings
 
+AMPLITUDES = "amplitudes"  # among a volume's attributes, see Survey.amplitudes
+
 
 def scan_of(store: Store) -> Scan | None:
     """How a run read its survey; None if its volume does not say.
@@ -87,6 +89,19 @@ def ran(store: Store, survey: Survey) -> Extent:
     )
     crosswise = said.get("sections", survey.one_way) == "crossline"
     return extent.extent_of(survey, "crossline" if crosswise else "inline", lines, times)
+
+
+def doubt(store: Store, survey: Survey) -> str | None:
+    """What to warn of, in a line, where a volume was made of other amplitudes than a survey has
+    that it lies on; None where it was not, or does not say.
+    """
+    kept = store.attributes.get(AMPLITUDES)
+    if kept is None or kept == survey.amplitudes():
+        return None
+    return (
+        f"amplitudes of {survey.path} are others than those that {store.path} was made of; is it "
+        "the same survey?"
+    )
 
 
 def check_lies_on(store: Store, survey: Survey, numbered: bool = True) -> None:

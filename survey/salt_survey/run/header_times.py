@@ -31,8 +31,8 @@ def told(survey: Survey) -> str | None:
         return None
     start = f"{least:g}" if least == most else f"{least:g} to {most:g}"
     return (
-        f"samples are every {scan.interval_ms:g} ms from {scan.delay_ms:g} ms on, as was given; "
-        f"SEG-Y that is written keeps the headers, which say every {interval:g} ms from {start} ms"
+        f"samples are every {scan.interval_ms:g} ms from {scan.delay_ms:g} ms on in the run; SEG-Y "
+        f"that is written keeps the headers, which say every {interval:g} ms from {start} ms"
     )
 
 

@@ -1,8 +1,9 @@
 """Top and base of salt as text that interpretation programs load: ``top.txt`` and ``base.txt``.
 
 A line for each trace with salt: inline, crossline, x, y, time. A first sample of salt is where the
-probability crosses the threshold, interpolated between two samples. Where salt goes on to the first
-or last sample that was recorded, or run, nobody has seen its top or base: that file has no line.
+probability crosses the threshold, interpolated between two samples. Where nothing was recorded, or
+run, just before the first salt or after the last, nobody has seen its top or base: that file has no
+line.
 """
 
 from __future__ import annotations
@@ -124,9 +125,11 @@ def _recorded(
 def _goes_on(
     salt: Floats, recorded: npt.NDArray[np.bool_], threshold: float
 ) -> npt.NDArray[np.bool_]:
-    """Traces, [traces, samples], whose first salt is at their first recorded sample."""
+    """Traces, [traces, samples], with nothing recorded just before their first salt."""
     above = salt > np.float32(threshold)
-    return np.asarray(above.any(axis=1) & (above.argmax(axis=1) <= recorded.argmax(axis=1)))
+    first = above.argmax(axis=1)
+    before = recorded[np.arange(len(salt)), np.maximum(first - 1, 0)] & (first > 0)
+    return np.asarray(above.any(axis=1) & ~before)
 
 
 def _metres(value: float) -> str:

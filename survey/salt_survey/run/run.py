@@ -16,7 +16,7 @@ from salt_infer.system import files, signals
 from salt_infer.system.files import write_whole, writing
 from salt_infer.system.locks import NO_LOCKS
 from salt_survey.reading.survey import Survey
-from salt_survey.run import header_times, horizons, slab_work, text_lines
+from salt_survey.run import finished, header_times, horizons, slab_work, text_lines
 from salt_survey.run.executors import SlabExecutor, Volumes
 from salt_survey.run.extent import extent_of, small_sections
 from salt_survey.run.factory import open_executor
@@ -251,6 +251,7 @@ class _Run:
         session = self._executor.model.session
         return {
             "scan": self._survey.scan.to_dict(),
+            finished.AMPLITUDES: self._survey.amplitudes(),
             "model": {"sha256": session.sha256, "name": session.path.name},
             "settings": self._settings(settings),
             "counts": dataclasses.asdict(counts),

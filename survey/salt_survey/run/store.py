@@ -131,8 +131,9 @@ class Store:
         return np.stack([np.asarray(self._array(name)[inlines]) for name in ("x", "y")], axis=-1)
 
     def has(self, name: str) -> bool:
-        """Whether there is such an array."""
-        return name in self._group
+        """Whether there is such a volume."""
+        found = self._group.get(name)
+        return isinstance(found, zarr.Array) and found.ndim == 3 and found.dtype == np.uint8
 
     def write(
         self, name: str, direction: Direction, lines: slice, samples: slice, salt: Grey

@@ -36,15 +36,18 @@ class Placing:
     """The plane that fits the coordinates of a grid best.
 
     Attributes:
-        corners: inline, crossline, x, y: first and last inline with first and last crossline each.
-        bins: distance for one inline number more, and one crossline number; None where the
-            coordinates are no lengths.
+        corners: inline, crossline, x, y: first and last inline with first and last crossline each;
+            as the trace has it that is there, else by the plane.
+        bins: distance for one inline number more, and one crossline number; of a lone line the
+            median of its steps. None where the coordinates are no lengths.
         off: share of the traces more than half a bin from their place.
+        nowhere: traces at 0, 0 which is not their place; those at 0, 0 have no say in it.
     """
 
     corners: tuple[tuple[int, int, float, float], ...]
     bins: tuple[float, float] | None
     off: float
+    nowhere: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +73,10 @@ class Positions:
         """With one scalar where it is the same for all."""
         return cls(x, y, scalars if np.ptp(scalars.astype(np.int32)) else scalars[:1].copy())
 
+    def anywhere(self) -> bool:
+        """Whether one is not at 0, 0."""
+        return bool(self.x.any() or self.y.any())
+
     def at(self, traces: npt.NDArray[np.integer] | slice) -> Points:
         """Of some traces, float64 [n, 2]."""
         scalars = self.scalars if len(self.scalars) == 1 else self.scalars[traces]
@@ -90,22 +97,25 @@ def placing(grid: Grid, positions: Positions) -> Placing | None:
     plane = fit.plane()
     bins = np.linalg.norm(plane[:2], axis=1)
     ends = [(i, c) for i in (0, len(grid.inlines) - 1) for c in (0, len(grid.crosslines) - 1)]
-    places = (np.round(np.array([[i, c, 1] for i, c in ends]) @ plane, 2) + 0.0).tolist()  # no -0.0
+    places = np.array([fit.there(i, c, plane) for i, c in ends])
     corners = tuple(
-        (int(grid.inlines[i]), int(grid.crosslines[c]), place[0], place[1])
-        for (i, c), place in zip(ends, places, strict=True)
+        (int(grid.inlines[i]), int(grid.crosslines[c]), *place)
+        for (i, c), place in zip(ends, (np.round(places, 2) + 0.0).tolist(), strict=True)  # no -0.0
     )
     size = min((each for each in bins if each > 0), default=1.0)
     steps = [lines_of(lines)[2] for lines in (grid.inlines, grid.crosslines)]
+    if grid.traces.shape[0] == 1:  # it may bend
+        bins = np.array([0.0, fit.stride()])
     sizes = round(float(bins[0]) / steps[0], 3), round(float(bins[1]) / steps[1], 3)
-    return Placing(corners, sizes, fit.away(plane, size / 2) / fit.count)
+    off = fit.away(plane, size / 2) / fit.count
+    return Placing(corners, sizes, off, fit.away(plane, size / 2, somewhere=False))
 
 
 class _Fit:
     """Fits a plane to the coordinates of a grid's traces, in passes over pieces of it.
 
     Attributes:
-        count: traces.
+        count: traces, without those at 0, 0 where others are not.
         least, most: of the coordinates, float64 [2] each.
     """
 
@@ -113,6 +123,7 @@ class _Fit:
         self._grid, self._positions = grid, positions
         self._middle = (np.array(grid.traces.shape) - 1) / 2
         self._half = np.maximum(self._middle, 1)  # places are -1..1, which keeps digits
+        self._everywhere = not positions.anywhere()
         self.count, self.least, self.most = 0, np.full(2, np.inf), np.full(2, -np.inf)
         self._squares, self._products = np.zeros((3, 3)), np.zeros((3, 2))
         self._first: Points | None = None
@@ -129,15 +140,37 @@ class _Fit:
         self._squares += around.T @ around
         self._products += around.T @ (points - self._first)
 
-    def _pieces(self) -> Iterator[tuple[Points, Points]]:
-        """Places, [n, 3] with a 1 last, and coordinates, [n, 2], of traces."""
+    def _pieces(self, somewhere: bool = True) -> Iterator[tuple[Points, Points]]:
+        """Places, [n, 3] with a 1 last, and coordinates, [n, 2], of traces that are somewhere, or
+        of the others.
+        """
         flat = self._grid.traces.ravel()
         for part in pieces(flat.size):
             places = np.flatnonzero(flat[part] >= 0) + part.start
             if len(places):
                 rows, columns = np.divmod(places, len(self._grid.crosslines))
                 known = np.stack([rows, columns, np.ones(len(rows))], axis=1)
-                yield known, self._positions.at(flat[places])
+                points = self._positions.at(flat[places])
+                wanted = self._is_somewhere(points) == somewhere
+                if wanted.any():
+                    yield known[wanted], points[wanted]
+
+    def _is_somewhere(self, points: Points) -> npt.NDArray[np.bool_]:
+        return np.asarray(points.any(axis=-1) | self._everywhere)
+
+    def there(self, row: int, column: int, plane: Points) -> Points:
+        """x and y of a place: of its trace, or where it would be by the plane."""
+        trace = self._grid.traces[row, column]
+        found = self._positions.at(np.array([max(trace, 0)]))[0]
+        if trace >= 0 and self._is_somewhere(found):
+            return np.asarray(found)
+        return np.asarray(np.array([row, column, 1]) @ plane)
+
+    def stride(self) -> float:
+        """Median distance of the traces of a lone line, for a column more."""
+        known, points = (np.concatenate(each) for each in zip(*self._pieces(), strict=True))
+        steps = np.linalg.norm(np.diff(points, axis=0), axis=1) / np.diff(known[:, 1])
+        return float(np.median(steps))
 
     def _around(self, known: Points) -> Points:
         ones = known[:, 2:]
@@ -150,11 +183,13 @@ class _Fit:
         steps = around[:2] / self._half[:, None]
         return np.vstack([steps, around[2] + self._first - self._middle @ steps])
 
-    def away(self, plane: Points, limit: float) -> int:
-        """Traces that are farther than this from their place."""
+    def away(self, plane: Points, limit: float, somewhere: bool = True) -> int:
+        """Traces that are farther than this from their place, of those that are somewhere, or of
+        the others.
+        """
         return sum(
             int(np.count_nonzero(np.linalg.norm(points - known @ plane, axis=1) > limit))
-            for known, points in self._pieces()
+            for known, points in self._pieces(somewhere)
         )
 
 

@@ -55,11 +55,23 @@ def _facts(scan: Scan) -> Iterator[tuple[str, str]]:
         yield "lies from", f"inline {i} crossline {c} at {x:.1f} {y:.1f}"
         yield "to", f"inline {last_i} crossline {last_c} at {last_x:.1f} {last_y:.1f}"
     if scan.bin_m and any(scan.bin_m):
-        yield "bins", f"{_bins(*scan.bin_m)}, coordinate scalar {scan.coordinate_scalar}"
+        scalar = f"coordinate scalar {scan.coordinate_scalar}"
+        yield "bins", f"{_bins(*scan.bin_m)}{_spaced(scan)}, {scalar}"
     if scan.percentiles:
         shares = ("0", "1", "50", "99", "100")
         amplitudes = ", ".join(f"{scan.percentiles[share]:.4g}" for share in shares)
         yield "amplitudes", f"{amplitudes} at 0, 1, 50, 99, 100 %"
+
+
+def _spaced(scan: Scan) -> str:
+    """Distances of neighbours, where they are more than one line number apart."""
+    assert scan.bin_m
+    steps = [lines[2] if lines else 1 for lines in (scan.inlines, scan.cdp or scan.crosslines)]
+    if all(step == 1 for step in steps):
+        return ""
+    return (
+        f" a line number, {_bins(*(b * s for b, s in zip(scan.bin_m, steps, strict=True)))} apart"
+    )
 
 
 def _bins(inline: float, crossline: float) -> str:

@@ -5,7 +5,7 @@ was seen.
 from __future__ import annotations
 
 import difflib
-import math
+import sys
 from collections.abc import Callable, Collection
 from typing import Any, NoReturn
 
@@ -25,9 +25,24 @@ def text(name: str, value: Any) -> str:
 
 def number(name: str, value: Any) -> float:
     """A finite number; whole ones stay so."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if _is_none(value) or not abs(value) <= sys.float_info.max:  # of NaN this is wrong, too
         _refuse(name, value, "a finite number")
-    return value
+    return float(value) if isinstance(value, float) else int(value)
+
+
+def _is_none(value: Any) -> bool:
+    return isinstance(value, bool) or not isinstance(value, int | float)
+
+
+def between(least: float, most: float) -> Field:
+    """A number within bounds."""
+
+    def check(name: str, value: Any) -> float:
+        if _is_none(value) or not least <= value <= most:
+            _refuse(name, value, f"a number from {least:g} to {most:g}")
+        return number(name, value)
+
+    return check
 
 
 def whole(least: int = -(2**63), most: int = 2**63 - 1) -> Field:

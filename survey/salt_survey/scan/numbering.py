@@ -127,7 +127,7 @@ def grid(
     """
     if numbered.inline is not None and numbered.crossline is not None:
         lines_of = columns[numbered.inline], columns[numbered.crossline]
-        return geometry.grid(*lines_of, _placed(*lines_of, positions))
+        return geometry.grid(*lines_of, _placed(*lines_of))
     if numbered.lines_from == "traces":
         numbers = (
             columns[numbered.cdp] if numbered.cdp else np.arange(1, traces + 1, dtype=np.int32)
@@ -140,13 +140,9 @@ def grid(
     return None
 
 
-def _placed(
-    inlines: Column, crosslines: Column, positions: Positions | None
-) -> npt.NDArray[np.bool_] | None:
+def _placed(inlines: Column, crosslines: Column) -> npt.NDArray[np.bool_] | None:
     """Which traces have a place; None if all do. Zeros are none where no other trace has a 0."""
     blank = (inlines == 0) & (crosslines == 0)
-    if positions is not None:
-        blank &= (positions.x == 0) & (positions.y == 0)
     others = ~blank
     if not blank.any() or not others.any():
         return None
@@ -206,7 +202,8 @@ def _tell_pair(pair: Pair, candidates: Candidates, sorting: int, said: Sayings) 
         said.questions.append(
             f"the only line numbers are those of bytes {pair.words()}, field record and trace in "
             "it, as shots before stacking have them; if they are lines, give "
-            f"{_options(pair.inline, pair.crossline, candidates)}"
+            f"{_options(pair.inline, pair.crossline, candidates)}, and of a 2-D line --lines-from "
+            "traces"
         )
     elif candidates.counted_along(pair.inline, pair.crossline) == pair.inline:
         said.notes.append(

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -14,6 +13,7 @@ from typing import Any, Literal, Self
 from salt_survey.errors import SurveyError
 from salt_survey.scan.fields import (
     Field,
+    between,
     check_names,
     listed,
     mapping,
@@ -207,9 +207,9 @@ class Overrides:
             )
         for name in ("interval_ms", "delay_ms"):
             value = getattr(self, name)
-            if value is not None and not math.isfinite(value):
+            if value is not None and not abs(value) <= MOST_MS:  # of NaN this is wrong, too
                 option = f"--{name.replace('_', '-')}"
-                raise SurveyError(f"{option} is {value}, expected a finite number of milliseconds")
+                raise SurveyError(f"{option} is {value:g}, expected at most {MOST_MS:g} ms")
         _check_inside(self.line_width or 4, self.inline_byte, self.crossline_byte)
 
     def against(self, scan: Scan) -> list[str]:
@@ -293,9 +293,11 @@ def _check_inside(width: int, *bytes_: int | None) -> None:
             )
 
 
+MOST_MS = 1e9  # a time beyond which nothing can be meant
 _BYTE = optional(whole(1, 237))
 _LINE_BYTE = optional(whole(1, 239))
 _LINES = optional(listed(whole(), 3))
+_INTERVAL, _TIME = between(0, MOST_MS), between(-MOST_MS, MOST_MS)
 
 _FIELDS: Mapping[str, Field] = {
     "kind": one_of("segy", "zarr", "npy"),
@@ -306,9 +308,9 @@ _FIELDS: Mapping[str, Field] = {
     "format": whole(),
     "really": optional(whole(1, 16)),
     "samples": whole(0),
-    "interval_ms": number,
+    "interval_ms": _INTERVAL,
     "delay_ms": lambda name, value: (
-        listed(number, 2)(name, value) if isinstance(value, list) else number(name, value)
+        listed(_TIME, 2)(name, value) if isinstance(value, list) else _TIME(name, value)
     ),
     "traces": whole(0),
     "extended_text_headers": whole(0),

@@ -24,6 +24,7 @@ from salt_survey.segy.raw import RawFile
 TILE = 101  # samples and traces of a tile
 MOST_TRACES = 1 << 26  # that a file may have: each takes some 30 bytes of memory
 _PRE_STACK = 0.1  # share of traces that are others' duplicates but for the offset
+_SPARSE = 0.8  # share of the places without a trace, above which a grid is hardly meant
 _OFF = 0.05  # share of the traces away from where the grid has them
 
 Tell = Callable[[int], object]
@@ -170,16 +171,17 @@ class _Scanner:
             return None
         if unplaced := grid.unplaced:
             self.said.warnings.append(
-                f"{unplaced} traces have no line numbers and no coordinates in their headers; they "
+                f"{unplaced} traces have no line numbers in their headers, where others have; they "
                 "are left out, and are 0 in SEG-Y that is written"
             )
         if grid.duplicates:
             self._tell_duplicates(grid)
         if grid.missing and grid.order != "line":
-            share = 100 * grid.missing / grid.traces.size
-            self.said.notes.append(
-                f"{grid.missing} of {grid.traces.size} places ({share:.1f} %) have no trace"
-            )
+            share = grid.missing / grid.traces.size
+            line = f"{grid.missing} of {grid.traces.size} places ({share:.1%}) have no trace"
+            if share > _SPARSE:
+                line += ": most of what is run is made up between traces; are these the lines?"
+            (self.said.warnings if share > _SPARSE else self.said.notes).append(line)
         return grid
 
     def _tell_duplicates(self, grid: geometry.Grid) -> None:
@@ -287,6 +289,11 @@ class _Scanner:
         placed = coordinates.placing(grid, positions)
         if placed is not None and not places.are_lengths(positions, units, self.said):
             placed = dataclasses.replace(placed, bins=None)
+        if placed is not None and placed.nowhere:
+            self.said.notes.append(
+                f"{placed.nowhere} traces have the coordinates 0 0: they have no say in where the "
+                "grid lies, and keep them in horizons"
+            )
         if placed is not None and placed.off > _OFF and grid.order != "line":
             self.said.notes.append(
                 f"{100 * placed.off:.0f} % of the traces have coordinates more than half a bin "

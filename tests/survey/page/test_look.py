@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from salt_infer.errors import UsageError
 from salt_survey import synthetic
 from salt_survey.cli.survey import cli
 from salt_survey.page import look, pictures
@@ -239,8 +240,9 @@ def test_export_of_another_survey(stored: Path, tmp_path: Path) -> None:
     out = tmp_path / "p.sgy"
     done = CliRunner().invoke(cli, ["export", str(stored), "--like", str(other), "--out", str(out)])
     assert getattr(done.exception, "exit_code", None) == 2
-    with pytest.raises(Exception, match="no array nothing"):
-        export.export(stored, other, out, Overrides(), name="nothing")
+    for name in ("nothing", "inline", "x", "live"):
+        with pytest.raises(UsageError, match=f"no volume '{name}', expected one of probability"):
+            export.export(stored, other, out, Overrides(), name=name)
     assert not out.exists()
 
 

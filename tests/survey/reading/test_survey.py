@@ -52,6 +52,43 @@ def test_any_block(path: Path) -> None:
     np.testing.assert_array_equal(block.amplitude, volume()[2:5, 1:9])
 
 
+@pytest.mark.parametrize("off", [-1e-9, 1e-9, 0.0])
+def test_line_numbers_that_are_floats_are_rounded(tmp_path: Path, off: float) -> None:
+    group = zarr.create_group(tmp_path / "s.zarr", zarr_format=3)
+    group.create_array("amplitude", data=volume())
+    numbers = 200 + np.arange(len(volume()))
+    group.create_array("inline", data=numbers + off)
+    with Survey.open(tmp_path / "s.zarr", overrides=Overrides(interval_ms=4)) as survey:
+        assert survey.inlines.tolist() == numbers.tolist()
+
+
+@pytest.mark.parametrize(("number", "says"), [(200.5, "200.5"), (np.nan, "nan"), (1e12, "1000000")])
+def test_floats_that_are_no_line_numbers_are_refused(
+    tmp_path: Path, number: float, says: str
+) -> None:
+    group = zarr.create_group(tmp_path / "s.zarr", zarr_format=3)
+    group.create_array("amplitude", data=volume())
+    numbers = 100.0 + np.arange(len(volume()))
+    numbers[-1] = number
+    group.create_array("inline", data=numbers)
+    with pytest.raises(SurveyError, match=f"inlines are such as {says}.*, expected whole numbers"):
+        Survey.open(tmp_path / "s.zarr", overrides=Overrides(interval_ms=4))
+
+
+def test_amplitudes_alone_tell_surveys_apart(tmp_path: Path) -> None:
+    one = written(tmp_path / "one.sgy", sound())
+    file = sound()
+    file.set(181, np.arange(len(file.headers)) + 5)  # a header that says nothing about samples
+    same = written(tmp_path / "same.sgy", file)
+    file.samples[:] = np.roll(file.samples, 1, axis=0)
+    other = written(tmp_path / "other.sgy", file)
+    told = []
+    for path in (one, same, other):
+        with Survey.open(path) as survey:
+            told.append(survey.amplitudes())
+    assert told[0] == told[1] != told[2]
+
+
 def test_zarr_and_npy_hold_the_same_survey(tmp_path: Path) -> None:
     np.save(tmp_path / "s.npy", volume())
     group = zarr.create_group(tmp_path / "s.zarr", zarr_format=3)
@@ -217,6 +254,10 @@ def test_a_scan_of_another_file(path: Path) -> None:
         ("samples", -1),
         ("inline_byte", 500),
         ("endian", "middle"),
+        ("interval_ms", -4),
+        ("interval_ms", 1e300),
+        ("interval_ms", 10**400),
+        ("delay_ms", [0, 1e300]),
         ("interval_ms", "4"),
         ("percentiles", [1]),
         ("corners", [[1, 2, 3]]),

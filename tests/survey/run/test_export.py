@@ -42,6 +42,28 @@ def export(volume: Path, like: Path, out: Path) -> tuple[int, str, str]:
     return small.run("export", volume, "--like", like, "--out", out)
 
 
+@pytest.mark.slow
+def test_another_survey_of_the_same_lines_is_doubted(survey: Path, tmp_path: Path) -> None:
+    volume = run(survey, tmp_path / "p.zarr")
+    data = bytearray(survey.read_bytes())
+    trace = 240 + 4 * small.SAMPLES
+    data[3600:] = data[-trace:] + data[3600:-trace]  # as many bytes, each trace another's
+    for at in range(3600, len(data), trace):  # with the headers as they were
+        data[at : at + 240] = survey.read_bytes()[at : at + 240]
+    other = tmp_path / "other.sgy"
+    other.write_bytes(data)
+    code, _, errors = export(volume, survey, tmp_path / "same.sgy")
+    assert (code, errors) == (0, "")
+    code, _, errors = export(volume, other, tmp_path / "other-p.sgy")
+    assert code == 0
+    said = f"amplitudes of {other} are others than those that {volume} was made of"
+    assert said in errors
+    page = tmp_path / "look.html"
+    code, _, errors = small.run("look", other, "--volume", volume, "--out", page)
+    assert code == 0
+    assert said in errors
+
+
 @pytest.mark.parametrize("kind", ["zarr", "bare zarr", "npy"])
 def test_a_volume_of_an_array_gets_the_headers_of_the_same_survey(
     survey: Path, tmp_path: Path, kind: str

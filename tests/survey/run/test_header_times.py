@@ -51,7 +51,7 @@ def test_both_times_are_told(survey: Path) -> None:
         headers = f"every {opened.scan.interval_ms:g} ms from {opened.scan.delay_ms:g} ms"
     line = told(survey, interval_ms=3, delay_ms=-50)
     assert line == (
-        "samples are every 3 ms from -50 ms on, as was given; SEG-Y that is written keeps the "
+        "samples are every 3 ms from -50 ms on in the run; SEG-Y that is written keeps the "
         f"headers, which say {headers}"
     )
 

@@ -64,6 +64,17 @@ def test_salt_that_goes_on_to_the_end_of_the_record_has_no_base(tmp_path: Path) 
     assert [line.split()[1] for line in base] == ["1", "4"]
 
 
+def test_salt_beside_a_gap_in_the_record_is_not_seen_to_end(tmp_path: Path) -> None:
+    survey = np.random.default_rng(0).normal(size=(2, 2, 12)).astype(np.float32)
+    survey[0, 0, 3:5] = survey[0, 1, 7:9] = 1e30  # null values, with samples on both sides
+    salt = np.zeros(survey.shape, np.uint8)
+    salt[0, :, 5:7] = 255
+    unseen, top, base = written(tmp_path, survey, salt, slice(0, 12))
+    assert unseen == (1, 1)
+    assert [line.split()[1] for line in top] == ["2"]
+    assert [line.split()[1] for line in base] == ["1"]
+
+
 def test_salt_that_goes_on_to_the_end_of_what_was_run_has_none_either(tmp_path: Path) -> None:
     survey = np.random.default_rng(0).normal(size=(2, 2, 10)).astype(np.float32)
     salt = np.zeros(survey.shape, np.uint8)

@@ -25,3 +25,39 @@ def test_a_corner_at_nothing_has_no_sign(degrees: int) -> None:
     assert "-0.0" not in {str(each) for corner in placed.corners for each in corner}
     assert placed.bins == pytest.approx((25, 25), abs=0.01)
     assert placed.off == 0
+
+
+def places(x: object, y: object) -> Positions:
+    numbers = (np.rint(100 * np.asarray(each)).astype(np.int32) for each in (x, y))
+    return Positions.of(*numbers, np.full(len(np.asarray(x)), -100, np.int16))
+
+
+def test_a_line_that_bends_ends_where_its_traces_do() -> None:
+    """No plane goes through it, and its traces are as far apart as they say."""
+    along = np.arange(80)
+    x = 1000 + 12.5 * np.minimum(along, 40)
+    y = 5000 + 12.5 * np.maximum(along - 40, 0)
+    placed = placing(geometry.line(5001 + along), places(x, y))
+    assert placed is not None
+    assert placed.corners[0] == (1, 5001, 1000.0, 5000.0)
+    assert placed.corners[-1] == (1, 5080, 1500.0, 5487.5)
+    assert placed.bins == (0.0, 12.5)
+
+
+def test_traces_at_nothing_have_no_say_in_where_the_grid_lies() -> None:
+    rows, columns = np.divmod(np.arange(200), 20)
+    x, y = 600_000 + 25.0 * rows, 6_000_000 + 12.5 * columns
+    x[[0, 7, 50]], y[[0, 7, 50]] = 0, 0
+    placed = placing(geometry.grid(rows, columns), places(x, y))
+    assert placed is not None
+    assert placed.corners[0] == pytest.approx((0, 0, 600_000, 6_000_000), abs=0.01)
+    assert placed.bins == (25.0, 12.5)
+    assert (placed.off, placed.nowhere) == (0, 3)
+
+
+def test_a_grid_may_begin_at_nothing() -> None:
+    rows, columns = np.divmod(np.arange(200), 20)
+    placed = placing(geometry.grid(rows, columns), places(25.0 * rows, 12.5 * columns))
+    assert placed is not None
+    assert placed.corners[0] == (0, 0, 0.0, 0.0)
+    assert (placed.off, placed.nowhere) == (0, 0)

@@ -29,4 +29,11 @@ def test_bins_are_of_two_directions_or_along_a_lone_line(tmp_path: Path) -> None
     assert told("all.sgy", sound()) == ["25.005 x 25.005, coordinate scalar -10"]
     lone = sound()
     lone.take(np.arange(CROSSLINES))
+    spread = sound()
+    rows, columns = np.divmod(np.arange(len(spread.headers)), CROSSLINES)
+    spread.set(189, 100 + 2 * rows)
+    spread.set(193, 300 + 5 * columns)
+    assert told("spread.sgy", spread) == [
+        "12.502 x 5.001 a line number, 25.004 x 25.005 apart, coordinate scalar -10"
+    ]
     assert told("lone.sgy", lone) == ["25.005 along the one line, coordinate scalar -10"]

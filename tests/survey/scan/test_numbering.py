@@ -139,8 +139,30 @@ def test_a_text_that_names_other_bytes_than_usual_is(tmp_path: Path) -> None:
     assert found(scanned(path).scan)[:2] == (221, 225)
 
 
+def test_traces_without_numbers_among_others_have_no_place(tmp_path: Path) -> None:
+    """Nor do they make a grid that reaches from 0 to where the others begin."""
+    file = sound()
+    for byte in (189, 193):
+        file.headers[[3, 50], byte - 1 : byte + 3] = 0
+    path = tmp_path / "s.sgy"
+    path.write_bytes(file.bytes())
+    scan = scanned(path).scan
+    assert scan.inlines[0] > 0
+    assert scan.missing == 2
+    assert any(line.startswith("2 traces have no line numbers") for line in scan.warnings)
+
+
+def test_lines_that_are_mostly_holes_are_warned_of(tmp_path: Path) -> None:
+    file = sound()
+    file.set(189, 100 + 90 * (np.arange(len(file.headers)) // CROSSLINES) ** 2)
+    path = tmp_path / "s.sgy"
+    path.write_bytes(file.bytes())
+    (line,) = [each for each in scanned(path).scan.warnings if "made up between traces" in each]
+    assert "have no trace: most of what is run" in line
+
+
 @pytest.mark.parametrize("name", ["interval_ms", "delay_ms"])
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_times_that_are_no_numbers_are_refused(name: str, value: float) -> None:
-    with pytest.raises(SurveyError, match=rf"--{name[:5]}.* is {value}, expected a finite number"):
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300, -1e10])
+def test_times_that_are_none_are_refused(name: str, value: float) -> None:
+    with pytest.raises(SurveyError, match=rf"--{name[:5]}.* is .*, expected at most 1e\+09 ms"):
         Overrides(**{name: value})  # type: ignore[arg-type]
