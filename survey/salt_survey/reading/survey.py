@@ -22,6 +22,7 @@ from salt_survey.scan.record import Overrides, Scan
 from salt_survey.segy.layout import Layout
 from salt_survey.segy.samples import Portion
 
+_PADDING = np.float32(-999.25)  # what programs fill traces up with
 _PROBES = 16  # traces by whose amplitudes a survey is known again
 __all__ = ["NO_TRACE", "Block", "Overrides", "Survey"]
 
@@ -33,7 +34,7 @@ class Block:
     Attributes:
         amplitude: float32 [i, x, s], finite; 0 where nothing was recorded.
         recorded: bool [i, x, s]; false of missing and dead traces, of samples that are not finite
-            or a null value, and of mutes: zeros at a trace's beginning and end.
+            or a null value, and of mutes: zeros, or -999.25, at a trace's beginning and end.
     """
 
     amplitude: npt.NDArray[np.float32]
@@ -269,10 +270,12 @@ def _found(path: Path, said: Overrides, known: Scan | None, tell: Callable[[int]
 
 
 def _between_mutes(values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """From each trace's first sample that is not 0 to its last; bool [n, samples]."""
+    """From each trace's first sample that is neither 0 nor padding to its last: bool [n, S]."""
     between = np.ones(values.shape, bool)
-    muted = np.flatnonzero((values[:, 0] == 0) | (values[:, -1] == 0))
+    sides = values[:, [0, -1]]
+    muted = np.flatnonzero(np.any((sides == 0) | (sides == _PADDING), axis=1))
     told = values[muted] != 0
+    told &= values[muted] != _PADDING
     begun = np.logical_or.accumulate(told, axis=1)
     ends = np.logical_or.accumulate(told[:, ::-1], axis=1)[:, ::-1]
     between[muted] = begun & ends

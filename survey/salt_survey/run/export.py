@@ -8,7 +8,7 @@ from pathlib import Path
 from salt_infer.errors import UsageError
 from salt_survey.reading.arrays import is_array
 from salt_survey.reading.survey import Survey
-from salt_survey.run import header_times, text_lines
+from salt_survey.run import kept_headers, text_lines
 from salt_survey.run.array_headers import array_of, doubts, settings_of_array
 from salt_survey.run.finished import check_lies_on, doubt, survey_of
 from salt_survey.run.store import Store
@@ -67,8 +67,8 @@ def export(
             settings = settings_of_array(settings)
             for line in doubts(store, survey, array):
                 tell(line)
-        if times := header_times.told(survey):
-            tell(times)
+        for line in kept_headers.doubts(survey):
+            tell(line)
         told = text_lines.lines(name, settings)
         write_like(survey, out, Traces(store, name), told, overwrite, drop_extended)
         return f"{out}: {survey.scan.traces} traces of {survey.scan.samples} samples, {name} 0..1"

@@ -16,7 +16,7 @@ from salt_infer.system import files, signals
 from salt_infer.system.files import write_whole, writing
 from salt_infer.system.locks import NO_LOCKS
 from salt_survey.reading.survey import Survey
-from salt_survey.run import finished, header_times, horizons, slab_work, text_lines
+from salt_survey.run import finished, horizons, kept_headers, slab_work, text_lines
 from salt_survey.run.executors import SlabExecutor, Volumes
 from salt_survey.run.extent import extent_of, small_sections
 from salt_survey.run.factory import open_executor
@@ -99,8 +99,8 @@ def _warnings(
     """Say what the request makes doubtful; of this and of the survey, what the report has."""
     if not settings.calibrated:
         watcher.note(settings.origin)
-    times = header_times.told(survey) if job.out.segy else None
-    more = (*small_sections(extent, job.sections, settings.look), *filter(None, [times]))
+    kept = kept_headers.doubts(survey) if job.out.segy else []
+    more = (*small_sections(extent, job.sections, settings.look), *kept)
     for line in more:
         watcher.note(line)
     return survey.scan.warnings + more

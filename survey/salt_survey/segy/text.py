@@ -63,13 +63,27 @@ def with_lines(raw: bytes, said: Sequence[str]) -> bytes:
     Returns:
         3200 bytes; the same where no line is free.
     """
-    code = encoding(raw)
-    lines = [raw[at : at + LINE] for at in range(0, TEXT, LINE)]
-    free = [number for number, line in enumerate(lines) if _is_free(line.decode(code))]
+    code, lines = encoding(raw), _lines(raw)
+    free = _free(raw)
     for number, words in zip(free[-len(said) :] if said else [], said, strict=False):
         text = f"C{number + 1:2d} {words}"[:LINE].ljust(LINE)
         lines[number] = text.encode(code, errors="replace")
     return b"".join(lines)
+
+
+def has_room(raw: bytes) -> bool:
+    """Whether a line of the text header, 3200 bytes, is free."""
+    return bool(_free(raw))
+
+
+def _lines(raw: bytes) -> list[bytes]:
+    return [raw[at : at + LINE] for at in range(0, TEXT, LINE)]
+
+
+def _free(raw: bytes) -> list[int]:
+    """Numbers of lines, from 0."""
+    code = encoding(raw)
+    return [number for number, line in enumerate(_lines(raw)) if _is_free(line.decode(code))]
 
 
 def _is_free(line: str) -> bool:

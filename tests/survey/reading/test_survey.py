@@ -75,6 +75,21 @@ def test_floats_that_are_no_line_numbers_are_refused(
         Survey.open(tmp_path / "s.zarr", overrides=Overrides(interval_ms=4))
 
 
+@pytest.mark.parametrize("padding", [0.0, -999.25])
+def test_what_fills_traces_up_was_not_recorded(tmp_path: Path, padding: float) -> None:
+    file = sound(format=5)
+    samples = file.samples.view(">f4")
+    samples[:, :3] = padding
+    samples[7, 10:] = padding
+    samples[8, 20] = padding  # in the middle it may be an amplitude
+    with Survey.open(written(tmp_path / "s.sgy", file)) as survey:
+        recorded = survey.read(ALL, ALL).recorded.reshape(-1, SAMPLES)
+    assert not recorded[:, :3].any()
+    assert not recorded[7, 10:].any()
+    assert recorded[7, 3:10].all()
+    assert recorded[8, 3:].all()
+
+
 def test_amplitudes_alone_tell_surveys_apart(tmp_path: Path) -> None:
     one = written(tmp_path / "one.sgy", sound())
     file = sound()

@@ -1,4 +1,4 @@
-"""SEG-Y keeps its headers' times, whatever else is said of them; that is told."""
+"""SEG-Y keeps its headers, whatever else is said of them; that is told."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from salt_survey.cli.survey import cli
 from salt_survey.reading.survey import Survey
-from salt_survey.run import header_times
+from salt_survey.run import kept_headers
 from salt_survey.scan.record import Overrides
 from tests.survey.odd_surveys import sound
 
@@ -33,7 +33,9 @@ def called(*words: object) -> Result:
 
 def told(path: Path, **said: float) -> str | None:
     with Survey.open(path, None, Overrides(**said)) as opened:
-        return header_times.told(opened)
+        lines = kept_headers.doubts(opened)
+    assert len(lines) <= 1
+    return lines[0] if lines else None
 
 
 def test_what_the_headers_say_is_no_news(survey: Path, tmp_path: Path) -> None:
@@ -44,6 +46,14 @@ def test_what_the_headers_say_is_no_news(survey: Path, tmp_path: Path) -> None:
     assert told(survey, interval_ms=interval, delay_ms=delay) is None
     np.save(tmp_path / "v.npy", np.arange(600, dtype=np.float32).reshape(3, 4, 50))
     assert told(tmp_path / "v.npy", interval_ms=7) is None
+
+
+def test_a_text_without_room_is_told(tmp_path: Path) -> None:
+    file = sound(text=tuple(f"LINE {number}" for number in range(40)))
+    (tmp_path / "s.sgy").write_bytes(file.bytes())
+    line = told(tmp_path / "s.sgy")
+    assert line is not None
+    assert line.startswith("the text header has no free line: SEG-Y that is written does not say")
 
 
 def test_both_times_are_told(survey: Path) -> None:

@@ -1,6 +1,4 @@
-"""Times of samples that a survey's headers have and its reader was told otherwise: SEG-Y that is
-written keeps the headers, and so is not where the Zarr is.
-"""
+"""SEG-Y that is written keeps a survey's headers: what to warn of where they do not fit."""
 
 from __future__ import annotations
 
@@ -9,24 +7,39 @@ import numpy as np
 from salt_survey.reading.survey import Survey
 from salt_survey.scan import coordinates, times
 from salt_survey.scan.findings import Said
-from salt_survey.segy import headers
-from salt_survey.segy.binary import FileHeader
+from salt_survey.segy import headers, text
+from salt_survey.segy.binary import TEXT, FileHeader
 from salt_survey.segy.layout import Layout
 from salt_survey.segy.raw import RawFile
 
 
-def told(survey: Survey) -> str | None:
-    """What to warn of before SEG-Y is written, in a line; None if all have the same times.
+def doubts(survey: Survey) -> list[str]:
+    """What to warn of before SEG-Y is written, a line each.
 
     Raises:
         SurveyError: the file is gone, or was changed meanwhile.
     """
-    layout, scan = survey.layout, survey.scan
+    layout = survey.layout
     if layout is None:
-        return None
+        return []
     with RawFile(survey.path) as file:
-        interval = _interval(file, survey, layout)
-        least, most = _delays(file, survey, layout)
+        return list(filter(None, [_of_times(file, survey, layout), _of_text(file)]))
+
+
+def _of_text(file: RawFile) -> str | None:
+    if text.has_room(file.read(0, TEXT).tobytes()):
+        return None
+    return (
+        "the text header has no free line: SEG-Y that is written does not say that it holds "
+        "probabilities of salt, or how they were found"
+    )
+
+
+def _of_times(file: RawFile, survey: Survey, layout: Layout) -> str | None:
+    """Where its reader was told other times than the headers', it is not where the Zarr is."""
+    scan = survey.scan
+    interval = _interval(file, survey, layout)
+    least, most = _delays(file, survey, layout)
     if interval == scan.interval_ms and least == most == scan.delay_ms:
         return None
     start = f"{least:g}" if least == most else f"{least:g} to {most:g}"
