@@ -174,7 +174,9 @@ def rooms_used(package: str, path: Path) -> set[str]:
             name, *inner = node.module.split(".")
             if name == package:
                 names = [inner] if inner else [[alias.name] for alias in node.names]
-                used |= {room(tuple(each)) for each in names if each != ["main"]}
+                used |= {
+                    room(tuple(each)) for each in names if each not in (["main"], ["__version__"])
+                }
     return used
 
 
