@@ -85,7 +85,14 @@ def from_outputs(
     kept: npt.NDArray[np.int64] | None,
     gate: np.float32,
 ) -> BatchResult:
-    """The result of a gated graph, or of a dense one (``kept`` None) with its gate applied here."""
+    """The result of a gated graph, or of a dense one (``kept`` None) with its gate applied here.
+    ``salt`` is NaN where a probability of the tile is: that is above nothing, and would look like
+    no salt.
+    """
+    spoilt = np.isnan(probability.sum(axis=(1, 2, 3)))
+    if spoilt.any():
+        salt = salt.copy()
+        salt[np.flatnonzero(spoilt) if kept is None else kept[spoilt]] = np.nan
     if kept is not None:
         return BatchResult(probability, salt, kept)
     kept = np.flatnonzero(salt > gate)

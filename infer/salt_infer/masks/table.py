@@ -18,6 +18,7 @@ ENDINGS = (".csv", ".csv.gz", ".parquet")
 
 # A compressed CSV of masks unpacks to some ten times its size; what goes far beyond is a bomb.
 _RATIO, _SLACK = 200, 1 << 20
+_NUMBER = 8  # characters of a number, about
 _BATCH = 1 << 16  # rows of Parquet that are read together
 
 
@@ -125,22 +126,30 @@ def _parquet(path: Path) -> Table:
 def _texts(path: Path, schema: Any) -> list[str]:
     """Columns of text; raises LabelError where one is neither that nor of numbers."""
     types, texts = pyarrow("pyarrow.types"), []
+    view = getattr(types, "is_string_view", types.is_string)  # older releases know none
     for column in schema:
         kind = column.type.value_type if types.is_dictionary(column.type) else column.type
-        if any(is_kind(kind) for is_kind in (types.is_string, types.is_large_string)):
+        if any(is_kind(kind) for is_kind in (types.is_string, types.is_large_string, view)):
             texts.append(column.name)
-        elif not (types.is_primitive(kind) or types.is_null(kind)):
+        elif not (types.is_primitive(kind) or types.is_decimal(kind) or types.is_null(kind)):
             raise LabelError(f"{path} has {kind} in {column.name!r}, expected text or numbers")
     return texts
 
 
 def _characters(column: Any) -> int:
-    """Bytes of a column of text, each value counted wherever it stands; 0 of another."""
+    """Bytes of a column of text, each value counted wherever it stands; of another about as many
+    as its numbers have in writing.
+    """
     if not pyarrow("pyarrow.types").is_dictionary(column.type):
-        return 0
+        return _NUMBER * len(column)
     compute = pyarrow("pyarrow.compute")
     lengths = compute.binary_length(column.dictionary)
     return compute.sum(lengths.take(column.indices)).as_py() or 0
+
+
+def _values(column: Any) -> list[Any]:
+    is_text = pyarrow("pyarrow.types").is_dictionary(column.type)
+    return list((column.dictionary_decode() if is_text else column).to_pylist())
 
 
 def _lines(path: Path, file: Any) -> Iterator[tuple[int, list[str]]]:
@@ -152,7 +161,7 @@ def _lines(path: Path, file: Any) -> Iterator[tuple[int, list[str]]]:
         left -= sum(map(_characters, batch.columns))
         if left < 0:
             break
-        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+        for row in zip(*map(_values, batch.columns), strict=True):
             number += 1
             name, mask, *rest = row
             # Some writers have no string where a mask is empty.

@@ -295,7 +295,6 @@ class SaltModel:
             probability, masks = None, mask_graphs.unpack(result.bits)
         else:
             probability = views.merge(result.probability, self.settings.tta)
-            spoilt[result.kept] |= np.isnan(probability.sum(axis=(1, 2)))
             masks = probability > np.float32(self.settings.threshold)
         if spoilt.any():
             raise ModelError(

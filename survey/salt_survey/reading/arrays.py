@@ -251,8 +251,8 @@ def _whole(numbers: npt.NDArray[Any], name: str) -> npt.NDArray[np.int64]:
     if numbers.dtype.kind != "f":
         raise SurveyError(f"numbers of {name}s are {numbers.dtype}, expected whole numbers")
     nearest = np.rint(numbers.astype(np.float64))
-    # Written so that NaN is refused.
-    fine = (np.abs(numbers - nearest) <= _ROUNDED) & (np.abs(nearest) < _MOST)
+    with np.errstate(invalid="ignore"):  # written so that what is not finite is refused
+        fine = (np.abs(numbers - nearest) <= _ROUNDED) & (np.abs(nearest) < _MOST)
     if not fine.all():
         raise SurveyError(
             f"numbers of {name}s are such as {float(numbers[~fine][0])!r}, expected whole numbers"

@@ -36,10 +36,10 @@ class Placing:
     """The plane that fits the coordinates of a grid best.
 
     Attributes:
-        corners: inline, crossline, x, y: first and last inline with first and last crossline each;
-            as the trace has it that is there, else by the plane.
+        corners: inline, crossline, x, y: first and last inline with first and last crossline each,
+            by the plane; of a lone line, which may bend, as its first and last trace have them.
         bins: distance for one inline number more, and one crossline number; of a lone line the
-            median of its steps. None where the coordinates are no lengths.
+            usual one of its steps. None where the coordinates are no lengths.
         off: share of the traces more than half a bin from their place.
         nowhere: traces at 0, 0 which is not their place; those at 0, 0 have no say in it.
     """
@@ -97,15 +97,16 @@ def placing(grid: Grid, positions: Positions) -> Placing | None:
     plane = fit.plane()
     bins = np.linalg.norm(plane[:2], axis=1)
     ends = [(i, c) for i in (0, len(grid.inlines) - 1) for c in (0, len(grid.crosslines) - 1)]
-    places = np.array([fit.there(i, c, plane) for i, c in ends])
+    lone = 1 in grid.traces.shape
+    places = np.array([fit.there(i, c) if lone else [i, c, 1] @ plane for i, c in ends])
     corners = tuple(
         (int(grid.inlines[i]), int(grid.crosslines[c]), *place)
         for (i, c), place in zip(ends, (np.round(places, 2) + 0.0).tolist(), strict=True)  # no -0.0
     )
     size = min((each for each in bins if each > 0), default=1.0)
     steps = [lines_of(lines)[2] for lines in (grid.inlines, grid.crosslines)]
-    if grid.traces.shape[0] == 1:  # it may bend
-        bins = np.array([0.0, fit.stride()])
+    if lone:
+        bins = np.where(np.array(grid.traces.shape) > 1, fit.stride(), 0.0)
     sizes = round(float(bins[0]) / steps[0], 3), round(float(bins[1]) / steps[1], 3)
     off = fit.away(plane, size / 2) / fit.count
     return Placing(corners, sizes, off, fit.away(plane, size / 2, somewhere=False))
@@ -158,19 +159,24 @@ class _Fit:
     def _is_somewhere(self, points: Points) -> npt.NDArray[np.bool_]:
         return np.asarray(points.any(axis=-1) | self._everywhere)
 
-    def there(self, row: int, column: int, plane: Points) -> Points:
-        """x and y of a place: of its trace, or where it would be by the plane."""
-        trace = self._grid.traces[row, column]
-        found = self._positions.at(np.array([max(trace, 0)]))[0]
-        if trace >= 0 and self._is_somewhere(found):
-            return np.asarray(found)
-        return np.asarray(np.array([row, column, 1]) @ plane)
+    def there(self, row: int, column: int) -> Points:
+        """x and y of the trace of a lone line that is at an end of it, or nearest to that."""
+        known, points = self._whole()
+        return np.asarray(points[np.argmin(np.abs(known[:, :2].sum(axis=1) - (row + column)))])
 
     def stride(self) -> float:
-        """Median distance of the traces of a lone line, for a column more."""
-        known, points = (np.concatenate(each) for each in zip(*self._pieces(), strict=True))
-        steps = np.linalg.norm(np.diff(points, axis=0), axis=1) / np.diff(known[:, 1])
-        return float(np.median(steps))
+        """Distance of the traces of a lone line for a place more: the median, and the mean where
+        that is nothing, as where neighbours share their coordinates.
+        """
+        known, points = self._whole()
+        steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+        places = np.diff(known[:, :2].sum(axis=1))
+        return float(np.median(steps / places)) or float(steps.sum() / places.sum())
+
+    def _whole(self) -> tuple[Points, Points]:
+        """All pieces of a lone line."""
+        known, points = zip(*self._pieces(), strict=True)
+        return np.concatenate(known), np.concatenate(points)
 
     def _around(self, known: Points) -> Points:
         ones = known[:, 2:]

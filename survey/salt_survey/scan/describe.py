@@ -56,28 +56,26 @@ def _facts(scan: Scan) -> Iterator[tuple[str, str]]:
         yield "to", f"inline {last_i} crossline {last_c} at {last_x:.1f} {last_y:.1f}"
     if scan.bin_m and any(scan.bin_m):
         scalar = f"coordinate scalar {scan.coordinate_scalar}"
-        yield "bins", f"{_bins(*scan.bin_m)}{_spaced(scan)}, {scalar}"
+        yield "bins", f"{_bins(scan)}, {scalar}"
     if scan.percentiles:
         shares = ("0", "1", "50", "99", "100")
         amplitudes = ", ".join(f"{scan.percentiles[share]:.4g}" for share in shares)
         yield "amplitudes", f"{amplitudes} at 0, 1, 50, 99, 100 %"
 
 
-def _spaced(scan: Scan) -> str:
-    """Distances of neighbours, where they are more than one line number apart."""
+def _bins(scan: Scan) -> str:
+    """Distances for a line number more, and of neighbours where these are several apart. Across a
+    lone line there is none.
+    """
     assert scan.bin_m
     steps = [lines[2] if lines else 1 for lines in (scan.inlines, scan.cdp or scan.crosslines)]
-    if all(step == 1 for step in steps):
-        return ""
-    return (
-        f" a line number, {_bins(*(b * s for b, s in zip(scan.bin_m, steps, strict=True)))} apart"
-    )
-
-
-def _bins(inline: float, crossline: float) -> str:
-    if inline and crossline:
-        return f"{inline:g} x {crossline:g}"
-    return f"{inline or crossline:g} along the one line"  # across it there is no distance
+    sizes = [(size, step) for size, step in zip(scan.bin_m, steps, strict=True) if size]
+    alone = " along the one line" if len(sizes) == 1 else ""
+    told = " x ".join(f"{size:g}" for size, _ in sizes)
+    if all(step == 1 for _, step in sizes):
+        return f"{told}{alone}"
+    apart = " x ".join(f"{size * step:g}" for size, step in sizes)
+    return f"{told} a line number, {apart} apart{alone}"
 
 
 def _file(scan: Scan) -> str:

@@ -20,6 +20,19 @@ def judged(tiles: np.ndarray, gated: bool, gate: np.float32) -> BatchResult:
     return from_outputs(probability[kept], salt, kept, gate)
 
 
+@pytest.mark.parametrize("gated", [False, True])
+def test_a_tile_with_a_probability_that_is_none_is_marked(gated: bool) -> None:
+    """Whether or not the gate stops it: so it is where a device draws the masks."""
+    salt, limit = np.array([0.9, 0.1, 0.8], np.float32), np.float32(0.5)
+    probability = np.full((3, 2, 3, 3), 0.5, np.float32)
+    probability[1, 1, 2, 0] = probability[2, 0, 1, 1] = np.nan
+    kept = np.array([0, 2]) if gated else None
+    found = from_outputs(probability[kept] if gated else probability, salt, kept, limit)
+    spoilt = [False, not gated, True]  # a gated graph never looks at what it stops
+    assert np.isnan(found.salt).tolist() == spoilt
+    assert not np.isnan(salt).any()
+
+
 @given(
     seed=st.integers(0, 2**32 - 1),
     count=st.integers(0, 20),

@@ -61,3 +61,19 @@ def test_a_grid_may_begin_at_nothing() -> None:
     assert placed is not None
     assert placed.corners[0] == (0, 0, 0.0, 0.0)
     assert (placed.off, placed.nowhere) == (0, 0)
+
+
+def test_bins_of_a_line_whose_neighbours_share_a_place_are_the_mean() -> None:
+    x = 12.5 * 3 * (np.arange(81) // 3)
+    placed = placing(geometry.line(1 + np.arange(81)), places(x, 0 * x))
+    assert placed is not None
+    assert placed.bins == (0.0, pytest.approx(12.5, rel=0.03))
+
+
+def test_a_lone_crossline_may_bend_as_well() -> None:
+    along = np.arange(80)
+    x, y = 12.5 * np.minimum(along, 40), 12.5 * np.maximum(along - 40, 0)
+    placed = placing(geometry.grid(along, 0 * along + 7), places(x + 100, y))
+    assert placed is not None
+    assert placed.bins == (12.5, 0.0)
+    assert placed.corners[-1] == (79, 7, 600.0, 487.5)

@@ -36,4 +36,8 @@ def test_bins_are_of_two_directions_or_along_a_lone_line(tmp_path: Path) -> None
     assert told("spread.sgy", spread) == [
         "12.502 x 5.001 a line number, 25.004 x 25.005 apart, coordinate scalar -10"
     ]
+    spread.take(np.arange(CROSSLINES))
+    assert told("one.sgy", spread) == [
+        "5.001 a line number, 25.005 apart along the one line, coordinate scalar -10"
+    ]
     assert told("lone.sgy", lone) == ["25.005 along the one line, coordinate scalar -10"]

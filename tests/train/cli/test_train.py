@@ -19,6 +19,7 @@ from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import shipped, weights
 from salt_train.cli.train import cli
+from salt_train.data import folds
 from salt_train.errors import CheckpointError, ConfigError
 from salt_train.job import job
 from salt_train.job.job import Job
@@ -104,9 +105,32 @@ def test_a_run_goes_on_with_the_settings_it_was_begun_with(
     said = resume(labelled, out)
     assert said.count("resuming after epoch 2") == (4 if fold == "all" else 1)
     assert said.splitlines()[-1] == first.output.splitlines()[-1]
-    assert "resuming after epoch 2" in resume(labelled, out, "--fold", fold, "--batch-size", "8")
+    repeated = ["--batch-size", "8", "--epochs", "2", *dealt]
+    for again in (["--fold", fold], ["--batch-size", "8"], repeated, [*repeated, "--fold", fold]):
+        assert "resuming after epoch 2" in resume(labelled, out, *again)
     with pytest.raises(CheckpointError, match=r"has other settings: seed was 0 and is now 7; --re"):
         resume(labelled, out, "--seed", "7")
+
+
+def test_all_options_of_a_run_of_the_default_recipe_may_be_repeated(
+    main: Main, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever the run is, all folds or one; and what suits another recipe alone is its own."""
+    asked: list[Job] = []
+    monkeypatch.setattr(job, "run", lambda wanted: asked.append(wanted) or "done")
+    config = recipes.rescaled(RECIPES[recipes.DEFAULT].config, 4)
+    for folder in (folds.folder(0), "one"):
+        (tmp_path / folder).mkdir()
+    settings_file.write(tmp_path / folds.folder(0), config)
+    assert main("--data", labelled, "--out", tmp_path, "--resume", "--epochs", "4") == 0
+    one = dataclasses.replace(RECIPES["baseline"].config, batch_size=9)
+    one = dataclasses.replace(one, stages=(dataclasses.replace(one.stages[0], epochs=1),))
+    settings_file.write(tmp_path / "one", one)
+    for more in (["--epochs", "1"], ["--set", "model.width=64"], ["--batch-size", "9"]):
+        assert main("--data", labelled, "--out", tmp_path / "one", "--resume", *more) == 0
+    first, *others = asked
+    assert (first.every_fold, first.config) == (True, config)
+    assert [(each.every_fold, each.config) for each in others] == [(False, one)] * 3
 
 
 def test_pseudo_labels_of_a_run_are_named_again(
@@ -143,7 +167,7 @@ def test_a_run_that_was_ended_before_its_first_checkpoint_begins_as_it_did(
     shown = capsys.readouterr().out
     assert "fold=2" in shown
     assert "model.width=16" in shown
-    with pytest.raises(CheckpointError, match=r"other settings: .*; --resume alone goes on"):
+    with pytest.raises(CheckpointError, match=r"other settings: .*; --resume goes on with"):
         resume(labelled, out, "--epochs", "3")
     other = tmp_path / "other"
     synthetic.write(synthetic.draw(40, seed=8), other)

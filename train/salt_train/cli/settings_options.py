@@ -60,7 +60,7 @@ class AskedSettings:
         return self.fold == _ALL
 
     def config(self, pseudo_fraction: float, run: TrainConfig | None = None) -> TrainConfig:
-        """The recipe with what was asked for; ``--set`` comes last.
+        """The recipe with what was asked for.
 
         Args:
             pseudo_fraction: share of pseudo-labels to use; 0 where there are none.
@@ -72,7 +72,7 @@ class AskedSettings:
         """
         self._check()
         config = run or recipes.RECIPES[self.recipe].config
-        if self.epochs:
+        if self.epochs and not (run and run.epochs == self.epochs):
             config = recipes.rescaled(config, self.epochs)
         given = {name: value for name, value in self.settings.items() if value is not None}
         if given.get("init_weights") == SHIPPED:

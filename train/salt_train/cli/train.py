@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -20,6 +21,7 @@ from salt_train.cli.pseudo_options import AskedPseudo, pseudo_options
 from salt_train.cli.settings_options import AskedSettings, is_given, settings_options
 from salt_train.compute import waiting
 from salt_train.data import data_checks, folds
+from salt_train.errors import ConfigError
 from salt_train.settings import recipes, settings_file
 from salt_train.settings.config import TrainConfig
 from salt_train.settings.overrides import difference, listed
@@ -63,8 +65,7 @@ _COMPILE = ("default", "reduce-overhead")  # modes of torch.compile; the first w
 )  # fmt: skip
 @click.option(
     "--resume", is_flag=True,
-    help="Go on with the run in --out, with its settings if none are given; if there is none, "
-    "begin it.",
+    help="Go on with the run in --out, with its settings; if there is none, begin it.",
 )  # fmt: skip
 @console.progress_option
 @click.option(
@@ -143,13 +144,14 @@ def _config(
     """What is to be trained, and whether in each fold in turn: as asked for, or with what was asked
     for in the settings of the run in the folder ``resumed``.
     """
-    config, every_fold = asked.config(pseudo.fraction), asked.every_fold
     if not resumed or "recipe" in asked.given or not (kept := _kept(resumed, pseudo)):
-        return config, every_fold
-    run, of_every_fold = kept
-    if asked.given and not difference(run, config):  # all options were repeated
-        return run, every_fold
-    every_fold = every_fold if "fold" in asked.given else of_every_fold
+        return asked.config(pseudo.fraction), asked.every_fold
+    run, every_fold = kept
+    if "fold" in asked.given:
+        every_fold = asked.every_fold
+    with contextlib.suppress(ConfigError):  # all options may have been repeated
+        if not difference(run, asked.config(run.pseudo_fraction)):
+            return run, every_fold
     return asked.config(run.pseudo_fraction, run), every_fold
 
 

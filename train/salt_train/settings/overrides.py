@@ -74,8 +74,7 @@ def override(
         config: what to start from.
         assignments: such as ``model.width=16``, ``stages.1.learning_rate=3e-4``, ``seed=7``; of a
             setting one at most.
-        given: settings of options by name, which the assignments may change again; all are
-            checked together.
+        given: settings of options by name; all are checked together.
 
     Raises:
         ConfigError: no such setting, one set twice, or a value of another kind, or a setting that

@@ -119,8 +119,8 @@ class Trainer:
     def _check_settings(self, kept: TrainConfig) -> None:
         if changed := difference(kept, self.config):
             raise CheckpointError(
-                f"the run in {self.options.out} has other settings: {changed}; --resume alone "
-                "goes on with those that it was begun with, or give another --out"
+                f"the run in {self.options.out} has other settings: {changed}; --resume goes "
+                "on with those that it was begun with where none are given, or give another --out"
             )
 
     def _changed(self, what: str) -> CheckpointError:
