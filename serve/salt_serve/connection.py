@@ -10,6 +10,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from salt_serve.security import HEADERS
 
+_CLOSE = (b"connection", b"close")
+
 
 class Connection(H11Protocol):
     """uvicorn by itself waits for ever for the rest of a request's head, and takes connections
@@ -43,6 +45,14 @@ class Connection(H11Protocol):
         self._await_head()
         if len(self.connections) > self.most:
             self._make_room()
+
+    def shutdown(self) -> None:
+        """Have an answer that is still to come say that it is the last: who keeps connections would
+        send the next request into one that closes.
+        """
+        super().shutdown()
+        if not self.idle:
+            self.cycle.scope["headers"] = [*self.cycle.scope["headers"], _CLOSE]
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

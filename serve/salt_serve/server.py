@@ -9,6 +9,7 @@ import resource
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from types import FrameType
 
@@ -20,6 +21,7 @@ from salt_serve.connection import Connection
 from salt_serve.limits import Limits
 
 BACKLOG = 512
+_NO_DESCRIPTORS, _MINUTE_S = "socket.accept() out of system resource", 60.0
 OWN_FILES = 32  # descriptors that are no connections: the model, the listening socket, the page
 
 
@@ -71,6 +73,9 @@ def make(app: ASGIApp, limits: Limits, grace_s: int, access_log: bool) -> uvicor
         head_s, read_s = limits.head_s, limits.read_s
         most = min(limits.connections, _possible_connections())
 
+    told = logging.getLogger("asyncio")
+    if not any(isinstance(each, OncePerMinute) for each in told.filters):
+        told.addFilter(OncePerMinute())
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # clients' mistakes, not ours
     config = uvicorn.Config(
         app,
@@ -82,6 +87,31 @@ def make(app: ASGIApp, limits: Limits, grace_s: int, access_log: bool) -> uvicor
         ws="none",
     )
     return uvicorn.Server(config)
+
+
+class OncePerMinute(logging.Filter):
+    """asyncio tells of each connection that it has no descriptor for, thousands a second, with a
+    traceback. One line a minute says it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = float("-inf")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is let pass, made short if it is one of those."""
+        if not record.getMessage().startswith(_NO_DESCRIPTORS):
+            return True
+        now = time.monotonic()
+        if now - self._last < _MINUTE_S:
+            return False
+        self._last = now
+        allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        record.msg, record.args, record.exc_info, record.exc_text = (
+            f"connections wait for descriptors, of which there are {allowed}: ulimit -n makes more",
+            (), None, None,
+        )  # fmt: skip
+        return True
 
 
 def _possible_connections() -> int:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from salt_serve import server as servers
 from salt_serve.predictor import Predictor
 from salt_serve.security import HEADERS
 from salt_serve.stopping import Stoppable
@@ -56,6 +59,53 @@ def test_what_is_not_done_when_the_grace_is_over_is_asked_to_come_back(
     assert log.getvalue().count("graceful shutdown exceeded") == 1
     assert "Cancel 4 running task(s)" in log.getvalue()
     assert "Traceback" not in log.getvalue()
+
+
+def test_the_last_answer_of_a_connection_says_so(predictor: Predictor) -> None:
+    """Who keeps connections would send the next request into one that closes."""
+    held, tile = Held(predictor), ("x.png", pngs.good_tile())
+    with ThreadPoolExecutor(2) as clients, running(held, grace_s=600) as server:
+        assert "connection" not in server.client.get("/healthz").headers
+        asked = clients.submit(server.predict, [tile])
+        assert held.begun.wait(600)
+        stopping = clients.submit(server.stop)
+        until(lambda: not listens(server.port))
+        held.go.set()
+        response = asked.result()
+        stopping.result()
+    assert response.status_code == 200
+    assert response.headers["connection"] == "close"
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 20).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_that_there_are_no_descriptors_is_said_once_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(servers, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    told = servers.OncePerMinute()
+
+    def record(text: str) -> logging.LogRecord:
+        fault = (OSError, OSError(24, "Too many open files"), None)
+        return logging.LogRecord("asyncio", logging.ERROR, "", 0, text, (), fault)
+
+    first = record("socket.accept() out of system resource\nsocket: <...>")
+    assert told.filter(first)
+    assert first.getMessage().startswith("connections wait for descriptors, of which there are ")
+    assert first.exc_info is None
+    assert not told.filter(record("socket.accept() out of system resource"))
+    other = record("something else")
+    assert told.filter(other)
+    assert other.exc_info
+    now[0] += 61
+    assert told.filter(record("socket.accept() out of system resource"))
 
 
 @pytest.mark.parametrize("begun", [[], [START]])

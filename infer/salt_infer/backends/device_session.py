@@ -203,6 +203,7 @@ class DeviceSession(ModelSession):
         """Have a batch done by a lane that nobody else uses meanwhile, and by options by which
         another thread may end it.
         """
+        self._loader.check()
         options = availability.onnxruntime().RunOptions()
 
         def stop() -> None:

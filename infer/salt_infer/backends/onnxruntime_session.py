@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.backends import availability, node_placement, nvidia
+from salt_infer.backends.forked import Loader
 from salt_infer.backends.node_placement import Placement
 from salt_infer.backends.providers import CPU, GPUS, SessionPlan
 from salt_infer.batch.result import BatchResult, Cancel, from_outputs, in_parts
@@ -56,7 +57,7 @@ class ModelSession:
             ProviderError: it runs elsewhere than planned.
         """
         self.path, self.plan = path, plan or SessionPlan()
-        self.sha256 = sha256_of(path)
+        self.sha256, self._loader = sha256_of(path), Loader(path)
         self.at_once = lanes if self.plan.provider == "cpu" else 1
         # With one thread a batch is computed by the thread that asks, so several may ask at once.
         threads = max(1, (threads or threads_here()) // self.at_once)
@@ -95,6 +96,7 @@ class ModelSession:
         """Run one batch, see :meth:`Session.run`. With a fixed batch the tiles are run in parts
         of its size, the last one padded.
         """
+        self._loader.check()
         cancel = cancel or Cancel()
         limit = np.float32(gate)
         if self.plan.shape is None:

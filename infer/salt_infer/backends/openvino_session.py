@@ -9,7 +9,6 @@ do not depend on the size of a batch.
 from __future__ import annotations
 
 import functools
-import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.backends import availability
+from salt_infer.backends.forked import Loader
 from salt_infer.backends.node_placement import Placement
 from salt_infer.backends.openvino_requests import RequestsByShape, Shape
 from salt_infer.batch.result import BatchResult, Cancel, from_outputs
@@ -101,7 +101,7 @@ class OpenVinoSession:
             ProviderError: OpenVINO is not installed, refuses an option, or computes in another
                 precision than asked.
         """
-        self.path, self.sha256, self._process = path, sha256_of(path), os.getpid()
+        self.path, self.sha256, self._loader = path, sha256_of(path), Loader(path)
         self.notes: tuple[str, ...] = ()
         model = _read(path)
         inputs, outputs = _edges(model.inputs), _edges(model.outputs)
@@ -144,11 +144,7 @@ class OpenVinoSession:
         self, tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None
     ) -> BatchResult:
         """Run one batch, see :meth:`salt_infer.backends.base.Session.run`."""
-        if os.getpid() != self._process:  # its threads are there alone: it would wait without end
-            raise ModelError(
-                f"{self.path} was loaded by OpenVINO before this process was forked from the one "
-                "that has its threads; load it here, or start processes by spawn"
-            )
+        self._loader.check()
         limit = np.float32(gate)
         feeds: dict[str, npt.NDArray[Any]] = {TILES: np.ascontiguousarray(tiles)}
         if self.contract.gated:

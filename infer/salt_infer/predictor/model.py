@@ -59,8 +59,8 @@ class Settings:
         )
 
     def __post_init__(self) -> None:
-        if self.min_area < 0:
-            raise InputError(f"min_area is {self.min_area}, expected 0 or more pixels")
+        if not isinstance(self.min_area, int | np.integer) or self.min_area < 0:
+            raise InputError(f"min_area is {self.min_area!r}, expected 0 or more pixels")
         for name in ("threshold", "gate"):
             value = getattr(self, name)
             if not _is_share(value):
@@ -197,17 +197,20 @@ class SaltModel:
             tta = decided(contract).tta
             return Batches(batch_size, views.together(tta), tta == "doubtful")
 
+        if path == "":
+            raise InputError(
+                "the path is empty, expected a model file, or None for the one that ships"
+            )
         for name, count in (("threads", threads), ("lanes", lanes), ("batch_size", batch_size)):
             if count is not None:
                 check_count(name, count)
         if not isinstance(provider, ProviderRequest):
             provider = ProviderRequest(provider)
-        session, choice = open_session(
-            Path(path) if path else None, provider, coming, threads, tell, lanes, in_turn
-        )
+        file = None if path is None else Path(path)
+        session, choice = open_session(file, provider, coming, threads, tell, lanes, in_turn)
         model = cls(session, decided(session.contract), choice, batch_for(choice.used, batch_size))
         # A file by its full name; one that ships is where the package is.
-        known = Path(path).absolute() if path else None
+        known = file.absolute() if file else None
         model._loading = _Loading(known, threads, lanes, provider, batch_size, in_turn)
         return model
 

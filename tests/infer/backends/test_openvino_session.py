@@ -46,26 +46,6 @@ def kinds(request: pytest.FixtureRequest) -> Path:
     return path
 
 
-def test_a_process_that_was_forked_off_is_refused_and_does_not_hang(dense_model: Path) -> None:
-    code = (
-        "import os, sys; import numpy as np; from salt_infer import SaltModel\n"
-        "from salt_infer.errors import ModelError\n"
-        "model = SaltModel.load(sys.argv[1], provider='openvino', threads=1)\n"
-        "tiles = np.zeros((1, 101, 101), np.uint8); model.predict(tiles)\n"
-        "if not os.fork():\n"
-        "    try:\n"
-        "        model.predict(tiles)\n"
-        "    except ModelError as error:\n"
-        "        os.write(1, str(error).encode())\n"
-        "    os._exit(0)\n"
-        "os.wait()\n"
-    )
-    command = [sys.executable, "-W", "ignore", "-c", code, str(dense_model)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    assert "before this process was forked" in done.stdout
-    assert done.stdout.endswith("load it here, or start processes by spawn")
-
-
 @pytest.fixture(params=["gated_model", "dense_model"])
 def path(request: pytest.FixtureRequest) -> Path:
     return kinds(request)

@@ -98,6 +98,7 @@ def test_what_is_not_given_is_as_the_file_says(gated_model: Path) -> None:
         ({"threshold": 0.5 + 0j}, "expected a number within 0..1"),
         ({"gate": float("nan")}, "gate is nan"),
         ({"min_area": -1}, "min_area is -1, expected 0 or more pixels"),
+        ({"min_area": 2.5}, "min_area is 2.5, expected 0 or more pixels"),
         ({"tta": "vflip"}, "tta is 'vflip', expected one of none, hflip"),
     ],
 )
@@ -106,6 +107,12 @@ def test_settings_out_of_range_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         SaltModel.load(gated_model, **given)
+
+
+def test_a_path_that_is_empty_is_not_the_model_that_ships() -> None:
+    """As a variable that is not set gives it."""
+    with pytest.raises(InputError, match="the path is empty, expected a model file, or None for"):
+        SaltModel.load("")
 
 
 def test_a_mask_over_tiles_is_not_passed_over(gated_model: Path) -> None:
