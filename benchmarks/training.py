@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import record
 import torch
 from common import ratios
@@ -88,10 +87,9 @@ def plain_loop(case: Case, data: Dataset) -> Step:
     adam = optimizer.build(model, stage, config.weight_decay)
 
     def step(size: int) -> None:
-        batch = np.random.default_rng(0).integers(len(data.tiles), size=size)
         changes = augment.draw(size, config.augment, torch.default_generator).to(device)
-        tiles = to_input(data.tiles[batch], device)
-        masks = torch.from_numpy(data.masks[batch]).float().to(device)
+        tiles = to_input(data.tiles[:size], device)
+        masks = torch.from_numpy(data.masks[:size]).float().to(device)
         tiles, masks = augment.apply(tiles, masks, changes)
         loss = total_loss(model(tiles), masks, stage, config.judge_weight)
         adam.zero_grad()

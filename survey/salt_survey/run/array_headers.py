@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from salt_survey.reading.survey import Survey
-from salt_survey.run.finished import check_lies_on, scan_of
+from salt_survey.run.finished import check_lies_on, of_others, scan_of
 from salt_survey.run.store import Store
 from salt_survey.scan.record import Scan
 
@@ -48,10 +48,7 @@ def doubts(store: Store, survey: Survey, array: Scan) -> Iterator[str]:
     found = survey.scan.percentiles
     both = [(value, found[name]) for name, value in array.percentiles.items() if name in found]
     if not all(math.isclose(*pair, rel_tol=_ALIKE) for pair in both):
-        yield (
-            f"amplitudes of {survey.path} are others than those that {store.path} was made of; is "
-            "it the same survey?"
-        )
+        yield of_others(store, survey)
 
 
 def _is_counted(store: Store) -> bool:

@@ -96,8 +96,11 @@ def doubt(store: Store, survey: Survey) -> str | None:
     that it lies on; None where it was not, or does not say.
     """
     kept = store.attributes.get(AMPLITUDES)
-    if kept is None or kept == survey.amplitudes():
-        return None
+    return None if kept is None or kept == survey.amplitudes() else of_others(store, survey)
+
+
+def of_others(store: Store, survey: Survey) -> str:
+    """What to warn of where a volume was made of other amplitudes, however that is known."""
     return (
         f"amplitudes of {survey.path} are others than those that {store.path} was made of; is it "
         "the same survey?"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 from typing import Self
 
@@ -161,18 +162,19 @@ class _Fit:
 
     def there(self, row: int, column: int) -> Points:
         """x and y of the trace of a lone line that is at an end of it, or nearest to that."""
-        known, points = self._whole()
+        known, points = self._whole
         return np.asarray(points[np.argmin(np.abs(known[:, :2].sum(axis=1) - (row + column)))])
 
     def stride(self) -> float:
         """Distance of the traces of a lone line for a place more: the median, and the mean where
         that is nothing, as where neighbours share their coordinates.
         """
-        known, points = self._whole()
+        known, points = self._whole
         steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
         places = np.diff(known[:, :2].sum(axis=1))
         return float(np.median(steps / places)) or float(steps.sum() / places.sum())
 
+    @functools.cached_property
     def _whole(self) -> tuple[Points, Points]:
         """All pieces of a lone line."""
         known, points = zip(*self._pieces(), strict=True)

@@ -64,7 +64,7 @@ def with_lines(raw: bytes, said: Sequence[str]) -> bytes:
         3200 bytes; the same where no line is free.
     """
     code, lines = encoding(raw), _lines(raw)
-    free = _free(raw)
+    free = _free(lines, code)
     for number, words in zip(free[-len(said) :] if said else [], said, strict=False):
         text = f"C{number + 1:2d} {words}"[:LINE].ljust(LINE)
         lines[number] = text.encode(code, errors="replace")
@@ -73,17 +73,16 @@ def with_lines(raw: bytes, said: Sequence[str]) -> bytes:
 
 def has_room(raw: bytes) -> bool:
     """Whether a line of the text header, 3200 bytes, is free."""
-    return bool(_free(raw))
+    return bool(_free(_lines(raw), encoding(raw)))
 
 
 def _lines(raw: bytes) -> list[bytes]:
     return [raw[at : at + LINE] for at in range(0, TEXT, LINE)]
 
 
-def _free(raw: bytes) -> list[int]:
+def _free(lines: Sequence[bytes], code: str) -> list[int]:
     """Numbers of lines, from 0."""
-    code = encoding(raw)
-    return [number for number, line in enumerate(_lines(raw)) if _is_free(line.decode(code))]
+    return [number for number, line in enumerate(lines) if _is_free(line.decode(code))]
 
 
 def _is_free(line: str) -> bool:
