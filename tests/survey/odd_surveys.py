@@ -470,6 +470,15 @@ def _blank(file: File) -> None:
     file.samples = np.concatenate([file.samples, np.zeros_like(file.samples[:3])])
 
 
+def _stray(byte: int, *numbers: int) -> Callable[[File], None]:
+    """Line numbers of the first traces but one that are none of the survey's."""
+
+    def bend(file: File) -> None:
+        put(file.headers[1 : 1 + len(numbers)], byte, numbers, file.kind.endian)
+
+    return bend
+
+
 def _flat(file: File) -> None:
     file.samples.view(">f4")[50:60] = -999.25
 
@@ -539,6 +548,11 @@ ALL = [
          "verdict": "warn"}, "the first counts"),
     Case("blank traces at the end", _blank, {"traces": TRACES + 3, "dead": 3, "verdict": "warn"},
          "no line numbers"),
+    *(Case(f"a trace with the inline {number}", _stray(189, number),
+           {"missing": 1, "verdict": "warn"}, f"{number} and 876 of trace 2", same=False)
+      for number in (2_000_000_000, 50_000, -9_999)),
+    Case("three traces with far crosslines", _stray(193, 70_000, 1_000_000, -1),
+         {"missing": 3, "verdict": "warn"}, "111 and 1000000 of trace 3", same=False),
     Case("traces of -999.25 alone", _flat, {"format": 5}, same=False, kind={"format": 5}),
     Case("NaN, infinity, null values", _not_finite, {"format": 5, "bad_samples": 43,
          "nulls_1e30": 4}, same=False, kind={"format": 5}),
@@ -635,8 +649,8 @@ ALL = [
     Case("no line numbers, no coordinates", _nothing,
          {"inline_byte": None, "crossline_byte": None, "inlines": None, "crosslines": None,
           "order": "line", "cdp": [1, TRACES, 1], "verdict": "ask"}, "--inline-byte"),
-    Case("one wild line number", _wild, {"inline_byte": None, "crossline_byte": None,
-         "inlines": None, "crosslines": None, "verdict": "ask"}, "a grid of 12 x 10"),
+    Case("a trace with wild line numbers", _wild, {"missing": 1, "verdict": "warn"},
+         "far from inlines 111 to 122 and crosslines 875 to 884", same=False),
     Case("three offsets a bin", _offsets, {"traces": 3 * TRACES, "duplicates": 2 * TRACES,
          "verdict": "refuse"}, "pre-stack"),
     Case("two extended text headers", _extended, {"extended_text_headers": 2}),

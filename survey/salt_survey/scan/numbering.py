@@ -11,8 +11,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from salt_survey.scan import coordinates, geometry
+from salt_survey.scan import coordinates, geometry, placed
 from salt_survey.scan.coordinates import Positions
+from salt_survey.scan.placed import Placed
 from salt_survey.scan.record import LinesFrom, Overrides
 from salt_survey.segy import headers, lines, text
 from salt_survey.segy.binary import STACKED
@@ -24,6 +25,7 @@ from salt_survey.segy.raw import RawFile
 _COORDINATES = ((181, 185), (73, 77), (81, 85))
 _SHOTS = {9, 13}  # field record and trace in it
 _SHOWN = 3
+_LEFT_OUT = "they are left out, and are 0 in SEG-Y that is written"
 
 Points = npt.NDArray[np.float64]
 
@@ -116,8 +118,9 @@ def grid(
     columns: Mapping[int, Column],
     positions: Positions | None,
     traces: int,
+    said: Sayings,
 ) -> geometry.Grid | None:
-    """Places of all traces.
+    """Places of all traces; a warning where some have none.
 
     Returns:
         None where nothing numbers them.
@@ -127,7 +130,7 @@ def grid(
     """
     if numbered.inline is not None and numbered.crossline is not None:
         lines_of = columns[numbered.inline], columns[numbered.crossline]
-        return geometry.grid(*lines_of, _placed(*lines_of))
+        return _on_lines(*lines_of, said)
     if numbered.lines_from == "traces":
         numbers = (
             columns[numbered.cdp] if numbered.cdp else np.arange(1, traces + 1, dtype=np.int32)
@@ -140,15 +143,35 @@ def grid(
     return None
 
 
-def _placed(inlines: Column, crosslines: Column) -> npt.NDArray[np.bool_] | None:
-    """Which traces have a place; None if all do. Zeros are none where no other trace has a 0."""
-    blank = (inlines == 0) & (crosslines == 0)
-    others = ~blank
-    if not blank.any() or not others.any():
-        return None
-    if np.any(inlines[others] == 0) or np.any(crosslines[others] == 0):
-        return None
-    return np.asarray(others)
+def _on_lines(inlines: Column, crosslines: Column, said: Sayings) -> geometry.Grid:
+    """The grid of the traces that have a place in it; a warning of the others."""
+    found = placed.find(inlines, crosslines)
+    grid = geometry.grid(inlines, crosslines, found.mask)
+    if found.blank:
+        said.warnings.append(
+            f"{found.blank} traces have no line numbers in their headers, where others have; "
+            f"{_LEFT_OUT}"
+        )
+    if found.strays:
+        others = " and ".join(
+            f"{name} {geometry.words(geometry.lines_of(numbers))}"
+            for name, numbers in (("inlines", grid.inlines), ("crosslines", grid.crosslines))
+        )
+        said.warnings.append(
+            f"line numbers far from {others} of all others: {_strays(found, inlines, crosslines)}; "
+            f"{_LEFT_OUT}"
+        )
+    return grid
+
+
+def _strays(found: Placed, inlines: Column, crosslines: Column) -> str:
+    """The first of them, with their numbers."""
+    named = [
+        f"{inlines[trace]} and {crosslines[trace]} of trace {trace + 1}"
+        for trace in found.strays[:_SHOWN]
+    ]
+    more = len(found.strays) - len(named)
+    return ", ".join([*named, f"{more} more"] if more else named)
 
 
 def offsets_a_bin(grid: geometry.Grid, offsets: Column) -> int:

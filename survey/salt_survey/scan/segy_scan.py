@@ -163,17 +163,12 @@ class _Scanner:
         positions: Positions | None,
     ) -> geometry.Grid | None:
         try:
-            grid = numbering.grid(numbered, columns, positions, self.layout.traces)
+            grid = numbering.grid(numbered, columns, positions, self.layout.traces, self.said)
         except SurveyError as error:
             self.said.faults.append(str(error))
             return None
         if grid is None:
             return None
-        if unplaced := grid.unplaced:
-            self.said.warnings.append(
-                f"{unplaced} traces have no line numbers in their headers, where others have; they "
-                "are left out, and are 0 in SEG-Y that is written"
-            )
         if grid.duplicates:
             self._tell_duplicates(grid)
         if grid.missing and grid.order != "line":

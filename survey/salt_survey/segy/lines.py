@@ -23,7 +23,8 @@ _WORDS = _COUNTERS | _NEVER | {_X, _Y}  # have 4 bytes, whatever line numbers ha
 # Where line numbers of 2 bytes may be: not in what is something else by the standard.
 _HALVES = (*range(9, 25, 2), *range(189, HEADER, 2))
 _CDP = (21, 193, 189, 17, 197, 5, 1, 25, 13)  # where a 2-D line's numbers may be
-_LARGEST = 10_000_000  # no line is numbered higher
+_LARGEST = 10_000_000  # no line is numbered higher,
+_WRONG, _ANYWAY = 0.001, 3  # but in headers that are wrong: a share of them, and in any file
 _FULL = 0.2  # share of the places of a grid that have a trace, at least
 _USUAL_FULL = 0.02  # likewise where the bytes are usual ones
 _TEXT_FULL = 0.02
@@ -133,9 +134,16 @@ class Candidates:
         return rows == columns == len(np.unique(row * columns + column))
 
 
+def most_wrong(traces: int) -> float:
+    """How many of so many traces may have line numbers that are wrong, at most."""
+    return max(_ANYWAY, _WRONG * traces)
+
+
 def _may_number(values: Column) -> bool:
-    steps = np.diff(np.unique(values).astype(np.int64))
-    if not len(steps) or np.abs(values.astype(np.int64)).max() > _LARGEST:
+    distinct, counts = np.unique(values.astype(np.int64), return_counts=True)
+    fit = np.abs(distinct) <= _LARGEST
+    steps = np.diff(distinct[fit])
+    if not len(steps) or counts[~fit].sum() > most_wrong(len(values)):
         return False
     # Bytes of a neighbour: its numbers, shifted.
     return bool(np.gcd.reduce(steps) % 256)
