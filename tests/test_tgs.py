@@ -42,6 +42,7 @@ def test_all_empty_masks_score_the_share_of_empty_tiles(data: Dataset) -> None:
     assert metric.score(data.masks, data.masks).mean == 1.0
 
 
+@pytest.mark.slow
 def test_the_synthetic_tiles_are_as_bright_as_the_real_ones(data: Dataset) -> None:
     from salt_train import synthetic
 

@@ -82,6 +82,7 @@ def test_without_a_tile_in_common_there_is_none() -> None:
     assert folds.paired([renamed], [SURE]) is None
 
 
+@pytest.mark.slow
 def test_from_runs_to_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record, "RESULTS", tmp_path)
     synthetic.write(DATA, tmp_path / "data")

@@ -378,10 +378,11 @@ def test_the_ways_of_a_gpu_agree_without_one(
 ) -> None:  # fmt: skip
     monkeypatch.setenv(common.DEVICE, "cpu")
     files = Files(material, tmp_path, lambda line: None)
-    asked = peers.tasks([name], files, material.images, DECISION, 4, tmp_path)
-    sample = peers.measure(name, asked[name], tmp_path)
+    asked = peers.tasks([name], files, material.images, DECISION, 4, tmp_path)[name]
+    # A GPU's batch of 128 takes a minute of processors, which have no units for float16.
+    sample = peers.measure(name, dataclasses.replace(asked, batch_size=8), tmp_path)
     assert 0 < sample.run_s < sample.wall_s
-    assert reference.judge(asked[name].out).agreement > 0.99
+    assert reference.judge(asked.out).agreement > 0.99
 
 
 def test_who_runs_on_a_gpu() -> None:

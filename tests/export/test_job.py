@@ -198,6 +198,7 @@ def nudged(source: Path) -> onnx.ModelProto:
     return proto
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("traced", "few_shapes")
 def test_a_small_change_of_one_weight_is_found_and_its_size_named(
     tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
@@ -220,6 +221,7 @@ def test_other_operators_with_the_same_weights_are_found(
         verify(Job((tiny_checkpoint,), bad))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("traced", "few_shapes")
 def test_a_file_of_another_version_is_compared_by_what_it_computes(
     tiny_checkpoint: Path, dense_model: Path, tmp_path: Path

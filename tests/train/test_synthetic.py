@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from salt_infer.data import png
 from salt_train import synthetic
@@ -19,6 +20,7 @@ def test_a_seed_fixes_every_tile_whatever_the_count() -> None:
     assert not np.array_equal(few.tiles, synthetic.draw(3, seed=8).tiles)
 
 
+@pytest.mark.slow
 def test_tiles_are_as_varied_as_the_real_ones() -> None:
     data = synthetic.draw(300, seed=0)
     assert data.tiles.dtype == data.masks.dtype == np.uint8

@@ -89,6 +89,7 @@ def test_a_volume_of_an_array_gets_the_headers_of_the_same_survey(
         assert segyio.tools.cube(written) == pytest.approx(found, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_other_times_are_told_and_other_lines_refused(survey: Path, tmp_path: Path) -> None:
     later = run(as_array(survey, tmp_path / "a.zarr", delay_ms=500), tmp_path / "p.zarr")
     code, _, errors = export(later, survey, tmp_path / "p.sgy")

@@ -82,7 +82,9 @@ def resume(data: Path, out: Path, *more: str) -> str:
     return CliRunner().invoke(cli, arguments, catch_exceptions=False, standalone_mode=False).output
 
 
-@pytest.mark.parametrize("fold", ["2", "none", pytest.param("all", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "fold", ["2", *(pytest.param(each, marks=pytest.mark.slow) for each in ("none", "all"))]
+)
 def test_a_run_goes_on_with_the_settings_it_was_begun_with(
     labelled: Path, tmp_path: Path, fold: str
 ) -> None:
@@ -156,6 +158,7 @@ def test_pseudo_labels_of_a_run_are_named_again(
     assert {each.config.pseudo_sha256 for each in asked} == {""}
 
 
+@pytest.mark.slow
 def test_a_run_that_was_ended_before_its_first_checkpoint_begins_as_it_did(
     main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path
 ) -> None:

@@ -396,6 +396,7 @@ def test_what_cannot_be_looked_at_at_all(folder: Path, tmp_path: Path) -> None:
     assert "neither masks/ nor train.csv" in refused(folder)
 
 
+@pytest.mark.slow
 def test_the_competitions_data_is_sound(tgs: Path) -> None:
     report = check(tgs)
     found = by_kind(report)
