@@ -66,7 +66,7 @@ MAY_IMPORT = {
         "uvicorn",
         "salt_infer",
     },
-    "salt_survey": {"numpy", "PIL", "click", "tqdm", "segyio", "zarr", "salt_infer"},
+    "salt_survey": {"numpy", "PIL", "click", "tqdm", "zarr", "salt_infer"},
 }
 FILES = [(name, path) for name, root in PACKAGES.items() for path in (root / name).rglob("*.py")]
 
@@ -88,6 +88,13 @@ def imports(path: Path) -> set[str]:
 def test_a_package_imports_only_downward(package: str, path: Path) -> None:
     foreign = imports(path) - set(sys.stdlib_module_names) - {package, "_csv", "_typeshed"}
     assert foreign <= MAY_IMPORT[package]
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_a_package_imports_all_that_it_may(package: str) -> None:
+    """What is installed for it is of use."""
+    used = set().union(*(imports(path) for name, path in FILES if name == package))
+    assert MAY_IMPORT[package] - used == set()
 
 
 def test_ray_is_imported_by_one_module_alone() -> None:

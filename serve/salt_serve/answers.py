@@ -40,28 +40,24 @@ def decode_all(uploads: Sequence[Upload], limits: Limits) -> list[Look | Request
 
 
 def answer(
-    name: str, found: Found, settings: Settings, steps: list[float] | None,
-    odd: Sequence[str] = (),
-) -> TileAnswer:  # fmt: skip
-    """Draw the mask by the full probabilities and the model's own threshold and gate.
+    name: str, found: Found, steps: list[float] | None, odd: Sequence[str] = ()
+) -> TileAnswer:
+    """What is said of one tile.
 
     Args:
         name: of the upload.
         found: what the model says.
-        settings: threshold and gate.
         steps: levels to tell the probabilities by, None to leave them out.
         odd: what is odd about the tile, keys of :data:`salt_infer.data.oddities.WHAT`.
     """
     probability = found.probability
     if probability is None:
         probability = np.zeros(rle.TILE_SHAPE, dtype=np.float32)
-    passes = np.float32(found.salt) > np.float32(settings.gate)
-    mask = (probability > np.float32(settings.threshold)) & passes
     return TileAnswer(
         name=name,
         salt=found.salt,
-        coverage=float(mask.mean()),
-        rle=rle.encode(mask[None])[0],
+        coverage=float(found.mask.mean()),
+        rle=rle.encode(found.mask[None])[0],
         above=None if steps is None else _base64(levels.above(probability, steps)),
         warnings=[f"the tile is {oddities.WHAT[kind]}" for kind in odd] or None,
     )

@@ -149,8 +149,9 @@ async def readyz(request: Request) -> Response:
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-def metrics_text(request: Request) -> Response:
+async def metrics_text(request: Request) -> Response:
     """Requests, files, batches, the queue and the process, for Prometheus."""
+    # Not in a thread of its own: the queue belongs to the loop, which changes it.
     return Response(_service(request).metrics.text(), media_type=metrics.CONTENT_TYPE)
 
 
@@ -195,7 +196,7 @@ def create_app(service: Service, prefix: str = "") -> ASGIApp:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_exception_handler(Exception, _broken)
-    answering = Counted(Stoppable(app), service.metrics)
+    answering = Counted(Stoppable(app), service.metrics, (*PAGES, *ADDRESSES))
     return Secured(Prefixed(answering, prefix, PAGES, ADDRESSES))
 
 

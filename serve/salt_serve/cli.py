@@ -6,8 +6,16 @@ from pathlib import Path
 
 import click
 
+from salt_infer.backends.providers import ProviderRequest
 from salt_infer.cli import console, strict_options
-from salt_infer.cli.provider_options import model_option
+from salt_infer.cli.provider_options import (
+    gate_option,
+    model_option,
+    provider_options,
+    threshold_option,
+    tta_option,
+)
+from salt_infer.modelfile.contract import Tta
 
 
 @click.command(
@@ -15,14 +23,18 @@ from salt_infer.cli.provider_options import model_option
     epilog="Exit codes: 0 stopped; 1 failed; 2 bad usage.",
 )  # fmt: skip
 @model_option
+@provider_options
+@tta_option
+@threshold_option
+@gate_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, metavar="N",
     help="Port; 0 is any that is free.",
 )  # fmt: skip
 @click.option(
-    "--batch-size", "-b", type=click.IntRange(1, 4096), default=32, show_default=True,
-    metavar="N", help="Tiles that are run together at most.",
+    "--batch-size", "-b", type=click.IntRange(1, 4096), metavar="N",
+    help="Tiles that are run together at most; default: 32, on a GPU 128.",
 )  # fmt: skip
 @click.option(
     "--batch-wait", type=click.FloatRange(0, 1000), default=2, show_default=True, metavar="MS",
@@ -42,7 +54,7 @@ from salt_infer.cli.provider_options import model_option
 )  # fmt: skip
 @click.option(
     "--threads", "-j", type=click.IntRange(1, 256), metavar="N",
-    help="Threads of the model; default: one for each CPU.",
+    help="Threads of the model; default: one for each core, within a container's share of them.",
 )  # fmt: skip
 @click.option(
     "--grace", type=click.IntRange(0, 3600), default=30, show_default=True, metavar="S",
@@ -60,9 +72,13 @@ from salt_infer.cli.provider_options import model_option
 @click.version_option(package_name="salt-toolkit")
 def cli(
     model: Path | None,
+    provider: ProviderRequest,
+    tta: Tta | None,
+    threshold: float | None,
+    gate: float | None,
     host: str,
     port: int,
-    batch_size: int,
+    batch_size: int | None,
     batch_wait: float,
     queue: int,
     max_files: int,
@@ -86,8 +102,12 @@ def cli(
     before = prefix.parse(root_path)
     size = max_request * MIB
     limits = Limits(files=max_files, request_bytes=size, held_bytes=8 * size)
-    options = BatchOptions(batch_size, batch_wait / 1000, queue)
-    predictor = Predictor(SaltModel.load(model, threads=threads, batch_size=batch_size))
+    loaded = SaltModel.load(
+        model, threshold=threshold, gate=gate, tta=tta, threads=threads, provider=provider,
+        batch_size=batch_size, tell=lambda line: click.echo(f"salt-serve: {line}", err=True),
+    )  # fmt: skip
+    options = BatchOptions(batch_size or loaded.batch_size, batch_wait / 1000, queue)
+    predictor = Predictor(loaded)
     service = Service(predictor, limits, options)
     predictor.warm_up()
     with server.listen(host, port) as listening:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,16 +18,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 # Labels have to be few: a path or method that a client makes up is "other".
-PATHS = {
-    "/",
-    "/docs",
-    "/openapi.json",
-    "/v1/predict",
-    "/v1/model",
-    "/healthz",
-    "/readyz",
-    "/metrics",
-}
 METHODS = {"GET", "HEAD", "POST"}
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 TILES = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -70,8 +61,11 @@ class Metrics:
 class Counted:
     """An application whose requests are counted."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, addresses: Collection[str]) -> None:
+        """``addresses``: of which it has something; what ends in a slash has more below it."""
         self._app, self._metrics = app, metrics
+        self._addresses = {each for each in addresses if len(each) == 1 or each[-1] != "/"}
+        self._folders = [each for each in addresses if each not in self._addresses]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -88,13 +82,13 @@ class Counted:
         try:
             await self._app(scope, receive, watched)
         finally:
-            path, method = _path(scope["path"]), scope["method"]
+            path, method = self._label(scope["path"]), scope["method"]
             method = method if method in METHODS else "other"
             self._metrics.requests.labels(path, method, str(status)).inc()
             self._metrics.seconds.labels(path).observe(time.perf_counter() - started)
 
-
-def _path(path: str) -> str:
-    if path.startswith("/static/"):
-        return "/static"
-    return path if path in PATHS else "other"
+    def _label(self, path: str) -> str:
+        if path in self._addresses:
+            return path
+        below = (each.rstrip("/") for each in self._folders if path.startswith(each))
+        return next(below, "other")

@@ -26,11 +26,13 @@ class Found:
 
     Attributes:
         salt: the judge's probability that there is any salt, 0..1.
+        mask: bool [101, 101], by the model's own threshold and gate.
         probability: float32 [101, 101], 0..1; None where it was not asked for and the gate, which
             found no salt, saved the work.
     """
 
     salt: float
+    mask: npt.NDArray[np.bool_]
     probability: npt.NDArray[np.float32] | None
 
 
@@ -54,9 +56,15 @@ class Predictor:
         assert decided.probability is not None  # it was not asked for masks alone
         if not (np.isfinite(decided.salt).all() and np.isfinite(decided.probability).all()):
             raise ModelError(f"{model.session.path} gave a probability that is not a number")
+        masks = np.zeros((len(queries), *rle.TILE_SHAPE), np.bool_)
+        masks[decided.kept] = decided.masks
+        masks &= (decided.salt > np.float32(model.settings.gate))[:, None, None]
         maps = dict(zip(decided.kept.tolist(), decided.probability, strict=True))
         judged = np.clip(decided.salt, 0, 1)  # float32 sums may round to a little above 1
-        return [Found(float(salt), maps.get(i)) for i, salt in enumerate(judged)]
+        return [
+            Found(float(salt), mask, maps.get(place))
+            for place, (salt, mask) in enumerate(zip(judged, masks, strict=True))
+        ]
 
     def warm_up(self) -> None:
         """Run one tile, so that the first client does not wait and a broken file is known now.

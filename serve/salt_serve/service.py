@@ -126,7 +126,7 @@ class Service:
     ) -> tuple[int, Predictions | Problem]:
         steps = self._steps if wanted.probabilities else None
         results: list[TileAnswer | Refused] = [
-            answers.answer(upload.name, outcome, self.settings, steps, kinds)
+            answers.answer(upload.name, outcome, steps, kinds)
             if isinstance(outcome, Found)
             else answers.refuse(upload.name, outcome)
             for upload, outcome, kinds in zip(uploads, outcomes, odd, strict=True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import re
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from salt_infer.batch.result import BatchResult
 from salt_infer.data import oddities, png
 from salt_infer.masks import rle
 from salt_infer.predictor.model import Decided
+from salt_serve.api import ADDRESSES
 from salt_serve.batcher import BatchOptions
 from salt_serve.limits import Limits
 from salt_serve.predictor import Predictor
@@ -264,6 +266,49 @@ def test_what_happened_is_counted(predictor: Predictor, tiles: dict[str, bytes])
     assert "salt_batch_tiles_sum 2.0" in lines
     assert "salt_queue_tiles 0.0" in lines
     assert any(line.startswith("process_resident_memory_bytes ") for line in lines)
+
+
+def test_every_address_is_counted_by_its_name(server: Running) -> None:
+    for path in ADDRESSES:
+        server.client.get(f"{path}nothing.css" if path.endswith("/") else path)
+    text = server.client.get("/metrics").text
+    named = set(re.findall(r'salt_requests_total{method="GET",path="([^"]*)"', text))
+    assert named == {path.rstrip("/") for path in ADDRESSES} - {""}
+    server.client.get("/")  # whose file is closed before it is counted
+    until(lambda: 'path="/",status="200"' in server.client.get("/metrics").text)
+
+
+def test_counters_are_read_in_the_loop_that_changes_them(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread would find the queue changing while it counts who waits."""
+    read_in: list[threading.Thread] = []
+    with running(predictor) as server:
+        batcher = server.service.batcher
+        count = type(batcher).waiting.fget
+        monkeypatch.setattr(
+            type(batcher),
+            "waiting",
+            property(lambda self: read_in.append(threading.current_thread()) or count(self)),
+        )
+        server.client.get("/readyz")  # which looks at the queue, in the loop
+        server.client.get("/metrics")
+    assert len(read_in) == 2
+    assert read_in[0] is read_in[1]
+
+
+def test_small_masks_are_left_out_as_the_model_says(
+    model: SaltModel, tiles: dict[str, bytes]
+) -> None:
+    """The server draws none of its own."""
+    pixels = np.stack([png.decode(data) for data in tiles.values()])
+    sizes = model.predict(pixels).masks.sum((1, 2))
+    least = int(sizes.max())
+    strict = SaltModel(model.session, dataclasses.replace(model.settings, min_area=least))
+    with running(Predictor(strict)) as server:
+        results = server.predict(list(tiles.items())).json()["results"]
+    assert np.count_nonzero(sizes) > 1
+    assert [bool(result["rle"]) for result in results] == (sizes >= least).tolist()
 
 
 def test_a_stopped_batcher_shows(predictor: Predictor) -> None:

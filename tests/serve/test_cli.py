@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import signal
 import socket
@@ -115,6 +116,39 @@ def test_who_does_not_want_to_wait_says_so_twice() -> None:
         assert connection.recv(65536).startswith(b"HTTP/1.1 503")
         assert process.stderr
         assert "Traceback" not in process.stderr.read()
+
+
+@pytest.mark.slow
+def test_it_runs_on_what_it_is_told_to() -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is not installed: extra openvino")
+    process, port = start(
+        "--provider", "openvino", "--tta", "none", "--threshold", "0.37", "--gate", "0.02"
+    )
+    with process:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+        connection.request("GET", "/v1/model")
+        told = json.loads(connection.getresponse().read())
+        headers = {"Content-Type": "multipart/form-data; boundary=b"}
+        connection.request("POST", "/v1/predict?probabilities=true", BODY, headers)
+        answer = json.loads(connection.getresponse().read())
+        connection.close()
+        process.terminate()
+        assert process.wait(600) == 0
+        process.communicate()
+    assert told["provider"].startswith("OpenVINO")
+    assert [told["threshold"], told["gate"], told["tta"]] == [0.37, 0.02, "none"]
+    tile = png.decode(pngs.good_tile())
+    model = SaltModel.load(threshold=0.37, gate=0.02, tta="none", provider="openvino")
+    assert 0.37 in answer["levels"]
+    assert answer["results"][0]["rle"] == rle.encode(model.predict(tile[None]).masks)[0]
+
+
+def test_what_cannot_run_is_refused_before_it_listens() -> None:
+    code, errors = fails("--provider", "cuda")
+    assert code == 1
+    assert errors.startswith("salt-serve: ")
+    assert "cuda" in errors
+    assert fails("--provider-option", "x=1")[0] == 2
 
 
 def test_help_tells_the_defaults() -> None:

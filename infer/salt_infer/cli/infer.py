@@ -9,7 +9,13 @@ import click
 from salt_infer.cli import console, strict_options
 from salt_infer.cli.executor_options import executor_options
 from salt_infer.cli.progress_bar import Bar
-from salt_infer.cli.provider_options import model_option, provider_options, tta_option
+from salt_infer.cli.provider_options import (
+    gate_option,
+    model_option,
+    provider_options,
+    threshold_option,
+    tta_option,
+)
 from salt_infer.errors import BAD_TILES
 from salt_infer.execution.decoders import DECODE_IN
 from salt_infer.system.location import parse
@@ -48,14 +54,8 @@ _PATH = console.PATH
     "where four threads or more may be too slow for the model.",
 )  # fmt: skip
 @tta_option
-@click.option(
-    "--threshold", type=console.SHARE, metavar="F",
-    help="A pixel is salt above this, 0 to 1; default: the model's.",
-)  # fmt: skip
-@click.option(
-    "--gate", type=console.SHARE, metavar="F",
-    help="A tile may have salt where the judge says more than this, 0 to 1; default: the model's.",
-)  # fmt: skip
+@threshold_option
+@gate_option
 @click.option(
     "--min-area", type=click.IntRange(0, 101 * 101), default=0, show_default=True, metavar="PX",
     help="A mask with fewer pixels becomes empty.",

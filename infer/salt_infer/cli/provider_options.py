@@ -23,6 +23,14 @@ tta_option = click.option(
     help="Test-time augmentation: no flip, the flip, or the flip for doubtful tiles alone; "
     "default: the model's.",
 )  # fmt: skip
+threshold_option = click.option(
+    "--threshold", type=console.SHARE, metavar="F",
+    help="A pixel is salt above this, 0 to 1; default: the model's.",
+)  # fmt: skip
+gate_option = click.option(
+    "--gate", type=console.SHARE, metavar="F",
+    help="A tile may have salt where the judge says more than this, 0 to 1; default: the model's.",
+)  # fmt: skip
 device_option = click.option(
     "--device-id", type=click.IntRange(0, 63), default=0, metavar="N",
     help="Number of the GPU; default: 0.",

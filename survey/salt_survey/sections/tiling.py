@@ -1,8 +1,8 @@
 """A section to tiles, and what is said of them back to a section.
 
 A section is [samples, traces]. It is zoomed, cut into overlapping 101x101 tiles, and each tile's
-grey values are stretched; answers are blended with a Hann window, which is 0 where a tile ends, and
-brought back to the section's own samples and traces.
+grey values are stretched; answers are blended with a Hann window, which is nearly 0 where a tile
+ends, and brought back to the section's own samples and traces.
 """
 
 from __future__ import annotations

@@ -78,6 +78,21 @@ def test_more_than_one_pixel_in_a_hundred_makes_a_doubt(near: int) -> None:
     assert judge.seen == ([1] if near == 2 else [1, 1])  # of 200 pixels
 
 
+@pytest.mark.parametrize(("grey", "looks"), [(63, [1]), (65, [1, 1]), (216, [1, 1]), (218, [1])])
+def test_three_tenths_from_the_threshold_no_pixel_is_in_doubt(grey: int, looks: list[int]) -> None:
+    """At .55, these are .247, .255, .847 and .855."""
+    judge = Judge()
+    doubtful.run(judge, _tile(250, [grey] * 40)[None], THRESHOLD, GATE)
+    assert judge.seen == looks
+
+
+@pytest.mark.parametrize(("salt", "looks"), [(25, [1]), (26, [1, 1]), (229, [1, 1]), (230, [1])])
+def test_a_judge_between_a_tenth_and_nine_is_in_doubt(salt: int, looks: list[int]) -> None:
+    judge = Judge()
+    doubtful.run(judge, _tile(salt, [])[None], THRESHOLD, GATE)
+    assert judge.seen == looks
+
+
 def test_the_second_look_may_change_the_judges_answer() -> None:
     def look(tiles: npt.NDArray[np.uint8], gate: float) -> BatchResult:
         said = np.float32(0.5 if gate == min(doubtful.ABSENT, GATE) else 0.3)
