@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from salt_infer.errors import PackageError, one_line
 from salt_survey.errors import SurveyError
 from salt_survey.reading import foreign, time_axis
+from salt_survey.reading.chunks import Pieces
 from salt_survey.reading.time_axis import Times
 from salt_survey.scan import geometry
 from salt_survey.scan.findings import Found, Said, of_samples
@@ -33,7 +34,6 @@ _NAMES = ("amplitude", "data", "seismic")  # of the volume, in a Zarr group
 _MOST_TRACES = 1 << 26
 _ROUNDED, _MOST = 1e-3, 1 << 31  # of line numbers that are floats
 _MOST_AT_ONCE = 1 << 27  # samples of an inline, or of a chunk
-_CHUNK = 4 << 20
 
 Tell = Callable[[int], object]
 
@@ -60,21 +60,20 @@ class ArraySource:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._volume = _open(path)
+        self._data = data = _open(path).data
+        self._pieces = Pieces.of(data.shape, getattr(data, "chunks", None))
 
     def read(self, traces: npt.NDArray[np.integer]) -> Portion:
         """Some traces; none is said to be dead."""
-        data = self._volume.data
-        width = data.shape[1]
-        out = np.empty((len(traces), data.shape[2]), np.float32)
-        rows = traces // width
-        for row in np.unique(rows):
-            here = rows == row
-            columns = traces[here] % width
-            first, last = int(columns.min()), int(columns.max()) + 1
+        out = np.empty((len(traces), self._data.shape[2]), np.float32)
+        for which, (places, rows, columns) in self._pieces.parts(traces):
             with np.errstate(over="ignore", invalid="ignore"):
-                out[here] = np.asarray(data[int(row), first:last])[columns - first]
+                out[which] = np.asarray(self._data[rows, columns])[tuple(places)]
         return Portion(out, np.zeros(len(traces), bool))
+
+    def portions(self) -> Iterator[npt.NDArray[np.int64]]:
+        """Numbers of all traces."""
+        return self._pieces.all()
 
     def digest(self) -> str:
         """Of the names, sizes and times of change of its files."""
@@ -152,10 +151,8 @@ def _times(path: Path, volume: _Volume, said: Overrides) -> Times:
 
 def _gather(source: ArraySource, traces: int, samples: int, tell: Tell) -> Stats:
     found = Gatherer(traces, samples)
-    step = max(1, _CHUNK // (4 * samples))
-    for first in range(0, traces, step):
-        numbers = np.arange(first, min(first + step, traces), dtype=np.int64)
-        found.take(first, *source.read(numbers))
+    for numbers in source.portions():
+        found.take(numbers, *source.read(numbers))
         tell(len(numbers))
     return found.result()
 

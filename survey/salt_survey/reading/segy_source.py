@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,10 @@ class SegySource:
     def read(self, traces: npt.NDArray[np.integer]) -> Portion:
         """Some traces."""
         return samples.read(self._file, self._layout, self._reading, self._endian, traces)
+
+    def portions(self) -> Iterator[npt.NDArray[np.int64]]:
+        """Numbers of all traces."""
+        return samples.portions(self._layout)
 
     def digest(self) -> str:
         """Of size, time of change, file headers, and of traces all over it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, Self
@@ -46,6 +46,9 @@ class Source(Protocol):
 
     def read(self, traces: npt.NDArray[np.integer]) -> Portion:
         """Some traces, integers [n], each once."""
+
+    def portions(self) -> Iterator[npt.NDArray[np.int64]]:
+        """Numbers of all traces, int64 [n], as many at a time as are quick to read at once."""
 
     def digest(self) -> str:
         """What changes when the file does."""
@@ -134,9 +137,7 @@ class Survey:
 
     def _silent(self) -> npt.NDArray[np.bool_]:
         silent = np.zeros(self.scan.traces, bool)
-        step = max(1, (4 << 20) // max(1, 4 * self.scan.samples))
-        for first in range(0, self.scan.traces, step):
-            numbers = np.arange(first, min(first + step, self.scan.traces), dtype=np.int64)
+        for numbers in self._source.portions():
             samples, dead = self._source.read(numbers)
             silent[numbers] = (
                 statistics.are_dead(samples)

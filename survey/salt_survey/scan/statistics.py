@@ -95,8 +95,10 @@ class Gatherer:
         self._kept: list[Samples] = []
         self._dead = self._bad = self._nulls = self._recorded = self._flat = 0
 
-    def take(self, first: int, samples: Samples, flagged: npt.NDArray[np.bool_]) -> None:
-        """Take consecutive traces, float32 [n, samples]."""
+    def take(
+        self, traces: npt.NDArray[np.int64], samples: Samples, flagged: npt.NDArray[np.bool_]
+    ) -> None:
+        """Take traces of these numbers, float32 [n, samples]."""
         good = valid(samples)
         finite = good if good.all() else np.isfinite(samples)
         dead = are_dead(samples) | flagged
@@ -106,9 +108,9 @@ class Gatherer:
         flat = ~dead & are_flat(samples) & good[:, 0]
         self._flat += int(np.count_nonzero(flat))
         alive = ~dead & ~flat & good.any(axis=1)
-        self.silent[first : first + len(samples)] = ~alive
+        self.silent[traces] = ~alive
         self._recorded += int(np.count_nonzero(alive))
-        chosen = alive & _some(first + np.arange(len(samples)), self._take_1_in)
+        chosen = alive & _some(traces, self._take_1_in)
         self._kept.append(np.where(good, samples, 0)[chosen])
 
     def result(self) -> Stats:
@@ -144,7 +146,8 @@ def gather(
     found = Gatherer(layout.traces, layout.samples)
     for first, raw in sweep(file, layout):
         samples = formats.decode(raw[:, layout.head :], reading, endian)
-        found.take(first, samples, headers.are_dead(raw[:, :HEADER], layout))
+        traces = np.arange(first, first + len(raw))
+        found.take(traces, samples, headers.are_dead(raw[:, :HEADER], layout))
         tell(len(raw))
     return found.result()
 

@@ -31,11 +31,17 @@ class Portion(NamedTuple):
 
 def sweep(file: RawFile, layout: Layout) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
     """All traces in order: number of the first, and uint8 [n, pitch], headers and samples."""
-    step = max(1, _CHUNK // layout.pitch)
-    for first in range(0, layout.traces, step):
-        count = min(step, layout.traces - first)
+    for traces in portions(layout):
+        first, count = int(traces[0]), len(traces)
         raw = file.read(layout.offset(first), count * layout.pitch)
         yield first, raw.reshape(count, layout.pitch)
+
+
+def portions(layout: Layout) -> Iterator[npt.NDArray[np.int64]]:
+    """Numbers of all traces, int64 [n], as many at a time as are read at once."""
+    step = max(1, _CHUNK // layout.pitch)
+    for first in range(0, layout.traces, step):
+        yield np.arange(first, min(first + step, layout.traces), dtype=np.int64)
 
 
 def read(

@@ -26,5 +26,5 @@ def test_lines_that_begin_with_mute_do_not_hide_the_rest(monkeypatch: pytest.Mon
     gatherer = Gatherer(800, 40)
     for first in range(0, 800, 30):
         part = amplitudes.reshape(800, 40)[first : first + 30]
-        gatherer.take(first, part, np.zeros(len(part), bool))
+        gatherer.take(first + np.arange(len(part)), part, np.zeros(len(part), bool))
     assert gatherer.result().percentiles["1"] == -100
