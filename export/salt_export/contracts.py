@@ -19,6 +19,8 @@ from salt_infer.modelfile.contract import ModelContract
 from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.settings.model_config import ModelConfig
 
+_MADE = ("gmac", "parameters", "members")  # of the provenance, what follows from the networks
+
 
 def draft(
     loaded: Sequence[Checkpoint], name: TargetName, wanted: Target, opset: int, spent: Cost
@@ -102,6 +104,26 @@ def check(contract: ModelContract, loaded: Sequence[Checkpoint], path: Path) -> 
         raise ExportError(
             f"{path} says precision {contract.precision!r}, expected one of {', '.join(TOLERANCES)}"
         )
+
+
+def check_made(contract: ModelContract, drafted: ModelContract, path: Path) -> None:
+    """What a file says of how it was made has to be so: ``drafted`` is what an export would say,
+    with the operator set that the file really has.
+
+    Raises:
+        ExportError: it says something else.
+    """
+    own, expected = contract.provenance, drafted.provenance
+    told = {name: own.get(name, expected[name]) for name in _MADE if name in expected}
+    for name, said, value in (
+        ("opset", contract.opset, drafted.opset),
+        *((name, told[name], expected[name]) for name in told),
+    ):
+        if _plain(said) != _plain(value):
+            raise ExportError(
+                f"{path} says {name} {_plain(said)[:200]}, expected {_plain(value)[:200]}; it was "
+                "changed after its export: export it anew"
+            )
 
 
 def _networks(loaded: Sequence[Checkpoint]) -> list[dict[str, Any]]:

@@ -181,6 +181,13 @@ def stripped(proto: onnx.ModelProto) -> onnx.ModelProto:
     return result
 
 
+def frame(proto: onnx.ModelProto) -> tuple[object, ...]:
+    """What a graph rests on: operator sets by domain, and functions."""
+    sets = sorted((entry.domain, entry.version) for entry in proto.opset_import)
+    bodies = sorted(each.SerializeToString(deterministic=True) for each in proto.functions)
+    return (*sets, *bodies)
+
+
 def digest(proto: onnx.ModelProto) -> str:
     """sha256 of a model's operators and weights, whatever its metadata."""
     data: bytes = stripped(proto).graph.SerializeToString(deterministic=True)

@@ -9,7 +9,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import onnx
 
@@ -31,7 +31,7 @@ from salt_export.guard import Found, Guard
 from salt_export.halved_weights import stored_in_half
 from salt_export.parity import Parity, Tiles
 from salt_export.request import Job
-from salt_export.targets import Target
+from salt_export.targets import Precision, Target
 from salt_export.tolerances import TILES, TOLERANCES
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.modelfile.contract import ModelContract
@@ -149,6 +149,10 @@ def _verify(job: Job) -> Done:
     contract = ModelSession(job.model).contract
     file = onnx.load(job.model, load_external_data=False)
     contracts.check(contract, loaded, job.model)
+    spent = _cost(models)
+    made = Target(contract.gated, cast(Precision, contract.precision))
+    drafted = contracts.draft(loaded, job.target, made, graph.opset(file), spent)
+    contracts.check_made(contract, drafted, job.model)
     found = _verified(job, models, job.model, contract, seen)
     if contract.precision == "int8":
         found.check_score(job.max_drop)
@@ -159,7 +163,7 @@ def _verify(job: Job) -> Done:
             + "; ".join(found.lines())
         )
     _built(job, job.model)
-    done = Done(contract, found, _cost(models), job.model.stat().st_size)
+    done = Done(contract, found, spent, job.model.stat().st_size)
     for path, data in _report(job, done).items():
         write_whole(path, data, job.overwrite)
     return done
@@ -183,7 +187,8 @@ def _check_graph(
         with tempfile.TemporaryDirectory() as name:
             proto = onnx.load(int8.prepare(proto, Path(name)).path)
     count = tensors.check(proto, file)
-    if contract.precision != "int8" and graph.digest(file) != graph.digest(proto):
+    same = graph.frame(file) == graph.frame(proto) and graph.digest(file) == graph.digest(proto)
+    if contract.precision != "int8" and not same:
         raise ParityError(
             f"{job.model} has the network's weights and other operators; it was changed after its "
             "export, or written by another version: export it anew"

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from salt_infer.system.text import shown
 from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.scoring.calibrate import SEEN
 
@@ -33,7 +34,7 @@ def other_exporters(written: Mapping[str, str]) -> str:
     """Versions that wrote a file, in words, where they are not those here; else empty."""
     here = versions()
     return ", ".join(
-        f"{name} {written.get(name)}, here {here.get(name)}"
+        f"{name} {shown(str(written.get(name)))}, here {here.get(name)}"
         for name in EXPORTERS
         if written.get(name) != here.get(name)
     )
@@ -50,7 +51,7 @@ def validation(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
 def unscored(validation: Mapping[str, Any]) -> list[str]:
     """Lines about the networks of which no score is of unseen tiles, where there are such."""
     members = validation.get("members", [validation])
-    seen = [member[SEEN] for member in members if SEEN in member]
+    seen = [member[SEEN] for member in members if isinstance(member.get(SEEN), float)]
     unfinished = sum(map(_is_unfinished, members))
     lines = []
     if seen:

@@ -9,7 +9,9 @@ from pathlib import Path
 from salt_infer.data import dataset
 from salt_infer.data.probabilities import Probabilities
 from salt_infer.errors import UsageError
+from salt_infer.masks.metric import NEUTRAL_GATE, NEUTRAL_THRESHOLD
 from salt_infer.system.files import check_output, write_together, write_whole, writing
+from salt_infer.system.text import shown
 from salt_report.common import reading, tables
 from salt_report.common.page import Source, sources
 from salt_report.dataset import page
@@ -17,7 +19,7 @@ from salt_report.submission import evaluation
 from salt_report.submission import page as evaluation_page
 from salt_report.submission.evaluation import Case, Evaluation
 
-NEUTRAL = {"threshold": 0.5, "gate": round(1 / 1.8, 3)}  # what a network is trained towards
+NEUTRAL = {"threshold": NEUTRAL_THRESHOLD, "gate": NEUTRAL_GATE}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,15 +91,20 @@ def _warned(unlocked: str) -> list[str]:
 
 
 def _data(job: DataJob) -> list[str]:
-    known = reading.labelled_tiles(job.data)
     root = dataset.find(job.data).root  # the data set may lie in a folder of what was named
-    depths = job.depths or tables.find_depths(job.data) or tables.find_depths(root)
-    depth = tables.depths(depths, known.ids) if depths else None
+    beside = tables.find_depths(job.data) or tables.find_depths(root)
+    made_from = sources((job.out,), data=job.data, depths=job.depths or beside, split=job.split)
+    known = reading.labelled_tiles(job.data)
+    depth = tables.depths(job.depths, known.ids) if job.depths else None
+    if beside and not job.depths:
+        depth = tables.depths_beside(beside, known.ids)
     fold = tables.folds(job.split, known.ids, known.classes) if job.split else None
     found = page.explore(known, depth, fold)
-    made_from = sources((job.out,), data=job.data, depths=depths, split=job.split)
+    left_out = depth is None and beside
+    said = [f"{shown(str(beside))} has none of these tiles and is left out"] if left_out else []
+    made_from = [each for each in made_from if not (left_out and each.role == "depths")]
     write_whole(job.out, page.render(found, job.data.resolve().name, made_from), job.overwrite)
-    return [*page.summary(found), f"-> {job.out}"]
+    return [*page.summary(found), *said, f"-> {job.out}"]
 
 
 def evaluate(job: EvaluateJob) -> list[str]:
@@ -118,9 +125,9 @@ def evaluate(job: EvaluateJob) -> list[str]:
 
 
 def _evaluate(job: EvaluateJob) -> list[str]:
+    made_from = _sources(job)
     case = _case(job)
     found = evaluation.evaluate(case)
-    made_from = _sources(job)
     html = evaluation_page.render(case, found, made_from, job.worst)
     contents = {}
     if job.json:
@@ -154,7 +161,9 @@ def _case(job: EvaluateJob) -> Case:
             threshold=_origin(job, given, "threshold")[0],
             gate=_origin(job, given, "gate")[0],
             unscored=len(labels.ids) - len(ids),
-            unlabelled=len(reading.unlabelled(rows, labels)),
+            unlabelled=sum(
+                len(reading.unlabelled(each, labels)) for each in (rows, other) if each is not None
+            ),
         )
 
 

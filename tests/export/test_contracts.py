@@ -75,3 +75,24 @@ def test_what_was_changed_is_named(
     contract = dataclasses.replace(drafted(pair[0]), **change)
     with pytest.raises(ExportError, match=says):
         contracts.check(contract, pair[:1], FILE)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"opset": 23}, "says opset 23, expected 18"),
+        ({"gmac": 0.001}, r"says gmac 0\.001, expected 1\.0"),
+        ({"parameters": 1}, "says parameters 1, expected 1000"),
+        ({"members": []}, r"says members \[\], expected \[\{"),
+    ],
+)
+def test_what_a_file_says_of_its_making_has_to_be_so(
+    pair: tuple[Checkpoint, Checkpoint], change: dict[str, Any], says: str
+) -> None:
+    contract = drafted(*pair)
+    contracts.check_made(contract, drafted(*pair), FILE)
+    opset = change.get("opset", contract.opset)
+    told = {name: value for name, value in change.items() if name != "opset"}
+    changed = dataclasses.replace(contract, opset=opset, provenance={**contract.provenance, **told})
+    with pytest.raises(ExportError, match=says):
+        contracts.check_made(changed, drafted(*pair), FILE)

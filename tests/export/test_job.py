@@ -223,6 +223,27 @@ def test_other_operators_with_the_same_weights_are_found(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("traced", "few_shapes")
+def test_another_operator_set_or_a_function_is_found(
+    tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
+) -> None:
+    """The graph is the same, what it means is not."""
+    proto = onnx.load(dense_model)
+    (entry,) = (each for each in proto.opset_import if each.domain == "")
+    entry.version = 20
+    bad = rewritten(dense_model, tmp_path / "bad.onnx", proto)
+    with pytest.raises(ExportError, match="says opset 18, expected 20"):
+        verify(Job((tiny_checkpoint,), bad))
+    proto = onnx.load(dense_model)
+    body = [onnx.helper.make_node("Identity", ["x"], ["y"])]
+    sets = [onnx.helper.make_opsetid("", 18)]
+    proto.functions.append(onnx.helper.make_function("", "Sigmoid", ["x"], ["y"], body, sets))
+    bad = rewritten(dense_model, tmp_path / "more.onnx", proto)
+    with pytest.raises(ParityError, match="has the network's weights and other operators"):
+        verify(Job((tiny_checkpoint,), bad))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("traced", "few_shapes")
 def test_a_file_of_another_version_is_compared_by_what_it_computes(
     tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
 ) -> None:

@@ -266,6 +266,39 @@ def test_the_worst_tiles_are_shown_worst_first(evaluated: tuple[Path, list[str]]
     assert [meaning in worst for meaning in ("TP: salt, found", "FN: salt, missed")] == [True, True]
 
 
+def test_no_pictures_of_the_worst_tiles_say_nothing_of_these(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.html"
+    run("evaluate", "--submission", folder / "sub.csv", "--labels", folder / "labels.csv",
+        "--out", out, "--worst", 0)  # fmt: skip
+    check(Page(out))
+    text = out.read_text()
+    assert "Every tile scores 1" not in text
+    assert 'id="worst"' not in text
+    perfect = tmp_path / "perfect.html"
+    run("evaluate", "--submission", folder / "labels.csv", "--labels", folder / "labels.csv",
+        "--out", perfect)  # fmt: skip
+    assert "Every tile scores 1." in perfect.read_text()
+
+
+def test_depths_of_other_tiles_beside_the_data_are_left_out_by_name(
+    folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(folder, tmp_path / "data")
+    (tmp_path / "data/depths.csv").write_text("id,z\nother,900\n")
+    said = run("data", tmp_path / "data", "--out", tmp_path / "x.html")
+    assert f"{tmp_path}/data/depths.csv has none of these tiles and is left out" in said
+    assert "depths.csv" not in (tmp_path / "x.html").read_text()
+
+
+def test_rows_without_a_label_are_told_of_both_submissions(folder: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more.csv"
+    more.write_text((folder / "other.csv").read_text() + "x,\ny,\n")
+    said = run("evaluate", "--submission", folder / "sub.csv", "--labels", folder / "labels.csv",
+               "--against", more, "--partial", "--out", tmp_path / "x.html")  # fmt: skip
+    assert "2 rows without a label are not scored" in said
+    assert "2 rows of the submissions have no label" in (tmp_path / "x.html").read_text()
+
+
 def test_a_submission_by_itself(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.html"
     run(

@@ -182,11 +182,15 @@ def find_column(path: Path, column: str) -> dict[str, float] | None:
     if column not in header[len(table.COLUMNS) :]:
         return None
     index = header.index(column, len(table.COLUMNS)) - 1
-    return {name: _number(row[index], f"{path}: {column} of {name}") for name, row in rows.items()}
+    return {
+        name: _number(row[index], f"{path}: {column} of {shown(name)}")
+        for name, row in rows.items()
+    }
 
 
 def _number(text: str, what: str) -> float:
+    """An empty cell is what pandas makes of NaN."""
     try:
-        return float(text)
+        return float(text or "nan")
     except ValueError as error:
         raise LabelError(f"{what} is {text[:20]!r}, expected a number") from error

@@ -16,6 +16,10 @@ import numpy.typing as npt
 
 from salt_infer.errors import LabelError
 
+# Where none were chosen. A mask scores s on average when there is salt and 0 when there is none; no
+# mask scores 1 when there is none. So of a tile that has salt with probability p it pays iff
+# p * s > 1 - p, that is p > 1 / (1 + s), and s is about 0.8.
+NEUTRAL_THRESHOLD, NEUTRAL_GATE = 0.5, 1 / 1.8
 _BLOCK = 500  # bootstrap resamples drawn at once
 TWENTIETHS = np.arange(10, 20, dtype=np.int64)  # thresholds in units of 1/20: 0.50 .. 0.95
 

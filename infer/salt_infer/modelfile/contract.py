@@ -16,6 +16,7 @@ TTA_NAMES: tuple[str, ...] = get_args(Tta)
 
 METADATA_KEY = "salt.contract"
 VERSION = 1
+_MOST_NESTED = 32
 
 # Names in the graph; export writes them and the session asks for them.
 TILES, GATE = "tiles", "gate"
@@ -122,6 +123,10 @@ class ModelContract:
             json.dumps(value, ensure_ascii=False).encode()  # half a character cannot be passed on
         except (ValueError, RecursionError) as error:  # too many digits, or too deep
             raise ContractError(f"the contract is not JSON ({error})") from error
+        if is_deep(value):
+            raise ContractError(
+                f"the contract is nested more than {_MOST_NESTED} deep, expected less"
+            )
         if not isinstance(value, dict):
             raise ContractError(f"the contract is a {type(value).__name__}, expected an object")
         version = value.get("contract_version")
@@ -140,6 +145,21 @@ class ModelContract:
         if isinstance(checkpoints, list):
             value["checkpoints"] = tuple(checkpoints)
         return cls(**value)
+
+
+def is_deep(value: Any) -> bool:
+    """Whether JSON is nested deeper than anything that is written here, so that Python would end in
+    the middle of what goes through it.
+    """
+    level = [value]
+    for _ in range(_MOST_NESTED):
+        level = [
+            each
+            for outer in level
+            if isinstance(outer, dict | list)
+            for each in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return bool(level)
 
 
 def _finite(text: str) -> float:

@@ -20,6 +20,7 @@ from salt_infer.modelfile.contract import (
     TILES,
     ModelContract,
 )
+from salt_infer.system.text import shown
 
 Edges = dict[str, tuple[str, tuple[int | None, ...]]]  # kind and shape by name
 
@@ -38,7 +39,8 @@ class Edge(NamedTuple):
     shape: tuple[int | str | None, ...]
 
     def __str__(self) -> str:
-        return f"{self.name} {self.kind} [{', '.join(map(str, self.shape))}]"
+        shape = ", ".join(shown(str(size)) for size in self.shape)  # names are the file's own
+        return f"{shown(self.name)} {self.kind} [{shape}]"
 
 
 def sha256_of(path: Path) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from salt_infer import __version__
 from salt_infer.system.files import real
 from salt_infer.system.text import shown
 from salt_report.common.pictures import OVERLAY
+from salt_report.errors import ReportError
 
 _TEMPLATES = PackageLoader("salt_report")
 
@@ -48,7 +51,7 @@ class Gallery:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """An input of the report: what it was taken as, where it is, and its digest.
+    """An input of the report, to be made before it is read.
 
     Attributes:
         role: what it was taken as.
@@ -60,17 +63,30 @@ class Source:
     path: Path
     but: tuple[Path, ...] = ()
 
-    @property
+    def __post_init__(self) -> None:
+        self._state  # noqa: B018  is that of now
+
+    @functools.cached_property
     def sha256(self) -> str:
         """Of a file; of a folder, that of the sorted list of its files, as ``sha256sum`` prints it;
         empty where there is neither, or some file of it cannot be read or is gone meanwhile.
+
+        Raises:
+            ReportError: the file was changed since it was named here.
         """
         try:
             if self.path.is_file():
-                return _sha256(self.path)
+                digest = _sha256(self.path)
+                if _state(self.path) != self._state:
+                    raise ReportError(f"{self.path} was changed while it was read; run this again")
+                return digest
             return _sha256_of_folder(self.path, self.but) if self.path.is_dir() else ""
         except OSError:  # in a folder there may be more than was read for the report
             return ""
+
+    @functools.cached_property
+    def _state(self) -> tuple[int, ...]:
+        return _state(self.path) if self.path.is_file() else ()
 
     def to_json(self) -> dict[str, str]:
         """All of it."""
@@ -80,6 +96,12 @@ class Source:
 def _sha256(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What changes when a file does."""
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def _sha256_of_folder(folder: Path, but: tuple[Path, ...]) -> str:
@@ -118,7 +140,10 @@ def render(template: str, **content: Any) -> bytes:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "score": score, "signed": signed, "shown": _shown}
+    environment.filters |= {
+        "percent": percent, "score": score, "signed": signed, "shown": _shown,
+        "metres": metres,
+    }  # fmt: skip
     environment.globals |= {"version": __version__, "overlay_colours": OVERLAY}
     style = Markup(_TEMPLATES.get_source(environment, "style.css")[0])  # noqa: S704  our own
     return environment.get_template(template).render(style=style, **content).encode()
@@ -129,6 +154,11 @@ def percent(share: float | None, digits: int = 1) -> str:
     return (
         "–" if share is None or share != share else f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
     )
+
+
+def metres(depth: float) -> str:
+    """923.4 -> 923; of depths that may be kilometres, as 0.9234, two decimals more."""
+    return f"{depth:.0f}" if abs(depth) >= 10 else f"{depth:.2f}"
 
 
 def signed(value: float, digits: int = 4) -> str:

@@ -154,6 +154,9 @@ def scored_ids(
     for each in submissions:
         if not each.ids:
             raise ReportError(f"{each.path} has no rows, expected one for each tile")
+        if not truth.ids:
+            raise ReportError(f"{truth.path} has no labels, expected one for each tile")
+        _check_once(each, truth)
     ids = sorted(truth.ids)
     if partial:
         common = [name for name in ids if not any(each.find(name) is None for each in submissions)]
@@ -165,6 +168,19 @@ def scored_ids(
         _check_labelled(each, truth)
         _check_rows(each, ids)
     return tuple(ids)
+
+
+def _check_once(submission: Labels, truth: Labels) -> None:
+    """Raise ReportError where two ids of one side are one of the other: names that read the same,
+    written in other characters.
+    """
+    for one, other in ((submission, truth), (truth, submission)):
+        found = Counter(each for each in map(other.find, one.ids) if each is not None)
+        if twice := [name for name, count in found.items() if count > 1]:
+            raise ReportError(
+                f"{one.path} has several rows for {named(twice)} of {other.path}: their names read "
+                "the same, and are written in other characters; rename them"
+            )
 
 
 def unlabelled(submission: Labels, truth: Labels) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from salt_infer.data.ids import Known
 from salt_infer.errors import InputError
 from salt_infer.system.text import listed, named
 from salt_report.errors import ReportError
@@ -27,6 +28,12 @@ def find_depths(data: Path) -> Path | None:
     return next((path for path in places if path.is_file()), None)
 
 
+def depths_beside(path: Path, ids: Sequence[str]) -> npt.NDArray[np.float64] | None:
+    """:func:`depths` of a table that nobody named; None where it is of other tiles."""
+    rows = Known(_read(path, DEPTH_COLUMNS))
+    return depths(path, ids) if any(rows.find(name) is not None for name in ids) else None
+
+
 def depths(path: Path, ids: Sequence[str]) -> npt.NDArray[np.float64]:
     """Depth of each tile in metres: float64 [N], NaN where the table does not have it.
 
@@ -40,7 +47,8 @@ def depths(path: Path, ids: Sequence[str]) -> npt.NDArray[np.float64]:
         raise ReportError(
             f"{path}: {len(faults)} of {len(rows)} depths are no numbers:{listed(faults)}"
         )
-    found = np.array([values.get(name, math.nan) for name in ids])
+    known = Known(rows)
+    found = np.array([values.get(known.find(name) or name, math.nan) for name in ids])
     if np.isnan(found).all():
         raise ReportError(f"{path} has the depth of none of the {len(ids)} tiles: {named(ids)}")
     return found
@@ -58,9 +66,10 @@ def folds(path: Path, ids: Sequence[str], classes: npt.NDArray[np.int64]) -> npt
         ReportError: the table cannot be read, or is of other tiles or masks.
     """
     rows = _read(path, SPLIT_COLUMNS)
+    known, tiles = Known(rows), Known(ids)
     for what, strays in (
-        ("has no row for", [name for name in ids if name not in rows]),
-        ("has rows of tiles that are not in the data:", sorted(rows.keys() - set(ids))),
+        ("has no row for", known.missing(ids)),
+        ("has rows of tiles that are not in the data:", sorted(tiles.missing(rows))),
     ):
         if strays:
             raise ReportError(f"{path} {what} {len(strays)} tiles: {named(strays)}")
@@ -68,17 +77,17 @@ def folds(path: Path, ids: Sequence[str], classes: npt.NDArray[np.int64]) -> npt
         raise ReportError(
             f"{path}: {len(faults)} folds are not numbers from 0 to 999:{listed(faults)}"
         )
-    expected = dict(zip(ids, map(str, classes.tolist()), strict=True))
+    own = [rows[known.find(name) or name] for name in ids]
     differing = [
-        (name, f"class {row[CLASS_COLUMN]}, its mask is of class {expected[name]}")
-        for name, row in rows.items()
-        if CLASS_COLUMN in row and row[CLASS_COLUMN] != expected[name]
+        (name, f"class {row[CLASS_COLUMN]}, its mask is of class {expected}")
+        for name, row, expected in zip(ids, own, map(str, classes.tolist()), strict=True)
+        if CLASS_COLUMN in row and row[CLASS_COLUMN] != expected
     ]
     if differing:
         raise ReportError(
             f"{path} is of other masks: {len(differing)} coverage classes differ{listed(differing)}"
         )
-    return np.array([int(rows[name]["fold"]) for name in ids], dtype=np.int64)
+    return np.array([int(row["fold"]) for row in own], dtype=np.int64)
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> dict[str, dict[str, str]]:
@@ -90,6 +99,8 @@ def _read(path: Path, columns: tuple[str, ...]) -> dict[str, dict[str, str]]:
             header = next(lines, [])
             if tuple(header[: len(columns)]) != columns:
                 raise ReportError(f"{path} starts with {header[:9]}, expected {','.join(columns)}")
+            if len(set(header)) != len(header):
+                raise ReportError(f"{path} has a column twice in {header[:9]}, expected each once")
             for line in lines:
                 where = f"{path}, line {lines.line_num}"
                 if len(line) != len(header):

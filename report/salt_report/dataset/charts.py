@@ -99,7 +99,7 @@ def depth_salt(depths: Depths) -> Markup:
             linestyle="--", linewidth=1.2, label="their mean coverage",
         )  # fmt: skip
         axes.set(
-            xlabel="depth (m), middle of each tenth of the tiles", ylabel="share (%)", ylim=(0, 100)
+            xlabel="depth (m), middle of each group of tiles", ylabel="share (%)", ylim=(0, 100)
         )
         legend_above(figure)
 
@@ -124,10 +124,13 @@ def measure(known: pd.DataFrame, name: str) -> Markup:
             (known[~salt][name], "without", OTHER, "--"),
         ):
             if len(part):
+                # Zeros have no place on a logarithmic axis.
+                drawn = part[part > 0] if name in _LOGARITHMIC else part
+                zeros = f", {len(part) - len(drawn)} of 0 not shown"
                 axes.hist(
-                    part, bins=bins, weights=np.full(len(part), 100 / len(part)), histtype="step",
-                    color=colour(shade), linestyle=line, linewidth=1.4,
-                    label=f"{label} ({len(part)})",
+                    drawn, bins=bins, weights=np.full(len(drawn), 100 / len(part)),
+                    histtype="step", color=colour(shade), linestyle=line, linewidth=1.4,
+                    label=f"{label} ({len(part)}{zeros if len(drawn) < len(part) else ''})",
                 )  # fmt: skip
         axes.set(xlabel=MEASURES[name], ylabel="% of these tiles")
         if name in _LOGARITHMIC:

@@ -128,7 +128,8 @@ class Depths:
         tiles: with a known depth.
         presence, coverage: rank correlation of depth with there being salt, and with the coverage
             of tiles that have some; -1..1, or None where one does not vary.
-        groups: a row a group of about as many tiles each, the least deep first: ``low`` and
+        groups: a row a group of about as many tiles each, tiles of one depth in one, the least deep
+            first: ``low`` and
             ``high`` depth in metres, ``tiles``, share with ``salt`` with its 95 % interval
             ``salt_low`` and ``salt_high``, and mean ``coverage`` of the tiles with salt (NaN where
             none has any).
@@ -154,7 +155,7 @@ def depths(known: pd.DataFrame) -> Depths:
 
 def _depth_groups(deep: pd.DataFrame) -> pd.DataFrame:
     count = min(DEPTH_GROUPS, len(deep))
-    number = (deep.depth_m.rank(method="first").to_numpy() - 1) * count // len(deep)
+    number = (deep.depth_m.rank(method="min").to_numpy() - 1) * count // len(deep)
     grouped = deep.assign(salt=deep.salt_px > 0).groupby(number)
     found = grouped.agg(
         low=("depth_m", "min"),

@@ -14,6 +14,7 @@ import pandas as pd
 from salt_infer import __version__
 from salt_infer.data.probabilities import Probabilities
 from salt_infer.masks.coverage import Sides
+from salt_infer.masks.metric import NEUTRAL_GATE, NEUTRAL_THRESHOLD
 from salt_report.common.kinds import Images, flags
 from salt_report.common.reading import Submission
 from salt_report.submission import borders, judge, outcomes, pairs, sweeps
@@ -37,7 +38,7 @@ class Case:
         probabilities: of the network, where they were given.
         threshold, gate: the pair that sweeps of the probabilities vary one of.
         unscored: labelled tiles that not all submissions have.
-        unlabelled: rows of the submission that have no label.
+        unlabelled: rows of the submissions that have no label.
     """
 
     ids: tuple[str, ...]
@@ -46,8 +47,8 @@ class Case:
     tiles: Images | None = None
     other: Submission | None = None
     probabilities: Probabilities | None = None
-    threshold: float = 0.5
-    gate: float = 1 / 1.8
+    threshold: float = NEUTRAL_THRESHOLD
+    gate: float = NEUTRAL_GATE
     unscored: int = 0
     unlabelled: int = 0
 
@@ -63,7 +64,7 @@ class Evaluation:
         sweep: None without probabilities.
         pairs, other_groups: None without a second submission.
         unscored: labelled tiles that not all submissions have.
-        unlabelled: rows of the submission that have no label.
+        unlabelled: rows of the submissions that have no label.
         warnings: what all true masks have in common that they should not, in a sentence.
     """
 

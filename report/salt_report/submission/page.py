@@ -38,7 +38,7 @@ def render(case: Case, found: Evaluation, sources: Sequence[Source], worst: int)
         *([("judge", "The judge")] if found.judge else []),
         *([("sweep", "Threshold and gate")] if found.sweep else []),
         *([("against", f"Against {other}")] if found.pairs else []),
-        ("worst", "The worst tiles"),
+        *([("worst", "The worst tiles")] if worst else []),
     ]
     return page.render(
         "evaluation.html",
@@ -59,6 +59,7 @@ def render(case: Case, found: Evaluation, sources: Sequence[Source], worst: int)
         black_known=case.tiles is not None,
         crop=CROP,
         charts=_charts(found),
+        worst=worst,
         galleries={
             "worst": [*_worst(case, found, worst)],
             "changed": [*_changed(case, found, worst)],
@@ -89,7 +90,7 @@ def _charts(found: Evaluation) -> dict[str, Markup | None]:
     if (sweep := found.sweep) is not None:
         charts["by_threshold"] = draw.by_threshold(sweep)
         charts["by_gate"] = draw.by_gate(sweep)
-        charts["grid"] = draw.grid(sweep)
+        charts["grid"] = draw.grid(sweep) if min(sweep.grid.shape) > 1 else None
     if found.pairs is not None and found.other_groups is not None:
         changed = found.pairs.changed
         charts["two_groups"] = draw.two_groups(found.groups, found.other_groups)

@@ -45,8 +45,9 @@ def compare(first: pd.DataFrame, other: pd.DataFrame) -> Pairs:
     order.
     """
     difference = (first.score - other.score).to_numpy()
-    low, high = metric.interval(difference)
     tenths = (first.group - other.group).to_numpy()
+    # In whole numbers: rounding would decide whether a bound of 0 is above it.
+    low, high = (bound / 10 for bound in metric.interval(tenths.astype(np.float64)))
     wrong, other_wrong = (it.loss.isin([MISSED, FALSE]) for it in (first, other))
     return Pairs(
         score=float(first.score.mean()),

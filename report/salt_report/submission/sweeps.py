@@ -67,17 +67,18 @@ def sweep(truth: Images, given: Probabilities, threshold: float, gate: float) ->
         ReportError: ``gate`` is below what the probabilities can tell of.
     """
     lowest = lowest_gate(given)
-    if gate < lowest:
+    if np.float32(gate) < np.float32(lowest):
         raise ReportError(
             f"gate {gate:.3g} cannot be tried: tiles with salt up to {lowest:.3g} have no "
             "probabilities, since a run leaves out what its gate stops; give a higher --gate, or "
             "probabilities that salt-infer wrote with --gate 0"
         )
-    gates = tuple(each for each in GATES if each >= lowest) or (gate,)
+    # In float32, as masks are made.
+    gates = tuple(each for each in GATES if np.float32(each) >= np.float32(lowest)) or (gate,)
     emitted = ungated(truth, given, (*THRESHOLDS, threshold))
     empty = ~truth.any(axis=(1, 2))
     # NaN is above no gate: a tile that the model has not seen gets an empty mask.
-    passed = given.salt > np.array([*gates, gate])[:, None]
+    passed = given.salt.astype(np.float32) > np.array([*gates, gate], np.float32)[:, None]
     grid = np.stack([np.where(passed, row, empty).mean(axis=1) for row in emitted])
     columns = pd.Index(gates, name="gate")
     thresholds = pd.Index(THRESHOLDS, name="threshold")
@@ -99,14 +100,20 @@ def lowest_gate(given: Probabilities) -> float:
     lower gate is not in the file, and zeros would pass for a mask that was rightly left empty.
 
     Returns:
-        The judge's highest probability up to which all tiles are zeros alone; 0 if there is none.
+        The judge's highest probability up to which all tiles are zeros alone; 0 if there is none,
+        and of a file that names no gate and has no tile with another pixel.
     """
     blank = np.concatenate([~block.any(axis=(1, 2)) for _, block in given.blocks()])
     drawn = given.salt[~blank]
     # Above the gate that the file names, zeros are the network's: uint8 has none below 1/510.
     highest = 1.0 if given.gate is None else given.gate
-    stopped = blank & (given.salt <= highest) & (given.salt < np.nanmin(drawn, initial=np.inf))
-    return float(np.max(given.salt[stopped], initial=0.0)) if len(drawn) else 0.0
+    if given.gate is None and not len(drawn):
+        return 0.0
+    salt = given.salt.astype(np.float32)
+    stopped = (
+        blank & (salt <= np.float32(highest)) & (given.salt < np.nanmin(drawn, initial=np.inf))
+    )
+    return float(np.max(given.salt[stopped], initial=0.0))
 
 
 def ungated(

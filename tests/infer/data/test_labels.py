@@ -126,7 +126,7 @@ def test_a_further_column_may_be_named_like_one_of_the_first(tmp_path: Path) -> 
         ("id,rle_mask\na,1 2\n", r"no column salt; write it with salt-infer --details"),
         ("id,rle_mask,confidence\na,1 2,1\n", "no column salt"),
         ("id,rle_mask,salt\na,1 2,1\nb,,high\n", "salt of b is 'high', expected a number"),
-        ("id,rle_mask,salt\na,1 2,\n", "salt of a is '', expected a number"),
+        ("id,rle_mask,salt\nx\x1b[2J,1 2,abc\n", r"salt of 'x\\x1b\[2J' is 'abc'"),
         ("id,rle_mask,salt\n\n", "line 2: 0 columns"),
         ("id,mask,salt\n", "expected id,rle_mask"),
     ],
@@ -136,6 +136,14 @@ def test_columns_that_cannot_be_read(tmp_path: Path, text: str, says: str) -> No
     path.write_text(text)
     with pytest.raises(LabelError, match=says):
         read_column(path, "salt")
+
+
+def test_an_empty_cell_is_what_pandas_makes_of_nan(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("id,rle_mask,salt\na,1 2,\nb,,0.5\n")
+    found = read_column(path, "salt")
+    assert np.isnan(found["a"])
+    assert found["b"] == 0.5
 
 
 def test_the_first_columns_are_no_numbers_to_ask_for(tmp_path: Path) -> None:

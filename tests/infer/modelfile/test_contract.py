@@ -95,3 +95,15 @@ def test_what_is_not_finite_is_not_written() -> None:
     contract = dataclasses.replace(CONTRACT, validation={"score": float("nan")})
     with pytest.raises(ContractError, match="cannot be written as JSON"):
         contract.to_json()
+
+
+@pytest.mark.parametrize("field", ["provenance", "verification", "validation"])
+def test_what_is_nested_too_deep_is_refused(field: str) -> None:
+    """It would end whatever goes through it."""
+    deep: object = 1
+    for _ in range(600):
+        deep = [deep]
+    value = json.loads(CONTRACT.to_json())
+    value[field] = {"x": deep}
+    with pytest.raises(ContractError, match="nested more than 32 deep"):
+        ModelContract.from_json(json.dumps(value))

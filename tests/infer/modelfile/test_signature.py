@@ -55,3 +55,8 @@ def test_a_contract_names_its_file(tmp_path: Path) -> None:
         read_contract(None, Path("x"))
     with pytest.raises(ContractError, match="x: the contract is not JSON"):
         read_contract("", Path("x"))
+
+
+def test_names_of_sizes_do_not_write_to_the_terminal() -> None:
+    edge = Edge("ti\x1b[2Jles", "uint8", ("N\x1b]0;owned\x07", None, 101))
+    assert str(edge) == r"'ti\x1b[2Jles' uint8 ['N\x1b]0;owned\x07', None, 101]"

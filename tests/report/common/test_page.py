@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from salt_report.common import page
+from salt_report.errors import ReportError
 
 
 @pytest.mark.parametrize(
@@ -62,3 +63,23 @@ def test_a_folder_with_a_file_that_cannot_be_read_has_no_digest(
     digest = page._sha256
     monkeypatch.setattr(page, "_sha256", lambda path: path.unlink() or digest(path))
     assert page.Source("folder", tmp_path).sha256 == ""
+
+
+def test_a_file_that_was_changed_meanwhile_has_no_digest(tmp_path: Path) -> None:
+    """It is not what the report was made from."""
+    file = tmp_path / "x"
+    file.write_bytes(b"abc")
+    (source,) = page.sources((), file=file)
+    (tmp_path / "new").write_bytes(b"abd")
+    (tmp_path / "new").replace(file)
+    with pytest.raises(ReportError, match="x was changed while it was read; run this again"):
+        source.to_json()
+    (again,) = page.sources((), file=file)
+    assert again.sha256 == hashlib.sha256(b"abd").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("depth", "said"), [(923.4, "923"), (0.9234, "0.92"), (-12.6, "-13"), (0, "0.00")]
+)
+def test_depths_in_kilometres_keep_their_decimals(depth: float, said: str) -> None:
+    assert page.metres(depth) == said

@@ -158,3 +158,31 @@ def test_ids_that_read_the_same_are_the_same(tmp_path: Path, predicted: np.ndarr
         ids = reading.scored_ids(rows, labels, partial=False)
         assert ids == tuple(decomposed)
         np.testing.assert_array_equal(reading.submission(rows, ids).masks, predicted[:2])
+
+
+@pytest.mark.parametrize("twice", ["submission", "labels"])
+def test_two_names_that_read_the_same_are_not_one_tile(tmp_path: Path, twice: str) -> None:
+    """One of the rows would be passed over, or counted twice."""
+    composed = unicodedata.normalize("NFC", "cafe\N{COMBINING ACUTE ACCENT}")
+    both = {composed: "1 2", unicodedata.normalize("NFD", composed): "", "b": ""}
+    files = {}
+    for name in ("submission", "labels"):
+        rows = both if name == twice else {composed: "1 2", "b": ""}
+        lines = "".join(f"{each},{rle}\n" for each, rle in rows.items())
+        files[name] = tmp_path / f"{name}.csv"
+        files[name].write_text(f"id,rle_mask\n{lines}")
+    with reading.rows(files["submission"]) as rows, reading.labels(files["labels"]) as labels:
+        for partial in (False, True):
+            with pytest.raises(ReportError, match=f"{twice}.csv has several rows for .* read the"):
+                reading.scored_ids(rows, labels, partial)
+
+
+def test_labels_without_rows_are_named(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("id,rle_mask\na,\n")
+    (tmp_path / "l.csv").write_text("id,rle_mask\n")
+    with (
+        reading.rows(tmp_path / "s.csv") as rows,
+        reading.labels(tmp_path / "l.csv") as labels,
+        pytest.raises(ReportError, match=r"l\.csv has no labels, expected one for each"),
+    ):
+        reading.scored_ids(rows, labels, partial=True)

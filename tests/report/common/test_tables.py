@@ -94,3 +94,30 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
         tables.depths(path, IDS)
     with pytest.raises(InputError, match=r"there is no file .*none\.csv"):
         tables.depths(tmp_path / "none.csv", IDS)
+
+
+COMPOSED, PARTED = "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "cafe\N{COMBINING ACUTE ACCENT}"
+
+
+def test_names_that_read_the_same_are_found(tmp_path: Path) -> None:
+    ids = ("b", PARTED)
+    path = written(tmp_path, f"id,z\n{COMPOSED},12.5\nb,900\n")
+    np.testing.assert_array_equal(tables.depths(path, ids), [900, 12.5])
+    path = written(tmp_path, f"id,fold,coverage_class\n{COMPOSED},1,3\nb,0,0\n")
+    assert tables.folds(path, ids, np.array([0, 3])).tolist() == [0, 1]
+    with pytest.raises(ReportError, match="1 coverage classes differ"):
+        tables.folds(path, ids, np.array([0, 4]))
+
+
+def test_a_table_of_other_tiles_beside_the_data_is_none_of_it(tmp_path: Path) -> None:
+    path = written(tmp_path, "id,z\nx,1\n")
+    assert tables.depths_beside(path, IDS) is None
+    with pytest.raises(ReportError, match="the depth of none of the 3 tiles"):
+        tables.depths(path, IDS)
+    path = written(tmp_path, "id,z\nx,1\na,2\n")
+    np.testing.assert_array_equal(tables.depths_beside(path, IDS), [2, np.nan, np.nan])
+
+
+def test_a_column_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match=r"has a column twice in \['id', 'z', 'z'\]"):
+        tables.depths(written(tmp_path, "id,z,z\na,1,900\n"), IDS)

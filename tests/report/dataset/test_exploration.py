@@ -81,6 +81,17 @@ def test_depth_that_says_it_all(drawn: LabelledTiles) -> None:
     assert found.presence < -0.5
 
 
+def test_tiles_of_one_depth_are_in_one_group(drawn: LabelledTiles) -> None:
+    """Where the order of their ids would part them, it would look like a trend."""
+    same = exploration.depths(exploration.table(drawn, np.full(60, 500.0)))
+    assert same.groups.tiles.tolist() == [60]
+    two = exploration.depths(exploration.table(drawn, np.repeat([500.0, 600.0], [25, 35])))
+    assert two.groups[["low", "high", "tiles"]].to_numpy().tolist() == [
+        [500, 500, 25],
+        [600, 600, 35],
+    ]
+
+
 def test_one_known_depth(drawn: LabelledTiles) -> None:
     depth = np.full(60, math.nan)
     depth[3] = 500

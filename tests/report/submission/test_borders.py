@@ -24,7 +24,7 @@ def test_the_middles_score(drawn: LabelledTiles, predicted: np.ndarray) -> None:
     difference = middle.per_tile - whole.per_tile
     assert found.score == pytest.approx(middle.mean)
     assert found.gain == pytest.approx(middle.mean - whole.mean)
-    assert (found.low, found.high) == metric.interval(difference)
+    assert (found.low, found.high) == pytest.approx(metric.interval(difference))
     gone = [
         bool(mask.any() and not part.any())
         for mask, part in zip(drawn.masks, parts[0], strict=True)

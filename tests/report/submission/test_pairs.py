@@ -40,7 +40,7 @@ def test_counts_are_those_of_a_slow_count(two: tuple, found: Pairs) -> None:  # 
 def test_the_difference_is_paired(two: tuple, found: Pairs) -> None:  # type: ignore[type-arg]
     difference = (two[0].score - two[1].score).to_numpy()
     assert found.difference == pytest.approx(found.score - found.other)
-    assert (found.low, found.high) == metric.interval(difference)
+    assert (found.low, found.high) == pytest.approx(metric.interval(difference))
     reverse = pairs.compare(two[1], two[0])
     assert reverse.difference == -found.difference
     assert (reverse.wins, reverse.losses) == (found.losses, found.wins)
@@ -59,3 +59,18 @@ def test_the_same_twice(two: tuple) -> None:  # type: ignore[type-arg]
     same = pairs.compare(two[0], two[0])
     assert (same.difference, same.low, same.high) == (0, 0, 0)
     assert (same.ties, len(same.changed)) == (60, 0)
+
+
+def test_a_bound_of_0_is_no_gain(two: tuple) -> None:  # type: ignore[type-arg]
+    """In binary fractions the bound of these forty is 7e-19, which would pass for one."""
+    first = [6, 7, 8, 10, 2, 1, 3, 6, 9, 10, 5, 0, 10, 2, 1, 2, 8, 5, 5, 3,
+             5, 7, 9, 10, 1, 8, 5, 4, 2, 0, 3, 2, 8, 9, 4, 4, 8, 1, 0, 2]  # fmt: skip
+    other = [6, 6, 9, 10, 2, 1, 3, 6, 9, 10, 4, 0, 10, 2, 1, 1, 8, 5, 5, 3,
+             5, 7, 9, 10, 1, 8, 2, 4, 2, 0, 3, 2, 8, 9, 4, 2, 8, 1, 0, 2]  # fmt: skip
+    tables = [
+        two[0].iloc[:40].assign(group=tenths, score=np.array(tenths) / 10)
+        for tenths in (first, other)
+    ]
+    found = pairs.compare(*tables)
+    assert found.low == 0
+    assert found.high > 0

@@ -117,6 +117,29 @@ def test_a_gate_above_all_that_are_tried(drawn: LabelledTiles) -> None:
     assert found.best[1:] == (0.97, found.score)
 
 
+def test_gates_are_compared_as_masks_are_made(drawn: LabelledTiles) -> None:
+    """In float32: .6 is not above .6, though its float64 is."""
+    salt = np.full(60, 0.6, np.float32).astype(np.float64)
+    assert (salt > 0.6).all()
+    full = Probabilities(np.full((60, 101, 101), 255, np.uint8), salt, gate=0.6)
+    found = sweeps.sweep(drawn.masks, full, 0.5, 0.6)
+    assert found.score == metric.score(drawn.masks, np.zeros_like(drawn.masks)).mean
+    assert found.by_gate[0.6] == found.score
+    assert found.by_gate[0.55] == metric.score(drawn.masks, np.ones_like(drawn.masks)).mean
+
+
+def test_where_the_files_own_gate_stopped_all_no_lower_one_is_told_of(
+    drawn: LabelledTiles,
+) -> None:
+    nothing = np.zeros((60, 101, 101), np.uint8)
+    stopped = Probabilities(nothing, np.full(60, 0.3), gate=0.556)
+    found = sweeps.sweep(drawn.masks, stopped, 0.5, 0.556)
+    assert found.lowest_gate == 0.3
+    assert found.grid.columns.min() == 0.3
+    with pytest.raises(ReportError, match=r"gate 0\.2 cannot be tried"):
+        sweeps.sweep(drawn.masks, stopped, 0.5, 0.2)
+
+
 def test_zeros_alone_are_what_the_network_said(drawn: LabelledTiles) -> None:
     """No tile has a probability, so no gate can have stopped the less likely ones."""
     nothing = Probabilities(np.zeros((60, 101, 101), np.uint8), np.linspace(0, 1, 60))

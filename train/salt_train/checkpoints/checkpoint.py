@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from salt_infer.modelfile.contract import is_deep
 from salt_infer.system import file_kind
 from salt_infer.system.files import write_whole
 from salt_train.errors import CheckpointError, ConfigError, NoCheckpointError
@@ -99,6 +100,8 @@ def load(path: Path) -> Checkpoint:
         )
     try:
         meta = json.loads(content["meta"])
+        if is_deep(meta):
+            raise ValueError("nested too deep")
         return Checkpoint(
             config=TrainConfig.from_json(meta["config"]),
             epoch=operator.index(meta["epoch"]),

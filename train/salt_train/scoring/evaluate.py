@@ -16,6 +16,7 @@ from torch import Tensor
 from salt_infer.batch import views
 from salt_infer.masks import metric
 from salt_infer.masks.coverage import coverage_class
+from salt_infer.masks.metric import NEUTRAL_GATE, NEUTRAL_THRESHOLD
 from salt_infer.modelfile.contract import Tta
 from salt_infer.system.files import write_whole
 from salt_train.data.dataset import Dataset, has_salt
@@ -30,13 +31,11 @@ class Decision:
 
     Attributes:
         threshold: a pixel is salt above this, 0..1.
-        gate: a tile may have salt where its salt probability is above this, 0..1. A mask scores s
-            on average when there is salt and 0 when there is none; no mask scores 1 when there is
-            none. So a mask pays iff p * s > 1 - p, that is p > 1 / (1 + s), and s is about 0.8.
+        gate: a tile may have salt where its salt probability is above this, 0..1.
     """
 
-    threshold: float = 0.5
-    gate: float = 1 / 1.8
+    threshold: float = NEUTRAL_THRESHOLD
+    gate: float = NEUTRAL_GATE
 
     def __post_init__(self) -> None:
         """Raise ConfigError where one is not a number in 0..1."""
