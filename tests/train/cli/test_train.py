@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from salt_infer.cli import console
@@ -112,6 +113,21 @@ def test_a_run_goes_on_with_the_settings_it_was_begun_with(
         assert "resuming after epoch 2" in resume(labelled, out, *again)
     with pytest.raises(CheckpointError, match=r"has other settings: seed was 0 and is now 7; --re"):
         resume(labelled, out, "--seed", "7")
+
+
+def test_a_run_goes_on_with_the_threads_it_was_told_to_use(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", told.append)
+    monkeypatch.setattr(job, "run", lambda wanted: asked.append(wanted) or "done")
+    asked: list[Job] = []
+    settings_file.write(tmp_path, RECIPES["scratch"].config, 3)
+    resume(labelled, tmp_path)
+    resume(labelled, tmp_path, "--threads", "2")
+    resume(labelled, tmp_path / "new")
+    assert told == [3, 2]
+    assert [each.options.threads for each in asked] == [3, 2, None]
 
 
 def test_all_options_of_a_run_of_the_default_recipe_may_be_repeated(

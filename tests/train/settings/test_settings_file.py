@@ -25,6 +25,25 @@ def test_those_of_all_folds_are_in_the_first(tmp_path: Path) -> None:
     assert begun(tmp_path) == (RECIPES["scratch"].config, True)
 
 
+@pytest.mark.parametrize("folder", ["", "fold-0"])
+@pytest.mark.parametrize("threads", [None, 3])
+def test_threads_are_kept_beside_them(tmp_path: Path, folder: str, threads: int | None) -> None:
+    config = RECIPES["scratch"].config
+    (tmp_path / folder).mkdir(exist_ok=True)
+    settings_file.write(tmp_path / folder, config, threads)
+    assert settings_file.threads(tmp_path) == threads
+    assert begun(tmp_path) == (config, bool(folder))
+    assert settings_file.threads(tmp_path / "none") is None
+
+
+@pytest.mark.parametrize("threads", [0, -1, True, "2", 1.0])
+def test_no_number_of_threads_is_refused(tmp_path: Path, threads: object) -> None:
+    value = RECIPES["scratch"].config.to_json() | {"threads": threads}
+    (tmp_path / FILE).write_text(json.dumps(value))
+    with pytest.raises(ConfigError, match=r"threads is .*, expected a whole number of 1 or more"):
+        begun(tmp_path)
+
+
 def test_which_pseudo_labels_there_are_is_not_among_them(tmp_path: Path) -> None:
     config = RECIPES["scratch"].config
     labelled = dataclasses.replace(config, pseudo_sha256="12ab", pseudo_fraction=0.7)

@@ -47,7 +47,10 @@ _COMPILE = ("default", "reduce-overhead")  # modes of torch.compile; the first w
 @pseudo_options
 @click.option("--device", default="cpu", show_default=True, help="torch device: cpu, cuda, cuda:0.")
 @click.option(
-    "--threads", type=click.IntRange(1), metavar="N", help="CPU threads; default: torch's choice."
+    "--threads",
+    type=click.IntRange(1),
+    metavar="N",
+    help="CPU threads; default: torch's choice, and at --resume the run's own.",
 )
 @click.option(
     "--validate-every", type=click.IntRange(1), default=1, show_default=True, metavar="N",
@@ -114,6 +117,8 @@ def cli(
         from salt_train.training.run_options import RunOptions
 
     labelled = pseudo.files(config.pseudo_fraction)
+    if resume and not threads:
+        threads = settings_file.threads(out)
     if threads:
         torch.set_num_threads(threads)
     world = World.join(device)
@@ -121,7 +126,7 @@ def cli(
         data=data,
         config=config,
         options=RunOptions(
-            out, device, progress, validate_every, world, save_every, compiled or ""
+            out, device, progress, validate_every, world, save_every, compiled or "", threads
         ),
         every_fold=every_fold,
         resume=resume,

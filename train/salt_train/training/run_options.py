@@ -23,6 +23,8 @@ class RunOptions:
             saved, and so are snapshots.
         compiled: let ``torch.compile`` make the training steps, in the mode of this name; empty
             leaves them as they are.
+        threads: of the CPU, as the run was told; None where torch chose. It is kept for those who
+            go on with the run, and set by the caller.
     """
 
     out: Path
@@ -32,3 +34,4 @@ class RunOptions:
     world: World = dataclasses.field(default_factory=World)
     save_every_s: float = 0.0
     compiled: str = ""
+    threads: int | None = None

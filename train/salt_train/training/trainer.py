@@ -162,7 +162,7 @@ class Trainer:
                 self._settle(first)
         self.learner.average.load_state_dict(self.learner.model.state_dict())
         if self.world.first:
-            settings_file.write(self.options.out, self.config)
+            settings_file.write(self.options.out, self.config, self.options.threads)
             if self.config.fold is not None:
                 self.split.write(self.options.out)
 

@@ -1,0 +1,56 @@
+"""All tiles of a place at once, for those who call from Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.data import png
+from salt_infer.data.dataset import open_images
+from salt_infer.errors import BadTilesError, TileError
+from salt_infer.masks.rle import TILE_SHAPE
+from salt_infer.system.location import parse
+from salt_infer.system.text import listed
+
+
+class Tiles(NamedTuple):
+    """Tiles and what they are called.
+
+    Attributes:
+        ids: N names without ``.png``, sorted.
+        pixels: uint8 [N, 101, 101], grey values.
+    """
+
+    ids: list[str]
+    pixels: npt.NDArray[np.uint8]
+
+
+def read_tiles(images: Path | str) -> Tiles:
+    """Read tiles as ``salt-infer --images`` does: 16 bits are scaled to 8, RGB becomes luma.
+
+    Args:
+        images: a directory or zip, the URL of either, or a list of tiles. All of its tiles are kept
+            in memory, 10 kB each.
+
+    Raises:
+        InputError: no such place, no tiles in it, or two with one id.
+        BadTilesError: some cannot be read; they are named.
+        PackageError: what a URL needs is not installed.
+    """
+    with open_images(parse(str(images))) as source:
+        ids = [tile.id for tile in source.tiles]
+        pixels = np.zeros((len(ids), *TILE_SHAPE), np.uint8)
+        faults = []
+        for place, tile in enumerate(source.tiles):
+            try:
+                pixels[place] = png.decode(source.read(tile))
+            except TileError as error:
+                faults.append((tile.id, str(error)))
+    if faults:
+        raise BadTilesError(
+            f"{images}: {len(faults)} of {len(ids)} tiles cannot be read:{listed(faults)}"
+        )
+    return Tiles(ids, pixels)

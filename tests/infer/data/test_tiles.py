@@ -1,0 +1,78 @@
+"""Tiles as an array, for those who call from Python."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import salt_infer
+from salt_infer.errors import BadTilesError, InputError
+from salt_train import synthetic
+from tests import pngs
+
+
+@pytest.fixture
+def drawn(tmp_path: Path) -> Path:
+    synthetic.write(synthetic.draw(6, seed=2), tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", ["folder", "data set", "text", "zip", "list"])
+def test_what_the_command_takes_is_read(drawn: Path, kind: str) -> None:
+    expected = synthetic.draw(6, seed=2)
+    place: Path | str = drawn / "tiles"
+    if kind == "data set":
+        place = drawn
+    elif kind == "text":
+        place = str(place)
+    elif kind == "zip":
+        place = drawn / "tiles.zip"
+        with zipfile.ZipFile(place, "w") as archive:
+            for path in (drawn / "tiles").iterdir():
+                archive.write(path, path.name)
+    elif kind == "list":
+        place = drawn / "list.txt"
+        place.write_text("".join(f"tiles/{name}.png\n" for name in expected.ids))
+    ids, tiles = salt_infer.read_tiles(place)
+    assert ids == list(expected.ids)
+    assert tiles.dtype == np.uint8
+    np.testing.assert_array_equal(tiles, expected.tiles)
+
+
+def test_16_bits_are_scaled_as_the_command_does(drawn: Path) -> None:
+    (tile,) = synthetic.draw(1, seed=2).tiles
+    path = drawn / "deep/x.png"
+    path.parent.mkdir()
+    Image.fromarray(tile.astype(np.uint16) * 257).save(path)
+    np.testing.assert_array_equal(salt_infer.read_tiles(path.parent).pixels, tile[None])
+
+
+def test_tiles_that_cannot_be_read_are_named(drawn: Path) -> None:
+    for kind, (data, _) in pngs.bad_tiles().items():
+        (drawn / f"tiles/bad-{kind}.png").write_bytes(data)
+    count = len(pngs.bad_tiles())
+    with pytest.raises(
+        BadTilesError, match=f"{count} of {count + 6} tiles cannot be read:\n    bad"
+    ):
+        salt_infer.read_tiles(drawn / "tiles")
+
+
+@pytest.mark.parametrize("place", ["", "nowhere", "https://me:secret@host/tiles/"])
+def test_no_such_place(place: str) -> None:
+    with pytest.raises(InputError):
+        salt_infer.read_tiles(place)
+
+
+def test_no_runtime_is_imported_for_them(drawn: Path) -> None:
+    code = (
+        "import sys, salt_infer\n"
+        f"salt_infer.read_tiles({str(drawn / 'tiles')!r})\n"
+        "assert 'onnxruntime' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
