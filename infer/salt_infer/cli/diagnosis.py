@@ -99,6 +99,8 @@ class Diagnosis:
         for outcome in self.outcomes:
             yield from _outcome_lines(outcome, outcome is self.default)
         yield from (need.line(self.works) for need in self.needs)
+        if any(need.lacks for need in self.needs):
+            yield "            in a clone of the sources: pip install -c constraints.txt '.[EXTRA]'"
         yield f"engines     {len(self.engines)} in {self.cache}"
         yield from (f"            {line}" for line in self.engines)
         if not self.works:

@@ -96,7 +96,7 @@ def read_contract(text: str | None, path: Path) -> ModelContract:
     if text is None:
         raise ContractError(
             f"{path} has no {METADATA_KEY!r} in its metadata; expected a file that salt-export "
-            "wrote: export the checkpoint again"
+            "wrote: export the checkpoint, as networks of other programs are not run here"
         )
     try:
         return ModelContract.from_json(text)

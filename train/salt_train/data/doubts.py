@@ -21,6 +21,11 @@ def of_parts(train: Dataset, held_out: Dataset) -> list[str]:
     return [*_twins(train, held_out), *one_sided]
 
 
+def of_pseudo(train: Dataset, count: int) -> list[str]:
+    """Warnings about the last so many tiles to train on, which a model has labelled."""
+    return _one_sided(" of the pseudo-labels", train.masks[len(train) - count :]) if count else []
+
+
 def of_all(train: Dataset, _: Dataset) -> list[str]:
     """Warnings where no tile is held out."""
     return _one_sided("", train.masks)

@@ -210,6 +210,7 @@ def _opening(trainer: Trainer) -> str:
         ),
         *([_DOUBTED] if trainer.doubted else []),
         *(doubts.of_all(*world) if config.fold is None else doubts.of_parts(*world)),
+        *doubts.of_pseudo(trainer.train_data, trainer.pseudo_tiles),
         *cut_short(config, trainer.steps_per_epoch),
     ]
     return "\n".join(lines)

@@ -1,0 +1,25 @@
+"""What is odd about the tiles of a run."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from salt_train import synthetic
+from salt_train.data import doubts
+
+DATA = synthetic.draw(12, seed=2)
+
+
+def test_pseudo_labels_that_are_all_of_one_side_are_told_of() -> None:
+    """The labelled tiles beside them are not, and hide it."""
+    empty = dataclasses.replace(DATA, masks=np.zeros_like(DATA.masks))
+    renamed = dataclasses.replace(empty, ids=tuple(f"new-{name}" for name in DATA.ids))
+    both = DATA.joined(renamed)
+    (line,) = doubts.of_pseudo(both, len(renamed))
+    assert line.startswith("warning: ")
+    assert "of the pseudo-labels (12)" in line
+    assert doubts.of_all(both, both) == []
+    assert doubts.of_pseudo(renamed.joined(DATA), len(DATA)) == []
+    assert doubts.of_pseudo(both, 0) == []
