@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from salt_infer import __version__
-from salt_infer.system import denied
+from salt_infer.system import resource_limits
 from tests import bare
 from tests.conftest import ROOT
 
@@ -198,7 +198,7 @@ def test_a_folder_for_temporary_files_is_asked_for_before_the_work(
     variables = bare.environment(tmp_path, PYTHONPATH=str(tmp_path / "site"))
     done = bare.run(command, *arguments, env=variables)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"{command}: {denied.NO_TEMPORARY}\n"
+    assert done.stderr == f"{command}: {resource_limits.NO_TEMPORARY}\n"
 
 
 def test_a_page_without_a_home_says_nothing_of_fonts(tmp_path: Path) -> None:

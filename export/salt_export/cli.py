@@ -14,7 +14,7 @@ from salt_export.status import Status
 from salt_export.targets import Precision, TargetName
 from salt_export.tolerances import TILES
 from salt_infer.cli import console, strict_options
-from salt_infer.system import denied
+from salt_infer.system import resource_limits
 
 _PATH = console.PATH
 _CHOICES = ("target", "gated", "precision", "opset")  # what a file that is there has settled
@@ -93,7 +93,7 @@ def cli(
         asked.check_verification()
     else:
         asked.check()
-    denied.check_temporary()
+    resource_limits.check_temporary()
     with console.importing("export"):
         import onnxscript  # noqa: F401  (torch's exporter stands on it)
 

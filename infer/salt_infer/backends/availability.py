@@ -14,7 +14,7 @@ from salt_infer.backends import nvidia
 from salt_infer.backends.nvidia import DriverError
 from salt_infer.backends.providers import GPUS, NAMES, Provider
 from salt_infer.errors import ModelError, ProviderError, one_line
-from salt_infer.system import denied, privacy, signals
+from salt_infer.system import privacy, resource_limits, signals
 
 _RUNTIME = "onnxruntime"
 _OPENVINO = "openvino"
@@ -70,7 +70,7 @@ def _imported(runtime: str, provider: Provider) -> ModuleType | Problem:
         try:
             module = privacy.imported(runtime)
         except Exception as error:  # a broken package raises what it likes
-            remedy = denied.unloaded(error) or again
+            remedy = resource_limits.unloaded(error) or again
             return Problem(f"{name} cannot be imported ({one_line(error)})", remedy)
     if getattr(module, "__file__", None) is None:  # Python takes any folder for a package
         left = ", ".join(module.__path__)

@@ -24,7 +24,7 @@ from salt_infer.modelfile.contract import (
     ModelContract,
 )
 from salt_infer.modelfile.signature import Edge, kept_contract, read_contract, sha256_of
-from salt_infer.system import denied, file_kind
+from salt_infer.system import file_kind, resource_limits
 from salt_infer.system.cpu import this_machine, threads_here
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _load(path: Path, threads: int, plan: SessionPlan | None) -> onnxruntime.Inf
     try:
         return _session(path, options, [(CPU, {})])
     except Exception as error:  # the runtime's own exceptions share no narrower base
-        if why := denied.limit(error):
+        if why := resource_limits.limit(error):
             raise ModelError(why) from error
         reason = file_kind.no_model(path, one_line(error))
         raise ModelError(f"{path} cannot be loaded by ONNX Runtime ({reason})") from error

@@ -25,7 +25,7 @@ from salt_infer.batch.result import BatchResult, Cancel, from_outputs
 from salt_infer.errors import ModelError, ProviderError
 from salt_infer.modelfile.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES
 from salt_infer.modelfile.signature import Edge, kept_contract, sha256_of
-from salt_infer.system import denied, file_kind, privacy
+from salt_infer.system import file_kind, privacy, resource_limits
 from salt_infer.system.cpu import Machine, this_machine, threads_here
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def _compile(
     try:
         return core().compile_model(model, DEVICE, asked)
     except Exception as error:  # OpenVINO's own exceptions share no narrower base
-        if why := denied.limit(error):
+        if why := resource_limits.limit(error):
             raise ModelError(why) from error
         if blamed := [f"{key}={value}" for key, value in given.items() if key in str(error)]:
             raise ProviderError(

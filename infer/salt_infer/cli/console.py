@@ -17,7 +17,7 @@ import click
 
 from salt_infer.cli import standard_streams
 from salt_infer.errors import PackageError, SaltError, one_line
-from salt_infer.system import denied, location
+from salt_infer.system import location, resource_limits
 
 # No command here has use for more: numpy's OpenBLAS starts a thread a core when it is imported,
 # and where the system allows fewer it ends the process by a Ctrl-C of its own.
@@ -103,7 +103,7 @@ def _code(command: click.Command, name: str) -> int:
         click.echo(f"{name}: {error}", err=True)
         return error.exit_code
     except (OSError, RuntimeError, MemoryError) as error:
-        if (why := denied.explained(error)) is None:
+        if (why := resource_limits.explained(error)) is None:
             raise
         click.echo(f"{name}: {why}", err=True)
         return 1
@@ -146,7 +146,7 @@ def _absent(error: ImportError, extra: str) -> str:
     again = f"mend that, or install it anew: {remedy} --force-reinstall"
     return (
         f"{error.name or 'a package'} is installed and cannot be imported ({one_line(error)}); "
-        f"{denied.unloaded(error) or again}"
+        f"{resource_limits.unloaded(error) or again}"
     )
 
 

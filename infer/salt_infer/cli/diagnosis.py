@@ -21,7 +21,7 @@ from salt_infer.backends.providers import AUTO, GPUS
 from salt_infer.cli import extras
 from salt_infer.cli.extras import Need
 from salt_infer.cli.selftest import Outcome
-from salt_infer.system import denied
+from salt_infer.system import resource_limits
 from salt_infer.system.cpu import Machine, this_machine
 
 PACKAGES = (
@@ -177,7 +177,7 @@ def in_child(command: Sequence[str], timeout_s: float) -> tuple[dict[str, Any] |
     except subprocess.TimeoutExpired:
         return None, f"no answer within {timeout_s:.0f} s"
     except OSError as error:
-        return None, f"no process can be started: {denied.explained(error)}"
+        return None, f"no process can be started: {resource_limits.explained(error)}"
     lines = done.stdout.strip().splitlines()
     if done.returncode == 0 and (value := _object(lines[-1] if lines else "")) is not None:
         return value, ""

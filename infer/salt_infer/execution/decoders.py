@@ -17,7 +17,7 @@ from salt_infer.data.source import TileSource
 from salt_infer.errors import ModelError
 from salt_infer.execution.decode_process import DecodeProcess
 from salt_infer.execution.decoding import Decoded, Group, decode_group
-from salt_infer.execution.held import hold
+from salt_infer.execution.encoded_tiles import hold
 
 DecodeIn = Literal["auto", "threads", "processes"]
 DECODE_IN: tuple[str, ...] = get_args(DecodeIn)

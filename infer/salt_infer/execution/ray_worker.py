@@ -19,7 +19,7 @@ from salt_infer.errors import ExecutorError, ModelError, SaltError, TileError
 from salt_infer.execution import pipeline
 from salt_infer.execution.base import ModelRequest
 from salt_infer.execution.decoding import Decoded, Group, decode_group
-from salt_infer.execution.kept import Record
+from salt_infer.execution.journal_protocols import Record
 from salt_infer.execution.pipeline import RunOptions
 from salt_infer.execution.results import FinishedGroup
 from salt_infer.predictor.model_info import ModelInfo

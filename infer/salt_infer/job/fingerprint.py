@@ -9,7 +9,7 @@ from typing import Any
 
 from salt_infer import __version__
 from salt_infer.data.source import Tile
-from salt_infer.execution.kept import Field
+from salt_infer.execution.journal_protocols import Field
 from salt_infer.execution.pipeline import RunOptions
 from salt_infer.predictor.model import SaltModel
 from salt_infer.predictor.model_info import ModelInfo

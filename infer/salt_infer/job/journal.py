@@ -22,7 +22,7 @@ The file is locked while a run uses it, see :mod:`salt_infer.system.locks`. The 
 lock back however the process ends.
 
 A group is what the caller says: the tiles of a batch, or another
-:class:`salt_infer.execution.kept.Record`.
+:class:`salt_infer.execution.journal_protocols.Record`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from salt_infer.errors import JournalError, OutputError
-from salt_infer.execution.kept import Prints, Record
+from salt_infer.execution.journal_protocols import Prints, Record
 from salt_infer.system.files import real, still_there, sync_folder
 from salt_infer.system.locks import Lock
 

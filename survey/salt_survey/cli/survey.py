@@ -6,9 +6,10 @@ import click
 
 from salt_infer.cli import strict_options
 from salt_survey.cli.calibrate import calibrate
+from salt_survey.cli.export import export
 from salt_survey.cli.look import look
 from salt_survey.cli.run import run
-from salt_survey.cli.scan import export, scan
+from salt_survey.cli.scan import scan
 
 
 @click.group("salt-survey", cls=strict_options.Group)

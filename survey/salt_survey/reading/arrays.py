@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from salt_infer.errors import PackageError, one_line
 from salt_survey.errors import SurveyError
-from salt_survey.reading import foreign, time_axis
+from salt_survey.reading import time_axis, unsupported
 from salt_survey.reading.chunks import Pieces
 from salt_survey.reading.time_axis import Times
 from salt_survey.scan import geometry
@@ -160,14 +160,14 @@ def _gather(source: ArraySource, traces: int, samples: int, tell: Tell) -> Stats
 def _open(path: Path) -> _Volume:
     is_npy = path.suffix.lower() == ".npy" and not path.is_dir()
     try:
-        if not is_npy and (why := foreign.no_zarr(path)):
+        if not is_npy and (why := unsupported.no_zarr(path)):
             raise SurveyError(why)
         volume = _open_npy(path) if is_npy else _open_zarr(path)
     except FileNotFoundError as error:
         raise SurveyError(f"{path} cannot be read ({error.strerror or error})") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         said = f"{path} cannot be read as a survey ({one_line(error)})"
-        raise SurveyError(foreign.no_survey(path, said)) from error
+        raise SurveyError(unsupported.no_survey(path, said)) from error
     shape, kind = volume.data.shape, np.dtype(volume.data.dtype).kind
     if len(shape) != 3 or kind not in "fiu" or 0 in shape:
         raise SurveyError(

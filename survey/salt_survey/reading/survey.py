@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_survey.errors import ForeignError, SurveyError
-from salt_survey.reading import arrays, foreign, segy_source
+from salt_survey.reading import arrays, segy_source, unsupported
 from salt_survey.scan import contradictions, geometry, segy_scan, statistics
 from salt_survey.scan.findings import Found
 from salt_survey.scan.geometry import NO_TRACE
@@ -267,7 +267,7 @@ def _found(path: Path, said: Overrides, known: Scan | None, tell: Callable[[int]
     try:
         return segy_scan.scan(path, said, known, tell)
     except ForeignError as error:
-        raise ForeignError(foreign.no_survey(path, str(error))) from error
+        raise ForeignError(unsupported.no_survey(path, str(error))) from error
 
 
 def _between_mutes(values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:

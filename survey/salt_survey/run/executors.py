@@ -19,7 +19,7 @@ from salt_survey.reading.survey import Survey
 from salt_survey.run.slab_work import Told, Work, finished_slabs
 from salt_survey.run.slabs import Slab, SlabDone
 from salt_survey.run.store import Store
-from salt_survey.sections.flight import MOST_WORKERS
+from salt_survey.sections.in_flight import MOST_WORKERS
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ from salt_infer.execution.factory import open_ray
 from salt_infer.execution.request import ExecutorRequest
 from salt_infer.system.cpu import lanes_here
 from salt_survey.run.executors import LocalSlabs, SlabExecutor
-from salt_survey.sections.flight import Room
+from salt_survey.sections.in_flight import Room
 
 
 def open_executor(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from salt_infer.backends.providers import ProviderRequest
 from salt_infer.execution.base import ModelRequest
-from salt_infer.execution.kept import Field
+from salt_infer.execution.journal_protocols import Field
 from salt_infer.execution.request import ExecutorRequest
 from salt_infer.job.fingerprint import differences, fields_of_model
 from salt_infer.modelfile.contract import Tta
@@ -73,7 +73,9 @@ def model_request(job: Job, extent: Extent, settings: Settings) -> ModelRequest:
 
 @dataclasses.dataclass(frozen=True)
 class SlabPrints:
-    """All that a finished slab depends on: a :class:`salt_infer.execution.kept.Prints`."""
+    """All that a finished slab depends on; it is a
+    :class:`salt_infer.execution.journal_protocols.Prints`.
+    """
 
     values: Mapping[str, Field]
 

@@ -20,7 +20,7 @@ from salt_survey.reading.survey import Survey
 from salt_survey.run import store as stores
 from salt_survey.run.slabs import Slab, SlabDone
 from salt_survey.run.store import Store
-from salt_survey.sections.flight import Room
+from salt_survey.sections.in_flight import Room
 from salt_survey.sections.looks import Look
 from salt_survey.sections.predict import Predicted, predicted
 from salt_survey.sections.reader import Reader, Section, traces_of

@@ -15,7 +15,7 @@ from typing import Literal, Self
 
 from salt_infer.errors import JournalError, UsageError
 from salt_survey.sections import tiling
-from salt_survey.sections.flight import Flight, Room
+from salt_survey.sections.in_flight import Flight, Room
 from salt_survey.sections.looks import STRIDES, Look
 from salt_survey.sections.reader import Direction, Section
 from salt_survey.sections.tiling import Layout, Window

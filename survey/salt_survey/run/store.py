@@ -28,7 +28,7 @@ import numpy.typing as npt
 import zarr
 
 from salt_infer.errors import InputError, OutputError, one_line
-from salt_infer.system import denied, file_kind
+from salt_infer.system import file_kind, resource_limits
 from salt_survey.reading import arrays
 from salt_survey.reading.survey import Survey
 from salt_survey.run.slabs import CHUNK
@@ -167,7 +167,7 @@ class Store:
         try:
             return np.asarray(self._array(name)[where], np.uint8)
         except (OSError, ValueError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and denied.limit(error):
+            if isinstance(error, RuntimeError) and resource_limits.limit(error):
                 raise  # no fault of the file
             raise InputError(f"{self.path}/{name} cannot be read ({one_line(error)})") from error
 

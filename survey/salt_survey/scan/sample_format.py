@@ -10,7 +10,7 @@ import dataclasses
 
 from salt_survey.scan.findings import Said
 from salt_survey.scan.record import Overrides
-from salt_survey.segy import reality
+from salt_survey.segy import format_detection
 from salt_survey.segy.formats import FORMATS, named
 from salt_survey.segy.layout import Layout
 from salt_survey.segy.order import Endian
@@ -18,12 +18,14 @@ from salt_survey.segy.order import Endian
 _SMOOTHER_IF_GIVEN = 1.4  # a warning needs less proof than reading otherwise
 
 
-def find(raw: reality.Raw, layout: Layout, overrides: Overrides, said: Said) -> tuple[int, Endian]:
+def find(
+    raw: format_detection.Raw, layout: Layout, overrides: Overrides, said: Said
+) -> tuple[int, Endian]:
     """Format and byte order of the samples, with a warning where they are not the headers', or
     seem to be others than the user says.
 
     Args:
-        raw: of :func:`salt_survey.segy.reality.look`.
+        raw: of :func:`salt_survey.segy.format_detection.look`.
         layout: with what the headers say.
         overrides: what the user says.
         said: takes the warnings, and a fault where samples cannot have the format that is given.
@@ -32,12 +34,12 @@ def find(raw: reality.Raw, layout: Layout, overrides: Overrides, said: Said) -> 
     return _code(raw, layout, order, overrides, said), order
 
 
-def _order(raw: reality.Raw, layout: Layout, overrides: Overrides, said: Said) -> Endian:
+def _order(raw: format_detection.Raw, layout: Layout, overrides: Overrides, said: Said) -> Endian:
     given = overrides.sample_endian
     order = given or layout.endian
     read = dataclasses.replace(layout, endian=order)
-    smoother = reality.SMOOTHER if given is None else _SMOOTHER_IF_GIVEN
-    why = reality.swapped(raw, read, overrides.format or layout.format, smoother)
+    smoother = format_detection.SMOOTHER if given is None else _SMOOTHER_IF_GIVEN
+    why = format_detection.swapped(raw, read, overrides.format or layout.format, smoother)
     if why is None:
         return order
     other: Endian = "little" if order == "big" else "big"
@@ -54,7 +56,9 @@ def _order(raw: reality.Raw, layout: Layout, overrides: Overrides, said: Said) -
     return other
 
 
-def _code(raw: reality.Raw, layout: Layout, order: Endian, overrides: Overrides, said: Said) -> int:
+def _code(
+    raw: format_detection.Raw, layout: Layout, order: Endian, overrides: Overrides, said: Said
+) -> int:
     given = overrides.format
     if given is not None and FORMATS[given].width != layout.width:
         said.faults.append(
@@ -63,7 +67,7 @@ def _code(raw: reality.Raw, layout: Layout, order: Endian, overrides: Overrides,
         )
         return given
     code = given or layout.format
-    found, why = reality.really(raw, dataclasses.replace(layout, format=code), order)
+    found, why = format_detection.really(raw, dataclasses.replace(layout, format=code), order)
     if found is None:
         return code
     if given is not None:

@@ -14,7 +14,7 @@ from salt_survey.scan.findings import Found, Said, of_samples, tell_of
 from salt_survey.scan.numbering import Numbering
 from salt_survey.scan.record import Overrides, Scan
 from salt_survey.scan.statistics import Stats, gather
-from salt_survey.segy import headers, layout, reality, text
+from salt_survey.segy import format_detection, headers, layout, text
 from salt_survey.segy.binary import TEXT, FileHeader
 from salt_survey.segy.formats import FORMATS, IBM, IEEE, named
 from salt_survey.segy.headers import Column
@@ -141,7 +141,7 @@ class _Scanner:
     def _find_format(self) -> None:
         """What the samples are read in, with a fault where that is not known here."""
         if self.doubted and not self.layout.offsets:
-            raw = reality.look(self.file, self.layout)
+            raw = format_detection.look(self.file, self.layout)
             self.reading, self.order = sample_format.find(
                 raw, self.layout, self.overrides, self.said
             )

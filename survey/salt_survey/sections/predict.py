@@ -26,7 +26,7 @@ from salt_infer.execution.stage_clock import StageClock
 from salt_infer.predictor.model import SaltModel
 from salt_infer.system.signals import Check, never
 from salt_survey.sections import tiling
-from salt_survey.sections.flight import Flight
+from salt_survey.sections.in_flight import Flight
 from salt_survey.sections.looks import Look
 from salt_survey.sections.reader import Reader, Recorded, Section
 from salt_survey.sections.tiling import WHITE, Floats, Grey, Tiles, Window

@@ -14,7 +14,7 @@ from salt_survey.run.job import Job
 from salt_survey.run.publish import Targets
 from salt_survey.run.slabs import MIB
 from salt_survey.run.store import Store
-from salt_survey.sections.flight import Flight, Room
+from salt_survey.sections.in_flight import Flight, Room
 from salt_survey.sections.looks import Look, Zoom
 from salt_survey.sections.settings import Wishes
 from tests.survey import small

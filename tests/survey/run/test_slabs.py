@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from salt_infer.errors import JournalError, UsageError
 from salt_survey.run.slabs import MIB, Extent, SlabDone, divide, need
-from salt_survey.sections.flight import Flight
+from salt_survey.sections.in_flight import Flight
 from salt_survey.sections.looks import Look
 
 F3 = (651, 951, 463)

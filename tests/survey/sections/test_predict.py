@@ -14,7 +14,7 @@ from salt_infer.predictor.model import SaltModel, Settings
 from salt_survey import synthetic
 from salt_survey.reading.survey import Survey
 from salt_survey.sections import predict, tiling
-from salt_survey.sections.flight import Flight
+from salt_survey.sections.in_flight import Flight
 from salt_survey.sections.looks import Look, Polarity, Stretch, Zoom
 from salt_survey.sections.reader import Reader, Section
 

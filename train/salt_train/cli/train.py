@@ -15,11 +15,11 @@ from salt_infer.cli import console, strict_options
 from salt_infer.data import dataset
 from salt_infer.data.dataset import DatasetLayout
 from salt_infer.errors import UsageError
-from salt_infer.system import denied
+from salt_infer.system import resource_limits
 from salt_infer.system.files import real
 from salt_train.cli.pseudo_options import AskedPseudo, pseudo_options
 from salt_train.cli.settings_options import AskedSettings, is_given, settings_options
-from salt_train.compute import waiting
+from salt_train.compute import openmp
 from salt_train.data import data_checks, folds
 from salt_train.errors import ConfigError
 from salt_train.settings import recipes, settings_file
@@ -180,9 +180,9 @@ def _kept(out: Path, pseudo: AskedPseudo) -> tuple[TrainConfig, bool] | None:
 
 def _check_ready(data: Path, out: Path) -> None:
     """What is missing or in the way is said before torch is imported, which takes a while."""
-    waiting.briefly()
+    openmp.spin_briefly()
     _check_apart(out, dataset.find(data))
-    denied.check_temporary()  # torch asks for it when it is imported
+    resource_limits.check_temporary()  # torch asks for it when it is imported
 
 
 def _check_compiler(config: TrainConfig, mode: str) -> None:

@@ -14,7 +14,7 @@ from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import shipped, weights
 from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.compute.device import slow_precision
-from salt_train.data import dataset, doubts, folds
+from salt_train.data import dataset, folds, run_warnings
 from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
 from salt_train.errors import ConfigError
@@ -209,8 +209,8 @@ def _opening(trainer: Trainer) -> str:
             else []
         ),
         *([_DOUBTED] if trainer.doubted else []),
-        *(doubts.of_all(*world) if config.fold is None else doubts.of_parts(*world)),
-        *doubts.of_pseudo(trainer.train_data, trainer.pseudo_tiles),
+        *(run_warnings.of_all(*world) if config.fold is None else run_warnings.of_parts(*world)),
+        *run_warnings.of_pseudo(trainer.train_data, trainer.pseudo_tiles),
         *cut_short(config, trainer.steps_per_epoch),
     ]
     return "\n".join(lines)

@@ -18,7 +18,7 @@ from salt_train.settings.config import Stage, TrainConfig
 from salt_train.training import optimizer
 from salt_train.training.feed import Batch
 from salt_train.training.losses import total_loss
-from salt_train.training.watch import Watch
+from salt_train.training.step_monitor import Watch
 
 
 class Learner:

@@ -15,7 +15,7 @@ import pytest
 
 from salt_infer.cli import console
 from salt_infer.errors import PackageError
-from salt_infer.system import denied
+from salt_infer.system import resource_limits
 from tests import bare
 from tests.conftest import ROOT
 
@@ -45,7 +45,7 @@ def test_too_few_threads_are_told_in_a_line(theirs: Path, provider: str) -> None
         [*as_nobody(1), *bare.command("salt-infer", *arguments)], capture_output=True, text=True,
         env=bare.environment(theirs), check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (1, f"salt-infer: {denied.NO_THREADS}\n")
+    assert (done.returncode, done.stderr) == (1, f"salt-infer: {resource_limits.NO_THREADS}\n")
     assert not os.listdir(theirs)
 
 
@@ -55,7 +55,9 @@ def test_the_doctor_says_so_too_and_does_not_die(tmp_path: Path) -> None:
         env=bare.environment(tmp_path), check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (1, "")
-    assert f"cpu         FAILS: no process can be started: {denied.NO_THREADS}" in done.stdout
+    assert (
+        f"cpu         FAILS: no process can be started: {resource_limits.NO_THREADS}" in done.stdout
+    )
 
 
 @pytest.fixture
@@ -96,12 +98,14 @@ def test_a_file_system_without_locks_is_told_and_used(tmp_path: Path, number: in
 
 def test_no_folder_for_temporary_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     error = FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
-    assert denied.explained(error) == denied.NO_TEMPORARY
+    assert resource_limits.explained(error) == resource_limits.NO_TEMPORARY
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    assert denied.explained(FileNotFoundError(errno.ENOENT, "x")) == denied.NO_FOLDER
+    assert (
+        resource_limits.explained(FileNotFoundError(errno.ENOENT, "x")) == resource_limits.NO_FOLDER
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,21 +118,21 @@ def test_no_folder_for_temporary_files(monkeypatch: pytest.MonkeyPatch, tmp_path
     ],
 )
 def test_libraries_speak_of_memory_in_words_alone(text: str) -> None:
-    assert denied.explained(RuntimeError(text)) == denied.NO_MEMORY
-    assert denied.limit(Exception(text)) == denied.NO_MEMORY
+    assert resource_limits.explained(RuntimeError(text)) == resource_limits.NO_MEMORY
+    assert resource_limits.limit(Exception(text)) == resource_limits.NO_MEMORY
 
 
 def test_a_thread_also_takes_memory_where_that_is_limited(tmp_path: Path) -> None:
     code = (
-        "from salt_infer.system import denied\n"
-        'print(denied.explained(RuntimeError("can\'t start new thread")))'
+        "from salt_infer.system import resource_limits\n"
+        'print(resource_limits.explained(RuntimeError("can\'t start new thread")))'
     )
     for command, more in ((["prlimit", f"--as={1 << 32}"], ", or what 'ulimit -v'"), ([], "")):
         done = subprocess.run(
             [*command, sys.executable, "-c", code], capture_output=True, text=True, check=True,
             env=bare.environment(tmp_path),
         )  # fmt: skip
-        assert done.stdout.startswith(denied.NO_THREADS + more)
+        assert done.stdout.startswith(resource_limits.NO_THREADS + more)
         assert ("ulimit -v" in done.stdout) == bool(more)
 
 
@@ -142,10 +146,19 @@ def test_a_package_that_may_not_be_loaded_is_not_to_be_installed_anew() -> None:
 
 def test_what_else_is_explained() -> None:
     named = FileNotFoundError(errno.ENOENT, "No such file or directory", "x.png")
-    assert denied.explained(named) == "[Errno 2] No such file or directory: 'x.png'"
-    assert denied.explained(OSError(errno.EMFILE, "Too many open files")) == denied.NO_FILES
-    assert denied.explained(MemoryError()) == denied.NO_MEMORY
-    assert denied.explained(RuntimeError("can't start new thread")) == denied.NO_THREADS
-    assert denied.explained(OSError(errno.ENOMEM, "Cannot allocate memory")) == denied.NO_MEMORY
-    assert denied.explained(RuntimeError("something else")) is None
-    assert denied.explained(ValueError("can't start new thread")) is None
+    assert resource_limits.explained(named) == "[Errno 2] No such file or directory: 'x.png'"
+    assert (
+        resource_limits.explained(OSError(errno.EMFILE, "Too many open files"))
+        == resource_limits.NO_FILES
+    )
+    assert resource_limits.explained(MemoryError()) == resource_limits.NO_MEMORY
+    assert (
+        resource_limits.explained(RuntimeError("can't start new thread"))
+        == resource_limits.NO_THREADS
+    )
+    assert (
+        resource_limits.explained(OSError(errno.ENOMEM, "Cannot allocate memory"))
+        == resource_limits.NO_MEMORY
+    )
+    assert resource_limits.explained(RuntimeError("something else")) is None
+    assert resource_limits.explained(ValueError("can't start new thread")) is None

@@ -7,7 +7,7 @@ import pytest
 from salt_infer.batch.result import Cancel
 from salt_infer.data.source import Tile, TileSource
 from salt_infer.errors import ModelError, TileError
-from salt_infer.execution.held import MOST_BYTES, hold
+from salt_infer.execution.encoded_tiles import MOST_BYTES, hold
 
 TILES = [Tile("a", "x/a.png"), Tile("b", "x/b.png")]
 

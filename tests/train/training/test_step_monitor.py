@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from salt_train.errors import NotFiniteError
-from salt_train.training.watch import Watch
+from salt_train.training.step_monitor import Watch
 
 
 def see(watch: Watch, loss: float, gradient: float = 1.0, loss_scale: float = 0.0) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.predictor.model import SaltModel
 from salt_survey.sections import tiling
-from salt_survey.sections.flight import Flight, Room
+from salt_survey.sections.in_flight import Flight, Room
 from salt_survey.sections.looks import Look, Stretch, Zoom
 from salt_survey.sections.predict import predicted
 from salt_survey.sections.reader import Reader, Recorded, Section

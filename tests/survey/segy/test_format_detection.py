@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from salt_survey.segy import reality
+from salt_survey.segy import format_detection
 from salt_survey.segy.create import encode
 from salt_survey.segy.layout import Layout
 
@@ -44,7 +44,7 @@ def test_sound_integers_are_left(
     elif bent == "offset":
         numbers = np.round(numbers / 2 + most / 2)
     raw = encode((numbers * factor).astype(np.float64), code, "big")
-    assert reality.swapped(raw, layout(code, width), code) is None
+    assert format_detection.swapped(raw, layout(code, width), code) is None
 
 
 @pytest.mark.parametrize("over", [4, 12])
@@ -57,4 +57,4 @@ def test_sound_integers_are_left(
 )  # fmt: skip
 def test_swapped_ones_are_told(over: int, code: int, width: int, most: int, factor: int) -> None:
     raw = encode((smooth(most, over) * factor).astype(np.float64), code, "little")
-    assert reality.swapped(raw, layout(code, width), code) is not None
+    assert format_detection.swapped(raw, layout(code, width), code) is not None

@@ -12,7 +12,7 @@ import pytest
 import zarr
 
 from salt_survey.errors import SurveyError
-from salt_survey.reading import foreign
+from salt_survey.reading import unsupported
 from salt_survey.reading.survey import Survey, scanned
 from salt_survey.scan.record import Overrides
 from tests.pngs import good_tile
@@ -116,8 +116,8 @@ def test_a_zarr_of_more_chunks_than_names_are_looked_at(tmp_path: Path) -> None:
 def test_what_is_not_known_is_told_as_it_was_seen(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(np.random.default_rng(0).bytes(5000))
-    assert foreign.no_survey(path, "as seen") == "as seen"
-    assert foreign.no_survey(tmp_path / "nowhere", "as seen") == "as seen"
+    assert unsupported.no_survey(path, "as seen") == "as seen"
+    assert unsupported.no_survey(tmp_path / "nowhere", "as seen") == "as seen"
 
 
 @pytest.mark.parametrize("name", ["nowhere.sgy", "nowhere.npy", "nowhere.zarr"])

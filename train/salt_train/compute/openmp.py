@@ -10,7 +10,7 @@ _CHOSEN = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 _TURNS = 10_000  # GNU's own: 300,000
 
 
-def briefly(environment: MutableMapping[str, str] = os.environ) -> None:
+def spin_briefly(environment: MutableMapping[str, str] = os.environ) -> None:
     """Let them sleep sooner where nobody has chosen.
 
     Threads that wait in a loop keep a core busy which the one that they wait for may need, beside

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from salt_train import synthetic
-from salt_train.data import doubts
+from salt_train.data import run_warnings
 
 DATA = synthetic.draw(12, seed=2)
 
@@ -17,9 +17,9 @@ def test_pseudo_labels_that_are_all_of_one_side_are_told_of() -> None:
     empty = dataclasses.replace(DATA, masks=np.zeros_like(DATA.masks))
     renamed = dataclasses.replace(empty, ids=tuple(f"new-{name}" for name in DATA.ids))
     both = DATA.joined(renamed)
-    (line,) = doubts.of_pseudo(both, len(renamed))
+    (line,) = run_warnings.of_pseudo(both, len(renamed))
     assert line.startswith("warning: ")
     assert "of the pseudo-labels (12)" in line
-    assert doubts.of_all(both, both) == []
-    assert doubts.of_pseudo(renamed.joined(DATA), len(DATA)) == []
-    assert doubts.of_pseudo(both, 0) == []
+    assert run_warnings.of_all(both, both) == []
+    assert run_warnings.of_pseudo(renamed.joined(DATA), len(DATA)) == []
+    assert run_warnings.of_pseudo(both, 0) == []

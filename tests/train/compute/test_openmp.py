@@ -6,19 +6,19 @@ import sys
 
 import pytest
 
-from salt_train.compute import waiting
+from salt_train.compute import openmp
 
 
 def test_threads_wait_briefly_where_nobody_has_chosen() -> None:
     environment = {"OMP_WAIT_POLICY": ""}
-    waiting.briefly(environment)
+    openmp.spin_briefly(environment)
     assert environment == {"OMP_WAIT_POLICY": "", "GOMP_SPINCOUNT": "10000"}
 
 
 @pytest.mark.parametrize("name", ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"])
 def test_a_choice_stands(name: str) -> None:
     environment = {name: "ACTIVE"}
-    waiting.briefly(environment)
+    openmp.spin_briefly(environment)
     assert environment == {name: "ACTIVE"}
 
 
@@ -30,7 +30,7 @@ def test_the_command_does_so_before_torch_is_imported() -> None:
         "atexit.register(lambda: print(os.environ['GOMP_SPINCOUNT'], 'torch' in sys.modules))\n"
         "cli(['--data', 'nowhere', '--out', 'run'])\n"
     )
-    known = {name: text for name, text in os.environ.items() if name not in waiting._CHOSEN}
+    known = {name: text for name, text in os.environ.items() if name not in openmp._CHOSEN}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=known
     )

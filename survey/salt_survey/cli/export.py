@@ -1,0 +1,52 @@
+"""``salt-survey export``: a run's volume as SEG-Y."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from salt_infer.cli import console, strict_options
+from salt_infer.system.files import check_writable, writing
+from salt_survey.cli.overrides import override_options
+from salt_survey.scan.record import Overrides
+
+PATH = console.PATH
+
+
+@click.command("export", cls=strict_options.Command)
+@click.argument("volume", type=PATH, metavar="OUT.zarr")
+@click.option(
+    "--like", type=PATH, required=True, metavar="IN.sgy",
+    help="Survey that the volume was made of; its headers are kept but for the format and free "
+    "lines of the text.",
+)  # fmt: skip
+@click.option("--out", type=PATH, required=True, metavar="P.sgy", help="SEG-Y to write.")
+@click.option(
+    "--volume", "name", default="probability", show_default=True, metavar="NAME",
+    help="Volume to write: probability, p_inline, p_crossline, disagreement.",
+)  # fmt: skip
+@click.option(
+    "--drop-extended", is_flag=True,
+    help="Leave out extended text headers, which OpendTect refuses.",
+)  # fmt: skip
+@console.overwrite_option
+@override_options
+def export(volume: Path, like: Path, out: Path, overrides: Overrides, **options: Any) -> None:
+    """Write a volume of OUT.zarr as SEG-Y: text, binary and trace headers of IN.sgy, each trace in
+    its place, 0..1 as IEEE floats. Of the headers two things are written: the code of the sample
+    format, and what was run into free lines of the text.
+    """
+    with console.importing("survey"):
+        from salt_survey.run import export as exporting
+
+    check_writable(out, options["overwrite"])
+
+    def tell(line: str) -> None:
+        click.echo(f"salt-survey: {line}", err=True)
+
+    with writing(out) as unlocked:
+        if unlocked:
+            tell(unlocked)
+        click.echo(exporting.export(volume, like, out, overrides, **options, tell=tell))
