@@ -5,12 +5,14 @@
 # bench  the short benchmarks
 # bench-check  run them and compare their ratios with the stored ones
 # test-browser  the web page in Chromium, which it installs on Debian
+# test-oldest  the commands with the oldest versions of packages that setup.cfg allows
 # docs   the pages that are made from the program
 # clean  forget what the others installed and wrote
 
 PYTHON ?= python3
 DEMO := .venv
 DEV := .venv-dev
+OLDEST := .venv-oldest
 # A process a core, one thread each: faster than threads, for networks as small as the tests'.
 WORKERS := --numprocesses auto --dist loadfile
 PYTEST ?= -m "not slow"
@@ -19,7 +21,7 @@ PACKAGE := setup.cfg pyproject.toml constraints.txt $(shell find infer/salt_infe
 # Short runs leave the stored results alone.
 export SALT_BENCH_RESULTS ?= $(CURDIR)/benchmarks/fresh
 
-.PHONY: demo test test-all test-browser check quick bench bench-check docs clean
+.PHONY: demo test test-all test-browser test-oldest check quick bench bench-check docs clean
 
 demo: $(DEMO)/.installed
 	$(DEMO)/bin/salt-infer --images examples/tiles --out submission.csv \
@@ -45,6 +47,15 @@ test-browser: $(DEV)/.installed
 	command -v chromium || { apt-get update && apt-get install --yes --no-install-recommends chromium; } \
 		|| echo "no Chromium and none to be had: the browser's tests are skipped"
 	$(DEV)/bin/python -m pytest -rs tests/serve/test_browser.py
+
+test-oldest:
+	$(PYTHON) -m venv --clear $(OLDEST)
+	$(PYTHON) tests/oldest.py constraints > $(OLDEST)/constraints.txt
+	rm -rf build
+	$(OLDEST)/bin/pip install --quiet --constraint $(OLDEST)/constraints.txt \
+		'.[cpu,cloud,parquet,report,serve,survey]'
+	rm -rf build
+	$(OLDEST)/bin/python tests/oldest.py run
 
 bench: $(DEV)/.installed
 	$(DEV)/bin/python benchmarks/rle.py
@@ -74,4 +85,4 @@ $(DEV)/.installed: setup.cfg pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(DEMO) $(DEV) benchmarks/fresh build dist submission.csv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(DEMO) $(DEV) $(OLDEST) benchmarks/fresh build dist submission.csv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
