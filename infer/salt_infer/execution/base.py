@@ -24,7 +24,7 @@ from salt_infer.predictor.model_info import ModelInfo
 from salt_infer.system.signals import Check
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelRequest:
     """What model is to be loaded; None means the model's own default.
 

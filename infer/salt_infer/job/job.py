@@ -151,8 +151,9 @@ def build(job: Job, watcher: Watcher) -> str:
 
 def _request(job: Job) -> ModelRequest:
     return ModelRequest(
-        job.model, job.threshold, job.gate, job.tta, job.min_area, job.provider, job.batch_size
-    )
+        path=job.model, threshold=job.threshold, gate=job.gate, tta=job.tta,
+        min_area=job.min_area, provider=job.provider, batch_size=job.batch_size,
+    )  # fmt: skip
 
 
 def _executor(job: Job, source: TileSource, watcher: Watcher) -> Executor:

@@ -68,7 +68,10 @@ def model_request(job: Job, extent: Extent, settings: Settings) -> ModelRequest:
     """The model as the job needs it; all batches are of one size."""
     direction: Direction = "crossline" if job.sections == "crossline" else "inline"
     tiles = batch_of(len(extent.place(direction, settings.look)))
-    return ModelRequest(job.model, settings.threshold, job.gate, job.tta, 0, job.provider, tiles)
+    return ModelRequest(
+        path=job.model, threshold=settings.threshold, gate=job.gate, tta=job.tta, min_area=0,
+        provider=job.provider, batch_size=tiles,
+    )  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)

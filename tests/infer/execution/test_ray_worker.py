@@ -25,7 +25,10 @@ from salt_infer.system.signals import never
 from tests.infer import steady
 
 OPTIONS = RunOptions(batch_size=4, details=True, probabilities=True)
-REQUEST = ModelRequest(None, 0.2, 0.2, None, 0, ProviderRequest("cpu"), 4)
+REQUEST = ModelRequest(
+    path=None, threshold=0.2, gate=0.2, tta=None, min_area=0, provider=ProviderRequest("cpu"),
+    batch_size=4,
+)  # fmt: skip
 
 
 class CountingRegistry:
