@@ -134,12 +134,16 @@ class Found:
 
     def line(self) -> str:
         """The same for people."""
-        against = "labels" if self.labelled else "the float32 masks"
         return (
             f"int8 by {self.method}, {len(self.in_float)} of {self.layers} convolutions in float32:"
             f" score {-self.drop.mean:+z.4f} ({-self.drop.high:+z.4f} to {-self.drop.low:+z.4f}) "
-            f"against {against} of {self.tiles} tiles, down to {-self.limit:+z.4f} allowed"
+            f"against {_against(self.labelled)} of {self.tiles} tiles, down to "
+            f"{-self.limit:+z.4f} allowed"
         )
+
+
+def _against(labelled: bool) -> str:
+    return "labels" if labelled else "the float32 masks"
 
 
 def search(
@@ -247,8 +251,14 @@ def _relaxed(
     loss = trial.loss(graph)
     if loss.within(guard.limit):
         return graph, (), loss.drop
+    layers, against = len(make.prepared.layers), _against(guard.truth is not None)
+    most = int(layers * MAX_FLOAT)
+    guard.say(
+        f"more than the {-guard.limit:+z.4f} against {against} and the "
+        f"{TOLERANCES['int8'].flipped:.0%} of the pixels that are allowed: {layers} convolutions "
+        f"are tried one by one, and up to {most} left in float32"
+    )
     ranking = _ranked(make, trial)
-    most = int(len(ranking) * MAX_FLOAT)
     names = [name for name, _ in ranking]
     for count in range(1, most + 1):
         graph = make(names[:count])

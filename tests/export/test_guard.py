@@ -153,6 +153,10 @@ def test_sensitive_layers_are_found_and_left_in_float(
     assert proof["drop"]["mean"] <= 0.02
     lines = "\n".join(said)
     assert min(map(float, re.findall(r"^int8 by .* (\S+)% of the pixels", lines, re.M))) > 5
+    assert re.search(
+        r"^more than the -0\.0200 against labels and the \d+% .* convolutions are tried",
+        lines, re.M,
+    )  # fmt: skip
     assert f"{proof['in_float'][0]} in float32 too: score" in lines
 
 
