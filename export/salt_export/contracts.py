@@ -114,10 +114,9 @@ def check_made(contract: ModelContract, drafted: ModelContract, path: Path) -> N
         ExportError: it says something else.
     """
     own, expected = contract.provenance, drafted.provenance
-    told = {name: own.get(name, expected[name]) for name in _MADE if name in expected}
     for name, said, value in (
         ("opset", contract.opset, drafted.opset),
-        *((name, told[name], expected[name]) for name in told),
+        *((name, own.get(name), expected.get(name)) for name in _MADE),
     ):
         if _plain(said) != _plain(value):
             raise ExportError(

@@ -83,6 +83,7 @@ def test_what_was_changed_is_named(
         ({"opset": 23}, "says opset 23, expected 18"),
         ({"gmac": 0.001}, r"says gmac 0\.001, expected 1\.0"),
         ({"parameters": 1}, "says parameters 1, expected 1000"),
+        ({"gmac": None}, r"says gmac null, expected 1\.0"),
         ({"members": []}, r"says members \[\], expected \[\{"),
     ],
 )

@@ -20,6 +20,7 @@ from salt_infer.masks import rle, table
 from salt_infer.system.text import shown
 
 # What libraries and people write where a mask is empty; pandas makes nan of an empty cell.
+_SALT = "salt"  # the column that has NaN for a tile that could not be read
 _NOTHING = {"nan", "none", "null", "na", "n/a", "<na>", "-1", "-1.0", "-", "[]", "0", "empty"}
 
 
@@ -182,15 +183,15 @@ def find_column(path: Path, column: str) -> dict[str, float] | None:
     if column not in header[len(table.COLUMNS) :]:
         return None
     index = header.index(column, len(table.COLUMNS)) - 1
+    nothing = "nan" if column == _SALT else ""  # what pandas writes for NaN is an empty cell
     return {
-        name: _number(row[index], f"{path}: {column} of {shown(name)}")
+        name: _number(row[index] or nothing, f"{path}: {column} of {shown(name)}")
         for name, row in rows.items()
     }
 
 
 def _number(text: str, what: str) -> float:
-    """An empty cell is what pandas makes of NaN."""
     try:
-        return float(text or "nan")
+        return float(text)
     except ValueError as error:
         raise LabelError(f"{what} is {text[:20]!r}, expected a number") from error

@@ -99,7 +99,8 @@ def _read(path: Path, columns: tuple[str, ...]) -> dict[str, dict[str, str]]:
             header = next(lines, [])
             if tuple(header[: len(columns)]) != columns:
                 raise ReportError(f"{path} starts with {header[:9]}, expected {','.join(columns)}")
-            if len(set(header)) != len(header):
+            named = [name for name in header if name]  # a spreadsheet may save more without names
+            if len(set(named)) != len(named):
                 raise ReportError(f"{path} has a column twice in {header[:9]}, expected each once")
             for line in lines:
                 where = f"{path}, line {lines.line_num}"

@@ -9,16 +9,17 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
+from salt_survey.scan.pieces import pieces
 from salt_survey.segy.headers import Column
 from salt_survey.segy.lines import most_wrong
 
-_ENDS = 0.01  # share of the numbers at either end that do not tell where the others are
-_FAR = 3  # ranges of the other numbers that a stray lies beyond these
-_NEAR = 64  # lines that are not far, however few others there are
-_EMPTY = 5  # places a trace, above which a grid is looked at for strays
-_LOOKED_AT = 100_000  # numbers that tell where the others are
+_GAP = 4  # steps from line to line, at most, that are no gap beside the lines
+_SPARSE_GAP = 64  # likewise where lines have few traces, and may be far apart
+_FULL = 10  # traces that a line has, where a lone one beside it is out of place
+_SMALL = 1_000_000  # numbers that are counted without sorting them
 
 Mask = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int64]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Placed:
     Attributes:
         mask: bool [traces], those that have one; None if all do.
         blank: how many have no numbers: 0 and 0, which no other has.
-        strays: numbers of those whose line numbers are far from all others, counted from 0.
+        strays: numbers of those whose line numbers are away from all others, counted from 0.
     """
 
     mask: Mask | None = None
@@ -39,21 +40,16 @@ class Placed:
 def find(inlines: Column, crosslines: Column) -> Placed:
     """Tell them apart by the line numbers of all traces, integers [traces] each.
 
-    A number may be far from the others and right, as of a lone line in a file of its own. It counts
-    as wrong only where it would make a grid of little but empty places, and few have such.
+    A few traces beyond a gap at the end of the lines are strays: their headers are damaged, as no
+    survey has a line of a trace or two away from the others, and each such would be run as one.
     """
     there = _with_numbers(inlines, crosslines)
     blank = 0 if there is None else int(len(there) - np.count_nonzero(there))
-    told = slice(None) if there is None else there
-    if _places(inlines[told], crosslines[told]) <= _EMPTY * len(inlines):
+    away = _away(inlines, there) | _away(crosslines, there)
+    strays = np.flatnonzero(away if there is None else away & there)
+    if not 0 < len(strays) <= _few(len(inlines)):
         return Placed(there, blank)
-    far = _far(inlines, inlines[told]) | _far(crosslines, crosslines[told])
-    if there is not None:
-        far &= there
-    strays = np.flatnonzero(far)
-    if not 0 < len(strays) <= most_wrong(len(inlines)):
-        return Placed(there, blank)
-    return Placed(~far if there is None else there & ~far, blank, tuple(strays.tolist()))
+    return Placed(~away if there is None else there & ~away, blank, tuple(strays.tolist()))
 
 
 def _with_numbers(inlines: Column, crosslines: Column) -> Mask | None:
@@ -67,15 +63,35 @@ def _with_numbers(inlines: Column, crosslines: Column) -> Mask | None:
     return np.asarray(others)
 
 
-def _places(inlines: Column, crosslines: Column) -> int:
-    """Of a grid of all lines from the first to the last; a line number in each step of 1."""
-    return int(np.prod([int(each.max()) - int(each.min()) + 1 for each in (inlines, crosslines)]))
+def _away(numbers: Column, there: Mask | None) -> Mask:
+    """Which numbers are beyond the lines of those that count; bool [traces]."""
+    lines, counts = _counted(numbers if there is None else numbers[there])
+    if len(lines) < 2:
+        return np.zeros(len(numbers), bool)
+    steps = np.diff(lines)
+    apart = steps > np.median(steps) * (_GAP if np.median(counts) >= _FULL else _SPARSE_GAP)
+    few = _few(len(numbers))
+    # The innermost gap beyond which there are no more traces than may be wrong, at either end.
+    before = np.flatnonzero(apart & (np.cumsum(counts)[:-1] <= few))
+    after = np.flatnonzero(apart & (np.cumsum(counts[::-1])[::-1][1:] <= few))
+    first = int(lines[before[-1] + 1] if len(before) else lines[0])
+    last = int(lines[after[0]] if len(after) else lines[-1])
+    return np.asarray((numbers < first) | (numbers > last))
 
 
-def _far(numbers: Column, told: Column) -> Mask:
-    """Which numbers are far from where nearly all of those that count are; bool [traces]."""
-    some = told[:: max(1, len(told) // _LOOKED_AT)]
-    first = np.quantile(some, _ENDS, method="higher")
-    last = np.quantile(some, 1 - _ENDS, method="lower")
-    reach = max(_FAR * (last - first), _NEAR)
-    return np.asarray((numbers < first - reach) | (numbers > last + reach))
+def _few(traces: int) -> float:
+    """How many of so many traces are few."""
+    return min(most_wrong(traces), traces // 10)
+
+
+def _counted(numbers: Column) -> tuple[Numbers, Numbers]:
+    """Each number once, ascending, and how many traces have it."""
+    least, most = int(numbers.min()), int(numbers.max())
+    if most - least > max(_SMALL, len(numbers)):
+        lines, counts = np.unique(numbers, return_counts=True)
+        return lines.astype(np.int64), counts.astype(np.int64)
+    counts = np.zeros(most - least + 1, np.int64)
+    for part in pieces(len(numbers)):
+        counts += np.bincount(numbers[part].astype(np.int64) - least, minlength=len(counts))
+    there = np.flatnonzero(counts)
+    return there + least, counts[there]

@@ -111,7 +111,8 @@ class Gatherer:
         self.silent[traces] = ~alive
         self._recorded += int(np.count_nonzero(alive))
         chosen = alive & _some(traces, self._take_1_in)
-        self._kept.append(np.where(good, samples, 0)[chosen])
+        if chosen.any():
+            self._kept.append(np.where(good, samples, 0)[chosen])
 
     def result(self) -> Stats:
         kept = np.concatenate(self._kept) if self._kept else np.empty((0, 1), np.float32)

@@ -121,3 +121,8 @@ def test_a_table_of_other_tiles_beside_the_data_is_none_of_it(tmp_path: Path) ->
 def test_a_column_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match=r"has a column twice in \['id', 'z', 'z'\]"):
         tables.depths(written(tmp_path, "id,z,z\na,1,900\n"), IDS)
+
+
+def test_columns_without_names_are_passed_over(tmp_path: Path) -> None:
+    found = tables.depths(written(tmp_path, "id,z,,\na,100,,\n"), ("a",))
+    assert found.tolist() == [100]

@@ -21,9 +21,13 @@ Shape = tuple[int, int, int]
 shapes = st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 50))
 
 
-@given(shapes, st.none() | shapes, st.data())
-def test_each_trace_is_in_one_piece(shape: Shape, chunk: Shape | None, data: st.DataObject) -> None:
-    pieces = Pieces.of(shape, chunk)
+@given(shapes, st.none() | shapes, st.sampled_from([1, 400, 6000, chunks.MOST]), st.data())
+def test_each_trace_is_in_one_piece(
+    shape: Shape, chunk: Shape | None, most: int, data: st.DataObject
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chunks, "MOST", most)
+        pieces = Pieces.of(shape, chunk)
     numbers = np.concatenate(list(pieces.all()))
     assert sorted(numbers.tolist()) == list(range(shape[0] * shape[1]))
     some = np.array(data.draw(st.lists(st.sampled_from(numbers.tolist()), unique=True)), np.int64)
@@ -31,19 +35,31 @@ def test_each_trace_is_in_one_piece(shape: Shape, chunk: Shape | None, data: st.
     found = np.full(len(some), -1)
     for which, (places, rows, columns) in pieces.parts(some):
         box = volume[rows, columns]
-        if chunk:
-            assert all(size <= most for size, most in zip(box.shape, chunk[:2], strict=True))
+        assert box.size == 1 or 4 * box.size * shape[2] <= most
         found[which] = box[tuple(places)]
     assert found.tolist() == some.tolist()
 
 
-@pytest.mark.parametrize("chunk", [None, (1, 1000, 2000), (512, 512, 16), (10_000, 1, 1)])
-def test_a_piece_has_its_most(chunk: Shape | None) -> None:
-    pieces = Pieces.of((5000, 1000, 2000), chunk)
-    assert 0.4 * chunks.MOST < 4 * 2000 * pieces.size[0] * pieces.size[1] <= chunks.MOST or (
-        chunk == (1, 1000, 2000) and pieces.size == (1, 1000)
-    )
-    assert Pieces.of((9, 9, 1 << 27), chunk).size == (1, 1)
+@pytest.mark.parametrize(
+    ("shape", "chunk", "pieces", "largest"),
+    [
+        # Many small chunks in a piece, and lines.
+        ((60, 80, 400), (1, 1, 400), 1, 60 * 80),
+        ((60, 80, 400), (4, 4, 400), 1, 60 * 80),
+        ((651, 951, 462), (64, 64, 64), 11 * 4, 64 * 256),
+        ((651, 951, 462), None, 35, 19 * 951),
+        # A chunk's traces with all of their samples are too many: parts that begin with chunks.
+        ((1000, 1000, 3000), (128, 128, 128), 8 * 55, 128 * 19),
+        ((9, 9, 1 << 27), None, 81, 1),
+    ],
+)
+def test_pieces_are_as_large_as_is_allowed(
+    shape: Shape, chunk: Shape | None, pieces: int, largest: int
+) -> None:
+    found = [len(each) for each in Pieces.of(shape, chunk).all()]
+    assert len(found) == pieces
+    assert max(found) == largest
+    assert 4 * largest * shape[2] <= chunks.MOST or largest == 1
 
 
 @pytest.fixture
