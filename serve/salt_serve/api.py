@@ -91,7 +91,7 @@ router = APIRouter()
 async def predict(request: Request, wanted: Annotated[Wanted, Query()]) -> Response:
     """Send one or many PNGs in fields named `files`.
 
-    The masks are drawn by the full float32 probabilities and the model's own threshold and gate. A
+    The masks are drawn by the full float32 probabilities and this server's threshold and gate. A
     file that cannot be read has its own status and reason among the results and does not touch the
     others; if no file has an answer, the request's status is theirs (422 if they differ).
 

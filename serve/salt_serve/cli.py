@@ -112,4 +112,9 @@ def cli(
     predictor.warm_up()
     with server.listen(host, port) as listening:
         click.echo(f"salt-serve: {server.address(listening)} (Ctrl-C stops)")
+        session, settings = loaded.session, loaded.settings
+        click.echo(
+            f"model: {session.path.name} on {session.provider}; tta {settings.tta}, threshold "
+            f"{settings.threshold:g}, gate {settings.gate:.3g}; batches of up to {options.size}"
+        )
         server.run(server.make(create_app(service, before), limits, grace, access_log), listening)

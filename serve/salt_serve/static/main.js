@@ -138,11 +138,13 @@ async function addExamples() {
 function describe(model) {
   const { contract } = model;
   const score = contract.validation.score;
+  const own = ["threshold", "gate", "tta"].every((name) => model[name] === contract[name]);
+  const measured = own ? "" : " with the file’s own settings";
   const facts = {
     Network: contract.architecture,
     File: `${model.file}, ${contract.precision}, on ${model.provider}`,
-    "Its threshold and gate": `${model.threshold}, ${model.gate}; test-time views: ${model.tta}`,
-    "Validation score": score === undefined ? "not measured" : score.toFixed(3),
+    "Threshold and gate here": `${model.threshold}, ${model.gate}; test-time views: ${model.tta}`,
+    "Validation score": score === undefined ? "not measured" : score.toFixed(3) + measured,
     "SHA-256": model.sha256,
   };
   for (const [name, value] of Object.entries(facts)) {

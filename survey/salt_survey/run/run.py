@@ -69,7 +69,12 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
             open_executor(job.executor, request, division.sections, division.room, watcher.note)
         )
         if calibration and calibration.model != executor.model.session.sha256:
-            watcher.note(f"{job.scan} was calibrated with another model; calibrate anew")
+            line = (
+                f"{job.scan} was calibrated with another model; name its file by --model, or "
+                "calibrate anew"
+            )
+            watcher.note(line)
+            settings, warnings = settings.with_another_model(), (*warnings, line)
         prints = SlabPrints.of(job, survey, executor.model, settings, division)
         journal = stack.enter_context(
             Journal(

@@ -50,6 +50,19 @@ class Grid:
         """Traces that have no place."""
         return int(np.count_nonzero(self.places == NO_TRACE))
 
+    def first_duplicate(self) -> int:
+        """Number of the first trace whose place an earlier one has, counted from 0; for a grid
+        with ``duplicates``.
+        """
+        first = self.traces.ravel()
+        for part in pieces(len(self.places)):
+            here = self.places[part]
+            numbers = np.arange(part.start, part.stop)
+            later = (here != NO_TRACE) & (first[here] != numbers)
+            if later.any():
+                return int(numbers[later][0])
+        raise ValueError("no trace lies where an earlier one does")
+
     def of(self, traces: slice) -> tuple[Numbers, Numbers]:
         """Inline and crossline of consecutive traces, counted from 0; NO_TRACE of those that have
         no place; int64 [n] each.

@@ -197,7 +197,8 @@ class _Scanner:
         else:
             several = grid.duplicates >= _PRE_STACK * traces
             (self.said.warnings if several else self.said.notes).append(
-                f"{grid.duplicates} traces lie where an earlier one does; the first counts"
+                f"{grid.duplicates} traces lie where an earlier one does, such as trace "
+                f"{grid.first_duplicate() + 1}; the first counts"
             )
 
     def _stats(self) -> Stats | None:

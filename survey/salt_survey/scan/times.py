@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+import numpy.typing as npt
+
 from salt_survey.scan import coordinates
 from salt_survey.scan.findings import Said
 from salt_survey.scan.pieces import pieces
@@ -59,12 +62,29 @@ def _unsigned(in_file: float) -> str:
 
 def tell_intervals(in_traces: Column, said: Said) -> None:
     """Warn where traces have several intervals, as one is taken for all of them."""
-    told = in_traces[in_traces > 0]
-    if len(told) and told.min() != told.max():
+    told = in_traces > 0
+    least, most = (in_traces[told].min(), in_traces[told].max()) if told.any() else (0, 0)
+    if least != most:
         said.warnings.append(
-            f"the traces have sample intervals from {told.min() / 1000:g} to "
-            f"{told.max() / 1000:g} ms, expected one; resample them, if this is so"
+            f"the traces have sample intervals from {least / 1000:g} to {most / 1000:g} ms, "
+            f"expected one; {_others(in_traces, told)}; resample them, if this is so"
         )
+
+
+def _others(
+    values: Column | npt.NDArray[np.float64], told: npt.NDArray[np.bool_] | None = None
+) -> str:
+    """How many traces have another value than most have, and the first of them; of those that count
+    if that is said.
+    """
+    counted = values if told is None else values[told]
+    numbers, counts = np.unique(counted, return_counts=True)
+    other = values != numbers[counts.argmax()]
+    other &= True if told is None else told
+    first = int(np.flatnonzero(other)[0]) + 1
+    return (
+        f"{np.count_nonzero(other)} of {len(counted)} have another than most, first trace {first}"
+    )
 
 
 def delay_ms(columns: Mapping[int, Column], said: Said) -> Delay:
@@ -84,9 +104,11 @@ def delay_ms(columns: Mapping[int, Column], said: Said) -> Delay:
     least, most = plain(min(limits)), plain(max(limits))
     if least == most:
         return least
+    all_of_them = coordinates.scaled(columns[headers.DELAY], columns[headers.TIME_SCALAR])
     said.faults.append(
-        f"traces start at different times, {least:g} to {most:g} ms, expected one; shift them, "
-        "or give --delay-ms if the headers are wrong"
+        f"traces start at different times, {least:g} to {most:g} ms, expected one; "
+        f"{_others(all_of_them)}; shift them, or give --delay-ms if the headers are "
+        "wrong"
     )
     return least, most
 

@@ -15,6 +15,7 @@ from salt_survey.sections.looks import Look, Polarity, Stretch, Zoom
 THRESHOLD = 0.5
 GATE = 0.02  # what the judge gives less than this changes no pixel by more than this
 MARGIN = 0.05  # of IoU, within which settings are as good: lines of one survey differ by more
+_CALIBRATED = "calibrated on"
 _BY_HAND = "zoom and polarity as given"
 ADVICE = (
     "; calibrate on an interpreted line (salt-survey calibrate), or choose by eye "
@@ -149,6 +150,12 @@ class Settings:
     def calibrated(self) -> bool:
         return not self.origin.startswith("not calibrated")
 
+    def with_another_model(self) -> Settings:
+        """Of a calibration by another model than runs, which is said wherever the origin is."""
+        if not self.origin.startswith(_CALIBRATED):
+            return self
+        return dataclasses.replace(self, origin=f"{self.origin} with another model")
+
     @property
     def by_hand(self) -> bool:
         """Whether zoom and polarity are what somebody said."""
@@ -180,7 +187,7 @@ def _origin(look: Look, asked: Mapping[str, Any], calibration: Calibration | Non
         return _BY_HAND
     if calibration:
         given = f", {chosen[0]} as given" if chosen else ""
-        return f"calibrated on {calibration.where}{given}"
+        return f"{_CALIBRATED} {calibration.where}{given}"
     defaults = {
         "zoom": f"the zoom is the default, {look.zoom}",
         "polarity": "both polarities are run and their mean is taken",

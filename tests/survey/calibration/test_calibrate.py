@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,22 @@ def test_a_survey_is_calibrated_and_run(survey: Path, tmp_path: Path) -> None:
     assert f"settings: zoom {chosen.look.zoom}, polarity {chosen.look.polarity}" in out
     assert "calibrated on 120" in out
     assert "not calibrated" not in out + errors
+    assert "another model" not in out + errors
+    other = json.loads((tmp_path / "scan.json").read_text())
+    other["calibration"]["model"] = "ab" * 32
+    (tmp_path / "scan.json").write_text(json.dumps(other))
+    code, out, errors = small.run(
+        "run", survey, "--scan", tmp_path / "scan.json", "--out", tmp_path / "q.zarr",
+        "--lines", "120:120", "--segy", tmp_path / "q.sgy", "--report", tmp_path / "q.json",
+    )  # fmt: skip
+    assert code == 0, errors
+    assert "was calibrated with another model; name its file by --model" in errors
+    assert "calibrated on 120 with another model" in out
+    report = json.loads((tmp_path / "q.json").read_text())
+    assert any("with another model" in line for line in report["warnings"])
+    assert report["settings"]["calibration"] == "calibrated on 120 with another model"
+    text = (tmp_path / "q.sgy").read_bytes()[:3200].decode("cp037")
+    assert "calibrated on 120 with another model" in text
 
 
 @pytest.mark.parametrize(("iou", "called"), [(0.883, "also good"), (0.79, "next best")])

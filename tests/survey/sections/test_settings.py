@@ -27,6 +27,15 @@ def test_a_calibration_is_taken_and_named() -> None:
     assert settings.origin == "calibrated on 362"
 
 
+def test_that_another_model_was_calibrated_is_part_of_the_origin() -> None:
+    settings = settled(Wishes(), FOUND).with_another_model()
+    assert settings.origin == "calibrated on 362 with another model"
+    assert settings.calibrated
+    by_hand = settled(Wishes(zoom=Zoom(2, 1), polarity="normal"), FOUND)
+    assert by_hand.with_another_model() == by_hand
+    assert settled(Wishes(), None).with_another_model() == settled(Wishes(), None)
+
+
 def test_what_is_asked_for_counts_more() -> None:
     settings = settled(Wishes(zoom=Zoom(2, 1), threshold=0.7), FOUND)
     assert (settings.look.zoom, settings.look.polarity) == (Zoom(2, 1), "reversed")
