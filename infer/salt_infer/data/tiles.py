@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from salt_infer.data import png
 from salt_infer.data.dataset import open_images
-from salt_infer.errors import BadTilesError, TileError
+from salt_infer.errors import BadTilesError, InputError, TileError
 from salt_infer.masks.rle import TILE_SHAPE
 from salt_infer.system.location import parse
 from salt_infer.system.text import listed
@@ -40,6 +40,11 @@ def read_tiles(images: Path | str) -> Tiles:
         BadTilesError: some cannot be read; they are named.
         PackageError: what a URL needs is not installed.
     """
+    if not isinstance(images, Path | str):
+        raise InputError(
+            f"images is a {type(images).__name__}, expected one path: of a directory, a zip or a "
+            "list of tiles"
+        )
     with open_images(parse(str(images))) as source:
         ids = [tile.id for tile in source.tiles]
         pixels = np.zeros((len(ids), *TILE_SHAPE), np.uint8)

@@ -69,6 +69,11 @@ def test_no_such_place(place: str) -> None:
         salt_infer.read_tiles(place)
 
 
+def test_tiles_one_by_one_are_not_taken(drawn: Path) -> None:
+    with pytest.raises(InputError, match="images is a list, expected one path"):
+        salt_infer.read_tiles([drawn / "tiles"])
+
+
 def test_no_runtime_is_imported_for_them(drawn: Path) -> None:
     code = (
         "import sys, salt_infer\n"
