@@ -87,7 +87,7 @@ def _few(traces: int) -> float:
 def _counted(numbers: Column) -> tuple[Numbers, Numbers]:
     """Each number once, ascending, and how many traces have it."""
     least, most = int(numbers.min()), int(numbers.max())
-    if most - least > max(_SMALL, len(numbers)):
+    if most - least > _SMALL:
         lines, counts = np.unique(numbers, return_counts=True)
         return lines.astype(np.int64), counts.astype(np.int64)
     counts = np.zeros(most - least + 1, np.int64)
