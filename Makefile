@@ -34,8 +34,9 @@ test: $(DEV)/.installed
 quick: $(DEV)/.installed
 	OMP_NUM_THREADS=1 $(DEV)/bin/python -m pytest $(WORKERS) $(PYTEST)
 
+# Those of the browser are test-browser's.
 test-all: $(DEV)/.installed
-	OMP_NUM_THREADS=1 $(DEV)/bin/python -m pytest $(WORKERS) -m slow
+	OMP_NUM_THREADS=1 $(DEV)/bin/python -m pytest $(WORKERS) -m slow --ignore tests/serve/test_browser.py
 
 check: $(DEV)/.installed
 	$(DEV)/bin/ruff check .
