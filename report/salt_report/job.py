@@ -92,17 +92,16 @@ def _warned(unlocked: str) -> list[str]:
 
 def _data(job: DataJob) -> list[str]:
     root = dataset.find(job.data).root  # the data set may lie in a folder of what was named
-    beside = tables.find_depths(job.data) or tables.find_depths(root)
+    beside = None if job.depths else tables.find_depths(job.data) or tables.find_depths(root)
     made_from = sources((job.out,), data=job.data, depths=job.depths or beside, split=job.split)
     known = reading.labelled_tiles(job.data)
     depth = tables.depths(job.depths, known.ids) if job.depths else None
-    if beside and not job.depths:
-        depth = tables.depths_beside(beside, known.ids)
+    said = []
+    if beside and (depth := tables.depths_beside(beside, known.ids)) is None:
+        said = [f"{shown(str(beside))} has none of these tiles and is left out"]
+        made_from = [each for each in made_from if each.path != beside]
     fold = tables.folds(job.split, known.ids, known.classes) if job.split else None
     found = page.explore(known, depth, fold)
-    left_out = depth is None and beside
-    said = [f"{shown(str(beside))} has none of these tiles and is left out"] if left_out else []
-    made_from = [each for each in made_from if not (left_out and each.role == "depths")]
     write_whole(job.out, page.render(found, job.data.resolve().name, made_from), job.overwrite)
     return [*page.summary(found), *said, f"-> {job.out}"]
 

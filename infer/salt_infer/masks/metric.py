@@ -116,3 +116,11 @@ def interval(
     tail = (1 - confidence) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def interval_of_tenths(tenths: npt.NDArray[Any]) -> tuple[float, float]:
+    """:func:`interval` of scores or differences that are given in tenths, whole numbers [N]: in
+    binary fractions rounding would decide whether a bound of 0 is above it.
+    """
+    low, high = interval(tenths.astype(np.float64))
+    return low / 10, high / 10

@@ -20,6 +20,8 @@ DEPTH_COLUMNS = ("id", "z")
 SPLIT_COLUMNS = ("id", "fold")
 CLASS_COLUMN = "coverage_class"
 
+_Rows = dict[str, dict[str, str]]
+
 
 def find_depths(data: Path) -> Path | None:
     """The ``depths.csv`` in a data set's folder or beside it, if there is one."""
@@ -30,8 +32,11 @@ def find_depths(data: Path) -> Path | None:
 
 def depths_beside(path: Path, ids: Sequence[str]) -> npt.NDArray[np.float64] | None:
     """:func:`depths` of a table that nobody named; None where it is of other tiles."""
-    rows = Known(_read(path, DEPTH_COLUMNS))
-    return depths(path, ids) if any(rows.find(name) is not None for name in ids) else None
+    rows = _read(path, DEPTH_COLUMNS)
+    known = Known(rows)
+    if all(known.find(name) is None for name in ids):
+        return None
+    return _depths(path, rows, ids)
 
 
 def depths(path: Path, ids: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -41,17 +46,20 @@ def depths(path: Path, ids: Sequence[str]) -> npt.NDArray[np.float64]:
         ReportError: the table cannot be read, has something else than numbers, or none of the
             tiles.
     """
-    rows = _read(path, DEPTH_COLUMNS)
+    found = _depths(path, _read(path, DEPTH_COLUMNS), ids)
+    if np.isnan(found).all():
+        raise ReportError(f"{path} has the depth of none of the {len(ids)} tiles: {named(ids)}")
+    return found
+
+
+def _depths(path: Path, rows: _Rows, ids: Sequence[str]) -> npt.NDArray[np.float64]:
     values = {name: _number(row["z"]) for name, row in rows.items()}
     if faults := [(name, rows[name]["z"]) for name, value in values.items() if math.isnan(value)]:
         raise ReportError(
             f"{path}: {len(faults)} of {len(rows)} depths are no numbers:{listed(faults)}"
         )
     known = Known(rows)
-    found = np.array([values.get(known.find(name) or name, math.nan) for name in ids])
-    if np.isnan(found).all():
-        raise ReportError(f"{path} has the depth of none of the {len(ids)} tiles: {named(ids)}")
-    return found
+    return np.array([values.get(known.find(name) or name, math.nan) for name in ids])
 
 
 def folds(path: Path, ids: Sequence[str], classes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -90,9 +98,9 @@ def folds(path: Path, ids: Sequence[str], classes: npt.NDArray[np.int64]) -> npt
     return np.array([int(row["fold"]) for row in own], dtype=np.int64)
 
 
-def _read(path: Path, columns: tuple[str, ...]) -> dict[str, dict[str, str]]:
+def _read(path: Path, columns: tuple[str, ...]) -> _Rows:
     """Cells by id and column; the first columns must be those, the first of all ``id``."""
-    rows: dict[str, dict[str, str]] = {}
+    rows: _Rows = {}
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             lines = csv.reader(file)

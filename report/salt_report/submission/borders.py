@@ -45,8 +45,7 @@ def cropped(truth: Images, predicted: Images) -> Cropped:
     """Score the middles, and compare with the whole tiles."""
     whole = metric.score(truth, predicted).per_tile
     middle = metric.score(crop(truth), crop(predicted)).per_tile
-    # In tenths, which are whole: a bound of 0 is 0.
-    low, high = (bound / 10 for bound in metric.interval(np.rint(10 * (middle - whole))))
+    low, high = metric.interval_of_tenths(np.rint(10 * (middle - whole)))
     emptied = truth.any(axis=(1, 2)) & ~crop(truth).any(axis=(1, 2))
     gain = middle - whole
     return Cropped(

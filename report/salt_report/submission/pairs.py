@@ -46,8 +46,7 @@ def compare(first: pd.DataFrame, other: pd.DataFrame) -> Pairs:
     """
     difference = (first.score - other.score).to_numpy()
     tenths = (first.group - other.group).to_numpy()
-    # In whole numbers: rounding would decide whether a bound of 0 is above it.
-    low, high = (bound / 10 for bound in metric.interval(tenths.astype(np.float64)))
+    low, high = metric.interval_of_tenths(tenths)
     wrong, other_wrong = (it.loss.isin([MISSED, FALSE]) for it in (first, other))
     return Pairs(
         score=float(first.score.mean()),

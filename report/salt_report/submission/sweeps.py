@@ -105,10 +105,10 @@ def lowest_gate(given: Probabilities) -> float:
     """
     blank = np.concatenate([~block.any(axis=(1, 2)) for _, block in given.blocks()])
     drawn = given.salt[~blank]
-    # Above the gate that the file names, zeros are the network's: uint8 has none below 1/510.
-    highest = 1.0 if given.gate is None else given.gate
     if given.gate is None and not len(drawn):
         return 0.0
+    # Above the gate that the file names, zeros are the network's: uint8 has none below 1/510.
+    highest = 1.0 if given.gate is None else given.gate
     salt = given.salt.astype(np.float32)
     stopped = (
         blank & (salt <= np.float32(highest)) & (given.salt < np.nanmin(drawn, initial=np.inf))

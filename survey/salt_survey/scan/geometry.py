@@ -76,20 +76,24 @@ class Grid:
 
 def lines_of(numbers: npt.NDArray[np.integer]) -> Lines:
     """First, last and step of line numbers; step 1 where there is one line alone."""
-    distinct = _distinct(numbers)
+    distinct, _ = counted(numbers)
     step = int(np.gcd.reduce(np.diff(distinct))) if len(distinct) > 1 else 1
     return int(distinct[0]), int(distinct[-1]), step
 
 
-def _distinct(numbers: npt.NDArray[np.integer]) -> Numbers:
-    """Each number once, ascending: of line numbers, which are close, without sorting them all."""
+def counted(numbers: npt.NDArray[np.integer]) -> tuple[Numbers, Numbers]:
+    """Each number once, ascending, and how many have it: of line numbers, which are close, without
+    sorting them all; int64 [lines] each.
+    """
     first, last = int(numbers.min()), int(numbers.max())
-    if last - first > max(_SMALL, len(numbers)):
-        return np.unique(numbers).astype(np.int64)
-    there = np.zeros(last - first + 1, bool)
+    if last - first > _SMALL:
+        distinct, counts = np.unique(numbers, return_counts=True)
+        return distinct.astype(np.int64), counts.astype(np.int64)
+    counts = np.zeros(last - first + 1, np.int64)
     for part in pieces(len(numbers)):
-        there[numbers[part].astype(np.int64) - first] = True
-    return np.flatnonzero(there) + first
+        counts += np.bincount(numbers[part].astype(np.int64) - first, minlength=len(counts))
+    there = np.flatnonzero(counts)
+    return there + first, counts[there]
 
 
 def axis(lines: Lines) -> Numbers:

@@ -9,17 +9,15 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
-from salt_survey.scan.pieces import pieces
+from salt_survey.scan.geometry import counted
 from salt_survey.segy.headers import Column
 from salt_survey.segy.lines import most_wrong
 
 _GAP = 4  # steps from line to line, at most, that are no gap beside the lines
 _SPARSE_GAP = 64  # likewise where lines have few traces, and may be far apart
 _FULL = 10  # traces that a line has, where a lone one beside it is out of place
-_SMALL = 1_000_000  # numbers that are counted without sorting them
 
 Mask = npt.NDArray[np.bool_]
-Numbers = npt.NDArray[np.int64]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +63,7 @@ def _with_numbers(inlines: Column, crosslines: Column) -> Mask | None:
 
 def _away(numbers: Column, there: Mask | None) -> Mask:
     """Which numbers are beyond the lines of those that count; bool [traces]."""
-    lines, counts = _counted(numbers if there is None else numbers[there])
+    lines, counts = counted(numbers if there is None else numbers[there])
     if len(lines) < 2:
         return np.zeros(len(numbers), bool)
     steps = np.diff(lines)
@@ -82,16 +80,3 @@ def _away(numbers: Column, there: Mask | None) -> Mask:
 def _few(traces: int) -> float:
     """How many of so many traces are few."""
     return min(most_wrong(traces), traces // 10)
-
-
-def _counted(numbers: Column) -> tuple[Numbers, Numbers]:
-    """Each number once, ascending, and how many traces have it."""
-    least, most = int(numbers.min()), int(numbers.max())
-    if most - least > _SMALL:
-        lines, counts = np.unique(numbers, return_counts=True)
-        return lines.astype(np.int64), counts.astype(np.int64)
-    counts = np.zeros(most - least + 1, np.int64)
-    for part in pieces(len(numbers)):
-        counts += np.bincount(numbers[part].astype(np.int64) - least, minlength=len(counts))
-    there = np.flatnonzero(counts)
-    return there + least, counts[there]
