@@ -5,6 +5,9 @@ threshold, averaged over the lines and over the neighbouring zooms, of which the
 grid are there as neighbours alone: on one line narrow peaks are luck, and average precision takes
 settings that find nothing elsewhere. Of those that are as good as the best, within :data:`MARGIN`,
 the one nearest to the default is taken. The first two are then run as ``salt-survey run`` would.
+
+Zooms are those of a survey that is sampled as F3 is, until the end: each line is shown at what is
+as much to its own, so that lines of several directions or files have a say in one setting.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from salt_survey.calibration.scoring import Agreement
 from salt_survey.sections import tiling
 from salt_survey.sections.looks import Look, Stretch, Zoom
 from salt_survey.sections.predict import judged
+from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import MARGIN, THRESHOLD, Calibration, LineScore
 
 VERTICAL = (0.64, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5)
@@ -79,6 +83,7 @@ def calibrate(
     lines: Sequence[Interpreted],
     model: SaltModel,
     sweep: Sweep,
+    sampling: Sampling,
     told: Callable[[int], None] = lambda looks: None,
     check: Check = never,
 ) -> Calibration:
@@ -88,6 +93,7 @@ def calibrate(
         lines: one at least.
         model: what runs the tiles.
         sweep: what was asked for.
+        sampling: of the survey that what is found is for.
         told: of each setting that is done on a line.
         check: called between settings; may raise.
 
@@ -108,7 +114,8 @@ def calibrate(
         scores.append(tuple(_scored(line, model, each.look, threshold) for line in lines))
         told(len(lines))
     sha256 = model.session.sha256
-    return Calibration(first.look, threshold, scores[0], second.look, scores[1], sha256)
+    here, next_best = (sampling.look(each.look) for each in (first, second))
+    return Calibration(here, threshold, scores[0], next_best, scores[1], sha256)
 
 
 Found = Mapping[tuple[OnePolarity, Zoom], Sequence[Agreement]]
@@ -172,7 +179,7 @@ def _ious(found: Found, threshold: float) -> Ious:
 
 
 def _both(line: Interpreted, model: SaltModel, look: Look) -> dict[OnePolarity, Agreement]:
-    tiles = tiling.cut(line.recorded.amplitude, line.recorded.there, look)
+    tiles = line.cut(look)
     found = {}
     for polarity in _POLARITIES:
         one = dataclasses.replace(look, polarity=polarity)
@@ -182,7 +189,7 @@ def _both(line: Interpreted, model: SaltModel, look: Look) -> dict[OnePolarity, 
 
 
 def _scored(line: Interpreted, model: SaltModel, look: Look, threshold: float) -> LineScore:
-    tiles = tiling.cut(line.recorded.amplitude, line.recorded.there, look)
+    tiles = line.cut(look)
     salt = quantised(tiling.blended(tiles, judged(model, tiles, look)))
     agreement = Agreement.of(salt, line.label)
     best_threshold, best_iou = agreement.best()

@@ -15,8 +15,11 @@ from salt_survey.calibration.labelled import Label
 from salt_survey.calibration.scoring import NONE, SALT, UNKNOWN
 from salt_survey.errors import SurveyError
 from salt_survey.reading.survey import Survey
-from salt_survey.sections.reader import Direction, Reader, Recorded, Section
-from salt_survey.sections.tiling import Grey
+from salt_survey.sections import tiling
+from salt_survey.sections.looks import Direction, Look
+from salt_survey.sections.reader import Reader, Recorded, Section
+from salt_survey.sections.sampling import Sampling
+from salt_survey.sections.tiling import Grey, Tiles
 
 _FEW = 6  # lines that are named, each
 
@@ -29,11 +32,13 @@ class Interpreted:
         name: of the line.
         recorded: its amplitudes.
         label: uint8 [samples, traces]: 0 no salt, 255 salt, 128 unknown.
+        sampling: of its survey.
     """
 
     name: str
     recorded: Recorded
     label: Grey
+    sampling: Sampling
 
     @classmethod
     def read(cls, label: Label, surveys: Sequence[Survey]) -> Self:
@@ -58,7 +63,13 @@ class Interpreted:
         recorded = Reader(survey).read(section)
         drawn = _decoded(label, survey, recorded.amplitude.shape)
         # Nothing is predicted where nothing was recorded, so nothing is scored there.
-        return cls(label.name, recorded, np.where(recorded.there, drawn, np.uint8(UNKNOWN)))
+        scored = np.where(recorded.there, drawn, np.uint8(UNKNOWN))
+        return cls(label.name, recorded, scored, Sampling.of(survey.scan))
+
+    def cut(self, usual: Look) -> Tiles:
+        """Its tiles, as its survey's sampling asks for what would be a look at F3."""
+        section, amplitude, there = self.recorded
+        return tiling.cut(amplitude, there, self.sampling.look(usual).along(section.direction))
 
 
 def _numbers(survey: Survey, direction: Direction) -> npt.NDArray[np.int64]:

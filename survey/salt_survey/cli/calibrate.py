@@ -21,6 +21,7 @@ from salt_survey.cli.overrides import override_options
 from salt_survey.scan.record import Overrides
 from salt_survey.sections.looks import STRIDES, Look, Stretch
 from salt_survey.sections.predict import BATCH
+from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import GATE, MARGIN, Calibration, LineScore
 
 _PATH = console.PATH
@@ -85,9 +86,10 @@ def calibrate(
             bar.note(unlocked)
         first = Survey.open(survey, load(scan) if scan else None, overrides)
         surveys = [stack.enter_context(first)]
-        surveys += [stack.enter_context(Survey.open(each)) for each in others]
+        surveys += [stack.enter_context(Survey.open(each, None, overrides)) for each in others]
         for each in surveys:
             describe.tell_warnings(each.path, each.scan, bar)
+        sampling = Sampling.of(first.scan)
         lines = [Interpreted.read(label, surveys) for label in labels]
         loaded = SaltModel.load(
             model, gate=GATE, provider=provider, batch_size=BATCH, tell=bar.note
@@ -96,10 +98,10 @@ def calibrate(
         bar.note(f"trying {len(sweep)} settings on {_counted(len(lines), 'line')}")
         bar.started(len(sweep) * len(lines))
         with deferred_signals() as check:
-            found = calibrate(lines, loaded, sweep, bar.advanced, check)
+            found = calibrate(lines, loaded, sweep, sampling, bar.advanced, check)
         written = dataclasses.replace(first.scan, calibration=found.to_dict())
         write_whole(out, written.to_json().encode(), overwrite or out == scan)
-    for line in told(found):
+    for line in told(found, sampling):
         click.echo(line)
     click.echo(f"-> {out}; use it by salt-survey run {survey} --scan {out}")
 
@@ -108,8 +110,9 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" + "s" * (count != 1)
 
 
-def told(found: Calibration) -> list[str]:
-    """What was found, for people."""
+def told(found: Calibration, sampling: Sampling) -> list[str]:
+    """What was found, for people; ``sampling``: of the survey that it is for."""
+    default = sampling.look(Look())
     lines = [f"taken: {found.look}, threshold {found.threshold:g}"]
     lines += map(_score, found.lines)
     lines += [f"{'also good' if _as_good(found) else 'next best'}: {found.second}"]
@@ -117,7 +120,8 @@ def told(found: Calibration) -> list[str]:
     lines += [
         "the first is taken because the zooms beside it do well too, where one that does well "
         f"alone is luck; of all that do as well, within {MARGIN:g} of IoU, it is the nearest to "
-        f"the default, {Look.zoom}. The other may find more of these lines"
+        f"the default{sampling.words and f' for {sampling.words}'}, {default.zoom}. The other may "
+        "find more of these lines"
     ]
     if len(found.lines) == 1:
         lines += ["on one line alone; a second one tells whether it holds"]

@@ -45,9 +45,10 @@ _TARGETS = ("segy", "horizons", "report")
     help="Which sections the model is shown; both: their mean, and how far they are apart.",
 )  # fmt: skip
 @click.option(
-    "--zoom", type=ZOOM, metavar="V/H",
-    help="Pixels for each sample and for each trace, one number for both alike; default: the "
-    "calibration's, else 1.25/0.5.",
+    "--zoom", type=ZOOM, metavar="V/H[/X]",
+    help="Pixels for each sample, each trace of an inline and each of a crossline; one number is "
+    "for all alike. Default: the calibration's, else 1.25/0.5 for samples every 4 ms and traces "
+    "25 m apart and in proportion for others; of X, pixels as wide as those of an inline.",
 )  # fmt: skip
 @click.option(
     "--polarity", type=click.Choice(POLARITIES),

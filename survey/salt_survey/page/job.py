@@ -19,6 +19,7 @@ from salt_survey.run.store import Store
 from salt_survey.scan import describe
 from salt_survey.scan.record import Overrides, load
 from salt_survey.sections.predict import BATCH
+from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import GATE, Calibration, Settings, Wishes, settled
 
 
@@ -83,7 +84,8 @@ def _opened(job: LookJob, store: Store | None) -> contextlib.AbstractContextMana
 def _settings(survey: Survey, store: Store | None, watcher: Watcher) -> Settings:
     """Those of the run that is shown; else the calibration's, or the defaults."""
     found = survey.scan.calibration
-    settings = settled(Wishes(), Calibration.from_dict(found) if found else None)
+    calibration = Calibration.from_dict(found) if found else None
+    settings = settled(Wishes(), calibration, Sampling.of(survey.scan))
     if store is None:
         return settings
     finished.check_lies_on(store, survey)

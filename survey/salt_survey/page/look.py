@@ -19,9 +19,10 @@ from salt_survey.run.run_report import share_in_words
 from salt_survey.run.slabs import Extent
 from salt_survey.run.store import Store
 from salt_survey.sections import tiling
-from salt_survey.sections.looks import Look, Zoom
+from salt_survey.sections.looks import Direction, Look, Zoom
 from salt_survey.sections.predict import judged
-from salt_survey.sections.reader import Direction, Reader, Recorded, Section
+from salt_survey.sections.reader import Reader, Recorded, Section
+from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import Settings
 from salt_survey.sections.tiling import Floats, Window
 
@@ -145,9 +146,11 @@ class Viewer:
         """A line in each polarity and zoom; raises ModelError."""
         line = self.line(place)
         found = []
+        sampling = Sampling.of(self.survey.scan)
         for polarity in POLARITIES:
             for zoom in ZOOMS:
-                look = dataclasses.replace(self.settings.look, zoom=zoom, polarity=polarity)
+                usual = dataclasses.replace(self.settings.look, zoom=zoom, polarity=polarity)
+                look = sampling.look(usual)
                 salt = found_in(line, model, look)
                 found.append(Trial(look, line.amplitude, salt, self._share(line, salt)))
                 tell(1)
@@ -179,13 +182,13 @@ class Viewer:
     def tiles(self, place: int) -> TileStatistics | None:
         """Statistics of a line's tiles, as the model is shown them."""
         line = self.line(place)
-        tiles = tiling.cut(line.amplitude, line.there, self.settings.look)
+        tiles = tiling.cut(line.amplitude, line.there, self.settings.look.along(self.direction))
         return statistics(tiles.grey)
 
 
 def found_in(line: Recorded, model: SaltModel, look: Look) -> Floats:
     """Probability of salt, float32 [samples, traces]; 0 where nothing was recorded."""
-    tiles = tiling.cut(line.amplitude, line.there, look)
+    tiles = tiling.cut(line.amplitude, line.there, look.along(line.section.direction))
     salt = tiling.blended(tiles, judged(model, tiles, look))
     return np.asarray(np.where(line.there, salt, 0), np.float32)
 

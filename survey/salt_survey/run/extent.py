@@ -11,8 +11,7 @@ import numpy.typing as npt
 from salt_infer.errors import UsageError
 from salt_survey.reading.survey import Survey
 from salt_survey.run.slabs import Extent, Sections
-from salt_survey.sections.looks import Look
-from salt_survey.sections.reader import DIRECTIONS
+from salt_survey.sections.looks import DIRECTIONS, Look
 from salt_survey.sections.tiling import SIDE, Window
 
 _NUMBER = r"-?\d{1,9}(?:\.\d{1,6})?"
@@ -89,8 +88,9 @@ def small_sections(extent: Extent, sections: Sections, look: Look) -> tuple[str,
         if sections in (direction, "both"):
             rows, columns = sizes[direction]
             better = [f"; --sections {each} are not" for each in DIRECTIONS if each not in small]
+            zoom = look.zoom.along(direction)
             lines.append(
-                f"{direction} sections are {rows} x {columns} pixels at zoom {look.zoom}, less "
+                f"{direction} sections are {rows} x {columns} pixels at zoom {zoom}, less "
                 f"than half of a tile of {SIDE} x {SIDE}: they are filled up with their mirror "
                 f"image, in which salt may not be found{''.join(better)}"
             )

@@ -28,6 +28,7 @@ from salt_survey.run.store import Store
 from salt_survey.run.trace_lookup import Traces
 from salt_survey.scan import describe
 from salt_survey.scan.record import load
+from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import ADVICE, Calibration, Settings, settled
 from salt_survey.segy.write import headers_of, write_like
 
@@ -57,7 +58,7 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
         if job.out.segy:
             headers_of(survey)  # if there are none, that is said now and not when all is done
         calibration = _calibration(survey)
-        settings = settled(job.wishes, calibration)
+        settings = settled(job.wishes, calibration, Sampling.of(survey.scan))
         extent = extent_of(survey, job.sections, job.lines, job.times)
         division = divide(extent, job.sections, settings.look, job.memory)
         request = model_request(job, extent, settings)

@@ -16,8 +16,8 @@ from typing import Literal, Self
 from salt_infer.errors import JournalError, UsageError
 from salt_survey.sections import tiling
 from salt_survey.sections.in_flight import Flight, Room
-from salt_survey.sections.looks import STRIDES, Look
-from salt_survey.sections.reader import Direction, Section
+from salt_survey.sections.looks import STRIDES, Direction, Look
+from salt_survey.sections.reader import Section
 from salt_survey.sections.tiling import Layout, Window
 
 Sections = Literal["inline", "crossline", "both"]
@@ -136,7 +136,8 @@ class Extent:
     def place(self, direction: Direction, look: Look) -> Layout:
         """Where the tiles of a section are."""
         traces = self.shape[1 if direction == "inline" else 0]
-        return tiling.layout(self.shape[2], traces, look.zoom, look.stride, self.samples)
+        zoom = look.zoom.along(direction)
+        return tiling.layout(self.shape[2], traces, zoom, look.stride, self.samples)
 
 
 @dataclasses.dataclass(frozen=True)

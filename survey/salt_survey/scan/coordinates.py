@@ -16,6 +16,7 @@ from salt_survey.scan.pieces import pieces
 Points = npt.NDArray[np.float64]  # [n, 2]
 _NEAR = 0.25  # of a bin: traces have to lie so near to their place
 _FULL = 0.2  # share of the places with a trace, for a grid
+_FOOT_M = 0.3048
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +50,11 @@ class Placing:
     bins: tuple[float, float] | None
     off: float
     nowhere: int = 0
+
+    def of_feet(self) -> Self:
+        """With bins in metres, of coordinates in feet; corners stay as they are."""
+        bins = self.bins and (round(self.bins[0] * _FOOT_M, 3), round(self.bins[1] * _FOOT_M, 3))
+        return dataclasses.replace(self, bins=bins)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -285,6 +285,9 @@ class _Scanner:
         placed = coordinates.placing(grid, positions)
         if placed is not None and not places.are_lengths(positions, units, self.said):
             placed = dataclasses.replace(placed, bins=None)
+        elif placed is not None and self.header.in_feet:
+            placed = placed.of_feet()
+            self.said.notes.append("coordinates are in feet, and stay so in corners and horizons")
         if placed is not None and placed.nowhere:
             self.said.notes.append(
                 f"{placed.nowhere} traces have the coordinates 0 0: they have no say in where the "

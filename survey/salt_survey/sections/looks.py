@@ -9,13 +9,15 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self, cast, get_args
 
 import numpy as np
 
 from salt_infer.errors import UsageError
 
+Direction = Literal["inline", "crossline"]
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 Polarity = Literal["normal", "reversed", "both"]
 POLARITIES: tuple[str, ...] = get_args(Polarity)
 
@@ -24,44 +26,56 @@ MOST_CLIP = 25.0  # per cent at each end
 STRIDES = (1, 101)
 
 
-@dataclasses.dataclass(frozen=True, order=True)
+@dataclasses.dataclass(frozen=True)
 class Zoom:
     """Pixels of a tile for each sample, and for each trace.
 
     Attributes:
         vertical: along a trace.
         horizontal: from trace to trace.
+        crossline: from trace to trace of a crossline; None: as of an inline.
     """
 
     vertical: float
     horizontal: float
+    crossline: float | None = None
 
     def __post_init__(self) -> None:
-        for value in (self.vertical, self.horizontal):
+        for value in self._numbers():
             if not LEAST_ZOOM <= value <= MOST_ZOOM:  # false of NaN
                 raise UsageError(
-                    f"the zoom is {self.vertical}/{self.horizontal}, expected vertical/horizontal, "
-                    f"each within {LEAST_ZOOM:g} to {MOST_ZOOM:g}"
+                    f"the zoom is {self}, expected vertical/horizontal, each within "
+                    f"{LEAST_ZOOM:g} to {MOST_ZOOM:g}"
                 )
+
+    def _numbers(self) -> Iterator[float]:
+        yield from (self.vertical, self.horizontal)
+        if self.crossline is not None:
+            yield self.crossline
 
     def __str__(self) -> str:
         """Reads back as the same zoom: two that differ are two settings of a run."""
-        return f"{_exact(self.vertical)}/{_exact(self.horizontal)}"
+        return "/".join(map(_exact, self._numbers()))
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """``V/H``, or one number for both.
+        """``V/H``, one number for both, or ``V/H/X`` with crosslines' own.
 
         Raises:
-            UsageError: neither.
+            UsageError: none of these.
         """
-        vertical, slash, horizontal = text.partition("/")
         try:
-            return cls(float(vertical), float(horizontal if slash else vertical))
+            numbers = [float(part) for part in text.split("/", 2)]
         except ValueError as error:
             raise UsageError(
                 f"the zoom is {text!r}, expected vertical/horizontal, as 1.25/0.5"
             ) from error
+        return cls(*(numbers if len(numbers) > 1 else 2 * numbers))
+
+    def along(self, direction: Direction) -> Zoom:
+        """Of the sections of one direction."""
+        across = self.horizontal if self.crossline is None else self.crossline
+        return Zoom(self.vertical, self.horizontal if direction == "inline" else across)
 
     def far_from(self, other: Zoom) -> float:
         """Distance of two zooms: of 1, one of them is 2.7 times the other."""
@@ -134,6 +148,10 @@ class Look:
             f"zoom {self.zoom}, polarity {self.polarity}, stretch {self.stretch}, "
             f"stride {self.stride}"
         )
+
+    def along(self, direction: Direction) -> Look:
+        """For sections of one direction."""
+        return dataclasses.replace(self, zoom=self.zoom.along(direction))
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; :meth:`from_dict` reads it."""

@@ -101,7 +101,8 @@ def predicted(
     cancel = Cancel()
 
     def cut(recorded: Recorded) -> _Cut:
-        return _Cut(recorded, tiling.cut(recorded.amplitude, recorded.there, look, window))
+        along = look.along(recorded.section.direction)
+        return _Cut(recorded, tiling.cut(recorded.amplitude, recorded.there, along, window))
 
     def blend(ran: _Ran) -> Predicted:
         return finished(ran, slice(*(window or (None,))))

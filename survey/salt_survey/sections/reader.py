@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 
 from salt_survey.reading.survey import Block, Survey
+from salt_survey.sections.looks import Direction
 from salt_survey.sections.tiling import Floats, Mask
-
-Direction = Literal["inline", "crossline"]
-DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 
 
 class Section(NamedTuple):

@@ -11,6 +11,7 @@ from salt_survey.errors import SurveyError
 from salt_survey.scan import fields
 from salt_survey.scan.fields import check_names
 from salt_survey.sections.looks import Look, Polarity, Stretch, Zoom
+from salt_survey.sections.sampling import Sampling
 
 THRESHOLD = 0.5
 GATE = 0.02  # what the judge gives less than this changes no pixel by more than this
@@ -167,21 +168,28 @@ class Settings:
         return self.origin.removesuffix(ADVICE)
 
 
-def settled(wishes: Wishes, calibration: Calibration | None) -> Settings:
-    """What was asked for, else what a calibration found, else the defaults."""
-    base = calibration.look if calibration else Look()
+def settled(
+    wishes: Wishes, calibration: Calibration | None, sampling: Sampling | None = None
+) -> Settings:
+    """What was asked for, else what a calibration found, else the defaults, which a survey that is
+    sampled otherwise has its own of.
+    """
+    sampling = sampling or Sampling()
+    base = calibration.look if calibration else sampling.look(Look())
     asked = {
         name: value
         for name in ("zoom", "polarity", "stretch", "stride")
         if (value := getattr(wishes, name)) is not None
     }
-    look = dataclasses.replace(base, **asked)
+    look = sampling.with_crosslines(dataclasses.replace(base, **asked))
     found = calibration.threshold if calibration else THRESHOLD
     threshold = found if wishes.threshold is None else wishes.threshold
-    return Settings(look, threshold, _origin(look, asked, calibration))
+    return Settings(look, threshold, _origin(look, asked, calibration, sampling))
 
 
-def _origin(look: Look, asked: Mapping[str, Any], calibration: Calibration | None) -> str:
+def _origin(
+    look: Look, asked: Mapping[str, Any], calibration: Calibration | None, sampling: Sampling
+) -> str:
     chosen = [name for name in ("zoom", "polarity") if name in asked]
     if len(chosen) == 2:
         return _BY_HAND
@@ -189,7 +197,8 @@ def _origin(look: Look, asked: Mapping[str, Any], calibration: Calibration | Non
         given = f", {chosen[0]} as given" if chosen else ""
         return f"{_CALIBRATED} {calibration.where}{given}"
     defaults = {
-        "zoom": f"the zoom is the default, {look.zoom}",
+        "zoom": f"the zoom is the default{sampling.words and f' for {sampling.words}'}, "
+        f"{look.zoom}",
         "polarity": "both polarities are run and their mean is taken",
     }
     said = " and ".join(text for name, text in defaults.items() if name not in chosen)

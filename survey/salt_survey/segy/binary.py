@@ -19,6 +19,7 @@ STACKED = 4
 _ORDER_MARK = 0x01020304  # at byte 3297, since revision 2
 _MOST_EXTENDED = 1000  # text headers that are looked through
 _END = "((seg:endtext))"
+_FEET = 2  # code of the measurement system
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +33,7 @@ class FileHeader:
         interval_us: between samples; 0 if not said, negative as it is.
         revision: major and minor.
         sorting: code of the traces' order; STACKED is one.
+        in_feet: lengths are said to be in feet, not in metres.
         extended: text headers after it; -1: as many as there are before the one that says so.
         extra: headers of 240 bytes after each trace's own.
         trailer: bytes after the last trace.
@@ -45,6 +47,7 @@ class FileHeader:
     interval_us: float
     revision: tuple[int, int]
     sorting: int
+    in_feet: bool
     extended: int
     extra: int
     trailer: int
@@ -96,6 +99,7 @@ class FileHeader:
             interval_us=interval,
             revision=(major, minor) if major < 4 else (0, 0),
             sorting=_number(head, 3229, "i2", endian),
+            in_feet=_number(head, 3255, "i2", endian) == _FEET,
             extended=_number(head, 3505, "i2", endian),
             extra=max(0, _number(head, 3507, "i2", endian)) if modern else 0,
             trailer=TEXT * max(0, _number(head, 3529, "i4", endian)) if modern else 0,

@@ -21,6 +21,7 @@ from salt_survey.calibration.scoring import Agreement
 from salt_survey.cli.calibrate import told
 from salt_survey.scan.record import load
 from salt_survey.sections.looks import Look, Zoom
+from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import Calibration, LineScore
 from tests.survey import small
 
@@ -126,7 +127,7 @@ def test_the_other_setting_is_called_what_it_is(iou: float, called: str) -> None
     first, second = (LineScore("362", each, 0.9, 0.5, each) for each in (0.849, iou))
     look = Look(Zoom(1.25, 0.5), "reversed")
     found = Calibration(look, 0.5, (first,), Look(Zoom(1, 0.4)), (second,), "ab" * 32)
-    said = told(found)
+    said = told(found, Sampling())
     assert said[0] == f"taken: {look}, threshold 0.5"
     assert said[2].startswith(f"{called}: zoom 1/0.4")
     assert f"IoU {iou:.3f}" in said[3]

@@ -12,6 +12,7 @@ from salt_survey.calibration.labels import Interpreted
 from salt_survey.errors import SurveyError
 from salt_survey.reading.survey import Survey
 from salt_survey.scan.record import Overrides
+from salt_survey.sections.looks import Look, Zoom
 from tests.survey import small
 
 
@@ -56,6 +57,16 @@ def test_a_crossline_has_the_inlines_as_traces(folder: Path, tmp_path: Path) -> 
         line = Interpreted.read(Label("crossline", 310, tmp_path / "x.png"), [survey])
         block = survey.read(slice(None), slice(10, 11))
     assert (line.recorded.amplitude == block.amplitude[:, 0].T).all()
+
+
+def test_a_line_is_cut_as_its_own_survey_is_sampled(folder: Path) -> None:
+    """At what is to it as a zoom is to F3, whatever other lines are tried with it."""
+    label = Label("inline", 120, folder / "label-il120.png")
+    usual = Look(Zoom(2, 1))
+    for interval_ms, rows in ((4.0, 100), (2.0, 50)):
+        with Survey.open(folder / "survey.sgy", None, Overrides(interval_ms=interval_ms)) as survey:
+            tiles = Interpreted.read(label, [survey]).cut(usual)
+        assert tiles.layout.zoomed == (rows, small.CROSSLINES)
 
 
 def test_a_line_in_two_files_is_ambiguous(folder: Path) -> None:

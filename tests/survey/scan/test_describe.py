@@ -27,6 +27,12 @@ def test_bins_are_of_two_directions_or_along_a_lone_line(tmp_path: Path) -> None
         return [line.split(None, 1)[1] for line in lines if line.startswith("  bins")]
 
     assert told("all.sgy", sound()) == ["25.005 x 25.005, coordinate scalar -10"]
+    in_feet = sound()
+    in_feet.binary(3255, 2)
+    for byte, step in ((181, 820), (185, 410)):  # tenths of a foot
+        rows, columns = np.divmod(np.arange(len(in_feet.headers)), CROSSLINES)
+        in_feet.set(byte, step * (rows if byte == 181 else columns))
+    assert told("feet.sgy", in_feet) == ["24.994 x 12.497, coordinate scalar -10"]
     lone = sound()
     lone.take(np.arange(CROSSLINES))
     spread = sound()

@@ -17,7 +17,7 @@ def test_a_zoom_is_read_as_it_is_written(vertical: float, horizontal: float) -> 
     assert Zoom.parse(str(zoom)) == zoom
 
 
-@pytest.mark.parametrize("text", ["1.25/0.62", "2/1.5", "20/0.05", "1.0001667/1"])
+@pytest.mark.parametrize("text", ["1.25/0.62", "2/1.5", "20/0.05", "1.0001667/1", "1/0.5/2"])
 def test_a_zoom_is_written_as_it_was_given(text: str) -> None:
     assert str(Zoom.parse(text)) == text
 
@@ -34,7 +34,15 @@ def test_one_number_is_for_both_directions() -> None:
     assert Zoom.parse("1.5") == Zoom(1.5, 1.5)
 
 
-@pytest.mark.parametrize("text", ["", "a", "1/", "/1", "1/2/3", "nan/1", "0/1", "1/100", "-1"])
+def test_crosslines_are_as_inlines_unless_a_third_number_says_otherwise() -> None:
+    one, two = Look(Zoom.parse("2/1")), Look(Zoom.parse("2/1/0.5"))
+    assert one.along("inline").zoom == one.along("crossline").zoom == Zoom(2, 1)
+    assert (two.along("inline").zoom, two.along("crossline").zoom) == (Zoom(2, 1), Zoom(2, 0.5))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "1/", "/1", "1/2/3/4", "1/2/", "1/2/100", "nan/1", "0/1", "1/100", "-1"]
+)
 def test_what_is_no_zoom_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="the zoom is"):
         Zoom.parse(text)

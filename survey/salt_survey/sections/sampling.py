@@ -1,0 +1,90 @@
+"""How finely a survey is sampled, beside the one on which zooms were tried.
+
+A zoom is in pixels for each sample and trace. What suits some rock is a pixel of so many
+milliseconds and metres, so that a survey that is sampled twice as finely needs half the zoom.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Self
+
+from salt_survey.scan.record import Lines, Scan
+from salt_survey.sections.looks import LEAST_ZOOM, MOST_ZOOM, Look, Zoom
+
+INTERVAL_MS, SPACING_M = 4.0, 25.0  # of F3's samples and traces
+_NEAR = 1.1  # times as much or as little is the same: zooms that do as well differ by more
+_FAR = 6.5  # beyond, it is hardly what it seems: bins in feet, or intervals of depth
+_DIGITS = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Sampling:
+    """Distances in a survey over those in F3; 1 where they are about as large, or not known.
+
+    Attributes:
+        sample: from sample to sample.
+        trace: from trace to trace of an inline; of a 2-D line, along it.
+        across: from trace to trace of a crossline, over that of an inline.
+        words: the distances that differ, for people; empty if none does.
+    """
+
+    sample: float = 1.0
+    trace: float = 1.0
+    across: float = 1.0
+    words: str = ""
+
+    @classmethod
+    def of(cls, scan: Scan) -> Self:
+        """What a scan knows of it: the interval, and of coordinates the size of bins."""
+        down, along = _spacings(scan)
+        sample, trace = _share(scan.interval_ms, INTERVAL_MS), _share(along, SPACING_M)
+        said = [f"samples every {scan.interval_ms:g} ms"] if sample != 1 else []
+        said += [f"traces {along:.4g} m apart"] if trace != 1 else []
+        return cls(sample, trace, _share(down, along), " and ".join(said))
+
+    def look(self, usual: Look) -> Look:
+        """What is to this survey as a look is to F3: a pixel is as many milliseconds and metres."""
+        zoom = Zoom(
+            _bounded(usual.zoom.vertical * self.sample),
+            _bounded(usual.zoom.horizontal * self.trace),
+        )
+        return self.with_crosslines(dataclasses.replace(usual, zoom=zoom))
+
+    def with_crosslines(self, look: Look) -> Look:
+        """With a zoom for crosslines, unless it says one: a pixel of theirs is as wide as one of an
+        inline, where bins are not square.
+        """
+        zoom = look.zoom
+        if zoom.crossline is not None or self.across == 1:
+            return look
+        crossline = _bounded(zoom.horizontal * self.across)
+        return dataclasses.replace(look, zoom=dataclasses.replace(zoom, crossline=crossline))
+
+
+def _spacings(scan: Scan) -> tuple[float, float]:
+    """Metres from inline to inline, and from crossline to crossline; 0 where that is not known."""
+    if scan.bin_m is None:
+        return 0.0, 0.0
+    down, along = scan.bin_m
+    return down * _step(scan.inlines), along * _step(scan.cdp or scan.crosslines)
+
+
+def _step(lines: Lines | None) -> int:
+    return lines[2] if lines else 1
+
+
+def _share(distance: float, usual: float) -> float:
+    """How many times as large a distance is; 1 where it is about as large, or hardly meant."""
+    if not distance or not usual:
+        return 1.0
+    share = distance / usual
+    times = max(share, 1 / share)
+    return share if _NEAR < times <= _FAR else 1.0
+
+
+def _bounded(value: float) -> float:
+    """Rounded, and within what a zoom may be."""
+    digits = _DIGITS - 1 - math.floor(math.log10(value))
+    return min(max(round(value, digits), LEAST_ZOOM), MOST_ZOOM)

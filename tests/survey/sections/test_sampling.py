@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from salt_survey.scan.record import Scan
+from salt_survey.sections.looks import Look, Zoom
+from salt_survey.sections.sampling import Sampling
+
+F3 = Scan(
+    kind="segy", size=0, samples=463, interval_ms=4, delay_ms=0, traces=0,
+    inlines=(100, 750, 1), crosslines=(300, 1250, 1), bin_m=(25.0, 25.0),
+)  # fmt: skip
+LINE = dataclasses.replace(
+    F3, inlines=None, crosslines=None, cdp=(1, 900, 1), order="line", bin_m=(0.0, 12.5)
+)
+
+
+def default(scan: Scan) -> str:
+    return str(Sampling.of(scan).look(Look()).zoom)
+
+
+@pytest.mark.parametrize(
+    ("changed", "zoom", "words"),
+    [
+        ({}, "1.25/0.5", ""),
+        ({"interval_ms": 2, "bin_m": (12.5, 12.5)}, "0.625/0.25",
+         "samples every 2 ms and traces 12.5 m apart"),
+        ({"interval_ms": 3}, "0.9375/0.5", "samples every 3 ms"),
+        ({"bin_m": (18.75, 18.75)}, "1.25/0.375", "traces 18.75 m apart"),
+        ({"bin_m": (50.0, 25.0)}, "1.25/0.5/1", ""),
+        ({"bin_m": (25.0, 6.25)}, "1.25/0.125/0.5", "traces 6.25 m apart"),
+        ({"bin_m": (25.0, 12.5), "crosslines": (300, 1250, 2)}, "1.25/0.5", ""),
+        ({"bin_m": (12.5, 25.0), "inlines": (100, 750, 2)}, "1.25/0.5", ""),
+        ({"bin_m": None, "interval_ms": 2}, "0.625/0.5", "samples every 2 ms"),
+        ({"bin_m": (24.0, 26.0)}, "1.25/0.5", ""),  # about as large
+        ({"interval_ms": 0}, "1.25/0.5", ""),  # not known
+        ({"interval_ms": 0.004, "bin_m": (2500.0, 2500.0)}, "1.25/0.5", ""),  # hardly meant
+    ],
+)  # fmt: skip
+def test_a_default_is_pixels_of_as_many_milliseconds_and_metres(
+    changed: dict[str, object], zoom: str, words: str
+) -> None:
+    scan = dataclasses.replace(F3, **changed)  # type: ignore[arg-type]
+    assert default(scan) == zoom
+    assert Sampling.of(scan).words == words
+
+
+def test_a_line_has_traces_along_it_alone() -> None:
+    assert default(LINE) == "1.25/0.25"
+
+
+def test_crosslines_are_as_a_look_says_where_it_does() -> None:
+    sampling = Sampling(across=2.0)
+    assert sampling.with_crosslines(Look(Zoom(1, 0.4))).zoom == Zoom(1, 0.4, 0.8)
+    assert sampling.with_crosslines(Look(Zoom(1, 0.4, 0.4))).zoom == Zoom(1, 0.4, 0.4)
+
+
+def test_what_is_made_is_a_zoom_still() -> None:
+    """The least and the most that are tried, of what is sampled the most finely or coarsely."""
+    fine, coarse = Sampling(0.16, 0.16, 0.16), Sampling(6.5, 6.5, 6.5)
+    assert fine.look(Look(Zoom(0.64, 0.25))).zoom == Zoom(0.1024, 0.05, 0.05)
+    assert coarse.look(Look(Zoom(2.5, 1.0))).zoom == Zoom(16.25, 6.5, 20)
