@@ -164,6 +164,16 @@ def _duplicates(file: File) -> None:
     file.samples[-1] = 1  # other samples under the same number
 
 
+def _dead_before(file: File) -> None:
+    """Two traces of which an earlier one, of zeros, has the place."""
+    file.take(np.r_[np.arange(60), 30, 31, np.arange(60, TRACES)])
+    file.samples[30:32] = 0
+
+
+def _spike(file: File) -> None:
+    file.samples.view(">f4")[3, 5] = 1e9
+
+
 def _dead(file: File) -> None:
     file.samples[40:45] = 0
     file.headers[42:45, 29] = 2
@@ -543,6 +553,11 @@ ALL = [
     Case("a missing corner and holes", _holes,
          {"traces": TRACES - 10, "missing": 10}, same=False),
     Case("duplicate traces", _duplicates, {"traces": TRACES + 2, "duplicates": 2}),
+    Case("duplicate traces, the first without samples", _dead_before,
+         {"traces": TRACES + 2, "duplicates": 2, "dead": 2, "verdict": "warn"},
+         "2 traces, such as trace 61, have samples and are not used", same=False),
+    Case("a spike", _spike, {"format": 5, "verdict": "warn"}, "--stretch 0.5%", same=False,
+         kind={"format": 5}),
     Case("dead traces, some flagged", _dead, {"dead": 6}, same=False),
     Case("all traces twice", _twice, {"traces": 2 * TRACES, "duplicates": TRACES,
          "verdict": "warn"}, "the first counts"),

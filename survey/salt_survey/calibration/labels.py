@@ -15,6 +15,7 @@ from salt_survey.calibration.labelled import Label
 from salt_survey.calibration.scoring import NONE, SALT, UNKNOWN
 from salt_survey.errors import SurveyError
 from salt_survey.reading.survey import Survey
+from salt_survey.scan.geometry import NO_TRACE
 from salt_survey.sections import tiling
 from salt_survey.sections.looks import Direction, Look
 from salt_survey.sections.reader import Reader, Recorded, Section
@@ -33,12 +34,14 @@ class Interpreted:
         recorded: its amplitudes.
         label: uint8 [samples, traces]: 0 no salt, 255 salt, 128 unknown.
         sampling: of its survey.
+        falls: the file has its traces from the last number to the first.
     """
 
     name: str
     recorded: Recorded
     label: Grey
     sampling: Sampling
+    falls: bool = False
 
     @classmethod
     def read(cls, label: Label, surveys: Sequence[Survey]) -> Self:
@@ -64,7 +67,8 @@ class Interpreted:
         drawn = _decoded(label, survey, recorded.amplitude.shape)
         # Nothing is predicted where nothing was recorded, so nothing is scored there.
         scored = np.where(recorded.there, drawn, np.uint8(UNKNOWN))
-        return cls(label.name, recorded, scored, Sampling.of(survey.scan))
+        of_line = survey.traces[at] if label.direction == "inline" else survey.traces[:, at]
+        return cls(label.name, recorded, scored, Sampling.of(survey.scan), _falls(of_line))
 
     def cut(self, usual: Look) -> Tiles:
         """Its tiles, as its survey's sampling asks for what would be a look at F3."""
@@ -74,6 +78,12 @@ class Interpreted:
 
 def _numbers(survey: Survey, direction: Direction) -> npt.NDArray[np.int64]:
     return survey.inlines if direction == "inline" else survey.crosslines
+
+
+def _falls(traces: npt.NDArray[np.integer]) -> bool:
+    """Traces of rising line numbers come ever earlier in the file."""
+    there = traces[traces != NO_TRACE]
+    return bool(len(there) > 1 and np.all(np.diff(there) < 0))
 
 
 def _in_none(label: Label, surveys: Sequence[Survey]) -> str:

@@ -25,6 +25,10 @@ from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import GATE, MARGIN, Calibration, LineScore
 
 _PATH = console.PATH
+_FALLS = (
+    "the file has its traces from the last number to the first; the columns of its label are taken "
+    "to rise by number all the same"
+)
 
 
 @click.command(
@@ -35,7 +39,8 @@ _PATH = console.PATH
 @click.option(
     "--labels", type=LABEL, multiple=True, required=True, metavar="LINE=FILE.png",
     help="An interpreted line: the number of an inline, or x and that of a crossline; a PNG of "
-    "samples x traces, 0 no salt, 255 salt, 128 unknown. May be given several times.",
+    "samples x traces, traces by rising number, 0 no salt, 255 salt, 128 unknown. May be given "
+    "several times.",
 )  # fmt: skip
 @click.option(
     "--with", "others", type=_PATH, multiple=True, metavar="OTHER.sgy",
@@ -91,6 +96,9 @@ def calibrate(
             describe.tell_warnings(each.path, each.scan, bar)
         sampling = Sampling.of(first.scan)
         lines = [Interpreted.read(label, surveys) for label in labels]
+        for line in lines:
+            if line.falls:
+                bar.note(f"line {line.name}: {_FALLS}")
         loaded = SaltModel.load(
             model, gate=GATE, provider=provider, batch_size=BATCH, tell=bar.note
         )
@@ -101,8 +109,8 @@ def calibrate(
             found = calibrate(lines, loaded, sweep, sampling, bar.advanced, check)
         written = dataclasses.replace(first.scan, calibration=found.to_dict())
         write_whole(out, written.to_json().encode(), overwrite or out == scan)
-    for line in told(found, sampling):
-        click.echo(line)
+    for said in told(found, sampling):
+        click.echo(said)
     click.echo(f"-> {out}; use it by salt-survey run {survey} --scan {out}")
 
 

@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from salt_infer.errors import PackageError, one_line
 from salt_survey.errors import SurveyError
-from salt_survey.reading import time_axis, unsupported
+from salt_survey.reading import dimensions, time_axis, unsupported
 from salt_survey.reading.chunks import Pieces
 from salt_survey.reading.time_axis import Times
 from salt_survey.scan import geometry
@@ -52,6 +52,7 @@ class _Volume:
     inlines: npt.NDArray[np.int64]
     crosslines: npt.NDArray[np.int64]
     times: Any  # of the samples, as they are kept, not read yet; None if there are none
+    times_name: str = ""
     is_line: bool = False  # [X, S] in the file
 
 
@@ -115,7 +116,7 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
         said.faults.append("fewer than two live traces, expected two at least")
     if not times.interval_ms:
         said.questions.append("an array has no sample interval; give it with --interval-ms")
-    hint = f" (is {time_axis.NAME} in seconds?)" if volume.times is not None else ""
+    hint = f" (is {volume.times_name} in seconds?)" if volume.times is not None else ""
     tell_short(times.interval_ms, said, hint)
     found = Scan(
         kind=volume.kind,
@@ -142,7 +143,7 @@ def _times(path: Path, volume: _Volume, said: Overrides) -> Times:
     interval, delay = said.interval_ms, said.delay_ms
     axis = Times(0.0, 0.0)
     if volume.times is not None and (interval is None or delay is None):
-        axis = time_axis.read(path, volume.times, volume.data.shape[2])
+        axis = time_axis.read(path, volume.times, volume.data.shape[2], volume.times_name)
     return Times(
         axis.interval_ms if interval is None else interval,
         axis.delay_ms if delay is None else delay,
@@ -200,7 +201,7 @@ def _open_npy(path: Path) -> _Volume:
         data = data[None]
     rows, columns = (*data.shape, 0, 0)[:2]
     numbers = np.arange(1, rows + 1), np.arange(1, columns + 1)
-    return _Volume("npy", data, *numbers, None, is_line)
+    return _Volume("npy", data, *numbers, None, is_line=is_line)
 
 
 def _open_zarr(path: Path) -> _Volume:
@@ -225,18 +226,22 @@ def _open_zarr(path: Path) -> _Volume:
                 f"{' or '.join(_NAMES)}"
             )
         data, group = node[named[0]], node
+    dimensions.check(path, data)
     rows, columns = (*data.shape, 0, 0)[:2]
+    axis = dimensions.coordinate(group, time_axis.NAMES)
     return _Volume(
         "zarr",
         data,
-        _coordinate(group, "inline", rows),
-        _coordinate(group, "crossline", columns),
-        None if group is None or time_axis.NAME not in group else group[time_axis.NAME],
+        _coordinate(group, dimensions.INLINE, rows),
+        _coordinate(group, dimensions.CROSSLINE, columns),
+        group[axis] if group is not None and axis else None,
+        axis or "",
     )
 
 
-def _coordinate(group: Any, name: str, length: int) -> npt.NDArray[np.int64]:
-    if group is None or name not in group:
+def _coordinate(group: Any, names: Sequence[str], length: int) -> npt.NDArray[np.int64]:
+    name = dimensions.coordinate(group, names)
+    if name is None:
         return np.arange(1, length + 1, dtype=np.int64)
     return _whole(np.asarray(group[name]), name)
 

@@ -22,7 +22,6 @@ from salt_survey.scan.record import Overrides, Scan
 from salt_survey.segy.layout import Layout
 from salt_survey.segy.samples import Portion
 
-_PADDING = np.float32(-999.25)  # what programs fill traces up with
 _PROBES = 16  # traces by whose amplitudes a survey is known again
 __all__ = ["NO_TRACE", "Block", "Overrides", "Survey"]
 
@@ -139,12 +138,7 @@ class Survey:
         silent = np.zeros(self.scan.traces, bool)
         for numbers in self._source.portions():
             samples, dead = self._source.read(numbers)
-            silent[numbers] = (
-                statistics.are_dead(samples)
-                | statistics.are_flat(samples)
-                | dead
-                | ~statistics.valid(samples).any(axis=1)
-            )
+            silent[numbers] = statistics.are_silent(samples, dead)
         return silent
 
     def places(self, traces: slice) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -274,9 +268,9 @@ def _between_mutes(values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     """From each trace's first sample that is neither 0 nor padding to its last: bool [n, S]."""
     between = np.ones(values.shape, bool)
     sides = values[:, [0, -1]]
-    muted = np.flatnonzero(np.any((sides == 0) | (sides == _PADDING), axis=1))
+    muted = np.flatnonzero(np.any((sides == 0) | (sides == statistics.PADDING), axis=1))
     told = values[muted] != 0
-    told &= values[muted] != _PADDING
+    told &= values[muted] != statistics.PADDING
     begun = np.logical_or.accumulate(told, axis=1)
     ends = np.logical_or.accumulate(told[:, ::-1], axis=1)[:, ::-1]
     between[muted] = begun & ends

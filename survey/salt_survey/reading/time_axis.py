@@ -11,7 +11,7 @@ import numpy.typing as npt
 from salt_infer.errors import one_line
 from salt_survey.errors import SurveyError
 
-NAME = "time_ms"
+NAMES = ("time_ms", "twt")  # whose numbers are milliseconds
 _UNEVEN = 0.02  # of a step, that a sample may be off its time: decimals are rounded
 
 
@@ -27,7 +27,7 @@ class Times(NamedTuple):
     delay_ms: float
 
 
-def read(path: Path, stored: Any, samples: int) -> Times:
+def read(path: Path, stored: Any, samples: int, name: str = NAMES[0]) -> Times:
     """Read an axis, as it is all that says when samples are: one that has a gap or is another's
     would give wrong times that look right.
 
@@ -35,20 +35,26 @@ def read(path: Path, stored: Any, samples: int) -> Times:
         path: of the Zarr, for errors.
         stored: the axis, not read yet.
         samples: of a trace.
+        name: of the axis, for errors.
 
     Raises:
         SurveyError: it cannot be read, or is no evenly rising time for each sample.
     """
     shape = getattr(stored, "shape", None)
     if shape != (samples,):  # it may claim any: nothing is read that does not fit
-        raise _no_axis(path, "is a group" if shape is None else f"has shape {list(shape)}", samples)
+        raise _no_axis(
+            path,
+            name,
+            "is a group" if shape is None else f"has shape {list(shape)}",
+            samples,
+        )
     try:
         kept = np.asarray(stored)
         times = kept.astype(np.float64)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _no_axis(path, f"cannot be read ({one_line(error)})", samples) from error
+        raise _no_axis(path, name, f"cannot be read ({one_line(error)})", samples) from error
     if wrong := _wrong(times, kept.dtype == np.float32):
-        raise _no_axis(path, wrong, samples)
+        raise _no_axis(path, name, wrong, samples)
     interval = (times[-1] - times[0]) / max(1, samples - 1)
     return Times(float(interval), float(times[0]))
 
@@ -69,8 +75,8 @@ def _wrong(times: npt.NDArray[np.float64], are_single: bool) -> str:
     return f"has steps of {steps.min():.9g} to {steps.max():.9g} ms"
 
 
-def _no_axis(path: Path, seen: str, samples: int) -> SurveyError:
+def _no_axis(path: Path, name: str, seen: str, samples: int) -> SurveyError:
     return SurveyError(
-        f"{path}: {NAME} {seen}, expected {samples} times, one for each sample, that rise evenly; "
+        f"{path}: {name} {seen}, expected {samples} times, one for each sample, that rise evenly; "
         "mend it, or give --interval-ms and --delay-ms, which count in its place"
     )

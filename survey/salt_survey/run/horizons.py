@@ -18,6 +18,7 @@ from salt_survey.reading.survey import Survey
 from salt_survey.run.slabs import CHUNK
 from salt_survey.run.store import Store
 from salt_survey.run.trace_lookup import Traces
+from salt_survey.scan import coordinates
 from salt_survey.sections.tiling import Floats, Window
 
 FILES = ("top.txt", "base.txt")
@@ -79,7 +80,7 @@ def write(
     """
     numbers, times_ms = store.array("crossline"), store.array("time_ms")
     traces, columns = Traces(store), np.arange(len(numbers))
-    unseen = [0, 0]
+    unseen, digits = [0, 0], coordinates.decimals(survey.scan.coordinate_scalar)
     with open(folder / FILES[0], "x") as top, open(folder / FILES[1], "x") as base:
         for place, inline, points in _lines(store):
             salt = traces(np.full(len(columns), place), columns)
@@ -89,7 +90,7 @@ def write(
                 hidden = _goes_on(salt[:, :: 1 - 2 * at], recorded[:, :: 1 - 2 * at], threshold)
                 unseen[at] += int(np.count_nonzero(hidden))
                 for trace in np.flatnonzero(~np.isnan(surface) & ~hidden):
-                    x, y = map(_metres, points[trace])
+                    x, y = (f"{each:.{digits}f}" for each in points[trace])
                     file.write(f"{inline} {numbers[trace]} {x} {y} {surface[trace]:.3f}\n")
     return unseen[0], unseen[1]
 
@@ -130,7 +131,3 @@ def _goes_on(
     first = above.argmax(axis=1)
     before = recorded[np.arange(len(salt)), np.maximum(first - 1, 0)] & (first > 0)
     return np.asarray(above.any(axis=1) & ~before)
-
-
-def _metres(value: float) -> str:
-    return "nan" if np.isnan(value) else f"{value:.2f}"

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from salt_survey.errors import SurveyError
+from salt_survey.scan.findings import SCAN_SAYS
 from salt_survey.scan.record import Overrides, Scan
 
 _OF_THE_FILE = ("kind", "size", "samples", "traces")
 # Headers may be mended after a run, whose volume keeps the scan, so these are told, not refused.
 _OF_HEADERS = ("revision", "extended_text_headers", "extra_trace_headers", "coordinate_scalar")
-_SAYS = "the scan says "
 _OF_THE_GRID = ("inlines", "crosslines", "cdp", "order", "missing", "duplicates")
 _HOW_IT_LIES = ("format", "endian")  # the user's word on these changes what is found of a file
 _HOW_LINES_ARE_NUMBERED = (
@@ -45,8 +45,7 @@ def told(path: Path, known: Scan, found: Scan, said: Overrides) -> Scan:
     """
     if _silent(said, _HOW_IT_LIES):
         _check_file(path, known, found)
-    old = tuple(each for each in found.warnings if not each.startswith(_SAYS))
-    warnings = old + tuple(_of_the_grid(known, found, said))
+    warnings = found.warnings + tuple(_of_the_grid(known, found, said))
     verdict = found.verdict
     if verdict in ("ok", "warn"):
         verdict = "warn" if warnings else "ok"
@@ -58,7 +57,7 @@ def _check_file(path: Path, known: Scan, found: Scan) -> None:
         mine, theirs = getattr(known, name), getattr(found, name)
         if mine != theirs:
             raise SurveyError(
-                f"{path}: {_SAYS}{name} {_word(mine)}, the file has {_word(theirs)}; {name} "
+                f"{path}: {SCAN_SAYS}{name} {_word(mine)}, the file has {_word(theirs)}; {name} "
                 "describes the file and decides nothing: undo that, or an edit of endian or "
                 "format, or scan anew"
             )
@@ -70,7 +69,7 @@ def _of_the_grid(known: Scan, found: Scan, said: Overrides) -> Iterator[str]:
     for name in (*_OF_HEADERS, *_OF_THE_GRID):
         mine, theirs = getattr(known, name), getattr(found, name)
         if mine != theirs:
-            yield f"{_SAYS}{name} {_word(mine)}, read with it the file has {_word(theirs)}"
+            yield f"{SCAN_SAYS}{name} {_word(mine)}, read with it the file has {_word(theirs)}"
 
 
 def _silent(said: Overrides, names: tuple[str, ...]) -> bool:

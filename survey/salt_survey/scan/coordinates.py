@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterator
 from typing import Self
 
@@ -80,6 +81,11 @@ class Positions:
         """With one scalar where it is the same for all."""
         return cls(x, y, scalars if np.ptp(scalars.astype(np.int32)) else scalars[:1].copy())
 
+    @property
+    def decimals(self) -> int:
+        """That coordinates are to be written with."""
+        return decimals(int(self.scalars.min()))
+
     def anywhere(self) -> bool:
         """Whether one is not at 0, 0."""
         return bool(self.x.any() or self.y.any())
@@ -88,6 +94,11 @@ class Positions:
         """Of some traces, float64 [n, 2]."""
         scalars = self.scalars if len(self.scalars) == 1 else self.scalars[traces]
         return np.stack([scaled(each[traces], scalars) for each in (self.x, self.y)], axis=-1)
+
+
+def decimals(scalar: int) -> int:
+    """That a coordinate has by its scalar, 2 at least: -10000, as of degrees, leaves four."""
+    return max(2, math.ceil(math.log10(max(1, -scalar))))
 
 
 def scaled(values: npt.NDArray[np.integer], scalars: npt.NDArray[np.integer]) -> Points:
@@ -106,15 +117,17 @@ def placing(grid: Grid, positions: Positions) -> Placing | None:
     ends = [(i, c) for i in (0, len(grid.inlines) - 1) for c in (0, len(grid.crosslines) - 1)]
     lone = 1 in grid.traces.shape
     places = np.array([fit.there(i, c) if lone else [i, c, 1] @ plane for i, c in ends])
+    rounded = np.round(places, positions.decimals) + 0.0  # no -0.0
     corners = tuple(
         (int(grid.inlines[i]), int(grid.crosslines[c]), *place)
-        for (i, c), place in zip(ends, (np.round(places, 2) + 0.0).tolist(), strict=True)  # no -0.0
+        for (i, c), place in zip(ends, rounded.tolist(), strict=True)
     )
     size = min((each for each in bins if each > 0), default=1.0)
     steps = [lines_of(lines)[2] for lines in (grid.inlines, grid.crosslines)]
     if lone:
         bins = np.where(np.array(grid.traces.shape) > 1, fit.stride(), 0.0)
-    sizes = round(float(bins[0]) / steps[0], 3), round(float(bins[1]) / steps[1], 3)
+    digits = positions.decimals + 1
+    sizes = round(float(bins[0]) / steps[0], digits), round(float(bins[1]) / steps[1], digits)
     off = fit.away(plane, size / 2) / fit.count
     return Placing(corners, sizes, off, fit.away(plane, size / 2, somewhere=False))
 

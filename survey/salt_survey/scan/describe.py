@@ -8,6 +8,7 @@ from pathlib import Path
 from salt_infer.job.watcher import Watcher
 from salt_infer.system.text import shown
 from salt_survey.scan import geometry
+from salt_survey.scan.coordinates import decimals
 from salt_survey.scan.record import Scan
 from salt_survey.segy.formats import named
 
@@ -52,8 +53,12 @@ def _facts(scan: Scan) -> Iterator[tuple[str, str]]:
     yield "lines", _lines(scan)
     if scan.corners:
         (i, c, x, y), *_, (last_i, last_c, last_x, last_y) = scan.corners
-        yield "lies from", f"inline {i} crossline {c} at {x:.1f} {y:.1f}"
-        yield "to", f"inline {last_i} crossline {last_c} at {last_x:.1f} {last_y:.1f}"
+        digits = decimals(scan.coordinate_scalar)
+        digits = digits if digits > 2 else 1  # a decimetre is near enough; of degrees nothing is
+        yield "lies from", f"inline {i} crossline {c} at {x:.{digits}f} {y:.{digits}f}"
+        yield (
+            "to", f"inline {last_i} crossline {last_c} at {last_x:.{digits}f} {last_y:.{digits}f}"
+        )  # fmt: skip
     if scan.bin_m and any(scan.bin_m):
         scalar = f"coordinate scalar {scan.coordinate_scalar}"
         yield "bins", f"{_bins(scan)}, {scalar}"

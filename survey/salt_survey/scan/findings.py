@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from salt_survey.scan.geometry import Grid
 from salt_survey.scan.record import Scan, Verdict
 from salt_survey.scan.statistics import Stats
 from salt_survey.segy.layout import Layout
+
+SCAN_SAYS = "the scan says "  # so begins what a scan that was given has otherwise than its file
+_SPIKE = 20  # times as large as 98 % of the amplitudes: in real surveys the largest are 5 times
 
 
 @dataclasses.dataclass
@@ -82,11 +86,26 @@ def tell_of(stats: Stats, traces: int, said: Said) -> None:
     elif stats.recorded < 2:
         said.faults.append("one live trace alone, expected two at least")
     elif stats.dead:
-        said.notes.append(f"{stats.dead} dead traces; nothing is said of them")
+        said.notes.append(f"{stats.dead} dead traces; they count as not recorded")
     if stats.flat:
         said.notes.append(f"{stats.flat} traces hold one value alone; they count as not recorded")
     if stats.bad_samples or stats.nulls:
         said.notes.append(
             f"{stats.bad_samples} samples are NaN or infinite and {stats.nulls} a null value "
             "of 1e29 or more; they count as not recorded"
+        )
+    tell_spikes(stats.percentiles, said)
+
+
+def tell_spikes(percentiles: Mapping[str, float], said: Said) -> None:
+    """Warn of amplitudes far beyond the others: the tiles that hold one are of one grey."""
+    if not percentiles:
+        return
+    usual = max(abs(percentiles["1"]), abs(percentiles["99"]))
+    most = max(abs(percentiles["0"]), abs(percentiles["100"]))
+    if most > _SPIKE * usual > 0:
+        said.warnings.append(
+            f"there are amplitudes up to {most:.4g}, where 98 % are within {usual:.4g}: a tile "
+            "with such a spike is of nearly one grey, and salt in it is not found; clip them "
+            "(--stretch 0.5%), or mend the file"
         )

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from salt_survey.scan.findings import Said
-from salt_survey.scan.record import Overrides
+from salt_survey.scan.findings import SCAN_SAYS, Said
+from salt_survey.scan.record import Overrides, Scan
 from salt_survey.segy import format_detection
 from salt_survey.segy.formats import FORMATS, named
 from salt_survey.segy.layout import Layout
@@ -32,6 +32,35 @@ def find(
     """
     order = _order(raw, layout, overrides, said)
     return _code(raw, layout, order, overrides, said), order
+
+
+def check_scan(
+    raw: format_detection.Raw, layout: Layout, known: Scan, order: Endian, said: Said
+) -> None:
+    """Where a scan says another format than the header, hold it against the samples: a file of the
+    same size may be another, or the scan was edited.
+
+    Args:
+        raw: of :func:`salt_survey.segy.format_detection.look`.
+        layout: with what the headers say.
+        known: the scan.
+        order: byte order of the samples.
+        said: takes a warning, or a fault where the samples are not what the scan says.
+    """
+    if known.format == layout.format:
+        return
+    read = dataclasses.replace(layout, format=known.reading, endian=order)
+    found, why = format_detection.really(raw, read, order)
+    says = (
+        f"{SCAN_SAYS}format {named(known.reading)}, the header of the file {named(layout.format)}"
+    )
+    if found is None:
+        said.warnings.append(f"{says}; samples are read as the scan says (--format to decide)")
+    else:
+        said.faults.append(
+            f"{says}, and the samples are in {named(found)}: {why}; the scan is of another file, "
+            "so scan this one (--format to decide)"
+        )
 
 
 def _order(raw: format_detection.Raw, layout: Layout, overrides: Overrides, said: Said) -> Endian:

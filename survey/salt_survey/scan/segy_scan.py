@@ -8,9 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from salt_survey.errors import SurveyError
-from salt_survey.scan import coordinates, geometry, numbering, places, sample_format, times
+from salt_survey.scan import (
+    coordinates,
+    duplicates,
+    geometry,
+    numbering,
+    places,
+    sample_format,
+    times,
+)  # fmt: skip
 from salt_survey.scan.coordinates import Positions
-from salt_survey.scan.findings import Found, Said, of_samples, tell_of
+from salt_survey.scan.findings import SCAN_SAYS, Found, Said, of_samples, tell_of
 from salt_survey.scan.numbering import Numbering
 from salt_survey.scan.record import Overrides, Scan
 from salt_survey.scan.statistics import Stats, gather
@@ -23,7 +31,6 @@ from salt_survey.segy.raw import RawFile
 
 TILE = 101  # samples and traces of a tile
 MOST_TRACES = 1 << 26  # that a file may have: each takes some 30 bytes of memory
-_PRE_STACK = 0.1  # share of traces that are others' duplicates but for the offset
 _SPARSE = 0.8  # share of the places without a trace, above which a grid is hardly meant
 _OFF = 0.05  # share of the traces away from where the grid has them
 
@@ -47,15 +54,12 @@ def scan(
     Raises:
         SurveyError: it cannot be read at all: it is no SEG-Y, or not the one of ``known``.
     """
-    asked = overrides = overrides or Overrides()
-    said = Said()
+    asked, said = overrides or Overrides(), Said()
     with RawFile(path) as file:
         if known is not None:
             _check_known(file, known)
-            said.warnings += overrides.against(known)
-            overrides = overrides.over(known)
-        of_samples = asked.format is not None or asked.sample_endian is not None
-        return _Scanner(file, overrides, known, said, tell, of_samples).found()
+            said.warnings += asked.against(known)
+        return _Scanner(file, asked, known, said, tell).found()
 
 
 def _check_known(file: RawFile, known: Scan) -> None:
@@ -71,14 +75,13 @@ class _Scanner:
     """One pass over a file; the steps in the order in which they need each other."""
 
     def __init__(
-        self, file: RawFile, overrides: Overrides, known: Scan | None, said: Said, tell: Tell,
-        doubted: bool,
-    ) -> None:  # fmt: skip
-        """``doubted``: what the samples are in is looked at, though a scan says it."""
-        self.doubted = doubted or known is None
-        self.file, self.overrides, self.known, self.said, self.tell = (
-            file, overrides, known, said, tell,
-        )  # fmt: skip
+        self, file: RawFile, asked: Overrides, known: Scan | None, said: Said, tell: Tell
+    ) -> None:
+        of_samples = asked.format is not None or asked.sample_endian is not None
+        self.doubted = known is None or of_samples  # what the samples are in is looked at
+        self.by_scan = known is not None and asked.interval_ms is None and asked.delay_ms is None
+        self.file, self.known, self.said, self.tell = file, known, said, tell
+        self.overrides = overrides = asked.over(known) if known else asked
         if overrides.format is not None and overrides.format not in FORMATS:
             raise SurveyError(f"format {overrides.format} was given, expected one of {[*FORMATS]}")
         self.header = FileHeader.read(file, overrides.endian, overrides.format)
@@ -110,6 +113,8 @@ class _Scanner:
             self.said.notes.append("the coordinate scalar is 0, which is taken for 1")
         grid = self._grid(numbered, columns, positions)
         stats = self._stats()
+        if stats is not None and grid is not None:
+            duplicates.tell_unused(grid, stats.silent, self.said)
         result = self._scan(numbered, columns, grid, stats, positions)
         silent = None if stats is None else stats.silent
         return Found(result, self.layout, grid, positions, silent)
@@ -147,9 +152,12 @@ class _Scanner:
             )
         elif not self.layout.offsets and FORMATS[self.reading].width != self.layout.width:
             self.said.faults.append(
-                f"the scan says samples in {named(self.reading)}, the file has "
+                f"{SCAN_SAYS}samples in {named(self.reading)}, the file has "
                 f"{self.layout.width} bytes a sample; scan it anew"
             )
+        elif self.known is not None and not self.layout.offsets:
+            raw = format_detection.look(self.file, self.layout)
+            sample_format.check_scan(raw, self.layout, self.known, self.order, self.said)
         if not FORMATS[self.reading].readable:
             self.said.faults.append(
                 f"format {named(self.reading)} is not read here; convert the file to "
@@ -180,26 +188,9 @@ class _Scanner:
         return grid
 
     def _tell_duplicates(self, grid: geometry.Grid) -> None:
-        traces = self.layout.traces
         byte = headers.OFFSET
         offsets_of = headers.columns(self.file, self.layout, [byte])[byte]
-        offsets = numbering.offsets_a_bin(grid, offsets_of)
-        if offsets > 1 and grid.duplicates >= _PRE_STACK * traces:
-            self.said.faults.append(
-                f"pre-stack: up to {offsets} offsets a bin, expected one trace; stack it first"
-            )
-        elif grid.duplicates > traces / 2:
-            self.said.questions.append(
-                f"{grid.duplicates} of {traces} traces have a line number pair that an earlier one "
-                "has: these bytes number something else, and --inline-byte and --crossline-byte "
-                "have to be given, or these are gathers, which have to be stacked first"
-            )
-        else:
-            several = grid.duplicates >= _PRE_STACK * traces
-            (self.said.warnings if several else self.said.notes).append(
-                f"{grid.duplicates} traces lie where an earlier one does, such as trace "
-                f"{grid.first_duplicate() + 1}; the first counts"
-            )
+        duplicates.tell(grid, numbering.offsets_a_bin(grid, offsets_of), self.said)
 
     def _stats(self) -> Stats | None:
         kind = FORMATS[self.reading]
@@ -211,19 +202,27 @@ class _Scanner:
         tell_of(stats, self.layout.traces, self.said)
         return stats
 
-    def _interval_ms(self) -> float:
-        if self.overrides.interval_ms is not None:
-            return times.plain(self.overrides.interval_ms)
+    def _times(self, columns: Mapping[int, Column]) -> tuple[float, times.Delay]:
+        """Interval and delay as somebody says, else as the headers do."""
+        interval, delay = self.overrides.interval_ms, self.overrides.delay_ms
+        found = (
+            self._interval_ms(self.said if interval is None else Said()),
+            times.delay_ms(columns, self.said if delay is None else Said()),
+        )
+        taken = (
+            found[0] if interval is None else times.plain(interval),
+            found[1] if delay is None else times.plain(delay),
+        )
+        if self.by_scan:
+            times.tell_of_scan(taken, found, self.said)
+        return taken
+
+    def _interval_ms(self, said: Said) -> float:
         in_traces = 0
         if self.layout.traces:
             first = headers.read(self.file, self.layout, 0, 1)
             in_traces = int(headers.column(first, headers.INTERVAL, self.layout)[0])
-        return times.interval_ms(self.header.interval_us, in_traces, self.said)
-
-    def _delay_ms(self, columns: Mapping[int, Column]) -> times.Delay:
-        if self.overrides.delay_ms is not None:
-            return times.plain(self.overrides.delay_ms)
-        return times.delay_ms(columns, self.said)
+        return times.interval_ms(self.header.interval_us, in_traces, said)
 
     def _scan(
         self,
@@ -233,7 +232,7 @@ class _Scanner:
         stats: Stats | None,
         positions: Positions | None = None,
     ) -> Scan:
-        interval, delay = self._interval_ms(), self._delay_ms(_of_placed(columns, grid))
+        interval, delay = self._times(_of_placed(columns, grid))
         placed = self._placing(grid, positions)
         self._tell_of_size(grid)
         if self.known is not None:
@@ -268,7 +267,8 @@ class _Scanner:
             (self.said.notes, known.notes),
             (self.said.warnings, known.warnings),
         ):
-            mine[:] = [*theirs, *(each for each in mine if each not in theirs)]
+            lasting = [each for each in theirs if not each.startswith(SCAN_SAYS)]
+            mine[:] = dict.fromkeys([*lasting, *mine])
         self.said.faults += [
             fault for fault in known.faults if fault.startswith(("nothing rec", "one live"))
         ]

@@ -15,6 +15,7 @@ from salt_survey.segy.raw import RawFile
 from salt_survey.segy.samples import sweep
 
 NULL = 1e29  # a number as large stands for nothing recorded
+PADDING = np.float32(-999.25)  # what programs put where a trace has no data
 PERCENTS = (0, 1, 2, 5, 25, 50, 75, 95, 98, 99, 100)
 SPECTRUM = 64  # frequencies, from 0 to half the sampling frequency
 _SAMPLES = 2_000_000  # that percentiles and spectrum are taken of, at most
@@ -28,9 +29,9 @@ class Stats:
 
     Attributes:
         dead: traces whose samples are all 0, or that are flagged as dead.
-        silent: bool [traces], those, flat ones, and traces without a finite sample.
+        silent: bool [traces], without a sample that is recorded: see :func:`are_silent`.
         flat: traces that hold one value alone, and not 0.
-        recorded: traces with some finite sample that are not dead.
+        recorded: all other traces.
         bad_samples: NaN or infinite.
         nulls: finite, but so large that they stand for nothing.
         percentiles: amplitudes by percent; empty where nothing was recorded.
@@ -67,6 +68,29 @@ def are_flat(samples: Samples) -> npt.NDArray[np.bool_]:
     """
     least, most = _limits(samples)
     return np.asarray((least == most) & (least != 0) & (samples.shape[1] > 1))
+
+
+def are_silent(
+    samples: Samples, flagged: npt.NDArray[np.bool_], good: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.bool_]:
+    """Traces without a sample that is recorded: dead, flat, or of zeros, padding and what is no
+    amplitude alone.
+
+    Args:
+        samples: float32 [n, samples].
+        flagged: bool [n], dead as their headers say.
+        good: :func:`valid` of the samples, if that is known.
+    """
+    good = valid(samples) if good is None else good
+    silent = flagged | are_dead(samples) | are_flat(samples)
+    doubtful = np.flatnonzero(~silent & ~_tell(samples[:, :1], good[:, :1])[:, 0])
+    silent[doubtful] = ~_tell(samples[doubtful], good[doubtful]).any(axis=1)
+    return silent
+
+
+def _tell(samples: Samples, good: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Where there is more than a zero, as in mutes, or padding."""
+    return np.asarray(good & (samples != 0) & (samples != PADDING))
 
 
 def _limits(samples: Samples) -> tuple[Samples, Samples]:
@@ -107,8 +131,9 @@ class Gatherer:
         self._nulls += int(np.count_nonzero(finite & ~good))
         flat = ~dead & are_flat(samples) & good[:, 0]
         self._flat += int(np.count_nonzero(flat))
-        alive = ~dead & ~flat & good.any(axis=1)
-        self.silent[traces] = ~alive
+        silent = are_silent(samples, flagged, good)
+        alive = ~silent
+        self.silent[traces] = silent
         self._recorded += int(np.count_nonzero(alive))
         chosen = alive & _some(traces, self._take_1_in)
         if chosen.any():
@@ -173,8 +198,6 @@ def spectrum(traces: Samples) -> tuple[float, ...]:
     size = np.zeros(traces.shape[1] // 2 + 1)
     for part in range(0, len(tapered), 1024):
         size += np.abs(np.fft.rfft(tapered[part : part + 1024], axis=1)).sum(axis=0)
-    if not size.max() > 0:
-        return ()
     places = np.linspace(0, len(size) - 1, SPECTRUM)
-    at = np.interp(places, np.arange(len(size)), size / size.max())
-    return tuple(round(float(each), 4) for each in at)
+    at = np.interp(places, np.arange(len(size)), size)
+    return tuple(round(float(each), 4) for each in at / at.max()) if at.max() > 0 else ()

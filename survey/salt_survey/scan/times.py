@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_survey.scan import coordinates
-from salt_survey.scan.findings import Said
+from salt_survey.scan.findings import SCAN_SAYS, Said
 from salt_survey.scan.pieces import pieces
 from salt_survey.segy import headers
 from salt_survey.segy.headers import Column
@@ -111,6 +111,23 @@ def delay_ms(columns: Mapping[int, Column], said: Said) -> Delay:
         "wrong"
     )
     return least, most
+
+
+def tell_of_scan(scan: tuple[float, Delay], in_headers: tuple[float, Delay], said: Said) -> None:
+    """Warn where a scan that was given has other times than the headers, as of another file.
+
+    Args:
+        scan: interval and delay that are taken, ms.
+        in_headers: those of the headers; 0 or a pair where they say none.
+        said: gets the warning.
+    """
+    interval, delay = in_headers
+    if interval and not isinstance(delay, tuple) and scan != in_headers:
+        said.warnings.append(
+            f"{SCAN_SAYS}samples every {scan[0]:g} ms from {scan[1]:g} ms on, the headers every "
+            f"{interval:g} ms from {delay:g} ms; the scan's are taken (scan this file, or give "
+            "--interval-ms and --delay-ms, to decide)"
+        )
 
 
 def plain(value: float) -> float:

@@ -109,7 +109,7 @@ class Stretch:
         """
         if text in ("tile", "section"):
             return cls(cast(Literal["tile", "section"], text))
-        found = re.fullmatch(r"(\d{1,2}(?:\.\d{1,6})?)%", text, re.ASCII)
+        found = re.fullmatch(r"(\d{1,2}(?:\.\d{1,6})?|\.\d{1,6})%", text, re.ASCII)
         if not found or not 0 < float(found[1]) <= MOST_CLIP:
             raise UsageError(
                 f"the stretch is {text!r}, expected tile, section, or the per cent to clip at "

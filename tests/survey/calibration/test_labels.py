@@ -121,3 +121,18 @@ def test_a_picture_of_the_other_direction_is_told(folder: Path, tmp_path: Path) 
         "; it would fit a crossline (300 to 359): is it one, with an x before?"
     )
     assert refused(folder, Label("inline", 120, of_none)).endswith("one a trace of inline 120")
+
+
+def test_a_line_whose_traces_fall_in_the_file_is_told_of(folder: Path, tmp_path: Path) -> None:
+    """Its label's columns rise all the same, which one who drew it in file order has to know."""
+    data = (folder / "survey.sgy").read_bytes()
+    pitch = 240 + 4 * small.SAMPLES
+    traces = [data[at : at + pitch] for at in range(3600, len(data), pitch)]
+    falling = tmp_path / "falling.sgy"
+    falling.write_bytes(data[:3600] + b"".join(reversed(traces)))
+    code, _, errors = small.run(
+        "calibrate", falling, "--labels", f"120={folder / 'label-il120.png'}",
+        "--out", tmp_path / "scan.json",
+    )  # fmt: skip
+    assert code == 0, errors
+    assert "line 120: the file has its traces from the last number to the first" in errors

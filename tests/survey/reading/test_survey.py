@@ -172,6 +172,12 @@ def test_a_scan_can_be_edited(path: Path, tmp_path: Path) -> None:
     with Survey.open(path, load(tmp_path / "scan.json")) as survey:
         assert survey.inlines[0] == 875
         assert survey.times_ms[1] - survey.times_ms[0] == 2
+        assert survey.scan.warnings[0].startswith(
+            "the scan says samples every 2 ms from 500 ms on, the headers every 4 ms from 500 ms; "
+        )
+    said = Overrides(interval_ms=2)
+    with Survey.open(path, load(tmp_path / "scan.json"), said) as survey:
+        assert not any("samples every" in each for each in survey.scan.warnings)
 
 
 @pytest.mark.parametrize(("name", "value"), [("kind", "npy"), ("samples", 400), ("traces", 5)])

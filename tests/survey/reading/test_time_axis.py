@@ -26,7 +26,7 @@ def survey(folder: Path, times: Any, zarr_format: Literal[2, 3] = 3) -> Path:
     group = zarr.create_group(folder / "s.zarr", zarr_format=zarr_format)
     amplitudes = np.random.default_rng(0).normal(size=(3, 4, SAMPLES)).astype(np.float32)
     group.create_array("amplitude", data=amplitudes)
-    group.create_array(time_axis.NAME, data=np.asarray(times))
+    group.create_array(time_axis.NAMES[0], data=np.asarray(times))
     return folder / "s.zarr"
 
 
@@ -62,8 +62,8 @@ def test_an_axis_that_would_give_wrong_times_is_refused(
 
 def test_a_group_is_no_axis(tmp_path: Path) -> None:
     group = zarr.open_group(survey(tmp_path, EVEN))
-    del group[time_axis.NAME]
-    group.create_group(time_axis.NAME)
+    del group[time_axis.NAMES[0]]
+    group.create_group(time_axis.NAMES[0])
     with pytest.raises(SurveyError, match="time_ms is a group, expected 50 times"):
         Survey.open(tmp_path / "s.zarr")
 

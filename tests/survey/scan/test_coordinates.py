@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from salt_survey.scan import geometry
-from salt_survey.scan.coordinates import Positions, placing
+from salt_survey.scan.coordinates import Positions, decimals, placing
 
 
 @pytest.mark.parametrize("degrees", range(0, 360, 15))
@@ -77,3 +77,19 @@ def test_a_lone_crossline_may_bend_as_well() -> None:
     assert placed is not None
     assert placed.bins == (12.5, 0.0)
     assert placed.corners[-1] == (79, 7, 600.0, 487.5)
+
+
+def test_degrees_keep_the_decimals_that_they_have() -> None:
+    """Two of them are a kilometre."""
+    rows, columns = np.divmod(np.arange(25), 5)
+    x, y = 48_000 + 4 * columns, 547_000 + 3 * rows
+    scalars = np.full(25, -10_000, np.int16)
+    positions = Positions.of(x.astype(np.int32), y.astype(np.int32), scalars)
+    placed = placing(geometry.grid(rows, columns), positions)
+    assert placed is not None
+    assert placed.corners[0][2:] == (4.8, 54.7)
+    assert placed.corners[3][2:] == (4.8016, 54.7012)
+    assert placed.bins == pytest.approx((0.0003, 0.0004))
+    assert [decimals(scalar) for scalar in (100, 1, 0, -1, -10, -100, -1000, -10_000)] == [
+        2, 2, 2, 2, 2, 2, 3, 4,
+    ]  # fmt: skip

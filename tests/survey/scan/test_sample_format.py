@@ -91,3 +91,29 @@ def test_a_scan_that_was_edited_to_another_width_is_refused(tmp_path: Path) -> N
     known = dataclasses.replace(scanned(sound(format=5), tmp_path), really=3)
     (fault,) = scan(tmp_path / "it.sgy", Overrides(), known).scan.faults
     assert fault.startswith("the scan says samples in 3 (16-bit integer), the file has 4 bytes")
+
+
+@pytest.mark.parametrize(("scanned_as", "there"), [(1, 5), (5, 1), (1, 2), (2, 5)])
+def test_a_scan_of_another_file_of_that_size_is_refused(
+    tmp_path: Path, scanned_as: int, there: int
+) -> None:
+    known = scanned(floats(scanned_as), tmp_path)
+    path = tmp_path / "other.sgy"
+    path.write_bytes(floats(there).bytes())
+    (fault,) = scan(path, Overrides(), known).scan.faults
+    assert fault.startswith(f"the scan says format {scanned_as} (")
+    assert f"the header of the file {there} (" in fault
+    assert fault.endswith("the scan is of another file, so scan this one (--format to decide)")
+    assert scan(path, Overrides(format=there), known).scan.faults == ()
+
+
+def test_a_scan_whose_format_was_edited_as_the_samples_are_is_told_of(tmp_path: Path) -> None:
+    """And goes on being told of, whatever scan is made of it."""
+    file = floats(5)
+    file.binary(3225, 1)
+    found = scanned(file, tmp_path)
+    assert (found.format, found.really) == (1, 5)
+    edited = dataclasses.replace(found, format=5, really=None)
+    again = scan(tmp_path / "it.sgy", Overrides(), edited).scan
+    assert again.faults == ()
+    assert again.warnings[-1].startswith("the scan says format 5 (IEEE float), the header of the")

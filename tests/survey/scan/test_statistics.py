@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from salt_survey.scan import statistics
+from salt_survey.scan.findings import Said, tell_spikes
 from salt_survey.scan.statistics import Gatherer
 
 
@@ -28,3 +29,40 @@ def test_lines_that_begin_with_mute_do_not_hide_the_rest(monkeypatch: pytest.Mon
         part = amplitudes.reshape(800, 40)[first : first + 30]
         gatherer.take(first + np.arange(len(part)), part, np.zeros(len(part), bool))
     assert gatherer.result().percentiles["1"] == -100
+
+
+def test_a_trace_of_mutes_and_nothing_recorded_is_silent() -> None:
+    """As a run finds no sample of it recorded."""
+    samples = np.zeros((6, 20), np.float32)
+    samples[0, 5:9] = np.nan
+    samples[1, 5:9] = statistics.PADDING
+    samples[2, 5:9] = 1e30
+    samples[3, 5] = 7
+    samples[4] = 7
+    samples[5, :10], samples[5, 10:] = np.nan, 7
+    silent = statistics.are_silent(samples, np.zeros(6, bool))
+    assert silent.tolist() == [True, True, True, False, True, False]
+    assert statistics.are_silent(samples, np.ones(6, bool)).all()
+    gatherer = Gatherer(6, 20)
+    gatherer.take(np.arange(6), samples, np.zeros(6, bool))
+    assert gatherer.result().recorded == 2
+
+
+def test_a_spectrum_has_its_peak_where_the_signal_is() -> None:
+    wave = np.sin(2 * np.pi * 0.25 * np.arange(400, dtype=np.float32))
+    found = statistics.spectrum(np.tile(wave, (3, 1)))
+    assert len(found) == statistics.SPECTRUM
+    assert max(found) == 1
+    assert abs(int(np.argmax(found)) - (statistics.SPECTRUM - 1) / 2) <= 1
+    assert statistics.spectrum(wave[None, :7]) == ()
+
+
+@pytest.mark.parametrize(("most", "warned"), [(19.0, False), (-19.0, False), (25.0, True),
+                                              (-25.0, True)])  # fmt: skip
+def test_spikes_are_warned_of(most: float, warned: bool) -> None:
+    said = Said()
+    samples = np.random.default_rng(0).uniform(-1, 1, (50, 400)).astype(np.float32)
+    samples[3, 7] = most
+    tell_spikes(statistics.percentiles(samples), said)
+    assert bool(said.warnings) == warned
+    tell_spikes({}, said)

@@ -60,7 +60,11 @@ def test_a_stretch_is_read_as_it_is_written(text: str) -> None:
         assert str(stretch) == text
 
 
-@pytest.mark.parametrize("text", ["", "Tile", "0%", "26%", "-1%", "2", "nan%"])
+def test_a_stretch_may_begin_with_a_point() -> None:
+    assert Stretch.parse(".5%") == Stretch.parse("0.5%")
+
+
+@pytest.mark.parametrize("text", ["", ".%", "Tile", "0%", "26%", "-1%", "2", "nan%"])
 def test_what_is_no_stretch_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="the stretch is"):
         Stretch.parse(text)
