@@ -16,6 +16,7 @@ from salt_survey.scan.statistics import Stats
 from salt_survey.segy.layout import Layout
 
 SCAN_SAYS = "the scan says "  # so begins what a scan that was given has otherwise than its file
+_NOTHING, _ALONE = "nothing recorded", "one live trace alone"  # so begin faults of the samples
 _SPIKE = 20  # times as large as 98 % of the amplitudes: in real surveys the largest are 5 times
 
 
@@ -77,14 +78,17 @@ def of_samples(stats: Stats | None, known: Scan | None) -> dict[str, Any]:
     return {}
 
 
+def of_samples_alone(fault: str) -> bool:
+    """Whether a fault is of the samples, so that one who does not read them has to repeat it."""
+    return fault.startswith((_NOTHING, _ALONE))
+
+
 def tell_of(stats: Stats, traces: int, said: Said) -> None:
     """Say what the samples of so many traces are like, and what is wrong with them."""
     if not stats.recorded:
-        said.faults.append(
-            f"nothing recorded: {traces} traces, all dead or without a finite sample"
-        )
+        said.faults.append(f"{_NOTHING}: {traces} traces, all dead or without a finite sample")
     elif stats.recorded < 2:
-        said.faults.append("one live trace alone, expected two at least")
+        said.faults.append(f"{_ALONE}, expected two at least")
     elif stats.dead:
         said.notes.append(f"{stats.dead} dead traces; they count as not recorded")
     if stats.flat:

@@ -18,7 +18,7 @@ from salt_survey.scan import (
     times,
 )  # fmt: skip
 from salt_survey.scan.coordinates import Positions
-from salt_survey.scan.findings import SCAN_SAYS, Found, Said, of_samples, tell_of
+from salt_survey.scan.findings import SCAN_SAYS, Found, Said, of_samples, of_samples_alone, tell_of
 from salt_survey.scan.numbering import Numbering
 from salt_survey.scan.record import Overrides, Scan
 from salt_survey.scan.statistics import Stats, gather
@@ -269,9 +269,7 @@ class _Scanner:
         ):
             lasting = [each for each in theirs if not each.startswith(SCAN_SAYS)]
             mine[:] = dict.fromkeys([*lasting, *mine])
-        self.said.faults += [
-            fault for fault in known.faults if fault.startswith(("nothing rec", "one live"))
-        ]
+        self.said.faults += filter(of_samples_alone, known.faults)
 
     def _placing(
         self,

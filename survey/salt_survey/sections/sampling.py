@@ -15,7 +15,9 @@ from salt_survey.sections.looks import LEAST_ZOOM, MOST_ZOOM, Look, Zoom
 
 INTERVAL_MS, SPACING_M = 4.0, 25.0  # of F3's samples and traces
 _NEAR = 1.1  # times as much or as little is the same: zooms that do as well differ by more
-_FAR = 6.5  # beyond, it is hardly what it seems: bins in feet, or intervals of depth
+# Beyond, it is hardly what it seems: 82.5 and 110 are bins in feet of which the headers do not say
+# that; fine sampling has no such double.
+_LEAST, _MOST = 0.15, 3.2
 _DIGITS = 4
 
 
@@ -42,7 +44,7 @@ class Sampling:
         sample, trace = _share(scan.interval_ms, INTERVAL_MS), _share(along, SPACING_M)
         said = [f"samples every {scan.interval_ms:g} ms"] if sample != 1 else []
         said += [f"traces {along:.4g} m apart"] if trace != 1 else []
-        return cls(sample, trace, _share(down, along), " and ".join(said))
+        return cls(sample, trace, _share(down, along, 1 / _LEAST), " and ".join(said))
 
     def look(self, usual: Look) -> Look:
         """What is to this survey as a look is to F3: a pixel is as many milliseconds and metres."""
@@ -75,13 +77,12 @@ def _step(lines: Lines | None) -> int:
     return lines[2] if lines else 1
 
 
-def _share(distance: float, usual: float) -> float:
+def _share(distance: float, usual: float, most: float = _MOST) -> float:
     """How many times as large a distance is; 1 where it is about as large, or hardly meant."""
     if not distance or not usual:
         return 1.0
     share = distance / usual
-    times = max(share, 1 / share)
-    return share if _NEAR < times <= _FAR else 1.0
+    return share if max(share, 1 / share) > _NEAR and _LEAST <= share <= most else 1.0
 
 
 def _bounded(value: float) -> float:

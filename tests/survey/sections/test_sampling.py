@@ -37,6 +37,8 @@ def default(scan: Scan) -> str:
         ({"bin_m": (24.0, 26.0)}, "1.25/0.5", ""),  # about as large
         ({"interval_ms": 0}, "1.25/0.5", ""),  # not known
         ({"interval_ms": 0.004, "bin_m": (2500.0, 2500.0)}, "1.25/0.5", ""),  # hardly meant
+        ({"bin_m": (82.5, 82.5)}, "1.25/0.5", ""),  # feet
+        ({"bin_m": (165.0, 27.5)}, "1.25/0.5/3", ""),
     ],
 )  # fmt: skip
 def test_a_default_is_pixels_of_as_many_milliseconds_and_metres(
