@@ -16,7 +16,7 @@ from salt_survey.scan import (
     places,
     sample_format,
     times,
-)  # fmt: skip
+)
 from salt_survey.scan.coordinates import Positions
 from salt_survey.scan.findings import SCAN_SAYS, Found, Said, of_samples, of_samples_alone, tell_of
 from salt_survey.scan.numbering import Numbering
