@@ -13,7 +13,7 @@ from salt_infer.masks.metric import NEUTRAL_GATE, NEUTRAL_THRESHOLD
 from salt_infer.system.files import check_output, write_together, write_whole, writing
 from salt_infer.system.text import shown
 from salt_report.common import reading, tables
-from salt_report.common.page import Source, sources
+from salt_report.common.sources import Source, sources
 from salt_report.dataset import page
 from salt_report.submission import evaluation
 from salt_report.submission import page as evaluation_page

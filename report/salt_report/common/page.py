@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import hashlib
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from salt_infer import __version__
-from salt_infer.system.files import real
 from salt_infer.system.text import shown
 from salt_report.common.pictures import OVERLAY
-from salt_report.errors import ReportError
 
 _TEMPLATES = PackageLoader("salt_report")
 
@@ -47,86 +41,6 @@ class Gallery:
     text: str
     pictures: Sequence[Picture]
     wide: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """An input of the report, to be made before it is read.
-
-    Attributes:
-        role: what it was taken as.
-        path: a file or folder.
-        but: the report's own files, which may lie in the folder and are no part of it.
-    """
-
-    role: str
-    path: Path
-    but: tuple[Path, ...] = ()
-
-    def __post_init__(self) -> None:
-        self._state  # noqa: B018  is that of now
-
-    @functools.cached_property
-    def sha256(self) -> str:
-        """Of a file; of a folder, that of the sorted list of its files, as ``sha256sum`` prints it;
-        empty where there is neither, or some file of it cannot be read or is gone meanwhile.
-
-        Raises:
-            ReportError: the file was changed since it was named here.
-        """
-        try:
-            if self.path.is_file():
-                digest = _sha256(self.path)
-                if _state(self.path) != self._state:
-                    raise ReportError(f"{self.path} was changed while it was read; run this again")
-                return digest
-            return _sha256_of_folder(self.path, self.but) if self.path.is_dir() else ""
-        except OSError:  # in a folder there may be more than was read for the report
-            return ""
-
-    @functools.cached_property
-    def _state(self) -> tuple[int, ...]:
-        return _state(self.path) if self.path.is_file() else ()
-
-    def to_json(self) -> dict[str, str]:
-        """All of it."""
-        return {"role": self.role, "path": shown(str(self.path)), "sha256": self.sha256}
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    """What changes when a file does."""
-    status = os.stat(path)
-    return status.st_size, status.st_mtime_ns, status.st_ino
-
-
-def _sha256_of_folder(folder: Path, but: tuple[Path, ...]) -> str:
-    told = hashlib.sha256()
-    own = [real(path) for path in but]
-    files = (
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and not any(_is_of(real(path), each) for each in own)
-    )
-    for name, path in sorted((path.relative_to(folder).as_posix(), path) for path in files):
-        told.update(f"{_sha256(path)}  {name}\n".encode("utf-8", "surrogateescape"))
-    return told.hexdigest()
-
-
-def _is_of(path: Path, output: Path) -> bool:
-    """An output, or a hidden file beside it that is there while it is written."""
-    hidden = path.parent == output.parent and path.name.startswith(f".{output.name}.")
-    return path == output or hidden
-
-
-def sources(but: tuple[Path | None, ...], **paths: Path | None) -> list[Source]:
-    """Those inputs that were given, by role; ``but``: the outputs, of those that there are."""
-    own = tuple(path for path in but if path is not None)
-    return [Source(role, path, own) for role, path in paths.items() if path is not None]
 
 
 def render(template: str, **content: Any) -> bytes:

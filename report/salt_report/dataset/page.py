@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-from markupsafe import Markup
 
 from salt_infer.data import oddities
 from salt_infer.masks import coverage
 from salt_infer.system.text import shown
 from salt_report.common import page, pictures
 from salt_report.common.kinds import KINDS
-from salt_report.common.page import Gallery, Picture, Source
+from salt_report.common.page import Gallery, Picture
 from salt_report.common.reading import LabelledTiles
+from salt_report.common.sources import Source
 from salt_report.dataset import charts, exploration
 from salt_report.dataset.exploration import Balance, Depths, Overview, Twins
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from markupsafe import Markup
 
 OF_A_KIND = 8  # pictures of a gallery
 OF_BLACK = 2  # of the one that are all alike

@@ -11,7 +11,8 @@ from markupsafe import Markup
 from salt_infer.system.text import shown
 from salt_report.common import page, pictures
 from salt_report.common.kinds import KINDS
-from salt_report.common.page import Gallery, Picture, Source
+from salt_report.common.page import Gallery, Picture
+from salt_report.common.sources import Source
 from salt_report.submission import charts as draw
 from salt_report.submission.borders import CROP
 from salt_report.submission.evaluation import Case, Evaluation
