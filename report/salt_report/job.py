@@ -145,7 +145,7 @@ def _check_tried(job: EvaluateJob) -> None:
 def _case(job: EvaluateJob) -> Case:
     """Read everything and see that it belongs together."""
     with contextlib.ExitStack() as stack:
-        labels = stack.enter_context(reading.labels(job.labels))
+        labels = stack.enter_context(dataset.open_labels(job.labels))
         rows = stack.enter_context(reading.rows(job.submission))
         other = stack.enter_context(reading.rows(job.against)) if job.against else None
         ids = reading.scored_ids(rows, labels, job.partial, other)

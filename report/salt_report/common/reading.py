@@ -108,13 +108,6 @@ def tiles(path: Path, ids: Sequence[str]) -> Images:
         return _tiles(path, source, ids, Counter())
 
 
-def labels(path: Path) -> Labels:
-    """Open true masks: a table of ``id,rle_mask``, a directory or zip of PNGs, or a labelled data
-    set, of which the labels are taken; raises as :func:`salt_infer.data.dataset.open_labels`.
-    """
-    return dataset.open_labels(path)
-
-
 def masks(given: Labels, ids: Sequence[str]) -> Images:
     """Masks of those ids: uint8 [N, 101, 101], 0 or 1; raises LabelError, naming what is broken."""
     decoded, faults = _each(ids, lambda name: given.masks([name])[0])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from salt_infer.data import dataset
 from salt_infer.errors import BadTilesError, InputError, LabelError
 from salt_report.common import reading
 from salt_report.common.reading import LabelledTiles
@@ -68,7 +69,7 @@ def test_broken_and_missing_masks_are_named(copied: Path) -> None:
 @pytest.mark.parametrize("kind", ["labels.csv", "masks", "root", "zip"])
 def test_labels_of_each_kind(drawn: LabelledTiles, folder: Path, tmp_path: Path, kind: str) -> None:
     path = {"root": folder, "zip": packed(folder, tmp_path / "x.zip")}.get(kind, folder / kind)
-    with reading.labels(path) as labels:
+    with dataset.open_labels(path) as labels:
         assert labels.ids == list(drawn.ids)
         ids = drawn.ids[5:2:-1]
         np.testing.assert_array_equal(reading.masks(labels, ids), drawn.masks[5:2:-1])
@@ -85,7 +86,7 @@ def test_tiles_in_the_order_asked_for(drawn: LabelledTiles, folder: Path) -> Non
 
 
 def ids_of(folder: Path, submission: Path, partial: bool = False) -> tuple[str, ...]:
-    with reading.labels(folder / "labels.csv") as labels, reading.rows(submission) as rows:
+    with dataset.open_labels(folder / "labels.csv") as labels, reading.rows(submission) as rows:
         return reading.scored_ids(rows, labels, partial)
 
 
@@ -154,7 +155,7 @@ def test_ids_that_read_the_same_are_the_same(tmp_path: Path, predicted: np.ndarr
     decomposed = [unicodedata.normalize("NFD", name) for name in composed]
     truth = write_rows(tmp_path / "labels.csv", decomposed, predicted[:2])
     path = write_rows(tmp_path / "sub.csv", composed, predicted[:2])
-    with reading.labels(truth) as labels, reading.rows(path) as rows:
+    with dataset.open_labels(truth) as labels, reading.rows(path) as rows:
         ids = reading.scored_ids(rows, labels, partial=False)
         assert ids == tuple(decomposed)
         np.testing.assert_array_equal(reading.submission(rows, ids).masks, predicted[:2])
@@ -171,7 +172,7 @@ def test_two_names_that_read_the_same_are_not_one_tile(tmp_path: Path, twice: st
         lines = "".join(f"{each},{rle}\n" for each, rle in rows.items())
         files[name] = tmp_path / f"{name}.csv"
         files[name].write_text(f"id,rle_mask\n{lines}")
-    with reading.rows(files["submission"]) as rows, reading.labels(files["labels"]) as labels:
+    with reading.rows(files["submission"]) as rows, dataset.open_labels(files["labels"]) as labels:
         for partial in (False, True):
             with pytest.raises(ReportError, match=f"{twice}.csv has several rows for .* read the"):
                 reading.scored_ids(rows, labels, partial)
@@ -182,7 +183,7 @@ def test_labels_without_rows_are_named(tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text("id,rle_mask\n")
     with (
         reading.rows(tmp_path / "s.csv") as rows,
-        reading.labels(tmp_path / "l.csv") as labels,
+        dataset.open_labels(tmp_path / "l.csv") as labels,
         pytest.raises(ReportError, match=r"l\.csv has no labels, expected one for each"),
     ):
         reading.scored_ids(rows, labels, partial=True)
