@@ -171,7 +171,7 @@ def test_legends_hide_no_data(found: Evaluation) -> None:
 
 def test_zeros_do_not_spoil_the_bars_of_a_logarithmic_axis() -> None:
     values = pd.Series([0.0, 0.5, 1.0, 60.0])
-    edges = np.array(data_charts._bins(values, logarithmic=True))
+    edges = np.array(data_charts.bar_edges(values, logarithmic=True))
     np.testing.assert_allclose(edges[1:] / edges[:-1], edges[1] / edges[0])
     assert (edges[0], edges[-1]) == (pytest.approx(0.5), pytest.approx(60))
-    assert data_charts._bins(pd.Series([0.0, 0.0]), logarithmic=True)[0] == 0
+    assert data_charts.bar_edges(pd.Series([0.0, 0.0]), logarithmic=True)[0] == 0

@@ -118,7 +118,7 @@ def measure(known: pd.DataFrame, name: str) -> Markup:
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        bins = _bins(known[name], name in _LOGARITHMIC)
+        edges = bar_edges(known[name], name in _LOGARITHMIC)
         for part, label, shade, line in (
             (known[salt][name], "with salt", MAIN, "-"),
             (known[~salt][name], "without", OTHER, "--"),
@@ -128,7 +128,7 @@ def measure(known: pd.DataFrame, name: str) -> Markup:
                 drawn = part[part > 0] if name in _LOGARITHMIC else part
                 zeros = f", {len(part) - len(drawn)} of 0 not shown"
                 axes.hist(
-                    drawn, bins=bins, weights=np.full(len(drawn), 100 / len(part)),
+                    drawn, bins=edges, weights=np.full(len(drawn), 100 / len(part)),
                     histtype="step", color=colour(shade), linestyle=line, linewidth=1.4,
                     label=f"{label} ({len(part)}{zeros if len(drawn) < len(part) else ''})",
                 )  # fmt: skip
@@ -148,7 +148,7 @@ def measure(known: pd.DataFrame, name: str) -> Markup:
     return chart(name, f"Histograms of the tiles' {name}. Median {medians}.", draw)
 
 
-def _bins(values: pd.Series, logarithmic: bool) -> list[float]:
+def bar_edges(values: pd.Series, logarithmic: bool) -> list[float]:
     """Edges of the bars, from the least to the largest value."""
     low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
     if logarithmic and len(values) and high > 0:  # zeros have no place on such an axis
