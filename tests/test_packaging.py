@@ -1,10 +1,11 @@
-"""The wheel holds what users need, under names of its own."""
+"""The wheel holds what users need, under names of its own; the sdist is the repository."""
 
 from __future__ import annotations
 
 import configparser
 import subprocess
 import sys
+import tarfile
 import zipfile
 from importlib import metadata
 from pathlib import Path
@@ -63,6 +64,16 @@ def test_the_container_is_given_all_packages() -> None:
     folders = settings["options"]["package_dir"].split("\n")
     wanted = {line.partition("=")[2].strip().partition("/")[0] for line in folders if line}
     assert wanted <= let_in
+
+
+def test_the_sdist_is_the_repository(built: Path, tracked: set[str]) -> None:
+    """So all that README and CONTRIBUTING tell to do can be done in it."""
+    path = next(built.glob("*.tar.gz"))
+    with tarfile.open(path) as archive:
+        files = {member.name for member in archive.getmembers() if member.isfile()}
+    names = below(path.name.removesuffix(".tar.gz"), files)
+    made = {name for name in names if name == "PKG-INFO" or ".egg-info/" in name}
+    assert names - made == tracked
 
 
 def test_site_packages_gets_our_names_only(wheel: set[str]) -> None:
