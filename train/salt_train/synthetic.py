@@ -19,9 +19,10 @@ import numpy.typing as npt
 from salt_infer.cli import console, strict_options
 from salt_infer.data import png
 from salt_infer.errors import OutputExistsError
+from salt_infer.masks.rle import TILE_SHAPE
 from salt_train.data.dataset import Dataset
 
-EDGE = 101
+EDGE = TILE_SHAPE[0]
 FAINT_SALT = 0.35  # amplitude inside salt, relative to the layers around it
 SHARE_BLACK = 0.02  # tiles without any signal, as in the TGS data (80 of 4000)
 SHARE_SALT = 0.6  # tiles with salt, as in the TGS data (2438 of 4000)

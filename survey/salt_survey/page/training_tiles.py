@@ -11,8 +11,9 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
+from salt_survey.sections.tiling import SIDE
+
 LEVELS = 32  # of grey
-SIDE = 101
 _BATCH = 512
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from salt_infer.masks.rle import TILE_SHAPE
 from salt_survey.errors import SurveyError
 from salt_survey.scan import (
     coordinates,
@@ -29,7 +30,6 @@ from salt_survey.segy.headers import Column
 from salt_survey.segy.order import Endian
 from salt_survey.segy.raw import RawFile
 
-TILE = 101  # samples and traces of a tile
 MOST_TRACES = 1 << 26  # that a file may have: each takes some 30 bytes of memory
 _SPARSE = 0.8  # share of the places without a trace, above which a grid is hardly meant
 _OFF = 0.05  # share of the traces away from where the grid has them
@@ -302,10 +302,11 @@ class _Scanner:
         if grid is None:
             return
         sides = (self.layout.samples, max(grid.traces.shape))
-        if min(sides) < TILE:
+        tile = max(TILE_SHAPE)
+        if min(sides) < tile:
             self.said.notes.append(
                 f"sections of {sides[0]} samples and {sides[1]} traces are smaller than a tile of "
-                f"{TILE}: they are continued by reflection"
+                f"{tile}: they are continued by reflection"
             )
 
 

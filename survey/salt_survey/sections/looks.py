@@ -15,6 +15,7 @@ from typing import Any, Literal, Self, cast, get_args
 import numpy as np
 
 from salt_infer.errors import UsageError
+from salt_infer.masks.rle import TILE_SHAPE
 
 Direction = Literal["inline", "crossline"]
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
@@ -23,7 +24,7 @@ POLARITIES: tuple[str, ...] = get_args(Polarity)
 
 LEAST_ZOOM, MOST_ZOOM = 0.05, 20.0
 MOST_CLIP = 25.0  # per cent at each end
-STRIDES = (1, 101)
+STRIDES = (1, max(TILE_SHAPE))
 
 
 @dataclasses.dataclass(frozen=True)

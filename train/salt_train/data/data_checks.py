@@ -340,7 +340,7 @@ def _mask_kinds(mask: Image) -> Iterator[str]:
 def _coverage(masks: Mapping[str, Image]) -> dict[str, int]:
     """Masks of each coverage class, those of none too."""
     found = Counter(int(coverage.coverage_class(mask[None])[0]) for mask in masks.values())
-    return {str(number): found[number] for number in range(11)}
+    return {str(number): found[number] for number in range(coverage.CLASSES)}
 
 
 def _listed(counts: Mapping[str, int]) -> str:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from salt_infer.batch import views
 from salt_infer.masks import metric
-from salt_infer.masks.coverage import coverage_class
+from salt_infer.masks.coverage import CLASSES, coverage_class
 from salt_infer.masks.metric import NEUTRAL_GATE, NEUTRAL_THRESHOLD
 from salt_infer.modelfile.contract import Tta
 from salt_infer.system.files import write_whole
@@ -154,5 +154,5 @@ def by_class(per_tile: npt.NDArray[np.float64], data: Dataset) -> list[float | N
     classes = coverage_class(data.masks)
     return [
         float(per_tile[classes == number].mean()) if (classes == number).any() else None
-        for number in range(11)
+        for number in range(CLASSES)
     ]
