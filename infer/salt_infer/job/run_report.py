@@ -33,7 +33,7 @@ class RunReport:
         out_sha256: of the published file; empty where there is none.
         score: mean precision against the labels given, or None.
         empty_score: what all-empty masks would score on them, or None.
-        scored: rows that had a label, or None.
+        scored: rows that had a label, or None; a tile without a row is not among them.
         warnings: what may make the masks other than they look, a sentence each.
     """
 
@@ -89,7 +89,7 @@ class RunReport:
             *self._actors(),
         ]
         if self.score is not None:
-            of = f" of {self.scored} of {self.rows} rows" if self.scored != self.rows else ""
+            of = f" of {self.scored} of {self.tiles} tiles" if self.scored != self.tiles else ""
             lines.append(f"score {self.score:.4f}{of} (all-empty masks: {self.empty_score:.4f})")
         return lines
 

@@ -773,7 +773,22 @@ def test_labels_of_some_tiles_score_these_if_asked_to(job: Job, batches: list[in
     assert batches == []
     report = run(dataclasses.replace(job, partial=True), Watcher())
     assert (report.scored, report.rows) == (3, COUNT)
-    assert any(f"of 3 of {COUNT} rows (all-empty" in line for line in report.lines())
+    assert any(f"of 3 of {COUNT} tiles (all-empty" in line for line in report.lines())
+
+
+@pytest.mark.parametrize("on_error", ["skip", "empty"])
+def test_a_score_says_that_a_bad_tile_is_not_in_it(
+    job: Job, batches: list[int], on_error: str
+) -> None:
+    assert isinstance(job.images, Path)
+    (job.images / "bad.png").write_bytes(b"no PNG")
+    labels = job.out.with_name("all.csv")
+    names = [path.stem for path in job.images.iterdir()]
+    labels.write_text("id,rle_mask\n" + "".join(f"{name},1 9\n" for name in names))
+    report = run(dataclasses.replace(job, labels=labels, on_error=on_error), Watcher())
+    (line,) = (line for line in report.lines() if line.startswith("score "))
+    assert (f" of {COUNT} of {COUNT + 1} tiles (" in line) == (on_error == "skip")
+    assert (" tiles (" in line) == (on_error == "skip")
 
 
 def test_labels_of_no_tile_show_both_sides(job: Job, batches: list[int]) -> None:
