@@ -63,6 +63,44 @@ class Web(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class Whole(Web):
+    """Gives no parts of files."""
+
+    def _part(self, path: Path) -> None:
+        self._send(path.read_bytes())
+
+    def _send(self, data: bytes, length: bool = True) -> None:
+        self.send_response(200)
+        if length:
+            self.send_header("Content-Length", str(len(data)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        with contextlib.suppress(OSError):  # the reader has had enough
+            self.wfile.write(data)
+
+
+class Unmeasured(Whole):
+    """Nor does it say how long they are."""
+
+    def do_HEAD(self) -> None:
+        self._send(b"", False)
+
+    def _part(self, path: Path) -> None:
+        self._send(path.read_bytes(), False)
+
+
+class BrokenOff(Web):
+    """Closes the connection before all of a file is sent."""
+
+    def _part(self, path: Path) -> None:
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes 0-99/{path.stat().st_size}")
+        self.send_header("Content-Length", "100")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(b"PK")
+
+
 class Stuck(Web):
     """Does not answer for ``*.stuck.png`` before it is released."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -22,7 +23,7 @@ from salt_infer.data.source import (
     sorted_unique,
 )
 from salt_infer.data.tree import Look
-from salt_infer.data.zip_archive import BinaryFile, TileZip
+from salt_infer.data.zip_archive import BinaryFile, StorageError, TileZip
 from salt_infer.errors import InputError, PackageError, TileError, one_line
 from salt_infer.system.daemon_threads import Daemons, GivenUpError
 from salt_infer.system.location import Location, Url
@@ -148,7 +149,9 @@ class TileBucket(_RemoteTiles):
 
 
 class _RemoteZip:
-    """A zip's file in a bucket: what goes wrong is an OSError, which readers of zips expect."""
+    """A zip's file in a bucket. What goes wrong is a StorageError; a place that is not in the file
+    is an OSError, as readers of zips expect.
+    """
 
     def __init__(self, url: Url, system: _FileSystem, path: str) -> None:
         try:
@@ -163,13 +166,15 @@ class _RemoteZip:
         except GivenUpError:
             raise
         except Exception as error:
-            raise OSError(_told(error)) from error
+            raise StorageError(_told(error)) from error
 
     def seek(self, offset: int, whence: int = 0) -> int:
         try:
             return self._file.seek(offset, whence)
         except Exception as error:
-            raise OSError(_told(error)) from error
+            # Every file has an end, but for those that can only be read from start to end.
+            kind = StorageError if (offset, whence) == (0, os.SEEK_END) else OSError
+            raise kind(_told(error)) from error
 
     def seekable(self) -> bool:
         return self._file.seekable()

@@ -34,7 +34,14 @@ _CUT = (
 _NO_UTF8 = "it claims names in UTF-8 that are none; pack it anew"
 _ENCRYPTED = "is encrypted; unpack the zip with its password"
 
-_UNREADABLE = (OSError, zipfile.BadZipFile, NotImplementedError, ValueError)
+
+class StorageError(Exception):
+    """What a storage says that does not give a zip's bytes. Not an OSError: zipfile takes those for
+    signs of a file that is no zip.
+    """
+
+
+_UNREADABLE = (OSError, StorageError, zipfile.BadZipFile, NotImplementedError, ValueError)
 
 
 class BinaryFile(Protocol):
@@ -201,6 +208,11 @@ def _opened(path: Location) -> BinaryFile:
 
 
 def _no_zip(path: Location, error: Exception) -> InputError:
+    if isinstance(error, StorageError):
+        return InputError(
+            f"{path} cannot be read ({error}); a zip is read in parts, for which a server has to "
+            "give its length and any part of it: try again, or download it first"
+        )
     reason, what = one_line(error), file_kind.kind(path) if isinstance(path, Path) else None
     if what and not what.startswith(file_kind.ZIP):
         reason = f"it is {what}"

@@ -27,7 +27,7 @@ from salt_infer.system.location import Url
 from tests.conftest import ROOT
 from tests.infer import steady
 from tests.pngs import good_tile
-from tests.servers import BUCKET, Bucket, Stuck, serving
+from tests.servers import BUCKET, BrokenOff, Bucket, Stuck, Unmeasured, Web, Whole, serving
 
 fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed: extra cloud")
 
@@ -213,7 +213,7 @@ def test_a_zip_whose_storage_fails(
         monkeypatch.setattr(fsspec.implementations.memory.MemoryFile, "read", fail)
         with pytest.raises(TileError, match=r"from the zip \(RuntimeError: throttled\)"):
             source.read(source.tiles[0])
-    with pytest.raises(InputError, match=r"t\.zip is neither a directory nor a readable zip"):
+    with pytest.raises(InputError, match=r"t\.zip cannot be read \(RuntimeError: throttled\)"):
         open_tiles(Url("memory://t.zip"))
 
 
@@ -283,6 +283,27 @@ def test_no_web_server(tmp_path: Path) -> None:
         assert done.returncode == 2
         assert done.stderr.startswith(f"salt-infer: {address}/{name} cannot be")
         assert "Traceback" not in done.stderr
+
+
+@needs("aiohttp")
+@pytest.mark.parametrize(
+    ("handler", "says"),
+    [
+        (Whole, "ValueError: The HTTP server doesn't appear to support range requests"),
+        (Unmeasured, "ValueError: Cannot seek streaming HTTP file"),
+        (BrokenOff, "ClientPayloadError: "),
+    ],
+)
+def test_a_sound_zip_that_a_web_server_cannot_give_is_not_called_unsound(
+    tmp_path: Path, handler: type[Web], says: str
+) -> None:
+    with zipfile.ZipFile(tmp_path / "tiles.zip", "w") as packed:
+        packed.writestr("a.png", good_tile())
+        packed.writestr("a.bin", bytes(2_000_000))  # the end is in a block of its own
+    with serving(tmp_path, handler) as address, pytest.raises(InputError) as raised:
+        open_tiles(Url(f"{address}/tiles.zip"))
+    assert f"tiles.zip cannot be read ({says}" in str(raised.value)
+    assert "download it first" in str(raised.value)
 
 
 @needs("s3fs")
