@@ -20,7 +20,7 @@ from pathlib import Path
 import null
 
 from salt_infer.backends.providers import BATCH, GPU_BATCH
-from salt_infer.execution.decoders import DecodeIn
+from salt_infer.execution.request import DecodeIn
 from salt_infer.job import job
 from salt_infer.job.job import Job
 from salt_infer.job.watcher import Watcher

@@ -52,6 +52,33 @@ def test_help_and_version_need_no_extra(command: str) -> None:
     assert (done.returncode, done.stdout) == (0, f"{command}, version {__version__}\n")
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_interruption_of_the_first_imports_is_quiet(tmp_path: Path, command: str) -> None:
+    (tmp_path / "click.py").write_text("import signal; signal.raise_signal(signal.SIGINT)\n")
+    code = f"from {COMMANDS[command].removesuffix('.infer')} import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=False,
+        env=bare.environment(PYTHONPATH=str(tmp_path)),
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_an_error_of_the_first_imports_is_told(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise RuntimeError('broken')\n")
+    done = bare.run("salt-infer", "--help", env=bare.environment(PYTHONPATH=str(tmp_path)))
+    assert done.returncode == 1
+    assert done.stderr.endswith("RuntimeError: broken\n")
+
+
+def test_help_of_inference_imports_neither_numpy_nor_pillow() -> None:
+    code = "import sys; sys.modules.update(numpy=None, PIL=None)\nfrom salt_infer.cli import main"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; main()", "--help"], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("command", "arguments"),
     [

@@ -1,6 +1,13 @@
-"""What a user types: ``salt-infer`` and ``salt-doctor``, their options, their words."""
+"""What a user types: ``salt-infer`` and ``salt-doctor``, their options, their words.
+
+Every command of the toolkit imports this before anything that takes long.
+"""
 
 from typing import NoReturn
+
+from salt_infer.cli import interruption
+
+interruption.be_quiet()
 
 
 def main() -> NoReturn:

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from salt_infer.cli import standard_streams
+from salt_infer.cli.interruption import INTERRUPTED
 from salt_infer.errors import PackageError, SaltError, one_line
 from salt_infer.system import location, resource_limits
 
@@ -23,7 +24,6 @@ from salt_infer.system import location, resource_limits
 # and where the system allows fewer it ends the process by a Ctrl-C of its own.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 TERMINATED = 143  # 128 + SIGTERM
 
 

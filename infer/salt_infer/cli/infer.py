@@ -17,7 +17,7 @@ from salt_infer.cli.provider_options import (
     tta_option,
 )
 from salt_infer.errors import BAD_TILES
-from salt_infer.execution.decoders import DECODE_IN
+from salt_infer.execution.request import DECODE_IN
 from salt_infer.system.location import parse
 
 _PATH = console.PATH

@@ -10,7 +10,6 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from typing import Literal, get_args
 
 from salt_infer.batch.result import Cancel
 from salt_infer.data.source import TileSource
@@ -18,9 +17,7 @@ from salt_infer.errors import ModelError
 from salt_infer.execution.decode_process import DecodeProcess
 from salt_infer.execution.decoding import Decoded, Group, decode_group
 from salt_infer.execution.encoded_tiles import hold
-
-DecodeIn = Literal["auto", "threads", "processes"]
-DECODE_IN: tuple[str, ...] = get_args(DecodeIn)
+from salt_infer.execution.request import DecodeIn
 
 FAST = 2000.0  # tiles a second that threads can be the bound of
 FEWEST = 4  # threads that keep each other waiting

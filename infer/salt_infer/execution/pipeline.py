@@ -23,9 +23,10 @@ import numpy.typing as npt
 
 from salt_infer.batch.result import BatchResult, Cancel, Drawn
 from salt_infer.data.source import Tile, TileSource
-from salt_infer.execution.decoders import DecodeIn, Decoders
+from salt_infer.execution.decoders import Decoders
 from salt_infer.execution.decoding import Decoded, Group, stamp_of
 from salt_infer.execution.flow import Stage, Timed, flow, pools, timed_work
+from salt_infer.execution.request import DecodeIn
 from salt_infer.execution.results import FinishedGroup
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.predictor import confidence

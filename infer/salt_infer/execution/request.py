@@ -13,6 +13,8 @@ from salt_infer.errors import UsageError
 
 Name = Literal["local", "ray"]
 NAMES: tuple[str, ...] = get_args(Name)
+DecodeIn = Literal["auto", "threads", "processes"]
+DECODE_IN: tuple[str, ...] = get_args(DecodeIn)
 
 _ADDRESS = re.compile(r"auto|(?!.*://).+:\d+")
 

@@ -13,10 +13,9 @@ from salt_infer.data.dataset import open_images, open_labels
 from salt_infer.data.source import TileSource
 from salt_infer.errors import BadTilesError, LabelError, UsageError
 from salt_infer.execution.base import Executor, ModelRequest
-from salt_infer.execution.decoders import DecodeIn
 from salt_infer.execution.factory import open_executor
 from salt_infer.execution.pipeline import RunOptions, group_count
-from salt_infer.execution.request import ExecutorRequest
+from salt_infer.execution.request import DecodeIn, ExecutorRequest
 from salt_infer.execution.results import FinishedGroup
 from salt_infer.job import scoring
 from salt_infer.job.fingerprint import Fingerprint
