@@ -102,9 +102,9 @@ def check_folder(path: Path, ending: str, overwrite: bool) -> None:
 
 def _check_parent(path: Path, target: Path) -> None:
     if not target.parent.is_dir():
-        raise InputError(f"folder {path.parent} does not exist; create it first")
+        raise InputError(f"folder {target.parent} does not exist; create it first")
     if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise InputError(f"folder {path.parent} is not writable")
+        raise InputError(f"folder {target.parent} is not writable")
     length = len(os.fsencode(target.name))
     if length > LONGEST - _HIDDEN:
         raise InputError(

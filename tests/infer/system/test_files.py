@@ -83,6 +83,16 @@ def test_a_link_to_itself_is_replaced_or_told(tmp_path: Path) -> None:
     assert loop.read_text() == "new"
 
 
+def test_of_a_link_into_nothing_the_missing_folder_is_named(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "gone" / "x")
+    missing = f"^folder {tmp_path}/gone does not exist; create it"
+    with pytest.raises(InputError, match=missing):
+        files.check_writable(link, overwrite=True)
+    with pytest.raises(InputError, match=missing):
+        files.check_folder(link, ".png", overwrite=True)
+
+
 def test_a_file_system_that_cannot_flush_folders_is_no_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
