@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 FIELD = "files"
 NAME_CHARACTERS = 255
+_EXTENDED = re.compile(rb";[ \t]*filename\*=utf-8'[^']*'([^ \t;]*)", re.IGNORECASE)
 
 
 class Upload(NamedTuple):
@@ -117,7 +120,8 @@ class _Form:
             raise TooLargeError(
                 f"the form has more than {self._limits.files} files; send fewer at once"
             )
-        self._name = _text(_unescaped(options.get(b"filename", b"")))
+        name = _unescaped(options.get(b"filename", b"")) or _extended(self._disposition)
+        self._name = _text(name)
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if len(self._content) + end - start > self._limits.file_bytes:
@@ -131,6 +135,12 @@ class _Form:
 
     def _end(self) -> None:
         self.ended = True
+
+
+def _extended(disposition: bytes) -> bytes:
+    """A file's name as RFC 5987 writes one. Forms should not (RFC 7578, 4.2), and programs do."""
+    found = _EXTENDED.search(disposition)
+    return unquote_to_bytes(found[1]) if found else b""
 
 
 def _unescaped(name: bytes) -> bytes:

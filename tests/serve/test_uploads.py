@@ -109,6 +109,22 @@ def test_what_browsers_escape_in_names_is_given_back() -> None:
     assert read(body(part(b"x", named)))[0].name == '"a" 100%25\r\n.png'
 
 
+@pytest.mark.parametrize(
+    ("named", "name"),
+    [
+        ("filename*=UTF-8''salt%20%e2%82%ac.png", "salt €.png"),
+        ("FileName*=utf-8'en'a%3Bb.png; more=x", "a;b.png"),
+        ("filename*=UTF-8''b.png; filename=\"a.png\"", "a.png"),
+        ("filename*=UTF-8''%ff.png", "\N{REPLACEMENT CHARACTER}.png"),
+        ("filename*=UTF-8''" + "%6e" * 1000, "n" * 255),
+        ("filename*=other''b.png", ""),
+        ("filename*=b.png", ""),
+    ],
+)
+def test_a_name_may_be_sent_in_the_extended_form_alone(named: str, name: str) -> None:
+    assert read(body(part(b"x", f'form-data; name="files"; {named}'))) == [Upload(name, b"x")]
+
+
 def test_names_are_text_of_bounded_length() -> None:
     long, broken = b"n" * 1000, b"\xff\xfe<b>"
     for raw in (long, broken):
