@@ -4,23 +4,21 @@
 
     SaltError
     └── ExportError
-        ├── RequestError  what was asked for does not go together; exit code 2
+        ├── OptionsError  what was asked for does not go together; a UsageError, too
         └── ParityError   the file does not compute what the network does; it is not published
 """
 
 from __future__ import annotations
 
-from salt_infer.errors import SaltError
+from salt_infer.errors import SaltError, UsageError
 
 
 class ExportError(SaltError):
     """A checkpoint cannot be exported."""
 
 
-class RequestError(ExportError):
-    """What was asked for does not go together; exit code 2."""
-
-    exit_code = 2
+class OptionsError(ExportError, UsageError):
+    """What was asked for does not go together."""
 
 
 class ParityError(ExportError):

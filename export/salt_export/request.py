@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from salt_export import targets
-from salt_export.errors import RequestError
+from salt_export.errors import OptionsError
 from salt_export.targets import Precision, Target, TargetName
 from salt_export.tolerances import TILES
 from salt_infer.data import dataset
@@ -60,7 +60,7 @@ class Job:
 
     @property
     def wanted(self) -> Target:
-        """The target with what was asked for; raises RequestError where that does not fit."""
+        """The target with what was asked for; raises OptionsError where that does not fit."""
         return targets.resolve(self.target, self.gated, self.precision, self.calibrate is not None)
 
     def check(self) -> None:
@@ -68,7 +68,7 @@ class Job:
 
         Raises:
             UsageError: an output exists, an input does not, or a path cannot be used.
-            RequestError: what was asked for does not go together, or there are too few tiles.
+            OptionsError: what was asked for does not go together, or there are too few tiles.
         """
         inputs = (*self.checkpoints, self.calibrate, self.verify_images, self.labels)
         check_output(self.model, ".onnx", inputs, self.overwrite)
@@ -90,11 +90,11 @@ class Job:
         tiles = self.verify_images or self.calibrate
         if tiles is None:
             if self.labels:
-                raise RequestError("--labels are of tiles; give these with --verify-images")
+                raise OptionsError("--labels are of tiles; give these with --verify-images")
             return
         with dataset.open_images(tiles) as source:
             if len(source.tiles) < TILES:
-                raise RequestError(
+                raise OptionsError(
                     f"{shown(str(tiles))} has {len(source.tiles)} tiles to verify on, expected at "
                     f"least {TILES}; give more of them"
                     + ("" if self.verify_images else ", or others by --verify-images")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from salt_export.errors import RequestError
+from salt_export.errors import OptionsError
 
 Precision = Literal["fp32", "fp16-weights", "fp16", "int8"]
 TargetName = Literal["portable", "cpu", "cuda", "tensorrt"]
@@ -49,7 +49,7 @@ def resolve(
         calibrated: there are tiles to calibrate int8 on.
 
     Raises:
-        RequestError: the device cannot run that, or calibration and precision do not go together.
+        OptionsError: the device cannot run that, or calibration and precision do not go together.
     """
     preset = TARGETS[name]
     # The CPU profits from int8 wherever there are tiles to calibrate on.
@@ -60,7 +60,7 @@ def resolve(
         precision=precision or own,
     )
     if name == "tensorrt" and wanted.gated:
-        raise RequestError(
+        raise OptionsError(
             "TensorRT takes no gated file: how many tiles pass the gate is only known when the "
             "graph runs; leave out --gated"
         )
@@ -71,13 +71,13 @@ def resolve(
 def _check_int8(wanted: Target, calibrated: bool) -> None:
     if wanted.precision != "int8":
         if calibrated:
-            raise RequestError(
+            raise OptionsError(
                 f"--calibrate is for int8, this file is {wanted.precision}; add --precision int8"
             )
     elif not wanted.int8:
-        raise RequestError(
+        raise OptionsError(
             "ONNX Runtime has no int8 convolutions for CUDA; use --precision fp16, or --target "
             "tensorrt"
         )
     elif not calibrated:
-        raise RequestError("int8 needs tiles to measure its ranges on; give --calibrate")
+        raise OptionsError("int8 needs tiles to measure its ranges on; give --calibrate")

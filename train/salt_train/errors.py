@@ -4,7 +4,7 @@
 
     SaltError
     └── TrainError
-        ├── ConfigError      settings that contradict each other or are out of range
+        ├── ConfigError      settings that contradict each other or are out of range: UsageErrors
         ├── DataError        the training data is missing or does not fit together
         ├── CheckpointError  a checkpoint cannot be read, or belongs to another run
         │   └── NoCheckpointError  there is no such file; a UsageError, too
@@ -20,10 +20,8 @@ class TrainError(SaltError):
     """Training cannot go on."""
 
 
-class ConfigError(TrainError):
+class ConfigError(TrainError, UsageError):
     """Settings that contradict each other or are out of range."""
-
-    exit_code = 2
 
 
 class DataError(TrainError):
