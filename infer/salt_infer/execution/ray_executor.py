@@ -318,10 +318,11 @@ def _actor(actor: ActorInfo) -> dict[str, Any]:
 
 
 def _unwrapped(error: BaseException) -> SaltError:
-    """The error of this program that Ray has wrapped, or what Ray itself says."""
+    """The toolkit's error that Ray has wrapped, or what Ray itself says."""
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, SaltError) and type(seen).__module__.startswith("salt_infer"):
+        # What wraps it may be of its class, too, and has a traceback for a message.
+        if isinstance(seen, SaltError) and not isinstance(seen, ray.exceptions.RayError):
             return seen
         seen = getattr(seen, "cause", None) or seen.__cause__
     return ExecutorError(f"Ray gave up ({type(error).__name__}: {one_line(error)})")

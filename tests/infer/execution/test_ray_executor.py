@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from salt_infer.errors import ExecutorError, ModelError, UsageError
 from tests.conftest import ROOT
 from tests.infer import steady
 
@@ -371,6 +372,23 @@ def test_why_ray_does_not_start_is_told_with_what_to_do(
     line = done.stderr.splitlines()[-1]
     assert line.startswith(f"salt-infer: Ray cannot be started on this machine ({why}); ")
     assert hint in line
+
+
+@needs_ray
+def test_an_error_that_ray_wraps_is_the_one_that_was_raised() -> None:
+    """Of whichever package; what Ray raises for it is of its class and of Ray's at once."""
+    from salt_infer.execution import ray_executor
+    from salt_infer.execution.ray_cluster import ray
+
+    class OthersError(UsageError):
+        """Of a package that runs its work on Ray through this one."""
+
+    for raised in (ModelError("the model is broken"), OthersError("no such line")):
+        wrapped = ray.exceptions.RayTaskError("work", "Traceback ...", raised, "ray::work", 1, "::")
+        for seen in (wrapped, wrapped.as_instanceof_cause()):
+            assert ray_executor._unwrapped(seen) is raised
+    lost = ray_executor._unwrapped(ray.exceptions.RayError("lost"))
+    assert (type(lost), str(lost)) == (ExecutorError, "Ray gave up (RayError: lost)")
 
 
 def test_ray_is_not_installed(tmp_path: Path) -> None:
