@@ -36,10 +36,10 @@ class Bar(Watcher, AbstractContextManager["Bar"]):
 
     def resumed(self, journal: Path, done: int, tiles: int, again: int) -> None:
         more = f"; {again} that were are run again" if again else ""
-        self._say(f"going on from {journal}: {done} of {tiles} {self._unit} are done{more}")
+        self.note(f"going on from {journal}: {done} of {tiles} {self._unit} are done{more}")
 
     def kept(self, journal: Path, done: int, tiles: int) -> None:
-        self._say(
+        self.note(
             f"{done} of {tiles} {self._unit} are done and kept in {journal}; the same command goes "
             "on from there"
         )
@@ -51,14 +51,11 @@ class Bar(Watcher, AbstractContextManager["Bar"]):
     def bad(self, bad: BadTile) -> None:
         self._bad += 1
         if self._bad <= SHOWN:
-            self._say(f"bad tile {shown(bad.tile.path)}: {bad.reason}")
-
-    def _say(self, text: str) -> None:
-        with tqdm.external_write_mode():
-            click.echo(f"{self._program}: {text}", err=True)
+            self.note(f"bad tile {shown(bad.tile.path)}: {bad.reason}")
 
     def note(self, line: str) -> None:
-        click.echo(f"{self._program}: {line}", err=True)
+        with tqdm.external_write_mode():
+            click.echo(f"{self._program}: {line}", err=True)
 
     def __exit__(self, *exception: object) -> None:
         if self._bar is not None:
