@@ -126,7 +126,7 @@ ROOMS = {
         "job": FILES_OF | {"batch", "backends", "predictor", "data", "execution"},
         "cli": FILES_OF | {"batch", "backends", "predictor", "data", "execution", "job"},
         "former": set(),
-        "": {"system", "data", "predictor", "cli", "former"},
+        "": {"system", "data", "backends", "predictor", "cli", "former"},
     },
     "salt_train": {
         "errors": set(),

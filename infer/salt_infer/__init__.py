@@ -1,22 +1,46 @@
 """Masks of salt bodies from seismic tiles, through ONNX Runtime.
 
 ``SaltModel`` is the whole of it in Python, and ``read_tiles`` what it is given; the command line is
-a run of the same over files.
+a run of the same over files. What ``__all__`` names is the public API: every other module may
+change.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from salt_infer import former
 from salt_infer.system import privacy
 
 if TYPE_CHECKING:
-    from salt_infer.data.tiles import read_tiles
+    from salt_infer.backends.providers import ProviderRequest
+    from salt_infer.data.tiles import Tiles, read_tiles
+    from salt_infer.errors import InputError, ModelError, SaltError
     from salt_infer.predictor.model import Prediction, SaltModel
 
 __version__ = "0.1.0"
-__all__ = ["Prediction", "SaltModel", "__version__", "read_tiles"]
+__all__ = [
+    "InputError",
+    "ModelError",
+    "Prediction",
+    "ProviderRequest",
+    "SaltError",
+    "SaltModel",
+    "Tiles",
+    "__version__",
+    "read_tiles",
+]
+_HOMES = {
+    "InputError": "errors",
+    "ModelError": "errors",
+    "Prediction": "predictor.model",
+    "ProviderRequest": "backends.providers",
+    "SaltError": "errors",
+    "SaltModel": "predictor.model",
+    "Tiles": "data.tiles",
+    "read_tiles": "data.tiles",
+}
 
 privacy.switch_off()  # before any runtime can be imported
 former.find("salt_infer", former.NAMES)
@@ -29,12 +53,6 @@ def __dir__() -> list[str]:
 
 def __getattr__(name: str) -> Any:
     """Import the runtime only for those who use it: RLE and score work without one."""
-    if name in ("Prediction", "SaltModel"):
-        from salt_infer.predictor import model
-
-        return getattr(model, name)
-    if name == "read_tiles":
-        from salt_infer.data.tiles import read_tiles
-
-        return read_tiles
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"salt_infer.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -130,6 +130,22 @@ def test_completion_shows_what_is_offered() -> None:
     assert all(hasattr(salt_infer, name) for name in dir(salt_infer))
 
 
+def test_what_callers_name_is_offered_and_imported_when_it_is_asked_for() -> None:
+    code = (
+        "import sys, salt_infer\n"
+        "assert 'numpy' not in sys.modules\n"
+        "from salt_infer import InputError, ModelError, ProviderRequest, SaltError, Tiles\n"
+        "assert issubclass(InputError, SaltError) and issubclass(ModelError, SaltError)\n"
+        "assert ProviderRequest('cpu').provider == 'cpu' and Tiles._fields == ('ids', 'pixels')\n"
+        "from salt_infer import *\n"
+        "assert SaltModel and read_tiles\n"
+        "try: salt_infer.nothing\n"
+        "except AttributeError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("module 'salt_infer' has no attribute 'nothing'\n", "")
+
+
 @pytest.mark.parametrize(
     "tiles",
     [
