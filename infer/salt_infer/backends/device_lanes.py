@@ -69,10 +69,6 @@ class Bound:
         self._session.run_with_iobinding(self._binding, options)
         return dict(self._given)
 
-    def rerun(self, options: Any = None) -> None:
-        """Run what lies there once more."""
-        self._session.run_with_iobinding(self._binding, options)
-
     def fetch(self, tiles: npt.NDArray[np.uint8], options: Any) -> tuple[Floats, Floats]:
         """The same with the answers brought to the host: probability and salt."""
         self(tiles, options)
@@ -127,11 +123,32 @@ class Tail:
         return dict(zip(self._names, self._binding.copy_outputs_to_cpu(), strict=True))
 
 
+class _SecondLooks(NamedTuple):
+    """The network in batches of second looks, and the graphs that draw after either look."""
+
+    network: Bound
+    after_first: Tail
+    after_second: Tail
+
+
+def _second_looks(
+    session: onnxruntime.InferenceSession, plan: SessionPlan, place: Place
+) -> _SecondLooks:
+    assert plan.shape is not None
+    count = plan.shape[0]
+    return _SecondLooks(
+        Bound(session, (plan.second, 1), place),
+        Tail(mask_graphs.first_look(count), plan),
+        Tail(mask_graphs.second_look(count, plan.second), plan),
+    )
+
+
 class Lane:
     """Sessions and buffers of one stream.
 
     Attributes:
         thread: that alone may run it; None if any thread may.
+        second: what second looks take; None where there are none.
     """
 
     def __init__(
@@ -148,10 +165,7 @@ class Lane:
         self.count, self._views, self.again = count, views, plan.second
         self.whole = Bound(whole, plan.shape, place)
         self.masks = Tail(mask_graphs.masks(count, views), plan)
-        if second:
-            self.second = Bound(second, (plan.second, 1), place)
-            self.first_look = Tail(mask_graphs.first_look(count), plan)
-            self.second_look = Tail(mask_graphs.second_look(count, plan.second), plan)
+        self.second = _second_looks(second, plan, place) if second else None
 
     def do(self, work: Callable[[], Done]) -> Done:
         """Have something done with it where that may be done."""
@@ -167,8 +181,8 @@ class Lane:
         self.whole.rehearse(graph, options)
         black = np.zeros((self.count, self._views, *TILE_SHAPE), np.uint8)
         self.masks(self.whole(black, options) | cut, options)
-        if self.again:
-            self.second.rehearse(graph, options)
+        if self.second:
+            self.second.network.rehearse(graph, options)
             looks = Looks(self, np.float32(0.5), options)
             looks.first(black)
             looks.second(black[:1], np.zeros(1, np.int64))
@@ -178,7 +192,8 @@ class Looks:
     """:class:`salt_infer.batch.doubtful.Looks` through a lane."""
 
     def __init__(self, lane: Lane, threshold: np.float32, options: Any) -> None:
-        self._lane, self._options = lane, options
+        assert lane.second is not None
+        self._lane, self._second, self._options = lane, lane.second, options
         self._cut = {mask_graphs.THRESHOLD: threshold}
         self._first: dict[str, Any] = {}
 
@@ -186,7 +201,7 @@ class Looks:
         lane, count = self._lane, len(tiles)
         values = lane.whole(padded(tiles, lane.count), self._options)
         self._first = {mask_graphs.FIRST: values[PROBABILITY]}
-        seen = lane.first_look(values | self._cut, self._options)
+        seen = self._second.after_first(values | self._cut, self._options)
         return doubtful.First(
             *(
                 seen[name][:count]
@@ -208,9 +223,9 @@ class Looks:
 
     def _some(self, tiles: npt.NDArray[np.uint8], places: npt.NDArray[np.int64]) -> dict[str, Any]:
         """As many as fit into a batch of second looks, the last of all with padding after it."""
-        lane = self._lane
-        where = np.zeros(lane.again, np.int64)
+        again = self._lane.again
+        where = np.zeros(again, np.int64)
         where[: len(places)] = places
-        values = lane.second(padded(tiles, lane.again), self._options)
+        values = self._second.network(padded(tiles, again), self._options)
         given = values | self._first | self._cut | {mask_graphs.PLACES: where}
-        return lane.second_look(given, self._options)
+        return self._second.after_second(given, self._options)

@@ -121,8 +121,10 @@ class DeviceSession(ModelSession):
         limit = np.float32(gate)
 
         def run(lane: Lane, options: Options) -> BatchResult:
+            assert lane.second is not None
+            network = lane.second.network
             return in_parts(
-                lambda part: from_outputs(*lane.second.fetch(part, options), None, limit),
+                lambda part: from_outputs(*network.fetch(part, options), None, limit),
                 tiles, self.plan.second,
             )  # fmt: skip
 

@@ -24,7 +24,6 @@ from salt_train.data.soft_labels import SoftLabels
 from salt_train.errors import DataError
 
 Images = npt.NDArray[np.uint8]  # [N, 101, 101]
-Indices = npt.NDArray[np.int64]
 
 
 @dataclasses.dataclass(frozen=True)
