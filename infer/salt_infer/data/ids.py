@@ -23,7 +23,7 @@ class Known:
 
     def find(self, name: str) -> str | None:
         """The id as it is written here; None where it is not, or two read the same."""
-        return name if name in self._names else self._forms.get(_form(name))
+        return name if name in self._names else self._forms.get(composed(name))
 
     def missing(self, names: Iterable[str]) -> list[str]:
         """Those of other ids that are not here."""
@@ -43,7 +43,7 @@ class Known:
 
     @functools.cached_property
     def _forms(self) -> dict[str, str]:
-        spelled = [(_form(name), name) for name in self._names if not name.isascii()]
+        spelled = [(composed(name), name) for name in self._names if not name.isascii()]
         counts = Counter(form for form, _ in spelled)
         return {form: name for form, name in spelled if counts[form] == 1}
 
@@ -53,11 +53,12 @@ def some(names: Sequence[str], at_most: int = 5) -> str:
     return ", ".join(map(shown, names[:at_most])) + (", ..." if len(names) > at_most else "")
 
 
-def _form(name: str) -> str:
+def composed(name: str) -> str:
+    """A name with each letter as one character, as far as there are such (Unicode's NFC)."""
     return unicodedata.normalize("NFC", name)
 
 
 def _alike(one: str, other: str) -> bool:
-    one, other = _form(one).casefold().strip(), _form(other).casefold().strip()
+    one, other = composed(one).casefold().strip(), composed(other).casefold().strip()
     shorter, longer = sorted((one, other), key=len)
     return one == other or (len(shorter) >= _TELLING and shorter in longer)

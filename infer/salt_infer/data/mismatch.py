@@ -5,12 +5,11 @@ from __future__ import annotations
 import bisect
 import difflib
 import re
-import unicodedata
 from collections.abc import Collection, Sequence
 
+from salt_infer.data.ids import composed, some
 from salt_infer.system.text import shown
 
-_NAMED = 5  # of each side
 _LOOKED_AT = 2000  # labels that a likeness is looked for in, which takes a tenth of a second
 
 
@@ -32,7 +31,7 @@ def missing_labels(
     """
     return (
         f"{where} has no label for {len(missing)} of {len(asked)} tiles: "
-        f"{_named(missing)}; {reason(missing, asked, have, sparse)}"
+        f"{some(missing)}; {reason(missing, asked, have, sparse)}"
     )
 
 
@@ -46,7 +45,7 @@ def reason(
     if not have:
         return "there are none"
     if len(missing) == len(asked):
-        return f"its {len(have)} labels are of others: {_named(sorted(have))}"
+        return f"its {len(have)} labels are of others: {some(sorted(have))}"
     told = (
         "a tile without salt needs a label too: a black PNG, or a row with nothing after the comma"
     )
@@ -58,14 +57,10 @@ def _others(asked: Collection[str], have: Collection[str]) -> list[str]:
     return sorted(name for name in have if name not in wanted)
 
 
-def _named(names: Sequence[str]) -> str:
-    return ", ".join(map(shown, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")
-
-
 def _twins(name: str, have: Collection[str]) -> str:
     """Of labels that read like a tile's name, one would be found; two are told of."""
-    key = _composed(name)
-    twins = sorted(other for other in have if not other.isascii() and _composed(other) == key)
+    key = composed(name)
+    twins = sorted(other for other in have if not other.isascii() and composed(other) == key)
     if len(twins) < 2:
         return ""
     return (
@@ -110,12 +105,8 @@ def _numbers(name: str) -> list[str]:
     return re.findall("[0-9]+", name)
 
 
-def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
-
-
 def _folded(name: str) -> str:
-    return _composed(name).casefold()
+    return composed(name).casefold()
 
 
 def _without_zeros(name: str) -> str:

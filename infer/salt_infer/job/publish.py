@@ -22,6 +22,7 @@ from salt_infer.execution.results import Row
 from salt_infer.job import write_masks, write_probabilities, write_table
 from salt_infer.masks import table
 from salt_infer.system import files
+from salt_infer.system.digest import of_file
 from salt_infer.system.location import Location
 from salt_infer.system.text import shown
 
@@ -143,7 +144,7 @@ class Outputs:
                 self._write(output, rows, decision)
             for output in self._all:
                 self._check(output)
-            digest = _sha256(self._partial(self._table))
+            digest = of_file(self._partial(self._table))
             note({str(files.real(output.path)) for output in self._all})
             files.put_in_place([(self._partial(each), files.real(each.path)) for each in self._all])
         except OSError as error:
@@ -231,11 +232,6 @@ def _write_file(
         fill(file, rows, decision)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_safe(name: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +19,7 @@ from salt_infer.modelfile.contract import (
     TILES,
     ModelContract,
 )
+from salt_infer.system import digest
 from salt_infer.system.text import shown
 
 Edges = dict[str, tuple[str, tuple[int | None, ...]]]  # kind and shape by name
@@ -52,8 +52,7 @@ def sha256_of(path: Path) -> str:
     """
     try:
         os.fspath(path).encode()
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest.of_file(path)
     except UnicodeEncodeError as error:
         raise ModelError(
             f"{os.fspath(path)!a} is not UTF-8, and runtimes take no other paths; rename it"
