@@ -12,7 +12,7 @@ COMMANDS = {
     "salt-infer": ["-m", "salt_infer"],
     "salt-doctor": ["-c", "from salt_infer.cli.doctor import main; main()"],
     "salt-train": ["-m", "salt_train"],
-    "salt-export": ["-c", "from salt_export import main; main()"],
+    "salt-export": ["-m", "salt_export"],
     "salt-report": ["-m", "salt_report"],
     "salt-serve": ["-m", "salt_serve"],
     "salt_train.synthetic": ["-m", "salt_train.synthetic"],

@@ -12,6 +12,7 @@ from salt_infer import __version__
 from salt_infer.system import resource_limits
 from tests import bare
 from tests.conftest import ROOT
+from tests.test_layers import PACKAGES
 
 HEAVY = (
     "torch", "onnx", "onnxruntime", "openvino", "pandas", "matplotlib", "jinja2", "fastapi",
@@ -77,6 +78,15 @@ def test_help_of_inference_imports_neither_numpy_nor_pillow() -> None:
         check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_is_its_command(package: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", package, "--version"], capture_output=True, text=True, check=False
+    )
+    name = package.replace("_", "-")
+    assert (done.returncode, done.stdout) == (0, f"{name}, version {__version__}\n")
 
 
 @pytest.mark.parametrize(
