@@ -93,8 +93,8 @@ class ModelSession:
     def run(
         self, tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None
     ) -> BatchResult:
-        """Run one batch, see :meth:`Session.run`. With a fixed batch the tiles are run in parts
-        of its size, the last one padded.
+        """Run one batch, see :meth:`salt_infer.backends.base.Session.run`. With a fixed batch the
+        tiles are run in parts of its size, the last one padded.
         """
         self._loader.check()
         cancel = cancel or Cancel()

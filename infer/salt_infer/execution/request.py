@@ -1,6 +1,6 @@
-"""Who is to carry out a run, as it was asked for (``--engine``); :mod:`salt_infer.execution.local`
-has them. TensorRT's engines, which are another thing, are in
-:mod:`salt_infer.backends.engine_cache`.
+"""Who is to carry out a run, and where tiles are decoded, as it was asked for (``--engine``,
+``--decode-in``). :mod:`salt_infer.execution.factory` makes the executor that a request names.
+TensorRT's engines, which are another thing, are in :mod:`salt_infer.backends.engine_cache`.
 """
 
 from __future__ import annotations

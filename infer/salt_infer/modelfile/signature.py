@@ -1,4 +1,4 @@
-"""A model file before any runtime runs it: which one ships, its digest, its contract, its edges."""
+"""A model file before any runtime runs it: its digest, its contract, its edges."""
 
 from __future__ import annotations
 
