@@ -162,7 +162,7 @@ def test_an_export_that_cannot_be_is_refused_before_torch_is_imported(tmp_path: 
         ([tmp_path / "missing.pth", model], "missing.pth does not exist"),
         ([checkpoint, there], "--overwrite"),
         ([checkpoint, model, "--target", "tensorrt", "--gated"], "TensorRT takes no gated file"),
-        ([checkpoint, model, "--labels", TILES], "--labels are of tiles"),
+        ([checkpoint, model, "--labels", TILES], "--labels needs --verify-images"),
         ([checkpoint, model, "--precision", "int8"], "give --calibrate"),
         ([checkpoint, model, "--target", "cpu", "--calibrate", TILES], "24 tiles to verify on"),
         ([checkpoint, model, "--verify-images", TILES], "at least 64"),

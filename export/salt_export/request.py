@@ -90,7 +90,7 @@ class Job:
         tiles = self.verify_images or self.calibrate
         if tiles is None:
             if self.labels:
-                raise OptionsError("--labels are of tiles; give these with --verify-images")
+                raise OptionsError("--labels needs --verify-images")
             return
         with dataset.open_images(tiles) as source:
             if len(source.tiles) < TILES:

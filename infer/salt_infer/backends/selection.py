@@ -131,17 +131,17 @@ def open_session(
             continue
         options = _given(session, provider, request)
         choice = ProviderChoice(request.provider, provider, tuple(passed), session.notes, options)
-        for line in (*choice.fell_back, *_of_no_use(request, provider)):
+        for line in (*choice.fell_back, *_without_effect(request, provider)):
             tell(line)
         return session, choice
     raise ProviderError(_failure(request, [why for _, why in passed]))
 
 
-def _of_no_use(request: ProviderRequest, provider: Provider) -> list[str]:
+def _without_effect(request: ProviderRequest, provider: Provider) -> list[str]:
     if not request.device_id or provider in GPUS:
         return []
     return [
-        f"--device-id {request.device_id} is of no use: no GPU is usable, running on {provider}; "
+        f"--device-id {request.device_id} has no effect: no usable GPU, running on {provider}; "
         "salt-doctor tells why"
     ]
 

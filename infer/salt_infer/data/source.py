@@ -141,7 +141,7 @@ def sorted_unique(
     name = shown(str(where))
     tiles = sorted(itertools.islice(found, MAX_TILES + 1))
     if len(tiles) > MAX_TILES:
-        raise InputError(f"{name} holds more than {MAX_TILES} tiles; make several runs")
+        raise InputError(f"{name} holds more than {MAX_TILES} tiles; split them over several runs")
     if not tiles:
         more = f"; it holds {holds()}" if holds else ""
         raise InputError(f"{name} holds no {SUFFIX} files; expected 101x101 PNG tiles{more}")

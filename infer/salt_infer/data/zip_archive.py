@@ -31,7 +31,7 @@ _CUT = (
     "it begins as a zip and has no table of contents at its end: it was cut, or is a part of "
     "several; copy or join it anew"
 )
-_NO_UTF8 = "it claims names in UTF-8 that are none; pack it anew"
+_NO_UTF8 = "it says its names are UTF-8 and they are not; pack it anew"
 _ENCRYPTED = "is encrypted; unpack the zip with its password"
 
 

@@ -101,7 +101,7 @@ def run(job: Job, watcher: Watcher) -> RunReport:
     """
     started = time.perf_counter()
     if job.partial and not job.labels:
-        raise UsageError("--partial is of the tiles that have --labels, which are missing")
+        raise UsageError("--partial needs --labels: it scores only the labelled tiles")
     outputs = _outputs(job)
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_images(job.images))

@@ -74,7 +74,7 @@ def path_beside(out: Path) -> Path:
 class Journal(AbstractContextManager["Journal[_Group]"], Generic[_Group]):
     """An open journal; iterating gives the finished groups in their order.
 
-    In memory are 8 bytes a group. Left without a group in it, the file goes away.
+    It takes 8 bytes of memory for each group. A file without a group in it is removed on leaving.
 
     Attributes:
         path: of the file.

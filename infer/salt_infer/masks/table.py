@@ -190,7 +190,7 @@ def _advice(header: list[str]) -> str:
     if tuple(header[1 : len(COLUMNS) + 1]) == COLUMNS:
         return ": its first column is one of numbers, as pandas adds; save it with index=False"
     if tuple(name.strip().lower() for name in header[: len(COLUMNS)]) == COLUMNS:
-        return ": in small letters and without spaces"
+        return ": write them in lower case, without spaces"
     numbers = header[1].split() if len(header) > 1 else []
     if numbers and all(map(str.isdecimal, numbers)):
         return ": the first line has to name the columns"

@@ -130,9 +130,9 @@ def write_whole(path: Path, data: bytes, overwrite: bool) -> None:
 
 
 def write_together(contents: Mapping[Path, bytes], overwrite: bool) -> None:
-    """:func:`write_whole` of several files, which all appear or none of them; raises likewise. The
-    last is the one that matters: it is never missing, and of an error that is no single file's it
-    is the name; what others replace is gone for the blink of an eye.
+    """Write several files as :func:`write_whole` does, all of them or none; raises likewise. The
+    last is never missing, and an error that concerns no single file names it. A file that one of
+    the others replaces is missing for an instant.
     """
     with contextlib.ExitStack() as stack:
         renames = []
@@ -296,9 +296,9 @@ def partial_of(path: Path, run: str) -> Path:
 
 @signals.deferred_signals()  # one just behind the last step would have the others undone
 def put_in_place(renames: Sequence[tuple[Path, Path]]) -> None:
-    """Put files and folders under their final names, the last in one step when all others are
-    there; if that fails, all is again as it was. Of any but the last, what is there already is gone
-    for the blink of an eye.
+    """Give files and folders their final names; if that fails, everything is as it was before. The
+    last is renamed in one step, after all others; what one of the others replaces is missing for an
+    instant.
 
     Args:
         renames: hidden names, see :func:`partial_of`, and final ones.

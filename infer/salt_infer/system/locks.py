@@ -17,8 +17,8 @@ import time
 from collections.abc import Iterator
 
 NO_LOCKS = (
-    "this file system has no locks, so that other machines are not kept away; let no two of them "
-    "write there at a time, or put it elsewhere"
+    "this file system has no locks: do not let two machines write here at once, or choose another "
+    "folder"
 )
 
 _UNKNOWN = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL}

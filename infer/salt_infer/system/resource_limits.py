@@ -23,7 +23,7 @@ NO_THREADS = (
     "the container or batch job"
 )
 NO_FILES = "too many files are open; raise what 'ulimit -n' shows"
-NO_MEMORY = "there is not enough memory; smaller batches, or fewer threads, need less"
+NO_MEMORY = "not enough memory; use a smaller batch or fewer threads"
 NOT_MAPPED = (
     "the system does not let programs be loaded from there: there is not enough memory, as "
     "'ulimit -v' may show, or that file system is mounted noexec"

@@ -24,7 +24,8 @@ def never() -> None:
 
 @contextlib.contextmanager
 def deferred_signals() -> Iterator[Check]:
-    """Within, signals are noted and nothing more; what is yielded raises what they stand for.
+    """Put SIGINT and SIGTERM off: within the block they are only noted. The check that is yielded
+    hands one that was noted to its handler, which raises; so does the end of the block.
 
     Handlers are only changed where Python code handles a signal, and only in the main thread.
     """

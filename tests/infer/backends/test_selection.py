@@ -165,5 +165,5 @@ def test_the_number_of_a_gpu_that_is_not_used_is_told_of(dense_model: Path) -> N
     told: list[str] = []
     open_session(dense_model, ProviderRequest(device_id=3), shape, tell=told.append)
     assert told == [
-        "--device-id 3 is of no use: no GPU is usable, running on cpu; salt-doctor tells why"
+        "--device-id 3 has no effect: no usable GPU, running on cpu; salt-doctor tells why"
     ]

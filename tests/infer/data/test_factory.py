@@ -72,7 +72,7 @@ def test_tiles_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     names = ("a.png", "b.png", "c.png")
     (tmp_path / "t.txt").write_text("\n".join(names))
     for path in (put(tmp_path / "t", *names), pack(tmp_path / "t.zip", *names), tmp_path / "t.txt"):
-        with pytest.raises(InputError, match="holds more than 2 tiles; make several runs"):
+        with pytest.raises(InputError, match="more than 2 tiles; split them over several runs"):
             open_tiles(path)
 
 

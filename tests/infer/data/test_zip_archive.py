@@ -110,7 +110,7 @@ def test_names_that_claim_to_be_utf8_and_are_not(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("ø.png", b"1")
     path.write_bytes(path.read_bytes().replace("ø".encode(), b"\xf8\xf8"))
-    with pytest.raises(InputError, match="claims names in UTF-8 that are none; pack it anew"):
+    with pytest.raises(InputError, match="says its names are UTF-8 and they are not; pack"):
         TileZip(path)
 
 

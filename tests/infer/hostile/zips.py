@@ -136,7 +136,10 @@ def _names() -> Iterator[Case]:
     latin = bytearray(_both(FLAGS, "<H", 0x800))
     latin[latin.rindex(b"x.png")] = 0xFF
     yield _case(
-        "with a name that is not UTF-8", "error", "names in UTF-8 that are none", bytes(latin)
+        "with a name that is not UTF-8",
+        "error",
+        "says its names are UTF-8 and they are not",
+        bytes(latin),
     )
 
 

@@ -800,7 +800,7 @@ def test_labels_of_no_tile_show_both_sides(job: Job, batches: list[int]) -> None
             match=r"for 22 of 22 .*its 1 labels are of others: strange$",
         ):
             run(dataclasses.replace(job, labels=labels, partial=partial), Watcher())
-    with pytest.raises(UsageError, match="--labels, which are missing"):
+    with pytest.raises(UsageError, match="--partial needs --labels: it scores only the label"):
         run(dataclasses.replace(job, partial=True), Watcher())
 
 

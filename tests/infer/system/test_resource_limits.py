@@ -91,7 +91,9 @@ def test_a_file_system_without_locks_is_told_and_used(tmp_path: Path, number: in
     done = bare.run("salt-infer", "--images", TILES, "--out", out, env=variables)
     assert done.returncode == 0
     assert done.stderr.count("\n") == 1
-    assert "x.csv.journal: this file system has no locks" in done.stderr
+    assert (
+        "x.csv.journal: this file system has no locks: do not let two machines write" in done.stderr
+    )
     assert len(out.read_text().splitlines()) == 25
     assert not (tmp_path / "x.csv.journal").exists()
 

@@ -190,7 +190,7 @@ def test_a_run_that_was_ended_before_its_first_checkpoint_begins_as_it_did(
         resume(labelled, out, "--epochs", "3")
     other = tmp_path / "other"
     synthetic.write(synthetic.draw(40, seed=8), other)
-    with pytest.raises(CheckpointError, match=r"the split of the run in .* was another"):
+    with pytest.raises(CheckpointError, match=r"the run in .* used a different split: tiles"):
         resume(other, out)
     said = resume(labelled, out)
     assert f"nothing to resume in {out}; beginning anew\n" in said
@@ -553,8 +553,8 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
         (["--precision", "fp8"], "'fp8' is not one of 'fp32', 'bf16', 'fp16'"),
         (["--pseudo-fraction", "0"], "0.0 is not in the range 0.0<x<=1.0"),
         (["--out", "run", "--pseudo-labels", "x.csv"], "--pseudo-labels and --pseudo-images go"),
-        (["--pseudo-fraction", "0.5"], "--pseudo-fraction is of --pseudo-labels; give these too"),
-        (["--pseudo-probabilities", "x.npz"], "--pseudo-probabilities is of --pseudo-labels; give"),
+        (["--pseudo-fraction", "0.5"], "--pseudo-fraction needs --pseudo-labels."),
+        (["--pseudo-probabilities", "x.npz"], "--pseudo-probabilities needs --pseudo-labels."),
         (["--fold", "all", "--set", "fold=2"], "fold is changed by --fold, not by --set"),
         (
             ["--recipe", "scratch", "--encoder-weights", "imagenet"],

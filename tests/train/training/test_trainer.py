@@ -222,10 +222,10 @@ def test_another_run_is_not_resumed(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="seed was 0 and is now 5"):
         other.resume(done)
     fewer = Trainer(config, options(tmp_path), synthetic.draw(36, seed=2))
-    with pytest.raises(CheckpointError, match=r"the split of the run in .* was another"):
+    with pytest.raises(CheckpointError, match=r"the run in .* used a different split: tiles"):
         fewer.resume(done)
     mended = dataclasses.replace(DATA, tiles=DATA.tiles ^ np.eye(101, dtype=np.uint8))
-    with pytest.raises(CheckpointError, match=r"the data of the run in .* was another: tiles"):
+    with pytest.raises(CheckpointError, match=r"the run in .* used a different data set: tiles"):
         Trainer(config, options(tmp_path), mended).resume(done)
     with pytest.raises(CheckpointError, match="stripped"):
         Trainer(config, options(tmp_path), DATA).resume(dataclasses.replace(done, run=None))

@@ -41,7 +41,7 @@ class AskedPseudo:
         more = {"fraction": self.given_fraction, "probabilities": self.probabilities}
         for name, value in more.items():
             if self.labels is None and value is not None:
-                raise click.UsageError(f"--pseudo-{name} is of --pseudo-labels; give these too.")
+                raise click.UsageError(f"--pseudo-{name} needs --pseudo-labels.")
 
     @property
     def fraction(self) -> float:

@@ -58,7 +58,8 @@ _COMPILE = ("default", "reduce-overhead")  # modes of torch.compile; the first w
 )  # fmt: skip
 @click.option(
     "--save-every", type=click.FloatRange(0.0), default=60.0, show_default=True, metavar="SECONDS",
-    help="Time between checkpoints, at ends of epochs: what a killed run loses, and an epoch.",
+    help="Time between checkpoints, at ends of epochs: a killed run loses at most this and one "
+    "epoch.",
 )  # fmt: skip
 @click.option(
     "--compile", "compiled", type=click.Choice(_COMPILE), is_flag=False, flag_value=_COMPILE[0],

@@ -126,7 +126,7 @@ class Trainer:
 
     def _changed(self, what: str) -> CheckpointError:
         return CheckpointError(
-            f"the {what} of the run in {self.options.out} was another: tiles, masks or folds have "
+            f"the run in {self.options.out} used a different {what}: tiles, masks or folds have "
             "changed since it began; bring them back or give another --out"
         )
 
@@ -137,9 +137,10 @@ class Trainer:
             CheckpointError: it has other settings, or cannot be resumed.
         """
         self._check_settings(checkpoint.config)
-        for what, now in (("split", self.split.sha256), ("data", self.data_sha256)):
-            if checkpoint.scores.get(f"{what}_sha256") != now:
-                raise self._changed(what)
+        if checkpoint.scores.get("split_sha256") != self.split.sha256:
+            raise self._changed("split")
+        if checkpoint.scores.get("data_sha256") != self.data_sha256:
+            raise self._changed("data set")
         if checkpoint.run is None:
             raise CheckpointError("this checkpoint was stripped of what resuming needs")
         self.epoch = self.saved = checkpoint.epoch
