@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Self
 
+from salt_infer.system.digest import of_file
 from salt_infer.system.files import real
 from salt_infer.system.text import shown
 from salt_report.errors import ReportError
@@ -51,10 +52,10 @@ class Source:
             return ""
 
     def _sha256_of_file(self) -> str:
-        digest = _sha256(self.path)
+        found = of_file(self.path)
         if _state(self.path) != self.state:
             raise ReportError(f"{self.path} was changed while it was read; run this again")
-        return digest
+        return found
 
     def to_json(self) -> dict[str, str]:
         """Role, path and digest."""
@@ -72,11 +73,6 @@ def _state(path: Path) -> tuple[int, ...]:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _sha256_of_folder(folder: Path, but: tuple[Path, ...]) -> str:
     told = hashlib.sha256()
     own = [real(path) for path in but]
@@ -86,7 +82,7 @@ def _sha256_of_folder(folder: Path, but: tuple[Path, ...]) -> str:
         if path.is_file() and not any(_is_of(real(path), each) for each in own)
     )
     for name, path in sorted((path.relative_to(folder).as_posix(), path) for path in files):
-        told.update(f"{_sha256(path)}  {name}\n".encode("utf-8", "surrogateescape"))
+        told.update(f"{of_file(path)}  {name}\n".encode("utf-8", "surrogateescape"))
     return told.hexdigest()
 
 
