@@ -141,7 +141,7 @@ ROOMS = {
         "cli": MODEL | {"scoring", "compute", "checkpoints", "training", "job"},
         "synthetic": {"data"},
         "former": set(),
-        "": {"cli", "former"},
+        "": MODEL | {"scoring", "checkpoints", "training", "cli", "former"},
     },
     "salt_survey": {
         "errors": set(),

@@ -22,6 +22,7 @@ from tests.serve.running import started
 
 README = ROOT / "README.md"
 DOCS = sorted((ROOT / "docs").glob("*.md"))
+PROGRAMS = ROOT / "docs" / "library.md"  # run by tests/test_library.py
 BIN = Path(sys.executable).parent
 KEPT = ("PYTHONPATH", "OMP_NUM_THREADS")  # two threads on a busy machine wait for each other
 SERVER = "127.0.0.1:8080"  # where a session's salt-serve listens
@@ -84,7 +85,7 @@ def test_the_main_sessions_are_found() -> None:
         assert any(words in command for command in commands), words
 
 
-@pytest.mark.parametrize("page", [README, *DOCS], ids=pages.name)
+@pytest.mark.parametrize("page", sorted({README, *DOCS} - {PROGRAMS}), ids=pages.name)
 def test_python_runs(page: Path) -> None:
     tiles = np.zeros((2, 101, 101), np.uint8)
     for block in pages.blocks(page, "python"):

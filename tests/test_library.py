@@ -1,0 +1,108 @@
+"""The programs of docs/library.md: each is run, and does what the page says."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import salt_train
+from salt_infer.models import default_model
+from salt_train.checkpoints import checkpoint as checkpoints
+from tests import pages
+from tests.conftest import ROOT
+
+PAGE = ROOT / "docs" / "library.md"
+LOOP, FILE = pages.blocks(PAGE, "python")
+
+
+@pytest.fixture(autouse=True)
+def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of example tiles, where the programs look for it."""
+    monkeypatch.chdir(tmp_path)
+    return Path(shutil.copytree(ROOT / "examples", tmp_path / "examples"))
+
+
+def run(program: str) -> None:
+    exec(program, {})
+
+
+def rows_of_the_program(model: Path) -> str:
+    shutil.copy(model, "model.onnx")
+    run(FILE)
+    return Path("own.csv").read_text()
+
+
+def rows_of_salt_infer(model: Path) -> str:
+    command("salt-infer", "--images", "examples/tiles", "--out", "a.csv", "--model", str(model))
+    return Path("a.csv").read_text()
+
+
+def command(name: str, *arguments: str) -> str:
+    program = Path(sys.executable).with_name(name)
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_loop_of_ones_own_leaves_a_checkpoint(capsys: pytest.CaptureFixture[str]) -> None:
+    run(LOOP)
+    checkpoint = checkpoints.load(Path("own.pth"))
+    assert f"score {checkpoint.scores['score']:.4f}" in capsys.readouterr().out
+    assert checkpoint.config.fold == checkpoint.scores["fold"] == 0
+    checkpoints.build_model(checkpoint)
+
+
+@pytest.mark.slow
+def test_salt_export_takes_it() -> None:
+    run(LOOP)
+    assert "warning" not in command("salt-export", "own.pth", "made.onnx")
+    assert rows_of_the_program(Path("made.onnx")) == rows_of_salt_infer(Path("made.onnx"))
+
+
+def as_other_kinds(folder: Path) -> None:
+    """Tiles in every mode that a tile may have; of some, names that a CSV has to quote."""
+    grey = Image.open(folder / "synthetic-00001.png")
+    wide = np.asarray(grey, np.uint16) * 255 + np.arange(101, dtype=np.uint16)
+    colours = np.stack([np.roll(np.asarray(grey), by, 0) for by in (0, 1, 2, 3)], axis=2)
+    kinds: dict[str, Any] = {
+        "16 bits": Image.fromarray(wide), "1 bit": grey.convert("1"),
+        "RGB": Image.fromarray(colours[..., :3]), "RGBA": Image.fromarray(colours),
+        "palette, of 16": Image.fromarray(colours[..., :3]).quantize(16),
+    }  # fmt: skip
+    for name, image in kinds.items():
+        image.save(folder / f"{name}.png")
+
+
+@pytest.mark.parametrize("target", ["cpu", pytest.param("cuda", marks=pytest.mark.slow)])
+def test_the_other_program_gives_the_rows_of_salt_infer(examples: Path, target: str) -> None:
+    as_other_kinds(examples / "tiles")
+    model = default_model(target)
+    own = rows_of_the_program(model)
+    assert own == rows_of_salt_infer(model)
+    assert own.count(" ") > 100  # there is salt in them
+
+
+def test_the_other_program_needs_nothing_else() -> None:
+    words = {line.split()[1] for line in FILE.splitlines() if line.startswith(("import", "from"))}
+    assert words == {"csv", "json", "pathlib", "numpy", "onnxruntime", "PIL"}
+
+
+def test_the_names_that_are_told_of_are_there() -> None:
+    for name in salt_train.__all__:
+        assert getattr(salt_train, name)
+        assert f"`{name}`" in PAGE.read_text()
+    assert dir(salt_train) == sorted(salt_train.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = salt_train.nonsense
+
+
+def test_the_package_alone_imports_no_torch() -> None:
+    code = "import sys, salt_train; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
