@@ -19,7 +19,8 @@ from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.job import job
 from salt_train.job.job import Job
 from salt_train.scoring.evaluate import Decision
-from salt_train.settings.config import IMAGENET
+from salt_train.settings.config import IMAGENET, TrainConfig
+from salt_train.settings.model_config import ModelConfig
 from salt_train.training.run_options import RunOptions
 from salt_train.training.trainer import LAST, Trainer
 from tests import pngs
@@ -321,6 +322,34 @@ def test_what_saw_every_tile_is_no_start_for_a_run_that_validates(
     (tmp_path / "all").rename(tmp_path / "none")
     config = dataclasses.replace(ALL, init_weights=named)
     job.run(asked(data, tmp_path / "more", config=config)[0])  # nothing is held out from it
+
+
+LITE = dataclasses.replace(CONFIG, model=ModelConfig(encoder="efficientnet-lite0"))
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (dataclasses.replace(CONFIG, init_weights="default"), "starts from the shipped network"),
+        (
+            dataclasses.replace(CONFIG, init_weights="a/fold-{fold}.pth"),
+            "starts from a/fold-1.pth",
+        ),
+        (
+            dataclasses.replace(LITE, encoder_weights=IMAGENET),
+            "the encoder starts from ImageNet's weights",
+        ),
+        (dataclasses.replace(CONFIG, encoder_weights="b.pth"), "the encoder starts from b.pth"),
+    ],
+)
+def test_what_it_starts_from_is_said_first(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: TrainConfig, said: str
+) -> None:
+    monkeypatch.setattr(Trainer, "run", lambda trainer: pytest.exit("begun"))
+    wanted, lines = asked(data, tmp_path, config=config)
+    with pytest.raises(pytest.exit.Exception):
+        job.run(wanted)
+    assert lines[0].splitlines()[2] == said
 
 
 def test_tiles_taken_for_empty_are_counted(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from salt_train.data.folds import Split
 from salt_train.errors import ConfigError
 from salt_train.job import crossval
 from salt_train.scoring.calibrate import SEEN
-from salt_train.settings.config import TrainConfig
+from salt_train.settings.config import FOLD, IMAGENET, SHIPPED, TrainConfig
 from salt_train.settings.schedule import cut_short
 from salt_train.training.pseudo import Pseudo
 from salt_train.training.run_options import RunOptions
@@ -203,6 +203,7 @@ def _opening(trainer: Trainer) -> str:
     lines = [
         f"{config.recipe}: {config.model.architecture}",
         f"{_dealt(trainer)}{after}",
+        *_started_from(trainer),
         *(
             ["this CPU emulates bf16 slowly: --precision fp32 is faster"]
             if slow_precision(config, trainer.options.device)
@@ -228,6 +229,20 @@ def _dealt(trainer: Trainer) -> str:
         f"fold {config.fold} of {config.folds}: {labelled} tiles{more} to train on, "
         f"{len(trainer.validation_data)} to validate on"
     )
+
+
+def _started_from(trainer: Trainer) -> list[str]:
+    """Whose weights a new run goes on from; nothing of random ones."""
+    config = trainer.config
+    if trainer.epoch or not (config.init_weights or config.encoder_weights):
+        return []
+    if config.init_weights == SHIPPED:
+        return ["starts from the shipped network"]
+    if config.init_weights:
+        return [f"starts from {config.init_weights.replace(FOLD, config.fold_name)}"]
+    published = config.encoder_weights == IMAGENET
+    named = "ImageNet's weights" if published else config.encoder_weights
+    return [f"the encoder starts from {named}"]
 
 
 def _summary(checkpoint: Checkpoint, path: Path) -> str:
