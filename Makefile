@@ -68,6 +68,7 @@ bench-check: $(DEV)/.installed
 
 docs: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.cli_page > docs/cli.md
+	$(DEV)/bin/python -m tests.settings_page > docs/settings.md
 	$(DEV)/bin/python -m tests.infer.hostile > docs/hostile-inputs.md
 	$(DEV)/bin/python -m tests.survey.odd_surveys > docs/odd-surveys.md
 

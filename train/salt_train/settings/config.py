@@ -146,7 +146,7 @@ class TrainConfig:
     Attributes:
         model, stages, augment: see their classes.
         fold, folds, split_seed: which fold is held out, of how many, dealt by which seed. None of
-            1: every tile is trained on, and no score is of unseen ones.
+            1 (``--fold none``): every tile is trained on, and no score is of unseen ones.
         batch_size: tiles a step, over all processes.
         weight_decay: of convolutions; biases and normalisation have none.
         judge_weight: factor of the judge's loss beside the mask's.

@@ -12,7 +12,7 @@ from salt_train.settings.config import SHIPPED, TrainConfig
 from salt_train.settings.model_config import OF_RESNETS, ModelConfig
 
 # Settings that follow from options which do more than set them.
-_ELSEWHERE = {
+ELSEWHERE = {
     "fold": "--fold",
     "recipe": "--recipe",
     "pseudo_fraction": "--pseudo-fraction",
@@ -84,7 +84,7 @@ def override(
     value = dict(before)
     paths = [_assigned(value, assignment) for assignment in assignments]
     _check_once(paths)
-    for name, option in _ELSEWHERE.items():
+    for name, option in ELSEWHERE.items():
         if value[name] != before[name]:
             raise ConfigError(f"{name} is changed by {option}, not by --set")
     _check_encoder(value, config, {*paths, *(given or {})})
