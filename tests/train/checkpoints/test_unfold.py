@@ -14,7 +14,7 @@ from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import initialisers, shipped, unfold
 from salt_train.compute.distributed import World
 from salt_train.data.folds import Split
-from salt_train.errors import CheckpointError, DataError
+from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.network.model import SaltNet
 from salt_train.scoring.evaluate import predict
 from salt_train.settings.config import SHIPPED, TrainConfig
@@ -166,5 +166,5 @@ def test_what_doubted_labels_may_have_seen_is_not_said_of_what_ships(
 def test_a_recipes_other_network_is_refused(ships: TrainConfig) -> None:
     other = dataclasses.replace(ships, model=dataclasses.replace(ships.model, width=24))
     split = Split.of(synthetic.draw(40, seed=2), 4, 0)
-    with pytest.raises(CheckpointError, match=r"this run trains .*width 24.* leave its model sett"):
+    with pytest.raises(ConfigError, match=r"this run trains .*width 24.* leave its model sett"):
         unfold.first(other, split)

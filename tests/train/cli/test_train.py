@@ -563,6 +563,10 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
         (["--out", ""], "the path is empty; is a variable of the shell not set?"),
         (["--depth", "34"], "No such option"),
         (["--check-data", "--dry-run"], "--check-data and --dry-run each stop before"),
+        (
+            ["--check-data", "--out", "run", "--recipe", "scratch"],
+            "--check-data prints what it finds in --data and stops: leave --out and --recipe out",
+        ),
         (["--fold", "none", "--validate-every", "2"], "leave --validate-every out"),
         (["--out", "run", "--device", "abacus"], "device 'abacus' cannot be used here"),
     ],
@@ -577,6 +581,33 @@ def test_bad_usage(
     assert says in re.sub(r"\s+", " ", said.err)
     assert said.out == ""
     assert not list(tmp_path.rglob("*.pth"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (
+            ["--init-weights", "default", "--set", "model.encoder=resnet18"],
+            "this run trains U-Net, ResNet18 encoder (width 64), 48/40/32-channel decoder, SCSE "
+            "r=16, hypercolumn, binary judge; leave its model settings as --init-weights default",
+        ),
+        (
+            ["--recipe", "scratch", "--set", "model.encoder=efficientnet-lite0"],
+            "canvas is 112 px, expected a multiple of 32 that is at least the tile's 101 px and at "
+            "most 1024; --set model.canvas_px=128 is the least",
+        ),
+        (["--recipe", "scratch", "--set", "model.zoom=2"], "--set model.canvas_px=208 is the"),
+        (["--fold", "none", "--validate-every", "2"], "leave --validate-every out"),
+        (["--compile"], "in bf16 that are no numbers, on a CPU: leave --compile out"),
+    ],
+)
+def test_a_dry_run_refuses_what_a_run_refuses(
+    main: Main, capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    """Before either reads anything."""
+    for more in (["--dry-run"], ["--data", tmp_path / "none", "--out", tmp_path / "run"]):
+        assert main(*arguments, *more) == 2
+        assert says in re.sub(r"\s+", " ", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("inside", ["images", "images/run", "masks/run"])

@@ -69,6 +69,27 @@ def read() -> Shipped:
     return Shipped(path, file.sha256, members)
 
 
+def fitting(file: Shipped, model: ModelConfig) -> list[Member]:
+    """The networks that a run of this shape can start from.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    found = [each for each in file.members if _alike(each.network, model)]
+    if not found:
+        raise ConfigError(
+            f"{file.path} is of {file.members[0].network.architecture}, this run trains "
+            f"{model.architecture}; leave its model settings as --init-weights default makes them"
+        )
+    return found
+
+
+def _alike(one: ModelConfig, other: ModelConfig) -> bool:
+    """Whether they compute the same; dropout and deep supervision are of training alone."""
+    plain = {"judge_dropout": 0.0, "deep_supervision": False}
+    return one.__class__(**(vars(one) | plain)) == other.__class__(**(vars(other) | plain))
+
+
 def ships(sha256: object) -> bool:
     """Whether this is the digest of a model file that ships."""
     files = (default_model("cpu"), default_model("cuda"))

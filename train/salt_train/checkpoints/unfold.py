@@ -37,19 +37,12 @@ def first(config: TrainConfig, split: Split) -> Checkpoint:
     of which that cannot be told.
 
     Raises:
-        CheckpointError: no network in the file is of the run's shape.
+        ConfigError: no network in the file is of the run's shape.
         DataError: those that are have learnt of the tiles that the run validates on.
     """
     file = shipped.read()
-    fitting = [each for each in file.members if _alike(each.network, config.model)]
-    if not fitting:
-        raise CheckpointError(
-            f"{file.path} is of {file.members[0].network.architecture}, this run trains "
-            f"{config.model.architecture}; leave its model settings as --init-weights default "
-            "makes them"
-        )
     refusal: DataError | None = None
-    for member in fitting:
+    for member in shipped.fitting(file, config.model):
         try:
             sure = shipped.check_unseen(member, split, config.fold)
         except DataError as error:
@@ -60,12 +53,6 @@ def first(config: TrainConfig, split: Split) -> Checkpoint:
         return Checkpoint(config, 0, scores, state, sha256=file.sha256)
     assert refusal is not None
     raise refusal
-
-
-def _alike(one: ModelConfig, other: ModelConfig) -> bool:
-    """Whether they compute the same; dropout and deep supervision are of training alone."""
-    plain = {"judge_dropout": 0.0, "deep_supervision": False}
-    return one.__class__(**(vars(one) | plain)) == other.__class__(**(vars(other) | plain))
 
 
 def unfolded(config: ModelConfig, given: Weights, prefix: str) -> dict[str, Tensor]:

@@ -85,7 +85,10 @@ class AskedSettings:
             given["encoder_weights"] = ""
         given |= {"pseudo_fraction": pseudo_fraction} if pseudo_fraction else {}
         given |= {} if run and "fold" not in self.given else self._fold()
-        return override(config, self.assignments, given)
+        config = override(config, self.assignments, given)
+        if config.init_weights == SHIPPED and not run:
+            shipped.fitting(shipped.read(), config.model)
+        return config
 
     def _check(self) -> None:
         fold, settings = self.fold, self.settings

@@ -28,6 +28,7 @@ from salt_train.settings.overrides import difference, listed
 from salt_train.settings.schedule import steps_of
 
 _COMPILE = ("default", "reduce-overhead")  # modes of torch.compile; the first where none is named
+_OF_CHECKS = ("data", "missing_as_empty", "check_data")  # options that --check-data heeds
 
 
 @click.command(
@@ -92,17 +93,18 @@ def cli(
             "--check-data and --dry-run each stop before anything is trained; give one of them."
         )
     if check_data:
+        _check_alone(context)
         console.require(context, "data")
         assert data is not None
         context.exit(_check(data, missing_as_empty))
     config, every_fold = _config(asked, pseudo, out if resume else None)
-    if dry_run:
-        click.echo(_shown(config, data))
-        return
     if config.fold is None and is_given(context, "validate_every"):
         raise click.UsageError("--fold none holds nothing out: leave --validate-every out.")
     if compiled and device.startswith("cpu"):
         _check_compiler(config, compiled)
+    if dry_run:
+        click.echo(_shown(config, data))
+        return
     console.require(context, "data", "out")
     assert data is not None
     assert out is not None
@@ -142,6 +144,20 @@ def cli(
         world.leave()
     if world.first:
         click.echo(result)
+
+
+def _check_alone(context: click.Context) -> None:
+    """What an examination would pass over in silence is refused."""
+    others = [
+        option.opts[0]
+        for option in context.command.params
+        if option.name not in _OF_CHECKS and is_given(context, str(option.name))
+    ]
+    if others:
+        raise click.UsageError(
+            f"--check-data prints what it finds in --data and stops: leave {' and '.join(others)} "
+            "out (salt-report data writes a page about a data set)."
+        )
 
 
 def _config(

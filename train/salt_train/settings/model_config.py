@@ -98,7 +98,8 @@ class ModelConfig:
         if self.canvas_px % stride or not shown <= self.canvas_px <= _CANVAS_PX:
             raise ConfigError(
                 f"canvas is {self.canvas_px} px, expected a multiple of {stride} that is at least "
-                f"the tile's {shown} px and at most {_CANVAS_PX}"
+                f"the tile's {shown} px and at most {_CANVAS_PX}; --set "
+                f"model.canvas_px={math.ceil(shown / stride) * stride} is the least"
             )
 
     def _check_encoder(self) -> None:
