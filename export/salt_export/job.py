@@ -19,6 +19,7 @@ from salt_export import (
     graph,
     guard,
     int8,
+    members,
     parity,
     provenance,
     samples,
@@ -117,6 +118,7 @@ def _export(job: Job) -> Done:
         draft.write_bytes(graph.with_contract(proto, contract))
         proofs |= _built(job, draft)
         found = _verified(job, models, draft, contract, seen)
+    members.tell(job, loaded, models, *seen)
     contract = dataclasses.replace(
         contract,
         provenance={**contract.provenance, "graph_sha256": graph.digest(proto)},
@@ -163,6 +165,7 @@ def _verify(job: Job) -> Done:
             + "; ".join(found.lines())
         )
     _built(job, job.model)
+    members.tell(job, loaded, models, *seen)
     done = Done(contract, found, spent, job.model.stat().st_size)
     for path, data in _report(job, done).items():
         write_whole(path, data, job.overwrite)
