@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from salt_train.errors import NotFiniteError
-from salt_train.training.step_monitor import Watch
+from salt_train.training.step_monitor import Watch, telling
 
 
 def see(watch: Watch, loss: float, gradient: float = 1.0, loss_scale: float = 0.0) -> None:
@@ -55,3 +55,28 @@ def test_a_gradient_too_large_for_its_scale_is_no_fault_until_the_scale_is_small
     see(watch, 1.0, math.inf, 1.0)
     with pytest.raises(NotFiniteError, match="gradient is inf"):
         see(watch, 1.0, math.inf, 0.5)
+
+
+def test_the_mean_is_of_what_was_looked_at() -> None:
+    watch = Watch(2)
+    assert watch.mean is None
+    for loss in (1.0, 2.0, 6.0):
+        see(watch, loss)
+    assert watch.mean == 1.5
+    watch.finish()
+    assert watch.mean is None
+
+
+def test_a_long_epoch_gives_a_sign_of_life_now_and_then() -> None:
+    now, told = [0.0], list[tuple[int, float]]()
+    steps = telling(range(10), lambda *word: told.append(word), 60.0, lambda: now[0])
+    for _ in steps:
+        now[0] += 25.0
+    assert told == [(3, 75.0), (6, 150.0), (9, 225.0)]
+
+
+def test_a_short_one_does_not() -> None:
+    told: list[tuple[int, float]] = []
+    steps = telling(range(10), lambda *word: told.append(word), 60.0, iter(range(99)).__next__)
+    assert list(steps) == list(range(10))
+    assert told == []

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ from salt_train.training.feed import Batch, Drawn
 from salt_train.training.history import METRICS
 from salt_train.training.losses import has_salt
 from salt_train.training.run_options import RunOptions
+from salt_train.training.step_monitor import telling
 from salt_train.training.trainer import BEST, LAST, PREDICTIONS, Trainer
 from tests.conftest import tiny_config
 from tests.train.settings.test_recipes import shrunk
@@ -527,6 +529,29 @@ def test_bars_are_shown_on_terminals_or_as_asked(
     monkeypatch.setattr(sys, "stderr", screen)
     assert list(trainer._shown(range(3))) == [0, 1, 2]
     assert ("epoch 1/3" in screen.getvalue()) == shown
+
+
+@pytest.mark.parametrize("progress", [None, False])
+def test_without_a_terminal_a_long_epoch_says_how_it_goes(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    progress: bool | None,
+) -> None:
+    always = functools.partial(telling, every_s=0.0)
+    monkeypatch.setattr("salt_train.training.trainer.telling", always)
+    trainer = Trainer(CONFIG, RunOptions(tmp_path, progress=progress), FEW)
+    for step in trainer._shown(range(3)):
+        if step:  # the first one's is not read yet, as on a GPU
+            value = torch.tensor(float(step))
+            trainer.learner.watch.see(value, value, value)
+    said = re.sub(r"[\d.]+ tiles/s", "N tiles/s", capsys.readouterr().out).splitlines()
+    steps = trainer.steps_per_epoch
+    expected = [
+        f"epoch 1/3, step 1/{steps}: N tiles/s",
+        f"epoch 1/3, step 2/{steps}: bce loss 1.0000, N tiles/s",
+    ]
+    assert said == ([] if progress is False else expected)
 
 
 @pytest.fixture

@@ -1,15 +1,42 @@
 """Losses and gradients of steps, looked at some at a time: the host waits for its device wherever
-it reads, and cannot prepare the next steps meanwhile.
+it reads, and cannot prepare the next steps meanwhile. And a sign of life in long epochs.
 """
 
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
 
 from salt_train.errors import NotFiniteError
+
+TOLD_EVERY_S = 60.0
+
+
+def telling(
+    steps: Iterable[int],
+    tell: Callable[[int, float], None],
+    every_s: float = TOLD_EVERY_S,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[int]:
+    """The steps of an epoch, and a word of those that are done, now and then.
+
+    Args:
+        steps: of an epoch.
+        tell: takes how many steps are done, and the seconds they took.
+        every_s: seconds between two words, at least; a shorter epoch has none.
+        clock: seconds.
+    """
+    begun = last = clock()
+    for done, step in enumerate(steps):
+        now = clock()
+        if done and now - last >= every_s:
+            tell(done, now - begun)
+            last = now
+        yield step
 
 
 class Watch:
@@ -24,6 +51,11 @@ class Watch:
         self.every = every
         self._losses: list[float] = []
         self._unread: list[Tensor] = []
+
+    @property
+    def mean(self) -> float | None:
+        """Of the losses that were looked at in this epoch; None where none was yet."""
+        return sum(self._losses) / len(self._losses) if self._losses else None
 
     def see(self, loss: Tensor, gradient: Tensor, loss_scale: Tensor) -> None:
         """Note a step, and look at those that were noted if it is time.

@@ -29,6 +29,7 @@ from salt_train.training.history import History, line
 from salt_train.training.learner import Learner
 from salt_train.training.pseudo import Pseudo
 from salt_train.training.run_options import RunOptions
+from salt_train.training.step_monitor import telling
 
 LAST, BEST, PREDICTIONS = "last.pth", "best.pth", "validation.npz"
 
@@ -208,14 +209,28 @@ class Trainer:
         return row | {"seconds": time.perf_counter() - started}
 
     def _shown(self, steps: Iterable[int]) -> Iterable[int]:
-        """The steps, with a progress bar beside them."""
+        """The steps, with a progress bar beside them, or a line a minute where there is no terminal
+        for one.
+        """
         hidden = None if self.options.progress is None else not self.options.progress
-        return tqdm(
+        bar = tqdm(
             steps,
             desc=f"epoch {self.epoch + 1}/{self.config.epochs}",
             disable=hidden if self.world.first else True,
             leave=False,
             **terminal.size(),
+        )
+        if self.world.first and hidden is None and bar.disable:
+            return telling(steps, self._tell)
+        return bar
+
+    def _tell(self, done: int, seconds: float) -> None:
+        """A word in the middle of an epoch."""
+        stage, mean = stage_at(self.config, self.epoch)[0], self.learner.watch.mean
+        loss = "" if mean is None else f"{stage.loss} loss {mean:.4f}, "
+        tqdm.write(
+            f"epoch {self.epoch + 1}/{self.config.epochs}, step {done}/{self.steps_per_epoch}: "
+            f"{loss}{done * self.batch_size / seconds:.1f} tiles/s"
         )
 
     def _step(self, step: int, drawn: Drawn) -> None:
