@@ -471,6 +471,15 @@ def test_sound_data(main: Main, capsys: pytest.CaptureFixture[str], labelled: Pa
     assert said.err == ""
 
 
+def test_what_an_examination_does_not_use_is_told(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path
+) -> None:
+    given = ("--out", tmp_path / "run", "--recipe", "scratch", "--missing-as-empty")
+    assert main("--data", labelled, "--check-data", *given) == 0
+    assert "not used: --out, --recipe (salt-report data" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_examples_are_sound(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
     assert main("--data", ROOT / "examples", "--check-data") == 0
     assert f"24 tiles in {ROOT / 'examples' / 'tiles'}\n" in capsys.readouterr().out
@@ -563,10 +572,6 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
         (["--out", ""], "the path is empty; is a variable of the shell not set?"),
         (["--depth", "34"], "No such option"),
         (["--check-data", "--dry-run"], "--check-data and --dry-run each stop before"),
-        (
-            ["--check-data", "--out", "run", "--recipe", "scratch"],
-            "--check-data prints what it finds in --data and stops: leave --out and --recipe out",
-        ),
         (["--fold", "none", "--validate-every", "2"], "leave --validate-every out"),
         (["--out", "run", "--device", "abacus"], "device 'abacus' cannot be used here"),
     ],

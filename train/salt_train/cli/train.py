@@ -93,7 +93,7 @@ def cli(
             "--check-data and --dry-run each stop before anything is trained; give one of them."
         )
     if check_data:
-        _check_alone(context)
+        _tell_unused(context)
         console.require(context, "data")
         assert data is not None
         context.exit(_check(data, missing_as_empty))
@@ -146,17 +146,18 @@ def cli(
         click.echo(result)
 
 
-def _check_alone(context: click.Context) -> None:
-    """What an examination would pass over in silence is refused."""
+def _tell_unused(context: click.Context) -> None:
+    """Say what an examination passes over: one who puts it after a run's own options may wonder."""
     others = [
         option.opts[0]
         for option in context.command.params
         if option.name not in _OF_CHECKS and is_given(context, str(option.name))
     ]
     if others:
-        raise click.UsageError(
-            f"--check-data prints what it finds in --data and stops: leave {' and '.join(others)} "
-            "out (salt-report data writes a page about a data set)."
+        click.echo(
+            f"salt-train: --check-data prints what it finds in --data and stops: not used: "
+            f"{', '.join(others)} (salt-report data writes a page about a data set)",
+            err=True,
         )
 
 
