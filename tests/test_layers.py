@@ -154,7 +154,7 @@ ROOMS = {
         "page": {"segy", "scan", "reading", "sections", "run", "calibration"},
         "cli": {"segy", "scan", "reading", "sections", "run", "calibration", "page"},
         "synthetic": {"segy"},
-        "": {"cli"},
+        "": {"scan", "reading", "sections", "run", "cli"},
     },
     "salt_report": {
         "errors": set(),

@@ -6,20 +6,24 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+import segyio
 from PIL import Image
 
+import salt_survey
 import salt_train
 from salt_infer.models import default_model
 from salt_train.checkpoints import checkpoint as checkpoints
 from tests import pages
 from tests.conftest import ROOT
+from tests.survey import small
 
 PAGE = ROOT / "docs" / "library.md"
-LOOP, FILE = pages.blocks(PAGE, "python")
+LOOP, FILE, SURVEY = pages.blocks(PAGE, "python")
 
 
 @pytest.fixture(autouse=True)
@@ -94,13 +98,24 @@ def test_the_other_program_needs_nothing_else() -> None:
     assert words == {"csv", "json", "pathlib", "numpy", "onnxruntime", "PIL"}
 
 
-def test_the_names_that_are_told_of_are_there() -> None:
-    for name in salt_train.__all__:
-        assert getattr(salt_train, name)
+@pytest.mark.parametrize("package", [salt_train, salt_survey])
+def test_the_names_that_are_told_of_are_there(package: ModuleType) -> None:
+    for name in package.__all__:
+        assert getattr(package, name)
         assert f"`{name}`" in PAGE.read_text()
-    assert dir(salt_train) == sorted(salt_train.__all__)
+    assert dir(package) == sorted(package.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
-        _ = salt_train.nonsense
+        _ = package.nonsense
+
+
+def test_a_survey_is_run_from_a_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small.survey(tmp_path)
+    run(SURVEY)
+    said = capsys.readouterr().out
+    assert "40 sections, 40 tiles -> salt.zarr" in said
+    assert float(said.splitlines()[-1].removeprefix("inline 120: ").split("%")[0]) > 0
+    with segyio.open("salt.sgy") as written:
+        assert written.tracecount == small.INLINES * small.CROSSLINES
 
 
 def test_the_package_alone_imports_no_torch() -> None:

@@ -1,6 +1,56 @@
-"""Whole surveys: SEG-Y in, a volume of salt probabilities that lies exactly on it out."""
+"""Whole surveys: SEG-Y in, a volume of salt probabilities that lies exactly on it out.
 
-from typing import NoReturn
+What is in ``__all__`` is for programs, see ``docs/library.md``; the command line does the same.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from salt_survey.reading.survey import Survey
+    from salt_survey.run.job import Job
+    from salt_survey.run.publish import Targets
+    from salt_survey.run.run import run as find_salt
+    from salt_survey.run.run_report import SurveyReport
+    from salt_survey.scan.record import Overrides
+    from salt_survey.sections.looks import Zoom
+    from salt_survey.sections.settings import Wishes
+
+__all__ = [
+    "Job",
+    "Overrides",
+    "Survey",
+    "SurveyReport",
+    "Targets",
+    "Wishes",
+    "Zoom",
+    "find_salt",
+]
+_HOMES = {
+    "Job": ("run.job", "Job"),
+    "Overrides": ("scan.record", "Overrides"),
+    "Survey": ("reading.survey", "Survey"),
+    "SurveyReport": ("run.run_report", "SurveyReport"),
+    "Targets": ("run.publish", "Targets"),
+    "Wishes": ("sections.settings", "Wishes"),
+    "Zoom": ("sections.looks", "Zoom"),
+    "find_salt": ("run.run", "run"),
+}
+
+
+def __dir__() -> list[str]:
+    """What is offered: completion goes by this, and imports nothing."""
+    return __all__
+
+
+def __getattr__(name: str) -> Any:
+    """Import what reads and runs only for those who use it: help is given without."""
+    if name in _HOMES:
+        module, its_name = _HOMES[name]
+        return getattr(importlib.import_module(f"salt_survey.{module}"), its_name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def main() -> NoReturn:

@@ -33,8 +33,8 @@ from salt_survey.sections.settings import ADVICE, Calibration, Settings, settled
 from salt_survey.segy.write import headers_of, write_like
 
 
-def run(job: Job, watcher: Watcher) -> SurveyReport:
-    """Carry out a job; its outputs are published whole or not at all.
+def run(job: Job, watcher: Watcher | None = None) -> SurveyReport:
+    """Carry out a job, and tell a watcher of it; its outputs are published whole or not at all.
 
     Finished slabs are in a hidden Zarr beside the output, and noted in a journal there: the same
     job goes on from them if it is ended before its time, by whatever it is.
@@ -46,7 +46,7 @@ def run(job: Job, watcher: Watcher) -> SurveyReport:
         PackageError: Ray is to run it and is not installed.
         ExecutorError: Ray's cluster cannot be reached, has no room, or is gone.
     """
-    started = time.perf_counter()
+    started, watcher = time.perf_counter(), watcher or Watcher()
     inputs = [path for path in (job.survey, job.scan, job.model) if path]
     # What is there may be ours, if the last run was ended as it put its outputs in place.
     begun = os.access(path_beside(job.out.store), os.F_OK)
