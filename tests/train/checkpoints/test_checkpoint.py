@@ -4,6 +4,7 @@ import hashlib
 import json
 import pickle
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 
 from salt_infer.models import default_model
 from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.checkpoints import weights
 from salt_train.errors import CheckpointError
 from tests import pngs
 from tests.train.settings.test_config import NEWER, NEWER_IN_STAGES
@@ -211,3 +213,55 @@ def test_damage_anywhere_gives_our_error(tiny_checkpoint: Path, tmp_path: Path) 
             checkpoints.load(tmp_path / "x.pth")
         except CheckpointError as error:
             assert "x.pth" in str(error)
+
+
+def flipped(source: Path, out: Path, position: int) -> Path:
+    data = bytearray(source.read_bytes())
+    data[position] ^= 0x40
+    out.write_bytes(data)
+    return out
+
+
+def test_a_weight_that_is_not_the_one_saved_is_found(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    """A bit of a weight, which would make it another number: torch looks at no CRC-32."""
+    model = checkpoints.build_model(checkpoints.load(tiny_checkpoint))
+    where = tiny_checkpoint.read_bytes().find(model.encoder.bn1.weight.detach().numpy().tobytes())
+    assert where > 0
+    odd = flipped(tiny_checkpoint, tmp_path / "odd.pth", where + 3)
+    torch.load(odd, weights_only=True)
+    says = r"odd\.pth is damaged \(.*/data/\d+ in it is not what its CRC-32 was taken of\); bring"
+    with pytest.raises(CheckpointError, match=says):
+        checkpoints.load(odd)
+    with pytest.raises(CheckpointError, match=says):
+        weights.load_file(model.encoder, odd)
+
+
+def test_no_changed_bit_passes_for_another_checkpoint(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    honest = checkpoints.load(tiny_checkpoint)
+    rng, refused = np.random.default_rng(0), 0
+    for position in rng.integers(0, tiny_checkpoint.stat().st_size, 40).tolist():
+        odd = flipped(tiny_checkpoint, tmp_path / "odd.pth", position)
+        try:
+            read = checkpoints.load(odd)
+        except CheckpointError:
+            refused += 1
+            continue
+        assert (read.config, read.history) == (honest.config, honest.history)  # in the padding
+        assert all(torch.equal(honest.weights[name], read.weights[name]) for name in read.weights)
+    assert refused > 30
+
+
+def test_a_zip_with_compressed_parts_is_never_unpacked(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    odd = tmp_path / "odd.pth"
+    with (
+        zipfile.ZipFile(tiny_checkpoint) as source,
+        zipfile.ZipFile(odd, "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for part in source.infolist():
+            packed.writestr(part.filename, source.read(part))
+    with pytest.raises(CheckpointError, match=r"odd\.pth is no checkpoint: it is a zip with comp"):
+        checkpoints.load(odd)

@@ -13,6 +13,7 @@ import json
 import operator
 import pickle
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from torch import Tensor
 from salt_infer.modelfile.contract import is_deep
 from salt_infer.system import file_kind
 from salt_infer.system.files import write_whole
+from salt_infer.system.text import shown
 from salt_train.errors import CheckpointError, ConfigError, NoCheckpointError
 from salt_train.network.model import SaltNet
 from salt_train.scoring.evaluate import Decision
@@ -155,7 +157,34 @@ def state_dict(value: Any, path: Path) -> dict[str, Tensor]:
     return value
 
 
+def _check_archive(data: bytes, path: Path) -> None:
+    """torch writes a CRC-32 of each part of its zip and looks at none when it reads.
+
+    Raises:
+        CheckpointError: one is of other bytes, or the zip is none that torch writes.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            packed = [part for part in archive.infolist() if part.compress_type]
+            bad = None if packed else archive.testzip()  # by a MiB at a time
+    except Exception as error:  # as of damaged pickles
+        raise _damaged(path, str(error)) from error
+    if packed:
+        raise CheckpointError(
+            f"{path} is no checkpoint: it is a zip with compressed parts, or damaged; expected the "
+            ".pth of a training, whose parts are stored as they are"
+        )
+    if bad is not None:
+        raise _damaged(path, f"{shown(bad)} in it is not what its CRC-32 was taken of")
+
+
+def _damaged(path: Path, how: str) -> CheckpointError:
+    return CheckpointError(f"{path} is damaged ({how}); bring back an intact copy of it")
+
+
 def _unpickle(data: bytes, path: Path) -> Any:
+    if data.startswith(b"PK"):
+        _check_archive(data, path)
     try:
         with warnings.catch_warnings():
             # Of foreign pickles torch warns before it refuses them; the refusal says enough.
