@@ -60,8 +60,14 @@ class Learner:
             "scaler": self.compute.scaler.state_dict(),
         }
 
+    def fault(self, checkpoint: Checkpoint, stage: Stage) -> str:
+        """Why a checkpoint could not be restored in the middle of a stage; empty where it can."""
+        assert checkpoint.run is not None
+        fresh = optimizer.build(self.model, stage, self.config.weight_decay)
+        return optimizer.fault(fresh, checkpoint.run["optimizer"])
+
     def restore(self, checkpoint: Checkpoint, stage: Stage) -> None:
-        """Be as a resumable checkpoint of this run was, in the middle of a stage."""
+        """Be as a checkpoint of this run without a fault was, in the middle of a stage."""
         assert checkpoint.run is not None
         self.model.load_state_dict(checkpoint.run["model"])
         self.average.load_state_dict(checkpoint.weights)

@@ -135,7 +135,7 @@ class Trainer:
         """Go on from a checkpoint of the same run.
 
         Raises:
-            CheckpointError: it has other settings, or cannot be resumed.
+            CheckpointError: it has other settings, is damaged, or cannot be resumed.
         """
         self._check_settings(checkpoint.config)
         if checkpoint.scores.get("split_sha256") != self.split.sha256:
@@ -144,11 +144,17 @@ class Trainer:
             raise self._changed("data set")
         if checkpoint.run is None:
             raise CheckpointError("this checkpoint was stripped of what resuming needs")
+        stage, _ = stage_at(self.config, checkpoint.epoch - 1)
+        if fault := self.learner.fault(checkpoint, stage):
+            raise CheckpointError(
+                f"{self.options.out / LAST} is damaged: {fault}; bring back an intact copy of it, "
+                "or remove it, and --resume begins that run anew"
+            )
         self.epoch = self.saved = checkpoint.epoch
         self.scored = bool(checkpoint.scores.keys() & {"score", calibrate.SEEN})
         self.start_sha256 = checkpoint.scores["start_sha256"]
         self.doubted |= shipped.MAY_HAVE_SEEN in checkpoint.scores
-        self.learner.restore(checkpoint, stage_at(self.config, self.epoch - 1)[0])
+        self.learner.restore(checkpoint, stage)
         self.history.rows = list(checkpoint.history)
         self.best = max((r["score"] for r in checkpoint.history if "score" in r), default=self.best)
 

@@ -1,0 +1,160 @@
+"""Checkpoints that a run cannot go on from, though they were read."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from salt_train import synthetic
+from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.checkpoints.checkpoint import Checkpoint
+from salt_train.errors import CheckpointError
+from salt_train.network.model import SaltNet
+from salt_train.settings.config import OptimizerName, Stage
+from salt_train.settings.model_config import ModelConfig
+from salt_train.training import optimizer
+from salt_train.training.run_options import RunOptions
+from salt_train.training.trainer import Trainer
+from tests.conftest import tiny_config
+
+DATA = synthetic.draw(40, seed=2)
+NAN = float("nan")
+Run = dict[str, Any]
+
+
+@pytest.fixture
+def done(tiny_checkpoint: Path) -> Checkpoint:
+    return checkpoints.load(tiny_checkpoint)
+
+
+def resume(checkpoint: Checkpoint, out: Path) -> Trainer:
+    trainer = Trainer(tiny_config(2), RunOptions(out, progress=False), DATA)
+    trainer.resume(checkpoint)
+    return trainer
+
+
+def refused(checkpoint: Checkpoint, out: Path, says: str) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        resume(checkpoint, out)
+    assert str(caught.value) == (
+        f"{out / 'last.pth'} is damaged: {says}; bring back an intact copy of it, or remove it, "
+        "and --resume begins that run anew"
+    )
+
+
+def kept(run: Run) -> dict[int, dict[str, Any]]:
+    state: dict[int, dict[str, Any]] = run["optimizer"]["state"]
+    return state
+
+
+OPTIMISERS: dict[str, tuple[Callable[[Run], object], str]] = {
+    "no state": (
+        lambda run: run["optimizer"].update(state={}),
+        "its optimiser's state lacks 0.exp_avg, 0.exp_avg_sq, 0.step, 1.exp_avg, 1.exp_avg_sq, "
+        "1.step, 2.exp_avg, 2.exp_avg_sq, 2.step, 3.exp_avg, and {} more",
+    ),
+    "another shape": (
+        lambda run: kept(run)[0].update(exp_avg=torch.zeros(3)),
+        "its optimiser's state has 0.exp_avg as float32 [3], expected float32 [16, 1, 7, 7]",
+    ),
+    "another kind": (
+        lambda run: kept(run)[0].update(exp_avg=kept(run)[0]["exp_avg"].double()),
+        "its optimiser's state has 0.exp_avg as float64 [16, 1, 7, 7], expected float32 "
+        "[16, 1, 7, 7]",
+    ),
+    "swapped": (
+        lambda run: kept(run).update({0: kept(run)[1], 1: kept(run)[0]}),
+        "its optimiser's state has 0.exp_avg as float32 [16, 16, 3, 3], expected float32 "
+        "[16, 1, 7, 7]",
+    ),
+    "sparse": (
+        lambda run: kept(run)[0].update(exp_avg=kept(run)[0]["exp_avg"].to_sparse()),
+        "its optimiser's state has 0.exp_avg as float32 [16, 1, 7, 7] without dense values, "
+        "expected float32 [16, 1, 7, 7]",
+    ),
+    "not finite": (
+        lambda run: kept(run)[2]["exp_avg_sq"].fill_(NAN),
+        "its optimiser's state has values in 2.exp_avg_sq that are not finite",
+    ),
+    "a step for each value": (
+        lambda run: kept(run)[0].update(step=torch.ones(2)),
+        "its optimiser's state has 0.step as float32 [2], expected float32 []",
+    ),
+    "more": (
+        lambda run: kept(run)[0].update(momentum_buffer=torch.ones(2)),
+        "its optimiser's state has 0.momentum_buffer, which this run has not",
+    ),
+    "a list of states": (
+        lambda run: run["optimizer"].update(state=[1]),
+        "its optimiser's state is not one of each weight",
+    ),
+    "states that are none": (
+        lambda run: run["optimizer"].update(state={0: 3}),
+        "its optimiser's state is not one of each weight",
+    ),
+    "one group": (
+        lambda run: run["optimizer"]["param_groups"].pop(),
+        "its optimiser's weights are not dealt to groups as this run's",
+    ),
+    "groups of another kind": (
+        lambda run: run["optimizer"].update(param_groups=[1, 2]),
+        "its optimiser's weights are not dealt to groups as this run's",
+    ),
+    "nothing": (
+        lambda run: run.update(optimizer={}),
+        "its optimiser's weights are not dealt to groups as this run's",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_an_optimiser_of_another_state_is_refused(
+    done: Checkpoint, tmp_path: Path, name: str
+) -> None:
+    change, says = OPTIMISERS[name]
+    run = copy.deepcopy(done.run)
+    assert run is not None
+    weights = len(kept(run))
+    change(run)
+    refused(dataclasses.replace(done, run=run), tmp_path, says.format(3 * weights - 10))
+
+
+@pytest.mark.parametrize(
+    ("name", "momentum"), [("adam", 0.9), ("adamw", 0.9), ("sgd", 0.9), ("sgd", 0.0)]
+)
+def test_every_optimiser_takes_its_own_state(name: OptimizerName, momentum: float) -> None:
+    model = SaltNet(ModelConfig(width=8, decoder_channels=8))
+    stage = Stage("bce", 1, optimizer=name, momentum=momentum)
+    first, again = (optimizer.build(model, stage, 0.1) for _ in range(2))
+    for weight in model.parameters():
+        weight.grad = torch.ones_like(weight)
+    first.step()
+    state = first.state_dict()
+    assert optimizer.fault(again, state) == ""
+    optimizer.restore(again, copy.deepcopy(state))
+    after = again.state_dict()
+    assert after["param_groups"] == state["param_groups"]
+    for index, each in state["state"].items():
+        assert all(torch.equal(value, after["state"][index][key]) for key, value in each.items())
+    empty = state | {"state": {}}
+    assert (optimizer.fault(again, empty) == "") == (momentum == 0.0)
+
+
+def test_moments_lie_in_memory_as_their_weights_do(done: Checkpoint, tmp_path: Path) -> None:
+    """Fused kernels go through both from end to end: of another order, each would be another's."""
+    run = copy.deepcopy(done.run)
+    assert run is not None
+    for each in kept(run).values():
+        each["exp_avg"] = each["exp_avg"].clone(memory_format=torch.contiguous_format)
+    state = resume(dataclasses.replace(done, run=run), tmp_path).learner.optimizer.state
+    assert all(each["exp_avg"].stride() == weight.stride() for weight, each in state.items())
+    assert done.run is not None
+    ours = [each["exp_avg"] for each in state.values()]
+    theirs = [each["exp_avg"] for each in kept(done.run).values()]
+    assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
