@@ -126,6 +126,28 @@ def test_an_optimiser_of_another_state_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("epoch", "says"),
+    [
+        (-1, "it is of epoch -1, expected 1 to 2"),
+        (0, "it is of epoch 0, expected 1 to 2"),
+        (1, "its history has 2 epochs, expected 1"),
+        (3, "it is of epoch 3, expected 1 to 2"),
+        (10**30, f"it is of epoch {10**30}, expected 1 to 2"),
+    ],
+)
+def test_epochs_that_the_run_cannot_have_finished_are_refused(
+    done: Checkpoint, tmp_path: Path, epoch: int, says: str
+) -> None:
+    refused(dataclasses.replace(done, epoch=epoch), tmp_path, says)
+
+
+def test_a_history_of_fewer_epochs_is_refused(done: Checkpoint, tmp_path: Path) -> None:
+    says = "its history has {} epochs, expected 2"
+    refused(dataclasses.replace(done, history=()), tmp_path, says.format(0))
+    refused(dataclasses.replace(done, history=done.history[:1]), tmp_path, says.format(1))
+
+
+@pytest.mark.parametrize(
     ("name", "momentum"), [("adam", 0.9), ("adamw", 0.9), ("sgd", 0.9), ("sgd", 0.0)]
 )
 def test_every_optimiser_takes_its_own_state(name: OptimizerName, momentum: float) -> None:

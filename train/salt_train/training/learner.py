@@ -15,6 +15,7 @@ from salt_train.data.dataset import Images
 from salt_train.errors import TrainError
 from salt_train.network.model import Logits, SaltNet
 from salt_train.settings.config import Stage, TrainConfig
+from salt_train.settings.schedule import stage_at
 from salt_train.training import optimizer
 from salt_train.training.feed import Batch
 from salt_train.training.losses import total_loss
@@ -60,18 +61,19 @@ class Learner:
             "scaler": self.compute.scaler.state_dict(),
         }
 
-    def fault(self, checkpoint: Checkpoint, stage: Stage) -> str:
-        """Why a checkpoint could not be restored in the middle of a stage; empty where it can."""
+    def fault(self, checkpoint: Checkpoint) -> str:
+        """Why a checkpoint of a finished epoch could not be restored; empty where it can."""
         assert checkpoint.run is not None
+        stage, _ = stage_at(self.config, checkpoint.epoch - 1)
         fresh = optimizer.build(self.model, stage, self.config.weight_decay)
         return optimizer.fault(fresh, checkpoint.run["optimizer"])
 
-    def restore(self, checkpoint: Checkpoint, stage: Stage) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         """Be as a checkpoint of this run without a fault was, in the middle of a stage."""
         assert checkpoint.run is not None
         self.model.load_state_dict(checkpoint.run["model"])
         self.average.load_state_dict(checkpoint.weights)
-        self.begin(stage)
+        self.begin(stage_at(self.config, checkpoint.epoch - 1)[0])
         optimizer.restore(self.optimizer, checkpoint.run["optimizer"])
         self.compute.scaler.load_state_dict(checkpoint.run["scaler"])
 

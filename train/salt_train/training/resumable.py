@@ -10,7 +10,17 @@ import torch
 from torch import Tensor
 
 from salt_infer.system.text import named
-from salt_train.checkpoints.checkpoint import not_finite
+from salt_train.checkpoints.checkpoint import Checkpoint, not_finite
+
+
+def progress(checkpoint: Checkpoint) -> str:
+    """What is wrong with how far a run is said to have come; empty where nothing is."""
+    epoch, epochs = checkpoint.epoch, checkpoint.config.epochs
+    if not 1 <= epoch <= epochs:
+        return f"it is of epoch {epoch}, expected 1 to {epochs}"
+    if len(checkpoint.history) != epoch:
+        return f"its history has {len(checkpoint.history)} epochs, expected {epoch}"
+    return ""
 
 
 def tensors(found: object, expected: Mapping[str, Tensor], name: str) -> str:

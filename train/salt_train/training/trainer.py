@@ -24,6 +24,7 @@ from salt_train.settings import settings_file
 from salt_train.settings.config import SHIPPED, Stage, TrainConfig
 from salt_train.settings.overrides import difference
 from salt_train.settings.schedule import cycle_ends, learning_rate, snapshots, stage_at, steps_of
+from salt_train.training import resumable
 from salt_train.training.feed import Drawn, Feed
 from salt_train.training.history import History, line
 from salt_train.training.learner import Learner
@@ -144,8 +145,7 @@ class Trainer:
             raise self._changed("data set")
         if checkpoint.run is None:
             raise CheckpointError("this checkpoint was stripped of what resuming needs")
-        stage, _ = stage_at(self.config, checkpoint.epoch - 1)
-        if fault := self.learner.fault(checkpoint, stage):
+        if fault := resumable.progress(checkpoint) or self.learner.fault(checkpoint):
             raise CheckpointError(
                 f"{self.options.out / LAST} is damaged: {fault}; bring back an intact copy of it, "
                 "or remove it, and --resume begins that run anew"
@@ -154,7 +154,7 @@ class Trainer:
         self.scored = bool(checkpoint.scores.keys() & {"score", calibrate.SEEN})
         self.start_sha256 = checkpoint.scores["start_sha256"]
         self.doubted |= shipped.MAY_HAVE_SEEN in checkpoint.scores
-        self.learner.restore(checkpoint, stage)
+        self.learner.restore(checkpoint)
         self.history.rows = list(checkpoint.history)
         self.best = max((r["score"] for r in checkpoint.history if "score" in r), default=self.best)
 
