@@ -18,7 +18,7 @@ from salt_train.errors import CheckpointError
 from salt_train.network.model import SaltNet
 from salt_train.settings.config import OptimizerName, Stage
 from salt_train.settings.model_config import ModelConfig
-from salt_train.training import optimizer
+from salt_train.training import optimizer, resumable
 from salt_train.training.run_options import RunOptions
 from salt_train.training.trainer import Trainer
 from tests.conftest import tiny_config
@@ -145,6 +145,129 @@ def test_a_history_of_fewer_epochs_is_refused(done: Checkpoint, tmp_path: Path) 
     says = "its history has {} epochs, expected 2"
     refused(dataclasses.replace(done, history=()), tmp_path, says.format(0))
     refused(dataclasses.replace(done, history=done.history[:1]), tmp_path, says.format(1))
+
+
+def test_what_is_finished_has_all_its_epochs(done: Checkpoint, tmp_path: Path) -> None:
+    early = dataclasses.replace(done, epoch=1, history=done.history[:1])
+    refused(early, tmp_path, "it has the scores of a finished run after epoch 1 of 2")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"score": "x"}, {"loss": None}, {"loss": 10**400}, {"loss": NAN}, {"loss": True},
+        {"learning_rate": [1]}, {"loss_name": 3}, {"epoch": 2},
+    ],
+)  # fmt: skip
+def test_a_history_of_another_kind_is_refused(
+    done: Checkpoint, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    rows = (dict(done.history[0]) | change, done.history[1])
+    says = "its history does not say number, loss, rate and score of epoch 1"
+    refused(dataclasses.replace(done, history=rows), tmp_path, says)
+    (name,) = change
+    if name != "score":  # not every epoch is scored
+        del rows[0][name]
+        refused(dataclasses.replace(done, history=rows), tmp_path, says)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"start_sha256": None}, "its scores have start_sha256 of another kind"),
+        ({"score": "high"}, "its scores have score of another kind"),
+        ({"score_of_empty_masks": []}, "its scores have score_of_empty_masks of another kind"),
+        ({"score_interval": [0.1]}, "its scores have score_interval of another kind"),
+        ({"score_interval": 0.1}, "its scores have score_interval of another kind"),
+        ({"score_interval": [0.1, NAN]}, "its scores have score_interval of another kind"),
+    ],
+)
+def test_scores_of_another_kind_are_refused(
+    done: Checkpoint, tmp_path: Path, change: dict[str, Any], says: str
+) -> None:
+    refused(dataclasses.replace(done, scores=done.scores | change), tmp_path, says)
+
+
+@pytest.mark.parametrize("name", ["start_sha256", "score_interval"])
+def test_scores_that_lack_what_is_shown_are_refused(
+    done: Checkpoint, tmp_path: Path, name: str
+) -> None:
+    scores = {key: value for key, value in done.scores.items() if key != name}
+    refused(dataclasses.replace(done, scores=scores), tmp_path, f"its scores lack {name}")
+
+
+def test_what_has_held_nothing_out_has_scores_of_seen_tiles(done: Checkpoint) -> None:
+    config = dataclasses.replace(done.config, fold=None, folds=1)
+    says = resumable.fault(dataclasses.replace(done, config=config))
+    assert says == "its scores lack score_of_seen_tiles"
+
+
+BIAS = "head.last.bias"
+STATES: dict[str, tuple[Callable[[Run], object], str]] = {
+    "nothing": (lambda run: run.clear(), "what resuming needs lacks model, optimizer, scaler"),
+    "no scaler": (lambda run: run.pop("scaler"), "what resuming needs lacks scaler"),
+    "another precision's": (
+        lambda run: run.update(scaler={"scale": 1.0}),
+        "its loss scale is not one of this run's precision",
+    ),
+    "no dict of weights": (
+        lambda run: run.update(model=[1]), "its model is a list, expected tensors by name",
+    ),
+    "no weight": (lambda run: run["model"].pop(BIAS), f"its model lacks {BIAS}"),
+    "one more": (
+        lambda run: run["model"].update({"a\nb": torch.ones(1)}),
+        "its model has 'a\\nb', which this run has not",
+    ),
+    "another shape": (
+        lambda run: run["model"].update({BIAS: torch.ones(7)}),
+        f"its model has {BIAS} as float32 [7], expected float32 [4]",
+    ),
+    "no tensor": (
+        lambda run: run["model"].update({BIAS: "x"}),
+        f"its model has {BIAS} as str, expected float32 [4]",
+    ),
+    "not finite": (
+        lambda run: run["model"][BIAS].fill_(NAN),
+        f"its model has values in {BIAS} that are not finite",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_a_state_of_another_run_is_refused(done: Checkpoint, tmp_path: Path, name: str) -> None:
+    change, says = STATES[name]
+    run = copy.deepcopy(done.run)
+    assert run is not None
+    change(run)
+    refused(dataclasses.replace(done, run=run), tmp_path, says)
+
+
+def test_a_state_that_is_none_is_refused(done: Checkpoint, tmp_path: Path) -> None:
+    odd = dataclasses.replace(done, run=[1])  # type: ignore[arg-type]
+    refused(odd, tmp_path, "what resuming needs is a list, expected a dict")
+
+
+def test_averaged_weights_of_another_network_are_refused(done: Checkpoint, tmp_path: Path) -> None:
+    weights = done.weights | {BIAS: torch.ones(7)}
+    says = f"its average has {BIAS} as float32 [7], expected float32 [4]"
+    refused(dataclasses.replace(done, weights=weights), tmp_path, says)
+    weights.pop(BIAS)
+    refused(dataclasses.replace(done, weights=weights), tmp_path, f"its average lacks {BIAS}")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({}, ""),
+        ({"scale": "x"}, "it has scale of another kind"),
+        ({"scale": NAN}, "it has scale of another kind"),
+        ({"_growth_tracker": -1}, "it has _growth_tracker of another kind"),
+        ({"growth_interval": 2.5}, "it has growth_interval of another kind"),
+    ],
+)
+def test_loss_scales_are_looked_at(change: dict[str, Any], says: str) -> None:
+    own = torch.amp.GradScaler("cpu").state_dict()
+    assert resumable.numbers(own | change, own, "it") == says
 
 
 @pytest.mark.parametrize(

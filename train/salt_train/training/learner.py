@@ -16,7 +16,7 @@ from salt_train.errors import TrainError
 from salt_train.network.model import Logits, SaltNet
 from salt_train.settings.config import Stage, TrainConfig
 from salt_train.settings.schedule import stage_at
-from salt_train.training import optimizer
+from salt_train.training import optimizer, resumable
 from salt_train.training.feed import Batch
 from salt_train.training.losses import total_loss
 from salt_train.training.step_monitor import Watch
@@ -63,10 +63,18 @@ class Learner:
 
     def fault(self, checkpoint: Checkpoint) -> str:
         """Why a checkpoint of a finished epoch could not be restored; empty where it can."""
-        assert checkpoint.run is not None
+        run, own = checkpoint.run, self.state()
+        if lacking := resumable.parts(run, own):
+            return lacking
+        assert run is not None
         stage, _ = stage_at(self.config, checkpoint.epoch - 1)
         fresh = optimizer.build(self.model, stage, self.config.weight_decay)
-        return optimizer.fault(fresh, checkpoint.run["optimizer"])
+        return (
+            resumable.tensors(checkpoint.weights, self.average.state_dict(), "its average")
+            or resumable.tensors(run["model"], own["model"], "its model")
+            or optimizer.fault(fresh, run["optimizer"])
+            or resumable.numbers(run["scaler"], own["scaler"], "its loss scale")
+        )
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Be as a checkpoint of this run without a fault was, in the middle of a stage."""

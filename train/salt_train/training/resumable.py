@@ -4,23 +4,97 @@ restored: what torch says of a part that does not fit helps nobody, and some par
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from salt_infer.system.text import named
 from salt_train.checkpoints.checkpoint import Checkpoint, not_finite
+from salt_train.scoring.calibrate import SEEN
+
+# Scores that are shown as numbers where they are, and those that a finished run has.
+_SHOWN = ("score", "score_ungated", "score_without_tta", "score_of_empty_masks", SEEN)
+_FINISHED, _FINISHED_ON_ALL = ("score", "score_interval"), (SEEN, "score_of_empty_masks")
 
 
-def progress(checkpoint: Checkpoint) -> str:
-    """What is wrong with how far a run is said to have come; empty where nothing is."""
+def fault(checkpoint: Checkpoint) -> str:
+    """What is wrong with what a checkpoint says of its run, before its tensors are looked at; empty
+    where nothing is.
+    """
+    return _progress(checkpoint) or _history(checkpoint.history) or _scores(checkpoint)
+
+
+def is_scored(checkpoint: Checkpoint) -> bool:
+    """Whether the run has been scored as deployed, which is the last it does."""
+    return bool(checkpoint.scores.keys() & {"score", SEEN})
+
+
+def _progress(checkpoint: Checkpoint) -> str:
     epoch, epochs = checkpoint.epoch, checkpoint.config.epochs
     if not 1 <= epoch <= epochs:
         return f"it is of epoch {epoch}, expected 1 to {epochs}"
     if len(checkpoint.history) != epoch:
         return f"its history has {len(checkpoint.history)} epochs, expected {epoch}"
+    if is_scored(checkpoint) and epoch < epochs:
+        return f"it has the scores of a finished run after epoch {epoch} of {epochs}"
     return ""
+
+
+def _history(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Of what is drawn, and compared with later scores."""
+    for number, row in enumerate(rows, 1):
+        measured = (row.get("loss"), row.get("learning_rate"), row.get("score", 0.0))
+        told = row.get("epoch") == number and isinstance(row.get("loss_name"), str)
+        if not told or not all(map(_is_number, measured)):
+            return f"its history does not say number, loss, rate and score of epoch {number}"
+    return ""
+
+
+def _scores(checkpoint: Checkpoint) -> str:
+    found = checkpoint.scores
+    wanted = _FINISHED_ON_ALL if checkpoint.config.fold is None else _FINISHED
+    wanted = ("start_sha256", *(wanted if is_scored(checkpoint) else ()))
+    if lacking := [name for name in wanted if name not in found]:
+        return f"its scores lack {named(lacking)}"
+    low_high = found.get("score_interval", [0.0, 0.0])
+    numbers = {name: _is_number(found[name]) for name in _SHOWN if name in found}
+    numbers["score_interval"] = (
+        isinstance(low_high, list) and len(low_high) == 2 and all(map(_is_number, low_high))
+    )
+    numbers["start_sha256"] = isinstance(found["start_sha256"], str)
+    odd = [name for name, right in numbers.items() if not right]
+    return f"its scores have {named(odd)} of another kind" if odd else ""
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is one that a float can be; NaN is not."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) <= sys.float_info.max
+
+
+def parts(run: object, expected: Mapping[str, Any]) -> str:
+    """What is wrong with the dict that tensors are kept in; empty where nothing is."""
+    if not isinstance(run, Mapping):
+        return f"what resuming needs is a {type(run).__name__}, expected a dict"
+    lacking = [name for name in expected if name not in run]
+    return f"what resuming needs lacks {named(lacking)}" if lacking else ""
+
+
+def numbers(found: object, expected: Mapping[str, float], name: str) -> str:
+    """What is wrong with numbers that are to take the place of others; empty where nothing is."""
+    if not isinstance(found, Mapping) or found.keys() != expected.keys():
+        return f"{name} is not one of this run's precision"
+    odd = [
+        key
+        for key, value in expected.items()
+        if type(found[key]) is not type(value) or not 0 <= found[key] < math.inf
+    ]
+    return f"{name} has {named(odd)} of another kind" if odd else ""
 
 
 def tensors(found: object, expected: Mapping[str, Tensor], name: str) -> str:

@@ -145,13 +145,13 @@ class Trainer:
             raise self._changed("data set")
         if checkpoint.run is None:
             raise CheckpointError("this checkpoint was stripped of what resuming needs")
-        if fault := resumable.progress(checkpoint) or self.learner.fault(checkpoint):
+        if fault := resumable.fault(checkpoint) or self.learner.fault(checkpoint):
             raise CheckpointError(
                 f"{self.options.out / LAST} is damaged: {fault}; bring back an intact copy of it, "
                 "or remove it, and --resume begins that run anew"
             )
         self.epoch = self.saved = checkpoint.epoch
-        self.scored = bool(checkpoint.scores.keys() & {"score", calibrate.SEEN})
+        self.scored = resumable.is_scored(checkpoint)
         self.start_sha256 = checkpoint.scores["start_sha256"]
         self.doubted |= shipped.MAY_HAVE_SEEN in checkpoint.scores
         self.learner.restore(checkpoint)
