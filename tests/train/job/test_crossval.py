@@ -213,13 +213,13 @@ def test_a_folds_own_labels_do_not_choose_for_it(
     has_salt = data.has_salt
     plain = checkpoints.load(tiny_checkpoint)
     model = dataclasses.replace(plain.config.model, judge=judge)
-    folders = []
+    split, folders = Split.of(data, 3, plain.config.split_seed), []
     for fold in range(3):
         folder = tmp_path / f"fold-{fold}"
         folder.mkdir()
         config = dataclasses.replace(plain.config, fold=fold, folds=3, model=model)
         checkpoints.save(dataclasses.replace(plain, config=config), folder / LAST)
-        rows = np.arange(20) + 20 * fold
+        rows = np.flatnonzero(split.held_out(fold))
         low, high = (0.2, 0.4) if fold == 0 else (0.6, 0.8)
         salt = np.where(has_salt[rows], high, low).astype(np.float32)
         probability = np.zeros((20, 101, 101), np.float32)
@@ -230,7 +230,7 @@ def test_a_folds_own_labels_do_not_choose_for_it(
     decisions = [checkpoints.load(folder / LAST).decision for folder in folders]
     assert 0.6 <= decisions[0].gate < 0.8  # the others'
     _, prediction = Prediction.load(folders[0] / PREDICTIONS)
-    own = calibrate.choose(prediction, data.masks[:20], default)
+    own = calibrate.choose(prediction, data.masks[split.held_out(0)], default)
     assert 0.2 <= own.gate < 0.4
     scores = json.loads((tmp_path / SCORES).read_text())
     assert scores["score_by_fold"][0] == 0.5  # no tile passes: the empty ones are right
@@ -250,3 +250,23 @@ def test_what_a_fold_may_have_seen_is_said_of_all(run: Run, tmp_path: Path) -> N
     said = crossval.combine(out, folders, DATA)
     assert "with flip TTA, whose tiles the weights it started from or what labelled for it" in said
     assert json.loads((out / SCORES).read_text())[shipped.MAY_HAVE_SEEN] is True
+
+
+def test_predictions_that_are_not_a_folds_own_are_refused(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(run.out, out)
+    path, others = out / "fold-1" / PREDICTIONS, out / "fold-2" / PREDICTIONS
+    again = rf"; remove {out / 'fold-1'} and --resume to train that fold again$"
+    path.write_bytes(others.read_bytes())
+    with pytest.raises(CheckpointError, match=f"npz is of other tiles than .*{again}"):
+        train(run.data, out, "--resume")
+    for damaged in (b"", others.read_bytes()[:5000]):
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=f"npz cannot be read .*{again}"):
+            train(run.data, out, "--resume")
+    path.unlink()
+    with pytest.raises(CheckpointError, match=rf"\(No such file or directory\){again}"):
+        train(run.data, out, "--resume")
+    shutil.rmtree(out / "fold-1")
+    train(run.data, out, "--resume")
+    assert (out / SCORES).read_bytes() == (run.out / SCORES).read_bytes()

@@ -9,6 +9,7 @@ import torch
 from salt_infer.masks import metric
 from salt_train import synthetic
 from salt_train.data.dataset import Dataset
+from salt_train.errors import CheckpointError
 from salt_train.network.model import SaltNet
 from salt_train.scoring import evaluate
 from salt_train.scoring.evaluate import (
@@ -104,6 +105,50 @@ def test_predictions_are_kept(tmp_path: Path) -> None:
     assert loaded.probability.dtype == loaded.salt.dtype == np.float32
     assert path.stat().st_size < prediction.probability.nbytes * 0.6
     assert [file.name for file in tmp_path.iterdir()] == ["validation.npz"]
+
+
+ARRAYS = {
+    "ids": np.array(["a", "b"]),
+    "probability": np.zeros((2, 101, 101), np.float16),
+    "salt": np.ones(2, np.float32),
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"ids": np.array(["a"])}, "holds no probabilities of tiles by id"),
+        ({"salt": np.ones((2, 1), np.float32)}, "holds no probabilities of tiles by id"),
+        ({"salt": np.float32(1)}, "holds no probabilities of tiles by id"),
+        ({"probability": np.zeros((2, 9, 9), np.float16)}, "holds no probabilities of tiles by id"),
+        ({"probability": np.zeros((2, 101, 101), int)}, "other numbers than probabilities, 0 to 1"),
+        ({"salt": np.array([0, np.nan], np.float32)}, "other numbers than probabilities, 0 to 1"),
+        ({"salt": np.array([0, 1.5], np.float32)}, "other numbers than probabilities, 0 to 1"),
+        ({"ids": np.array(["a", None])}, r"cannot be read \(Object arrays cannot be loaded"),
+    ],
+)
+def test_arrays_that_are_no_predictions(
+    tmp_path: Path, change: dict[str, np.ndarray], says: str
+) -> None:
+    path = tmp_path / "validation.npz"
+    np.savez(path, **ARRAYS)  # type: ignore[arg-type]
+    assert Prediction.load(path)[0] == ("a", "b")
+    np.savez(path, **(ARRAYS | change))  # type: ignore[arg-type]
+    with pytest.raises(CheckpointError, match=f"{path} .*{says}"):
+        Prediction.load(path)
+
+
+@pytest.mark.parametrize("lacks", [*ARRAYS, "all", "a zip"])
+def test_files_that_hold_no_predictions(tmp_path: Path, lacks: str) -> None:
+    path = tmp_path / "validation.npz"
+    np.savez(path, **{key: value for key, value in ARRAYS.items() if key != lacks})  # type: ignore[arg-type]
+    if lacks == "a zip":
+        with open(path, "wb") as file:
+            np.save(file, ARRAYS["salt"])
+    if lacks == "all":
+        path.unlink()
+    with pytest.raises(CheckpointError, match=f"{path} cannot be read"):
+        Prediction.load(path)
 
 
 def test_the_default_decision_is_the_network_s() -> None:

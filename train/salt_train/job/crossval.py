@@ -15,6 +15,7 @@ from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import shipped
 from salt_train.data.dataset import Dataset
 from salt_train.data.folds import FILE, Split
+from salt_train.errors import CheckpointError
 from salt_train.scoring import calibrate
 from salt_train.scoring.evaluate import Prediction, default_decision
 from salt_train.training.trainer import LAST, PREDICTIONS
@@ -39,25 +40,27 @@ def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
 
     Returns:
         What came out, for people.
+
+    Raises:
+        CheckpointError: a fold's predictions are not there, or are not those of its tiles.
     """
-    position = {name: index for index, name in enumerate(data.ids)}
+    kept = [checkpoints.load(folder / LAST) for folder in folders]
+    config = kept[0].config
+    split = Split.of(data, config.folds, config.split_seed)
     probability = np.zeros(data.masks.shape, dtype=np.float32)
     salt = np.zeros(len(data), dtype=np.float32)
     folds = []
-    for folder in folders:
-        ids, part = Prediction.load(folder / PREDICTIONS)
-        rows = [position[name] for name in ids]
-        probability[rows], salt[rows] = part.probability, part.salt
-        mine = np.zeros(len(data), dtype=bool)
-        mine[rows] = True
-        folds.append(_Fold(folder / LAST, checkpoints.load(folder / LAST), mine))
+    for folder, checkpoint in zip(folders, kept, strict=True):
+        mine = split.held_out(checkpoint.config.fold)
+        part = _predictions(folder, [data.ids[row] for row in np.flatnonzero(mine)])
+        probability[mine], salt[mine] = part.probability, part.salt
+        folds.append(_Fold(folder / LAST, checkpoint, mine))
     everything = Prediction(probability, salt)
     per_tile, said = np.zeros(len(data)), np.zeros(len(data), dtype=bool)
     for fold in folds:
         per_tile[fold.mine], said[fold.mine] = _rescore(fold, everything, data)
     everything.save(out / PREDICTIONS_OF_ALL, data.ids)
-    config = folds[0].checkpoint.config
-    Split.of(data, config.folds, config.split_seed).write(out)
+    split.write(out)
     doubted = any(fold.checkpoint.scores.get(shipped.MAY_HAVE_SEEN) for fold in folds)
     result = {
         **calibrate.headline(per_tile, said, data),
@@ -72,6 +75,18 @@ def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
         f"{len(data)} tiles with flip TTA{shipped.doubted(result)}; "
         f"{result['score_of_empty_masks']:.4f} for empty masks; {files}"
     )
+
+
+def _predictions(folder: Path, ids: Sequence[str]) -> Prediction:
+    """Those of a fold's run, of the tiles that it held out."""
+    path, again = folder / PREDICTIONS, f"remove {folder} and --resume to train that fold again"
+    try:
+        theirs, prediction = Prediction.load(path)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}; {again}") from error
+    if list(theirs) != list(ids):
+        raise CheckpointError(f"{path} is of other tiles than that fold holds out; {again}")
+    return prediction
 
 
 def _rescore(

@@ -17,9 +17,11 @@ from salt_infer.batch import views
 from salt_infer.masks import metric
 from salt_infer.masks.coverage import CLASSES, coverage_class
 from salt_infer.masks.metric import NEUTRAL_GATE, NEUTRAL_THRESHOLD
+from salt_infer.masks.rle import TILE_SHAPE
 from salt_infer.modelfile.contract import Tta
 from salt_infer.system.files import write_whole
 from salt_train.data.dataset import Dataset, has_salt
+from salt_train.errors import CheckpointError
 from salt_train.network.model import SaltNet
 from salt_train.settings.model_config import ModelConfig
 from salt_train.settings.validation import check
@@ -76,10 +78,29 @@ class Prediction:
 
     @classmethod
     def load(cls, path: Path) -> tuple[tuple[str, ...], Self]:
-        """Read what :meth:`save` wrote: ids and prediction."""
-        with np.load(path) as content:  # without pickles, numpy's default
-            ids = tuple(str(name) for name in content["ids"])
-            return ids, cls(content["probability"].astype(np.float32), content["salt"])
+        """Read what :meth:`save` wrote: ids and prediction.
+
+        Raises:
+            CheckpointError: it is not there, or holds anything else.
+        """
+        try:
+            # Of a damaged file np.load would leave open what it opened itself. Without pickles,
+            # which is numpy's default.
+            with np.load(io.BytesIO(path.read_bytes())) as content:
+                ids, probability, salt = (content[key] for key in ("ids", "probability", "salt"))
+        except Exception as error:  # damaged zips and arrays raise almost anything
+            reason = getattr(error, "strerror", None) or error
+            raise CheckpointError(f"{path} cannot be read ({reason})") from error
+        tiles = probability.shape[:1]
+        if (probability.shape[1:], ids.shape, salt.shape) != (TILE_SHAPE, tiles, tiles):
+            raise CheckpointError(f"{path} holds no probabilities of tiles by id")
+        if not (_are_shares(probability) and _are_shares(salt)):
+            raise CheckpointError(f"{path} holds other numbers than probabilities, 0 to 1")
+        return tuple(map(str, ids)), cls(probability.astype(np.float32), salt.astype(np.float32))
+
+
+def _are_shares(values: npt.NDArray[Any]) -> bool:
+    return values.dtype.kind == "f" and bool(((values >= 0) & (values <= 1)).all())  # no NaN either
 
 
 @dataclasses.dataclass(frozen=True)
