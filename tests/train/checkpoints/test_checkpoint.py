@@ -195,6 +195,29 @@ def test_weights_that_do_not_fit_or_are_not_finite(tiny_checkpoint: Path, tmp_pa
         checkpoints.build_model(checkpoints.load(broken))
 
 
+HOSTILE = "a\x1b[31m\n"
+
+
+def test_names_in_a_checkpoint_are_shown_harmlessly(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    content = torch.load(tiny_checkpoint, weights_only=True)
+    meta, stranger = json.loads(content["meta"]), {HOSTILE: torch.ones(1)}
+    for number, (says, changes) in enumerate(
+        {
+            "weights do not fit U-Net": {"weights": content["weights"] | stranger},
+            "has checkpoint version": {"version": HOSTILE},
+            "settings do not fit": {"meta": json.dumps(meta | {"config": {HOSTILE: 1}})},
+            "argument": {"meta": json.dumps(meta | {"config": meta["config"] | {HOSTILE: 1}})},
+            "expected 0 <= fold": {
+                "meta": json.dumps(meta | {"config": meta["config"] | {"fold": HOSTILE}})
+            },
+        }.items()
+    ):
+        odd = rewritten(tiny_checkpoint, tmp_path / f"{number}.pth", **changes)
+        with pytest.raises(CheckpointError, match=says) as caught:
+            checkpoints.build_model(checkpoints.load(odd))
+        assert str(caught.value).isprintable(), says
+
+
 def test_the_digest_names_the_content(tiny_checkpoint: Path, tmp_path: Path) -> None:
     shutil.copy(tiny_checkpoint, tmp_path / "copy.pth")
     first, copy = checkpoints.load(tiny_checkpoint), checkpoints.load(tmp_path / "copy.pth")

@@ -96,6 +96,15 @@ def test_a_bad_tile_is_named(folder: Path) -> None:
         dataset.load(folder)
 
 
+def test_a_bad_tile_with_a_hostile_name_is_named_harmlessly(folder: Path) -> None:
+    for part in ("images", "masks"):
+        (folder / part / f"{DATA.ids[0]}.png").rename(folder / part / "a\x1b[31mb.png")
+    (folder / "images" / "a\x1b[31mb.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"a\\x1b\[31mb\.png'?: .*mend or remove") as caught:
+        dataset.load(folder)
+    assert str(caught.value).isprintable()
+
+
 def as_zip(folder: Path) -> Path:
     """The folder in a zip, with a train.csv beside that has every label."""
     archive = folder.parent / "zipped" / "train.zip"

@@ -66,7 +66,7 @@ def test_settings_of_an_older_file_have_their_defaults() -> None:
         ({"fold": 10}, "fold is 10 of 10"),
         ({"folds": 1, "fold": 0}, "folds >= 2; --fold none trains on every tile"),
         ({"fold": None}, "fold is None of 10"),
-        ({"fold": "1"}, "fold is 1 of 10"),
+        ({"fold": "1"}, "fold is '1' of 10"),
         ({"fold": True}, "fold is True of 10"),
         ({"seed": -1}, "seed is -1"),
         ({"split_seed": 2**32}, "split_seed is 4294967296"),

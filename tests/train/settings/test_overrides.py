@@ -34,6 +34,12 @@ def test_a_difference_is_told_in_full() -> None:
     assert difference(CONFIG, CONFIG) == ""
 
 
+def test_a_name_in_a_difference_is_shown_harmlessly() -> None:
+    """It may be another's, in a checkpoint."""
+    started = dataclasses.replace(CONFIG, encoder_weights="a\x1b[31m.pth")
+    assert difference(CONFIG, started).endswith(r"is now 'a\x1b[31m.pth'")
+
+
 def test_what_trains_the_same_is_no_difference() -> None:
     """A recipe of another name, and a width where the encoder has none."""
     named = dataclasses.replace(CONFIG, recipe="b")

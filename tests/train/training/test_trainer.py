@@ -252,6 +252,16 @@ def test_a_loss_that_is_not_finite_stops_with_the_tiles_named(tmp_path: Path) ->
     assert not (tmp_path / LAST).exists()
 
 
+def test_tiles_of_a_step_are_named_harmlessly(tmp_path: Path) -> None:
+    odd = dataclasses.replace(DATA, ids=tuple(f"{name}\x1b[31m" for name in DATA.ids))
+    trainer = Trainer(CONFIG, options(tmp_path), odd)
+    with torch.no_grad():
+        trainer.learner.model.judge_head.last.bias.fill_(float("nan"))
+    with pytest.raises(TrainError, match=r"step 1, tiles 'synthetic-\d+\\x1b\[31m', 's") as stopped:
+        trainer.run()
+    assert str(stopped.value).isprintable()
+
+
 class Reads(TorchDispatchMode):
     """Counts the operations that make a host wait for its device, but for copies."""
 

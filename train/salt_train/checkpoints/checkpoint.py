@@ -97,7 +97,7 @@ def load(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path} is not a salt-train checkpoint; expected one it wrote")
     if content.get("version") != VERSION:
         raise CheckpointError(
-            f"{path} has checkpoint version {content.get('version')}, this program reads "
+            f"{path} has checkpoint version {content.get('version')!r}, this program reads "
             f"{VERSION}; update salt-toolkit"
         )
     try:
@@ -168,7 +168,7 @@ def _check_archive(data: bytes, path: Path) -> None:
             packed = [part for part in archive.infolist() if part.compress_type]
             bad = None if packed else archive.testzip()  # by a MiB at a time
     except Exception as error:  # as of damaged pickles
-        raise _damaged(path, str(error)) from error
+        raise _damaged(path, shown(str(error))) from error
     if packed:
         raise CheckpointError(
             f"{path} is no checkpoint: it is a zip with compressed parts, or damaged; expected the "
@@ -206,7 +206,7 @@ def _unpickle(data: bytes, path: Path) -> Any:
         ) from error
     except Exception as error:  # damaged files make the unpickler raise almost anything
         reason = str(error).strip().partition("\n")[0]
-        raise CheckpointError(f"{path} cannot be read ({reason})") from error
+        raise CheckpointError(f"{path} cannot be read ({shown(reason)})") from error
 
 
 def build_model(checkpoint: Checkpoint) -> SaltNet:
@@ -220,11 +220,18 @@ def build_model(checkpoint: Checkpoint) -> SaltNet:
         model.load_state_dict(checkpoint.weights)
     except RuntimeError as error:
         raise CheckpointError(
-            f"weights do not fit {checkpoint.config.model.architecture}: {error}"
+            f"weights do not fit {checkpoint.config.model.architecture}: {first_faults(error)}"
         ) from error
     if name := not_finite(model.state_dict()):
         raise CheckpointError(f"weight {name} has values that are not finite")
     return model.eval()
+
+
+def first_faults(error: RuntimeError, count: int = 3) -> str:
+    """The start of torch's list, which has a line for every tensor, by the names in the file."""
+    faults = [shown(line.strip()) for line in str(error).splitlines()[1:]]
+    more = f" and {len(faults) - count} more" if len(faults) > count else ""
+    return "; ".join(fault[:200] for fault in faults[:count]) + more
 
 
 def not_finite(weights: Mapping[str, Tensor]) -> str:

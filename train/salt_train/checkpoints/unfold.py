@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from salt_infer.system.text import named
 from salt_train.checkpoints import initialisers, shipped
 from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.checkpoints.initialisers import Weights
@@ -81,7 +82,7 @@ def unfolded(config: ModelConfig, given: Weights, prefix: str) -> dict[str, Tens
     ]
     if faults:
         raise CheckpointError(
-            f"the file's weights are not those of {config.architecture}: {', '.join(faults[:3])} "
+            f"the file's weights are not those of {config.architecture}: {named(faults[:3])} "
             f"and {max(0, len(faults) - 3)} more are missing, left over or of another shape"
         )
     for ours, theirs in wanted.items():

@@ -15,7 +15,14 @@ from torch import Tensor
 
 from salt_infer.errors import PackageError
 from salt_train.checkpoints import unfold
-from salt_train.checkpoints.checkpoint import Checkpoint, build_model, not_finite, read, state_dict
+from salt_train.checkpoints.checkpoint import (
+    Checkpoint,
+    build_model,
+    first_faults,
+    not_finite,
+    read,
+    state_dict,
+)
 from salt_train.checkpoints.checkpoint import load as read_checkpoint
 from salt_train.data.folds import Split
 from salt_train.errors import CheckpointError
@@ -154,7 +161,7 @@ def load(encoder: Encoder | EfficientNetLite, state: dict[str, Tensor], name: st
     except RuntimeError as error:
         raise CheckpointError(
             f"{name} does not fit this encoder; expected {_published(encoder)}; "
-            f"{_first_faults(error)}"
+            f"{first_faults(error)}"
         ) from error
 
 
@@ -162,13 +169,6 @@ def _published(encoder: Encoder | EfficientNetLite) -> str:
     if isinstance(encoder, Encoder):
         return f"torchvision's ResNet of the same depth, and width {TORCHVISION_WIDTH}"
     return "a file of the same EfficientNet-Lite, named as in its PyTorch port"
-
-
-def _first_faults(error: RuntimeError, count: int = 3) -> str:
-    """The start of torch's list, which has a line for every tensor."""
-    faults = [line.strip() for line in str(error).splitlines()[1:]]
-    more = f" and {len(faults) - count} more" if len(faults) > count else ""
-    return "; ".join(fault[:200] for fault in faults[:count]) + more
 
 
 def first_checkpoint(config: TrainConfig, split: Split) -> tuple[Checkpoint, str]:

@@ -166,7 +166,7 @@ def look_at_tiles(
         try:
             seen = png.look(source.read(tile))
         except TileError as error:
-            raise DataError(f"{tile.path}: {error}; mend or remove this tile") from error
+            raise DataError(f"{shown(tile.path)}: {error}; mend or remove this tile") from error
         decoded[index] = seen.pixels
         odd.update(seen.odd)
     return decoded, odd

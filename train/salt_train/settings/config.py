@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Literal, Self
 
+from salt_infer.system.text import shown
 from salt_train.errors import ConfigError
 from salt_train.settings.model_config import ModelConfig
 from salt_train.settings.validation import AT_LEAST_ONE, NOT_NEGATIVE, SMALLEST, check
@@ -249,8 +250,8 @@ class TrainConfig:
             return cls(**(value | parts))
         except (KeyError, TypeError) as error:
             raise ConfigError(
-                f"settings do not fit this version of salt-train ({error}); they were written by "
-                "another version, use that one or train anew"
+                f"settings do not fit this version of salt-train ({shown(str(error))}); they were "
+                "written by another version, use that one or train anew"
             ) from error
 
 
@@ -259,6 +260,6 @@ def _check_fold(fold: object, folds: int) -> None:
         return
     if type(fold) is not int or not 0 <= fold < folds or folds < 2:
         raise ConfigError(
-            f"fold is {fold} of {folds}, expected 0 <= fold < folds, folds >= 2"
+            f"fold is {fold!r} of {folds}, expected 0 <= fold < folds, folds >= 2"
             + ("; --fold none trains on every tile and holds none out" if folds == 1 else "")
         )

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from salt_infer.system.text import shown
 from salt_train.errors import ConfigError
 from salt_train.settings.config import SHIPPED, TrainConfig
 from salt_train.settings.model_config import OF_RESNETS, ModelConfig
@@ -62,7 +63,8 @@ def difference(old: TrainConfig, new: TrainConfig) -> str:
 
 
 def _said(value: Any) -> Any:
-    return "empty" if value == "" else value
+    """A setting may be one of a file that another has written."""
+    return "empty" if value == "" else shown(value) if isinstance(value, str) else value
 
 
 def override(

@@ -13,6 +13,7 @@ import torch
 from tqdm import tqdm
 
 from salt_infer.system import terminal
+from salt_infer.system.text import shown
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import shipped, unfold, weights
 from salt_train.checkpoints.checkpoint import Checkpoint
@@ -255,7 +256,7 @@ class Trainer:
         except NotFiniteError as error:
             start = error.step * self.batch_size
             batch = drawn.order[start : start + self.batch_size].tolist()
-            names = ", ".join(self.train_data.ids[index] for index in batch)
+            names = ", ".join(shown(self.train_data.ids[index]) for index in batch)
             raise TrainError(
                 f"{error} at epoch {self.epoch + 1}, step {error.step + 1}, tiles {names}; lower "
                 "the learning rate "
