@@ -151,7 +151,8 @@ class TrainConfig:
         batch_size: tiles a step, over all processes.
         weight_decay: of convolutions; biases and normalisation have none.
         judge_weight: factor of the judge's loss beside the mask's.
-        ema_decay: of the averaged weights, a step; 0 deploys the weights as they are.
+        ema_decay: of the averaged weights, a step; 0 deploys the weights as they are, and by 1
+            the first ones would be deployed.
         ema_warmup: how slowly a young average's decay grows: step s has at most
             (1 + s) / (ema_warmup + s); 1 has the whole decay from the start.
         statistics_tiles: training tiles, at most, that SWA's weights measure their
@@ -192,7 +193,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check(
-            self, weight_decay=NOT_NEGATIVE, judge_weight=NOT_NEGATIVE, ema_decay=(0, 1),
+            self, weight_decay=NOT_NEGATIVE, judge_weight=NOT_NEGATIVE, ema_decay=_MEMORY,
             ema_warmup=AT_LEAST_ONE, statistics_tiles=AT_LEAST_ONE, warmup_steps=NOT_NEGATIVE,
             pseudo_fraction=(0, 1),
         )  # fmt: skip
