@@ -17,6 +17,7 @@ from salt_train.settings import recipes
 from salt_train.settings.config import NONE, SHIPPED, PrecisionName, TrainConfig
 from salt_train.settings.overrides import override
 from salt_train.settings.scaling import scaled
+from salt_train.settings.validation import number, quoted
 
 _ALL = "all"  # instead of a fold: each in turn
 _DEALING = ("folds", "split_seed")
@@ -92,8 +93,8 @@ class AskedSettings:
 
     def _check(self) -> None:
         fold, settings = self.fold, self.settings
-        if fold not in (_ALL, NONE) and not (fold.isascii() and fold.isdecimal()):
-            raise ConfigError(f"fold is {fold!r}, expected a number, all or none")
+        if fold not in (_ALL, NONE) and not (fold.isascii() and number(fold) is not None):
+            raise ConfigError(f"fold is {quoted(fold)}, expected a number, all or none")
         if fold == NONE and (dealing := [each for each in _DEALING if settings[each] is not None]):
             options = " and ".join(f"--{name.replace('_', '-')}" for name in dealing)
             raise click.UsageError(f"--fold none deals no folds: leave {options} out.")

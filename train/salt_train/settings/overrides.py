@@ -11,6 +11,7 @@ from salt_infer.system.text import shown
 from salt_train.errors import ConfigError
 from salt_train.settings.config import SHIPPED, TrainConfig
 from salt_train.settings.model_config import OF_RESNETS, ModelConfig
+from salt_train.settings.validation import number, quoted
 
 # Settings that follow from options which do more than set them.
 ELSEWHERE = {
@@ -19,6 +20,7 @@ ELSEWHERE = {
     "pseudo_fraction": "--pseudo-fraction",
     "pseudo_sha256": "--pseudo-labels",
 }
+_SHOWN = 60  # characters of a path that may be none
 _OF_RESNETS = {f"model.{name}" for name in OF_RESNETS}
 
 
@@ -97,7 +99,9 @@ def _assigned(value: dict[str, Any], assignment: str) -> str:
     """Make an assignment; the path of what it sets, as :func:`flat` writes it."""
     path, equals, text = assignment.partition("=")
     if not equals:
-        raise ConfigError(f"{assignment!r} sets nothing; expected a form like ema_decay=0.999")
+        raise ConfigError(
+            f"{quoted(assignment)} sets nothing; expected a form like ema_decay=0.999"
+        )
     keys = path.split(".")
     _set(value, keys, text, path)
     return ".".join(str(int(key)) if key.isdecimal() else key for key in keys)
@@ -155,14 +159,25 @@ def _set(value: Any, keys: list[str], text: str, path: str) -> None:
 
 def _child(value: Any, key: str, path: str) -> Any:
     if isinstance(value, list):
-        if not key.isdecimal() or int(key) >= len(value):
-            raise ConfigError(f"{path}: there is no {key!r}, expected 0 to {len(value) - 1}")
-        return value[int(key)]
+        index = number(key)
+        if index is None or index >= len(value):
+            raise ConfigError(
+                f"{_short(path)}: there is no {quoted(key)}, expected 0 to {len(value) - 1}"
+            )
+        return value[index]
     if not isinstance(value, dict):
-        raise ConfigError(f"{path}: a setting has nothing below it, leave out {key!r}")
+        raise ConfigError(
+            f"{_short(path)}: a setting has nothing below it, leave out {quoted(key)}"
+        )
     if key not in value:
-        raise ConfigError(f"{path}: there is no {key!r}, expected one of {', '.join(value)}")
+        expected = ", ".join(value)
+        raise ConfigError(f"{_short(path)}: there is no {quoted(key)}, expected one of {expected}")
     return value[key]
+
+
+def _short(path: str) -> str:
+    """A path that may be none, for a message."""
+    return path if len(path) <= _SHOWN else f"{path[:_SHOWN]}..."
 
 
 def _parsed(text: str, kind: type, path: str) -> Any:
@@ -176,5 +191,5 @@ def _parsed(text: str, kind: type, path: str) -> Any:
     except (ValueError, OverflowError):  # no JSON, or a number of hundreds of digits
         value = text
     if type(value) is not kind:
-        raise ConfigError(f"{path} is {text!r}, expected a value of type {kind.__name__}")
+        raise ConfigError(f"{path} is {quoted(text)}, expected a value of type {kind.__name__}")
     return value

@@ -14,6 +14,8 @@ NOT_NEGATIVE: Range = (0.0, math.inf)
 AT_LEAST_ONE: Range = (1.0, math.inf)
 SMALLEST = 1e-3  # of what is divided by
 
+_MOST_DIGITS, _QUOTED = 20, 100
+
 # A whole number may stand for a float, as JSON has it; True is no number.
 _PLAIN: dict[Any, tuple[type, ...]] = {
     bool: (bool,), int: (int,), float: (float, int), str: (str,),
@@ -38,6 +40,18 @@ def check(settings: object, **ranges: Range) -> None:
         if not (low <= value <= high and math.isfinite(value)):  # nor is NaN
             until = f"to {high:g}" if math.isfinite(high) else "or more"
             raise ConfigError(f"{name} is {value}, expected {low:g} {until}")
+
+
+def number(text: str) -> int | None:
+    """A whole number from 0 in decimal digits; None of anything else, and of more digits than any
+    setting has: Python takes no more than some thousands.
+    """
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
+
+
+def quoted(text: str) -> str:
+    """What was given, for a message: in quotes, and cut where it is long."""
+    return repr(text) if len(text) <= _QUOTED else f"{text[:_QUOTED]!r}... ({len(text)} characters)"
 
 
 def _check_type(name: str, value: object, kind: Any) -> None:
