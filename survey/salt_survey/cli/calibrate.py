@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,11 +19,15 @@ from salt_survey.calibration import labelled
 from salt_survey.calibration.labelled import Label
 from salt_survey.cli.option_types import LABEL, STRETCH
 from salt_survey.cli.overrides import override_options
+from salt_survey.errors import SurveyError
 from salt_survey.scan.record import Overrides
 from salt_survey.sections.looks import STRIDES, Look, Stretch
 from salt_survey.sections.predict import BATCH
 from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import GATE, MARGIN, Calibration, LineScore
+
+if TYPE_CHECKING:
+    from salt_survey.reading.survey import Survey
 
 _PATH = console.PATH
 _FALLS = (
@@ -91,7 +96,7 @@ def calibrate(
             bar.note(unlocked)
         first = Survey.open(survey, load(scan) if scan else None, overrides)
         surveys = [stack.enter_context(first)]
-        surveys += [stack.enter_context(Survey.open(each, None, overrides)) for each in others]
+        surveys += [stack.enter_context(_opened(each, overrides)) for each in others]
         for each in surveys:
             describe.tell_warnings(each.path, each.scan, bar)
         sampling = Sampling.of(first.scan)
@@ -112,6 +117,18 @@ def calibrate(
     for said in told(found, sampling):
         click.echo(said)
     click.echo(f"-> {out}; use it by salt-survey run {survey} --scan {out}")
+
+
+def _opened(path: Path, overrides: Overrides) -> Survey:
+    """Another file, which need not be as the first one: what is said of that holds for this where
+    it cannot be read without.
+    """
+    from salt_survey.reading.survey import Survey
+
+    try:
+        return Survey.open(path)
+    except SurveyError:
+        return Survey.open(path, None, overrides)
 
 
 def _counted(count: int, noun: str) -> str:

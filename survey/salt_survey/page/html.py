@@ -183,7 +183,7 @@ def _tiles(tiles: TileStatistics | None, viewer: Viewer) -> Iterator[str]:
     if tiles is None:
         yield "<p>No tile of the line has a signal.</p>"
         return
-    zoom = viewer.settings.look.zoom
+    zoom = viewer.settings.look.zoom.along(viewer.direction)
     yield (
         f"<p>The tiles of a line at zoom {zoom}, as the model is shown them, and those that it was "
         "trained on. Spectra that match are no proof that the zoom is right.</p>"

@@ -21,7 +21,7 @@ from salt_survey.reading import dimensions, time_axis, unsupported
 from salt_survey.reading.chunks import Pieces
 from salt_survey.reading.time_axis import Times
 from salt_survey.scan import geometry
-from salt_survey.scan.findings import Found, Said, of_samples
+from salt_survey.scan.findings import Found, Said, of_samples, tell_spikes
 from salt_survey.scan.geometry import Grid
 from salt_survey.scan.record import Overrides, Scan
 from salt_survey.scan.statistics import Gatherer, Stats
@@ -114,6 +114,8 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
     stats = None if known else _gather(ArraySource(path), rows * columns, samples, tell)
     if stats and stats.recorded < 2:
         said.faults.append("fewer than two live traces, expected two at least")
+    if stats:
+        tell_spikes(stats, said)
     if not times.interval_ms:
         said.questions.append("an array has no sample interval; give it with --interval-ms")
     hint = f" (is {volume.times_name} in seconds?)" if volume.times is not None else ""
@@ -228,7 +230,7 @@ def _open_zarr(path: Path) -> _Volume:
         data, group = node[named[0]], node
     dimensions.check(path, data)
     rows, columns = (*data.shape, 0, 0)[:2]
-    axis = dimensions.coordinate(group, time_axis.NAMES)
+    axis = dimensions.coordinate(group, time_axis.NAMES, data.shape[-1])
     return _Volume(
         "zarr",
         data,
@@ -240,7 +242,7 @@ def _open_zarr(path: Path) -> _Volume:
 
 
 def _coordinate(group: Any, names: Sequence[str], length: int) -> npt.NDArray[np.int64]:
-    name = dimensions.coordinate(group, names)
+    name = dimensions.coordinate(group, names, length)
     if name is None:
         return np.arange(1, length + 1, dtype=np.int64)
     return _whole(np.asarray(group[name]), name)

@@ -42,11 +42,19 @@ def check(path: Path, array: Any) -> None:
         )
 
 
-def coordinate(group: Any, axis: Sequence[str]) -> str | None:
-    """The array of a group that has an axis's numbers, by the names for it; None without one."""
-    if group is None:
-        return None
-    return next((name for name in axis if name in group), None)
+def coordinate(group: Any, axis: Sequence[str], length: int) -> str | None:
+    """The array of a group that has an axis's numbers; None without one.
+
+    Args:
+        group: of a Zarr; None where an array lies alone.
+        axis: names for it. An array of the first has to be it; one of another, in letters of any
+            size, is it if it has a number for each place.
+        length: of the axis.
+    """
+    if group is None or axis[0] in group:
+        return None if group is None else axis[0]
+    fitting = {key.lower(): key for key, array in group.arrays() if array.shape == (length,)}
+    return next((fitting[name] for name in axis if name in fitting), None)
 
 
 def _axis(name: str | None) -> int | None:

@@ -73,7 +73,8 @@ class Survey:
     def __init__(self, path: Path, found: Found, grid: geometry.Grid, source: Source) -> None:
         self.path, self.scan, self._source = path, found.scan, source
         self._known_silent, self._positions, self._grid = found.silent, found.positions, grid
-        self.layout = found.layout
+        self.layout, positions = found.layout, found.positions
+        self.decimals = 2 if positions is None else positions.decimals  # of coordinates
         self.inlines, self.crosslines, self.traces = grid.inlines, grid.crosslines, grid.traces
         delay = found.scan.delay_ms
         assert not isinstance(delay, tuple)
@@ -138,7 +139,7 @@ class Survey:
         silent = np.zeros(self.scan.traces, bool)
         for numbers in self._source.portions():
             samples, dead = self._source.read(numbers)
-            silent[numbers] = statistics.are_silent(samples, dead)
+            silent[numbers] = statistics.kinds(samples, dead, statistics.valid(samples)).silent
         return silent
 
     def places(self, traces: slice) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -203,11 +204,12 @@ class Survey:
         """Hex text that changes when the file does, or the way it is read: its size, time of
         change, headers and samples here and there.
         """
-        # What was said, or learnt from labels, is no part of the way.
+        # What was said, measured or learnt from labels is no part of the way.
         nothing: tuple[str, ...] = ()
         way = dataclasses.replace(
-            self.scan, calibration=None, notes=nothing, warnings=nothing, verdict="ok"
-        ).to_json()
+            self.scan, calibration=None, notes=nothing, warnings=nothing, verdict="ok",
+            percentiles={}, spectrum=(),
+        ).to_json()  # fmt: skip
         return hashlib.sha256(f"{self._source.digest()} {way}".encode()).hexdigest()
 
     def __enter__(self) -> Self:

@@ -18,7 +18,6 @@ from salt_survey.reading.survey import Survey
 from salt_survey.run.slabs import CHUNK
 from salt_survey.run.store import Store
 from salt_survey.run.trace_lookup import Traces
-from salt_survey.scan import coordinates
 from salt_survey.sections.tiling import Floats, Window
 
 FILES = ("top.txt", "base.txt")
@@ -80,7 +79,7 @@ def write(
     """
     numbers, times_ms = store.array("crossline"), store.array("time_ms")
     traces, columns = Traces(store), np.arange(len(numbers))
-    unseen, digits = [0, 0], coordinates.decimals(survey.scan.coordinate_scalar)
+    unseen, digits = [0, 0], survey.decimals
     with open(folder / FILES[0], "x") as top, open(folder / FILES[1], "x") as base:
         for place, inline, points in _lines(store):
             salt = traces(np.full(len(columns), place), columns)

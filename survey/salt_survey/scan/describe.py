@@ -8,7 +8,6 @@ from pathlib import Path
 from salt_infer.job.watcher import Watcher
 from salt_infer.system.text import shown
 from salt_survey.scan import geometry
-from salt_survey.scan.coordinates import decimals
 from salt_survey.scan.record import Scan
 from salt_survey.segy.formats import named
 
@@ -53,7 +52,7 @@ def _facts(scan: Scan) -> Iterator[tuple[str, str]]:
     yield "lines", _lines(scan)
     if scan.corners:
         (i, c, x, y), *_, (last_i, last_c, last_x, last_y) = scan.corners
-        digits = decimals(scan.coordinate_scalar)
+        digits = max(len(repr(each).partition(".")[2]) for at in scan.corners for each in at[2:])
         digits = digits if digits > 2 else 1  # a decimetre is near enough; of degrees nothing is
         yield "lies from", f"inline {i} crossline {c} at {x:.{digits}f} {y:.{digits}f}"
         yield (

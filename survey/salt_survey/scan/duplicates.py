@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from salt_survey.scan.findings import Said
 from salt_survey.scan.geometry import NO_TRACE, Grid
+from salt_survey.scan.pieces import pieces
 
 MANY = 0.1  # share of the traces: of gathers, where their offsets differ
 
@@ -48,11 +49,16 @@ def tell_unused(grid: Grid, silent: npt.NDArray[np.bool_], said: Said) -> None:
     """
     if not grid.duplicates:
         return
-    placed = np.flatnonzero(grid.places != NO_TRACE)
-    used = grid.traces.ravel()[grid.places[placed]]
-    lost = placed[silent[used] & ~silent[placed]]
-    if len(lost):
+    count, first = 0, 0
+    for part in pieces(len(grid.places)):
+        placed = np.flatnonzero(grid.places[part] != NO_TRACE) + part.start
+        used = grid.traces.ravel()[grid.places[placed]]
+        lost = placed[silent[used] & ~silent[placed]]
+        if len(lost) and not count:
+            first = int(lost[0])
+        count += len(lost)
+    if count:
         said.warnings.append(
-            f"{len(lost)} traces, such as trace {lost[0] + 1}, have samples and are not used, as "
-            "an earlier one without any has their place; remove that from the file"
+            f"{count} traces, such as trace {first + 1}, have samples and are not used, as an "
+            "earlier one without any has their place; remove that from the file"
         )

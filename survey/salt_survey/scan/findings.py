@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -98,18 +97,15 @@ def tell_of(stats: Stats, traces: int, said: Said) -> None:
             f"{stats.bad_samples} samples are NaN or infinite and {stats.nulls} a null value "
             "of 1e29 or more; they count as not recorded"
         )
-    tell_spikes(stats.percentiles, said)
+    tell_spikes(stats, said)
 
 
-def tell_spikes(percentiles: Mapping[str, float], said: Said) -> None:
+def tell_spikes(stats: Stats, said: Said) -> None:
     """Warn of amplitudes far beyond the others: the tiles that hold one are of one grey."""
-    if not percentiles:
-        return
-    usual = max(abs(percentiles["1"]), abs(percentiles["99"]))
-    most = max(abs(percentiles["0"]), abs(percentiles["100"]))
-    if most > _SPIKE * usual > 0:
+    usual = max(abs(stats.percentiles.get(share, 0.0)) for share in ("1", "99"))
+    if stats.largest > _SPIKE * usual > 0:
         said.warnings.append(
-            f"there are amplitudes up to {most:.4g}, where 98 % are within {usual:.4g}: a tile "
-            "with such a spike is of nearly one grey, and salt in it is not found; clip them "
-            "(--stretch 0.5%), or mend the file"
+            f"there are amplitudes up to {stats.largest:.4g}, where 98 % are within {usual:.4g}: "
+            "a tile with such a spike is of nearly one grey, and salt in it is not found; clip "
+            "them (--stretch 0.5%), or mend the file"
         )

@@ -15,6 +15,8 @@ from salt_survey.segy.formats import FORMATS, named
 from salt_survey.segy.layout import Layout
 from salt_survey.segy.order import Endian
 
+# So begin warnings of what was decided against the header, and against the samples.
+_HEADER_SAYS, _GIVEN = "the header says format ", "the samples are read "
 _SMOOTHER_IF_GIVEN = 1.4  # a warning needs less proof than reading otherwise
 
 
@@ -37,30 +39,36 @@ def find(
 def check_scan(
     raw: format_detection.Raw, layout: Layout, known: Scan, order: Endian, said: Said
 ) -> None:
-    """Where a scan says another format than the header, hold it against the samples: a file of the
-    same size may be another, or the scan was edited.
+    """Hold what a scan says against the samples: a file of the same size may be another, or the
+    scan was edited.
 
     Args:
         raw: of :func:`salt_survey.segy.format_detection.look`.
         layout: with what the headers say.
         known: the scan.
         order: byte order of the samples.
-        said: takes a warning, or a fault where the samples are not what the scan says.
+        said: takes a fault where the samples are not what the scan says, and a warning where the
+            header alone is not, unless the scan has one.
     """
-    if known.format == layout.format:
-        return
     read = dataclasses.replace(layout, format=known.reading, endian=order)
     found, why = format_detection.really(raw, read, order)
+    swapped = format_detection.swapped(raw, read, known.reading)
     says = (
-        f"{SCAN_SAYS}format {named(known.reading)}, the header of the file {named(layout.format)}"
+        f"{SCAN_SAYS}format {named(known.reading)}, {order} endian, the header of the file "
+        f"{named(layout.format)}"
     )
-    if found is None:
-        said.warnings.append(f"{says}; samples are read as the scan says (--format to decide)")
-    else:
+    if any(each.startswith(_GIVEN) for each in known.warnings):
+        return  # by one who was told, and who knows better
+    if found is not None or swapped is not None:
+        really = f"in {named(found)}: {why}" if found is not None else f"not: {swapped}"
         said.faults.append(
-            f"{says}, and the samples are in {named(found)}: {why}; the scan is of another file, "
-            "so scan this one (--format to decide)"
+            f"{says}, and the samples are {really}; the scan is of another file, so scan this one "
+            "(--format and --sample-endian to decide)"
         )
+    elif known.reading != layout.format and not any(
+        each.startswith(_HEADER_SAYS) for each in known.warnings
+    ):
+        said.warnings.append(f"{says}; samples are read as the scan says (--format to decide)")
 
 
 def _order(raw: format_detection.Raw, layout: Layout, overrides: Overrides, said: Said) -> Endian:
@@ -74,7 +82,7 @@ def _order(raw: format_detection.Raw, layout: Layout, overrides: Overrides, said
     other: Endian = "little" if order == "big" else "big"
     if given is not None:
         said.warnings.append(
-            f"the samples are read {given} endian, as --sample-endian says, and seem to be {other} "
+            f"{_GIVEN}{given} endian, as --sample-endian says, and seem to be {other} "
             "endian; leave it out, unless you know better"
         )
         return given
@@ -101,12 +109,12 @@ def _code(
         return code
     if given is not None:
         said.warnings.append(
-            f"the samples are read in format {named(given)}, as --format says, and seem to be in "
+            f"{_GIVEN}in format {named(given)}, as --format says, and seem to be in "
             f"{named(found)}: {why}; leave it out, unless you know better"
         )
         return given
     said.warnings.append(
-        f"the header says format {named(code)}, the samples are in {named(found)}: {why}; read so "
+        f"{_HEADER_SAYS}{named(code)}, the samples are in {named(found)}: {why}; read so "
         f"(--format {found} or --format {code} to decide)"
     )
     return found

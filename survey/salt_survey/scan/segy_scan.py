@@ -79,8 +79,7 @@ class _Scanner:
     ) -> None:
         of_samples = asked.format is not None or asked.sample_endian is not None
         self.doubted = known is None or of_samples  # what the samples are in is looked at
-        self.by_scan = known is not None and asked.interval_ms is None and asked.delay_ms is None
-        self.file, self.known, self.said, self.tell = file, known, said, tell
+        self.asked, self.file, self.known, self.said, self.tell = asked, file, known, said, tell
         self.overrides = overrides = asked.over(known) if known else asked
         if overrides.format is not None and overrides.format not in FORMATS:
             raise SurveyError(f"format {overrides.format} was given, expected one of {[*FORMATS]}")
@@ -213,8 +212,13 @@ class _Scanner:
             found[0] if interval is None else times.plain(interval),
             found[1] if delay is None else times.plain(delay),
         )
-        if self.by_scan:
-            times.tell_of_scan(taken, found, self.said)
+        if self.known is not None:
+            # What is asked for now is no contradiction.
+            by_scan = (
+                taken[0] if self.asked.interval_ms is None else found[0],
+                taken[1] if self.asked.delay_ms is None else found[1],
+            )
+            times.tell_of_scan(by_scan, found, self.said)
         return taken
 
     def _interval_ms(self, said: Said) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,13 +30,14 @@ class Stats:
 
     Attributes:
         dead: traces whose samples are all 0, or that are flagged as dead.
-        silent: bool [traces], without a sample that is recorded: see :func:`are_silent`.
+        silent: bool [traces], without a sample that is recorded: see :func:`kinds`.
         flat: traces that hold one value alone, and not 0.
         recorded: all other traces.
         bad_samples: NaN or infinite.
         nulls: finite, but so large that they stand for nothing.
         percentiles: amplitudes by percent; empty where nothing was recorded.
         spectrum: mean amplitude at SPECTRUM frequencies, the greatest is 1; likewise.
+        largest: amplitude of all traces, whichever its sign; 0 where nothing was recorded.
     """
 
     dead: int
@@ -46,6 +48,7 @@ class Stats:
     nulls: int
     percentiles: Mapping[str, float]
     spectrum: tuple[float, ...]
+    largest: float
 
 
 def valid(samples: Samples) -> npt.NDArray[np.bool_]:
@@ -56,40 +59,52 @@ def valid(samples: Samples) -> npt.NDArray[np.bool_]:
         return np.abs(samples) < NULL
 
 
-def are_dead(samples: Samples) -> npt.NDArray[np.bool_]:
-    """Traces, float32 [n, samples], with zeros alone."""
-    least, most = _limits(samples)
-    return np.asarray((least == 0) & (most == 0))
+class Kinds(NamedTuple):
+    """Kinds of traces, bool [n] each, and their range.
 
-
-def are_flat(samples: Samples) -> npt.NDArray[np.bool_]:
-    """Traces, float32 [n, samples], with one value alone that is not 0, as programs write it where
-    nothing was recorded.
+    Attributes:
+        dead: of zeros alone, or so flagged.
+        flat: others of one value alone, as programs write it where nothing was recorded.
+        silent: without a sample that is recorded: those, and of zeros, padding and what is no
+            amplitude alone.
+        least, most: float32 [n]; NaN where a sample is.
     """
-    least, most = _limits(samples)
-    return np.asarray((least == most) & (least != 0) & (samples.shape[1] > 1))
+
+    dead: npt.NDArray[np.bool_]
+    flat: npt.NDArray[np.bool_]
+    silent: npt.NDArray[np.bool_]
+    least: Samples
+    most: Samples
 
 
-def are_silent(
-    samples: Samples, flagged: npt.NDArray[np.bool_], good: npt.NDArray[np.bool_] | None = None
-) -> npt.NDArray[np.bool_]:
-    """Traces without a sample that is recorded: dead, flat, or of zeros, padding and what is no
-    amplitude alone.
+def kinds(samples: Samples, flagged: npt.NDArray[np.bool_], good: npt.NDArray[np.bool_]) -> Kinds:
+    """What kind each trace is of.
 
     Args:
         samples: float32 [n, samples].
         flagged: bool [n], dead as their headers say.
-        good: :func:`valid` of the samples, if that is known.
+        good: :func:`valid` of the samples.
     """
-    good = valid(samples) if good is None else good
-    silent = flagged | are_dead(samples) | are_flat(samples)
-    doubtful = np.flatnonzero(~silent & ~_tell(samples[:, :1], good[:, :1])[:, 0])
-    silent[doubtful] = ~_tell(samples[doubtful], good[doubtful]).any(axis=1)
-    return silent
+    least, most = _limits(samples)
+    dead = ((least == 0) & (most == 0)) | flagged
+    flat = ~dead & _are_flat(samples, least, most)
+    silent = dead | flat
+    doubtful = np.flatnonzero(~silent & ~tell(samples[:, :1], good[:, :1])[:, 0])
+    silent[doubtful] = ~tell(samples[doubtful], good[doubtful]).any(axis=1)
+    return Kinds(dead, flat, silent, least, most)
 
 
-def _tell(samples: Samples, good: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Where there is more than a zero, as in mutes, or padding."""
+def are_flat(samples: Samples) -> npt.NDArray[np.bool_]:
+    """Traces, float32 [n, samples], with one value alone that is not 0."""
+    return _are_flat(samples, *_limits(samples))
+
+
+def _are_flat(samples: Samples, least: Samples, most: Samples) -> npt.NDArray[np.bool_]:
+    return np.asarray((least == most) & (least != 0) & (samples.shape[1] > 1))
+
+
+def tell(samples: Samples, good: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Where there is an amplitude, and more than a zero, as in mutes, or padding."""
     return np.asarray(good & (samples != 0) & (samples != PADDING))
 
 
@@ -118,6 +133,7 @@ class Gatherer:
         self._take_1_in = max(1, traces * samples // _SAMPLES)
         self._kept: list[Samples] = []
         self._dead = self._bad = self._nulls = self._recorded = self._flat = 0
+        self._largest = 0.0
 
     def take(
         self, traces: npt.NDArray[np.int64], samples: Samples, flagged: npt.NDArray[np.bool_]
@@ -125,19 +141,25 @@ class Gatherer:
         """Take traces of these numbers, float32 [n, samples]."""
         good = valid(samples)
         finite = good if good.all() else np.isfinite(samples)
-        dead = are_dead(samples) | flagged
-        self._dead += int(np.count_nonzero(dead))
+        kind = kinds(samples, flagged, good)
+        alive = ~kind.silent
+        self.silent[traces] = kind.silent
+        self._dead += int(np.count_nonzero(kind.dead))
+        self._flat += int(np.count_nonzero(kind.flat & good[:, 0]))
+        self._recorded += int(np.count_nonzero(alive))
         self._bad += int(finite.size - np.count_nonzero(finite))
         self._nulls += int(np.count_nonzero(finite & ~good))
-        flat = ~dead & are_flat(samples) & good[:, 0]
-        self._flat += int(np.count_nonzero(flat))
-        silent = are_silent(samples, flagged, good)
-        alive = ~silent
-        self.silent[traces] = silent
-        self._recorded += int(np.count_nonzero(alive))
+        # Of most traces the range tells it, and what is in them need not be looked at again.
+        odd = alive & ~(good.all(axis=1) & (kind.least != PADDING))
+        sure = alive & ~odd
+        self._see(np.maximum(kind.most[sure], -kind.least[sure]))
+        self._see(np.abs(_told(samples[odd], good[odd])))
         chosen = alive & _some(traces, self._take_1_in)
         if chosen.any():
-            self._kept.append(np.where(good, samples, 0)[chosen])
+            self._kept.append(_told(samples[chosen], good[chosen]))
+
+    def _see(self, sizes: Samples) -> None:
+        self._largest = max(self._largest, float(sizes.max(initial=0)))
 
     def result(self) -> Stats:
         kept = np.concatenate(self._kept) if self._kept else np.empty((0, 1), np.float32)
@@ -150,7 +172,13 @@ class Gatherer:
             self._nulls,
             percentiles(kept),
             spectrum(kept),
+            self._largest,
         )
+
+
+def _told(samples: Samples, good: npt.NDArray[np.bool_]) -> Samples:
+    """With 0 for what is no amplitude."""
+    return np.where(tell(samples, good), samples, np.float32(0))
 
 
 def gather(

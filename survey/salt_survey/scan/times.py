@@ -125,8 +125,8 @@ def tell_of_scan(scan: tuple[float, Delay], in_headers: tuple[float, Delay], sai
     if interval and not isinstance(delay, tuple) and scan != in_headers:
         said.warnings.append(
             f"{SCAN_SAYS}samples every {scan[0]:g} ms from {scan[1]:g} ms on, the headers every "
-            f"{interval:g} ms from {delay:g} ms; the scan's are taken (scan this file, or give "
-            "--interval-ms and --delay-ms, to decide)"
+            f"{interval:g} ms from {delay:g} ms; the scan's are taken, which is right where they "
+            "were given or edited (--interval-ms and --delay-ms to decide)"
         )
 
 

@@ -41,10 +41,14 @@ class Sampling:
     def of(cls, scan: Scan) -> Self:
         """What a scan knows of it: the interval, and of coordinates the size of bins."""
         down, along = _spacings(scan)
-        sample, trace = _share(scan.interval_ms, INTERVAL_MS), _share(along, SPACING_M)
+        lone = along or down  # a crossline alone has the distance of its traces
+        sample, trace = _share(scan.interval_ms, INTERVAL_MS), _share(lone, SPACING_M)
+        meant = min(down, along) >= _LEAST * SPACING_M  # and no degrees
+        across = _share(down, along, 1 / _LEAST) if meant else 1.0
         said = [f"samples every {scan.interval_ms:g} ms"] if sample != 1 else []
-        said += [f"traces {along:.4g} m apart"] if trace != 1 else []
-        return cls(sample, trace, _share(down, along, 1 / _LEAST), " and ".join(said))
+        said += [f"traces {lone:.4g} m apart"] if trace != 1 else []
+        said += [f"inlines {down:.4g} m apart"] if across != 1 else []
+        return cls(sample, trace, across, " and ".join(said))
 
     def look(self, usual: Look) -> Look:
         """What is to this survey as a look is to F3: a pixel is as many milliseconds and metres."""

@@ -181,7 +181,9 @@ def settled(
         for name in ("zoom", "polarity", "stretch", "stride")
         if (value := getattr(wishes, name)) is not None
     }
-    look = sampling.with_crosslines(dataclasses.replace(base, **asked))
+    look = dataclasses.replace(base, **asked)
+    if calibration is None or "zoom" in asked:  # a calibration has said what it found
+        look = sampling.with_crosslines(look)
     found = calibration.threshold if calibration else THRESHOLD
     threshold = found if wishes.threshold is None else wishes.threshold
     return Settings(look, threshold, _origin(look, asked, calibration, sampling))

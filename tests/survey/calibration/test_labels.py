@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from salt_infer.data import png
 from salt_infer.errors import UsageError
+from salt_survey.calibration.calibrate import VERTICAL
 from salt_survey.calibration.labelled import Label, check_each_once, parse
 from salt_survey.calibration.labels import Interpreted
 from salt_survey.errors import SurveyError
@@ -123,16 +125,25 @@ def test_a_picture_of_the_other_direction_is_told(folder: Path, tmp_path: Path) 
     assert refused(folder, Label("inline", 120, of_none)).endswith("one a trace of inline 120")
 
 
-def test_a_line_whose_traces_fall_in_the_file_is_told_of(folder: Path, tmp_path: Path) -> None:
-    """Its label's columns rise all the same, which one who drew it in file order has to know."""
-    data = (folder / "survey.sgy").read_bytes()
+def test_a_labelled_line_may_lie_in_a_file_that_is_otherwise(folder: Path, tmp_path: Path) -> None:
+    """Without an interval, so that it is read by the option, and from the last trace to the first;
+    the setting is one for the file that is to be run.
+    """
+    data = bytearray((folder / "survey.sgy").read_bytes())
     pitch = 240 + 4 * small.SAMPLES
     traces = [data[at : at + pitch] for at in range(3600, len(data), pitch)]
-    falling = tmp_path / "falling.sgy"
-    falling.write_bytes(data[:3600] + b"".join(reversed(traces)))
-    code, _, errors = small.run(
-        "calibrate", falling, "--labels", f"120={folder / 'label-il120.png'}",
-        "--out", tmp_path / "scan.json",
+    mine, other = traces[: 20 * small.CROSSLINES], traces[20 * small.CROSSLINES :]
+    (tmp_path / "mine.sgy").write_bytes(data[:3600] + b"".join(mine))
+    data[3216:3218] = bytes(2)
+    for trace in other:
+        trace[116:118] = bytes(2)
+    (tmp_path / "other.sgy").write_bytes(data[:3600] + b"".join(reversed(other)))
+    code, said, errors = small.run(
+        "calibrate", tmp_path / "mine.sgy", "--with", tmp_path / "other.sgy", "--labels",
+        f"120={folder / 'label-il120.png'}", "--out", tmp_path / "scan.json", "--interval-ms", 2,
     )  # fmt: skip
     assert code == 0, errors
     assert "line 120: the file has its traces from the last number to the first" in errors
+    assert "the nearest to the default for samples every 2 ms, 0.625/0.5. The other" in said
+    look = json.loads((tmp_path / "scan.json").read_text())["calibration"]["look"]
+    assert Zoom.parse(look["zoom"]).vertical in [value / 2 for value in VERTICAL[1:-1]]

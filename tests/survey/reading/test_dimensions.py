@@ -61,3 +61,14 @@ def test_numbers_of_lines_and_times_may_be_named_as_other_programs_do(tmp_path: 
         assert survey.inlines.tolist() == [7, 9, 11]
         assert survey.crosslines.tolist() == [50, 51, 52, 53]
         assert survey.times_ms[:2].tolist() == [100, 102]
+
+
+def test_arrays_of_another_shape_are_something_else(tmp_path: Path) -> None:
+    """Such as a horizon's times beside a volume."""
+    group = volume(tmp_path / "a.zarr", ["INLINE", "XLINE", "TWT"], 3)
+    group.create_array("twt", data=np.ones(SHAPE[:2]))
+    group.create_array("il", data=np.arange(9))
+    group.create_array("XLINE", data=np.array([50, 51, 52, 53]))
+    with Survey.open(tmp_path / "a.zarr", None, Overrides(interval_ms=4)) as survey:
+        assert survey.inlines.tolist() == [1, 2, 3]
+        assert survey.crosslines.tolist() == [50, 51, 52, 53]

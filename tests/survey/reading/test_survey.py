@@ -180,6 +180,22 @@ def test_a_scan_can_be_edited(path: Path, tmp_path: Path) -> None:
         assert not any("samples every" in each for each in survey.scan.warnings)
 
 
+def test_times_of_a_scan_are_each_held_against_the_headers(path: Path) -> None:
+    edited = dataclasses.replace(scanned(path).scan, delay_ms=0)
+    for said, told in ((Overrides(), 1), (Overrides(interval_ms=4), 1), (Overrides(delay_ms=0), 0)):
+        warnings = scanned(path, said, edited).scan.warnings
+        assert len([each for each in warnings if "from 0 ms on, the headers" in each]) == told
+
+
+def test_what_was_measured_is_no_part_of_how_a_survey_is_read(path: Path) -> None:
+    """A run goes on whatever a later version measures."""
+    with Survey.open(path) as survey:
+        other = dataclasses.replace(survey.scan, spectrum=(1.0,), percentiles={"50": 1.0})
+        with Survey.open(path, other) as again:
+            assert again.scan != survey.scan
+            assert again.digest() == survey.digest()
+
+
 @pytest.mark.parametrize(("name", "value"), [("kind", "npy"), ("samples", 400), ("traces", 5)])
 def test_what_describes_the_file_cannot_be_edited(name: str, value: object, path: Path) -> None:
     edited = Scan.from_json(json.dumps(scanned(path).scan.to_dict() | {name: value}))

@@ -11,6 +11,7 @@ from salt_survey.run import horizons
 from salt_survey.run.horizons import crossings
 from salt_survey.run.store import Store
 from salt_survey.scan.record import Overrides
+from tests.survey import odd_surveys
 
 TIMES = np.array([100.0, 104.0, 108.0, 112.0, 116.0])
 
@@ -40,9 +41,17 @@ def written(
 ) -> tuple[tuple[int, int], list[str], list[str]]:
     """Traces whose top and base were not seen, and both files' lines, of one inline."""
     np.save(folder / "s.npy", survey)
-    with Survey.open(folder / "s.npy", overrides=Overrides(interval_ms=4)) as opened:
-        store = Store.create(folder / "p.zarr", opened, {"probability": (2, 64)})
-        store.write("probability", "inline", slice(0, 2), slice(0, salt.shape[2]), salt)
+    return of(folder / "s.npy", Overrides(interval_ms=4), salt, samples)
+
+
+def of(
+    path: Path, said: Overrides, salt: npt.NDArray[np.uint8], samples: slice
+) -> tuple[tuple[int, int], list[str], list[str]]:
+    """Likewise, of a survey in a file."""
+    folder = path.parent
+    with Survey.open(path, overrides=said) as opened:
+        store = Store.create(folder / "p.zarr", opened, {"probability": (len(salt), 64)})
+        store.write("probability", "inline", slice(0, len(salt)), slice(0, salt.shape[2]), salt)
         window = samples.start, samples.stop
         unseen = horizons.write(folder, Store.open(folder / "p.zarr"), opened, window, 0.5)
     top, base = ((folder / name).read_text().splitlines() for name in horizons.FILES)
@@ -83,3 +92,20 @@ def test_salt_that_goes_on_to_the_end_of_what_was_run_has_none_either(tmp_path: 
     unseen, top, base = written(tmp_path, survey, salt, slice(2, 8))
     assert (unseen, len(top), len(base)) == ((1, 1), 1, 1)
     assert (top[0].split()[:2], base[0].split()[:2]) == (["2", "2"], ["1", "1"])
+
+
+@pytest.mark.parametrize("first", [-10_000, 0])
+def test_degrees_keep_their_decimals(tmp_path: Path, first: int) -> None:
+    """Whatever the scalar of the first trace is, which may be at no place."""
+    file = odd_surveys.sound()
+    scalars = np.full(odd_surveys.TRACES, -10_000)
+    scalars[0] = first
+    for byte, values in ((71, scalars), (89, 3), (181, 48_000 + 3 * odd_surveys.COLUMNS),
+                         (185, 547_000 + 3 * odd_surveys.ROWS)):  # fmt: skip
+        file.set(byte, values)
+    (tmp_path / "s.sgy").write_bytes(file.bytes())
+    shape = odd_surveys.INLINES, odd_surveys.CROSSLINES, odd_surveys.SAMPLES
+    salt = np.zeros(shape, np.uint8)
+    salt[2, 3, 10:15] = 255
+    _, (line,), _ = of(tmp_path / "s.sgy", Overrides(), salt, slice(0, shape[2]))
+    assert line.split()[2:4] == ["4.8009", "54.7006"]

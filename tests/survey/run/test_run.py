@@ -19,7 +19,7 @@ import segyio
 from salt_survey.run.store import Store
 from salt_survey.sections.tiling import Grey
 from salt_survey.segy.create import Kind, Traces, write
-from salt_survey.synthetic import Plan
+from salt_survey.synthetic import Plan, draw
 from tests.conftest import ROOT
 from tests.survey import small
 from tests.survey.small import MEMORY, SETTINGS, contents
@@ -197,6 +197,31 @@ def test_both_directions_give_mean_and_disagreement(survey: Path, tmp_path: Path
     assert one.any() and other.any()
     assert (volume(out) == (one + other + 1) // 2).all()
     assert (volume(out, "disagreement") == abs(one - other)).all()
+
+
+def test_sections_of_both_directions_are_shown_as_they_are_sampled(tmp_path: Path) -> None:
+    """Every 2 ms, inlines 50 m apart and crosslines 25 m: as two runs at zooms of their own."""
+    crosslines, samples = 100, 220
+    (whole,) = draw(Plan(32, crosslines, samples, kind=Kind(samples, 2.0, 400)), tmp_path, ())
+    data, length = whole.read_bytes(), crosslines * (240 + 4 * samples)
+    lines = [data[at : at + length] for at in range(3600, len(data), 2 * length)]
+    sparse, both = tmp_path / "sparse.sgy", tmp_path / "both.zarr"
+    sparse.write_bytes(data[:3600] + b"".join(lines))
+    asked = ("--stride", 101, "--gate", 0)
+    code, said, errors = small.run("run", sparse, "--out", both, "--sections", "both", *asked)
+    assert code == 0, errors
+    default = "the default for samples every 2 ms and inlines 50 m apart, 0.625/0.5/1"
+    assert default in errors
+    assert "settings: zoom 0.625/0.5/1, polarity both" in said
+    for direction, zoom in (("inline", "0.625/0.5"), ("crossline", "0.625/1/1")):
+        one = tmp_path / f"{direction}.zarr"
+        code, _, errors = small.run(
+            "run", sparse, "--out", one, "--sections", direction, "--zoom", zoom, "--polarity",
+            "both", *asked,
+        )  # fmt: skip
+        assert code == 0, errors
+        assert volume(one).any()
+        assert (volume(one) == volume(both, f"p_{direction}")).all()
 
 
 def test_without_a_calibration_it_says_so(survey: Path, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_scan_of_another_file_of_that_size_is_refused(
     (fault,) = scan(path, Overrides(), known).scan.faults
     assert fault.startswith(f"the scan says format {scanned_as} (")
     assert f"the header of the file {there} (" in fault
-    assert fault.endswith("the scan is of another file, so scan this one (--format to decide)")
+    assert fault.endswith("so scan this one (--format and --sample-endian to decide)")
     assert scan(path, Overrides(format=there), known).scan.faults == ()
 
 
@@ -113,7 +113,40 @@ def test_a_scan_whose_format_was_edited_as_the_samples_are_is_told_of(tmp_path: 
     file.binary(3225, 1)
     found = scanned(file, tmp_path)
     assert (found.format, found.really) == (1, 5)
-    edited = dataclasses.replace(found, format=5, really=None)
-    again = scan(tmp_path / "it.sgy", Overrides(), edited).scan
-    assert again.faults == ()
-    assert again.warnings[-1].startswith("the scan says format 5 (IEEE float), the header of the")
+    known = dataclasses.replace(found, format=5, really=None, warnings=())
+    for _ in range(3):
+        known = scan(tmp_path / "it.sgy", Overrides(), known).scan
+        assert (known.faults, known.format, known.really) == ((), 1, 5)
+        (warning,) = known.warnings
+        assert warning.startswith("the scan says format 5 (IEEE float), big endian, the header of")
+    again = scan(tmp_path / "it.sgy", Overrides(), found).scan
+    assert again.warnings == found.warnings  # which say it already
+
+
+@pytest.mark.parametrize(
+    "edit", [{"really": 1}, {"sample_endian": "little"}, {"format": 1}, {"format": 1, "really": 2}]
+)
+def test_a_scan_that_was_edited_against_the_samples_is_refused(
+    tmp_path: Path, edit: dict[str, object]
+) -> None:
+    known = dataclasses.replace(scanned(floats(5), tmp_path), **edit)  # type: ignore[arg-type]
+    (fault,) = scan(tmp_path / "it.sgy", Overrides(), known).scan.faults
+    assert "and the samples are " in fault
+
+
+def test_a_scan_is_not_of_another_file_whose_header_is_wrong_otherwise(tmp_path: Path) -> None:
+    """What it has found of its own file, format 5 in spite of the header, is not so here."""
+    wrong = floats(5)
+    wrong.binary(3225, 1)
+    known = scanned(wrong, tmp_path)
+    assert known.really == 5
+    (tmp_path / "other.sgy").write_bytes(floats(1).bytes())
+    (fault,) = scan(tmp_path / "other.sgy", Overrides(), known).scan.faults
+    assert "and the samples are in 1 (IBM float)" in fault
+
+
+def test_one_who_knows_better_does_so_with_the_scan_as_well(tmp_path: Path) -> None:
+    known = scanned(floats(5), tmp_path, format=1)
+    assert known.warnings
+    again = scan(tmp_path / "it.sgy", Overrides(), known).scan
+    assert (again.faults, again.reading, again.warnings) == ((), 1, known.warnings)

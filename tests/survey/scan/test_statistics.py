@@ -40,9 +40,10 @@ def test_a_trace_of_mutes_and_nothing_recorded_is_silent() -> None:
     samples[3, 5] = 7
     samples[4] = 7
     samples[5, :10], samples[5, 10:] = np.nan, 7
-    silent = statistics.are_silent(samples, np.zeros(6, bool))
+    good = statistics.valid(samples)
+    silent = statistics.kinds(samples, np.zeros(6, bool), good).silent
     assert silent.tolist() == [True, True, True, False, True, False]
-    assert statistics.are_silent(samples, np.ones(6, bool)).all()
+    assert statistics.kinds(samples, np.ones(6, bool), good).silent.all()
     gatherer = Gatherer(6, 20)
     gatherer.take(np.arange(6), samples, np.zeros(6, bool))
     assert gatherer.result().recorded == 2
@@ -59,10 +60,23 @@ def test_a_spectrum_has_its_peak_where_the_signal_is() -> None:
 
 @pytest.mark.parametrize(("most", "warned"), [(19.0, False), (-19.0, False), (25.0, True),
                                               (-25.0, True)])  # fmt: skip
-def test_spikes_are_warned_of(most: float, warned: bool) -> None:
-    said = Said()
-    samples = np.random.default_rng(0).uniform(-1, 1, (50, 400)).astype(np.float32)
-    samples[3, 7] = most
-    tell_spikes(statistics.percentiles(samples), said)
+def test_spikes_are_warned_of(monkeypatch: pytest.MonkeyPatch, most: float, warned: bool) -> None:
+    """Wherever they are, and whatever there is besides that is no amplitude."""
+    monkeypatch.setattr(statistics, "_SAMPLES", 4000)
+    samples = np.random.default_rng(0).uniform(-1, 1, (500, 400)).astype(np.float32)
+    samples[37, 7] = most
+    samples[:100, 300:] = statistics.PADDING
+    samples[20, 5], samples[21, 5] = np.nan, 1e30
+    gatherer, said = Gatherer(500, 400), Said()
+    gatherer.take(np.arange(500), samples, np.zeros(500, bool))
+    stats = gatherer.result()
+    assert stats.largest == abs(most)
+    assert max(map(abs, stats.percentiles.values())) <= abs(most)
+    tell_spikes(stats, said)
     assert bool(said.warnings) == warned
-    tell_spikes({}, said)
+
+
+def test_what_has_nothing_recorded_has_no_spikes() -> None:
+    said = Said()
+    tell_spikes(Gatherer(3, 4).result(), said)
+    assert not said.warnings

@@ -29,8 +29,12 @@ def default(scan: Scan) -> str:
          "samples every 2 ms and traces 12.5 m apart"),
         ({"interval_ms": 3}, "0.9375/0.5", "samples every 3 ms"),
         ({"bin_m": (18.75, 18.75)}, "1.25/0.375", "traces 18.75 m apart"),
-        ({"bin_m": (50.0, 25.0)}, "1.25/0.5/1", ""),
-        ({"bin_m": (25.0, 6.25)}, "1.25/0.125/0.5", "traces 6.25 m apart"),
+        ({"bin_m": (50.0, 25.0)}, "1.25/0.5/1", "inlines 50 m apart"),
+        ({"bin_m": (25.0, 6.25)}, "1.25/0.125/0.5",
+         "traces 6.25 m apart and inlines 25 m apart"),
+        ({"bin_m": (0.0004, 0.0003)}, "1.25/0.5", ""),  # degrees
+        ({"bin_m": (12.5, 0.0), "crosslines": (300, 300, 1)}, "1.25/0.25",
+         "traces 12.5 m apart"),  # a crossline alone
         ({"bin_m": (25.0, 12.5), "crosslines": (300, 1250, 2)}, "1.25/0.5", ""),
         ({"bin_m": (12.5, 25.0), "inlines": (100, 750, 2)}, "1.25/0.5", ""),
         ({"bin_m": None, "interval_ms": 2}, "0.625/0.5", "samples every 2 ms"),
@@ -38,7 +42,7 @@ def default(scan: Scan) -> str:
         ({"interval_ms": 0}, "1.25/0.5", ""),  # not known
         ({"interval_ms": 0.004, "bin_m": (2500.0, 2500.0)}, "1.25/0.5", ""),  # hardly meant
         ({"bin_m": (82.5, 82.5)}, "1.25/0.5", ""),  # feet
-        ({"bin_m": (165.0, 27.5)}, "1.25/0.5/3", ""),
+        ({"bin_m": (165.0, 27.5)}, "1.25/0.5/3", "inlines 165 m apart"),
     ],
 )  # fmt: skip
 def test_a_default_is_pixels_of_as_many_milliseconds_and_metres(

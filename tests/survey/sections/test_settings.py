@@ -4,6 +4,7 @@ import pytest
 
 from salt_survey.errors import SurveyError
 from salt_survey.sections.looks import Look, Zoom
+from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import Calibration, LineScore, Wishes, settled
 
 LOOK = Look(Zoom(1.5, 0.4), "reversed")
@@ -87,3 +88,10 @@ def test_edited_values_of_another_kind_are_named(name: str, value: object, says:
     change = {"lines": [known["lines"][0] | {name: value}]} if name == "line" else {name: value}
     with pytest.raises(SurveyError, match=says):
         Calibration.from_dict(known | change)
+
+
+def test_crosslines_get_a_zoom_of_their_own_unless_a_calibration_has_one() -> None:
+    sampling = Sampling(across=2.0)
+    assert settled(Wishes(), FOUND, sampling).look == LOOK
+    assert settled(Wishes(zoom=Zoom(2, 1)), FOUND, sampling).look.zoom == Zoom(2, 1, 2)
+    assert settled(Wishes(), None, sampling).look.zoom == Zoom(1.25, 0.5, 1)
