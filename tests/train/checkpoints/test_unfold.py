@@ -166,5 +166,5 @@ def test_what_doubted_labels_may_have_seen_is_not_said_of_what_ships(
 def test_a_recipes_other_network_is_refused(ships: TrainConfig) -> None:
     other = dataclasses.replace(ships, model=dataclasses.replace(ships.model, width=24))
     split = Split.of(synthetic.draw(40, seed=2), 4, 0)
-    with pytest.raises(ConfigError, match=r"this run trains .*width 24.* leave its model sett"):
+    with pytest.raises(ConfigError, match=r"this run trains .*width 24.* leave out every --set"):
         unfold.first(other, split)

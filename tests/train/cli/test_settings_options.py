@@ -25,3 +25,31 @@ def test_a_fold_of_thousands_of_digits_is_no_number() -> None:
         dry("--fold", "1" * 5000)
     with pytest.raises(SaltError, match=r"^fold is 11 of 10, expected 0 <= fold"):
         dry("--fold", "11")
+
+
+@pytest.mark.parametrize("recipe", ["cpu", "scratch"])
+def test_no_encoder_weights_are_none_by_set_too(recipe: str) -> None:
+    expected = dry("--recipe", recipe, "--encoder-weights", "none")
+    assert "encoder_weights=" in expected
+    assert dry("--recipe", recipe, "--set", "encoder_weights=none") == expected
+    assert dry("--recipe", recipe, "--set", "encoder_weights=") == expected
+
+
+@pytest.mark.parametrize("recipe", ["cpu", "scratch"])
+@pytest.mark.parametrize("start", ["default", "a.pth"])
+def test_weights_to_start_from_are_the_same_by_set(recipe: str, start: str) -> None:
+    expected = dry("--recipe", recipe, "--init-weights", start)
+    assert {f"init_weights={start}", "encoder_weights="} <= set(expected)
+    assert dry("--recipe", recipe, "--set", f"init_weights={start}") == expected
+    lite2 = "model.encoder=efficientnet-lite2"  # as the shipped network has
+    assert (lite2 in expected) == (start == "default")
+    nowhere = ("--set", "init_weights=")
+    assert dry("--recipe", recipe, *nowhere) == dry("--recipe", recipe)
+
+
+def test_weights_do_not_come_from_two_places_by_set() -> None:
+    both = ("--set", "init_weights=a.pth", "--set", "encoder_weights=imagenet")
+    with pytest.raises(SaltError, match="from encoder_weights or init_weights, not from both"):
+        dry(*both)
+    with pytest.raises(SaltError, match=r"^init_weights is set twice, expected once at most"):
+        dry("--set", "init_weights=a.pth", "--set", "init_weights=default")

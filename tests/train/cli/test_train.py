@@ -594,7 +594,7 @@ def test_bad_usage(
         (
             ["--init-weights", "default", "--set", "model.encoder=resnet18"],
             "this run trains U-Net, ResNet18 encoder (width 64), 48/40/32-channel decoder, SCSE "
-            "r=16, hypercolumn, binary judge; leave its model settings as --init-weights default",
+            "r=16, hypercolumn, binary judge; with --init-weights default leave out every --set",
         ),
         (
             ["--recipe", "scratch", "--set", "model.encoder=efficientnet-lite0"],

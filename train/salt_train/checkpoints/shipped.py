@@ -79,7 +79,8 @@ def fitting(file: Shipped, model: ModelConfig) -> list[Member]:
     if not found:
         raise ConfigError(
             f"{file.path} is of {file.members[0].network.architecture}, this run trains "
-            f"{model.architecture}; leave its model settings as --init-weights default makes them"
+            f"{model.architecture}; with --init-weights default leave out every --set of a model's "
+            "setting, which then are the shipped network's"
         )
     return found
 

@@ -76,13 +76,14 @@ class AskedSettings:
         if self.epochs and not (run and run.epochs == self.epochs):
             config = recipes.rescaled(config, self.epochs)
         given = {name: value for name, value in self.settings.items() if value is not None}
-        if given.get("init_weights") == SHIPPED:
+        start = self._weights("init_weights")
+        if start == SHIPPED:
             network = shipped.read().members[0].network
             config = dataclasses.replace(config, model=network, encoder_weights="")
         if self.scale_batch:
             config = scaled(config, self.scale_batch)
         # All weights from one place, whatever the recipe's encoder has.
-        if given.get("encoder_weights", "none" if "init_weights" in given else "") == "none":
+        if (self._weights("encoder_weights") or (NONE if start else "")) == NONE:
             given["encoder_weights"] = ""
         given |= {"pseudo_fraction": pseudo_fraction} if pseudo_fraction else {}
         given |= {} if run and "fold" not in self.given else self._fold()
@@ -90,6 +91,11 @@ class AskedSettings:
         if config.init_weights == SHIPPED and not run:
             shipped.fitting(shipped.read(), config.model)
         return config
+
+    def _weights(self, name: str) -> str:
+        """What was asked for by an option or by --set, which mean the same."""
+        by_set = dict(assignment.partition("=")[::2] for assignment in self.assignments)
+        return str(self.settings[name] or by_set.get(name, ""))
 
     def _check(self) -> None:
         fold, settings = self.fold, self.settings

@@ -17,7 +17,7 @@ AverageName = Literal["ema", "swa"]
 PrecisionName = Literal["fp32", "bf16", "fp16"]
 
 FOLD = "{fold}"  # in a path: stands for the number of the fold that is held out
-NONE = "none"  # instead of a fold: no tile is held out
+NONE = "none"  # instead of a fold: no tile is held out; of encoder weights: random ones
 SHIPPED = "default"  # instead of a checkpoint's path: the network that ships with salt-infer
 IMAGENET = "imagenet"  # instead of a file: the encoder's published weights
 

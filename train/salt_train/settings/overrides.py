@@ -9,7 +9,7 @@ from typing import Any
 
 from salt_infer.system.text import shown
 from salt_train.errors import ConfigError
-from salt_train.settings.config import SHIPPED, TrainConfig
+from salt_train.settings.config import NONE, SHIPPED, TrainConfig
 from salt_train.settings.model_config import OF_RESNETS, ModelConfig
 from salt_train.settings.validation import number, quoted
 
@@ -88,6 +88,8 @@ def override(
     value = dict(before)
     paths = [_assigned(value, assignment) for assignment in assignments]
     _check_once(paths)
+    if value["encoder_weights"] == NONE:  # as the option has it
+        value["encoder_weights"] = ""
     for name, option in ELSEWHERE.items():
         if value[name] != before[name]:
             raise ConfigError(f"{name} is changed by {option}, not by --set")
