@@ -94,6 +94,10 @@ OPTIMISERS: dict[str, tuple[Callable[[Run], object], str]] = {
         lambda run: run["optimizer"].update(state=[1]),
         "its optimiser's state is not one of each weight",
     ),
+    "states by another kind of number": (
+        lambda run: run["optimizer"].update(state={str(key): it for key, it in kept(run).items()}),
+        "its optimiser's state is not one of each weight",
+    ),
     "states that are none": (
         lambda run: run["optimizer"].update(state={0: 3}),
         "its optimiser's state is not one of each weight",

@@ -50,7 +50,7 @@ def fault(optimizer: torch.optim.Optimizer, state: object) -> str:
         return "its optimiser's weights are not dealt to groups as this run's"
     kept = state.get("state")
     if not isinstance(kept, Mapping) or not all(
-        isinstance(each, Mapping) for each in kept.values()
+        type(index) is int and isinstance(each, Mapping) for index, each in kept.items()
     ):
         return "its optimiser's state is not one of each weight"
     found = {
