@@ -64,6 +64,17 @@ def test_an_interruption_of_the_first_imports_is_quiet(tmp_path: Path, command: 
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
+def test_an_interruption_does_not_end_a_prompt() -> None:
+    """Of one who draws tiles from Python, which imports what commands are made of."""
+    typed = "import signal; signal.raise_signal(signal.SIGINT)\nprint('still here')\n"
+    done = subprocess.run(
+        [sys.executable, "-i", "-c", "from salt_train import synthetic"], input=typed,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "still here\n")
+    assert "KeyboardInterrupt" in done.stderr
+
+
 def test_an_error_of_the_first_imports_is_told(tmp_path: Path) -> None:
     (tmp_path / "click.py").write_text("raise RuntimeError('broken')\n")
     done = bare.run("salt-infer", "--help", env=bare.environment(PYTHONPATH=str(tmp_path)))

@@ -174,7 +174,7 @@ def test_on_labelled_tiles_the_score_is_compared(tiny_checkpoint: Path, tmp_path
     assert report["bytes"] == (tmp_path / "x.onnx").stat().st_size
     assert report["cost"]["gmac"] == pytest.approx(report["contract"]["provenance"]["gmac"], 1e-3)
     assert np.datetime64(report["date"].removesuffix("+00:00"))
-    with pytest.raises(ExportError, match="give these with --verify-images"):
+    with pytest.raises(ExportError, match="--labels needs --verify-images"):
         export(dataclasses.replace(job, verify_images=None, overwrite=True))
 
 

@@ -210,8 +210,9 @@ def _opened(path: Location) -> BinaryFile:
 def _no_zip(path: Location, error: Exception) -> InputError:
     if isinstance(error, StorageError):
         return InputError(
-            f"{path} cannot be read ({error}); a zip is read in parts, for which a server has to "
-            "give its length and any part of it: try again, or download it first"
+            f"{path} cannot be read ({error}); a zip is read in parts, for which it must not be "
+            "empty and a server has to give its length and any part of it: try again, or download "
+            "it first"
         )
     reason, what = one_line(error), file_kind.kind(path) if isinstance(path, Path) else None
     if what and not what.startswith(file_kind.ZIP):

@@ -474,9 +474,16 @@ def test_sound_data(main: Main, capsys: pytest.CaptureFixture[str], labelled: Pa
 def test_what_an_examination_does_not_use_is_told(
     main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path
 ) -> None:
-    given = ("--out", tmp_path / "run", "--recipe", "scratch", "--missing-as-empty")
+    given = (
+        "--out",
+        tmp_path / "run",
+        "--no-progress",
+        "--recipe",
+        "scratch",
+        "--missing-as-empty",
+    )
     assert main("--data", labelled, "--check-data", *given) == 0
-    assert "not used: --out, --recipe (salt-report data" in capsys.readouterr().err
+    assert "not used: --out, --recipe, --no-progress (salt-report data" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
@@ -503,8 +510,8 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
     ("arguments", "says"),
     [
         ([], "Missing option '--out'"),
-        (["--fold", "first"], "fold is 'first', expected a number, all or none"),
-        (["--fold", "-1"], "fold is '-1', expected a number, all or none"),
+        (["--fold", "first"], "fold is 'first', expected the number of one, all or none"),
+        (["--fold", "-1"], "fold is '-1', expected the number of one, all or none"),
         (["--fold", "10"], "fold is 10 of 10, expected 0 <= fold < folds"),
         (["--fold", "all", "--folds", "1"], "expected 0 <= fold < folds, folds >= 2"),
         (["--folds", "1"], "--fold none trains on every tile and holds none out"),

@@ -255,8 +255,8 @@ def test_what_a_fold_may_have_seen_is_said_of_all(run: Run, tmp_path: Path) -> N
 def test_predictions_that_are_not_a_folds_own_are_refused(run: Run, tmp_path: Path) -> None:
     out = tmp_path / "run"
     shutil.copytree(run.out, out)
-    path, others = out / "fold-1" / PREDICTIONS, out / "fold-2" / PREDICTIONS
-    again = rf"; remove {out / 'fold-1'} and --resume to train that fold again$"
+    path, others = out / "fold-0" / PREDICTIONS, out / "fold-2" / PREDICTIONS
+    again = rf"; remove {out / 'fold-0' / LAST} and --resume to train that fold again$"
     path.write_bytes(others.read_bytes())
     with pytest.raises(CheckpointError, match=f"npz is of other tiles than .*{again}"):
         train(run.data, out, "--resume")
@@ -267,6 +267,6 @@ def test_predictions_that_are_not_a_folds_own_are_refused(run: Run, tmp_path: Pa
     path.unlink()
     with pytest.raises(CheckpointError, match=rf"\(No such file or directory\){again}"):
         train(run.data, out, "--resume")
-    shutil.rmtree(out / "fold-1")
+    (out / "fold-0" / LAST).unlink()
     train(run.data, out, "--resume")
     assert (out / SCORES).read_bytes() == (run.out / SCORES).read_bytes()

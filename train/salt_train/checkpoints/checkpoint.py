@@ -179,7 +179,10 @@ def _check_archive(data: bytes, path: Path) -> None:
 
 
 def _damaged(path: Path, how: str) -> CheckpointError:
-    return CheckpointError(f"{path} is damaged ({how}); bring back an intact copy of it")
+    return CheckpointError(
+        f"{path} is damaged ({how}); bring back an intact copy of it, or, where torch was told to "
+        "write no CRC-32s, save it with them"
+    )
 
 
 def _unpickle(data: bytes, path: Path) -> Any:

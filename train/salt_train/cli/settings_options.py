@@ -100,7 +100,7 @@ class AskedSettings:
     def _check(self) -> None:
         fold, settings = self.fold, self.settings
         if fold not in (_ALL, NONE) and not (fold.isascii() and number(fold) is not None):
-            raise ConfigError(f"fold is {quoted(fold)}, expected a number, all or none")
+            raise ConfigError(f"fold is {quoted(fold)}, expected the number of one, all or none")
         if fold == NONE and (dealing := [each for each in _DEALING if settings[each] is not None]):
             options = " and ".join(f"--{name.replace('_', '-')}" for name in dealing)
             raise click.UsageError(f"--fold none deals no folds: leave {options} out.")

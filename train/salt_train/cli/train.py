@@ -149,7 +149,9 @@ def cli(
 def _tell_unused(context: click.Context) -> None:
     """Say what an examination passes over: one who puts it after a run's own options may wonder."""
     others = [
-        option.opts[0]
+        (option.opts if context.params[str(option.name)] else option.secondary_opts or option.opts)[
+            0
+        ]
         for option in context.command.params
         if option.name not in _OF_CHECKS and is_given(context, str(option.name))
     ]

@@ -79,7 +79,8 @@ def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
 
 def _predictions(folder: Path, ids: Sequence[str]) -> Prediction:
     """Those of a fold's run, of the tiles that it held out."""
-    path, again = folder / PREDICTIONS, f"remove {folder} and --resume to train that fold again"
+    path = folder / PREDICTIONS
+    again = f"remove {folder / LAST} and --resume to train that fold again"
     try:
         theirs, prediction = Prediction.load(path)
     except CheckpointError as error:
