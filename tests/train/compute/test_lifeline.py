@@ -79,6 +79,26 @@ def test_a_process_whose_parent_is_gone_ends(ended: queue.Queue[tuple[int, str]]
     assert (code, "started this one is gone" in why) == (1, True)
 
 
+def test_none_is_left_within_the_board(ended: queue.Queue[tuple[int, str]]) -> None:
+    """Where the interpreter would end under it."""
+    inside, leave = threading.Event(), threading.Event()
+
+    class Slow(Shared):
+        def add(self, key: str, amount: int) -> int:
+            inside.set()
+            leave.wait(FOREVER_S)
+            return super().add(key, amount)
+
+    line = Lifeline(None, lambda *why: ended.put(why))
+    line.peers = Peers(Slow(), 0, 2)
+    assert inside.wait(FOREVER_S)
+    threading.Timer(0.1, leave.set).start()
+    line.close()
+    assert leave.is_set()
+    assert "lifeline" not in {thread.name for thread in threading.enumerate()}
+    assert ended.empty()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_that_is_not_followed_ends_it(
     ended: queue.Queue[tuple[int, str]], number: signal.Signals

@@ -86,13 +86,17 @@ class Lifeline:
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
         self._before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        threading.Thread(target=self._watch, name="lifeline", daemon=True).start()
+        self._thread = threading.Thread(target=self._watch, name="lifeline", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
-        """Look no longer."""
+        """Look no longer. An interpreter that ends while the thread is within torch's store aborts,
+        so that it is waited for, as long as a store may take.
+        """
         self._left.set()
         signal.set_wakeup_fd(self._before)
         self._writer.close()  # which wakes the thread
+        self._thread.join(SILENCE_S)
 
     def _watch(self) -> None:
         with self._reader:
