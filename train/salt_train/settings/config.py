@@ -151,8 +151,7 @@ class TrainConfig:
         batch_size: tiles a step, over all processes.
         weight_decay: of convolutions; biases and normalisation have none.
         judge_weight: factor of the judge's loss beside the mask's.
-        ema_decay: of the averaged weights, a step; 0 deploys the weights as they are, and by 1
-            the first ones would be deployed.
+        ema_decay: of the averaged weights, a step, below 1; 0 deploys the weights as they are.
         ema_warmup: how slowly a young average's decay grows: step s has at most
             (1 + s) / (ema_warmup + s); 1 has the whole decay from the start.
         statistics_tiles: training tiles, at most, that SWA's weights measure their
@@ -161,7 +160,7 @@ class TrainConfig:
         precision: arithmetic of the forward pass; weights and losses stay float32.
         seed: of the first weights, the order of tiles and their augmentation.
         encoder_weights: ``imagenet`` or the path of a published file that the encoder starts
-            from; empty for random weights.
+            from; empty, or ``none``, for random weights.
         init_weights: path of a checkpoint of the same network that all weights start from, with
             ``{fold}`` for the fold's number, or ``default`` for the shipped network; empty for
             none.
