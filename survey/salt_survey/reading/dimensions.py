@@ -51,8 +51,10 @@ def coordinate(group: Any, axis: Sequence[str], length: int) -> str | None:
             size, is it if it has a number for each place.
         length: of the axis.
     """
-    if group is None or axis[0] in group:
-        return None if group is None else axis[0]
+    if group is None:
+        return None
+    if axis[0] in group:
+        return axis[0]
     fitting = {key.lower(): key for key, array in group.arrays() if array.shape == (length,)}
     return next((fitting[name] for name in axis if name in fitting), None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from salt_infer.backends.providers import ProviderRequest
 from salt_infer.execution.base import ModelRequest
@@ -64,6 +65,18 @@ class Job:
     overwrite: bool = False
 
 
+def used(job: Job, model: SaltModel | ModelInfo, settings: Settings) -> dict[str, Any]:
+    """What a run is carried out with, by name, as its report and its journal have it."""
+    return settings.look.to_dict() | {
+        "threshold": settings.threshold,
+        "gate": model.settings.gate,
+        "tta": model.settings.tta,
+        "sections": job.sections,
+        "lines": str(job.lines or "all"),
+        "times": str(job.times or "all"),
+    }
+
+
 def model_request(job: Job, extent: Extent, settings: Settings) -> ModelRequest:
     """The model as the job needs it; all batches are of one size."""
     direction: Direction = "crossline" if job.sections == "crossline" else "inline"
@@ -90,17 +103,8 @@ class SlabPrints:
         """That of a run."""
         return cls(
             fields_of_model(model)
-            | settings.look.to_dict()
-            | {
-                "threshold": settings.threshold,
-                "gate": model.settings.gate,
-                "tta": model.settings.tta,
-                "sections": job.sections,
-                "lines": str(job.lines or "all"),
-                "times": str(job.times or "all"),
-                "slab": division.size,
-                "survey": survey.digest(),
-            }
+            | used(job, model, settings)
+            | {"slab": division.size, "survey": survey.digest()}
         )
 
     def fields(self) -> dict[str, Field]:

@@ -16,7 +16,7 @@ from salt_infer.system.files import write_whole
 from salt_survey.reading.survey import Survey
 from salt_survey.run import finished, horizons, slab_work, text_lines
 from salt_survey.run.executors import SlabExecutor, Volumes
-from salt_survey.run.job import Job
+from salt_survey.run.job import Job, used
 from salt_survey.run.run_report import Counts, SurveyReport
 from salt_survey.run.slab_work import Work
 from salt_survey.run.slabs import Division, SlabDone
@@ -151,16 +151,8 @@ class JournaledRun:
         return report
 
     def _settings(self, settings: Settings) -> dict[str, Any]:
-        job, model = self._job, self._executor.model
-        return settings.look.to_dict() | {
-            "threshold": settings.threshold,
-            "gate": model.settings.gate,
-            "tta": model.settings.tta,
-            "sections": job.sections,
-            "lines": str(job.lines or "all"),
-            "times": str(job.times or "all"),
-            "calibration": settings.origin,
-        }
+        taken = used(self._job, self._executor.model, settings)
+        return taken | {"calibration": settings.origin}
 
     def _attributes(self, settings: Settings, counts: Counts) -> dict[str, Any]:
         session = self._executor.model.session
