@@ -506,3 +506,17 @@ def test_labels_that_are_all_of_one_side(tmp_path: Path) -> None:
     assert first.startswith("warning: no mask has salt (2); are these the masks")
     assert "Warning: no mask has salt (2)" in page.read_text()
     assert json.loads(numbers.read_text())["warnings"] == [first.removeprefix("warning: ")]
+
+
+def test_a_submission_along_the_rows(tmp_path: Path) -> None:
+    y, x = np.indices((101, 101))
+    true = np.stack([y > 40 + number + 0.7 * x for number in range(12)])
+    for name, masks in (("labels", true), ("rows", true.transpose(0, 2, 1))):
+        lines = (f"t{number},{row}" for number, row in enumerate(rle.encode(masks)))
+        (tmp_path / f"{name}.csv").write_text("\n".join(["id,rle_mask", *lines, ""]))
+    page = tmp_path / "x.html"
+    files = "--submission", tmp_path / "rows.csv", "--labels", tmp_path / "labels.csv"
+    [first, *_] = run("evaluate", *files, "--out", page)
+    assert first.startswith("warning: true and predicted masks fit each other better with rows")
+    assert "a mean IoU of 1.00 over 12 tiles" in first
+    assert f"W{first[1:]}" in page.read_text()

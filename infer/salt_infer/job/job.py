@@ -220,8 +220,9 @@ def _report(run: JournaledRun, job: Job, truth: scoring.Truth | None, digest: st
     if truth and report.rows:
         score = _score(run, job, truth)
         report = dataclasses.replace(
-            report, score=score.mean, empty_score=score.empty, scored=score.tiles
-        )
+            report, score=score.mean, empty_score=score.empty, scored=score.tiles,
+            warnings=(*report.warnings, *([f"{job.labels}: {score.doubt}"] if score.doubt else [])),
+        )  # fmt: skip
         _write(report, run.journal, job)
     return report
 

@@ -13,16 +13,22 @@ from salt_infer.data.labels import Labels
 from salt_infer.errors import LabelError
 from salt_infer.execution.results import Row
 from salt_infer.masks import coverage, metric, rle
+from salt_infer.masks.orientation import Fit
 
 _AT_ONCE = 1024  # tiles; true and predicted masks of these are in memory together
 
 
 class Score(NamedTuple):
-    """Mean precision of rows, and what all-empty masks would have; of how many tiles."""
+    """Mean precision of rows, and what all-empty masks would have; of how many tiles.
+
+    Attributes:
+        doubt: a warning about how labels lie; empty as a rule.
+    """
 
     mean: float
     empty: float
     tiles: int
+    doubt: str
 
 
 class Truth(NamedTuple):
@@ -73,14 +79,16 @@ def score(truth: Truth, rows: Iterator[Row], out: Path) -> Score:
     Raises:
         LabelError: no row has one.
     """
-    mine, empty = [], []
+    mine, empty, fit = [], [], Fit()
     rows = (row for row in rows if row.id in truth.rle)
     while part := list(itertools.islice(rows, _AT_ONCE)):
         true = np.stack([rle.decode(truth.rle[row.id]) for row in part])
         predicted = np.stack([rle.decode(row.rle) for row in part])
         mine.append(metric.score(true, predicted).per_tile)
         empty.append(metric.score(true, np.zeros_like(true)).per_tile)
+        fit = fit.joined(Fit.of(predicted, true))
     if not mine:
         raise LabelError(f"{out} is written but has no score: it has no tile that has a label")
     scores = np.concatenate(mine)
-    return Score(float(scores.mean()), float(np.concatenate(empty).mean()), len(scores))
+    mean, all_empty = float(scores.mean()), float(np.concatenate(empty).mean())
+    return Score(mean, all_empty, len(scores), fit.doubt())

@@ -15,6 +15,7 @@ from salt_infer import __version__
 from salt_infer.data.probabilities import Probabilities
 from salt_infer.masks.coverage import Sides
 from salt_infer.masks.metric import NEUTRAL_GATE, NEUTRAL_THRESHOLD
+from salt_infer.masks.orientation import Fit
 from salt_report.common.kinds import Images, flags
 from salt_report.common.reading import Submission
 from salt_report.submission import borders, judge, outcomes, pairs, sweeps
@@ -65,7 +66,8 @@ class Evaluation:
         pairs, other_groups: None without a second submission.
         unscored: labelled tiles that not all submissions have.
         unlabelled: rows of the submissions that have no label.
-        warnings: what all true masks have in common that they should not, in a sentence.
+        warnings: what all true masks have in common that they should not, and whether they lie
+            another way round than the predicted ones; a sentence each.
     """
 
     outcome: pd.DataFrame
@@ -119,7 +121,7 @@ def evaluate(case: Case) -> Evaluation:
         other_groups=None if other is None else outcomes.groups(other),
         unscored=case.unscored,
         unlabelled=case.unlabelled,
-        warnings=tuple(filter(None, [Sides.of(truth).doubt()])),
+        warnings=tuple(filter(None, [Sides.of(truth).doubt(), Fit.of(predicted, truth).doubt()])),
     )
 
 

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from salt_infer.backends.providers import ProviderRequest
+from salt_infer.execution.results import Row
+from salt_infer.job import scoring
+from salt_infer.job.job import Job, run
+from salt_infer.job.scoring import Truth
+from salt_infer.job.watcher import Watcher
+from salt_infer.masks import metric, rle
+from salt_train import synthetic
+
+OUT = Path("out.csv")
+
+
+def wedges(count: int) -> np.ndarray:
+    y, x = np.indices((101, 101))
+    return np.stack([y > 40 + number % 9 + 0.7 * x for number in range(count)])
+
+
+def rows(masks: np.ndarray) -> list[Row]:
+    strings = rle.encode(masks)
+    return [Row(f"t{number:04}", row, 0.9, 0.8, 0, number) for number, row in enumerate(strings)]
+
+
+def truth(masks: np.ndarray) -> Truth:
+    return Truth({row.id: row.rle for row in rows(masks)}, "")
+
+
+def test_more_tiles_than_are_unpacked_at_once() -> None:
+    true, predicted = wedges(1030), wedges(1030)
+    predicted[:1000] = False
+    found = scoring.score(truth(true), iter(rows(predicted)), OUT)
+    assert found.tiles == 1030
+    assert found.mean == pytest.approx(metric.score(true, predicted).mean)
+    assert found.empty == pytest.approx(metric.score(true, np.zeros_like(true)).mean)
+    assert found.doubt == ""
+
+
+def test_labels_along_the_rows_are_doubted_whichever_part_they_are_in() -> None:
+    true, predicted = wedges(1040), wedges(1040)
+    predicted[8:1032] = False  # 8 before and 8 after, where 10 are enough to tell
+    turned = scoring.score(truth(true.transpose(0, 2, 1)), iter(rows(predicted)), OUT)
+    assert "over 16 tiles" in turned.doubt
+    assert "run-length strings go along rows" in turned.doubt
+    assert scoring.score(truth(true), iter(rows(predicted)), OUT).doubt == ""
+
+
+def test_a_run_warns_of_them(tmp_path: Path) -> None:
+    data = synthetic.draw(60, seed=3)
+    synthetic.write(data, tmp_path)
+    job = Job(tmp_path / "tiles", tmp_path / "a.csv", provider=ProviderRequest("cpu"), gate=0.0)
+    run(job, Watcher())
+    labels = tmp_path / "turned.csv"
+    _, *rows = csv.reader((tmp_path / "a.csv").read_text().splitlines())
+    masks = np.stack([rle.decode(row).T for _, row in rows])
+    lines = [f"{name},{row}" for (name, _), row in zip(rows, rle.encode(masks), strict=True)]
+    labels.write_text("\n".join(["id,rle_mask", *lines, ""]))
+    report = tmp_path / "r.json"
+    job = dataclasses.replace(job, labels=labels, overwrite=True, report=report)
+    warnings = run(job, Watcher()).warnings
+    [line] = [each for each in warnings if each.startswith(f"{labels}: true and predicted masks")]
+    assert "with rows and columns exchanged" in line
+    assert json.loads(report.read_text())["warnings"] == list(warnings)

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from salt_infer.masks import metric, rle
+from salt_infer.masks.orientation import ENOUGH, TURNS, Fit
+
+Masks = npt.NDArray[np.bool_]
+
+
+def drawn(count: int, seed: int = 0) -> Masks:
+    """Wedges in the lower left, each another: no turn of one looks like it."""
+    random = np.random.default_rng(seed)
+    y, x = np.indices((101, 101))
+    slopes, tops = random.uniform(0.5, 0.9, count), random.uniform(35, 55, count)
+    return np.stack([y > top + slope * x for top, slope in zip(tops, slopes, strict=True)])
+
+
+def test_masks_that_lie_alike_are_not_doubted() -> None:
+    fit = Fit.of(drawn(20), drawn(20, seed=1))
+    assert fit.tiles == 20
+    assert fit.iou[0] > max(fit.iou[1:])
+    assert fit.doubt() == ""
+
+
+@pytest.mark.parametrize("turn", [name for name in TURNS if name != "as they are"])
+def test_every_turn_is_told(turn: str) -> None:
+    truth = drawn(20)
+    fit = Fit.of(drawn(20, seed=1), TURNS[turn](truth))
+    assert f"fit each other better {turn}: with a mean IoU of 0." in fit.doubt()
+    assert "over 20 tiles" in fit.doubt()
+
+
+def test_strings_along_the_rows_are_told_apart_from_strings_down_the_columns() -> None:
+    truth = drawn(12)
+    wrong = rle.encode(np.ascontiguousarray(truth.transpose(0, 2, 1)))  # as mask.ravel() has it
+    along = [
+        " ".join(f"{start} {length}" for start, length in _runs(mask.ravel())) for mask in truth
+    ]
+    assert along == wrong
+    read = np.stack([rle.decode(row) for row in along])
+    assert "run-length strings go along rows" in Fit.of(truth, read).doubt()
+
+
+def _runs(flat: Masks) -> list[tuple[int, int]]:
+    found, start = list[tuple[int, int]](), None
+    for place, salt in enumerate([*flat.tolist(), False], 1):
+        if salt and start is None:
+            start = place
+        elif not salt and start is not None:
+            found.append((start, place - start))
+            start = None
+    return found
+
+
+def test_the_mean_is_of_ious_of_masks_that_are_neither_nearly_empty_nor_nearly_full() -> None:
+    first, second = drawn(6), drawn(6, seed=1)
+    first[0], second[1], first[2] = False, False, True
+    second[3, :] = False
+    second[3, :2] = True  # 2 %
+    fit = Fit.of(first, second)
+    both, either = metric.overlap(first[4:], second[4:])
+    assert fit.tiles == 2
+    assert fit.iou[0] == pytest.approx((both / either).sum())
+
+
+def test_parts_make_the_whole() -> None:
+    first, second = drawn(30), drawn(30, seed=1)
+    whole = Fit.of(first, second)
+    parts = Fit.of(first[:13], second[:13]).joined(Fit.of(first[13:], second[13:]))
+    assert parts.tiles == whole.tiles
+    assert parts.iou == pytest.approx(whole.iou)
+
+
+def test_few_tiles_and_masks_of_other_places_say_nothing() -> None:
+    turned = TURNS["upside down"]
+    assert Fit.of(drawn(ENOUGH), turned(drawn(ENOUGH))).doubt()
+    assert Fit.of(drawn(ENOUGH - 1), turned(drawn(ENOUGH - 1))).doubt() == ""
+    assert Fit().doubt() == ""
+    assert Fit.of(np.zeros((3, 101, 101)), np.zeros((3, 101, 101))) == Fit()
+    random = np.random.default_rng(0)
+    assert Fit.of(drawn(20), random.random((20, 101, 101)) > 0.5).doubt() == ""

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from salt_infer import SaltModel
+from salt_infer.backends.providers import ProviderRequest
+from salt_infer.errors import ProviderError
+from salt_infer.masks.orientation import TURNS
+from salt_train import synthetic
+from salt_train.data import label_orientation
+from salt_train.data.data_checks import check
+from salt_train.data.label_orientation import LOOKED_AT, examine
+
+Images = dict[str, npt.NDArray[np.uint8]]
+
+
+@pytest.fixture(scope="module")
+def set_of_tiles() -> tuple[Images, Images]:
+    """Tiles, and what the shipped model finds in them for labels."""
+    data = synthetic.draw(60, seed=3)
+    model = SaltModel.load(provider=ProviderRequest("cpu"), gate=0.0)
+    found = model.predict(data.tiles).masks.astype(np.uint8)
+    return dict(zip(data.ids, data.tiles, strict=True)), dict(zip(data.ids, found, strict=True))
+
+
+def test_labels_that_lie_as_tiles_do(set_of_tiles: tuple[Images, Images]) -> None:
+    seen = examine(*set_of_tiles)
+    assert seen.ids == ()
+    assert "no better turned or inverted" in seen.said
+
+
+@pytest.mark.parametrize("turn", [name for name in TURNS if name != "as they are"])
+def test_labels_that_lie_another_way_round(set_of_tiles: tuple[Images, Images], turn: str) -> None:
+    tiles, masks = set_of_tiles
+    turned = {
+        name: TURNS[turn](mask[None] != 0)[0].astype(np.uint8) for name, mask in masks.items()
+    }
+    seen = examine(tiles, turned)
+    assert turn in seen.said
+    assert set(seen.ids) <= set(tiles)
+    assert len(seen.ids) >= 10
+
+
+def test_a_check_calls_a_set_of_turned_masks_faulty(
+    set_of_tiles: tuple[Images, Images], tmp_path: Path
+) -> None:
+    tiles, masks = set_of_tiles
+    turned = np.stack([mask.T for mask in masks.values()])
+    data = synthetic.Dataset(tuple(tiles), np.stack([*tiles.values()]), turned)
+    synthetic.write(data, tmp_path)
+    (tmp_path / "tiles").rename(tmp_path / "images")
+    report = check(tmp_path)
+    assert not report.ok
+    (found,) = (each for each in report.findings if each.kind == "turned")
+    assert found.wrong
+    assert len(found.ids) >= 10
+    assert "with rows and columns exchanged" in report.to_text().splitlines()[-2]
+    assert json.loads(report.to_json())["orientation"] == report.orientation
+
+
+def test_labels_of_other_tiles_are_not_said_to_be_turned(
+    set_of_tiles: tuple[Images, Images],
+) -> None:
+    tiles, masks = set_of_tiles
+    others = dict(zip(masks, [*masks.values()][1:] + [*masks.values()][:1], strict=True))
+    seen = examine(tiles, others)
+    assert seen.ids == ()
+    assert "mean IoU of 0." in seen.said
+
+
+def test_sets_without_boundaries_are_not_looked_at(set_of_tiles: tuple[Images, Images]) -> None:
+    tiles, masks = set_of_tiles
+    seen = examine(tiles, {name: np.zeros_like(mask) for name, mask in masks.items()})
+    assert seen.said.startswith("too few masks with a boundary (0)")
+
+
+def test_large_sets_are_sampled_evenly() -> None:
+    half = np.zeros((101, 101), np.uint8)
+    half[50:] = 1
+    masks = {f"{number:05}": half for number in range(5 * LOOKED_AT)}
+    chosen = label_orientation._chosen(masks, masks)
+    assert len(set(chosen)) == LOOKED_AT
+    assert (chosen[0], chosen[-1]) == ("00000", "01499")
+    assert np.ptp(np.diff([int(name) for name in chosen])) <= 1
+
+
+def test_without_a_runtime_the_report_says_so(
+    set_of_tiles: tuple[Images, Images], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(**_: object) -> SaltModel:
+        raise ProviderError("cpu cannot run here: nothing is installed")
+
+    monkeypatch.setattr(SaltModel, "load", load)
+    seen = examine(*set_of_tiles)
+    assert seen.ids == ()
+    assert "was not looked at (cpu cannot run here: nothing is installed)" in seen.said

@@ -1,0 +1,87 @@
+"""Do the labels lie as the tiles do? By the eye of the shipped model, where it can run.
+
+Nothing in a mask alone tells that its rows and columns were exchanged, and a network that learns
+from such masks only scores badly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.errors import SaltError
+from salt_infer.masks.orientation import ENOUGH, PARTIAL, Fit
+
+LOOKED_AT = 300  # tiles: a few seconds, and of 178 any turn was told from the others by .4 of IoU
+
+_Images = Mapping[str, npt.NDArray[np.uint8]]  # [101, 101] each
+
+
+class Orientation(NamedTuple):
+    """What a look at labels and tiles together says.
+
+    Attributes:
+        said: for people, in a line.
+        ids: the tiles that were looked at, if the labels lie another way round; else none.
+    """
+
+    said: str
+    ids: tuple[str, ...] = ()
+
+
+def examine(tiles: _Images, masks: _Images) -> Orientation:
+    """Hold masks against what the shipped model finds in their tiles.
+
+    Args:
+        tiles: by id, uint8.
+        masks: by id, non-zero is salt.
+    """
+    chosen = _chosen(tiles, masks)
+    if len(chosen) < ENOUGH:
+        few = f"too few masks with a boundary ({len(chosen)})"
+        return Orientation(f"{few} to tell whether they lie as their tiles do")
+    try:
+        found = _found(np.stack([tiles[name] for name in chosen]))
+    except SaltError as error:
+        return Orientation(f"whether masks lie as their tiles do was not looked at ({error})")
+    fit = Fit.of(found, np.stack([masks[name] for name in chosen]))
+    if doubt := fit.doubt():
+        return Orientation(doubt, tuple(chosen))
+    mean = fit.iou[0] / fit.tiles if fit.tiles else 0.0
+    return Orientation(
+        f"the shipped model's masks fit these with a mean IoU of {mean:.2f} over {fit.tiles} "
+        "tiles, and no better turned or inverted"
+    )
+
+
+def _chosen(tiles: _Images, masks: _Images) -> list[str]:
+    """Ids of tiles with a boundary of salt, evenly spread."""
+    low, high = PARTIAL
+    partial = [
+        name
+        for name in sorted(masks.keys() & tiles.keys())
+        if low <= np.count_nonzero(masks[name]) / masks[name].size <= high
+    ]
+    if len(partial) <= LOOKED_AT:
+        return partial
+    places = np.linspace(0, len(partial) - 1, LOOKED_AT).round().astype(int)
+    return [partial[place] for place in places]
+
+
+def _found(tiles: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Masks of tiles [N, 101, 101], drawn whatever the judge says.
+
+    Raises:
+        SaltError: nothing here can run the model.
+    """
+    # Runtimes are imported where they are asked for: training itself needs none.
+    from salt_infer.backends.availability import problems
+    from salt_infer.backends.providers import Provider, ProviderRequest
+    from salt_infer.predictor.model import SaltModel
+
+    provider: Provider = "openvino" if any(problems("cpu")) else "cpu"  # a GPU's start takes longer
+    model = SaltModel.load(provider=ProviderRequest(provider), gate=0.0, tta="none")
+    return model.predict(tiles).masks
