@@ -13,14 +13,15 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from salt_infer.backends import availability
 from salt_infer.backends.engine_cache import EngineCache
-from salt_infer.backends.providers import AUTO, GPUS
+from salt_infer.backends.providers import AUTO, GPUS, Provider
 from salt_infer.cli import extras
 from salt_infer.cli.extras import Need
 from salt_infer.cli.selftest import Outcome
+from salt_infer.cli.trials import Trial
 from salt_infer.system import resource_limits
 from salt_infer.system.cpu import Machine, this_machine
 
@@ -48,6 +49,7 @@ class Diagnosis:
         engines: what is in it, a line each.
         blocked: what ends a run without options, whatever is usable; None where nothing does.
         needs: of the other commands, and what they lack.
+        trials: of every way that works, on tiles of one's own, where that was asked for.
     """
 
     python: str
@@ -59,6 +61,14 @@ class Diagnosis:
     engines: tuple[str, ...]
     blocked: str | None = None
     needs: tuple[Need, ...] = ()
+    trials: tuple[Trial, ...] = ()
+
+    @property
+    def providers(self) -> list[Provider]:
+        """Those that work, the default first."""
+        works = [each.provider for each in self.outcomes if each.works]
+        works.sort(key=lambda name: self.default is None or name != self.default.provider)
+        return cast(list[Provider], works)
 
     @property
     def default(self) -> Outcome | None:

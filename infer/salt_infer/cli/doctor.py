@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from salt_infer.cli import console, strict_options
-from salt_infer.cli.provider_options import device_option, engine_cache_option
+from salt_infer.cli.progress_bar import Bar
+from salt_infer.cli.provider_options import device_option, engine_cache_option, model_option
 from salt_infer.system.files import check_output, write_whole
+from salt_infer.system.location import Location, parse
 
 _PATH = console.PATH
 
@@ -22,19 +25,37 @@ _PATH = console.PATH
 @console.overwrite_option
 @device_option
 @engine_cache_option
+@click.option(
+    "--images", type=parse, metavar="PATH|URL",
+    help="Tiles, as salt-infer takes them, to try every way on that works: each provider with each "
+    "test-time augmentation. Says how fast each is, and how its masks differ.",
+)  # fmt: skip
+@click.option(
+    "--labels", type=_PATH, metavar="PATH", help="Their true masks, as salt-infer takes them."
+)
+@model_option
+@click.option(
+    "--rounds", type=click.IntRange(1, 100), default=3, show_default=True, metavar="N",
+    help="Runs of each way, in turn.",
+)  # fmt: skip
+@console.progress_option
 @click.option("--prune-cache", is_flag=True, help="Remove all of TensorRT's engines, and stop.")
 @click.version_option(package_name="salt-toolkit")
 @click.pass_context
 def cli(
     context: click.Context, /, report: Path | None, overwrite: bool, device_id: int,
-    engine_cache: Path | None, prune_cache: bool,
+    engine_cache: Path | None, prune_cache: bool, images: Location | None, labels: Path | None,
+    model: Path | None, rounds: int, progress: bool | None,
 ) -> None:  # fmt: skip
     """Say what salt-infer can run on here, what the rest lacks, whether the masks are right, and
-    which of the other commands have their packages.
+    which of the other commands have their packages; with --images, how fast each way is.
     """
+    if images is None and (labels or model):
+        console.require(context, "images")
     with console.importing():
         from salt_infer.backends.engine_cache import EngineCache
         from salt_infer.cli.diagnosis import diagnose
+        from salt_infer.cli.trials import Tiles, lines, tried, ways
 
     cache = EngineCache(engine_cache)
     if prune_cache:
@@ -49,6 +70,13 @@ def cli(
     found = diagnose(cache, device_id)
     for line in found.lines():
         click.echo(line)
+    if images is not None and found.providers:
+        tiles = Tiles(images, labels, model, rounds, device_id, engine_cache)
+        with Bar("salt-doctor", progress, "runs") as bar:
+            trials = tried(ways(found.providers, tiles), tiles, bar)
+        for line in lines(trials, rounds):
+            click.echo(line)
+        found = dataclasses.replace(found, trials=trials)
     if report:
         write_whole(report, found.to_json().encode(), overwrite)
     if not found.works:

@@ -1,0 +1,229 @@
+"""Every way that works here, on tiles of one's own: ``salt-doctor --images``.
+
+A way is a provider and a test-time augmentation. Each run of one is ``salt-infer`` in a process of
+its own, so that what is measured is what a user gets: decoding, start-up, and the threads that it
+would choose. Ways take turns, a round each, as a machine that gets warm or busy does so for all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+
+from salt_infer.backends.providers import Provider, ProviderRequest
+from salt_infer.backends.selection import default_for
+from salt_infer.errors import BAD_TILES, SaltError, UsageError
+from salt_infer.job.watcher import Watcher
+from salt_infer.masks import rle, table
+from salt_infer.modelfile.contract import Tta
+from salt_infer.modelfile.onnx_reader import read_model
+from salt_infer.system import resource_limits
+from salt_infer.system.location import Location, Url
+
+# -P: a numpy.py in the current folder is somebody else's.
+_SALT_INFER = (sys.executable, "-P", "-m", "salt_infer")
+
+
+@dataclasses.dataclass(frozen=True)
+class Tiles:
+    """What the ways are tried on.
+
+    Attributes:
+        images: as ``salt-infer --images`` takes them.
+        labels: as its ``--labels``; None: there is no score.
+        model: as its ``--model``; None: what ships for each provider.
+        rounds: runs of each way.
+        device_id: number of the GPU.
+        engines: TensorRT's engines; None: in the user's cache.
+    """
+
+    images: Location
+    labels: Path | None = None
+    model: Path | None = None
+    rounds: int = 3
+    device_id: int = 0
+    engines: Path | None = None
+
+    def options(self) -> Iterator[str]:
+        """What every way of ``salt-infer`` is given."""
+        place = self.images.text if isinstance(self.images, Url) else str(self.images)
+        yield from (f"--images={place}", f"--device-id={self.device_id}")
+        given = {"--labels": self.labels, "--model": self.model, "--engine-cache": self.engines}
+        for name, path in given.items():
+            if path is not None:
+                yield f"{name}={path}"
+
+    def model_for(self, provider: Provider) -> Path:
+        """What a provider would run."""
+        return self.model or default_for(ProviderRequest(provider, self.device_id))
+
+
+class Way(NamedTuple):
+    """What runs the model, and how many views it gets."""
+
+    provider: Provider
+    tta: Tta
+
+    def __str__(self) -> str:
+        return f"{self.provider}, {self.tta}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """What came of one way.
+
+    Attributes:
+        provider: its name.
+        tta: its test-time augmentation.
+        failure: why it could not run; nothing else is known then.
+        model: name of the file.
+        runs_on: what ran it, by its own name.
+        tiles: that were read.
+        tiles_per_s: of each round, start-up left out.
+        startup_s: of each round, until the first tile could be run.
+        score: against the labels; None without them.
+        differ: tiles whose mask is not that of the first way, and their pixels that are not.
+    """
+
+    provider: Provider
+    tta: Tta
+    failure: str = ""
+    model: str = ""
+    runs_on: str = ""
+    tiles: int = 0
+    tiles_per_s: tuple[float, ...] = ()
+    startup_s: tuple[float, ...] = ()
+    score: float | None = None
+    differ: tuple[int, int] = (0, 0)
+
+    def cells(self) -> tuple[str, ...]:
+        """For people; what there is no score of has none."""
+        way = str(Way(self.provider, self.tta))
+        if self.failure:
+            return (way, f"FAILS: {self.failure}")
+        speed, slowest, fastest = (
+            f"{of(self.tiles_per_s):.1f}" for of in (statistics.median, min, max)
+        )
+        rows, pixels = self.differ
+        return (
+            way, speed, f"{slowest} to {fastest}", f"{statistics.median(self.startup_s):.1f} s",
+            f"{rows}, by {pixels} pixels" if rows else "none",
+            "" if self.score is None else f"{self.score:.4f}", f"{self.model} by {self.runs_on}",
+        )  # fmt: skip
+
+
+_HEAD = ("way", "tiles/s", "from, to", "start-up", "other masks", "score", "model")
+
+
+def lines(trials: Sequence[Trial], rounds: int) -> Iterator[str]:
+    """A table of them, under a line that says what they are of."""
+    tiles = max(trial.tiles for trial in trials)
+    times = "once" if rounds == 1 else f"{rounds} times in turn"
+    yield f"tried       {tiles} tiles, each way {times}; other masks: than those of the first way"
+    rows = [_HEAD, *(trial.cells() for trial in trials)]
+    whole = [row for row in rows if len(row) == len(_HEAD)]
+    widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
+    widths[0] = max(len(row[0]) for row in rows)
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False))
+        yield f"            {'  '.join(cells).rstrip()}"
+
+
+def ways(providers: Sequence[Provider], tiles: Tiles) -> list[Way]:
+    """What is tried: of each provider what its model does unasked, then what else it can do.
+
+    Raises:
+        ModelError: a model cannot be read.
+    """
+    result: list[Way] = []
+    for provider in providers:
+        unasked = read_model(tiles.model_for(provider)).contract.tta
+        result += [Way(provider, unasked)]
+        result += [Way(provider, tta) for tta in get_args(Tta) if tta != unasked]
+    return result
+
+
+def tried(found: Sequence[Way], tiles: Tiles, watcher: Watcher) -> tuple[Trial, ...]:
+    """Run every way in every round; the first way's masks are what the others' are held against.
+
+    Raises:
+        UsageError: the first run says that it cannot be done as asked; no other could.
+        SaltError: no way could run, all for one reason, such as labels of other tiles.
+    """
+    watcher.started(len(found) * tiles.rounds)
+    with tempfile.TemporaryDirectory(prefix="salt-doctor-") as folder:
+        files = {way: Path(folder) / f"{number}.csv" for number, way in enumerate(found)}
+        runs: dict[Way, list[_Run]] = {way: [] for way in found}
+        for _ in range(tiles.rounds):
+            for way, file in files.items():
+                if not any(run.failure for run in runs[way]):
+                    runs[way].append(_run(way, tiles, file))
+                if runs[found[0]][0].usage:
+                    raise UsageError(runs[found[0]][0].failure)
+                watcher.advanced(1)
+        trials = tuple(_trial(way, runs[way], files[way], files[found[0]]) for way in found)
+    (*failures,) = {trial.failure for trial in trials}
+    if failures[0] and len(failures) == 1:
+        raise SaltError(failures[0])
+    return trials
+
+
+class _Run(NamedTuple):
+    """One run: its report, or why there is none, and whether it was asked for what cannot be."""
+
+    report: dict[str, Any]
+    failure: str = ""
+    usage: bool = False
+
+
+def _run(way: Way, tiles: Tiles, out: Path) -> _Run:
+    report = out.with_suffix(".json")
+    command = [
+        *_SALT_INFER, *tiles.options(), "--provider", way.provider, "--tta", way.tta, "--out",
+        str(out), "--report", str(report), "--overwrite", "--no-progress",
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(  # noqa: S603 (our own module)
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True, errors="replace", check=False,
+        )  # fmt: skip
+    except OSError as error:
+        return _Run({}, f"no process can be started: {resource_limits.explained(error)}")
+    if done.returncode in (0, BAD_TILES) and report.exists():
+        return _Run(json.loads(report.read_bytes()))
+    said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    usage = done.returncode == UsageError.exit_code
+    return _Run({}, said.removeprefix("salt-infer: ").removeprefix("Error: "), usage)
+
+
+def _trial(way: Way, runs: Sequence[_Run], rows: Path, first: Path) -> Trial:
+    last = runs[-1]
+    if last.failure:
+        return Trial(*way, last.failure)
+    reports = [run.report for run in runs]
+    model = last.report["model"]
+    return Trial(
+        *way, "", Path(model["path"]).name, model["provider"], last.report["read"],
+        tuple(report["tiles_per_s"] for report in reports),
+        tuple(report["startup_s"] for report in reports),
+        last.report["score"], _differ(rows, first),
+    )  # fmt: skip
+
+
+def _differ(rows: Path, others: Path) -> tuple[int, int]:
+    """Tiles with another mask, and their pixels that differ; of tiles that both have."""
+    if not others.exists():
+        return 0, 0
+    mine, theirs = (table.masks(table.read(path)) for path in (rows, others))
+    changed = [name for name in mine if mine[name] != theirs.get(name, mine[name])]
+    pixels = (np.count_nonzero(rle.decode(mine[n]) != rle.decode(theirs[n])) for n in changed)
+    return len(changed), sum(map(int, pixels))
