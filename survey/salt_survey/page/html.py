@@ -67,10 +67,10 @@ def page(
         volume: what a run found; None before one.
     """
     name = viewer.survey.path.name
-    origin = viewer.settings.origin if volume else viewer.settings.unadvised
+    origin = viewer.settings.origin
     parts = [
         f"<h1>{html.escape(name)}</h1>",
-        *_about(viewer, origin),
+        *_about(viewer, origin.words if volume else origin.unadvised),
         *_sheet(trials, line, viewer),
         *_lines(shown, viewer),
         *(_volume(volume, viewer) if volume else ()),
@@ -92,7 +92,7 @@ def page(
 def _about(viewer: Viewer, origin: str) -> Iterator[str]:
     said = "\n".join(describe.lines(viewer.survey.path, viewer.survey.scan))
     look = html.escape(str(viewer.settings.look))
-    style = "" if viewer.settings.calibrated else ' class="warning"'
+    style = ' class="warning"' if viewer.settings.origin.source == "defaults" else ""
     yield f"<p{style}>{html.escape(origin[:1].upper() + origin[1:])}.</p>"
     for warning in viewer.survey.scan.warnings:
         yield f'<p class="warning">{html.escape(warning)}</p>'

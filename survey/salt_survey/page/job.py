@@ -71,8 +71,7 @@ def run(job: LookJob, watcher: Watcher) -> str:
         settings = _settings(survey, store, watcher)
         data, shown = _page(job, survey, store, settings, watcher)
         write_whole(job.out, data, job.overwrite)
-    origin = settings.origin.partition(":")[0]  # the page says the rest
-    return f"{job.out}: {shown} lines; {origin}"
+    return f"{job.out}: {shown} lines; {settings.origin.brief}"  # the page says the rest
 
 
 def _opened(job: LookJob, store: Store | None) -> contextlib.AbstractContextManager[Survey]:

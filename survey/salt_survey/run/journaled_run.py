@@ -110,7 +110,7 @@ class JournaledRun:
         """Write what is made from the volume, put all in place, and say what was done."""
         started, job = time.perf_counter(), self._job
         counts = Counts.of(self._journal, self._division)
-        if settings.by_hand and not counts.salt:
+        if settings.origin.source == "user" and not counts.salt:
             self._watcher.note(f"no salt was found at this zoom and polarity{ADVICE}")
         self._store.describe(self._attributes(settings, counts))
         path = self._store.path
@@ -141,6 +141,7 @@ class JournaledRun:
             engine=self._executor.about(),
             model=describe_model(self._executor.model),
             settings=self._settings(settings),
+            origin=settings.origin.brief,
             warnings=warnings,
             notes=self._survey.scan.notes,
         )
@@ -152,7 +153,7 @@ class JournaledRun:
 
     def _settings(self, settings: Settings) -> dict[str, Any]:
         taken = used(self._job, self._executor.model, settings)
-        return taken | {"calibration": settings.origin}
+        return taken | {"calibration": settings.origin.words}
 
     def _attributes(self, settings: Settings, counts: Counts) -> dict[str, Any]:
         session = self._executor.model.session

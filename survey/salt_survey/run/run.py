@@ -128,8 +128,8 @@ def _warnings(
     job: Job, survey: Survey, extent: Extent, settings: Settings, watcher: Watcher
 ) -> tuple[str, ...]:
     """Say what the request makes doubtful; of this and of the survey, what the report has."""
-    if not settings.calibrated:
-        watcher.note(settings.origin)
+    if settings.origin.source == "defaults":
+        watcher.note(settings.origin.words)
     kept = kept_headers.doubts(survey) if job.out.segy else []
     more = (*small_sections(extent, job.sections, settings.look), *kept)
     for line in more:

@@ -64,6 +64,7 @@ class SurveyReport:
         engine: who ran it.
         model: path, sha256, provider and contract of the model.
         settings: zoom, polarity, threshold and the others, and where they come from.
+        origin: where zoom and polarity come from, in few words; JSON has it with the settings.
         warnings: what was decided against the survey's headers, a line each.
         notes: what else there is to know of the survey, a line each.
     """
@@ -76,6 +77,7 @@ class SurveyReport:
     engine: dict[str, Any]
     model: dict[str, Any]
     settings: dict[str, Any]
+    origin: str
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -88,6 +90,7 @@ class SurveyReport:
     def to_json(self) -> str:
         """All of it, indented, with a line end."""
         value = dataclasses.asdict(self)
+        del value["origin"]
         value |= value.pop("timing") | {
             "sections_per_s": self.sections_per_s,
             "verdict": self.timing.verdict,
@@ -109,7 +112,7 @@ class SurveyReport:
             f"busy: {stages}; {timing.verdict}",
             f"settings: zoom {used['zoom']}, polarity {used['polarity']}, stretch "
             f"{used['stretch']}, stride {used['stride']}, sections {used['sections']}; "
-            f"{used['calibration'].partition(':')[0]}",  # said in full when the run began
+            f"{self.origin}",  # said in full when the run began
             f"model: {Path(model['path']).name}, {model['provider']}, tta {used['tta']}, gate "
             f"{used['gate']:g}",
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from salt_infer.errors import SaltError
 from salt_survey.errors import SurveyError
@@ -16,8 +16,8 @@ from salt_survey.sections.sampling import Sampling
 THRESHOLD = 0.5
 GATE = 0.02  # what the judge gives less than this changes no pixel by more than this
 MARGIN = 0.05  # of IoU, within which settings are as good: lines of one survey differ by more
-_CALIBRATED = "calibrated on"
-_BY_HAND = "zoom and polarity as given"
+_CALIBRATED, _BY_HAND = "calibrated on", "zoom and polarity as given"
+_NOT_CALIBRATED = "not calibrated"
 ADVICE = (
     "; calibrate on an interpreted line (salt-survey calibrate), or choose by eye "
     "(salt-survey look)"
@@ -133,39 +133,58 @@ class Wishes:
 
 
 @dataclasses.dataclass(frozen=True)
+class Origin:
+    """Where zoom and polarity come from.
+
+    Attributes:
+        source: what chose them for this survey; ``defaults`` where nobody did.
+        brief: that in few words.
+        doubt: what the defaults are, and what may come of them; empty where somebody chose.
+    """
+
+    source: Literal["calibration", "user", "defaults"]
+    brief: str
+    doubt: str = ""
+
+    @property
+    def words(self) -> str:
+        """All of it for people, as reports and volumes keep it."""
+        return f"{self.unadvised}{ADVICE}" if self.doubt else self.brief
+
+    @property
+    def unadvised(self) -> str:
+        """The words without what to do about it, for where one is doing that."""
+        return f"{self.brief}: {self.doubt}" if self.doubt else self.brief
+
+    @classmethod
+    def of_words(cls, words: str) -> Self:
+        """What :attr:`words` gave, out of a volume; words of others say that somebody chose."""
+        brief, _, doubt = words.partition(": ")
+        if brief == _NOT_CALIBRATED:
+            return cls("defaults", brief, doubt.removesuffix(ADVICE))
+        return cls("calibration" if words.startswith(_CALIBRATED) else "user", words)
+
+
+@dataclasses.dataclass(frozen=True)
 class Settings:
     """How a survey is run.
 
     Attributes:
         look: how it is shown to the model.
         threshold: a sample is salt above this.
-        origin: where zoom and polarity come from, for people; begins with ``not calibrated`` where
-            nobody chose them for this survey.
+        origin: where zoom and polarity come from.
     """
 
     look: Look
     threshold: float
-    origin: str
-
-    @property
-    def calibrated(self) -> bool:
-        return not self.origin.startswith("not calibrated")
+    origin: Origin
 
     def with_another_model(self) -> Settings:
         """Of a calibration by another model than runs, which is said wherever the origin is."""
-        if not self.origin.startswith(_CALIBRATED):
+        if self.origin.source != "calibration":
             return self
-        return dataclasses.replace(self, origin=f"{self.origin} with another model")
-
-    @property
-    def by_hand(self) -> bool:
-        """Whether zoom and polarity are what somebody said."""
-        return self.origin == _BY_HAND
-
-    @property
-    def unadvised(self) -> str:
-        """The origin without what to do about it, for where one is doing that."""
-        return self.origin.removesuffix(ADVICE)
+        brief = f"{self.origin.brief} with another model"
+        return dataclasses.replace(self, origin=dataclasses.replace(self.origin, brief=brief))
 
 
 def settled(
@@ -191,17 +210,17 @@ def settled(
 
 def _origin(
     look: Look, asked: Mapping[str, Any], calibration: Calibration | None, sampling: Sampling
-) -> str:
+) -> Origin:
     chosen = [name for name in ("zoom", "polarity") if name in asked]
     if len(chosen) == 2:
-        return _BY_HAND
+        return Origin("user", _BY_HAND)
     if calibration:
         given = f", {chosen[0]} as given" if chosen else ""
-        return f"{_CALIBRATED} {calibration.where}{given}"
+        return Origin("calibration", f"{_CALIBRATED} {calibration.where}{given}")
     defaults = {
         "zoom": f"the zoom is the default{sampling.words and f' for {sampling.words}'}, "
         f"{look.zoom}",
         "polarity": "both polarities are run and their mean is taken",
     }
     said = " and ".join(text for name, text in defaults.items() if name not in chosen)
-    return f"not calibrated: {said}, which may find nothing in this survey{ADVICE}"
+    return Origin("defaults", _NOT_CALIBRATED, f"{said}, which may find nothing in this survey")

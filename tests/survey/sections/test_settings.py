@@ -5,7 +5,14 @@ import pytest
 from salt_survey.errors import SurveyError
 from salt_survey.sections.looks import Look, Zoom
 from salt_survey.sections.sampling import Sampling
-from salt_survey.sections.settings import Calibration, LineScore, Wishes, settled
+from salt_survey.sections.settings import (
+    ADVICE,
+    Calibration,
+    LineScore,
+    Origin,
+    Wishes,
+    settled,
+)
 
 LOOK = Look(Zoom(1.5, 0.4), "reversed")
 SCORES = (LineScore("362", 0.8, 0.95, 0.53, 0.81),)
@@ -16,22 +23,24 @@ def test_the_defaults_are_not_calibrated() -> None:
     settings = settled(Wishes(), None)
     assert (settings.look, settings.threshold) == (Look(), 0.5)
     assert (str(settings.look.zoom), settings.look.polarity) == ("1.25/0.5", "both")
-    assert settings.origin.startswith("not calibrated: ")
-    assert not settings.calibrated
-    assert settings.origin.endswith("or choose by eye (salt-survey look)")
-    assert settings.unadvised.endswith("which may find nothing in this survey")
+    origin = settings.origin
+    assert (origin.source, origin.brief) == ("defaults", "not calibrated")
+    assert origin.words == f"{origin.unadvised}{ADVICE}"
+    assert origin.words.startswith("not calibrated: the zoom is the default, 1.25/0.5 and both ")
+    assert origin.words.endswith("or choose by eye (salt-survey look)")
+    assert origin.unadvised.endswith("which may find nothing in this survey")
 
 
 def test_a_calibration_is_taken_and_named() -> None:
     settings = settled(Wishes(), FOUND)
-    assert (settings.look, settings.threshold, settings.calibrated) == (LOOK, 0.4, True)
-    assert settings.origin == "calibrated on 362"
+    assert (settings.look, settings.threshold) == (LOOK, 0.4)
+    assert settings.origin == Origin("calibration", "calibrated on 362")
+    assert settings.origin.words == settings.origin.unadvised == "calibrated on 362"
 
 
 def test_that_another_model_was_calibrated_is_part_of_the_origin() -> None:
     settings = settled(Wishes(), FOUND).with_another_model()
-    assert settings.origin == "calibrated on 362 with another model"
-    assert settings.calibrated
+    assert settings.origin == Origin("calibration", "calibrated on 362 with another model")
     by_hand = settled(Wishes(zoom=Zoom(2, 1), polarity="normal"), FOUND)
     assert by_hand.with_another_model() == by_hand
     assert settled(Wishes(), None).with_another_model() == settled(Wishes(), None)
@@ -41,13 +50,32 @@ def test_what_is_asked_for_counts_more() -> None:
     settings = settled(Wishes(zoom=Zoom(2, 1), threshold=0.7), FOUND)
     assert (settings.look.zoom, settings.look.polarity) == (Zoom(2, 1), "reversed")
     assert settings.threshold == 0.7
-    assert settings.origin == "calibrated on 362, zoom as given"
+    assert settings.origin == Origin("calibration", "calibrated on 362, zoom as given")
 
 
 def test_zoom_alone_leaves_the_polarity_uncalibrated() -> None:
     settings = settled(Wishes(zoom=Zoom(2, 1)), None)
-    assert settings.origin.startswith("not calibrated: both polarities")
-    assert settled(Wishes(zoom=Zoom(2, 1), polarity="normal"), None).calibrated
+    assert settings.origin.words.startswith("not calibrated: both polarities")
+    by_hand = settled(Wishes(zoom=Zoom(2, 1), polarity="normal"), None)
+    assert by_hand.origin == Origin("user", "zoom and polarity as given")
+
+
+@pytest.mark.parametrize(
+    "wishes", [Wishes(), Wishes(zoom=Zoom(2, 1)), Wishes(zoom=Zoom(2, 1), polarity="normal")]
+)
+@pytest.mark.parametrize("calibration", [None, FOUND])
+def test_an_origin_comes_back_from_its_words(
+    wishes: Wishes, calibration: Calibration | None
+) -> None:
+    origin = settled(wishes, calibration).origin
+    assert Origin.of_words(origin.words) == origin
+
+
+@pytest.mark.parametrize("words", ["", "by a neighbour: him", "not calibrated"])
+def test_words_of_others_are_kept(words: str) -> None:
+    origin = Origin.of_words(words)
+    assert origin.words == words
+    assert origin.source == ("defaults" if words == "not calibrated" else "user")
 
 
 def test_a_calibration_comes_back_from_json() -> None:
