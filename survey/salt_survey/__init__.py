@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from salt_survey.run.publish import Targets
     from salt_survey.run.run import run as find_salt
     from salt_survey.run.run_report import SurveyReport
-    from salt_survey.scan.record import Overrides
+    from salt_survey.scan.overrides import Overrides
     from salt_survey.sections.looks import Zoom
     from salt_survey.sections.settings import Wishes
 
@@ -30,7 +30,7 @@ __all__ = [
 ]
 _HOMES = {
     "Job": ("run.job", "Job"),
-    "Overrides": ("scan.record", "Overrides"),
+    "Overrides": ("scan.overrides", "Overrides"),
     "Survey": ("reading.survey", "Survey"),
     "SurveyReport": ("run.run_report", "SurveyReport"),
     "Targets": ("run.publish", "Targets"),

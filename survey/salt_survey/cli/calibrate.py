@@ -20,7 +20,7 @@ from salt_survey.calibration.labelled import Label
 from salt_survey.cli.option_types import LABEL, STRETCH
 from salt_survey.cli.overrides import override_options
 from salt_survey.errors import SurveyError
-from salt_survey.scan.record import Overrides
+from salt_survey.scan.overrides import Overrides
 from salt_survey.sections.looks import STRIDES, Look, Stretch
 from salt_survey.sections.predict import BATCH
 from salt_survey.sections.sampling import Sampling

@@ -10,7 +10,7 @@ import click
 from salt_infer.cli import console, strict_options
 from salt_infer.system.files import check_writable, writing
 from salt_survey.cli.overrides import override_options
-from salt_survey.scan.record import Overrides
+from salt_survey.scan.overrides import Overrides
 
 PATH = console.PATH
 

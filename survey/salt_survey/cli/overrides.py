@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from salt_survey.scan.record import Overrides
+from salt_survey.scan.overrides import Overrides
 from salt_survey.segy.formats import FORMATS
 
 _BYTE, _LINE_BYTE = click.IntRange(1, 237), click.IntRange(1, 239)

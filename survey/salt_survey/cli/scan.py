@@ -15,7 +15,7 @@ from salt_infer.system import terminal
 from salt_infer.system.files import check_output, write_whole
 from salt_survey.cli.overrides import override_options
 from salt_survey.errors import SurveyError
-from salt_survey.scan.record import Overrides
+from salt_survey.scan.overrides import Overrides
 
 PATH = console.PATH
 SURVEY = click.argument("survey", type=PATH, metavar="IN.sgy")

@@ -17,7 +17,8 @@ from salt_survey.reading.survey import Survey
 from salt_survey.run import finished
 from salt_survey.run.store import Store
 from salt_survey.scan import describe
-from salt_survey.scan.record import Overrides, load
+from salt_survey.scan.overrides import Overrides
+from salt_survey.scan.record import load
 from salt_survey.sections.predict import BATCH
 from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import GATE, Calibration, Settings, Wishes, settled

@@ -23,7 +23,8 @@ from salt_survey.reading.time_axis import Times
 from salt_survey.scan import geometry
 from salt_survey.scan.findings import Found, Said, of_samples, tell_spikes
 from salt_survey.scan.geometry import Grid
-from salt_survey.scan.record import Overrides, Scan
+from salt_survey.scan.overrides import Overrides
+from salt_survey.scan.record import Scan
 from salt_survey.scan.statistics import Gatherer, Stats
 from salt_survey.scan.times import tell_short
 from salt_survey.segy.samples import Portion

@@ -18,7 +18,8 @@ from salt_survey.reading import arrays, segy_source, unsupported
 from salt_survey.scan import contradictions, geometry, segy_scan, statistics
 from salt_survey.scan.findings import Found
 from salt_survey.scan.geometry import NO_TRACE
-from salt_survey.scan.record import Overrides, Scan
+from salt_survey.scan.overrides import Overrides
+from salt_survey.scan.record import Scan
 from salt_survey.segy.layout import Layout
 from salt_survey.segy.samples import Portion
 

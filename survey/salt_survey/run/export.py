@@ -13,7 +13,7 @@ from salt_survey.run.array_headers import array_of, doubts, settings_of_array
 from salt_survey.run.finished import check_lies_on, doubt, survey_of
 from salt_survey.run.store import Store
 from salt_survey.run.trace_lookup import Traces
-from salt_survey.scan.record import Overrides
+from salt_survey.scan.overrides import Overrides
 from salt_survey.segy.write import check, no_headers, write_like
 
 

@@ -16,7 +16,8 @@ from salt_survey.run.run_report import Counts
 from salt_survey.run.slabs import Extent
 from salt_survey.run.store import Store
 from salt_survey.scan import fields
-from salt_survey.scan.record import Overrides, Scan
+from salt_survey.scan.overrides import Overrides
+from salt_survey.scan.record import Scan
 from salt_survey.sections.looks import Look
 from salt_survey.sections.settings import Origin, Settings
 

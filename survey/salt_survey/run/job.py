@@ -19,7 +19,7 @@ from salt_survey.reading.survey import Survey
 from salt_survey.run.extent import Range
 from salt_survey.run.publish import Targets
 from salt_survey.run.slabs import MIB, Division, Extent, Sections
-from salt_survey.scan.record import Overrides
+from salt_survey.scan.overrides import Overrides
 from salt_survey.sections.looks import Direction
 from salt_survey.sections.predict import batch_of
 from salt_survey.sections.settings import GATE, Settings, Wishes

@@ -15,7 +15,8 @@ from typing import Any
 
 from salt_survey.errors import SurveyError
 from salt_survey.scan.findings import SCAN_SAYS
-from salt_survey.scan.record import Overrides, Scan
+from salt_survey.scan.overrides import Overrides
+from salt_survey.scan.record import Scan
 
 _OF_THE_FILE = ("kind", "size", "samples", "traces")
 # Headers may be mended after a run, whose volume keeps the scan, so these are told, not refused.

@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from salt_survey.scan import coordinates, geometry, placed
 from salt_survey.scan.coordinates import Positions
+from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.placed import Placed
-from salt_survey.scan.record import LinesFrom, Overrides
+from salt_survey.scan.record import LinesFrom
 from salt_survey.segy import headers, lines, text
 from salt_survey.segy.binary import STACKED
 from salt_survey.segy.headers import Column

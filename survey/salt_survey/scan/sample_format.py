@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 
 from salt_survey.scan.findings import SCAN_SAYS, Said
-from salt_survey.scan.record import Overrides, Scan
+from salt_survey.scan.overrides import Overrides
+from salt_survey.scan.record import Scan
 from salt_survey.segy import format_detection
 from salt_survey.segy.formats import FORMATS, named
 from salt_survey.segy.layout import Layout

@@ -21,7 +21,8 @@ from salt_survey.scan import (
 from salt_survey.scan.coordinates import Positions
 from salt_survey.scan.findings import SCAN_SAYS, Found, Said, of_samples, of_samples_alone, tell_of
 from salt_survey.scan.numbering import Numbering
-from salt_survey.scan.record import Overrides, Scan
+from salt_survey.scan.overrides import Overrides
+from salt_survey.scan.record import Scan
 from salt_survey.scan.statistics import Stats, gather
 from salt_survey.segy import format_detection, headers, layout, text
 from salt_survey.segy.binary import TEXT, FileHeader

@@ -13,7 +13,7 @@ from salt_survey.calibration.labelled import Label, check_each_once, parse
 from salt_survey.calibration.labels import Interpreted
 from salt_survey.errors import SurveyError
 from salt_survey.reading.survey import Survey
-from salt_survey.scan.record import Overrides
+from salt_survey.scan.overrides import Overrides
 from salt_survey.sections.looks import Look, Zoom
 from tests.survey import small
 

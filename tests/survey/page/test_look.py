@@ -18,7 +18,7 @@ from salt_survey.page.training_tiles import TRAINING, statistics
 from salt_survey.reading.survey import Survey
 from salt_survey.run import export, finished
 from salt_survey.run.store import Store
-from salt_survey.scan.record import Overrides
+from salt_survey.scan.overrides import Overrides
 from salt_survey.sections.settings import Wishes, settled
 from salt_survey.segy.create import Kind
 from salt_survey.synthetic import Plan

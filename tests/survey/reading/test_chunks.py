@@ -15,7 +15,7 @@ from salt_survey.reading import chunks
 from salt_survey.reading.arrays import ArraySource
 from salt_survey.reading.chunks import Pieces
 from salt_survey.reading.survey import Survey
-from salt_survey.scan.record import Overrides
+from salt_survey.scan.overrides import Overrides
 
 Shape = tuple[int, int, int]
 shapes = st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 50))

@@ -9,7 +9,7 @@ import zarr
 
 from salt_survey.errors import SurveyError
 from salt_survey.reading.survey import Survey, scanned
-from salt_survey.scan.record import Overrides
+from salt_survey.scan.overrides import Overrides
 
 SHAPE = (3, 4, 12)
 

@@ -19,7 +19,8 @@ from salt_infer.errors import SaltError
 from salt_survey.cli.survey import cli
 from salt_survey.errors import SurveyError
 from salt_survey.reading.survey import Survey, scanned
-from salt_survey.scan.record import Overrides, Scan, load
+from salt_survey.scan.overrides import Overrides
+from salt_survey.scan.record import Scan, load
 from tests.survey.odd_surveys import CROSSLINES, INLINES, SAMPLES, File, amplitudes, sound
 
 ALL = slice(None)

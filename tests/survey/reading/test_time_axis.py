@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from salt_survey.errors import SurveyError
 from salt_survey.reading import time_axis
 from salt_survey.reading.survey import Survey, scanned
-from salt_survey.scan.record import Overrides
+from salt_survey.scan.overrides import Overrides
 
 SAMPLES = 50
 EVEN = 400 + 4.0 * np.arange(SAMPLES)

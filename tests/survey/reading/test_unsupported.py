@@ -14,7 +14,7 @@ import zarr
 from salt_survey.errors import SurveyError
 from salt_survey.reading import unsupported
 from salt_survey.reading.survey import Survey, scanned
-from salt_survey.scan.record import Overrides
+from salt_survey.scan.overrides import Overrides
 from tests.pngs import good_tile
 from tests.survey import small
 from tests.survey.odd_surveys import sound

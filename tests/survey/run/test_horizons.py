@@ -10,7 +10,7 @@ from salt_survey.reading.survey import Survey
 from salt_survey.run import horizons
 from salt_survey.run.horizons import crossings
 from salt_survey.run.store import Store
-from salt_survey.scan.record import Overrides
+from salt_survey.scan.overrides import Overrides
 from tests.survey import odd_surveys
 
 TIMES = np.array([100.0, 104.0, 108.0, 112.0, 116.0])

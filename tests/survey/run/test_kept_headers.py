@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from salt_survey.cli.survey import cli
 from salt_survey.reading.survey import Survey
 from salt_survey.run import kept_headers
-from salt_survey.scan.record import Overrides
+from salt_survey.scan.overrides import Overrides
 from tests.survey.odd_surveys import sound
 
 KEEPS = "SEG-Y that is written keeps the headers, which say every"

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from salt_survey.cli.survey import cli
 from salt_survey.errors import SurveyError
 from salt_survey.reading.survey import Survey, scanned
-from salt_survey.scan.record import Overrides, Scan
+from salt_survey.scan.overrides import Overrides
+from salt_survey.scan.record import Scan
 from tests.survey.odd_surveys import CROSSLINES, FIRST, INLINES, TRACES, File, sound
 
 ROWS, COLUMNS = np.divmod(np.arange(TRACES), CROSSLINES)

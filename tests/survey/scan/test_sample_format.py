@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from salt_survey.scan.record import Overrides, Scan
+from salt_survey.scan.overrides import Overrides
+from salt_survey.scan.record import Scan
 from salt_survey.scan.segy_scan import scan
 from tests.survey.odd_surveys import File, sound
 
