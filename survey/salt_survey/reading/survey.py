@@ -209,7 +209,7 @@ class Survey:
         nothing: tuple[str, ...] = ()
         way = dataclasses.replace(
             self.scan, calibration=None, notes=nothing, warnings=nothing, verdict="ok",
-            percentiles={}, spectrum=(),
+            kinds={}, percentiles={}, spectrum=(),
         ).to_json()  # fmt: skip
         return hashlib.sha256(f"{self._source.digest()} {way}".encode()).hexdigest()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from salt_survey.errors import SurveyError
-from salt_survey.scan.findings import SCAN_SAYS
+from salt_survey.scan.kinds import Kind
 from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import Scan
 
@@ -46,11 +46,13 @@ def told(path: Path, known: Scan, found: Scan, said: Overrides) -> Scan:
     """
     if _silent(said, _HOW_IT_LIES):
         _check_file(path, known, found)
-    warnings = found.warnings + tuple(_of_the_grid(known, found, said))
+    otherwise = tuple(_of_the_grid(known, found, said))
+    warnings = found.warnings + otherwise
+    kinds: dict[str, Kind] = {**found.kinds, **dict.fromkeys(otherwise, "scan")}
     verdict = found.verdict
     if verdict in ("ok", "warn"):
         verdict = "warn" if warnings else "ok"
-    return dataclasses.replace(found, warnings=warnings, verdict=verdict)
+    return dataclasses.replace(found, warnings=warnings, kinds=kinds, verdict=verdict)
 
 
 def _check_file(path: Path, known: Scan, found: Scan) -> None:
@@ -58,7 +60,7 @@ def _check_file(path: Path, known: Scan, found: Scan) -> None:
         mine, theirs = getattr(known, name), getattr(found, name)
         if mine != theirs:
             raise SurveyError(
-                f"{path}: {SCAN_SAYS}{name} {_word(mine)}, the file has {_word(theirs)}; {name} "
+                f"{path}: the scan says {name} {_word(mine)}, the file has {_word(theirs)}; {name} "
                 "describes the file and decides nothing: undo that, or an edit of endian or "
                 "format, or scan anew"
             )
@@ -70,7 +72,7 @@ def _of_the_grid(known: Scan, found: Scan, said: Overrides) -> Iterator[str]:
     for name in (*_OF_HEADERS, *_OF_THE_GRID):
         mine, theirs = getattr(known, name), getattr(found, name)
         if mine != theirs:
-            yield f"{SCAN_SAYS}{name} {_word(mine)}, read with it the file has {_word(theirs)}"
+            yield f"the scan says {name} {_word(mine)}, read with it the file has {_word(theirs)}"
 
 
 def _silent(said: Overrides, names: tuple[str, ...]) -> bool:

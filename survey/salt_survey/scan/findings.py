@@ -10,23 +10,35 @@ import numpy.typing as npt
 
 from salt_survey.scan.coordinates import Positions
 from salt_survey.scan.geometry import Grid
+from salt_survey.scan.kinds import Kind
 from salt_survey.scan.record import Scan, Verdict
 from salt_survey.scan.statistics import Stats
 from salt_survey.segy.layout import Layout
 
-SCAN_SAYS = "the scan says "  # so begins what a scan that was given has otherwise than its file
-_NOTHING, _ALONE = "nothing recorded", "one live trace alone"  # so begin faults of the samples
 _SPIKE = 20  # times as large as 98 % of the amplitudes: in real surveys the largest are 5 times
 
 
 @dataclasses.dataclass
 class Said:
-    """What there is to say of a survey; grows while it is scanned."""
+    """What there is to say of a survey, and of what kind it is where something depends on that;
+    grows while it is scanned.
+    """
 
     notes: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
     questions: list[str] = dataclasses.field(default_factory=list)
     faults: list[str] = dataclasses.field(default_factory=list)
+    kinds: dict[str, Kind] = dataclasses.field(default_factory=dict)
+
+    def warn(self, kind: Kind, line: str) -> None:
+        """A warning of a kind."""
+        self.warnings.append(line)
+        self.kinds[line] = kind
+
+    def refuse(self, kind: Kind, line: str) -> None:
+        """A fault of a kind."""
+        self.faults.append(line)
+        self.kinds[line] = kind
 
     @property
     def verdict(self) -> Verdict:
@@ -38,8 +50,11 @@ class Said:
 
     def fields(self) -> dict[str, Any]:
         """As a scan has them."""
-        lists = {name: tuple(value) for name, value in dataclasses.asdict(self).items()}
-        return lists | {"verdict": self.verdict}
+        names = ("notes", "warnings", "questions", "faults")
+        lists = {name: tuple(getattr(self, name)) for name in names}
+        lines = (*self.warnings, *self.faults)
+        kinds = {line: self.kinds[line] for line in lines if line in self.kinds}
+        return lists | {"kinds": kinds, "verdict": self.verdict}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,17 +92,15 @@ def of_samples(stats: Stats | None, known: Scan | None) -> dict[str, Any]:
     return {}
 
 
-def of_samples_alone(fault: str) -> bool:
-    """Whether a fault is of the samples, so that one who does not read them has to repeat it."""
-    return fault.startswith((_NOTHING, _ALONE))
-
-
 def tell_of(stats: Stats, traces: int, said: Said) -> None:
     """Say what the samples of so many traces are like, and what is wrong with them."""
     if not stats.recorded:
-        said.faults.append(f"{_NOTHING}: {traces} traces, all dead or without a finite sample")
+        said.refuse(
+            "samples",
+            f"nothing recorded: {traces} traces, all dead or without a finite sample",
+        )
     elif stats.recorded < 2:
-        said.faults.append(f"{_ALONE}, expected two at least")
+        said.refuse("samples", "one live trace alone, expected two at least")
     elif stats.dead:
         said.notes.append(f"{stats.dead} dead traces; they count as not recorded")
     if stats.flat:

@@ -23,6 +23,7 @@ from salt_survey.scan.fields import (
     text,
     whole,
 )
+from salt_survey.scan.kinds import KINDS, Kind, kinds_of_before
 from salt_survey.segy.layout import HEADER
 from salt_survey.segy.order import Endian
 
@@ -33,7 +34,7 @@ Lines = tuple[int, int, int]  # first, last, step; step 1 where there is one lin
 
 VERSION = 1
 MOST_MS = 1e9  # a time beyond which nothing can be meant
-_VERSION = "salt_survey_scan"
+_VERSION, _KINDS = "salt_survey_scan", "kinds"
 _LARGEST = 16 << 20  # bytes of a scan's JSON
 
 
@@ -76,6 +77,7 @@ class Scan:
             answered; ``refuse``: it cannot be run.
         notes, warnings, questions, faults: what there is to know, what was decided against the
             headers, what to answer, what to mend; a line each.
+        kinds: of those lines that have one, by line.
         calibration: what ``salt-survey calibrate`` found; None before.
     """
 
@@ -119,6 +121,7 @@ class Scan:
     warnings: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    kinds: Mapping[str, Kind] = dataclasses.field(default_factory=dict)
     calibration: Mapping[str, Any] | None = None
 
     @property
@@ -136,9 +139,17 @@ class Scan:
         """Code of the format that the samples are read in."""
         return self.really or self.format
 
+    def of_kind(self, kind: Kind) -> list[str]:
+        """The warnings and faults of a kind."""
+        return [line for line in (*self.warnings, *self.faults) if self.kinds.get(line) == kind]
+
     def to_json(self) -> str:
-        """JSON that may be edited and given to ``--scan``."""
+        """JSON that may be edited and given to ``--scan``. It has kinds only where there are some,
+        so that all else is as it was before there were any, and so is what is made of it.
+        """
         values = {_VERSION: VERSION} | dataclasses.asdict(self)
+        if not self.kinds:
+            del values[_KINDS]
         return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
@@ -158,14 +169,16 @@ class Scan:
                 "--out, or calibrate"
             )
         try:
-            check_names("the scan", values, _FIELDS)
+            check_names("the scan", {_KINDS: {}} | values, _FIELDS)
         except SurveyError as error:
             raise SurveyError(
                 f"{error}; mend that, or write it anew: salt-survey scan --out"
             ) from error
         scan = cls(**{name: _FIELDS[name](name, values[name]) for name in values})
         check_inside(scan.line_width, scan.inline_byte, scan.crossline_byte)
-        return scan
+        if _KINDS in values:
+            return scan
+        return dataclasses.replace(scan, kinds=kinds_of_before(scan.warnings, scan.faults))
 
 
 def load(path: Path) -> Scan:
@@ -248,5 +261,6 @@ _FIELDS: Mapping[str, Field] = {
     "warnings": listed(text),
     "questions": listed(text),
     "faults": listed(text),
+    _KINDS: mapping(one_of(*KINDS)),
     "calibration": optional(mapping(lambda name, value: value)),
 }

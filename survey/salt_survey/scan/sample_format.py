@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from salt_survey.scan.findings import SCAN_SAYS, Said
+from salt_survey.scan.findings import Said
 from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import Scan
 from salt_survey.segy import format_detection
@@ -16,8 +16,6 @@ from salt_survey.segy.formats import FORMATS, named
 from salt_survey.segy.layout import Layout
 from salt_survey.segy.order import Endian
 
-# So begin warnings of what was decided against the header, and against the samples.
-_HEADER_SAYS, _GIVEN = "the header says format ", "the samples are read "
 _SMOOTHER_IF_GIVEN = 1.4  # a warning needs less proof than reading otherwise
 
 
@@ -55,10 +53,10 @@ def check_scan(
     found, why = format_detection.really(raw, read, order)
     swapped = format_detection.swapped(raw, read, known.reading)
     says = (
-        f"{SCAN_SAYS}format {named(known.reading)}, {order} endian, the header of the file "
+        f"the scan says format {named(known.reading)}, {order} endian, the header of the file "
         f"{named(layout.format)}"
     )
-    if any(each.startswith(_GIVEN) for each in known.warnings):
+    if known.of_kind("given"):
         return  # by one who was told, and who knows better
     if found is not None or swapped is not None:
         really = f"in {named(found)}: {why}" if found is not None else f"not: {swapped}"
@@ -66,10 +64,8 @@ def check_scan(
             f"{says}, and the samples are {really}; the scan is of another file, so scan this one "
             "(--format and --sample-endian to decide)"
         )
-    elif known.reading != layout.format and not any(
-        each.startswith(_HEADER_SAYS) for each in known.warnings
-    ):
-        said.warnings.append(f"{says}; samples are read as the scan says (--format to decide)")
+    elif known.reading != layout.format and not known.of_kind("header"):
+        said.warn("scan", f"{says}; samples are read as the scan says (--format to decide)")
 
 
 def _order(raw: format_detection.Raw, layout: Layout, overrides: Overrides, said: Said) -> Endian:
@@ -82,9 +78,10 @@ def _order(raw: format_detection.Raw, layout: Layout, overrides: Overrides, said
         return order
     other: Endian = "little" if order == "big" else "big"
     if given is not None:
-        said.warnings.append(
-            f"{_GIVEN}{given} endian, as --sample-endian says, and seem to be {other} "
-            "endian; leave it out, unless you know better"
+        said.warn(
+            "given",
+            f"the samples are read {given} endian, as --sample-endian says, and seem to be {other} "
+            "endian; leave it out, unless you know better",
         )
         return given
     said.warnings.append(
@@ -109,13 +106,15 @@ def _code(
     if found is None:
         return code
     if given is not None:
-        said.warnings.append(
-            f"{_GIVEN}in format {named(given)}, as --format says, and seem to be in "
-            f"{named(found)}: {why}; leave it out, unless you know better"
+        said.warn(
+            "given",
+            f"the samples are read in format {named(given)}, as --format says, and seem to be in "
+            f"{named(found)}: {why}; leave it out, unless you know better",
         )
         return given
-    said.warnings.append(
-        f"{_HEADER_SAYS}{named(code)}, the samples are in {named(found)}: {why}; read so "
-        f"(--format {found} or --format {code} to decide)"
+    said.warn(
+        "header",
+        f"the header says format {named(code)}, the samples are in {named(found)}: {why}; read so "
+        f"(--format {found} or --format {code} to decide)",
     )
     return found

@@ -19,7 +19,7 @@ from salt_survey.scan import (
     times,
 )
 from salt_survey.scan.coordinates import Positions
-from salt_survey.scan.findings import SCAN_SAYS, Found, Said, of_samples, of_samples_alone, tell_of
+from salt_survey.scan.findings import Found, Said, of_samples, tell_of
 from salt_survey.scan.numbering import Numbering
 from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import Scan
@@ -152,7 +152,7 @@ class _Scanner:
             )
         elif not self.layout.offsets and FORMATS[self.reading].width != self.layout.width:
             self.said.faults.append(
-                f"{SCAN_SAYS}samples in {named(self.reading)}, the file has "
+                f"the scan says samples in {named(self.reading)}, the file has "
                 f"{self.layout.width} bytes a sample; scan it anew"
             )
         elif self.known is not None and not self.layout.offsets:
@@ -268,13 +268,12 @@ class _Scanner:
 
     def _repeat_what_samples_told(self, known: Scan) -> None:
         """Only a pass over the samples finds it, and this one is spared that."""
-        for mine, theirs in (
-            (self.said.notes, known.notes),
-            (self.said.warnings, known.warnings),
-        ):
-            lasting = [each for each in theirs if not each.startswith(SCAN_SAYS)]
+        said = self.said
+        for mine, theirs in ((said.notes, known.notes), (said.warnings, known.warnings)):
+            lasting = [each for each in theirs if known.kinds.get(each) != "scan"]
             mine[:] = dict.fromkeys([*lasting, *mine])
-        self.said.faults += filter(of_samples_alone, known.faults)
+        said.faults += known.of_kind("samples")
+        said.kinds |= known.kinds
 
     def _placing(
         self,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_survey.scan import coordinates
-from salt_survey.scan.findings import SCAN_SAYS, Said
+from salt_survey.scan.findings import Said
 from salt_survey.scan.pieces import pieces
 from salt_survey.segy import headers
 from salt_survey.segy.headers import Column
@@ -123,10 +123,11 @@ def tell_of_scan(scan: tuple[float, Delay], in_headers: tuple[float, Delay], sai
     """
     interval, delay = in_headers
     if interval and not isinstance(delay, tuple) and scan != in_headers:
-        said.warnings.append(
-            f"{SCAN_SAYS}samples every {scan[0]:g} ms from {scan[1]:g} ms on, the headers every "
+        said.warn(
+            "scan",
+            f"the scan says samples every {scan[0]:g} ms from {scan[1]:g} ms on, the headers every "
             f"{interval:g} ms from {delay:g} ms; the scan's are taken, which is right where they "
-            "were given or edited (--interval-ms and --delay-ms to decide)"
+            "were given or edited (--interval-ms and --delay-ms to decide)",
         )
 
 
