@@ -67,7 +67,7 @@ def stages(files: list[bytes], folder: Path, stack: contextlib.ExitStack) -> Way
     mine = Fingerprint.of(model, RunOptions(), str(folder), [])
     journal = stack.enter_context(Journal(folder / "alone.journal", mine, 1, FinishedGroup.unpack))
     return {
-        DECODE: lambda: png_filters.look([png.rows(data) for data in files], rle.TILE_SHAPE),
+        DECODE: lambda: png_filters.examine([png.rows(data) for data in files], rle.TILE_SHAPE),
         PILLOW: lambda: [pillow(data) for data in files],
         "assemble": lambda: views.make(np.stack(list(decoded)), model.settings.tta),
         "decide": lambda: model.decide(answer),

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.data import oddities, png
-from salt_infer.data.png import Look
+from salt_infer.data.png import Examined
 from salt_infer.errors import TileError
 from salt_infer.masks import rle
 from salt_infer.predictor.model import Settings
@@ -23,18 +23,18 @@ from salt_serve.uploads import Upload
 FAILED = 500
 
 
-def decode(upload: Upload, limits: Limits) -> Look | RequestError:
+def decode(upload: Upload, limits: Limits) -> Examined | RequestError:
     """The pixels of an upload, uint8 [101, 101], with what is odd, or why there are none."""
     if upload.data is None:
         return TooLargeError(f"has more than {limits.file_bytes} bytes, too large for a tile")
     try:
-        return png.look(upload.data)
+        return png.examine(upload.data)
     except TileError as error:
         is_png = upload.data.startswith(png.SIGNATURE)
         return (UnreadableError if is_png else WrongTypeError)(str(error))
 
 
-def decode_all(uploads: Sequence[Upload], limits: Limits) -> list[Look | RequestError]:
+def decode_all(uploads: Sequence[Upload], limits: Limits) -> list[Examined | RequestError]:
     """:func:`decode` of each."""
     return [decode(upload, limits) for upload in uploads]
 

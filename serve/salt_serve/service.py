@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self, TypeVar
 
-from salt_infer.data.png import Look
+from salt_infer.data.png import Examined
 from salt_infer.errors import InputError
 from salt_infer.system.cpu import decoders_here
 from salt_serve import answers, levels
@@ -81,13 +81,13 @@ class Service:
             BusyError: no room in the queue.
         """
         decoded = await self._aside(lambda: answers.decode_all(uploads, self.limits))
-        looks = [each for each in decoded if isinstance(each, Look)]
-        futures = self.batcher.submit([Query(look.pixels, wanted.probabilities) for look in looks])
+        tiles = [each for each in decoded if isinstance(each, Examined)]
+        futures = self.batcher.submit([Query(tile.pixels, wanted.probabilities) for tile in tiles])
         found = iter(await asyncio.gather(*futures, return_exceptions=True))
         outcomes: list[Outcome] = [
-            next(found) if isinstance(each, Look) else each for each in decoded
+            next(found) if isinstance(each, Examined) else each for each in decoded
         ]
-        odd = [each.odd if isinstance(each, Look) else () for each in decoded]
+        odd = [each.odd if isinstance(each, Examined) else () for each in decoded]
         status, body = await self._aside(lambda: self._answer(uploads, outcomes, odd, wanted))
         self._note(body, outcomes)
         return status, body

@@ -123,23 +123,23 @@ class Tail:
         return dict(zip(self._names, self._binding.copy_outputs_to_cpu(), strict=True))
 
 
-class _SecondLooks(NamedTuple):
-    """The network in batches of second looks, and the graphs that draw after either look."""
+class _SecondPass(NamedTuple):
+    """The network in batches of second passes, and the graphs that draw after either pass."""
 
     network: Bound
     after_first: Tail
     after_second: Tail
 
 
-def _second_looks(
+def _second_pass(
     session: onnxruntime.InferenceSession, plan: SessionPlan, place: Place
-) -> _SecondLooks:
+) -> _SecondPass:
     assert plan.shape is not None
     count = plan.shape[0]
-    return _SecondLooks(
+    return _SecondPass(
         Bound(session, (plan.second, 1), place),
-        Tail(mask_graphs.first_look(count), plan),
-        Tail(mask_graphs.second_look(count, plan.second), plan),
+        Tail(mask_graphs.first_pass(count), plan),
+        Tail(mask_graphs.second_pass(count, plan.second), plan),
     )
 
 
@@ -148,7 +148,7 @@ class Lane:
 
     Attributes:
         thread: that alone may run it; None if any thread may.
-        second: what second looks take; None where there are none.
+        second: what second passes take; None where there are none.
     """
 
     def __init__(
@@ -165,7 +165,7 @@ class Lane:
         self.count, self._views, self.again = count, views, plan.second
         self.whole = Bound(whole, plan.shape, place)
         self.masks = Tail(mask_graphs.masks(count, views), plan)
-        self.second = _second_looks(second, plan, place) if second else None
+        self.second = _second_pass(second, plan, place) if second else None
 
     def do(self, work: Callable[[], Done]) -> Done:
         """Have something done with it where that may be done."""
@@ -183,13 +183,13 @@ class Lane:
         self.masks(self.whole(black, options) | cut, options)
         if self.second:
             self.second.network.rehearse(graph, options)
-            looks = Looks(self, np.float32(0.5), options)
-            looks.first(black)
-            looks.second(black[:1], np.zeros(1, np.int64))
+            passes = LanePasses(self, np.float32(0.5), options)
+            passes.first(black)
+            passes.second(black[:1], np.zeros(1, np.int64))
 
 
-class Looks:
-    """:class:`salt_infer.batch.doubtful.Looks` through a lane."""
+class LanePasses:
+    """:class:`salt_infer.batch.doubtful.Passes` through a lane."""
 
     def __init__(self, lane: Lane, threshold: np.float32, options: Any) -> None:
         assert lane.second is not None
@@ -222,7 +222,7 @@ class Looks:
         return np.concatenate(bits)[:count], np.concatenate(salt)[:count]
 
     def _some(self, tiles: npt.NDArray[np.uint8], places: npt.NDArray[np.int64]) -> dict[str, Any]:
-        """As many as fit into a batch of second looks, the last of all with padding after it."""
+        """As many as fit into a batch of second passes, the last of all with padding after it."""
         again = self._lane.again
         where = np.zeros(again, np.int64)
         where[: len(places)] = places

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.backends import availability, mask_graphs, nvidia
-from salt_infer.backends.device_lanes import Done, Lane, Looks
+from salt_infer.backends.device_lanes import Done, Lane, LanePasses
 from salt_infer.backends.onnxruntime_session import ModelSession, load_planned, placed
 from salt_infer.backends.option_rules import GRAPH
 from salt_infer.backends.providers import SessionPlan
@@ -73,7 +73,7 @@ class DeviceSession(ModelSession):
             )
         second = None
         if self.plan.second:
-            smaller = self.plan.of_second_looks
+            smaller = self.plan.of_second_passes
             second = load_planned(self.path, 1, smaller)
             placed(second, smaller)
         thread = self._thread_of_its_own() if graph else None
@@ -117,7 +117,7 @@ class DeviceSession(ModelSession):
     def run_again(
         self, tiles: npt.NDArray[np.uint8], gate: float, cancel: Cancel | None = None
     ) -> BatchResult:
-        """The same for second looks, uint8 [M, 1, 101, 101], in their own size of batch."""
+        """The same for second passes, uint8 [M, 1, 101, 101], in their own size of batch."""
         limit = np.float32(gate)
 
         def run(lane: Lane, options: Options) -> BatchResult:
@@ -172,16 +172,16 @@ class DeviceSession(ModelSession):
         keep_all: bool = False,
         cancel: Cancel | None = None,
     ) -> Drawn:
-        """Masks of uint8 [N, 101, 101] with a second look at doubtful ones, see
-        :mod:`salt_infer.batch.doubtful`; for a plan with second looks.
+        """Masks of uint8 [N, 101, 101] with a second pass over doubtful ones, see
+        :mod:`salt_infer.batch.doubtful`; for a plan with second passes.
         """
         count = self._count(1)
 
         def draw(lane: Lane, options: Options) -> Drawn:
-            looks, parts = Looks(lane, np.float32(threshold), options), []
+            passes, parts = LanePasses(lane, np.float32(threshold), options), []
             for start in range(0, len(tiles), count) or (0,):
                 part = tiles[start : start + count]
-                parts.append((start, doubtful.draw(looks, part, gate, keep_all)))
+                parts.append((start, doubtful.draw(passes, part, gate, keep_all)))
             return Drawn(
                 np.concatenate([drawn.bits for _, drawn in parts]),
                 np.concatenate([drawn.salt for _, drawn in parts]),

@@ -60,7 +60,7 @@ def masks(count: int, views: int) -> bytes:
     return graph.model()
 
 
-def first_look(count: int) -> bytes:
+def first_pass(count: int) -> bytes:
     """What one view says, before any gate, and how much of it is in doubt.
 
     ``probability`` float32 [N, 1, 101, 101], ``salt`` float32 [N], ``threshold`` float32 [] ->
@@ -79,12 +79,12 @@ def first_look(count: int) -> bytes:
     return graph.model()
 
 
-def second_look(count: int, again: int) -> bytes:
-    """The mean of two looks.
+def second_pass(count: int, again: int) -> bytes:
+    """The mean of two passes.
 
     ``first`` float32 [N, 1, 101, 101], ``places`` int64 [M] among its tiles, ``probability``
     float32 [M, 1, 101, 101] of those mirrored, ``salt`` float32 [M], ``threshold`` float32 [] ->
-    ``masks`` uint8 [M, BYTES], ``judged`` float32 [M], of the second look alone.
+    ``masks`` uint8 [M, BYTES], ``judged`` float32 [M], of the second pass alone.
 
     Args:
         count: N.

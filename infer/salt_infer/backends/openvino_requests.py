@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import openvino
 
 AFTER = 16  # batches of a shape; about so many more win back what compiling for it costs
-MOST = 2  # shapes: of first and of second looks; each has memory of its own
+MOST = 2  # shapes: of first and of second passes; each has memory of its own
 
 Shape = tuple[int, ...]
 Feeds = Mapping[str, npt.NDArray[Any]]

@@ -46,7 +46,7 @@ FALLBACKS: Mapping[str, tuple[Provider, ...]] = {
 }  # fmt: skip
 
 BATCH, GPU_BATCH = 32, 128  # tiles, where none are asked for
-_SECOND = 4  # second looks go in batches that are smaller by this
+_SECOND = 4  # second passes go in batches that are smaller by this
 
 ProviderList = list[tuple[str, Options]]
 
@@ -118,7 +118,7 @@ class SessionPlan:
         shape: N and V of every batch; None where any will do.
         elsewhere: nodes may run on other providers.
         streams: batches under way at once on a GPU: one is copied while another is computed.
-        second: tiles of a batch of second looks (:mod:`salt_infer.batch.doubtful`); 0 for none.
+        second: tiles of a batch of second passes (:mod:`salt_infer.batch.doubtful`); 0 for none.
         deterministic: see :class:`ProviderRequest`.
     """
 
@@ -136,8 +136,8 @@ class SessionPlan:
         return self.providers[0][1]
 
     @property
-    def of_second_looks(self) -> SessionPlan:
-        """How the same file is loaded for batches of second looks."""
+    def of_second_passes(self) -> SessionPlan:
+        """How the same file is loaded for batches of second passes."""
         return dataclasses.replace(self, shape=(self.second, 1))
 
     @property
@@ -185,7 +185,7 @@ def plan(
     )
 
 
-def with_second_looks(planned: SessionPlan) -> SessionPlan:
+def with_second_passes(planned: SessionPlan) -> SessionPlan:
     """The same for ``--tta doubtful``: half of the tiles would fill half of a fixed batch, and cost
     a whole one. TensorRT would build an engine for another size, so it gets the same one.
     """

@@ -22,7 +22,7 @@ from salt_infer.backends.providers import (
     SessionPlan,
     batch_for,
     plan,
-    with_second_looks,
+    with_second_passes,
     without_layout,
 )
 from salt_infer.errors import ProviderError
@@ -40,7 +40,7 @@ class Batches(NamedTuple):
     Attributes:
         tiles: of each; as many as suit the provider if None.
         views: of each tile.
-        second: there will be second looks (:mod:`salt_infer.batch.doubtful`).
+        second: there will be second passes (:mod:`salt_infer.batch.doubtful`).
     """
 
     tiles: int | None
@@ -203,7 +203,7 @@ def _planned(
 ) -> SessionPlan:  # fmt: skip
     shape = (batch_for(provider, coming.tiles), coming.views)
     planned = plan(provider, request, shape, contract.precision, cache)
-    return with_second_looks(planned) if coming.second and not contract.gated else planned
+    return with_second_passes(planned) if coming.second and not contract.gated else planned
 
 
 def _on_cuda(

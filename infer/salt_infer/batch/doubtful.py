@@ -1,10 +1,10 @@
-"""A second look at doubtful tiles alone: ``--tta doubtful``.
+"""A second pass over doubtful tiles alone: ``--tta doubtful``.
 
 The flipped view costs as much as the first and changes few tiles. Here only those get it that the
 first view leaves in doubt: the judge says neither no nor yes, or many pixels lie near the
 threshold. The limits were the loosest of those tried on 2000 unlabelled tiles with which the first
 default model found salt in the same tiles as with two views of each. The one that ships now does so
-with them, too, on 3000: 39 % get the second look, and 3 pixels in 10,000 differ. What it does to
+with them, too, on 3000: 39 % get the second pass, and 3 pixels in 10,000 differ. What it does to
 score and speed: benchmarks/README.md.
 """
 
@@ -23,11 +23,11 @@ NEAR = 0.3  # a pixel this near the threshold may change sides
 SHARE = 0.01  # of a tile's pixels: from here on its mask may change
 ALL = -1.0  # a gate that every tile passes
 
-Look = Callable[[npt.NDArray[np.uint8], float], BatchResult]
+Forward = Callable[[npt.NDArray[np.uint8], float], BatchResult]
 
 
 class First(NamedTuple):
-    """A first look, drawn on the device: every mask, before any gate.
+    """A first pass, drawn on the device: every mask, before any gate.
 
     Attributes:
         bits: uint8 [N, 1276].
@@ -40,51 +40,51 @@ class First(NamedTuple):
     salt: npt.NDArray[np.float32]
 
 
-class Looks(Protocol):
-    """Two looks at tiles, uint8 [N, 1, H, W], whose probabilities stay on the device."""
+class Passes(Protocol):
+    """Two passes over tiles, uint8 [N, 1, H, W], whose probabilities stay on the device."""
 
     def first(self, tiles: npt.NDArray[np.uint8]) -> First:
-        """At all of them."""
+        """Over all of them."""
 
     def second(
         self, mirrored: npt.NDArray[np.uint8], places: npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-        """At some of them: masks of both looks, uint8 [M, 1276], and the second's salt alone,
+        """Over some of them: masks of both passes, uint8 [M, 1276], and the second's salt alone,
         float32 [M].
         """
 
 
 def run(
-    look: Look,
+    forward: Forward,
     tiles: npt.NDArray[np.uint8],
     threshold: float,
     gate: float,
     keep_all: bool = False,
-    again: Look | None = None,
+    again: Forward | None = None,
 ) -> BatchResult:
-    """Look at every tile once, at the doubtful ones a second time, flipped.
+    """Run every tile once, the doubtful ones a second time, flipped.
 
     Args:
-        look: runs uint8 [N, 1, H, W] with a gate.
+        forward: runs uint8 [N, 1, H, W] with a gate.
         tiles: uint8 [N, H, W].
         threshold: a pixel is salt above this, 0..1.
         gate: a tile may have salt where the judge says more than this, 0..1.
         keep_all: keep the tiles too that the gate stops; the others' answers are the same.
-        again: runs the second look instead, in batches that suit it.
+        again: runs the second pass instead, in batches that suit it.
 
     Returns:
-        Two views of each kept tile; where there was one look, both are of it, so that their mean
-        is what it gave. ``salt`` is the mean of one or two looks.
+        Two views of each kept tile; where there was one pass, both are of it, so that their mean
+        is what it gave. ``salt`` is the mean of one or two passes.
     """
     least = min(ABSENT, gate)
-    first = look(tiles[:, None], ALL if keep_all else least)
+    first = forward(tiles[:, None], ALL if keep_all else least)
     possible = first.salt[first.kept] > np.float32(least)
     places = np.flatnonzero(possible & doubtful(first, threshold))  # among first.kept
     torn = first.kept[places]
     probability = np.stack([first.probability[:, 0], first.probability[:, 0, :, ::-1]], axis=1)
     salt = first.salt.copy()
     if len(torn):
-        second = (again or look)(mirrored(tiles, torn), ALL)
+        second = (again or forward)(mirrored(tiles, torn), ALL)
         probability[places, 1] = second.probability[:, 0]
         salt[torn] = (salt[torn] + second.salt) * np.float32(0.5)
     passed = salt[first.kept] > np.float32(ALL if keep_all else gate)
@@ -98,15 +98,17 @@ def doubtful(first: BatchResult, threshold: float) -> npt.NDArray[np.bool_]:
     return blurred | (first.salt[first.kept] < PRESENT)
 
 
-def draw(looks: Looks, tiles: npt.NDArray[np.uint8], gate: float, keep_all: bool = False) -> Drawn:
+def draw(
+    passes: Passes, tiles: npt.NDArray[np.uint8], gate: float, keep_all: bool = False
+) -> Drawn:
     """The same with masks that are drawn on the device; arguments as of :func:`run`."""
-    first = looks.first(tiles[:, None])
+    first = passes.first(tiles[:, None])
     bits, salt = first.bits.copy(), first.salt.copy()
     blurred = first.nearby.astype(np.float64) / tiles[0].size > SHARE
     possible = first.salt > np.float32(min(ABSENT, gate))
     torn = np.flatnonzero(possible & (blurred | (first.salt < PRESENT)))
     if len(torn):
-        bits[torn], second = looks.second(mirrored(tiles, torn), torn)
+        bits[torn], second = passes.second(mirrored(tiles, torn), torn)
         salt[torn] = (salt[torn] + second) * np.float32(0.5)
     kept = np.flatnonzero(salt > np.float32(ALL if keep_all else gate))
     return Drawn(bits[kept], salt, kept)

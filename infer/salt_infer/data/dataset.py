@@ -14,7 +14,7 @@ from salt_infer.data.labels import Labels
 from salt_infer.data.list_file import LIST_SUFFIXES
 from salt_infer.data.remote import open_remote
 from salt_infer.data.source import SUFFIX, TileSource
-from salt_infer.data.tree import DOWNLOAD, TABLE, Level, Look
+from salt_infer.data.tree import DOWNLOAD, TABLE, Level, Listing
 from salt_infer.data.zip_archive import TileZip
 from salt_infer.errors import InputError
 from salt_infer.masks import table
@@ -99,12 +99,12 @@ class _Spot(NamedTuple):
     """Where a data set is: a folder or zip, what is where in it, and where its tiles' folder is."""
 
     root: Path
-    look: Look
+    listing: Listing
     inside: str
 
     @property
     def level(self) -> Level:
-        return self.look(self.inside)
+        return self.listing(self.inside)
 
 
 def find(path: Path) -> DatasetLayout:
@@ -173,10 +173,10 @@ def _labels_of_zip(path: Path) -> Labels:
     return find(path).labels()
 
 
-def _label_folder(look: Look) -> str:
+def _label_folder(listing: Listing) -> str:
     """Path of a data set's masks; of its tiles where it has none; "" where there is no data set."""
-    inside = _inside(look)
-    level = look(inside)
+    inside = _inside(listing)
+    level = listing(inside)
     name = "masks" if "masks" in level.folders else level.images
     return f"{inside}{name}/" if name else ""
 
@@ -194,7 +194,7 @@ def open_within(path: Path, name: Part) -> TileSource:
     return _open(path, functools.partial(_within, name))
 
 
-def _open(location: Location, folder: Callable[[Look], str]) -> TileSource:
+def _open(location: Location, folder: Callable[[Listing], str]) -> TileSource:
     """List what is in a folder there, told from what is where."""
     if isinstance(location, Url):
         return open_remote(location, folder)
@@ -219,19 +219,19 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def _within(name: Part, look: Look) -> str:
+def _within(name: Part, listing: Listing) -> str:
     """Path of a data set's tiles or masks, or "" where there are none."""
-    inside = tree.wrapped(look)
-    level = look(inside)
+    inside = tree.wrapped(listing)
+    level = listing(inside)
     folder = level.images if name == "images" else name
     return f"{inside}{folder}/" if folder in level.folders else ""
 
 
-def _tiles_alone(where: str, look: Look) -> str:
+def _tiles_alone(where: str, listing: Listing) -> str:
     """Path of a data set's tiles, or "" where there are none or there are other folders that may
     hold tiles.
     """
-    level = look(tree.wrapped(look))
+    level = listing(tree.wrapped(listing))
     if level.folders != {level.images, "masks"}:
         return ""
     if level.tiles:
@@ -239,29 +239,29 @@ def _tiles_alone(where: str, look: Look) -> str:
             f"{where} holds {level.tiles} {SUFFIX} files beside {level.images}/ and masks/, which "
             f"would be left out; move them, or name {level.images}/ (unpacked if it is in a zip)"
         )
-    return _within("images", look)
+    return _within("images", listing)
 
 
-def _inside(look: Look) -> str:
+def _inside(listing: Listing) -> str:
     """Path of the folder that a data set's folders are in, if there are any."""
-    inside = tree.wrapped(look)
-    level = look(inside)
+    inside = tree.wrapped(listing)
+    level = listing(inside)
     if level.images or "train" not in level.folders:
         return inside
-    labelled = [name for name in level.folders if "masks" in look(f"{inside}{name}/").folders]
+    labelled = [name for name in level.folders if "masks" in listing(f"{inside}{name}/").folders]
     others = set(labelled) - {"train"}  # which of them is meant is not for us to say
-    return f"{inside}train/" if look(f"{inside}train/").images and not others else inside
+    return f"{inside}train/" if listing(f"{inside}train/").images and not others else inside
 
 
 def _spot(path: Path) -> _Spot | None:
-    look = tree.of_folder(path) if path.is_dir() else zip_archive.look_into(path)
-    inside = _inside(look)
-    if not look(inside).images:
+    listing = tree.of_folder(path) if path.is_dir() else zip_archive.listing_of(path)
+    inside = _inside(listing)
+    if not listing(inside).images:
         packed = path / inside / DOWNLOAD
         return _spot(packed) if packed.is_file() else None
     if path.is_dir():
         return _Spot(path / inside, tree.of_folder(path / inside), "")
-    return _Spot(path, look, inside)
+    return _Spot(path, listing, inside)
 
 
 def _layout(spot: _Spot) -> DatasetLayout:
@@ -275,7 +275,7 @@ def _table(spot: _Spot) -> Path | None:
     inside = PurePosixPath(spot.inside)
     for folder in dict.fromkeys((inside, inside.parent)):
         prefix = "" if folder == PurePosixPath() else f"{folder}/"
-        if TABLE in spot.look(prefix).files:
+        if TABLE in spot.listing(prefix).files:
             return spot.root / prefix / TABLE
     root = spot.root
     above = root.parent if root.name not in ("", "..") else root / ".."  # of ".", it would be "."
@@ -293,15 +293,15 @@ def _nothing_in(path: Path) -> str:
         return f"{said}; it cannot be found, or is neither a directory nor a zip"
     if file_kind.is_survey(path):
         return f"{said}; it is a survey, in which salt-survey run finds salt"
-    look = tree.of_folder(path) if path.is_dir() else zip_archive.look_into(path)
-    inside = tree.wrapped(look)
+    listing = tree.of_folder(path) if path.is_dir() else zip_archive.listing_of(path)
+    inside = tree.wrapped(listing)
     within = f" in {shown(inside)}" if inside else ""
-    return f"{said}; it holds {look(inside)}{within}{_advice(path, look, inside)}"
+    return f"{said}; it holds {listing(inside)}{within}{_advice(path, listing, inside)}"
 
 
-def _advice(path: Path, look: Look, inside: str) -> str:
-    level, packed = look(inside), not path.is_dir()
-    sets = [name for name in sorted(level.folders) if look(f"{inside}{name}/").images]
+def _advice(path: Path, listing: Listing, inside: str) -> str:
+    level, packed = listing(inside), not path.is_dir()
+    sets = [name for name in sorted(level.folders) if listing(f"{inside}{name}/").images]
     if level.archives and packed:
         return zip_archive.NESTED
     if sets and packed:

@@ -46,7 +46,7 @@ _ACCEPTED = {(8, 0), (8, 2), (8, 6), (1, 3), (2, 3), (4, 3), (8, 3), (1, 0), (16
 _ACCEPTED_TEXT = "8-bit grey, RGB, RGBA, palette, 1-bit grey or 16-bit grey"
 
 
-class Look(NamedTuple):
+class Examined(NamedTuple):
     """A tile, and what is odd about it.
 
     Attributes:
@@ -74,18 +74,18 @@ def decode(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> npt.NDArray[np.u
     Raises:
         TileError: anything but a sound PNG of that size in an accepted mode.
     """
-    return look(data, shape).pixels
+    return examine(data, shape).pixels
 
 
-def look(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> Look:
-    """:func:`decode`, and a look at whether such grey values can be meant."""
-    pixels, (odd,) = png_filters.look([rows(data, shape)], shape)
-    return Look(np.asarray(pixels[0]), odd)
+def examine(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> Examined:
+    """:func:`decode`, and whether such grey values can be meant."""
+    pixels, (odd,) = png_filters.examine([rows(data, shape)], shape)
+    return Examined(np.asarray(pixels[0]), odd)
 
 
 def rows(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> Rows:
-    """Check a tile and unpack it; :func:`salt_infer.data.png_filters.look` then gives what
-    :func:`look` does, for many tiles in less time than one by one.
+    """Check a tile and unpack it; :func:`salt_infer.data.png_filters.examine` then gives what
+    :func:`examine` does, for many tiles in less time than one by one.
 
     Raises:
         TileError: as for :func:`decode`.

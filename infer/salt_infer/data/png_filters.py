@@ -42,7 +42,7 @@ class Rows(NamedTuple):
     odd: Odd | None = None
 
 
-def look(tiles: Sequence[Rows], shape: tuple[int, int]) -> tuple[Bytes, list[Odd]]:
+def examine(tiles: Sequence[Rows], shape: tuple[int, int]) -> tuple[Bytes, list[Odd]]:
     """Grey values of tiles, and what is odd about them; see :func:`salt_infer.data.png.decode` for
     how colours become grey.
 

@@ -22,7 +22,7 @@ from salt_infer.data.source import (
     is_tile_name,
     sorted_unique,
 )
-from salt_infer.data.tree import Look
+from salt_infer.data.tree import Listing
 from salt_infer.data.zip_archive import BinaryFile, StorageError, TileZip
 from salt_infer.errors import InputError, PackageError, TileError, one_line
 from salt_infer.system.daemon_threads import Daemons, GivenUpError
@@ -50,7 +50,7 @@ class _FileSystem(Protocol):
     def unstrip_protocol(self, name: str) -> str: ...
 
 
-def open_remote(url: Url, folder: str | Callable[[Look], str] = "") -> TileSource:
+def open_remote(url: Url, folder: str | Callable[[Listing], str] = "") -> TileSource:
     """List the tiles below a URL (recursively), or in the ``.zip`` that it names.
 
     Args:

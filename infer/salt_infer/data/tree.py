@@ -52,13 +52,13 @@ class Level(NamedTuple):
         return ", ".join(said) or "nothing"
 
 
-Look = Callable[[str], Level]  # takes a folder by its path from the top: "" or ending in "/"
+Listing = Callable[[str], Level]  # takes a folder by its path from the top: "" or ending in "/"
 
 
-def of_folder(root: Path) -> Look:
-    """Look into a directory; raises InputError where one of its folders cannot be listed."""
+def of_folder(root: Path) -> Listing:
+    """Lists a directory; raises InputError where one of its folders cannot be listed."""
 
-    def look(inside: str) -> Level:
+    def listing(inside: str) -> Level:
         folder = root / inside
         try:
             with os.scandir(folder) as entries:
@@ -68,7 +68,7 @@ def of_folder(root: Path) -> Look:
                 f"folder {shown(str(folder))} cannot be listed ({error.strerror})"
             ) from error
 
-    return look
+    return listing
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -79,15 +79,15 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def of_names(names: Iterable[str]) -> Look:
-    """Look into a zip, by the names in its table of contents; see :func:`plain`."""
+def of_names(names: Iterable[str]) -> Listing:
+    """Lists a zip, by the names in its table of contents; see :func:`plain`."""
     known = [plain(name) for name in names]
 
-    def look(inside: str) -> Level:
+    def listing(inside: str) -> Level:
         parts = (name[len(inside) :].partition("/") for name in known if name.startswith(inside))
         return _level({name: bool(slash) for name, slash, _ in parts if name}.items())
 
-    return look
+    return listing
 
 
 def plain(name: str) -> str:
@@ -99,13 +99,13 @@ def plain(name: str) -> str:
     return name.replace("\\", "/").removeprefix("./").lstrip("/")
 
 
-def wrapped(look: Look) -> str:
+def wrapped(listing: Listing) -> str:
     """Path of the first folder, from the top, that holds more than one other folder: the top
     itself, as a rule. Where a folder was packed instead of what is in it, it is that one.
     """
     inside = ""
     for _ in range(DEEPEST):
-        level = look(inside)
+        level = listing(inside)
         if level.images or level.tiles or level.archives or len(level.folders) != 1:
             break
         inside += f"{next(iter(level.folders))}/"

@@ -13,7 +13,7 @@ from typing import IO, Protocol, cast, runtime_checkable
 from salt_infer.data import tree, zip_names
 from salt_infer.data.png import MAX_FILE_BYTES
 from salt_infer.data.source import Tile, TileSource, check_id, is_tile_name, sorted_unique
-from salt_infer.data.tree import Look
+from salt_infer.data.tree import Listing
 from salt_infer.errors import InputError, LabelError, TileError, one_line
 from salt_infer.system import file_kind
 from salt_infer.system.location import Location
@@ -65,7 +65,7 @@ class TileZip(TileSource):
     """Tiles in a .zip, or in one folder of it; nothing is unpacked to disk."""
 
     def __init__(
-        self, path: Location, folder: str | Callable[[Look], str] = "",
+        self, path: Location, folder: str | Callable[[Listing], str] = "",
         opener: Callable[[Location], BinaryFile] | None = None,
     ) -> None:  # fmt: skip
         """List the tiles.
@@ -264,7 +264,7 @@ def _doubts(path: Location, unsure: list[str]) -> tuple[str, ...]:
     return (f"{told} as cp437: if that is wrong, pack the zip anew",)
 
 
-def look_into(path: Path) -> Look:
+def listing_of(path: Path) -> Listing:
     """What is where in a zip; raises InputError as :class:`TileZip` does."""
     with contextlib.closing(_opened(path)) as file:
         try:

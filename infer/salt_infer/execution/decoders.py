@@ -62,7 +62,7 @@ class Decoders:
         Raises:
             ModelError: it was cancelled.
         """
-        self._look(len(group.tiles))
+        self._start_if_it_pays(len(group.tiles))
         try:
             process = self._idle.get_nowait()
         except queue.Empty:
@@ -86,7 +86,7 @@ class Decoders:
         if self._cancel.cancelled:
             raise ModelError("the run was given up")
 
-    def _look(self, tiles: int) -> None:
+    def _start_if_it_pays(self, tiles: int) -> None:
         """Go over to processes, once and if it pays."""
         with self._lock:
             if self._may_start and not self._closed and self._pace.pays(tiles, time.perf_counter()):

@@ -71,7 +71,7 @@ def decode_group(
     for start in range(0, len(group.tiles), png_filters.AT_ONCE):
         before = len(found.ids)
         rows = _read(source, group.tiles[start : start + png_filters.AT_ONCE], cancel, found)
-        tiles[before : len(found.ids)], odd = png_filters.look(rows, TILE_SHAPE)
+        tiles[before : len(found.ids)], odd = png_filters.examine(rows, TILE_SHAPE)
         found.odd.extend(itertools.chain.from_iterable(odd))
     count = len(found.ids)
     stamp, odd_ones = stamp_of(found.stamps), tuple(found.odd)

@@ -261,14 +261,14 @@ class SaltModel:
         if not probabilities and isinstance(self.session, DeviceSession):
             return self._draw(self.session, tiles, cancel, keep_all)
         if self.settings.tta == "doubtful":
-            return self._look(tiles, cancel, keep_all)
+            return self._run_doubtful(tiles, cancel, keep_all)
         gate = doubtful.ALL if keep_all else self.settings.gate
         return self.session.run(views.make(tiles, self.settings.tta), gate, cancel)
 
-    def _look(
+    def _run_doubtful(
         self, tiles: npt.NDArray[np.uint8], cancel: Cancel | None, keep_all: bool
     ) -> BatchResult:
-        """Once, and at doubtful tiles twice."""
+        """Once, and doubtful tiles twice."""
         session, again = self.session, self.session.run
         if isinstance(session, DeviceSession) and session.plan.second:
             again = session.run_again

@@ -221,7 +221,7 @@ def _tiles(path: Path, source: TileSource, ids: Sequence[str], odd: Counter[str]
     places, known = {tile.id: tile for tile in source.tiles}, Known(t.id for t in source.tiles)
 
     def read(name: str) -> Images:
-        seen = png.look(source.read(places[known.find(name) or name]))
+        seen = png.examine(source.read(places[known.find(name) or name]))
         odd.update(seen.odd)
         return seen.pixels
 

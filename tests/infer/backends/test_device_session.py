@@ -77,7 +77,7 @@ def test_a_tile_comes_back_as_bits(dense_model: Path) -> None:
     assert (drawn.bits.dtype, drawn.bits.shape) == (np.uint8, (len(drawn.kept), 1276))
 
 
-def test_second_looks_are_run_in_batches_of_their_own(
+def test_second_passes_are_run_in_batches_of_their_own(
     dense_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session, sizes = opened(dense_model, "doubtful"), []

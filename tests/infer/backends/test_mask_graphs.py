@@ -41,9 +41,9 @@ def probabilities(seed: int, count: int, ways: int, threshold: float) -> npt.NDA
     return values
 
 
-def judged(salt: npt.NDArray[np.float32], *looks: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-    """The judge's answer, NaN where a pixel of a look is none."""
-    spoilt = np.any([np.isnan(look).any(axis=(1, 2, 3)) for look in looks], axis=0)
+def judged(salt: npt.NDArray[np.float32], *passes: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+    """The judge's answer, NaN where a pixel of a pass is none."""
+    spoilt = np.any([np.isnan(each).any(axis=(1, 2, 3)) for each in passes], axis=0)
     return np.where(spoilt, np.float32(np.nan), salt)
 
 
@@ -70,12 +70,12 @@ def test_masks_are_those_of_numpy(
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 5), threshold=THRESHOLDS)
-def test_two_looks_are_those_of_numpy(seed: int, count: int, threshold: float) -> None:
+def test_two_passes_are_those_of_numpy(seed: int, count: int, threshold: float) -> None:
     random = np.random.default_rng(seed)
     first = probabilities(seed, count, 1, threshold)
     salt = random.random(count, np.float32)
     limit = np.float32(threshold)
-    seen = run(mask_graphs.first_look(count), probability=first, salt=salt, threshold=limit)
+    seen = run(mask_graphs.first_pass(count), probability=first, salt=salt, threshold=limit)
     np.testing.assert_array_equal(mask_graphs.unpack(seen["masks"]), first[:, 0] > limit)
     near = np.abs(first[:, 0] - limit) < doubtful.NEAR
     np.testing.assert_array_equal(seen["nearby"], near.sum(axis=(1, 2)))
@@ -85,7 +85,7 @@ def test_two_looks_are_those_of_numpy(seed: int, count: int, threshold: float) -
     second = probabilities(seed + 1, 3, 1, threshold)
     salt = random.random(3, np.float32)
     seen = run(
-        mask_graphs.second_look(count, 3), first=first, places=places, probability=second,
+        mask_graphs.second_pass(count, 3), first=first, places=places, probability=second,
         salt=salt, threshold=limit,
     )  # fmt: skip
     np.testing.assert_array_equal(seen["judged"], judged(salt, first[places], second))
@@ -103,7 +103,7 @@ def test_doubt_is_counted_alike_at_its_limit() -> None:
         salt = np.ones(1, np.float32)
         found = doubtful.doubtful(BatchResult(first, salt, np.arange(1)), 0.5)
         seen = run(
-            mask_graphs.first_look(1), probability=first, salt=salt, threshold=np.float32(0.5)
+            mask_graphs.first_pass(1), probability=first, salt=salt, threshold=np.float32(0.5)
         )
         assert found.tolist() == [torn]
         assert (seen["nearby"].astype(np.float64) / first[0].size > doubtful.SHARE).tolist() == [
@@ -112,8 +112,8 @@ def test_doubt_is_counted_alike_at_its_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [mask_graphs.masks(3, 1), mask_graphs.masks(3, 2), mask_graphs.first_look(3),
-              mask_graphs.second_look(3, 2)],
+    "model", [mask_graphs.masks(3, 1), mask_graphs.masks(3, 2), mask_graphs.first_pass(3),
+              mask_graphs.second_pass(3, 2)],
 )  # fmt: skip
 def test_they_are_valid_and_every_size_in_them_is_known(model: bytes) -> None:
     """No arithmetic on shapes, which would be done on the host."""

@@ -72,18 +72,18 @@ def test_deterministic() -> None:
     assert ProviderRequest(deterministic=True).candidates == ("cuda", "cpu", "openvino")
 
 
-def test_second_looks_go_in_smaller_batches_but_for_tensorrt() -> None:
+def test_second_passes_go_in_smaller_batches_but_for_tensorrt() -> None:
     cuda, tensorrt = (
-        providers.with_second_looks(plan(name, ProviderRequest(name), (128, 1), "fp16"))
+        providers.with_second_passes(plan(name, ProviderRequest(name), (128, 1), "fp16"))
         for name in ("cuda", "tensorrt")
     )  # fmt: skip
-    assert (cuda.second, cuda.of_second_looks.shape) == (32, (32, 1))
-    assert (tensorrt.second, tensorrt.of_second_looks.shape) == (128, (128, 1))
+    assert (cuda.second, cuda.of_second_passes.shape) == (32, (32, 1))
+    assert (tensorrt.second, tensorrt.of_second_passes.shape) == (128, (128, 1))
     small = plan("cuda", ProviderRequest("cuda"), (2, 1), "fp16")
-    assert providers.with_second_looks(small).second == 1
+    assert providers.with_second_passes(small).second == 1
     profiled = ProviderRequest("tensorrt", options=sized((1, 1), (32, 2), (64, 2)))
     free = plan("tensorrt", profiled, SHAPE, "fp16")
-    assert providers.with_second_looks(free) == free
+    assert providers.with_second_passes(free) == free
 
 
 def test_a_gpu_has_a_batch_of_its_own() -> None:

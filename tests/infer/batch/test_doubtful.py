@@ -17,7 +17,7 @@ GATE, THRESHOLD = 0.45, 0.55
 
 
 class Judge:
-    """Looks whose judge and pixels are read from the tile itself: salt from the first pixel, the
+    """Passes whose judge and pixels are read from the tile itself: salt from the first pixel, the
     probability of each pixel from its grey value. Counts what it is shown.
     """
 
@@ -43,7 +43,7 @@ EMPTY, SURE = _tile(10, []), _tile(250, [255] * 40)
 TORN, BLURRED = _tile(120, []), _tile(250, [140] * 40)
 
 
-def test_only_doubtful_tiles_get_a_second_look() -> None:
+def test_only_doubtful_tiles_get_a_second_pass() -> None:
     judge = Judge()
     found = doubtful.run(judge, np.stack([EMPTY, SURE, TORN, BLURRED, EMPTY]), THRESHOLD, GATE)
     assert judge.seen == [5, 2]
@@ -63,7 +63,7 @@ def test_keeping_all_changes_no_answer(gate: float) -> None:
     np.testing.assert_array_equal(every.probability[some.kept], some.probability)
 
 
-def test_no_doubt_no_second_look() -> None:
+def test_no_doubt_no_second_pass() -> None:
     judge = Judge()
     found = doubtful.run(judge, np.stack([EMPTY, SURE]), THRESHOLD, GATE)
     assert judge.seen == [2]
@@ -78,28 +78,28 @@ def test_more_than_one_pixel_in_a_hundred_makes_a_doubt(near: int) -> None:
     assert judge.seen == ([1] if near == 2 else [1, 1])  # of 200 pixels
 
 
-@pytest.mark.parametrize(("grey", "looks"), [(63, [1]), (65, [1, 1]), (216, [1, 1]), (218, [1])])
-def test_three_tenths_from_the_threshold_no_pixel_is_in_doubt(grey: int, looks: list[int]) -> None:
+@pytest.mark.parametrize(("grey", "passes"), [(63, [1]), (65, [1, 1]), (216, [1, 1]), (218, [1])])
+def test_three_tenths_from_the_threshold_no_pixel_is_in_doubt(grey: int, passes: list[int]) -> None:
     """At .55, these are .247, .255, .847 and .855."""
     judge = Judge()
     doubtful.run(judge, _tile(250, [grey] * 40)[None], THRESHOLD, GATE)
-    assert judge.seen == looks
+    assert judge.seen == passes
 
 
-@pytest.mark.parametrize(("salt", "looks"), [(25, [1]), (26, [1, 1]), (229, [1, 1]), (230, [1])])
-def test_a_judge_between_a_tenth_and_nine_is_in_doubt(salt: int, looks: list[int]) -> None:
+@pytest.mark.parametrize(("salt", "passes"), [(25, [1]), (26, [1, 1]), (229, [1, 1]), (230, [1])])
+def test_a_judge_between_a_tenth_and_nine_is_in_doubt(salt: int, passes: list[int]) -> None:
     judge = Judge()
     doubtful.run(judge, _tile(salt, [])[None], THRESHOLD, GATE)
-    assert judge.seen == looks
+    assert judge.seen == passes
 
 
-def test_the_second_look_may_change_the_judges_answer() -> None:
-    def look(tiles: npt.NDArray[np.uint8], gate: float) -> BatchResult:
+def test_the_second_pass_may_change_the_judges_answer() -> None:
+    def forward(tiles: npt.NDArray[np.uint8], gate: float) -> BatchResult:
         said = np.float32(0.5 if gate == min(doubtful.ABSENT, GATE) else 0.3)
         salt = np.full(len(tiles), said)
         return BatchResult(tiles / np.float32(255), salt, np.arange(len(tiles)))
 
-    found = doubtful.run(look, TORN[None], THRESHOLD, GATE)
+    found = doubtful.run(forward, TORN[None], THRESHOLD, GATE)
     np.testing.assert_allclose(found.salt, [0.4])
     assert len(found.kept) == len(found.probability) == 0
 

@@ -97,4 +97,4 @@ def test_transparency_that_is_damaged_is_passed_over() -> None:
     rows = [row.tobytes() for row in SALT]
     data = pngs.png(8, 0, rows, before=(pngs.chunk(b"tRNS", b"\0\0\0"),))
     np.testing.assert_array_equal(png.decode_mask(data), SALT)
-    assert png.look(data).odd == ("narrow-8",)
+    assert png.examine(data).odd == ("narrow-8",)

@@ -41,9 +41,9 @@ ODD = {
 @pytest.mark.parametrize("kind", ODD)
 def test_what_cannot_be_meant(kind: str) -> None:
     data, expected = ODD[kind]
-    look = png.look(data)
-    assert look.odd == (expected,)
-    np.testing.assert_array_equal(look.pixels, png.decode(data))
+    examined = png.examine(data)
+    assert examined.odd == (expected,)
+    np.testing.assert_array_equal(examined.pixels, png.decode(data))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_what_cannot_be_meant(kind: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_as_it_should_be(data: bytes) -> None:
-    assert png.look(data).odd == ()
+    assert png.examine(data).odd == ()
 
 
 def test_each_kind_is_told_once_with_its_count() -> None:

@@ -49,7 +49,7 @@ def tiles(draw: st.DrawFn) -> Rows:
 @settings(deadline=None)
 @given(st.lists(tiles(), max_size=12))
 def test_pixels_are_pillows_whatever_lies_beside_them(drawn: list[Rows]) -> None:
-    found, _ = png_filters.look(drawn, (HEIGHT, WIDTH))
+    found, _ = png_filters.examine(drawn, (HEIGHT, WIDTH))
     assert found.shape == (len(drawn), HEIGHT, WIDTH)
     for tile, each in zip(drawn, found, strict=True):
         np.testing.assert_array_equal(each, by_pillow(tile))
@@ -79,6 +79,6 @@ def test_a_pixel_of_colour_is_seen_in_any_channel() -> None:
         data = bytearray(grey.data)
         data[-3 + channel] = 255
         many = [grey] * (AT_ONCE - 1) + [Rows(3, bytes(data))]
-        found, _ = png_filters.look(many, (HEIGHT, WIDTH))
+        found, _ = png_filters.examine(many, (HEIGHT, WIDTH))
         assert found[-1, -1, -1] == [76, 150, 29][channel]
         assert not found[:-1].any()

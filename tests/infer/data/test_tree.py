@@ -38,8 +38,8 @@ def test_a_zip_looks_like_the_folder_that_was_packed(
 
 
 def test_folders_without_end_are_not_looked_through() -> None:
-    look = tree.of_names(["a/" * 50 + "x.png"])
-    assert tree.wrapped(look) == "a/" * tree.DEEPEST
+    listing = tree.of_names(["a/" * 50 + "x.png"])
+    assert tree.wrapped(listing) == "a/" * tree.DEEPEST
 
 
 def test_what_is_there_in_words() -> None:

@@ -755,7 +755,7 @@ def test_a_list_that_names_other_files_is_another_input(job: Job, batches: list[
 
 def test_odd_tiles_are_counted_once_though_the_run_was_ended(job: Job, batches: list[int]) -> None:
     assert isinstance(job.images, Path)
-    odd = sum("narrow-8" in png.look(path.read_bytes()).odd for path in job.images.iterdir())
+    odd = sum("narrow-8" in png.examine(path.read_bytes()).odd for path in job.images.iterdir())
     assert 0 < odd < COUNT
     broken(job, at=8)
     report = run(job, Watcher())

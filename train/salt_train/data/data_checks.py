@@ -50,7 +50,7 @@ def check(path: Path, missing_as_empty: bool = False) -> Report:
     survey.compare_ids()
     if missing_as_empty and not survey.noted["no-tile"]:
         survey.assume()
-    survey.look()
+    survey.examine()
     survey.hold_against_the_shipped_model()
     return survey.report(path)
 
@@ -100,7 +100,7 @@ class _Survey:
                 self.noted[f"bad-{what}"][tile.id] = str(error)
 
     def _tile(self, name: str, data: bytes) -> Image:
-        seen = png.look(data)
+        seen = png.examine(data)
         for kind in seen.odd:
             self.noted[kind][name] = ""
         return seen.pixels
@@ -168,7 +168,7 @@ class _Survey:
         for name in self.noted["assumed"]:
             self.masks.setdefault(name, np.zeros(rle.TILE_SHAPE, np.uint8))
 
-    def look(self) -> None:
+    def examine(self) -> None:
         """What the pixels say of tiles and masks, alone and together."""
         most = len(self.masks) > len(self.noted["bad-mask"]) + len(self.noted["bad-row"])
         if most and (kind := coverage.one_sided(np.stack([*self.masks.values()]))):

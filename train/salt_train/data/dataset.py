@@ -117,7 +117,7 @@ def load(path: Path, missing_as_empty: bool = False) -> Dataset:
             assumed = _assumed(labels, ids) if missing_as_empty else ()
             if not assumed:
                 labels.check(ids, sparse=pairing.SPARSE)  # before the tiles are read
-            tiles, odd = look_at_tiles(source)
+            tiles, odd = examine_tiles(source)
             return Dataset(ids, tiles, _masks(labels, ids, assumed), assumed, odd)
     except (DataError, InputError):
         raise
@@ -150,10 +150,10 @@ def read_tiles(source: TileSource, tiles: Sequence[Tile] | None = None) -> Image
     Raises:
         DataError: a tile is bad.
     """
-    return look_at_tiles(source, tiles)[0]
+    return examine_tiles(source, tiles)[0]
 
 
-def look_at_tiles(
+def examine_tiles(
     source: TileSource, tiles: Sequence[Tile] | None = None
 ) -> tuple[Images, Counter[str]]:
     """The same, and how many of them have each of the keys of
@@ -164,7 +164,7 @@ def look_at_tiles(
     odd = Counter[str]()
     for index, tile in enumerate(chosen):
         try:
-            seen = png.look(source.read(tile))
+            seen = png.examine(source.read(tile))
         except TileError as error:
             raise DataError(f"{shown(tile.path)}: {error}; mend or remove this tile") from error
         decoded[index] = seen.pixels
