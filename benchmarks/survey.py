@@ -34,17 +34,17 @@ from salt_survey.run import run as running
 from salt_survey.run.job import Job
 from salt_survey.run.publish import Targets
 from salt_survey.sections import tiling
-from salt_survey.sections.looks import Look
+from salt_survey.sections.display import Display
 from salt_survey.sections.reader import Reader, Section
 from salt_survey.sections.settings import GATE, Wishes
 from salt_survey.segy.create import Kind
 from salt_survey.synthetic import Plan, draw
 
 TRACES, SAMPLES = 951, 463
-LOOK = Look(polarity="reversed")
+DISPLAY = Display(polarity="reversed")
 PREDICT, RUN = "predict alone", "salt-survey run"
 # A third of the tiles, as memory does not depend on their number.
-OPTIONS = ("--polarity", "reversed", "--zoom", str(LOOK.zoom), "--stride", "101")
+OPTIONS = ("--polarity", "reversed", "--zoom", str(DISPLAY.zoom), "--stride", "101")
 
 Tiles = list[npt.NDArray[np.uint8]]  # of each section, uint8 [N, 101, 101]
 
@@ -63,7 +63,7 @@ def tiles_of(path: Path) -> Tiles:
         reader = Reader(survey)
         for place in range(len(survey.inlines)):
             recorded = reader.read(Section("inline", place, place, place + 1))
-            cut = tiling.cut(recorded.amplitude, recorded.there, LOOK)
+            cut = tiling.cut(recorded.amplitude, recorded.there, DISPLAY)
             found.append(tiling.WHITE - cut.grey)
     return found
 
@@ -88,7 +88,7 @@ def predicted(model: SaltModel, tiles: Tiles) -> tuple[float, float]:
 def ran(path: Path, folder: Path) -> tuple[float, float]:
     """Likewise, of a run to its last file in place."""
     out = Targets(folder / "out.zarr", segy=folder / "out.sgy")
-    wishes = Wishes(zoom=LOOK.zoom, polarity=LOOK.polarity)
+    wishes = Wishes(zoom=DISPLAY.zoom, polarity=DISPLAY.polarity)
     begun = Begun()
     running.run(Job(path, out, wishes=wishes, overwrite=True), begun)
     return time.perf_counter() - begun.wall_s, time.process_time() - begun.cpu_s

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from salt_survey.run.run import run as find_salt
     from salt_survey.run.run_report import SurveyReport
     from salt_survey.scan.overrides import Overrides
-    from salt_survey.sections.looks import Zoom
+    from salt_survey.sections.display import Zoom
     from salt_survey.sections.settings import Wishes
 
 __all__ = [
@@ -35,7 +35,7 @@ _HOMES = {
     "SurveyReport": ("run.run_report", "SurveyReport"),
     "Targets": ("run.publish", "Targets"),
     "Wishes": ("sections.settings", "Wishes"),
-    "Zoom": ("sections.looks", "Zoom"),
+    "Zoom": ("sections.display", "Zoom"),
     "find_salt": ("run.run", "run"),
 }
 

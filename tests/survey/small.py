@@ -8,7 +8,7 @@ from pathlib import Path
 
 from salt_survey.run import slabs
 from salt_survey.run.slabs import Extent
-from salt_survey.sections.looks import Look, Zoom
+from salt_survey.sections.display import Display, Zoom
 from salt_survey.segy.create import Kind
 from salt_survey.synthetic import Plan, draw
 from tests.conftest import ROOT
@@ -20,7 +20,7 @@ SETTINGS = ["--zoom", "2/1.5", "--polarity", "normal", "--threshold", str(THRESH
 EXTENT = Extent(
     (INLINES, CROSSLINES, SAMPLES), (0, INLINES), (0, CROSSLINES), (0, SAMPLES)
 )  # fmt: skip
-MEMORY = slabs.need(EXTENT, [EXTENT.place("inline", Look(Zoom.parse(SETTINGS[1])))])
+MEMORY = slabs.need(EXTENT, [EXTENT.place("inline", Display(Zoom.parse(SETTINGS[1])))])
 
 
 def survey(folder: Path) -> Path:

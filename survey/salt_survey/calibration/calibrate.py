@@ -26,7 +26,7 @@ from salt_infer.system.signals import Check, never
 from salt_survey.calibration.labels import Interpreted
 from salt_survey.calibration.scoring import Agreement
 from salt_survey.sections import tiling
-from salt_survey.sections.looks import Look, Stretch, Zoom
+from salt_survey.sections.display import Display, Stretch, Zoom
 from salt_survey.sections.predict import judged
 from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import MARGIN, THRESHOLD, Calibration, LineScore
@@ -48,11 +48,11 @@ class Ranked:
     """A setting and its place.
 
     Attributes:
-        look: the setting.
+        display: the setting.
         score: IoU, averaged over lines and neighbouring zooms.
     """
 
-    look: Look
+    display: Display
     score: float
 
 
@@ -65,17 +65,17 @@ class Sweep:
         threshold: a sample is salt above it; None: chosen too.
     """
 
-    stretch: Stretch = Look.stretch
-    stride: int = Look.stride
+    stretch: Stretch = Display.stretch
+    stride: int = Display.stride
     threshold: float | None = None
 
-    def looks(self) -> Iterator[Look]:
+    def displays(self) -> Iterator[Display]:
         """Each zoom of the grid once, in both polarities."""
         for vertical, horizontal in itertools.product(VERTICAL, HORIZONTAL):
-            yield Look(Zoom(vertical, horizontal), "both", self.stretch, self.stride)
+            yield Display(Zoom(vertical, horizontal), "both", self.stretch, self.stride)
 
     def __len__(self) -> int:
-        """Looks, and those of the first two settings."""
+        """Displays, and those of the first two settings."""
         return len(VERTICAL) * len(HORIZONTAL) + 2
 
 
@@ -84,7 +84,7 @@ def calibrate(
     model: SaltModel,
     sweep: Sweep,
     sampling: Sampling,
-    told: Callable[[int], None] = lambda looks: None,
+    told: Callable[[int], None] = lambda displays: None,
     check: Check = never,
 ) -> Calibration:
     """Try all settings on all lines.
@@ -102,19 +102,19 @@ def calibrate(
     """
     found: dict[tuple[OnePolarity, Zoom], list[Agreement]] = {}
     quick = SaltModel(model.session, dataclasses.replace(model.settings, tta="none"))
-    for look, line in itertools.product(sweep.looks(), lines):
+    for display, line in itertools.product(sweep.displays(), lines):
         check()
-        for polarity, agreement in _both(line, quick, look).items():
-            found.setdefault((polarity, look.zoom), []).append(agreement)
+        for polarity, agreement in _both(line, quick, display).items():
+            found.setdefault((polarity, display.zoom), []).append(agreement)
         told(1)
     threshold = chosen_threshold(found, sweep.threshold)
     first, second = ranking(found, threshold, sweep)[:2]
     scores = []
     for each in (first, second):
-        scores.append(tuple(_scored(line, model, each.look, threshold) for line in lines))
+        scores.append(tuple(_scored(line, model, each.display, threshold) for line in lines))
         told(len(lines))
     sha256 = model.session.sha256
-    here, next_best = (sampling.look(each.look) for each in (first, second))
+    here, next_best = (sampling.display(each.display) for each in (first, second))
     return Calibration(here, threshold, scores[0], next_best, scores[1], sha256)
 
 
@@ -142,14 +142,14 @@ def ranking(found: Found, threshold: float, sweep: Sweep) -> list[Ranked]:
     """All settings but the outermost, the one to take first; the others by their score."""
     scores = smoothed(_ious(found, threshold))
     ranked = [
-        Ranked(Look(zoom, polarity, sweep.stretch, sweep.stride), float(score))
+        Ranked(Display(zoom, polarity, sweep.stretch, sweep.stride), float(score))
         for (polarity, zoom), score in zip(_settings(), scores.ravel(), strict=True)
         if zoom.vertical in VERTICAL[1:-1] and zoom.horizontal in HORIZONTAL[1:-1]
     ]
     ranked.sort(key=lambda each: -each.score)
     good = [each for each in ranked if each.score >= ranked[0].score - MARGIN]
-    default = Look().zoom
-    first = min(good, key=lambda each: (each.look.zoom.far_from(default), -each.score))
+    default = Display().zoom
+    first = min(good, key=lambda each: (each.display.zoom.far_from(default), -each.score))
     return [first, *(each for each in ranked if each is not first)]
 
 
@@ -178,19 +178,19 @@ def _ious(found: Found, threshold: float) -> Ious:
     return np.reshape(means, (len(_POLARITIES), len(VERTICAL), len(HORIZONTAL)))
 
 
-def _both(line: Interpreted, model: SaltModel, look: Look) -> dict[OnePolarity, Agreement]:
-    tiles = line.cut(look)
+def _both(line: Interpreted, model: SaltModel, display: Display) -> dict[OnePolarity, Agreement]:
+    tiles = line.cut(display)
     found = {}
     for polarity in _POLARITIES:
-        one = dataclasses.replace(look, polarity=polarity)
+        one = dataclasses.replace(display, polarity=polarity)
         salt = quantised(tiling.blended(tiles, judged(model, tiles, one)))
         found[polarity] = Agreement.of(salt, line.label)
     return found
 
 
-def _scored(line: Interpreted, model: SaltModel, look: Look, threshold: float) -> LineScore:
-    tiles = line.cut(look)
-    salt = quantised(tiling.blended(tiles, judged(model, tiles, look)))
+def _scored(line: Interpreted, model: SaltModel, display: Display, threshold: float) -> LineScore:
+    tiles = line.cut(display)
+    salt = quantised(tiling.blended(tiles, judged(model, tiles, display)))
     agreement = Agreement.of(salt, line.label)
     best_threshold, best_iou = agreement.best()
     return LineScore(

@@ -17,7 +17,7 @@ from salt_survey.errors import SurveyError
 from salt_survey.reading.survey import Survey
 from salt_survey.scan.geometry import NO_TRACE
 from salt_survey.sections import tiling
-from salt_survey.sections.looks import Direction, Look
+from salt_survey.sections.display import Direction, Display
 from salt_survey.sections.reader import Reader, Recorded, Section
 from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.tiling import Grey, Tiles
@@ -70,10 +70,10 @@ class Interpreted:
         of_line = survey.traces[at] if label.direction == "inline" else survey.traces[:, at]
         return cls(label.name, recorded, scored, Sampling.of(survey.scan), _falls(of_line))
 
-    def cut(self, usual: Look) -> Tiles:
-        """Its tiles, as its survey's sampling asks for what would be a look at F3."""
+    def cut(self, usual: Display) -> Tiles:
+        """Its tiles, as its survey's sampling asks for what would be a display of F3."""
         section, amplitude, there = self.recorded
-        return tiling.cut(amplitude, there, self.sampling.look(usual).along(section.direction))
+        return tiling.cut(amplitude, there, self.sampling.display(usual).along(section.direction))
 
 
 def _numbers(survey: Survey, direction: Direction) -> npt.NDArray[np.int64]:

@@ -21,7 +21,7 @@ from salt_survey.cli.option_types import LABEL, STRETCH
 from salt_survey.cli.overrides import override_options
 from salt_survey.errors import SurveyError
 from salt_survey.scan.overrides import Overrides
-from salt_survey.sections.looks import STRIDES, Look, Stretch
+from salt_survey.sections.display import STRIDES, Display, Stretch
 from salt_survey.sections.predict import BATCH
 from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import GATE, MARGIN, Calibration, LineScore
@@ -61,7 +61,7 @@ _FALLS = (
     help="Grey values of the runs to come.",
 )  # fmt: skip
 @click.option(
-    "--stride", type=click.IntRange(*STRIDES), default=Look.stride, show_default=True,
+    "--stride", type=click.IntRange(*STRIDES), default=Display.stride, show_default=True,
     metavar="PX", help="Pixels from tile to tile of the runs to come.",
 )  # fmt: skip
 @click.option(
@@ -137,7 +137,7 @@ def _counted(count: int, noun: str) -> str:
 
 def told(found: Calibration, sampling: Sampling) -> list[str]:
     """What was found, for people; ``sampling``: of the survey that it is for."""
-    default = sampling.look(Look())
+    default = sampling.display(Display())
     lines = [f"taken: {found.look}, threshold {found.threshold:g}"]
     lines += map(_score, found.lines)
     lines += [f"{'also good' if _as_good(found) else 'next best'}: {found.second}"]

@@ -11,7 +11,7 @@ import click
 from salt_infer.errors import UsageError
 from salt_survey.calibration import labelled
 from salt_survey.run import extent
-from salt_survey.sections import looks
+from salt_survey.sections import display
 
 _UNITS = {"": 1, "b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
           "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}  # fmt: skip
@@ -54,8 +54,8 @@ def size(text: str) -> int:
     return int(float(found[1]) * _UNITS[unit])
 
 
-ZOOM = Parsed("zoom", looks.Zoom.parse)
-STRETCH = Parsed("stretch", looks.Stretch.parse)
+ZOOM = Parsed("zoom", display.Zoom.parse)
+STRETCH = Parsed("stretch", display.Stretch.parse)
 LABEL = Parsed("label", labelled.parse)
 RANGE = Parsed("range", extent.parse)
 SIZE = Parsed("size", size)

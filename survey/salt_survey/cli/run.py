@@ -13,7 +13,7 @@ from salt_infer.cli.progress_bar import Bar
 from salt_infer.cli.provider_options import model_option, provider_options, tta_option
 from salt_survey.cli.option_types import RANGE, SIZE, STRETCH, ZOOM
 from salt_survey.cli.overrides import override_options
-from salt_survey.sections.looks import POLARITIES, STRIDES
+from salt_survey.sections.display import POLARITIES, STRIDES
 from salt_survey.sections.settings import GATE, THRESHOLD
 
 _PATH = console.PATH

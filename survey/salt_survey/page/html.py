@@ -91,12 +91,12 @@ def page(
 
 def _about(viewer: Viewer, origin: str) -> Iterator[str]:
     said = "\n".join(describe.lines(viewer.survey.path, viewer.survey.scan))
-    look = html.escape(str(viewer.settings.look))
+    display = html.escape(str(viewer.settings.display))
     style = ' class="warning"' if viewer.settings.origin.source == "defaults" else ""
     yield f"<p{style}>{html.escape(origin[:1].upper() + origin[1:])}.</p>"
     for warning in viewer.survey.scan.warnings:
         yield f'<p class="warning">{html.escape(warning)}</p>'
-    yield f"<p>{look}, threshold {viewer.settings.threshold:g}.</p>"
+    yield f"<p>{display}, threshold {viewer.settings.threshold:g}.</p>"
     yield f"<details><summary>The survey</summary><pre>{html.escape(said)}</pre></details>"
 
 
@@ -112,7 +112,7 @@ def _sheet(trials: Sequence[Trial], line: str, viewer: Viewer) -> Iterator[str]:
     )
     yield '<div class="sheet">'
     for trial in trials:
-        option = f"--polarity {trial.look.polarity} --zoom {trial.look.zoom}"
+        option = f"--polarity {trial.display.polarity} --zoom {trial.display.zoom}"
         picture = pictures.jpeg(pictures.section(trial.amplitude, trial.salt), *_SMALL)
         note = f"<code>{option}</code>, {trial.share} of the recorded samples"
         yield _figure(
@@ -123,7 +123,7 @@ def _sheet(trials: Sequence[Trial], line: str, viewer: Viewer) -> Iterator[str]:
 
 def _lines(shown: Iterable[Shown], viewer: Viewer) -> Iterator[str]:
     yield (
-        f"<h2>Lines</h2><p>{html.escape(str(viewer.settings.look))}. First the amplitudes, "
+        f"<h2>Lines</h2><p>{html.escape(str(viewer.settings.display))}. First the amplitudes, "
         "then with the probability of salt in orange.</p>"
     )
     yield '<div class="wide">'
@@ -183,7 +183,7 @@ def _tiles(tiles: TileStatistics | None, viewer: Viewer) -> Iterator[str]:
     if tiles is None:
         yield "<p>No tile of the line has a signal.</p>"
         return
-    zoom = viewer.settings.look.zoom.along(viewer.direction)
+    zoom = viewer.settings.display.zoom.along(viewer.direction)
     yield (
         f"<p>The tiles of a line at zoom {zoom}, as the model is shown them, and those that it was "
         "trained on. Spectra that match are no proof that the zoom is right.</p>"

@@ -19,7 +19,7 @@ from salt_survey.run.run_report import share_in_words
 from salt_survey.run.slabs import Extent
 from salt_survey.run.store import Store
 from salt_survey.sections import tiling
-from salt_survey.sections.looks import Direction, Look, Zoom
+from salt_survey.sections.display import Direction, Display, Zoom
 from salt_survey.sections.predict import judged
 from salt_survey.sections.reader import Reader, Recorded, Section
 from salt_survey.sections.sampling import Sampling
@@ -57,13 +57,13 @@ class Trial:
     """One way to show a line to the model, and what it found so.
 
     Attributes:
-        look: the way.
+        display: the way.
         amplitude: float32 [samples, traces].
         salt: float32 [samples, traces], 0..1.
         share: of the recorded samples, above the threshold, in words.
     """
 
-    look: Look
+    display: Display
     amplitude: Floats
     salt: Floats
     share: str
@@ -149,10 +149,10 @@ class Viewer:
         sampling = Sampling.of(self.survey.scan)
         for polarity in POLARITIES:
             for zoom in ZOOMS:
-                usual = dataclasses.replace(self.settings.look, zoom=zoom, polarity=polarity)
-                look = sampling.look(usual)
-                salt = found_in(line, model, look)
-                found.append(Trial(look, line.amplitude, salt, self._share(line, salt)))
+                usual = dataclasses.replace(self.settings.display, zoom=zoom, polarity=polarity)
+                display = sampling.display(usual)
+                salt = found_in(line, model, display)
+                found.append(Trial(display, line.amplitude, salt, self._share(line, salt)))
                 tell(1)
         return found
 
@@ -160,7 +160,7 @@ class Viewer:
         """Lines as a run would see them; raises ModelError."""
         for place in places:
             line = self.line(place)
-            salt = found_in(line, model, self.settings.look)
+            salt = found_in(line, model, self.settings.display)
             yield Shown(self.name(place), line.amplitude, salt, self._share(line, salt))
 
     def stored(self, store: Store, places: Sequence[int]) -> Iterator[Shown]:
@@ -182,14 +182,14 @@ class Viewer:
     def tiles(self, place: int) -> TileStatistics | None:
         """Statistics of a line's tiles, as the model is shown them."""
         line = self.line(place)
-        tiles = tiling.cut(line.amplitude, line.there, self.settings.look.along(self.direction))
+        tiles = tiling.cut(line.amplitude, line.there, self.settings.display.along(self.direction))
         return statistics(tiles.grey)
 
 
-def found_in(line: Recorded, model: SaltModel, look: Look) -> Floats:
+def found_in(line: Recorded, model: SaltModel, display: Display) -> Floats:
     """Probability of salt, float32 [samples, traces]; 0 where nothing was recorded."""
-    tiles = tiling.cut(line.amplitude, line.there, look.along(line.section.direction))
-    salt = tiling.blended(tiles, judged(model, tiles, look))
+    tiles = tiling.cut(line.amplitude, line.there, display.along(line.section.direction))
+    salt = tiling.blended(tiles, judged(model, tiles, display))
     return np.asarray(np.where(line.there, salt, 0), np.float32)
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from salt_infer.errors import UsageError
 from salt_survey.reading.survey import Survey
 from salt_survey.run.slabs import Extent, Sections
-from salt_survey.sections.looks import DIRECTIONS, Look
+from salt_survey.sections.display import DIRECTIONS, Display
 from salt_survey.sections.tiling import SIDE, Window
 
 _NUMBER = r"-?\d{1,9}(?:\.\d{1,6})?"
@@ -77,18 +77,18 @@ def extent_of(
     return Extent(shape, inlines, crosslines, samples)
 
 
-def small_sections(extent: Extent, sections: Sections, look: Look) -> tuple[str, ...]:
+def small_sections(extent: Extent, sections: Sections, display: Display) -> tuple[str, ...]:
     """What to warn of where sections are smaller than half a tile, a line for each direction: most
     of what the model is shown is then their mirror image, of which it has not learnt.
     """
-    sizes = {each: extent.place(each, look).zoomed for each in DIRECTIONS}
+    sizes = {each: extent.place(each, display).zoomed for each in DIRECTIONS}
     small = [each for each in DIRECTIONS if 2 * min(sizes[each]) < SIDE]
     lines = []
     for direction in small:
         if sections in (direction, "both"):
             rows, columns = sizes[direction]
             better = [f"; --sections {each} are not" for each in DIRECTIONS if each not in small]
-            zoom = look.zoom.along(direction)
+            zoom = display.zoom.along(direction)
             lines.append(
                 f"{direction} sections are {rows} x {columns} pixels at zoom {zoom}, less "
                 f"than half of a tile of {SIDE} x {SIDE}: they are filled up with their mirror "

@@ -18,7 +18,7 @@ from salt_survey.run.store import Store
 from salt_survey.scan import fields
 from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import Scan
-from salt_survey.sections.looks import Look
+from salt_survey.sections.display import Display
 from salt_survey.sections.settings import Origin, Settings
 
 AMPLITUDES = "amplitudes"  # among a volume's attributes, see Survey.amplitudes
@@ -60,7 +60,7 @@ def settings_of(store: Store, otherwise: Settings) -> Settings:
         return otherwise
     threshold = fields.number("threshold", kept["threshold"])
     origin = fields.text("calibration", kept.get("calibration", ""))
-    return Settings(Look.from_dict(kept), threshold, Origin.of_words(origin))
+    return Settings(Display.from_dict(kept), threshold, Origin.of_words(origin))
 
 
 def counts_of(store: Store) -> Counts | None:

@@ -20,7 +20,7 @@ from salt_survey.run.extent import Range
 from salt_survey.run.publish import Targets
 from salt_survey.run.slabs import MIB, Division, Extent, Sections
 from salt_survey.scan.overrides import Overrides
-from salt_survey.sections.looks import Direction
+from salt_survey.sections.display import Direction
 from salt_survey.sections.predict import batch_of
 from salt_survey.sections.settings import GATE, Settings, Wishes
 
@@ -67,7 +67,7 @@ class Job:
 
 def used(job: Job, model: SaltModel | ModelInfo, settings: Settings) -> dict[str, Any]:
     """What a run is carried out with, by name, as its report and its journal have it."""
-    return settings.look.to_dict() | {
+    return settings.display.to_dict() | {
         "threshold": settings.threshold,
         "gate": model.settings.gate,
         "tta": model.settings.tta,
@@ -80,7 +80,7 @@ def used(job: Job, model: SaltModel | ModelInfo, settings: Settings) -> dict[str
 def model_request(job: Job, extent: Extent, settings: Settings) -> ModelRequest:
     """The model as the job needs it; all batches are of one size."""
     direction: Direction = "crossline" if job.sections == "crossline" else "inline"
-    tiles = batch_of(len(extent.place(direction, settings.look)))
+    tiles = batch_of(len(extent.place(direction, settings.display)))
     return ModelRequest(
         path=job.model, threshold=settings.threshold, gate=job.gate, tta=job.tta, min_area=0,
         provider=job.provider, batch_size=tiles,

@@ -53,7 +53,7 @@ class Plan:
         """What is done with every slab."""
         settings, division = self.settings, self.division
         return Work(
-            settings.look, self.extent.samples, division.block, settings.threshold, division.room
+            settings.display, self.extent.samples, division.block, settings.threshold, division.room
         )
 
 
@@ -119,7 +119,7 @@ def _planned(job: Job, survey: Survey, watcher: Watcher) -> Plan:
     calibration = Calibration.from_dict(found) if found else None
     settings = settled(job.wishes, calibration, Sampling.of(survey.scan))
     extent = extent_of(survey, job.sections, job.lines, job.times)
-    division = divide(extent, job.sections, settings.look, job.memory)
+    division = divide(extent, job.sections, settings.display, job.memory)
     warnings = _warnings(job, survey, extent, settings, watcher)
     return Plan(settings, calibration, extent, division, warnings)
 
@@ -131,7 +131,7 @@ def _warnings(
     if settings.origin.source == "defaults":
         watcher.note(settings.origin.words)
     kept = kept_headers.doubts(survey) if job.out.segy else []
-    more = (*small_sections(extent, job.sections, settings.look), *kept)
+    more = (*small_sections(extent, job.sections, settings.display), *kept)
     for line in more:
         watcher.note(line)
     return survey.scan.warnings + more

@@ -20,8 +20,8 @@ from salt_survey.reading.survey import Survey
 from salt_survey.run import store as stores
 from salt_survey.run.slabs import Slab, SlabDone
 from salt_survey.run.store import Store
+from salt_survey.sections.display import Display
 from salt_survey.sections.in_flight import Room
-from salt_survey.sections.looks import Look
 from salt_survey.sections.predict import Predicted, predicted
 from salt_survey.sections.reader import Reader, Section, traces_of
 from salt_survey.sections.tiling import WHITE, Grey, Window
@@ -34,14 +34,14 @@ class Work:
     """What is done with every slab.
 
     Attributes:
-        look: how sections are shown to the model.
+        display: how sections are shown to the model.
         samples: the part of each trace that is run.
         block: sections read at once.
         threshold: a sample is counted as salt above this, 0..1.
         room: memory for sections that are under way.
     """
 
-    look: Look
+    display: Display
     samples: Window
     block: int
     threshold: float
@@ -81,7 +81,9 @@ def finished_slabs(
     reader = Reader(survey)
     flight = work.room.flight(workers, model.session.at_once)
     sections = _sections(slabs, work)
-    found = predicted(sections, reader, model, work.look, clock, flight, check, window=work.samples)
+    found = predicted(
+        sections, reader, model, work.display, clock, flight, check, window=work.samples
+    )
     with contextlib.closing(found):
         for slab in slabs:
             filling = _Filling(slab, traces_of(survey, slab.direction), work)

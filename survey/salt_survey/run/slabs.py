@@ -15,8 +15,8 @@ from typing import Literal, Self
 
 from salt_infer.errors import JournalError, UsageError
 from salt_survey.sections import tiling
+from salt_survey.sections.display import STRIDES, Direction, Display
 from salt_survey.sections.in_flight import Flight, Room
-from salt_survey.sections.looks import STRIDES, Direction, Look
 from salt_survey.sections.reader import Section
 from salt_survey.sections.tiling import Layout, Window
 
@@ -133,11 +133,11 @@ class Extent:
     def lines(self, direction: Direction) -> Window:
         return self.inlines if direction == "inline" else self.crosslines
 
-    def place(self, direction: Direction, look: Look) -> Layout:
+    def place(self, direction: Direction, display: Display) -> Layout:
         """Where the tiles of a section are."""
         traces = self.shape[1 if direction == "inline" else 0]
-        zoom = look.zoom.along(direction)
-        return tiling.layout(self.shape[2], traces, zoom, look.stride, self.samples)
+        zoom = display.zoom.along(direction)
+        return tiling.layout(self.shape[2], traces, zoom, display.stride, self.samples)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,21 +165,21 @@ class Division:
         return sum(len(slab) for slab in self.slabs if slab.kind != "mean")
 
 
-def divide(extent: Extent, sections: Sections, look: Look, memory: int) -> Division:
+def divide(extent: Extent, sections: Sections, display: Display, memory: int) -> Division:
     """Cut a run into slabs that fit the memory.
 
     Args:
         extent: what is run.
         sections: of which direction.
-        look: how tiles are cut of them.
+        display: how tiles are cut of them.
         memory: bytes that the process may need.
 
     Raises:
         UsageError: not even the smallest slabs fit.
     """
     directions: list[Direction] = ["inline", "crossline"] if sections == "both" else [sections]
-    places = tuple(extent.place(each, look) for each in directions)
-    size, block, room = _fitting(extent, places, memory, _least(extent, directions, look))
+    places = tuple(extent.place(each, display) for each in directions)
+    size, block, room = _fitting(extent, places, memory, _least(extent, directions, display))
     volumes = {"probability": (CHUNK, size) if sections == "crossline" else (size, CHUNK)}
     if sections == "both":
         volumes |= {"p_inline": (size, CHUNK), "p_crossline": (CHUNK, size)}
@@ -201,11 +201,11 @@ def _cut(lines: Window, size: int) -> list[Window]:
     return list(itertools.pairwise(edges))
 
 
-def _least(extent: Extent, directions: Sequence[Direction], look: Look) -> int:
+def _least(extent: Extent, directions: Sequence[Direction], display: Display) -> int:
     """Bytes that a run of one sample of each trace needs, with the fewest tiles."""
     first, _ = extent.samples
     part = dataclasses.replace(extent, samples=(first, first + 1))
-    sparse = dataclasses.replace(look, stride=STRIDES[1])
+    sparse = dataclasses.replace(display, stride=STRIDES[1])
     return need(part, [part.place(each, sparse) for each in directions])
 
 

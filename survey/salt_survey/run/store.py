@@ -32,7 +32,7 @@ from salt_infer.system import file_kind, resource_limits
 from salt_survey.reading import arrays
 from salt_survey.reading.survey import Survey
 from salt_survey.run.slabs import CHUNK
-from salt_survey.sections.looks import Direction
+from salt_survey.sections.display import Direction
 from salt_survey.sections.tiling import WHITE, Floats, Grey
 
 AXES = ("inline", "crossline", "time")

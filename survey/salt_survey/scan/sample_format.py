@@ -26,7 +26,7 @@ def find(
     seem to be others than the user says.
 
     Args:
-        raw: of :func:`salt_survey.segy.format_detection.look`.
+        raw: of :func:`salt_survey.segy.format_detection.probe`.
         layout: with what the headers say.
         overrides: what the user says.
         said: takes the warnings, and a fault where samples cannot have the format that is given.
@@ -42,7 +42,7 @@ def check_scan(
     scan was edited.
 
     Args:
-        raw: of :func:`salt_survey.segy.format_detection.look`.
+        raw: of :func:`salt_survey.segy.format_detection.probe`.
         layout: with what the headers say.
         known: the scan.
         order: byte order of the samples.

@@ -146,7 +146,7 @@ class _Scanner:
     def _find_format(self) -> None:
         """What the samples are read in, with a fault where that is not known here."""
         if self.doubted and not self.layout.offsets:
-            raw = format_detection.look(self.file, self.layout)
+            raw = format_detection.probe(self.file, self.layout)
             self.reading, self.order = sample_format.find(
                 raw, self.layout, self.overrides, self.said
             )
@@ -156,7 +156,7 @@ class _Scanner:
                 f"{self.layout.width} bytes a sample; scan it anew"
             )
         elif self.known is not None and not self.layout.offsets:
-            raw = format_detection.look(self.file, self.layout)
+            raw = format_detection.probe(self.file, self.layout)
             sample_format.check_scan(raw, self.layout, self.known, self.order, self.said)
         if not FORMATS[self.reading].readable:
             self.said.faults.append(

@@ -10,7 +10,7 @@ from salt_survey.sections.tiling import SIDE, Layout
 MOST_WORKERS = 4  # threads that cut: that is a small share of a run, and each holds a section
 
 # Bytes of a batch that is run: all that lies between the layers of the network, for the sizes that
-# batches and second looks have, and what the allocator keeps for the thread.
+# batches and second passes have, and what the allocator keeps for the thread.
 _LANE = 136 << 20
 # Bytes a sample of a section that is read: float32 and a mask; of one that is cut or blended, at
 # the most and besides, by sample, by sample of which one side is resized, and by pixel.

@@ -26,8 +26,8 @@ from salt_infer.execution.stage_clock import StageClock
 from salt_infer.predictor.model import SaltModel
 from salt_infer.system.signals import Check, never
 from salt_survey.sections import tiling
+from salt_survey.sections.display import Display
 from salt_survey.sections.in_flight import Flight
-from salt_survey.sections.looks import Look
 from salt_survey.sections.reader import Reader, Recorded, Section
 from salt_survey.sections.tiling import WHITE, Floats, Grey, Tiles, Window
 
@@ -73,7 +73,7 @@ def predicted(
     sections: Iterable[Section],
     reader: Reader,
     model: SaltModel,
-    look: Look,
+    display: Display,
     clock: StageClock,
     flight: Flight,
     check: Check = never,
@@ -87,7 +87,7 @@ def predicted(
         sections: which; those of one block one after the other.
         reader: has them; is used by one thread.
         model: what runs the tiles.
-        look: how it is shown them.
+        display: how it is shown them.
         clock: told of the work.
         flight: threads, and how many sections are between them.
         check: called while there is nothing to do; may raise.
@@ -101,7 +101,7 @@ def predicted(
     cancel = Cancel()
 
     def cut(recorded: Recorded) -> _Cut:
-        along = look.along(recorded.section.direction)
+        along = display.along(recorded.section.direction)
         return _Cut(recorded, tiling.cut(recorded.amplitude, recorded.there, along, window))
 
     def blend(ran: _Ran) -> Predicted:
@@ -109,7 +109,7 @@ def predicted(
 
     def run(cut: _Cut) -> _Ran:
         started = time.perf_counter()
-        probability = judged(model, cut.tiles, look, cancel)
+        probability = judged(model, cut.tiles, display, cancel)
         clock.ran(time.perf_counter() - started)
         return _Ran(cut, probability)
 
@@ -130,7 +130,7 @@ def predicted(
 
 
 def judged(
-    model: SaltModel, tiles: Tiles, look: Look, cancel: Cancel | None = None
+    model: SaltModel, tiles: Tiles, display: Display, cancel: Cancel | None = None
 ) -> npt.NDArray[np.float32]:
     """Each pixel's probability times what the judge says of its tile; of both polarities the mean.
 
@@ -143,10 +143,10 @@ def judged(
         ModelError: the model failed, or was cancelled.
     """
     grey = tiles.grey
-    if look.polarity == "normal":
+    if display.polarity == "normal":
         return _products(model, grey, len(tiles.layout), cancel)
     reversed_ = _products(model, WHITE - grey, len(tiles.layout), cancel)
-    if look.polarity == "reversed":
+    if display.polarity == "reversed":
         return reversed_
     reversed_ += _products(model, grey, len(tiles.layout), cancel)
     return reversed_ * np.float32(0.5)

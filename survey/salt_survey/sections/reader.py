@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from salt_survey.reading.survey import Block, Survey
-from salt_survey.sections.looks import Direction
+from salt_survey.sections.display import Direction
 from salt_survey.sections.tiling import Floats, Mask
 
 

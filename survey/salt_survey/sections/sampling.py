@@ -11,7 +11,7 @@ import math
 from typing import Self
 
 from salt_survey.scan.record import Lines, Scan
-from salt_survey.sections.looks import LEAST_ZOOM, MOST_ZOOM, Look, Zoom
+from salt_survey.sections.display import LEAST_ZOOM, MOST_ZOOM, Display, Zoom
 
 INTERVAL_MS, SPACING_M = 4.0, 25.0  # of F3's samples and traces
 _NEAR = 1.1  # times as much or as little is the same: zooms that do as well differ by more
@@ -50,23 +50,25 @@ class Sampling:
         said += [f"inlines {down:.4g} m apart"] if across != 1 else []
         return cls(sample, trace, across, " and ".join(said))
 
-    def look(self, usual: Look) -> Look:
-        """What is to this survey as a look is to F3: a pixel is as many milliseconds and metres."""
+    def display(self, usual: Display) -> Display:
+        """What is to this survey as a display is to F3: a pixel is as many milliseconds and
+        metres.
+        """
         zoom = Zoom(
             _bounded(usual.zoom.vertical * self.sample),
             _bounded(usual.zoom.horizontal * self.trace),
         )
         return self.with_crosslines(dataclasses.replace(usual, zoom=zoom))
 
-    def with_crosslines(self, look: Look) -> Look:
+    def with_crosslines(self, display: Display) -> Display:
         """With a zoom for crosslines, unless it says one: a pixel of theirs is as wide as one of an
         inline, where bins are not square.
         """
-        zoom = look.zoom
+        zoom = display.zoom
         if zoom.crossline is not None or self.across == 1:
-            return look
+            return display
         crossline = _bounded(zoom.horizontal * self.across)
-        return dataclasses.replace(look, zoom=dataclasses.replace(zoom, crossline=crossline))
+        return dataclasses.replace(display, zoom=dataclasses.replace(zoom, crossline=crossline))
 
 
 def _spacings(scan: Scan) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from salt_infer.errors import SaltError
 from salt_survey.errors import SurveyError
 from salt_survey.scan import fields
 from salt_survey.scan.fields import check_names
-from salt_survey.sections.looks import Look, Polarity, Stretch, Zoom
+from salt_survey.sections.display import Display, Polarity, Stretch, Zoom
 from salt_survey.sections.sampling import Sampling
 
 THRESHOLD = 0.5
@@ -48,7 +48,7 @@ class Calibration:
     """What ``salt-survey calibrate`` found; lies in a scan's JSON.
 
     Attributes:
-        look: the setting chosen.
+        look: the display chosen; so it is called in JSON.
         threshold: a sample is salt above this.
         lines: scores of the setting on each line that it was chosen on.
         second: the next best setting.
@@ -56,10 +56,10 @@ class Calibration:
         model: sha256 of the model file.
     """
 
-    look: Look
+    look: Display
     threshold: float
     lines: tuple[LineScore, ...]
-    second: Look
+    second: Display
     second_lines: tuple[LineScore, ...]
     model: str
 
@@ -87,15 +87,15 @@ class Calibration:
             for name in ("look", "second"):
                 if not isinstance(value[name], Mapping):
                     raise TypeError(f"{name} is {value[name]!r}, expected an object")
-                check_names(name, value[name], _names(Look))
+                check_names(name, value[name], _names(Display))
             threshold = float(value["threshold"])
             if not 0 <= threshold <= 1:
                 raise ValueError(f"threshold {threshold}")
             return cls(
-                Look.from_dict(value["look"]),
+                Display.from_dict(value["look"]),
                 threshold,
                 _scores(value["lines"]),
-                Look.from_dict(value["second"]),
+                Display.from_dict(value["second"]),
                 _scores(value["second_lines"]),
                 str(value["model"]),
             )
@@ -110,7 +110,7 @@ class Calibration:
         return ", ".join(score.line for score in self.lines)
 
 
-def _names(kind: type[Calibration | Look]) -> list[str]:
+def _names(kind: type[Calibration | Display]) -> list[str]:
     return [field.name for field in dataclasses.fields(kind)]
 
 
@@ -170,12 +170,12 @@ class Settings:
     """How a survey is run.
 
     Attributes:
-        look: how it is shown to the model.
+        display: how it is shown to the model.
         threshold: a sample is salt above this.
         origin: where zoom and polarity come from.
     """
 
-    look: Look
+    display: Display
     threshold: float
     origin: Origin
 
@@ -194,22 +194,22 @@ def settled(
     sampled otherwise has its own of.
     """
     sampling = sampling or Sampling()
-    base = calibration.look if calibration else sampling.look(Look())
+    base = calibration.look if calibration else sampling.display(Display())
     asked = {
         name: value
         for name in ("zoom", "polarity", "stretch", "stride")
         if (value := getattr(wishes, name)) is not None
     }
-    look = dataclasses.replace(base, **asked)
+    display = dataclasses.replace(base, **asked)
     if calibration is None or "zoom" in asked:  # a calibration has said what it found
-        look = sampling.with_crosslines(look)
+        display = sampling.with_crosslines(display)
     found = calibration.threshold if calibration else THRESHOLD
     threshold = found if wishes.threshold is None else wishes.threshold
-    return Settings(look, threshold, _origin(look, asked, calibration, sampling))
+    return Settings(display, threshold, _origin(display, asked, calibration, sampling))
 
 
 def _origin(
-    look: Look, asked: Mapping[str, Any], calibration: Calibration | None, sampling: Sampling
+    display: Display, asked: Mapping[str, Any], calibration: Calibration | None, sampling: Sampling
 ) -> Origin:
     chosen = [name for name in ("zoom", "polarity") if name in asked]
     if len(chosen) == 2:
@@ -219,7 +219,7 @@ def _origin(
         return Origin("calibration", f"{_CALIBRATED} {calibration.where}{given}")
     defaults = {
         "zoom": f"the zoom is the default{sampling.words and f' for {sampling.words}'}, "
-        f"{look.zoom}",
+        f"{display.zoom}",
         "polarity": "both polarities are run and their mean is taken",
     }
     said = " and ".join(text for name, text in defaults.items() if name not in chosen)

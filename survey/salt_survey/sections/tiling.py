@@ -17,7 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from salt_infer.masks.rle import TILE_SHAPE
-from salt_survey.sections.looks import Look, Stretch, Zoom
+from salt_survey.sections.display import Display, Stretch, Zoom
 
 Floats = npt.NDArray[np.float32]
 Grey = npt.NDArray[np.uint8]
@@ -231,15 +231,15 @@ def _stretched(tile: Floats, limits: Limits) -> Grey:
     return np.asarray(np.rint(share * WHITE), np.uint8)
 
 
-def cut(section: Floats, recorded: Mask, look: Look, window: Window | None = None) -> Tiles:
+def cut(section: Floats, recorded: Mask, display: Display, window: Window | None = None) -> Tiles:
     """All of the way from amplitudes to tiles.
 
     Args:
         section: float32 [samples, traces], finite; 0 where nothing was recorded.
         recorded: bool, likewise.
-        look: how; of both polarities these are the normal ones.
+        display: how; of both polarities these are the normal ones.
         window: samples that are asked for; all of them if None.
     """
-    place = layout(*section.shape, look.zoom, look.stride, window)
+    place = layout(*section.shape, display.zoom, display.stride, window)
     whole = filled(section, np.any(recorded, axis=0))
-    return tiles_of(whole, recorded, place, look.stretch)
+    return tiles_of(whole, recorded, place, display.stretch)

@@ -26,7 +26,7 @@ _SIGNS = {2: 10, 10: 2, 3: 11, 11: 3, 8: 16, 16: 8, 9: 12, 12: 9}
 Raw = npt.NDArray[np.uint8]  # [traces, samples x width]
 
 
-def look(file: RawFile, layout: Layout) -> Raw:
+def probe(file: RawFile, layout: Layout) -> Raw:
     """Samples of traces all over the file, as they are."""
     size = layout.samples * layout.width
     count = max(1, min(_TRACES, _BYTES // max(1, size), layout.traces))
@@ -40,7 +40,7 @@ def swapped(raw: Raw, layout: Layout, code: int, smoother: float = SMOOTHER) -> 
     nothing says so.
 
     Args:
-        raw: of :func:`look`.
+        raw: of :func:`probe`.
         layout: with the byte order of the headers and the width that the file has.
         code: of the samples' format.
         smoother: so many times, at least, integers are in the other order if they are in that.
@@ -112,7 +112,7 @@ def really(raw: Raw, layout: Layout, endian: Endian) -> tuple[int | None, str | 
     """The format the samples are in if it is not the header's, and why it is believed.
 
     Args:
-        raw: of :func:`look`.
+        raw: of :func:`probe`.
         layout: with the header's format and the width that the file has.
         endian: byte order of the samples.
 

@@ -20,7 +20,7 @@ from salt_survey.calibration.calibrate import (
 from salt_survey.calibration.scoring import Agreement
 from salt_survey.cli.calibrate import told
 from salt_survey.scan.record import load
-from salt_survey.sections.looks import Look, Zoom
+from salt_survey.sections.display import Display, Zoom
 from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import Calibration, LineScore
 from tests.survey import small
@@ -62,14 +62,14 @@ def test_the_mean_is_over_neighbours_that_are_there() -> None:
 def test_a_wide_hill_beats_a_narrow_peak() -> None:
     values = around(2.0, 0.4, 0.7) | {(1.0, 0.8): 1.0}
     ranked = ranking(found(values), 0.5, Sweep())
-    assert (ranked[0].look.zoom, ranked[0].look.polarity) == (Zoom(2.0, 0.4), "reversed")
-    assert next(each.score for each in ranked if each.look.zoom == Zoom(1.0, 0.8)) < 0.5
+    assert (ranked[0].display.zoom, ranked[0].display.polarity) == (Zoom(2.0, 0.4), "reversed")
+    assert next(each.score for each in ranked if each.display.zoom == Zoom(1.0, 0.8)) < 0.5
 
 
 def test_what_is_as_good_gives_way_to_the_default() -> None:
     everywhere = dict.fromkeys(itertools.product(VERTICAL, HORIZONTAL), 0.6)
     first = ranking(found(everywhere | {(2.0, 0.8): 0.64}), 0.5, Sweep())[0]
-    assert first.look == Look(Look().zoom, "reversed")
+    assert first.display == Display(Display().zoom, "reversed")
 
 
 def test_a_lower_threshold_is_taken_where_it_finds_much_more() -> None:
@@ -125,10 +125,10 @@ def test_a_survey_is_calibrated_and_run(survey: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("iou", "called"), [(0.883, "also good"), (0.79, "next best")])
 def test_the_other_setting_is_called_what_it_is(iou: float, called: str) -> None:
     first, second = (LineScore("362", each, 0.9, 0.5, each) for each in (0.849, iou))
-    look = Look(Zoom(1.25, 0.5), "reversed")
-    found = Calibration(look, 0.5, (first,), Look(Zoom(1, 0.4)), (second,), "ab" * 32)
+    display = Display(Zoom(1.25, 0.5), "reversed")
+    found = Calibration(display, 0.5, (first,), Display(Zoom(1, 0.4)), (second,), "ab" * 32)
     said = told(found, Sampling())
-    assert said[0] == f"taken: {look}, threshold 0.5"
+    assert said[0] == f"taken: {display}, threshold 0.5"
     assert said[2].startswith(f"{called}: zoom 1/0.4")
     assert f"IoU {iou:.3f}" in said[3]
 

@@ -14,7 +14,7 @@ from salt_survey.calibration.labels import Interpreted
 from salt_survey.errors import SurveyError
 from salt_survey.reading.survey import Survey
 from salt_survey.scan.overrides import Overrides
-from salt_survey.sections.looks import Look, Zoom
+from salt_survey.sections.display import Display, Zoom
 from tests.survey import small
 
 
@@ -64,7 +64,7 @@ def test_a_crossline_has_the_inlines_as_traces(folder: Path, tmp_path: Path) -> 
 def test_a_line_is_cut_as_its_own_survey_is_sampled(folder: Path) -> None:
     """At what is to it as a zoom is to F3, whatever other lines are tried with it."""
     label = Label("inline", 120, folder / "label-il120.png")
-    usual = Look(Zoom(2, 1))
+    usual = Display(Zoom(2, 1))
     for interval_ms, rows in ((4.0, 100), (2.0, 50)):
         with Survey.open(folder / "survey.sgy", None, Overrides(interval_ms=interval_ms)) as survey:
             tiles = Interpreted.read(label, [survey]).cut(usual)

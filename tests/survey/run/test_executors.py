@@ -14,8 +14,8 @@ from salt_survey.run.job import Job
 from salt_survey.run.publish import Targets
 from salt_survey.run.slabs import MIB
 from salt_survey.run.store import Store
+from salt_survey.sections.display import Display, Zoom
 from salt_survey.sections.in_flight import Flight, Room
-from salt_survey.sections.looks import Look, Zoom
 from salt_survey.sections.settings import Wishes
 from tests.survey import small
 
@@ -48,6 +48,6 @@ def test_more_cores_than_memory(
     ("wanted", "fit", "lanes"), [(4, 4, 4), (4, 3, 2), (4, 2, 2), (4, 1, 1), (3, 2, 1), (1, 1, 1)]
 )
 def test_threads_are_dealt_out_evenly(wanted: int, fit: int, lanes: int) -> None:
-    place = small.EXTENT.place("inline", Look())
+    place = small.EXTENT.place("inline", Display())
     room = Room((place,), Flight(1, fit).need(place))
     assert factory.lanes_within(wanted, room) == lanes

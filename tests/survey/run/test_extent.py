@@ -13,7 +13,7 @@ from salt_infer.errors import UsageError
 from salt_survey.reading.survey import Survey
 from salt_survey.run.extent import Range, extent_of, parse, small_sections
 from salt_survey.run.slabs import Extent
-from salt_survey.sections.looks import Look, Zoom
+from salt_survey.sections.display import Display, Zoom
 from tests.survey import small
 
 
@@ -123,22 +123,22 @@ def test_sections_that_are_small_beside_a_tile_are_told() -> None:
     """Of a file of two lines, crossline sections have two traces: one pixel, by default."""
     shape = (2, 951, 463)
     extent = Extent(shape, (0, 2), (0, 951), (0, 463))
-    look = Look(Zoom(1.25, 0.5))
-    assert small_sections(extent, "inline", look) == ()
-    (told,) = small_sections(extent, "crossline", look)
+    display = Display(Zoom(1.25, 0.5))
+    assert small_sections(extent, "inline", display) == ()
+    (told,) = small_sections(extent, "crossline", display)
     assert told.startswith("crossline sections are 579 x 1 pixels at zoom 1.25/0.5, less than half")
     assert told.endswith("in which salt may not be found; --sections inline are not")
-    assert small_sections(extent, "both", look) == (told,)
+    assert small_sections(extent, "both", display) == (told,)
     few = Extent((2, 100, 463), (0, 2), (0, 100), (0, 463))
-    assert [line.split()[0] for line in small_sections(few, "both", look)] == [
+    assert [line.split()[0] for line in small_sections(few, "both", display)] == [
         "inline",
         "crossline",
     ]
-    assert "--sections" not in small_sections(few, "inline", look)[0]
-    assert small_sections(few, "inline", Look(Zoom(1.25, 0.51))) == ()
+    assert "--sections" not in small_sections(few, "inline", display)[0]
+    assert small_sections(few, "inline", Display(Zoom(1.25, 0.51))) == ()
 
 
 def test_a_window_of_times_makes_no_section_small() -> None:
     """It is shown as it lies in the whole."""
     extent = Extent((9, 951, 463), (0, 9), (0, 951), (100, 101))
-    assert small_sections(extent, "inline", Look(Zoom(1.25, 0.5))) == ()
+    assert small_sections(extent, "inline", Display(Zoom(1.25, 0.5))) == ()

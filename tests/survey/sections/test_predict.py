@@ -14,8 +14,8 @@ from salt_infer.predictor.model import SaltModel, Settings
 from salt_survey import synthetic
 from salt_survey.reading.survey import Survey
 from salt_survey.sections import predict, tiling
+from salt_survey.sections.display import Display, Polarity, Stretch, Zoom
 from salt_survey.sections.in_flight import Flight
-from salt_survey.sections.looks import Look, Polarity, Stretch, Zoom
 from salt_survey.sections.reader import Reader, Section
 
 ONE = Zoom(1, 1)
@@ -62,28 +62,28 @@ def flat(grey: int, first: int | None = None) -> tiling.Grey:
     ],
 )
 def test_each_polarity_shows_the_model_what_it_says(polarity: Polarity, expected: float) -> None:
-    found = predict.judged(model(), tiles_of(flat(51)), Look(ONE, polarity))
+    found = predict.judged(model(), tiles_of(flat(51)), Display(ONE, polarity))
     assert found.dtype == np.float32
     assert found[0] == pytest.approx(expected, abs=1e-6)
 
 
 def test_pixels_count_as_much_as_the_judge_is_sure_of_their_tile() -> None:
-    found = predict.judged(model(), tiles_of(flat(153, 51), flat(153, 255)), Look(ONE, "normal"))
+    found = predict.judged(model(), tiles_of(flat(153, 51), flat(153, 255)), Display(ONE, "normal"))
     assert found[:, 1:].mean((1, 2)) == pytest.approx([0.2 * 0.36, 1.0 * 0.36], abs=1e-6)
 
 
 def test_what_the_gate_stops_is_0_of_that_polarity_alone() -> None:
     tiles = tiles_of(flat(51))
-    assert not predict.judged(model(gate=0.5), tiles, Look(ONE, "normal")).any()
-    found = predict.judged(model(gate=0.5), tiles, Look(ONE, "both"))
+    assert not predict.judged(model(gate=0.5), tiles, Display(ONE, "normal")).any()
+    found = predict.judged(model(gate=0.5), tiles, Display(ONE, "both"))
     assert found == pytest.approx(0.8 * 0.8**2 / 2, abs=1e-6)
 
 
 def test_each_answer_is_that_of_its_own_tile_in_batches_too() -> None:
     """More than a batch, of which the gate stops some."""
     greys = [*range(0, 255, 5)]
-    look = Look(ONE, "normal", stride=101)
-    found = predict.judged(model(gate=0.25), tiles_of(*map(flat, greys)), look)
+    display = Display(ONE, "normal", stride=101)
+    found = predict.judged(model(gate=0.25), tiles_of(*map(flat, greys)), display)
     shares = np.array(greys) / 255
     assert found[:, 50, 50] == pytest.approx(np.where(shares > 0.25, shares**3, 0), abs=1e-6)
 
@@ -92,7 +92,7 @@ def test_a_cancelled_run_ends() -> None:
     cancel = Cancel()
     cancel()
     with pytest.raises(ModelError, match="given up"):
-        predict.judged(model(), tiles_of(flat(51)), Look(ONE, "normal"), cancel)
+        predict.judged(model(), tiles_of(flat(51)), Display(ONE, "normal"), cancel)
 
 
 def test_where_tiles_overlap_each_counts_by_its_window() -> None:
@@ -113,7 +113,7 @@ def test_amplitudes_are_zoomed_by_cubic_curves() -> None:
     """Keys' with a = -1/2, at a quarter of a column from the samples and so on."""
     section = np.zeros((101, 51), np.float32)
     section[:, 25] = 1
-    tiles = tiling.cut(section, np.ones(section.shape, bool), Look(ONE_BY_TWO, "normal"))
+    tiles = tiling.cut(section, np.ones(section.shape, bool), Display(ONE_BY_TWO, "normal"))
     curve = np.array([0, -0.0234375, -0.0703125, 0.2265625, 0.8671875])
     grey = np.rint(255 * (curve - curve.min()) / np.ptp(curve))
     assert tiles.grey[0, 50, 46:56].tolist() == [*grey, *grey[::-1]]
@@ -136,12 +136,12 @@ def test_answers_are_brought_back_by_lines() -> None:
 def test_a_section_goes_all_the_way(tmp_path: Path) -> None:
     """One tile of a drawn survey, from its amplitudes to bytes, by numpy alone."""
     synthetic.draw(synthetic.Plan(), tmp_path)
-    look = Look(ONE, "reversed", Stretch("tile"), 101)
+    display = Display(ONE, "reversed", Stretch("tile"), 101)
     with Survey.open(tmp_path / "survey.sgy") as survey:
         section = Section("inline", 20, 20, 21)
         amplitude = survey.read(slice(20, 21), slice(0, 101)).amplitude[0, :, :101].T
         clock, flight = StageClock(), Flight()
-        (found,) = predict.predicted([section], Reader(survey), model(), look, clock, flight)
+        (found,) = predict.predicted([section], Reader(survey), model(), display, clock, flight)
     part = amplitude.astype(np.float64)
     grey = 255 - np.rint(255 * (part - part.min()) / np.ptp(part))
     expected = np.rint(255 * (grey / 255) ** 2 * grey[0, 0] / 255)

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from salt_survey.scan.record import Scan
-from salt_survey.sections.looks import Look, Zoom
+from salt_survey.sections.display import Display, Zoom
 from salt_survey.sections.sampling import Sampling
 
 F3 = Scan(
@@ -18,7 +18,7 @@ LINE = dataclasses.replace(
 
 
 def default(scan: Scan) -> str:
-    return str(Sampling.of(scan).look(Look()).zoom)
+    return str(Sampling.of(scan).display(Display()).zoom)
 
 
 @pytest.mark.parametrize(
@@ -57,14 +57,14 @@ def test_a_line_has_traces_along_it_alone() -> None:
     assert default(LINE) == "1.25/0.25"
 
 
-def test_crosslines_are_as_a_look_says_where_it_does() -> None:
+def test_crosslines_are_as_a_display_says_where_it_does() -> None:
     sampling = Sampling(across=2.0)
-    assert sampling.with_crosslines(Look(Zoom(1, 0.4))).zoom == Zoom(1, 0.4, 0.8)
-    assert sampling.with_crosslines(Look(Zoom(1, 0.4, 0.4))).zoom == Zoom(1, 0.4, 0.4)
+    assert sampling.with_crosslines(Display(Zoom(1, 0.4))).zoom == Zoom(1, 0.4, 0.8)
+    assert sampling.with_crosslines(Display(Zoom(1, 0.4, 0.4))).zoom == Zoom(1, 0.4, 0.4)
 
 
 def test_what_is_made_is_a_zoom_still() -> None:
     """The least and the most that are tried, of what is sampled the most finely or coarsely."""
     fine, coarse = Sampling(0.16, 0.16, 0.16), Sampling(6.5, 6.5, 6.5)
-    assert fine.look(Look(Zoom(0.64, 0.25))).zoom == Zoom(0.1024, 0.05, 0.05)
-    assert coarse.look(Look(Zoom(2.5, 1.0))).zoom == Zoom(16.25, 6.5, 20)
+    assert fine.display(Display(Zoom(0.64, 0.25))).zoom == Zoom(0.1024, 0.05, 0.05)
+    assert coarse.display(Display(Zoom(2.5, 1.0))).zoom == Zoom(16.25, 6.5, 20)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from salt_survey.errors import SurveyError
-from salt_survey.sections.looks import Look, Zoom
+from salt_survey.sections.display import Display, Zoom
 from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import (
     ADVICE,
@@ -14,15 +14,15 @@ from salt_survey.sections.settings import (
     settled,
 )
 
-LOOK = Look(Zoom(1.5, 0.4), "reversed")
+DISPLAY = Display(Zoom(1.5, 0.4), "reversed")
 SCORES = (LineScore("362", 0.8, 0.95, 0.53, 0.81),)
-FOUND = Calibration(LOOK, 0.4, SCORES, Look(Zoom(1, 1), "normal"), SCORES, "ab" * 32)
+FOUND = Calibration(DISPLAY, 0.4, SCORES, Display(Zoom(1, 1), "normal"), SCORES, "ab" * 32)
 
 
 def test_the_defaults_are_not_calibrated() -> None:
     settings = settled(Wishes(), None)
-    assert (settings.look, settings.threshold) == (Look(), 0.5)
-    assert (str(settings.look.zoom), settings.look.polarity) == ("1.25/0.5", "both")
+    assert (settings.display, settings.threshold) == (Display(), 0.5)
+    assert (str(settings.display.zoom), settings.display.polarity) == ("1.25/0.5", "both")
     origin = settings.origin
     assert (origin.source, origin.brief) == ("defaults", "not calibrated")
     assert origin.words == f"{origin.unadvised}{ADVICE}"
@@ -33,7 +33,7 @@ def test_the_defaults_are_not_calibrated() -> None:
 
 def test_a_calibration_is_taken_and_named() -> None:
     settings = settled(Wishes(), FOUND)
-    assert (settings.look, settings.threshold) == (LOOK, 0.4)
+    assert (settings.display, settings.threshold) == (DISPLAY, 0.4)
     assert settings.origin == Origin("calibration", "calibrated on 362")
     assert settings.origin.words == settings.origin.unadvised == "calibrated on 362"
 
@@ -48,7 +48,7 @@ def test_that_another_model_was_calibrated_is_part_of_the_origin() -> None:
 
 def test_what_is_asked_for_counts_more() -> None:
     settings = settled(Wishes(zoom=Zoom(2, 1), threshold=0.7), FOUND)
-    assert (settings.look.zoom, settings.look.polarity) == (Zoom(2, 1), "reversed")
+    assert (settings.display.zoom, settings.display.polarity) == (Zoom(2, 1), "reversed")
     assert settings.threshold == 0.7
     assert settings.origin == Origin("calibration", "calibrated on 362, zoom as given")
 
@@ -101,7 +101,7 @@ def test_what_a_calibration_lacks_is_named() -> None:
         Calibration.from_dict(some)
     with pytest.raises(SurveyError, match="treshold, which is unknown"):
         Calibration.from_dict(FOUND.to_dict() | {"treshold": 1})
-    look = LOOK.to_dict()
+    look = DISPLAY.to_dict()
     look["zom"] = look.pop("zoom")
     with pytest.raises(SurveyError, match="look lacks zoom and has zom, which is unknown"):
         Calibration.from_dict(FOUND.to_dict() | {"look": look})
@@ -120,6 +120,6 @@ def test_edited_values_of_another_kind_are_named(name: str, value: object, says:
 
 def test_crosslines_get_a_zoom_of_their_own_unless_a_calibration_has_one() -> None:
     sampling = Sampling(across=2.0)
-    assert settled(Wishes(), FOUND, sampling).look == LOOK
-    assert settled(Wishes(zoom=Zoom(2, 1)), FOUND, sampling).look.zoom == Zoom(2, 1, 2)
-    assert settled(Wishes(), None, sampling).look.zoom == Zoom(1.25, 0.5, 1)
+    assert settled(Wishes(), FOUND, sampling).display == DISPLAY
+    assert settled(Wishes(zoom=Zoom(2, 1)), FOUND, sampling).display.zoom == Zoom(2, 1, 2)
+    assert settled(Wishes(), None, sampling).display.zoom == Zoom(1.25, 0.5, 1)

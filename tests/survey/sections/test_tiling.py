@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from salt_survey.sections import tiling
-from salt_survey.sections.looks import Look, Stretch, Zoom
+from salt_survey.sections.display import Display, Stretch, Zoom
 
 ONE = Zoom(1, 1)
 
@@ -42,15 +42,15 @@ def test_every_pixel_is_in_a_tile(samples: int, traces: int, stride: int) -> Non
 def test_part_of_the_samples_is_as_in_the_whole(data: st.DataObject) -> None:
     """To the last bit, of whatever the tiles are said to be, from fewer tiles."""
     samples, traces = data.draw(st.integers(1, 400)), data.draw(st.integers(2, 150))
-    look = Look(
+    display = Display(
         Zoom(data.draw(st.sampled_from([0.3, 1.0, 1.25, 2.4])), 0.7), "normal",
         stride=data.draw(st.sampled_from([37, 50, 101])),
     )  # fmt: skip
     first = data.draw(st.integers(0, samples - 1))
     window = first, data.draw(st.integers(first + 1, samples))
     values = section(samples, traces)
-    whole = tiling.cut(values, everywhere(values), look)
-    part = tiling.cut(values, everywhere(values), look, window)
+    whole = tiling.cut(values, everywhere(values), display)
+    part = tiling.cut(values, everywhere(values), display, window)
     assert len(part.layout) <= len(whole.layout)
     assert set(part.numbers) <= set(part.layout.numbers)
     said = np.random.default_rng(0).random((len(whole.layout), 101, 101), np.float32)
@@ -73,8 +73,8 @@ def test_few_samples_take_few_tiles() -> None:
 
 def test_what_tiles_agree_on_comes_back() -> None:
     values = section(230, 310)
-    look = Look(Zoom(1.25, 0.5), "normal", Stretch("tile"), 50)
-    tiles = tiling.cut(values, everywhere(values), look)
+    display = Display(Zoom(1.25, 0.5), "normal", Stretch("tile"), 50)
+    tiles = tiling.cut(values, everywhere(values), display)
     same = np.full(tiles.grey.shape, 0.625, np.float32)
     assert tiling.blended(tiles, same) == pytest.approx(0.625, abs=1e-6)
 
@@ -90,14 +90,14 @@ def test_a_ramp_is_blended_without_seams() -> None:
 def test_tiles_are_stretched_each_by_itself() -> None:
     values = section(150, 150)
     values[:, 100:] *= 50
-    tiles = tiling.cut(values, everywhere(values), Look(ONE, "normal", stride=49))
+    tiles = tiling.cut(values, everywhere(values), Display(ONE, "normal", stride=49))
     assert set(tiles.grey.min((1, 2))) == {0}
     assert set(tiles.grey.max((1, 2))) == {255}
 
 
 def test_clipping_takes_so_many_of_each_end() -> None:
     values = np.sort(section(1, 200 * 200).ravel()).reshape(200, 200)
-    tiles = tiling.cut(values, everywhere(values), Look(ONE, "normal", Stretch("clip", 10), 99))
+    tiles = tiling.cut(values, everywhere(values), Display(ONE, "normal", Stretch("clip", 10), 99))
     assert (tiles.grey == 0).mean() == pytest.approx(0.1, abs=0.01)
     assert (tiles.grey == 255).mean() == pytest.approx(0.1, abs=0.01)
 
@@ -115,7 +115,7 @@ def test_tiles_without_data_are_left_out() -> None:
 
 def test_a_tile_of_one_amplitude_is_left_out() -> None:
     values = np.full((101, 101), 3, np.float32)
-    assert not len(tiling.cut(values, everywhere(values), Look(ONE)).grey)
+    assert not len(tiling.cut(values, everywhere(values), Display(ONE)).grey)
 
 
 def test_dead_traces_lie_on_the_line_between_their_neighbours() -> None:
@@ -132,7 +132,7 @@ def test_dead_traces_at_the_beginning_are_the_first_live_one() -> None:
 
 def test_small_sections_are_padded_by_reflection() -> None:
     values = section(30, 20)
-    tiles = tiling.cut(values, everywhere(values), Look(ONE, "normal"))
+    tiles = tiling.cut(values, everywhere(values), Display(ONE, "normal"))
     (grey,) = tiles.grey
     assert (grey[:30] == grey[59:29:-1]).all()
     assert tiling.blended(tiles, tiles.grey / np.float32(255)).shape == (30, 20)

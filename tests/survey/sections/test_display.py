@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from salt_infer.errors import UsageError
 from salt_survey.sections import tiling
-from salt_survey.sections.looks import Look, Stretch, Zoom
+from salt_survey.sections.display import Display, Stretch, Zoom
 
 ZOOMS = st.floats(0.05, 20)
 
@@ -24,7 +24,7 @@ def test_a_zoom_is_written_as_it_was_given(text: str) -> None:
 
 def test_zooms_that_lay_tiles_otherwise_are_two_settings_of_a_run() -> None:
     """What a run is known by has the zoom as text, and one must not go on for the other."""
-    one, other = (Look(Zoom(vertical, 1)) for vertical in (1.0001666, 1.0001667))
+    one, other = (Display(Zoom(vertical, 1)) for vertical in (1.0001666, 1.0001667))
     shapes = [tiling.layout(3000, 100, each.zoom, each.stride).zoomed for each in (one, other)]
     assert shapes[0] != shapes[1]
     assert one.to_dict() != other.to_dict()
@@ -35,7 +35,7 @@ def test_one_number_is_for_both_directions() -> None:
 
 
 def test_crosslines_are_as_inlines_unless_a_third_number_says_otherwise() -> None:
-    one, two = Look(Zoom.parse("2/1")), Look(Zoom.parse("2/1/0.5"))
+    one, two = Display(Zoom.parse("2/1")), Display(Zoom.parse("2/1/0.5"))
     assert one.along("inline").zoom == one.along("crossline").zoom == Zoom(2, 1)
     assert (two.along("inline").zoom, two.along("crossline").zoom) == (Zoom(2, 1), Zoom(2, 0.5))
 
@@ -70,16 +70,16 @@ def test_what_is_no_stretch_is_refused(text: str) -> None:
         Stretch.parse(text)
 
 
-def test_a_look_comes_back_from_json() -> None:
-    look = Look(Zoom(2.5, 0.4), "reversed", Stretch.parse("1%"), 101)
-    assert Look.from_dict(look.to_dict()) == look
-    assert Look.from_dict({}) == Look()
+def test_a_display_comes_back_from_json() -> None:
+    display = Display(Zoom(2.5, 0.4), "reversed", Stretch.parse("1%"), 101)
+    assert Display.from_dict(display.to_dict()) == display
+    assert Display.from_dict({}) == Display()
 
 
 @pytest.mark.parametrize(
     "value", [{"stride": 0}, {"stride": 102}, {"stride": 5.5}, {"stride": True},
               {"polarity": "up"}, {"zoom": 0}, {"stretch": "9"}],
 )  # fmt: skip
-def test_what_is_no_look_is_refused(value: dict[str, object]) -> None:
+def test_what_is_no_display_is_refused(value: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="expected"):
-        Look.from_dict(value)
+        Display.from_dict(value)

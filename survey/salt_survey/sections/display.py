@@ -120,8 +120,8 @@ class Stretch:
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
-    """How sections become tiles.
+class Display:
+    """How sections are displayed to the model, as tiles.
 
     Attributes:
         zoom: see :class:`Zoom`.
@@ -150,7 +150,7 @@ class Look:
             f"stride {self.stride}"
         )
 
-    def along(self, direction: Direction) -> Look:
+    def along(self, direction: Direction) -> Display:
         """For sections of one direction."""
         return dataclasses.replace(self, zoom=self.zoom.along(direction))
 
