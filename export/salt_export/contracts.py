@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 
 from salt_export import provenance
 from salt_export.cost import Cost
@@ -19,6 +20,7 @@ from salt_infer.modelfile.contract import ModelContract
 from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.settings.model_config import ModelConfig
 
+_QUANTISERS = ("QuantizeLinear", "DequantizeLinear")
 _MADE = ("gmac", "parameters", "members")  # of the provenance, what follows from the networks
 
 
@@ -123,6 +125,21 @@ def check_made(contract: ModelContract, drafted: ModelContract, path: Path) -> N
                 f"{path} says {name} {_plain(said)[:200]}, expected {_plain(value)[:200]}; it was "
                 "changed after its export: export it anew"
             )
+
+
+def check_precision(contract: ModelContract, file: onnx.ModelProto, path: Path) -> None:
+    """A file that calls itself int8 is held to wider bounds: it has to be.
+
+    Raises:
+        ExportError: it says int8 and is not quantised, or the reverse.
+    """
+    quantised = any(node.op_type in _QUANTISERS for node in file.graph.node)
+    if quantised != (contract.precision == "int8"):
+        raise ExportError(
+            f"{path} says precision {contract.precision!r} and is "
+            f"{'' if quantised else 'not '}quantised; it was changed after its export: export it "
+            "anew"
+        )
 
 
 def _networks(loaded: Sequence[Checkpoint]) -> list[dict[str, Any]]:

@@ -95,12 +95,13 @@ class Parity:
         """Raise ParityError where the file is farther off than it may be."""
         worst = max(self.probability_max, self.salt_max)
         flipped = self.pixels_flipped / self.pixels
-        if not tolerance.allows(worst, flipped):
+        if not tolerance.allows(worst, flipped, self.probability_mean):
+            mean = f", {tolerance.mean:g} on average" if tolerance.mean < 1 else ""
             raise ParityError(
                 f"the file differs from the network by {self.probability_max:.3g} in probability "
-                f"and {self.salt_max:.3g} in salt, {self.pixels_flipped} of {self.pixels} pixels "
-                f"flipped; expected at most {tolerance.probability:g} and a share of "
-                f"{tolerance.flipped:g}"
+                f"({self.probability_mean:.2g} on average) and {self.salt_max:.3g} in salt, "
+                f"{self.pixels_flipped} of {self.pixels} pixels flipped; expected at most "
+                f"{tolerance.probability:g}{mean} and a share of {tolerance.flipped:g}"
             )
 
     def check_score(self, max_drop: float) -> None:

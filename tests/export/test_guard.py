@@ -13,14 +13,16 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from salt_export import guard, int8
+from salt_export import graph, guard, int8
 from salt_export.errors import ExportError, ParityError
 from salt_export.job import export, verify
 from salt_export.request import Job
+from salt_export.tolerances import TOLERANCES
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.training import optimizer
+from tests.export.test_job import rewritten
 from tests.export.test_parity import tampered
 
 BLOCK = "decoder.blocks.2.body"  # convolution, normalisation, ReLU, convolution
@@ -178,14 +180,54 @@ def test_what_cannot_be_held_is_not_published(
 @pytest.mark.slow
 @pytest.mark.usefixtures("few_shapes")
 def test_of_two_calibrations_the_one_whose_masks_hold_is_taken() -> None:
-    flips = guard.Loss(guard.Drop(-0.001, -0.002, 0.0), flipped=0.08)
-    holds = guard.Loss(guard.Drop(0.001, 0.0, 0.002), flipped=0.01)
-    worse = guard.Loss(guard.Drop(0.002, 0.0, 0.003), flipped=0.01)
-    ranked = sorted([flips, worse, holds], key=lambda loss: loss.rank(0.003))
-    assert ranked == [holds, worse, flips]
+    flips = guard.Loss(guard.Drop(-0.001, -0.002, 0.0), flipped=0.08, moved=0.001)
+    moves = guard.Loss(guard.Drop(-0.001, -0.002, 0.0), flipped=0.0, moved=0.3)
+    holds = guard.Loss(guard.Drop(0.001, 0.0, 0.002), flipped=0.01, moved=0.004)
+    worse = guard.Loss(guard.Drop(0.002, 0.0, 0.003), flipped=0.01, moved=0.001)
+    ranked = sorted([flips, moves, worse, holds], key=lambda loss: loss.rank(0.003))
+    assert ranked == [holds, worse, moves, flips]
     last_bit = float(np.nextafter(holds.drop.mean, 0))
-    tied = guard.Loss(guard.Drop(last_bit, 0.0, 0.002), flipped=0.012)
+    tied = guard.Loss(guard.Drop(last_bit, 0.0, 0.002), flipped=0.012, moved=0.001)
     assert min([tied, holds], key=lambda loss: loss.rank(0.003)) == holds
+    nearer = dataclasses.replace(holds, moved=0.003)
+    assert min([holds, nearer], key=lambda loss: loss.rank(0.003)) == nearer
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick")
+def test_a_gate_that_lets_no_tile_pass_does_not_prove_a_file(
+    settled: Path, tiles: Path, tmp_path: Path
+) -> None:
+    """No mask tells then of a file that computes something else: probabilities do."""
+    checkpoint = checkpoints.load(settled)
+    shut = tmp_path / "shut.pth"
+    decision = dataclasses.replace(checkpoint.decision, gate=1.0)
+    checkpoints.save(dataclasses.replace(checkpoint, decision=decision), shut)
+    said: list[str] = []
+    path = tmp_path / "cpu.onnx"
+    job = int8_job(shut, path, tiles, say=said.append)
+    done = export(job)
+    assert done.parity.pixels_flipped == 0
+    assert done.parity.probability_mean <= TOLERANCES["int8"].mean
+    assert any(f"finds salt in 0 of {len(DATA)} tiles" in line for line in said)
+    proto = onnx.load(path)
+    weakened(proto)
+    provenance = {**ModelSession(path).contract.provenance, "graph_sha256": graph.digest(proto)}
+    broken = rewritten(path, tmp_path / "broken.onnx", proto, provenance=provenance)
+    with pytest.raises(ParityError, match=r"on average\) .* 0 of \d+ pixels flipped; expected"):
+        verify(dataclasses.replace(job, model=broken, target="portable", calibrate=None))
+
+
+def weakened(proto: onnx.ModelProto) -> None:
+    """The probabilities that it gives are a fifth of what they were."""
+    for node in proto.graph.node:
+        names = ["whole" if name == "probability" else name for name in node.output]
+        node.output[:] = names
+    value = numpy_helper.from_array(np.float32(0.2), "fifth")
+    proto.graph.initializer.append(value)
+    proto.graph.node.append(
+        onnx.helper.make_node("Mul", ["whole", "fifth"], ["probability"], "weaker")
+    )
 
 
 @pytest.mark.slow

@@ -264,6 +264,22 @@ def test_a_changed_contract_is_found(
     bad = rewritten(dense_model, tmp_path / "bad.onnx", threshold=0.9)
     with pytest.raises(ExportError, match=r"says threshold 0\.9, its checkpoints"):
         verify(Job((tiny_checkpoint,), bad))
+    bad = rewritten(dense_model, tmp_path / "bad.onnx", precision="int8")
+    with pytest.raises(ExportError, match=r"says precision 'int8' and is not quantised"):
+        verify(Job((tiny_checkpoint,), bad))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("traced", "few_shapes")
+def test_a_file_that_names_no_graph_is_said_to(
+    tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
+) -> None:
+    provenance = dict(ModelSession(dense_model).contract.provenance)
+    del provenance["graph_sha256"]
+    said: list[str] = []
+    file = rewritten(dense_model, tmp_path / "x.onnx", provenance=provenance)
+    verify(Job((tiny_checkpoint,), file, say=said.append))
+    assert any("does not name the graph that was proven" in line for line in said)
 
 
 def test_what_cannot_end_well_ends_soon(
