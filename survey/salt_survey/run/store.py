@@ -17,9 +17,10 @@ Chunks that hold nothing but 0 are not written. Attributes hold scan, model and 
 
 from __future__ import annotations
 
-import errno
+import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -41,6 +42,8 @@ VERSION = 1
 
 _POSITIONS = 1 << 18  # traces whose coordinates are a chunk
 _ALL = slice(None)
+
+Region = tuple[slice, slice, slice]  # inlines, crosslines, samples
 
 
 class Store:
@@ -150,8 +153,11 @@ class Store:
         Raises:
             OutputError: the disk is full.
         """
+        array, where = self._array(name), _where(direction, lines, samples)
         try:
-            self._array(name)[_where(direction, lines, samples)] = salt
+            # Of many at once Zarr would go on writing the others after one has failed.
+            for volume, part in _chunks(array, where):
+                array[volume] = salt[part]
         except OSError as error:
             raise full(self.path, error) from error
 
@@ -163,7 +169,7 @@ class Store:
         """
         return self._read(name, _where(direction, lines, samples))
 
-    def _read(self, name: str, where: tuple[slice, slice, slice]) -> Grey:
+    def _read(self, name: str, where: Region) -> Grey:
         try:
             return np.asarray(self._array(name)[where], np.uint8)
         except (OSError, ValueError, RuntimeError) as error:
@@ -198,8 +204,20 @@ def _why(path: Path) -> str | None:
     return file_kind.told(path, "it is a file") if path.is_file() else None
 
 
-def _where(direction: Direction, lines: slice, samples: slice) -> tuple[slice, slice, slice]:
+def _where(direction: Direction, lines: slice, samples: slice) -> Region:
     return (lines, _ALL, samples) if direction == "inline" else (_ALL, lines, samples)
+
+
+def _chunks(array: zarr.Array[Any], where: Region) -> Iterator[tuple[Region, Region]]:
+    """The chunks of a region of the volume: where each lies in the volume, and in the region."""
+    places = []
+    for axis, part in enumerate(where):
+        first, last, _ = part.indices(array.shape[axis])
+        step = array.chunks[axis]
+        edges = [first, *range((first // step + 1) * step, last, step), last]
+        places.append([(slice(a, b), slice(a - first, b - first)) for a, b in pairwise(edges)])
+    for one, two, three in itertools.product(*places):
+        yield (one[0], two[0], three[0]), (one[1], two[1], three[1])
 
 
 def _put(group: zarr.Group, name: str, values: npt.NDArray[Any], axes: tuple[str, ...]) -> None:
@@ -236,7 +254,6 @@ def sync() -> None:
 def full(path: Path, error: OSError) -> OutputError:
     """What to say where a store cannot be written."""
     reason = os.strerror(error.errno) if error.errno else str(error)
-    more = "; what is done is kept" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
     return OutputError(
-        f"{path} cannot be written ({reason}); mend that and give the same command again{more}"
+        f"{path} cannot be written ({reason}); mend that and give the same command again"
     )
