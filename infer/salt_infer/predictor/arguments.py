@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 
@@ -34,3 +36,16 @@ def check_count(name: str, count: object) -> None:
     """Raise InputError for anything but a whole number of at least 1."""
     if not isinstance(count, int | np.integer) or count < 1:
         raise InputError(f"{name} is {count!r}, expected a whole number of at least 1")
+
+
+def check_counts(**counts: object) -> None:
+    """:func:`check_count` of each by its name, but for those that are None."""
+    for name, count in counts.items():
+        if count is not None:
+            check_count(name, count)
+
+
+def check_path(path: Path | str | None) -> None:
+    """Raise InputError for an empty text, which a path would make the folder one is in."""
+    if path == "":
+        raise InputError("the path is empty, expected a model file, or None for the one that ships")

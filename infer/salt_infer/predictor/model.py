@@ -18,7 +18,7 @@ from salt_infer.batch import doubtful, views
 from salt_infer.batch.result import BatchResult, Cancel, Drawn
 from salt_infer.errors import InputError, ModelError
 from salt_infer.modelfile.contract import TTA_NAMES, ModelContract, Tta
-from salt_infer.predictor.arguments import check_count, check_tiles
+from salt_infer.predictor.arguments import check_count, check_counts, check_path, check_tiles
 
 
 def _is_share(value: Any) -> bool:
@@ -197,21 +197,15 @@ class SaltModel:
             tta = decided(contract).tta
             return Batches(batch_size, views.together(tta), tta == "doubtful")
 
-        if path == "":
-            raise InputError(
-                "the path is empty, expected a model file, or None for the one that ships"
-            )
-        for name, count in (("threads", threads), ("lanes", lanes), ("batch_size", batch_size)):
-            if count is not None:
-                check_count(name, count)
-        if not isinstance(provider, ProviderRequest):
-            provider = ProviderRequest(provider)
+        check_path(path)
+        check_counts(threads=threads, lanes=lanes, batch_size=batch_size)
+        request = provider if isinstance(provider, ProviderRequest) else ProviderRequest(provider)
         file = None if path is None else Path(path)
-        session, choice = open_session(file, provider, coming, threads, tell, lanes, in_turn)
+        session, choice = open_session(file, request, coming, threads, tell, lanes, in_turn)
         model = cls(session, decided(session.contract), choice, batch_for(choice.used, batch_size))
         # A file by its full name; one that ships is where the package is.
         known = file.absolute() if file else None
-        model._loading = _Loading(known, threads, lanes, provider, batch_size, in_turn)
+        model._loading = _Loading(known, threads, lanes, request, batch_size, in_turn)
         return model
 
     def predict(self, tiles: npt.NDArray[np.uint8], batch_size: int | None = None) -> Prediction:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from salt_infer.errors import UsageError
@@ -14,6 +14,7 @@ from salt_survey.run.finished import check_lies_on, doubt, survey_of
 from salt_survey.run.store import Store
 from salt_survey.run.trace_lookup import Traces
 from salt_survey.scan.overrides import Overrides
+from salt_survey.scan.record import Scan
 from salt_survey.segy.write import check, no_headers, write_like
 
 
@@ -47,28 +48,37 @@ def export(
         OutputError: the disk is full.
     """
     check(out, like, overwrite)
-    store = Store.open(volume)
-    if not store.has(name):
-        raise UsageError(
-            f"{volume} has no volume {name!r}, expected one of probability, p_inline, p_crossline, "
-            "disagreement; a run with --sections both writes all four"
-        )
+    store = _holding(volume, name)
     if is_array(like):
         raise no_headers(like)
     array, settings = array_of(store, like), store.attributes.get("settings") or {}
     with (
         survey_of(store, like, overrides) if array is None else Survey.open(like, None, overrides)
     ) as survey:
-        if array is None:
-            check_lies_on(store, survey)
-            if other := doubt(store, survey):
-                tell(other)
-        else:
-            settings = settings_of_array(settings)
-            for line in doubts(store, survey, array):
-                tell(line)
-        for line in kept_headers.doubts(survey):
+        for line in _doubts(store, survey, array):
             tell(line)
-        told = text_lines.lines(name, settings)
+        told = text_lines.lines(name, settings if array is None else settings_of_array(settings))
         write_like(survey, out, Traces(store, name), told, overwrite, drop_extended)
         return f"{out}: {survey.scan.traces} traces of {survey.scan.samples} samples, {name} 0..1"
+
+
+def _holding(volume: Path, name: str) -> Store:
+    """The Zarr, where it has an array of that name."""
+    store = Store.open(volume)
+    if not store.has(name):
+        raise UsageError(
+            f"{volume} has no volume {name!r}, expected one of probability, p_inline, p_crossline, "
+            "disagreement; a run with --sections both writes all four"
+        )
+    return store
+
+
+def _doubts(store: Store, survey: Survey, array: Scan | None) -> Iterator[str]:
+    """What to warn of, a line each; raises UsageError where the two do not belong together."""
+    if array is not None:
+        yield from doubts(store, survey, array)
+    else:
+        check_lies_on(store, survey)
+        if other := doubt(store, survey):
+            yield other
+    yield from kept_headers.doubts(survey)

@@ -62,6 +62,30 @@ class _Ran(NamedTuple):
     probability: Floats  # [N, 101, 101]
 
 
+@dataclasses.dataclass(frozen=True)
+class _Steps:
+    """What is done with a section once it is read."""
+
+    model: SaltModel
+    display: Display
+    window: Window | None
+    clock: StageClock
+    cancel: Cancel
+
+    def cut(self, recorded: Recorded) -> _Cut:
+        along = self.display.along(recorded.section.direction)
+        return _Cut(recorded, tiling.cut(recorded.amplitude, recorded.there, along, self.window))
+
+    def run(self, cut: _Cut) -> _Ran:
+        started = time.perf_counter()
+        probability = judged(self.model, cut.tiles, self.display, self.cancel)
+        self.clock.ran(time.perf_counter() - started)
+        return _Ran(cut, probability)
+
+    def blend(self, ran: _Ran) -> Predicted:
+        return finished(ran, slice(*(self.window or (None,))))
+
+
 def batch_of(tiles: int) -> int:
     """Tiles of a batch, for sections of so many: all batches of a section are about the same size,
     as a GPU is to be given no half-empty ones.
@@ -99,30 +123,16 @@ def predicted(
         SurveyError: the survey cannot be read any more.
     """
     cancel = Cancel()
-
-    def cut(recorded: Recorded) -> _Cut:
-        along = display.along(recorded.section.direction)
-        return _Cut(recorded, tiling.cut(recorded.amplitude, recorded.there, along, window))
-
-    def blend(ran: _Ran) -> Predicted:
-        return finished(ran, slice(*(window or (None,))))
-
-    def run(cut: _Cut) -> _Ran:
-        started = time.perf_counter()
-        probability = judged(model, cut.tiles, display, cancel)
-        clock.ran(time.perf_counter() - started)
-        return _Ran(cut, probability)
-
-    workers = flight.workers
-    runners = clock.threads["run"] = flight.runners
-    clock.threads["decode"] = workers + 1
-    with pools((1, workers, runners, 1), cancel) as (reading, cutting, running, blending):
+    steps = _Steps(model, display, window, clock, cancel)
+    clock.threads |= {"run": flight.runners, "decode": flight.workers + 1}
+    counts = (1, flight.workers, flight.runners, 1)
+    with pools(counts, cancel) as (reading, cutting, running, blending):
         to_read, to_cut, to_run, to_blend = flight.rooms
         stages = (
             Stage(reading, timed_work(clock, "decode", reader.read), to_read),
-            Stage(cutting, timed_work(clock, "decode", cut), to_cut),
-            Stage(running, timed_work(clock, "run", run), to_run),
-            Stage(blending, timed_work(clock, "encode", blend), to_blend),
+            Stage(cutting, timed_work(clock, "decode", steps.cut), to_cut),
+            Stage(running, timed_work(clock, "run", steps.run), to_run),
+            Stage(blending, timed_work(clock, "encode", steps.blend), to_blend),
         )
         items = (Timed(section, time.perf_counter()) for section in sections)
         for done in flow(items, stages, check):

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -26,6 +27,10 @@ from salt_train.settings import recipes, settings_file
 from salt_train.settings.config import TrainConfig
 from salt_train.settings.overrides import difference, listed
 from salt_train.settings.schedule import steps_of
+
+if TYPE_CHECKING:
+    from salt_train.compute.distributed import World
+    from salt_train.job.job import Job
 
 _COMPILE = ("default", "reduce-overhead")  # modes of torch.compile; the first where none is named
 _OF_CHECKS = ("data", "missing_as_empty", "check_data")  # options that --check-data heeds
@@ -112,19 +117,15 @@ def cli(
     with console.importing("train"):
         import matplotlib  # noqa: F401  (used after an epoch, which would be lost)
         import tensorboard  # noqa: F401
-        import torch
+        import torch  # noqa: F401  (by what is called below)
 
-        from salt_train.compute.distributed import World
-        from salt_train.job import job
         from salt_train.job.job import Job
         from salt_train.training.run_options import RunOptions
 
     labelled = pseudo.files(config.pseudo_fraction)
     if resume and not threads:
         threads = settings_file.threads(out)
-    if threads:
-        torch.set_num_threads(threads)
-    world = World.join(device)
+    world = _joined(device, threads)
     wanted = Job(
         data=data,
         config=config,
@@ -137,6 +138,23 @@ def cli(
         missing_as_empty=missing_as_empty,
         say=click.echo,
     )
+    _run(wanted, world)
+
+
+def _joined(device: str, threads: int | None) -> World:
+    """The processes that train together, with so many CPU threads for this one."""
+    import torch
+
+    from salt_train.compute.distributed import World
+
+    if threads:
+        torch.set_num_threads(threads)
+    return World.join(device)
+
+
+def _run(wanted: Job, world: World) -> None:
+    from salt_train.job import job
+
     try:
         with world.together():
             result = job.run(wanted)
