@@ -114,8 +114,8 @@ def _check_filters(found: bytes, stride: int) -> None:
         raise TileError(f"image data cannot be decoded (a row has filter {unknown}, of 0 to 4)")
 
 
-def decode_mask(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> npt.NDArray[np.uint8]:
-    """Decode a mask: uint8 of ``shape``, 1 wherever any channel of a pixel is above 0.
+def decode_mask(data: bytes) -> npt.NDArray[np.uint8]:
+    """Decode a mask: uint8 [101, 101], 1 wherever any channel of a pixel is above 0.
 
     TGS masks are 16-bit {0, 65535} where there is salt and 8-bit where there is none, and others
     write a class number into one channel or a palette: so the only sound rule is ``> 0``, of the
@@ -126,20 +126,20 @@ def decode_mask(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> npt.NDArray
             black, or transparency that hides a colour.
     """
     parts = _parts(data)
-    image = _image(parts, shape)
+    image = _image(parts, TILE_SHAPE)
     colours, transparency = _colours(image), _transparency(image, parts)
     if image.mode == "P" and transparency is None:
         mask_pixels.check_palette(np.asarray(image), colours)
     return mask_pixels.salt(colours, transparency)
 
 
-def values(data: bytes, shape: tuple[int, int] = TILE_SHAPE) -> tuple[int, ...]:
+def values(data: bytes) -> tuple[int, ...]:
     """The values that occur in an image, ascending; of a colour the largest of its channels.
 
     Raises:
         TileError: as for :func:`decode`.
     """
-    return tuple(np.unique(_colours(_image(_parts(data), shape)).max(axis=2)).tolist())
+    return tuple(np.unique(_colours(_image(_parts(data), TILE_SHAPE)).max(axis=2)).tolist())
 
 
 def encode(pixels: npt.NDArray[np.uint8]) -> bytes:

@@ -35,10 +35,10 @@ class Cropped:
     gain_elsewhere: float
 
 
-def crop(masks: Images, edge: int = CROP) -> Images:
-    """The middle of each mask: [N, H, W] -> [N, edge, edge]; an odd pixel is cut off at the end."""
-    top, left = ((size - edge) // 2 for size in masks.shape[1:])
-    return masks[:, top : top + edge, left : left + edge]
+def crop(masks: Images) -> Images:
+    """The middle of each mask: [N, H, W] -> [N, CROP, CROP]; an odd pixel is cut off at the end."""
+    top, left = ((size - CROP) // 2 for size in masks.shape[1:])
+    return masks[:, top : top + CROP, left : left + CROP]
 
 
 def cropped(truth: Images, predicted: Images) -> Cropped:

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from salt_train.checkpoints import weights
 from salt_train.network.efficientnet import (
     BATCH_NORM_EPSILON,
-    HEAD_CHANNELS,
     SCALES,
     DepthwiseConv2d,
     EfficientNetLite,
@@ -22,6 +21,7 @@ from salt_train.network.efficientnet import (
 from salt_train.settings.config import IMAGENET
 from salt_train.settings.model_config import EncoderName, ModelConfig
 
+HEAD_CHANNELS = 1280  # of the published classifier's last convolution, which an encoder has not
 # Parameters of the published classifiers, with the last convolution and 1000 classes.
 PARAMETERS = {
     "efficientnet-lite0": 4_652_008,

@@ -32,6 +32,7 @@ from salt_train.settings.config import TrainConfig
 
 FORMAT = "salt-checkpoint"
 VERSION = 1
+_FAULTS = 3  # of torch's list that are told
 
 
 @dataclasses.dataclass(frozen=True)
@@ -230,11 +231,11 @@ def build_model(checkpoint: Checkpoint) -> SaltNet:
     return model.eval()
 
 
-def first_faults(error: RuntimeError, count: int = 3) -> str:
+def first_faults(error: RuntimeError) -> str:
     """The start of torch's list, which has a line for every tensor, by the names in the file."""
     faults = [shown(line.strip()) for line in str(error).splitlines()[1:]]
-    more = f" and {len(faults) - count} more" if len(faults) > count else ""
-    return "; ".join(fault[:200] for fault in faults[:count]) + more
+    more = f" and {len(faults) - _FAULTS} more" if len(faults) > _FAULTS else ""
+    return "; ".join(fault[:200] for fault in faults[:_FAULTS]) + more
 
 
 def not_finite(weights: Mapping[str, Tensor]) -> str:

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 BATCH_NORM_EPSILON = 1e-3  # TensorFlow's; torch's is 1e-5
 STEM_CHANNELS = 32  # Lite scales neither these nor the repeats of the first and last stage
-HEAD_CHANNELS = 1280  # of the published classifier's last convolution, which an encoder has not
 
 
 @dataclasses.dataclass(frozen=True)
