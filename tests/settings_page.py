@@ -47,9 +47,7 @@ def meanings(settings: type) -> dict[str, str]:
     found: dict[str, str] = {}
     for entry in entries:
         names, _, text = entry.partition(": ")
-        told, of = " ".join(text.split()), names.split(", ")
-        several = ", ".join(f"`{name}`" for name in of) + ": "
-        found |= dict.fromkeys(of, several + told if len(of) > 1 else told)
+        found |= dict.fromkeys(names.split(", "), " ".join(text.split()))
     return found
 
 

@@ -30,6 +30,5 @@ def test_names_that_are_allowed_are_there() -> None:
 
 def test_a_docstring_is_read_entry_by_entry() -> None:
     told = settings_page.meanings(Stage)
-    of_both = "`learning_rate`, `floor_rate`: the highest and the lowest rate."
-    assert told["floor_rate"] == told["learning_rate"] == of_both
+    assert (told["learning_rate"], told["floor_rate"]) == ("the highest rate.", "the lowest rate.")
     assert told["average"].endswith('Better Generalization", 2018).')

@@ -24,7 +24,7 @@ _CHOICES = ("target", "gated", "precision", "opset")  # what a file that is ther
     "salt-export", cls=strict_options.Command,
     epilog="Exit codes: 0 done; 1 failed; 2 bad usage.",
 )  # fmt: skip
-@click.argument("checkpoints", type=_PATH, nargs=-1, required=True, metavar="CHECKPOINT...")
+@click.argument("checkpoints", type=_PATH, nargs=-1, metavar="CHECKPOINT...")
 @click.argument("model", type=_PATH, metavar="MODEL.onnx")
 @click.option(
     "--target", type=click.Choice(get_args(TargetName)), default="portable", show_default=True,
@@ -87,6 +87,11 @@ def cli(
     """Write checkpoints as the ONNX file MODEL, once it is proven to compute the same. Several
     checkpoints become one ensemble.
     """
+    if not checkpoints:
+        raise click.UsageError(
+            f"{request['model']} is one path, expected two or more: the checkpoint, and the model "
+            "file behind it, as in salt-export last.pth model.onnx."
+        )
     asked = Job(checkpoints=checkpoints, **request)
     if verify_only:
         _refuse_choices(click.get_current_context())

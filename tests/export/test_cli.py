@@ -37,7 +37,7 @@ def test_the_command_end_to_end(tiny_checkpoint: Path, tmp_path: Path) -> None:
 def test_a_model_alone_is_bad_usage(tmp_path: Path) -> None:
     done = run(tmp_path / "x.onnx")
     assert done.returncode == 2
-    assert "Missing argument" in done.stderr
+    assert "x.onnx is one path, expected two or more: the checkpoint, and the model" in done.stderr
 
 
 def test_nan_is_no_drop(tmp_path: Path) -> None:

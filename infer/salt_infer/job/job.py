@@ -214,17 +214,23 @@ def _publish(run: JournaledRun, outputs: Outputs) -> str:
 def _report(run: JournaledRun, job: Job, truth: scoring.Truth | None, digest: str) -> RunReport:
     """What was done, as the report says it; scored if there are labels, with a doubt about them."""
     report = run.report(job.out, digest)
-    if truth and truth.doubt:
-        report = dataclasses.replace(report, warnings=(*report.warnings, truth.doubt))
+    if truth:
+        doubts = truth.doubt, scoring.flattered(Path(report.model["path"]), truth)
+        report = _warning(report, *doubts)
     _write(report, run.journal, job)
     if truth and report.rows:
         score = _score(run, job, truth)
         report = dataclasses.replace(
-            report, score=score.mean, empty_score=score.empty, scored=score.tiles,
-            warnings=(*report.warnings, *([f"{job.labels}: {score.doubt}"] if score.doubt else [])),
-        )  # fmt: skip
+            report, score=score.mean, empty_score=score.empty, scored=score.tiles
+        )
+        report = _warning(report, f"{job.labels}: {score.doubt}" if score.doubt else "")
         _write(report, run.journal, job)
     return report
+
+
+def _warning(report: RunReport, *lines: str) -> RunReport:
+    """The report with these warnings too, as far as there is something in them."""
+    return dataclasses.replace(report, warnings=(*report.warnings, *filter(None, lines)))
 
 
 def _score(run: JournaledRun, job: Job, truth: scoring.Truth) -> scoring.Score:

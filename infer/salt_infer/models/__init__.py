@@ -13,6 +13,11 @@ CPU_DEFAULT = "default-cpu.onnx"
 DENSE_DEFAULT = "default.onnx"
 
 
+def ships(path: Path) -> bool:
+    """Whether a model file is one of these."""
+    return path.name in (CPU_DEFAULT, DENSE_DEFAULT) and path.parent == default_model().parent
+
+
 def default_model(provider: str = "cpu", machine: Machine | None = None) -> Path:
     """The model that ships for a provider: gated int8 for ``cpu`` and ``openvino``, dense fp16 for
     all others, where early exit and 8-bit activations with zero points cost more than they save,

@@ -86,7 +86,7 @@ _TARGETS = ("segy", "horizons", "report")
 )
 @click.option(
     "--memory", type=SIZE, default="1GiB", show_default=True, metavar="SIZE",
-    help="What the process may need.",
+    help="What the process may need, as 2GiB or 800MB.",
 )  # fmt: skip
 @model_option
 @override_options

@@ -17,6 +17,7 @@ from salt_survey.reading.survey import Survey
 from salt_survey.run import finished
 from salt_survey.run.store import Store
 from salt_survey.scan import describe
+from salt_survey.scan.geometry import ranged
 from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import load
 from salt_survey.sections.predict import BATCH
@@ -123,7 +124,6 @@ def _place(viewer: Viewer, line: int | None) -> int:
     places = [at for at, number in enumerate(viewer.numbers) if number == line]
     if not places:
         raise UsageError(
-            f"--line {line} is no {viewer.direction}; expected {viewer.numbers[0]} to "
-            f"{viewer.numbers[-1]}"
+            f"--line {line} is no {viewer.direction}; expected {ranged(viewer.numbers)}"
         )
     return places[0]

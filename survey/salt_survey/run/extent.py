@@ -11,6 +11,7 @@ import numpy.typing as npt
 from salt_infer.errors import UsageError
 from salt_survey.reading.survey import Survey
 from salt_survey.run.slabs import Extent, Sections
+from salt_survey.scan.geometry import ranged
 from salt_survey.sections.display import DIRECTIONS, Display
 from salt_survey.sections.tiling import SIDE, Window
 
@@ -120,7 +121,5 @@ def _places(
     if wanted.last is not None:
         last = int(np.searchsorted(values, wanted.last + rounding, side="right"))
     if first >= last:
-        raise UsageError(
-            f"no {what} is within {wanted}; the survey has {values[0]:.15g} to {values[-1]:.15g}"
-        )
+        raise UsageError(f"no {what} is within {wanted}; the survey has {ranged(values)}")
     return first, last

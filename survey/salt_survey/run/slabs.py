@@ -222,10 +222,11 @@ def _fitting(
                 return size, block, room
     section = max(math.prod(place.shape) for place in places)
     less = ", a larger --stride, or fewer times by --times" if memory >= least else ""
+    allowed = f"{memory // MIB} MiB" if memory >= MIB else f"{memory} bytes"
     raise UsageError(
         f"sections of {section} samples of a survey of {extent.shape[0] * extent.shape[1]} traces "
-        f"need {-(-need(extent, places) // MIB)} MiB, and {-(-least // MIB)} with whatever --times "
-        f"and --stride, and --memory allows {memory // MIB}; give more{less}"
+        f"need {-(-need(extent, places) // MIB)} MiB, at least {-(-least // MIB)} of them for any "
+        f"--times and --stride, and --memory allows {allowed}; give more, as 2GiB{less}"
     )
 
 

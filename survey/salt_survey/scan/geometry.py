@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -170,6 +172,14 @@ def words(lines: Lines) -> str:
     if first == last:
         return str(first)
     return f"{first} to {last}" + (f" step {step}" if step != 1 else "")
+
+
+def ranged(values: Sequence[float] | npt.NDArray[Any]) -> str:
+    """Ascending values that need not be evenly apart, such as ``310 to 330 step 20``."""
+    first, last = values[0], values[-1]
+    steps = np.unique(np.round(np.diff(values), 3))  # of float32, too
+    even = f" step {steps[0]:.15g}" if len(steps) == 1 and steps[0] != 1 else ""
+    return f"{first:.15g} to {last:.15g}{even or ', with gaps' * (len(steps) > 1)}"
 
 
 def _order(places: Places, traces: npt.NDArray[np.int32], duplicates: int) -> Order:

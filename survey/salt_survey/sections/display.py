@@ -69,7 +69,8 @@ class Zoom:
             numbers = [float(part) for part in text.split("/", 2)]
         except ValueError as error:
             raise UsageError(
-                f"the zoom is {text!r}, expected vertical/horizontal, as 1.25/0.5"
+                f"the zoom is {text!r}, expected vertical/horizontal, as 1.25/0.5, one number for "
+                "both, or a third for crosslines, as 1.25/0.5/1"
             ) from error
         return cls(*(numbers if len(numbers) > 1 else 2 * numbers))
 

@@ -15,6 +15,7 @@ from salt_infer.job.job import Job, run
 from salt_infer.job.scoring import Truth
 from salt_infer.job.watcher import Watcher
 from salt_infer.masks import metric, rle
+from salt_infer.models import default_model
 from salt_train import synthetic
 
 OUT = Path("out.csv")
@@ -69,3 +70,16 @@ def test_a_run_warns_of_them(tmp_path: Path) -> None:
     [line] = [each for each in warnings if each.startswith(f"{labels}: true and predicted masks")]
     assert "with rows and columns exchanged" in line
     assert json.loads(report.read_text())["warnings"] == list(warnings)
+
+
+def test_only_the_shipped_model_on_the_competitions_tiles_is_said_to_be_flattered() -> None:
+    ids, others = ["000e218f21", "0fabc01234"], ["000e218f21", "line-7"]
+    for model in (default_model("cpu"), default_model("cuda")):
+        assert "the competition's tiles" in scoring.flattered(model, truth_of(ids))
+        assert scoring.flattered(model, truth_of(others)) == ""
+    own = Path("mine") / default_model("cpu").name
+    assert scoring.flattered(own, truth_of(ids)) == ""
+
+
+def truth_of(ids: list[str]) -> Truth:
+    return Truth(dict.fromkeys(ids, ""), "")

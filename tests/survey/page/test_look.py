@@ -175,7 +175,7 @@ def test_of_crosslines_that_were_run_these_are_shown(
 
 def test_a_line_that_is_not_there(survey: Path, tmp_path: Path) -> None:
     command = ["look", str(survey), "--out", str(tmp_path / "x.html"), "--line", "7"]
-    with pytest.raises(UsageError, match="--line 7 is no inline; expected 100 to 105") as caught:
+    with pytest.raises(UsageError, match=r"--line 7 is no inline; expected 100 to 105$") as caught:
         CliRunner().invoke(cli, command, catch_exceptions=False)
     assert caught.value.exit_code == 2
     assert not (tmp_path / "x.html").exists()

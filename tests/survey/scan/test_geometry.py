@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from salt_survey.errors import SurveyError
 from salt_survey.scan import coordinates
-from salt_survey.scan.geometry import NO_TRACE, grid, lines_of
+from salt_survey.scan.geometry import NO_TRACE, grid, lines_of, ranged
 
 PLACES = st.lists(st.tuples(st.integers(-20, 20), st.integers(-20, 20)), min_size=1, max_size=60)
 
@@ -80,3 +80,18 @@ def test_a_bent_line_is_no_lattice() -> None:
     x, y = along, 2000 * np.sin(along / 900)
     assert coordinates.lattice(x, y) is None
     assert coordinates.is_path(x, y)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([310, 330, 350], "310 to 350 step 20"),
+        ([310, 311, 312], "310 to 312"),
+        ([310, 311, 330], "310 to 330, with gaps"),
+        ([310], "310 to 310"),
+        (np.arange(5) * 0.1 + 0.3, "0.3 to 0.7 step 0.1"),
+        (500 + 0.1 * np.arange(3000), "500 to 799.9 step 0.1"),
+    ],
+)
+def test_ranges(values: list[float], words: str) -> None:
+    assert ranged(values) == words

@@ -521,12 +521,16 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
             "leave --folds and --split-seed out",
         ),
         (["--fold", "none", "--set", "folds=4"], "fold is None of 4"),
+        (
+            ["--lr", "3e-4"],
+            "--set stages.N.learning_rate=3e-4, with N from 0; --dry-run lists the st",
+        ),
         (["--set", "model.width"], "'model.width' sets nothing; expected a form like"),
         (
             ["--set", "model.colour=3"],
             "there is no 'colour', expected one of encoder, depth, width",
         ),
-        (["--set", "model.width=wide"], "model.width is 'wide', expected a value of type int"),
+        (["--set", "model.width=wide"], "model.width is 'wide', expected a whole number"),
         (["--set", "model.depth=20"], "depth is 20, expected 18, 34 or 50"),
         (
             ["--set", "model.depth=34"],
@@ -639,3 +643,14 @@ def test_a_run_is_not_written_among_the_tiles(
 def test_data_is_asked_for(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
     assert main("--out", "run") == 2
     assert "Missing option '--data'" in capsys.readouterr().err
+
+
+def test_weights_to_start_from_are_looked_for_before_anything_is_said(
+    main: Main, labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "none.pth"
+    assert main("--data", labelled, "--out", tmp_path / "run", "--init-weights", missing) == 2
+    out, errors = capsys.readouterr()
+    assert out == ""
+    assert f"{missing} does not exist; --init-weights takes a checkpoint, or default" in errors
+    assert not (tmp_path / "run").exists()

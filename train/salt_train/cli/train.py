@@ -22,9 +22,9 @@ from salt_train.cli.pseudo_options import AskedPseudo, pseudo_options
 from salt_train.cli.settings_options import AskedSettings, is_given, settings_options
 from salt_train.compute import openmp
 from salt_train.data import data_checks, folds
-from salt_train.errors import ConfigError
+from salt_train.errors import ConfigError, NoCheckpointError
 from salt_train.settings import recipes, settings_file
-from salt_train.settings.config import TrainConfig
+from salt_train.settings.config import FOLD, SHIPPED, TrainConfig
 from salt_train.settings.overrides import difference, listed
 from salt_train.settings.schedule import steps_of
 
@@ -34,6 +34,15 @@ if TYPE_CHECKING:
 
 _COMPILE = ("default", "reduce-overhead")  # modes of torch.compile; the first where none is named
 _OF_CHECKS = ("data", "missing_as_empty", "check_data")  # options that --check-data heeds
+
+
+def _no_rate(_context: click.Context, _option: click.Parameter, value: str | None) -> None:
+    """Other programs have one rate, and an option for it; here each stage has its own."""
+    if value is not None:
+        raise click.UsageError(
+            f"each stage has a rate of its own: --set stages.N.learning_rate={value}, with N from "
+            "0; --dry-run lists the stages."
+        )
 
 
 @click.command(
@@ -50,6 +59,9 @@ _OF_CHECKS = ("data", "missing_as_empty", "check_data")  # options that --check-
 )  # fmt: skip
 @click.option("--out", type=console.PATH, metavar="DIR", help="Folder for checkpoints and metrics.")
 @settings_options
+@click.option(
+    "--lr", "--lr0", "--learning-rate", hidden=True, expose_value=False, callback=_no_rate
+)
 @pseudo_options
 @click.option("--device", default="cpu", show_default=True, help="torch device: cpu, cuda, cuda:0.")
 @click.option(
@@ -114,6 +126,8 @@ def cli(
     assert data is not None
     assert out is not None
     _check_ready(data, out)
+    if not resume:
+        _check_start(config.init_weights)
     with console.importing("train"):
         import matplotlib  # noqa: F401  (used after an epoch, which would be lost)
         import tensorboard  # noqa: F401
@@ -221,6 +235,15 @@ def _check_ready(data: Path, out: Path) -> None:
     openmp.spin_briefly()
     _check_apart(out, dataset.find(data))
     resource_limits.check_temporary()  # torch asks for it when it is imported
+
+
+def _check_start(start: str) -> None:
+    """Weights to start from have to be there; those of each fold are looked for later."""
+    if start not in ("", SHIPPED) and FOLD not in start and not Path(start).exists():
+        raise NoCheckpointError(
+            f"{start} does not exist; --init-weights takes a checkpoint, or {SHIPPED} for the "
+            "network that ships"
+        )
 
 
 def _check_compiler(config: TrainConfig, mode: str) -> None:

@@ -37,14 +37,16 @@ class Stage:
         schedule: ``constant``; ``cosine`` from ``learning_rate`` down to ``floor_rate``;
             ``cyclic-cosine``, the same in each cycle; ``triangular2``, up from ``floor_rate`` and
             back in each cycle, half as high every time (Smith, 2017).
-        learning_rate, floor_rate: the highest and the lowest rate.
+        learning_rate: the highest rate.
+        floor_rate: the lowest rate.
         bce_weight: BCE added to a Lovasz loss, which alone is slow to start.
         focal_gamma: exponent of the focal loss: how little pixels count that are right already.
         level_weight: of each decoder level's mask loss beside the output's 1, under deep
             supervision.
         optimizer: a stage starts with a fresh one.
         momentum: of SGD, by Nesterov's rule.
-        beta1, beta2: of Adam and AdamW: what its averages of gradients and of their squares keep.
+        beta1: of Adam and AdamW: what its average of gradients keeps at each step.
+        beta2: the same of the average of their squares.
         epsilon: of Adam and AdamW, added to the root that a step is divided by.
         cycle_epochs: length of a cycle, for the schedules that have them.
         snapshots: keep a checkpoint of every cycle's end (Huang et al., "Snapshot Ensembles",
@@ -107,7 +109,8 @@ class AugmentConfig:
     Attributes:
         hflip: probability of a left-right flip.
         shift: largest shift, as a share of the tile's edge, both axes.
-        scale_low, scale_high: range of magnification.
+        scale_low: least magnification.
+        scale_high: greatest magnification.
         rotate_deg: largest rotation, degrees.
         brightness: largest offset of grey values in 0..1.
         contrast: largest relative change of contrast about the tile's mean.
@@ -146,8 +149,10 @@ class TrainConfig:
 
     Attributes:
         model, stages, augment: see their classes.
-        fold, folds, split_seed: which fold is held out, of how many, dealt by which seed. None of
-            1 (``--fold none``): every tile is trained on, and no score is of unseen ones.
+        fold: which fold is held out, from 0. None (``--fold none``): every tile is trained on, and
+            no score is of unseen ones.
+        folds: how many there are; 1 where none is held out.
+        split_seed: by which tiles are dealt to folds.
         batch_size: tiles a step, over all processes.
         weight_decay: of convolutions; biases and normalisation have none.
         judge_weight: factor of the judge's loss beside the mask's.

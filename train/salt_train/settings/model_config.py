@@ -58,7 +58,8 @@ class ModelConfig:
             scored or encoded.
         canvas_px: edge of what the encoder is shown: the tile times the zoom, replicate-padded
             (before: the smaller half of the difference).
-        mean, std: normalisation of grey values in 0..1 (mean and spread of the TGS train tiles).
+        mean: of grey values in 0..1, which is subtracted (that of the TGS train tiles).
+        std: their spread, by which what is left is divided (likewise).
     """
 
     encoder: EncoderName = "resnet"

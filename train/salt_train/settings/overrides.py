@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from salt_infer.system.text import shown
 from salt_train.errors import ConfigError
 from salt_train.settings.config import NONE, SHIPPED, TrainConfig
 from salt_train.settings.model_config import OF_RESNETS, ModelConfig
-from salt_train.settings.validation import number, quoted
+from salt_train.settings.validation import KINDS, number, quoted
 
 # Settings that follow from options which do more than set them.
 ELSEWHERE = {
@@ -187,11 +188,16 @@ def _parsed(text: str, kind: type, path: str) -> Any:
     if kind is str:
         return text
     try:
-        value = json.loads(text)
+        value = json.loads(_with_zeros(text) if kind is float else text)
         if kind is float and type(value) is int:
             value = float(value)
     except (ValueError, OverflowError):  # no JSON, or a number of hundreds of digits
         value = text
     if type(value) is not kind:
-        raise ConfigError(f"{path} is {quoted(text)}, expected a value of type {kind.__name__}")
+        raise ConfigError(f"{path} is {quoted(text)}, expected {KINDS[kind]}")
     return value
+
+
+def _with_zeros(text: str) -> str:
+    """``.5`` and ``5.`` as JSON has them; anything else as it is."""
+    return re.sub(r"^([+-]?)(?=\.\d)|(?<=\d\.)(?=$|[eE])", r"\g<1>0", text)

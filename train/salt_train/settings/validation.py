@@ -17,6 +17,7 @@ SMALLEST = 1e-3  # of what is divided by
 _MOST_DIGITS, _QUOTED = 20, 100
 
 # A whole number may stand for a float, as JSON has it; True is no number.
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 _PLAIN: dict[Any, tuple[type, ...]] = {
     bool: (bool,), int: (int,), float: (float, int), str: (str,),
 }  # fmt: skip
@@ -60,4 +61,4 @@ def _check_type(name: str, value: object, kind: Any) -> None:
             expected = ", ".join(typing.get_args(kind))
             raise ConfigError(f"{name} is {value!r}, expected one of {expected}")
     elif kind in _PLAIN and type(value) not in _PLAIN[kind]:
-        raise ConfigError(f"{name} is {value!r}, expected a value of type {kind.__name__}")
+        raise ConfigError(f"{name} is {value!r}, expected {KINDS[kind]}")
