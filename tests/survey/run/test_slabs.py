@@ -79,7 +79,7 @@ def test_less_memory_makes_smaller_slabs_and_then_none() -> None:
     part = dataclasses.replace(whole(F3), samples=(0, 1))
     sparse = Display(stride=101)
     assert divide(part, "inline", sparse, most_mib * MIB).slabs
-    with pytest.raises(UsageError, match=r"give more$"):
+    with pytest.raises(UsageError, match=r"give more, as 2GiB$"):
         divide(part, "inline", sparse, (most_mib - 1) * MIB)
     with pytest.raises(UsageError, match=r"a survey of \d+ traces need"):
         divide(whole((10 * F3[0], *F3[1:])), "inline", DISPLAY, least)
