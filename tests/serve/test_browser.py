@@ -435,6 +435,29 @@ def test_what_another_model_answers_is_not_drawn_by_the_levels_of_the_first(
             assert visit.rle("after") == rle.encode(expected)[0]
 
 
+@pytest.mark.parametrize(
+    "other", [Settings(0.4217, MODEL.gate, "hflip"), Settings(MODEL.threshold, 0.3, "hflip")]
+)
+def test_what_is_answered_by_another_threshold_or_gate_is_not_drawn_by_the_first(
+    browser: Browser, predictor: Predictor, tiles: dict[str, bytes], other: Settings
+) -> None:
+    """Such an answer counts other levels, so that every mask would be a step off."""
+    tile = tiles["synthetic-00001.png"]
+    model = SaltModel(predictor.model.session, other)
+    with running(predictor) as first, visiting(browser, first.url, {}) as visit:
+        first.stop()
+        with running(Predictor(model), port=first.port):
+            visit.drop({"after.png": tile})
+            visit.cards(1)
+            assert "another threshold or gate by now; reload" in visit.card("after").inner_text()
+            visit.page.reload()
+            visit.page.wait_for_selector("html[data-ready]")
+            visit.drop({"after.png": tile})
+            visit.cards(1)
+            expected = model.predict(png.decode(tile)[None]).masks
+            assert visit.rle("after") == rle.encode(expected)[0]
+
+
 def test_masks_have_names_that_every_system_takes_and_tells_apart(
     visit: Visit, tiles: dict[str, bytes]
 ) -> None:

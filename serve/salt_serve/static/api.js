@@ -14,7 +14,8 @@ export async function fetchModel() {
  * Results for some files, one each and in their order: {status: 200, salt, above, ...} or
  * {status, error}; a request that fails as a whole fails each of its files.
  * @param {File[]} files as many as a request may hold
- * @param {{sha256: string}} model that is to answer: its threshold and levels read the results
+ * @param {{sha256: string, threshold: number, gate: number}} model that is to answer: results are
+ *   read by the levels that its threshold gives
  * @param {() => void} waits is called when the server is busy and will be asked again
  */
 export async function predict(files, model, waits) {
@@ -49,6 +50,9 @@ function resultsIn(body, count, model) {
   }
   if (body.sha256 !== model.sha256) {
     throw new Error("the server has another model by now; reload this page to use it");
+  }
+  if (body.threshold !== model.threshold || body.gate !== model.gate) {
+    throw new Error("the server has another threshold or gate by now; reload this page to use it");
   }
   return body.results;
 }
