@@ -176,6 +176,25 @@ def test_a_dropped_tile_is_shown_with_its_mask_over_it(
     assert visit.page.get_by_role("status").inner_text() == "1 of 1 looked at: 1 with salt."
 
 
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        (b"eXIf", b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"),
+        (b"tRNS", b"\0\7"),
+        (b"gAMA", b"\0\0\x40\0"),
+    ],
+    ids=["turned by a quarter", "one grey level hidden", "darker"],
+)
+def test_a_tile_is_shown_as_the_model_sees_it(visit: Visit, name: bytes, body: bytes) -> None:
+    """Whatever a file tells viewers to do with its pixels."""
+    tile = pngs.png(8, 0, ROWS, before=(pngs.chunk(name, body),))
+    visit.drop({"a.png": tile})
+    visit.cards(1)
+    shown = visit.pixels("a", "tile")
+    np.testing.assert_array_equal(shown[:, :, 0], png.decode(tile))
+    assert (shown[:, :, 3] == 255).all()
+
+
 def test_where_there_is_no_salt_no_pixel_looks_like_some(
     visit: Visit, server: Running, tiles: dict[str, bytes]
 ) -> None:

@@ -6,14 +6,32 @@ import { EDGE } from "./masks.js";
 const COLOURS = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
 const SALT = [245, 130, 32];
 const FILL = 0.4; // of the overlay's colour inside the mask; its border has all of it
+const SIGNATURE = 8; // bytes of a PNG before its chunks
+const ANCILLARY = 0x20; // this bit of a chunk's name: pixels can be had without it
 
-/** Pixels of an image file, as RGBA bytes. */
+/** Pixels of a PNG that the server found to be a tile, as RGBA bytes. */
 export async function pixelsOf(file) {
-  const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" });
+  const plain = plainOf(await file.arrayBuffer());
+  const bitmap = await createImageBitmap(plain, { colorSpaceConversion: "none" });
   const context = new OffscreenCanvas(EDGE, EDGE).getContext("2d");
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
   return context.getImageData(0, 0, EDGE, EDGE).data;
+}
+
+/**
+ * A PNG of nothing but pixels, as the server reads it. Browsers turn a picture by its eXIf chunk,
+ * whatever they are told, and the mask would lie over other pixels.
+ */
+function plainOf(bytes) {
+  const view = new DataView(bytes);
+  const parts = [bytes.slice(0, SIGNATURE)];
+  for (let start = SIGNATURE; start + 12 <= bytes.byteLength; ) {
+    const end = start + 12 + view.getUint32(start); // length, name and checksum are 12
+    if (!(view.getUint8(start + 4) & ANCILLARY)) parts.push(bytes.slice(start, end));
+    start = end;
+  }
+  return new Blob(parts, { type: "image/png" });
 }
 
 export function drawTile(canvas, pixels) {
