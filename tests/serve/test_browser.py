@@ -379,6 +379,19 @@ def test_a_server_that_has_gone_is_told(visit: Visit) -> None:
     visit.errors.clear()
 
 
+def test_a_tile_that_is_tried_again_is_saved_by_its_own_name(
+    visit: Visit, tiles: dict[str, bytes]
+) -> None:
+    tile = tiles["synthetic-00001.png"]
+    for data in (tile[:500], tile, tile):
+        visit.drop({"a.png": data})
+    visit.cards(3)
+    assert visit.page.locator(".card h2").all_inner_texts() == ["a", "a", "a (2)"]
+    rows = list(csv.reader(io.StringIO(visit.saved("RLE (.csv)").decode())))
+    assert [row[0] for row in rows] == ["id", "a", "a (2)"]
+    assert list(visit.masks()) == ["a.png", "a (2).png"]
+
+
 @pytest.mark.parametrize(
     "limits", [Limits(files=3), Limits(request_bytes=MIB)], ids=["files", "bytes"]
 )

@@ -48,17 +48,23 @@ async function lookAt(files) {
 }
 
 function show(name, found) {
-  const id = unused(idOf(name), state.ids);
-  const card = found.pixels
-    ? new AnswerCard(id, found, state.levels)
-    : new RefusalCard(id, found.error);
-  if (found.pixels) {
-    card.update(decision());
-    state.cards.push(card);
-  } else state.refused += 1;
+  const card = found.pixels ? answered(name, found) : refused(name, found.error);
   $("results").append(card.element);
   $("controls").hidden = $("save").hidden = false;
   for (const button of [$("save-masks"), $("save-csv")]) button.disabled = !state.cards.length;
+}
+
+function answered(name, found) {
+  const card = new AnswerCard(unused(idOf(name), state.ids), found, state.levels);
+  card.update(decision());
+  state.cards.push(card);
+  return card;
+}
+
+/** Takes no id: who tries the file again finds it saved by its own name. */
+function refused(name, reason) {
+  state.refused += 1;
+  return new RefusalCard(idOf(name), reason);
 }
 
 function clear() {
