@@ -164,12 +164,17 @@ def _lines(path: Path, file: Any) -> Iterator[tuple[int, list[str]]]:
         for row in zip(*map(_values, batch.columns), strict=True):
             number += 1
             name, mask, *rest = row
-            # Some writers have no string where a mask is empty.
+            # Some writers have null where a mask is empty, and pandas where a number is NaN.
             if not (isinstance(name, str) and isinstance(mask or "", str)):
                 raise LabelError(f"{path}, line {number}: not text, expected {','.join(COLUMNS)}")
-            yield number, [name, mask or "", *map(str, rest)]
+            yield number, [name, mask or "", *map(_cell, rest)]
     if left < 0:
         raise LabelError(f"{path} holds over {_RATIO} times its size, which no masks do")
+
+
+def _cell(value: Any) -> str:
+    """As a CSV has it."""
+    return "" if value is None else str(value)
 
 
 def _check(path: Path, header: list[str]) -> None:

@@ -65,6 +65,21 @@ def test_labels_and_columns_of_every_kind(tmp_path: Path, ending: str) -> None:
 
 
 @pytest.mark.parametrize("ending", endings())
+def test_a_number_that_pandas_leaves_out_is_nan(tmp_path: Path, ending: str) -> None:
+    pandas = pytest.importorskip("pandas", reason="pip install '.[report]'")
+    rows = pandas.DataFrame({"id": ["a", "b"], "rle_mask": ["1 2", ""], "salt": [0.5, np.nan]})
+    path = tmp_path / f"x{ending}"
+    if ending == ".parquet":
+        pytest.importorskip("pyarrow", reason="pip install '.[parquet]'")
+        rows.to_parquet(path)
+    else:
+        rows.to_csv(path, index=False)
+    salt = read_column(path, "salt")
+    assert salt["a"] == 0.5
+    assert np.isnan(salt["b"])
+
+
+@pytest.mark.parametrize("ending", endings())
 def test_a_file_that_is_not_there_is_a_missing_input(tmp_path: Path, ending: str) -> None:
     if ending == ".parquet":
         pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[parquet]'")
@@ -122,7 +137,7 @@ def test_parquet_of_others(tmp_path: Path) -> None:
         table.read(path)
     more = {"id": ["a"], "rle_mask": ["1 2"], "n": [0.5], "nothing": [None], "word": ["x"]}
     parquet.write_table(arrow.table(more), path)
-    assert table.read(path).rows == {"a": ["1 2", "0.5", "None", "x"]}
+    assert table.read(path).rows == {"a": ["1 2", "0.5", "", "x"]}
     for odd, kind in (([["1 2"]], "list<"), ([b"1 2"], "binary")):
         parquet.write_table(arrow.table({"id": ["a"], "rle_mask": odd}), path)
         with pytest.raises(LabelError, match=f"has {kind}.* in 'rle_mask', expected text or num"):
