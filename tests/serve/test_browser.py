@@ -10,7 +10,7 @@ import io
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -390,6 +390,32 @@ def test_a_tile_that_is_tried_again_is_saved_by_its_own_name(
     rows = list(csv.reader(io.StringIO(visit.saved("RLE (.csv)").decode())))
     assert [row[0] for row in rows] == ["id", "a", "a (2)"]
     assert list(visit.masks()) == ["a.png", "a (2).png"]
+
+
+@pytest.mark.parametrize(
+    ("fails", "reason"),
+    [
+        (lambda route: route.abort(), "the server cannot be reached"),
+        (lambda route: route.fulfill(status=502, body="no"), "the server answered 502"),
+    ],
+    ids=["gone", "a proxy's error"],
+)
+def test_examples_that_cannot_be_had_are_told(
+    visit: Visit, fails: Callable[[Any], None], reason: str
+) -> None:
+    visit.page.route("**/static/examples/*", fails)
+    button = visit.page.get_by_role("button", name="Try three examples")
+    button.click()
+    status = visit.page.get_by_role("status")
+    playwright.expect(status).to_have_text(
+        f"The examples cannot be had ({reason}); try again later."
+    )
+    visit.cards(0)
+    visit.page.unroute("**/static/examples/*")
+    button.click()
+    visit.cards(3)
+    playwright.expect(status).to_have_text(re.compile(r"^3 of 3 looked at: \d with salt\.$"))
+    visit.errors.clear()  # browsers log what fails themselves
 
 
 @pytest.mark.parametrize(

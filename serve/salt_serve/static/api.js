@@ -5,9 +5,13 @@ const TRIES = 20;
 
 /** What is served, and what a request may hold. */
 export async function fetchModel() {
-  const response = await fetch("v1/model");
-  if (!response.ok) throw new Error(`the server answered ${response.status}`);
-  return await response.json();
+  return await (await asked("v1/model")).json();
+}
+
+/** A file of the server's that visitors may try. */
+export async function fetchExample(name) {
+  const response = await asked(`static/examples/${name}`);
+  return new File([await response.blob()], name, { type: "image/png" });
 }
 
 /**
@@ -26,13 +30,26 @@ export async function predict(files, model, waits) {
   }
 }
 
+async function asked(address) {
+  const response = await reached(address);
+  if (!response.ok) throw new Error(`the server answered ${response.status}`);
+  return response;
+}
+
+/** Any answer; browsers word it differently when there is none. */
+async function reached(address, options) {
+  try {
+    return await fetch(address, options);
+  } catch {
+    throw new Error("the server cannot be reached");
+  }
+}
+
 async function posted(files, waits) {
   const form = new FormData();
   for (const file of files) form.append("files", file);
   for (let attempt = 1; ; attempt++) {
-    const response = await fetch(ADDRESS, { method: "POST", body: form }).catch(() => {
-      throw new Error("the server cannot be reached");
-    });
+    const response = await reached(ADDRESS, { method: "POST", body: form });
     if (response.status === 503 && attempt < TRIES) {
       waits();
       await pause(Number(response.headers.get("Retry-After")) || 1);

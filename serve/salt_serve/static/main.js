@@ -1,6 +1,6 @@
 // The page: files go in, cards come out, sliders decide, buttons save.
 
-import { fetchModel } from "./api.js";
+import { fetchExample, fetchModel } from "./api.js";
 import { AnswerCard, RefusalCard } from "./card.js";
 import { examine, takePart } from "./examine.js";
 import { indexOf, levelsWith } from "./masks.js";
@@ -8,7 +8,7 @@ import { idOf, unused } from "./names.js";
 import { saveCsv, saveMasks } from "./saving.js";
 
 const MOST = 500; // tiles on the page; for more there is salt-infer
-const EXAMPLES = ["synthetic-00001", "synthetic-00011", "synthetic-00019"];
+const EXAMPLES = ["synthetic-00001.png", "synthetic-00011.png", "synthetic-00019.png"];
 
 const $ = (id) => document.getElementById(id);
 const EMPTY = () => ({ waiting: [], asked: 0, cards: [], refused: 0, ids: new Set(), note: "" });
@@ -21,9 +21,8 @@ function add(files) {
   const taken = files.slice(0, Math.max(room, 0));
   state.asked += taken.length;
   state.waiting.push(...taken);
-  if (taken.length < files.length) {
-    state.note = ` No more than ${MOST} fit here; salt-infer takes any number.`;
-  }
+  const over = taken.length < files.length;
+  state.note = over ? `No more than ${MOST} fit here; salt-infer takes any number.` : "";
   say();
   if (!state.working) work();
 }
@@ -86,10 +85,11 @@ function sayBusy(busy) {
 function say() {
   const salt = state.cards.filter((card) => card.rle).length;
   const done = state.cards.length + state.refused;
-  const counts = `${done} of ${state.asked} looked at: ${salt} with salt`;
-  const refused = state.refused ? `, ${state.refused} could not be read` : "";
-  const busy = state.busy ? " The server is busy; this page will ask it again." : "";
-  const text = state.asked ? `${counts}${refused}.${state.note}${busy}` : "";
+  const unread = state.refused ? `, ${state.refused} could not be read` : "";
+  const counts = `${done} of ${state.asked} looked at: ${salt} with salt${unread}.`;
+  const busy = "The server is busy; this page will ask it again.";
+  const said = [state.asked && counts, state.note, state.busy && busy];
+  const text = said.filter(Boolean).join(" ");
   // Screen readers read it out each time it is set.
   if ($("status").textContent !== text) $("status").textContent = text;
 }
@@ -134,11 +134,12 @@ function reset() {
 // Start ------------------------------------------------------------------------------------------
 
 async function addExamples() {
-  const files = EXAMPLES.map(async (name) => {
-    const response = await fetch(`static/examples/${name}.png`);
-    return new File([await response.blob()], `${name}.png`, { type: "image/png" });
-  });
-  add(await Promise.all(files));
+  try {
+    add(await Promise.all(EXAMPLES.map(fetchExample)));
+  } catch (error) {
+    state.note = `The examples cannot be had (${error.message}); try again later.`;
+    say();
+  }
 }
 
 function describe(model) {
