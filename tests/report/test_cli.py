@@ -156,6 +156,22 @@ def test_a_data_set_in_another_folder(folder: Path, tmp_path: Path) -> None:
     assert [line for line in said if line.startswith("depth of 60 tiles")]
 
 
+def test_depths_in_kilometres(folder: Path, tmp_path: Path) -> None:
+    """Of one fold no tile's depth is known."""
+    rows = (folder / "split.csv").read_text().splitlines()[1:]
+    folds = dict(row.split(",")[:2] for row in rows)
+    deep = [f"{name},0.{place + 10}\n" for place, name in enumerate(folds) if folds[name] != "3"]
+    (tmp_path / "depths.csv").write_text("id,z\n" + "".join(deep))
+    run(
+        "data", folder, "--split", folder / "split.csv", "--depths", tmp_path / "depths.csv",
+        "--out", tmp_path / "x.html",
+    )  # fmt: skip
+    text = (tmp_path / "x.html").read_text()
+    ends = re.findall(r"<td>([^<]+)</td></tr>", text[text.index("mean depth (m)") :])
+    assert ends == ["0.38", "0.39", "0.40", "–"]
+    assert "against depth of 45 tiles, 0.10 to 0.68 m deep." in text
+
+
 def test_a_data_set_without_depths_or_split(folder: Path, tmp_path: Path) -> None:
     for name in ("images", "masks"):
         (tmp_path / name).symlink_to(folder / name)

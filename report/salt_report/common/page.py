@@ -71,8 +71,10 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 
 def metres(depth: float) -> str:
-    """923.4 -> 923; of depths that may be kilometres, as 0.9234, two decimals more."""
-    return f"{depth:.0f}" if abs(depth) >= 10 else f"{depth:.2f}"
+    """923.4 -> 923; of depths that may be kilometres, as 0.9234, two decimals more. A dash for
+    NaN.
+    """
+    return score(depth, 0 if abs(depth) >= 10 else 2)
 
 
 def signed(value: float, digits: int = 4) -> str:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from salt_report.common.drawing import INK, MAIN, OTHER, chart, colour, legend_above
+from salt_report.common.page import metres
 from salt_report.dataset.exploration import BIN_PERCENT, Depths
 
 # Of pictures inside a chart, which cannot follow the page: seen on white and on black.
@@ -76,8 +77,8 @@ def depth_coverage(known: pd.DataFrame) -> Markup:
         axes.set(xlabel="depth (m)", ylabel="salt (% of the tile)", ylim=(-3, 103))
 
     alt = (
-        f"Scatter plot of coverage against depth of {len(deep)} tiles, {deep.depth_m.min():.0f} to "
-        f"{deep.depth_m.max():.0f} m deep."
+        f"Scatter plot of coverage against depth of {len(deep)} tiles, "
+        f"{metres(deep.depth_m.min())} to {metres(deep.depth_m.max())} m deep."
     )
     return chart("depthcoverage", alt, draw)
 

@@ -26,7 +26,8 @@ def test_numbers_as_text(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("depth", "said"), [(923.4, "923"), (0.9234, "0.92"), (-12.6, "-13"), (0, "0.00")]
+    ("depth", "said"),
+    [(923.4, "923"), (0.9234, "0.92"), (-12.6, "-13"), (0, "0.00"), (math.nan, "–")],
 )
 def test_depths_in_kilometres_keep_their_decimals(depth: float, said: str) -> None:
     assert page.metres(depth) == said
