@@ -252,7 +252,7 @@ def _salt(path: Path, ids: Sequence[str]) -> npt.NDArray[np.float64] | None:
     if (salt := find_column(path, SALT)) is None:
         return None
     faults = [
-        (name, f"{salt[name]:g}")
+        (name, repr(salt[name]))
         for name in ids
         if not (math.isnan(salt[name]) or 0 <= salt[name] <= 1)
     ]

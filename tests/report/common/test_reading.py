@@ -133,10 +133,10 @@ def test_broken_strings_are_listed(folder: Path, tmp_path: Path) -> None:
 
 def test_a_judge_out_of_range(tmp_path: Path) -> None:
     path = tmp_path / "sub.csv"
-    path.write_text("id,rle_mask,salt\na,,0.5\nb,,1.5\nc,,nan\nd,,-inf\n")
+    path.write_text("id,rle_mask,salt\na,,0.5\nb,,1.0000001\nc,,nan\nd,,-inf\n")
     with reading.rows(path) as rows:
         with pytest.raises(
-            ReportError, match=r"2 of 4 numbers in the column salt.*\n +b: 1.5\n +d"
+            ReportError, match=r"2 of 4 numbers in the column salt.*\n +b: 1\.0000001\n +d: -inf"
         ):
             reading.submission(rows, ["a", "b", "c", "d"])
         salt = reading.submission(rows, ["c", "a"]).salt
