@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from salt_infer import __version__
 from salt_serve import metrics, uploads
 from salt_serve.body import Body
-from salt_serve.errors import BusyError, RequestError, TooSlowError
+from salt_serve.errors import BusyError, RequestError, TooSlowError, UnreadableError
 from salt_serve.metrics import Counted
 from salt_serve.prefix import PREFIX, Prefixed
 from salt_serve.schemas import Health, Predictions, Problem, ServedModel, Wanted
@@ -100,6 +100,7 @@ async def predict(request: Request, wanted: Annotated[Wanted, Query()]) -> Respo
     service = _service(request)
     body = request.state.body = Body(request, service.limits)
     try:
+        _check_once(request)
         if service.batcher.full:
             raise BusyError("the queue is full; try again")
         content_type = request.headers.get("content-type", "")
@@ -210,6 +211,13 @@ def _page(name: str) -> Any:
         return FileResponse(STATIC / name)
 
     return page
+
+
+def _check_once(request: Request) -> None:
+    """Raise UnreadableError where a parameter is given twice: only one of them would count."""
+    for name in Wanted.model_fields:
+        if (count := len(request.query_params.getlist(name))) > 1:
+            raise UnreadableError(f"the query has {name!r} {count} times, expected it once")
 
 
 def _service(request: Request) -> Service:

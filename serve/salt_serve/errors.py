@@ -47,7 +47,7 @@ class WrongTypeError(RequestError):
 
 
 class UnreadableError(RequestError):
-    """A form or a PNG, but not a sound one, or not of a tile."""
+    """A query, form or PNG, but not a sound one, or not of a tile."""
 
     status = 422
 

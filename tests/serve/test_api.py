@@ -141,6 +141,13 @@ def test_a_parameter_without_effect_is_refused(server: Running, name: str) -> No
     assert response.json() == {"detail": detail}
 
 
+def test_a_parameter_that_is_given_twice_is_refused(server: Running) -> None:
+    for each in (["true", "false"], ["true", "true"]):
+        response = server.predict([("x.png", pngs.good_tile())], each=each)
+        assert response.status_code == 422
+        assert response.json() == {"detail": "the query has 'each' 2 times, expected it once"}
+
+
 def test_a_wrong_query_is_refused_after_a_large_body(server: Running) -> None:
     large = [("x.png", bytes(2**20))] * 15
     for _ in range(2):  # and the connection serves the next
