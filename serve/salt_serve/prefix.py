@@ -14,6 +14,8 @@ from salt_infer.errors import InputError
 PREFIX = "salt.prefix"  # of a scope: what clients have to put before an address
 _FORM = re.compile(r"(/[A-Za-z0-9._~-]+){1,16}")
 _LONGEST = 200
+# Servers have to accept addresses in the absolute form (RFC 9112, 3.2.2), as some proxies send.
+_ORIGIN = re.compile(r"^https?://[^/]*", re.IGNORECASE)
 
 
 def parse(text: str) -> str:
@@ -30,8 +32,8 @@ def parse(text: str) -> str:
 
 class Prefixed:
     """An application at each of its addresses with or without the prefix, as a proxy takes it off
-    or leaves it, with a slash at the end or slashes doubled. An address stays one where the prefix
-    begins as it does.
+    or leaves it, with a slash at the end or slashes doubled, or after a scheme and host. An address
+    stays one where the prefix begins as it does.
 
     No answer names the server's own scheme, host or port, which a proxy hides: redirects are
     relative, and answers do not depend on ``X-Forwarded-Proto`` and ``-Host``. A proxy's
@@ -53,7 +55,7 @@ class Prefixed:
             await self._app(scope, receive, send)
             return
         prefix = self._prefix or _forwarded(Headers(scope=scope))
-        path: str = scope["path"]
+        path = _ORIGIN.sub("", scope["path"]) or "/"
         below = self._below(path, prefix)
         clean = _clean(below)
         if elsewhere := self._elsewhere(path, below, clean):

@@ -45,6 +45,22 @@ def answer(raw: bytes) -> tuple[int, dict[str, str], str]:
     return int(first.split()[1]), dict(line.lower().split(": ", 1) for line in lines), body
 
 
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://x/healthz", 200),
+        ("HTTPS://x:81/v1/model?a=b", 200),
+        ("http://x", 200),
+        ("http://x/docs/", 307),
+        ("http://x/healthy", 404),
+        ("/http://x/healthz", 404),
+    ],
+)
+def test_an_address_may_have_its_scheme_and_host(server: Running, target: str, status: int) -> None:
+    head = f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    assert talk(server, head.encode())[0] == status
+
+
 def test_a_body_that_never_ends_is_given_up(small: Running) -> None:
     status, headers, body = talk(small, HEAD + b"Content-Length: 50\r\n\r\n--b\r\n")
     assert status == 408
