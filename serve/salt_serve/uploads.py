@@ -43,8 +43,9 @@ async def read(content_type: str, chunks: AsyncIterator[bytes], limits: Limits) 
         UnreadableError: a damaged form, one without files, or with other fields.
     """
     form = _Form(limits)
-    parser = MultipartParser(_boundary(content_type), form.callbacks())
-    async for chunk in chunks:
+    boundary = _boundary(content_type)
+    parser = MultipartParser(boundary, form.callbacks())
+    async for chunk in _after_preamble(chunks, boundary):
         try:
             parser.write(chunk)
         except FormParserError as error:
@@ -66,6 +67,29 @@ def _boundary(content_type: str) -> bytes:
     if not 1 <= len(boundary) <= 70:
         raise UnreadableError(f"the form's boundary has {len(boundary)} bytes, expected 1 to 70")
     return boundary
+
+
+async def _after_preamble(chunks: AsyncIterator[bytes], boundary: bytes) -> AsyncIterator[bytes]:
+    """A body from its first boundary on; what is before it counts for nothing (RFC 2046 5.1.1), and
+    the parser would take it for damage.
+
+    Raises:
+        UnreadableError: there is none.
+    """
+    opening, seen = b"\n--" + boundary, b"\n"
+    async for chunk in chunks:
+        seen += chunk
+        start = seen.find(opening)
+        if start >= 0:
+            yield seen[start + 1 :]
+            break
+        seen = seen[-len(opening) :]
+    else:
+        raise UnreadableError(
+            "no line of the body begins with -- and the boundary that its Content-Type names"
+        )
+    async for chunk in chunks:
+        yield chunk
 
 
 class _Form:

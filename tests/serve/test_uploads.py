@@ -56,6 +56,13 @@ def test_where_the_body_is_cut_does_not_matter(contents: list[bytes], cuts: list
     assert [upload.data for upload in found] == contents
 
 
+@pytest.mark.parametrize("before", [b"\r\n", b"\n", b"For readers --x7y of mail.\r\n", b"-\n" * 99])
+def test_what_is_before_the_first_boundary_counts_for_nothing(before: bytes) -> None:
+    data = before + body(part(b"one"))
+    for cut in range(1, len(data)):
+        assert read(data, cuts=(cut,)) == [Upload("a.png", b"one")]
+
+
 @given(data=st.binary(max_size=300), cuts=st.lists(st.integers(1, 300), max_size=4))
 def test_any_bytes_give_files_or_a_reason(data: bytes, cuts: list[int]) -> None:
     for whole in (data, body(data), body(part(data)), part(b"x") + data):
@@ -87,10 +94,11 @@ def test_a_file_that_is_too_large_is_counted_but_not_kept() -> None:
         (b"", "image/png", WrongTypeError, "the body is 'image/png', expected multipart"),
         (b"", "multipart/form-data", UnreadableError, "boundary has 0 bytes, expected 1 to 70"),
         (b"", f"{KIND}{'y' * 70}", UnreadableError, "boundary has 73 bytes"),
-        (b"", KIND, UnreadableError, "its last boundary is missing"),
+        (b"", KIND, UnreadableError, "no line of the body begins with -- and the boundary that"),
         (part(b"x"), KIND, UnreadableError, "its last boundary is missing"),
         (body(), KIND, UnreadableError, "holds no files; send PNGs in fields named 'files'"),
-        (b"no form at all", KIND, UnreadableError, "the form is damaged"),
+        (b"no form at all --x7y", KIND, UnreadableError, "no line of the body begins with --"),
+        (b"--x7yz\r\n", KIND, UnreadableError, "the form is damaged"),
         (body(part(b"x", 'form-data; name="file"')), KIND, UnreadableError, "has a field 'file'"),
         (body(part(b"x", "form-data")), KIND, UnreadableError, "has a field ''"),
         (body(*[part(b"x")] * 4), KIND, TooLargeError, "more than 3 files"),
