@@ -379,6 +379,14 @@ def test_a_server_that_has_gone_is_told(visit: Visit) -> None:
     visit.errors.clear()
 
 
+def test_rows_are_in_the_order_that_salt_infer_has(visit: Visit, tiles: dict[str, bytes]) -> None:
+    names = ["\U0001f600", "\uff5e", "ab", "a\U0001f600", "a", "B", "a\uff5e"]
+    visit.drop({f"{name}.png": tiles["synthetic-00001.png"] for name in names})
+    visit.cards(len(names))
+    rows = list(csv.reader(io.StringIO(visit.saved("RLE (.csv)").decode())))
+    assert [row[0] for row in rows] == ["id", *sorted(names)]
+
+
 def test_a_tile_that_is_tried_again_is_saved_by_its_own_name(
     visit: Visit, tiles: dict[str, bytes]
 ) -> None:

@@ -15,6 +15,13 @@ export function fileName(id) {
 /** The same for names that some system takes for one, as they differ in case or composition only. */
 export const folded = (name) => name.normalize("NFC").toUpperCase();
 
+/** Compares names by their characters, as salt-infer does; < does it by UTF-16 units. */
+export function inOrder(one, other) {
+  const [a, b] = [one, other].map((name) => Array.from(name, (it) => it.codePointAt(0)));
+  const place = a.findIndex((point, i) => point !== b[i]);
+  return place < 0 ? a.length - b.length : a[place] - (b[place] ?? -1);
+}
+
 /**
  * The name, or with a number if it is taken; now it is.
  * @param {Set<string>} taken keys of the names

@@ -1,7 +1,7 @@
 // Results as files to keep.
 
 import { pngOf, zipOf } from "./archive.js";
-import { fileName, folded, unused } from "./names.js";
+import { fileName, folded, inOrder, unused } from "./names.js";
 
 /** @param {{id: string, mask: Uint8Array}[]} cards */
 export async function saveMasks(cards) {
@@ -17,7 +17,7 @@ export async function saveMasks(cards) {
 /** @param {{id: string, rle: string}[]} cards */
 export function saveCsv(cards) {
   const cell = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  const sorted = [...cards].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const sorted = [...cards].sort((a, b) => inOrder(a.id, b.id));
   const rows = sorted.map((card) => `${cell(card.id)},${card.rle}\n`);
   save("masks.csv", `id,rle_mask\n${rows.join("")}`, "text/csv");
 }
