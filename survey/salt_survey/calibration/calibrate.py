@@ -191,8 +191,4 @@ def _both(line: Interpreted, model: SaltModel, display: Display) -> dict[OnePola
 def _scored(line: Interpreted, model: SaltModel, display: Display, threshold: float) -> LineScore:
     tiles = line.cut(display)
     salt = quantised(tiling.blended(tiles, judged(model, tiles, display)))
-    agreement = Agreement.of(salt, line.label)
-    best_threshold, best_iou = agreement.best()
-    return LineScore(
-        line.name, agreement.iou(threshold), agreement.average_precision, best_threshold, best_iou
-    )
+    return Agreement.of(salt, line.label).score(line.name, threshold)

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from salt_survey.sections.settings import LineScore
 from salt_survey.sections.tiling import WHITE, Grey
 
 NONE, UNKNOWN, SALT = 0, 128, 255  # of a label's pixels
@@ -39,6 +40,16 @@ class Agreement:
             np.bincount(probability[label == kind], minlength=_LEVELS) for kind in (SALT, NONE)
         )
         return cls(salt.astype(np.int64), none.astype(np.int64))
+
+    def joined(self, other: Agreement) -> Agreement:
+        """Of these pixels and others."""
+        return Agreement(self.salt + other.salt, self.none + other.none)
+
+    def score(self, line: str, threshold: float) -> LineScore:
+        """The same in a few numbers; ``line``: what it is of."""
+        best_threshold, best_iou = self.best()
+        ap = self.average_precision
+        return LineScore(line, self.iou(threshold), ap, best_threshold, best_iou)
 
     def iou(self, threshold: float) -> float:
         """Intersection over union of salt above a threshold and salt, 0..1."""

@@ -10,6 +10,7 @@ from salt_survey.cli.export import export
 from salt_survey.cli.look import look
 from salt_survey.cli.run import run
 from salt_survey.cli.scan import scan
+from salt_survey.cli.score import score
 
 
 @click.group("salt-survey", cls=strict_options.Group)
@@ -21,5 +22,5 @@ def cli() -> None:
     """
 
 
-for _command in (scan, look, calibrate, run, export):
+for _command in (scan, look, calibrate, run, score, export):
     cli.add_command(_command)

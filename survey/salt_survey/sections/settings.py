@@ -42,6 +42,13 @@ class LineScore:
     best_threshold: float
     best_iou: float
 
+    def words(self) -> str:
+        """The same for people."""
+        return (
+            f"line {self.line}: IoU {self.iou:.3f}, AP {self.ap:.3f} (IoU would be "
+            f"{self.best_iou:.3f} at threshold {self.best_threshold:.2f})"
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
