@@ -3,7 +3,7 @@
 A disk is full, the reader of a pipe is gone, a daemon was started without them: each would be an
 exception in the middle of whatever was being said, or one when Python ends that nobody can catch.
 Here a line that cannot be written is lost, the first reason is kept, and the command tells it when
-its work is done.
+its work is done; of a reader that is gone there is nothing to tell.
 """
 
 from __future__ import annotations
@@ -44,8 +44,12 @@ class Patient(io.RawIOBase):
         return taken
 
     def lost(self) -> str:
-        """Why something could not be written; empty where all was."""
-        return (self.error.strerror or str(self.error)) if self.error else ""
+        """Why something could not be written; empty where all was, or where the reader of a pipe
+        is gone, as ``head`` is once it has seen enough.
+        """
+        if self.error is None or isinstance(self.error, BrokenPipeError):
+            return ""
+        return self.error.strerror or str(self.error)
 
     def writable(self) -> bool:
         return True
