@@ -30,12 +30,15 @@ class Sampling:
         trace: from trace to trace of an inline; of a 2-D line, along it.
         across: from trace to trace of a crossline, over that of an inline.
         words: the distances that differ, for people; empty if none does.
+        crossline: from trace to trace of a crossline, where ``trace`` is hardly meant and this is;
+            else None.
     """
 
     sample: float = 1.0
     trace: float = 1.0
     across: float = 1.0
     words: str = ""
+    crossline: float | None = None
 
     @classmethod
     def of(cls, scan: Scan) -> Self:
@@ -43,21 +46,23 @@ class Sampling:
         down, along = _spacings(scan)
         lone = along or down  # a crossline alone has the distance of its traces
         sample, trace = _share(scan.interval_ms, INTERVAL_MS), _share(lone, SPACING_M)
-        meant = min(down, along) >= _LEAST * SPACING_M  # and no degrees
-        across = _share(down, along, 1 / _LEAST) if meant else 1.0
+        across = _ratio(down, along)
         said = [f"samples every {scan.interval_ms:g} ms"] if sample != 1 else []
         said += [f"traces {lone:.4g} m apart"] if trace != 1 else []
-        said += [f"inlines {down:.4g} m apart"] if across != 1 else []
-        return cls(sample, trace, across, " and ".join(said))
+        alone = along and not _is_plausible(along, SPACING_M) and _is_plausible(down, SPACING_M)
+        crossline = _share(down, SPACING_M) if alone else None
+        said += [f"inlines {down:.4g} m apart"] if across != 1 or crossline else []
+        return cls(sample, trace, across, " and ".join(said), crossline)
 
     def display(self, usual: Display) -> Display:
         """What is to this survey as a display is to F3: a pixel is as many milliseconds and
         metres.
         """
-        zoom = Zoom(
-            _bounded(usual.zoom.vertical * self.sample),
-            _bounded(usual.zoom.horizontal * self.trace),
-        )
+        horizontal = _bounded(usual.zoom.horizontal * self.trace)
+        zoom = Zoom(_bounded(usual.zoom.vertical * self.sample), horizontal)
+        if self.crossline is not None:
+            crossline = _bounded(usual.zoom.horizontal * self.crossline)
+            zoom = dataclasses.replace(zoom, crossline=crossline)
         return self.with_crosslines(dataclasses.replace(usual, zoom=zoom))
 
     def with_crosslines(self, display: Display) -> Display:
@@ -83,12 +88,28 @@ def _step(lines: Lines | None) -> int:
     return lines[2] if lines else 1
 
 
-def _share(distance: float, usual: float, most: float = _MOST) -> float:
+def _is_plausible(distance: float, usual: float) -> bool:
+    return _LEAST <= distance / usual <= _MOST
+
+
+def _share(distance: float, usual: float) -> float:
     """How many times as large a distance is; 1 where it is about as large, or hardly meant."""
-    if not distance or not usual:
+    return _or_same(distance / usual) if _is_plausible(distance, usual) else 1.0
+
+
+def _ratio(down: float, along: float) -> float:
+    """From inline to inline over from crossline to crossline, which feet do not change; 1 where
+    these are about the same, or hardly meant.
+    """
+    if min(down, along) < _LEAST * SPACING_M:  # degrees, or not known
         return 1.0
-    share = distance / usual
-    return share if max(share, 1 / share) > _NEAR and _LEAST <= share <= most else 1.0
+    plausible = max(down, along) <= _MOST * SPACING_M
+    ratio = down / along
+    return _or_same(ratio) if plausible or _LEAST <= ratio <= 1 / _LEAST else 1.0
+
+
+def _or_same(share: float) -> float:
+    return share if max(share, 1 / share) > _NEAR else 1.0
 
 
 def _bounded(value: float) -> float:

@@ -43,6 +43,13 @@ def default(scan: Scan) -> str:
         ({"interval_ms": 0.004, "bin_m": (2500.0, 2500.0)}, "1.25/0.5", ""),  # hardly meant
         ({"bin_m": (82.5, 82.5)}, "1.25/0.5", ""),  # feet
         ({"bin_m": (165.0, 27.5)}, "1.25/0.5/3", "inlines 165 m apart"),
+        ({"bin_m": (50.0, 6.25)}, "1.25/0.125/1", "traces 6.25 m apart and inlines 50 m apart"),
+        ({"bin_m": (6.25, 50.0)}, "1.25/1/0.125", "traces 50 m apart and inlines 6.25 m apart"),
+        ({"bin_m": (25.0, 100.0)}, "1.25/0.5/0.5", "inlines 25 m apart"),  # 100 for 25, alone
+        ({"bin_m": (50.0, 100.0)}, "1.25/0.5/1", "inlines 50 m apart"),
+        ({"bin_m": (100.0, 200.0)}, "1.25/0.5/0.25", "inlines 100 m apart"),  # feet, maybe
+        ({"bin_m": (50.0, 2.0)}, "1.25/0.5/1", "inlines 50 m apart"),
+        ({"bin_m": (2.0, 50.0)}, "1.25/1", "traces 50 m apart"),
     ],
 )  # fmt: skip
 def test_a_default_is_pixels_of_as_many_milliseconds_and_metres(
@@ -61,6 +68,12 @@ def test_crosslines_are_as_a_display_says_where_it_does() -> None:
     sampling = Sampling(across=2.0)
     assert sampling.with_crosslines(Display(Zoom(1, 0.4))).zoom == Zoom(1, 0.4, 0.8)
     assert sampling.with_crosslines(Display(Zoom(1, 0.4, 0.4))).zoom == Zoom(1, 0.4, 0.4)
+
+
+def test_a_zoom_that_is_given_is_that_of_traces_whose_distance_is_hardly_meant() -> None:
+    """It suits these, whatever they are, so that crosslines follow from it."""
+    coarse = Sampling.of(dataclasses.replace(F3, bin_m=(25.0, 100.0)))
+    assert coarse.with_crosslines(Display(Zoom(1.25, 2))).zoom == Zoom(1.25, 2, 0.5)
 
 
 def test_what_is_made_is_a_zoom_still() -> None:
