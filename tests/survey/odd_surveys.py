@@ -371,6 +371,10 @@ def _mixed_scalars(file: File) -> None:
     file.set(185, (6_000_000 + 25 * ROWS) * scalars)
 
 
+def _exchanged(file: File) -> None:
+    file.headers[:3, 180:188] = np.roll(file.headers[:3, 180:188], 4, axis=1)
+
+
 def _lines_as_coordinates(source: bool) -> Callable[[File], None]:
     """Line numbers where the coordinates of the midpoint go."""
 
@@ -633,6 +637,8 @@ ALL = [
          {"coordinate_scalar": -1}, "taken for lengths"),
     Case("coordinates as floating-point numbers", _float_coordinates,
          {"coordinate_scalar": 1, "verdict": "warn"}, "floating-point numbers"),
+    Case("x and y of three traces exchanged", _exchanged, {"verdict": "warn"},
+         "3 traces have coordinates far from their place"),
     Case("coordinates in centimetres, scalar 0", _no_scalar, {"coordinate_scalar": 0},
          "no place on earth"),
     Case("coordinate scalars that change from line to line", _mixed_scalars,

@@ -10,11 +10,11 @@ from typing import Any
 from salt_infer.masks.rle import TILE_SHAPE
 from salt_survey.errors import SurveyError
 from salt_survey.scan import (
-    coordinates,
     duplicates,
     geometry,
     numbering,
     places,
+    placing,
     sample_format,
     times,
 )
@@ -33,7 +33,6 @@ from salt_survey.segy.raw import RawFile
 
 MOST_TRACES = 1 << 26  # that a file may have: each takes some 30 bytes of memory
 _SPARSE = 0.8  # share of the places without a trace, above which a grid is hardly meant
-_OFF = 0.05  # share of the traces away from where the grid has them
 
 Tell = Callable[[int], object]
 
@@ -279,28 +278,12 @@ class _Scanner:
         self,
         grid: geometry.Grid | None,
         positions: Positions | None,
-    ) -> coordinates.Placing | None:
+    ) -> placing.Placing | None:
         if grid is None or positions is None:
             return None
         first = headers.read(self.file, self.layout, 0, 1)
         units = int(headers.column(first, headers.COORDINATE_UNITS, self.layout)[0])
-        placed = coordinates.placing(grid, positions)
-        if placed is not None and not places.are_lengths(positions, units, self.said):
-            placed = dataclasses.replace(placed, bins=None)
-        elif placed is not None and self.header.in_feet:
-            placed = placed.of_feet()
-            self.said.notes.append("coordinates are in feet, and stay so in corners and horizons")
-        if placed is not None and placed.nowhere:
-            self.said.notes.append(
-                f"{placed.nowhere} traces have the coordinates 0 0: they have no say in where the "
-                "grid lies, and keep them in horizons"
-            )
-        if placed is not None and placed.off > _OFF and grid.order != "line":
-            self.said.notes.append(
-                f"{100 * placed.off:.0f} % of the traces have coordinates more than half a bin "
-                "from their place in the grid"
-            )
-        return placed
+        return placing.told(grid, positions, units, self.header.in_feet, self.said)
 
     def _tell_of_size(self, grid: geometry.Grid | None) -> None:
         if grid is None:
