@@ -19,6 +19,7 @@ from salt_infer.errors import PackageError, one_line
 from salt_survey.errors import SurveyError
 from salt_survey.reading import dimensions, time_axis, unsupported
 from salt_survey.reading.chunks import Pieces
+from salt_survey.reading.packing import AS_KEPT, Packing
 from salt_survey.reading.time_axis import Times
 from salt_survey.scan import geometry
 from salt_survey.scan.findings import Found, Said, of_samples, tell_spikes
@@ -55,6 +56,7 @@ class _Volume:
     times: Any  # of the samples, as they are kept, not read yet; None if there are none
     times_name: str = ""
     is_line: bool = False  # [X, S] in the file
+    packing: Packing = AS_KEPT
 
 
 class ArraySource:
@@ -62,15 +64,16 @@ class ArraySource:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._data = data = _open(path).data
+        volume = _open(path)
+        self._data, self._packing = data, _ = volume.data, volume.packing
         self._pieces = Pieces.of(data.shape, getattr(data, "chunks", None))
 
     def read(self, traces: npt.NDArray[np.integer]) -> Portion:
         """Some traces; none is said to be dead."""
         out = np.empty((len(traces), self._data.shape[2]), np.float32)
         for which, (places, rows, columns) in self._pieces.parts(traces):
-            with np.errstate(over="ignore", invalid="ignore"):
-                out[which] = np.asarray(self._data[rows, columns])[tuple(places)]
+            kept = np.asarray(self._data[rows, columns])[tuple(places)]
+            out[which] = self._packing.unpacked(kept)
         return Portion(out, np.zeros(len(traces), bool))
 
     def portions(self) -> Iterator[npt.NDArray[np.int64]]:
@@ -106,7 +109,7 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
         duplicates=0,
         order="line" if volume.is_line else "inline",
     )
-    said = Said()
+    said = Said(notes=list(volume.packing.words()))
     if volume.is_line:
         said.notes.append(
             f"a 2-D array: one line of {columns} traces of {samples} samples; if its rows are the "
@@ -239,6 +242,7 @@ def _open_zarr(path: Path) -> _Volume:
         _coordinate(group, dimensions.CROSSLINE, columns),
         group[axis] if group is not None and axis else None,
         axis or "",
+        packing=Packing.of(data),
     )
 
 
