@@ -21,13 +21,12 @@ from salt_survey.reading import dimensions, time_axis, unsupported
 from salt_survey.reading.chunks import Pieces
 from salt_survey.reading.packing import AS_KEPT, Packing
 from salt_survey.reading.time_axis import Times
-from salt_survey.scan import geometry
+from salt_survey.scan import geometry, times
 from salt_survey.scan.findings import Found, Said, of_samples, tell_spikes
 from salt_survey.scan.geometry import Grid
 from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import Scan
 from salt_survey.scan.statistics import Gatherer, Stats
-from salt_survey.scan.times import tell_short
 from salt_survey.segy.samples import Portion
 
 OURS = "salt-survey"  # attribute of a group that salt-survey run has written
@@ -57,6 +56,12 @@ class _Volume:
     times_name: str = ""
     is_line: bool = False  # [X, S] in the file
     packing: Packing = AS_KEPT
+
+    def axis(self, path: Path) -> Times:
+        """When samples are by the axis beside it; 0 and 0 without one."""
+        if self.times is None:
+            return Times(0.0, 0.0)
+        return time_axis.read(path, self.times, self.data.shape[2], self.times_name)
 
 
 class ArraySource:
@@ -99,7 +104,7 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
     """Scan an array; see :func:`salt_survey.reading.survey.scanned`."""
     volume = _open(path)
     rows, columns, samples = volume.data.shape
-    times = _times(path, volume, overrides.over(known) if known else overrides)
+    when = _times(path, volume, overrides.over(known) if known else overrides)
     numbers = np.arange(rows * columns, dtype=np.int32)
     grid = Grid(
         inlines=volume.inlines,
@@ -110,6 +115,8 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
         order="line" if volume.is_line else "inline",
     )
     said = Said(notes=list(volume.packing.words()))
+    if known is not None:
+        _tell_of_scan(path, volume, when, overrides, said)
     if volume.is_line:
         said.notes.append(
             f"a 2-D array: one line of {columns} traces of {samples} samples; if its rows are the "
@@ -120,16 +127,16 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
         said.faults.append("fewer than two live traces, expected two at least")
     if stats:
         tell_spikes(stats, said)
-    if not times.interval_ms:
+    if not when.interval_ms:
         said.questions.append("an array has no sample interval; give it with --interval-ms")
     hint = f" (is {volume.times_name} in seconds?)" if volume.times is not None else ""
-    tell_short(times.interval_ms, said, hint)
+    times.tell_short(when.interval_ms, said, hint)
     found = Scan(
         kind=volume.kind,
         size=0 if volume.kind == "zarr" else path.stat().st_size,
         samples=samples,
-        interval_ms=times.interval_ms,
-        delay_ms=times.delay_ms,
+        interval_ms=when.interval_ms,
+        delay_ms=when.delay_ms,
         traces=rows * columns,
         inlines=None if volume.is_line else geometry.lines_of(volume.inlines),
         crosslines=None if volume.is_line else geometry.lines_of(volume.crosslines),
@@ -146,14 +153,30 @@ def _times(path: Path, volume: _Volume, said: Overrides) -> Times:
     """What is said of them, and the rest by the volume's axis, which is read only where it counts;
     an interval of 0 is not known.
     """
-    interval, delay = said.interval_ms, said.delay_ms
-    axis = Times(0.0, 0.0)
-    if volume.times is not None and (interval is None or delay is None):
-        axis = time_axis.read(path, volume.times, volume.data.shape[2], volume.times_name)
+    if said.interval_ms is not None and said.delay_ms is not None:
+        return Times(said.interval_ms, said.delay_ms)
+    axis = volume.axis(path)
     return Times(
-        axis.interval_ms if interval is None else interval,
-        axis.delay_ms if delay is None else delay,
+        axis.interval_ms if said.interval_ms is None else said.interval_ms,
+        axis.delay_ms if said.delay_ms is None else said.delay_ms,
     )
+
+
+def _tell_of_scan(path: Path, volume: _Volume, taken: Times, asked: Overrides, said: Said) -> None:
+    """Warn where a scan has other times than the axis; what is asked for now is no contradiction,
+    and an axis that cannot be read no word on them.
+    """
+    if volume.times is None:
+        return
+    try:
+        axis = volume.axis(path)
+    except SurveyError:
+        return
+    by_scan = (
+        taken.interval_ms if asked.interval_ms is None else axis.interval_ms,
+        taken.delay_ms if asked.delay_ms is None else axis.delay_ms,
+    )
+    times.tell_of_scan(by_scan, axis, said, volume.times_name)
 
 
 def _gather(source: ArraySource, traces: int, samples: int, tell: Tell) -> Stats:

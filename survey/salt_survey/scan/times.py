@@ -113,22 +113,37 @@ def delay_ms(columns: Mapping[int, Column], said: Said) -> Delay:
     return least, most
 
 
-def tell_of_scan(scan: tuple[float, Delay], in_headers: tuple[float, Delay], said: Said) -> None:
-    """Warn where a scan that was given has other times than the headers, as of another file.
+def tell_of_scan(
+    scan: tuple[float, Delay],
+    in_file: tuple[float, Delay],
+    said: Said,
+    where: str = "the headers",
+) -> None:
+    """Warn where a scan that was given has other times than its file, as of another file.
 
     Args:
         scan: interval and delay that are taken, ms.
-        in_headers: those of the headers; 0 or a pair where they say none.
+        in_file: those of the file; an interval of 0 where it says none, a pair of delays where it
+            says several.
         said: gets the warning.
+        where: the file says so.
     """
-    interval, delay = in_headers
-    if interval and not isinstance(delay, tuple) and scan != in_headers:
-        said.warn(
-            "scan",
-            f"the scan says samples every {scan[0]:g} ms from {scan[1]:g} ms on, the headers every "
-            f"{interval:g} ms from {delay:g} ms; the scan's are taken, which is right where they "
-            "were given or edited (--interval-ms and --delay-ms to decide)",
-        )
+    interval, delay = in_file
+    if scan == (interval or scan[0], delay):
+        return
+    said.warn(
+        "scan",
+        f"the scan says samples {_words(*scan)} on, {where} {_words(*in_file)}; the scan's are "
+        "taken, which is right where they were given or edited (--interval-ms and --delay-ms to "
+        "decide)",
+    )
+
+
+def _words(interval: float, delay: Delay) -> str:
+    """Such as ``every 4 ms from 500 ms``."""
+    ends = delay if isinstance(delay, tuple) else (delay,)
+    every = f"every {interval:g} ms" if interval else "of no known interval"
+    return f"{every} from {' to '.join(f'{end:g}' for end in ends)} ms"
 
 
 def plain(value: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,6 +83,18 @@ def test_what_the_user_says_counts_in_its_place(tmp_path: Path) -> None:
     for known, overrides in ((None, said), (scan, None)):
         with Survey.open(path, known, overrides) as opened:
             assert opened.times_ms[[0, 1, -1]].tolist() == [100, 102, 198]
+
+
+def test_a_scan_is_held_against_the_axis(tmp_path: Path) -> None:
+    path = survey(tmp_path, EVEN)
+    scan = scanned(path).scan
+    assert scanned(path, known=scan).scan == scan
+    edited = dataclasses.replace(scan, interval_ms=2.0)
+    (warning,) = scanned(path, known=edited).scan.warnings
+    assert "the scan says samples every 2 ms from 400 ms on, time_ms every 4 ms from" in warning
+    assert scanned(path, Overrides(interval_ms=2), scan).scan.warnings == ()
+    of_gap = scanned(survey(tmp_path / "gap", GAP), Overrides(interval_ms=2, delay_ms=0)).scan
+    assert scanned(tmp_path / "gap/s.zarr", known=of_gap).scan.warnings == ()
 
 
 def test_a_part_may_be_said_and_the_rest_is_the_axis(tmp_path: Path) -> None:

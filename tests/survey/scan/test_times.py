@@ -52,3 +52,23 @@ def test_the_first_of_them_is_named_by_its_number_in_the_file() -> None:
     said = Said()
     times.tell_intervals(np.array([0, 0, 4000, 4000, 2000], np.int16), said)
     assert "first trace 5" in said.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("scan", "in_file", "says"),
+    [
+        ((4, 0), (4, 0), ""),
+        ((4, 0), (0, 0), ""),  # headers without an interval say nothing against one
+        ((2, 0), (4, 0), "samples every 2 ms from 0 ms on, the headers every 4 ms from 0 ms;"),
+        ((4, 8), (0, 0), "every 4 ms from 8 ms on, the headers of no known interval from 0 ms;"),
+        ((4, 400), (4, (400, 900)), "from 400 ms on, the headers every 4 ms from 400 to 900 ms;"),
+        ((2, (400, 900)), (4, (400, 900)), "every 2 ms from 400 to 900 ms on, the headers every 4"),
+    ],
+)
+def test_other_times_than_the_headers_have_are_said_of_a_scan(
+    scan: tuple[float, times.Delay], in_file: tuple[float, times.Delay], says: str
+) -> None:
+    said = Said()
+    times.tell_of_scan(scan, in_file, said)
+    assert len(said.warnings) == bool(says)
+    assert says in " ".join(said.warnings)
