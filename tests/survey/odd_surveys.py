@@ -209,6 +209,15 @@ def _interval_in_traces(file: File) -> None:
     file.binary(3217, 0)
 
 
+def _interval_after_a_blank(file: File) -> None:
+    file.binary(3217, 0)
+    file.headers[0, 116:118] = 0
+
+
+def _no_time_scalar(file: File) -> None:
+    file.set(215, 12_345)
+
+
 def _line(file: File) -> None:
     file.take(np.arange(CROSSLINES))
     file.set(189, 0)
@@ -621,8 +630,11 @@ ALL = [
     Case("starts at two times", _delays, {"delay_ms": [500, 604], "verdict": "refuse"},
          "different times"),
     Case("delay with a scalar", _delay_scaled, {"delay_ms": 500}),
+    Case("delay with 12345 for a scalar", _no_time_scalar, {"delay_ms": 500, "verdict": "warn"},
+         "the scalar of times at byte 215 is 12345"),
     Case("delay below zero", lambda file: file.set(109, -8), {"delay_ms": -8}),
     Case("interval in the traces alone", _interval_in_traces),
+    Case("interval in the traces alone, and not in the first", _interval_after_a_blank),
     Case("interval nowhere", _no_interval, {"interval_ms": 0, "verdict": "ask"}, "--interval-ms"),
     Case("0 samples in the file header", _no_samples, {"verdict": "warn"}, "samples a trace"),
     Case("40000 samples, more than a number with a sign holds", _long_traces,

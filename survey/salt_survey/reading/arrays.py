@@ -129,8 +129,7 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
         tell_spikes(stats, said)
     if not when.interval_ms:
         said.questions.append("an array has no sample interval; give it with --interval-ms")
-    hint = f" (is {volume.times_name} in seconds?)" if volume.times is not None else ""
-    times.tell_short(when.interval_ms, said, hint)
+    times.tell_unlikely(when.interval_ms, said, volume.times_name)
     found = Scan(
         kind=volume.kind,
         size=0 if volume.kind == "zarr" else path.stat().st_size,

@@ -11,7 +11,12 @@ import numpy.typing as npt
 from salt_infer.errors import one_line
 from salt_survey.errors import SurveyError
 
-NAMES = ("time_ms", "twt")  # whose numbers are milliseconds
+NAMES = ("time_ms", "twt")  # whose numbers are milliseconds, unless they have other units
+# Times one and over the other are milliseconds; xarray keeps differences of times so.
+_UNITS = {
+    "ns": (1, 1_000_000), "nanoseconds": (1, 1_000_000), "us": (1, 1000), "microseconds": (1, 1000),
+    "s": (1000, 1), "seconds": (1000, 1),
+}  # fmt: skip
 _UNEVEN = 0.02  # of a step, that a sample may be off its time: decimals are rounded
 
 
@@ -50,13 +55,23 @@ def read(path: Path, stored: Any, samples: int, name: str = NAMES[0]) -> Times:
         )
     try:
         kept = np.asarray(stored)
-        times = kept.astype(np.float64)
+        times = _milliseconds(kept, getattr(stored, "attrs", {}).get("units"))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _no_axis(path, name, f"cannot be read ({one_line(error)})", samples) from error
     if wrong := _wrong(times, kept.dtype == np.float32):
         raise _no_axis(path, name, wrong, samples)
     interval = (times[-1] - times[0]) / max(1, samples - 1)
     return Times(float(interval), float(times[0]))
+
+
+def _milliseconds(kept: npt.NDArray[Any], units: object) -> npt.NDArray[np.float64]:
+    """Numbers by the units that they are said to be in, and differences of times by their own."""
+    if kept.dtype.kind == "m":
+        return np.asarray(kept / np.timedelta64(1, "ms"), np.float64)
+    if kept.dtype.kind not in "fiu":
+        raise TypeError(f"{kept.dtype} are no times of samples")
+    times, over = _UNITS.get(str(units).lower(), (1, 1))
+    return kept.astype(np.float64) * times / over
 
 
 def _wrong(times: npt.NDArray[np.float64], are_single: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from salt_survey.reading.survey import Survey
-from salt_survey.scan import coordinates, times
+from salt_survey.scan import times
 from salt_survey.scan.findings import Said
 from salt_survey.segy import headers, text
 from salt_survey.segy.binary import TEXT, FileHeader
@@ -51,10 +51,9 @@ def _of_times(file: RawFile, survey: Survey, layout: Layout) -> str | None:
 
 def _interval(file: RawFile, survey: Survey, layout: Layout) -> float:
     """As a scan finds it where nobody says anything."""
-    first = headers.read(file, layout, 0, 1)
-    in_traces = int(headers.column(first, headers.INTERVAL, layout)[0])
     header = FileHeader.read(file, survey.scan.endian, survey.scan.reading)
-    return times.interval_ms(header.interval_us, in_traces, Said())
+    in_traces = headers.columns(file, layout, [headers.INTERVAL])[headers.INTERVAL]
+    return times.interval_ms(header.interval_us, times.first_interval(in_traces), Said())
 
 
 def _delays(file: RawFile, survey: Survey, layout: Layout) -> tuple[float, float]:
@@ -66,6 +65,6 @@ def _delays(file: RawFile, survey: Survey, layout: Layout) -> tuple[float, float
         delays, scalars = (
             headers.column(rows, byte, layout) for byte in (headers.DELAY, headers.TIME_SCALAR)
         )
-        found = coordinates.scaled(delays, scalars)
+        found = times.starts(delays, scalars)
         least, most = min(least, found.min(initial=np.inf)), max(most, found.max(initial=-np.inf))
     return float(least), float(most)

@@ -204,8 +204,10 @@ class _Scanner:
     def _times(self, columns: Mapping[int, Column]) -> tuple[float, times.Delay]:
         """Interval and delay as somebody says, else as the headers do."""
         interval, delay = self.overrides.interval_ms, self.overrides.delay_ms
+        in_traces = times.first_interval(columns[headers.INTERVAL]) if columns else 0
+        to_tell = self.said if interval is None else Said()
         found = (
-            self._interval_ms(self.said if interval is None else Said()),
+            times.interval_ms(self.header.interval_us, in_traces, to_tell),
             times.delay_ms(columns, self.said if delay is None else Said()),
         )
         taken = (
@@ -220,13 +222,6 @@ class _Scanner:
             )
             times.tell_of_scan(by_scan, found, self.said)
         return taken
-
-    def _interval_ms(self, said: Said) -> float:
-        in_traces = 0
-        if self.layout.traces:
-            first = headers.read(self.file, self.layout, 0, 1)
-            in_traces = int(headers.column(first, headers.INTERVAL, self.layout)[0])
-        return times.interval_ms(self.header.interval_us, in_traces, said)
 
     def _scan(
         self,

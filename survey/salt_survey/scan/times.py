@@ -13,7 +13,10 @@ from salt_survey.scan.pieces import pieces
 from salt_survey.segy import headers
 from salt_survey.segy.headers import Column
 
-_LEAST = 100  # microseconds, of an interval that anyone records
+_LEAST, _MOST = 0.1, 100.0  # ms, of an interval that anyone records
+_LATEST = 100_000  # ms, at which anyone's first sample is
+_POWERS = 10 ** np.arange(5)
+_SCALARS = np.concatenate([[0], _POWERS, -_POWERS])  # that times may have
 
 Delay = float | tuple[float, float]
 
@@ -23,11 +26,12 @@ def interval_ms(in_file: float, in_traces: float, said: Said) -> float:
 
     Args:
         in_file: microseconds, as the file header has it.
-        in_traces: likewise, as the first trace has it.
+        in_traces: likewise, as the first trace that says one has it; see :func:`first_interval`.
         said: gets a note, a warning or a question.
     """
     if in_file <= 0 < in_traces:
         said.notes.append("the sample interval is in the trace headers alone")
+        tell_unlikely(in_traces / 1000, said)
         return plain(in_traces / 1000)
     if in_file <= 0:
         said.questions.append(
@@ -40,17 +44,25 @@ def interval_ms(in_file: float, in_traces: float, said: Said) -> float:
             f"the file header has an interval of {in_file / 1000:g} ms, the traces "
             f"{in_traces / 1000:g} ms; the file header's is taken (--interval-ms to decide)"
         )
-    tell_short(in_file / 1000, said)
+    tell_unlikely(in_file / 1000, said)
     return plain(in_file / 1000)
 
 
-def tell_short(interval_ms: float, said: Said, hint: str = "") -> None:
-    """Warn of an interval that nobody records at; ``hint``: what may have been meant."""
-    if 0 < interval_ms < _LEAST / 1000:
-        said.warnings.append(
-            f"a sample interval of {interval_ms:g} ms is hardly meant{hint}; it changes nothing "
-            "but the times (--interval-ms to decide)"
-        )
+def first_interval(in_traces: Column) -> int:
+    """Of the first trace that has one, as blank ones have none; 0 if there is none."""
+    return int(in_traces[np.argmax(in_traces > 0)]) if np.any(in_traces > 0) else 0
+
+
+def tell_unlikely(interval_ms: float, said: Said, axis: str = "") -> None:
+    """Warn of an interval that nobody records at; ``axis``: that it is from, where there is one."""
+    if not interval_ms or _LEAST <= interval_ms <= _MOST:
+        return
+    unit = "seconds" if interval_ms < _LEAST else "microseconds"
+    hint = f" (is {axis} in {unit}?)" if axis else ""
+    said.warnings.append(
+        f"a sample interval of {interval_ms:g} ms is hardly meant{hint}; it changes nothing "
+        "but the times (--interval-ms to decide)"
+    )
 
 
 def _unsigned(in_file: float) -> str:
@@ -92,25 +104,50 @@ def delay_ms(columns: Mapping[int, Column], said: Said) -> Delay:
 
     Args:
         columns: of all traces, delay and its scalar; none where there are no traces.
-        said: gets the fault.
+        said: gets the fault, and a warning of what is hardly meant.
     """
     if headers.DELAY not in columns:
         return 0
-    limits = []
+    limits, odd = [], []
     for part in pieces(len(columns[headers.DELAY])):
         delays, scalars = columns[headers.DELAY][part], columns[headers.TIME_SCALAR][part]
-        times = coordinates.scaled(delays, scalars)
+        odd += scalars[(delays != 0) & ~np.isin(scalars, _SCALARS)][:1].tolist()
+        times = starts(delays, scalars)
         limits += [float(times.min()), float(times.max())]
     least, most = plain(min(limits)), plain(max(limits))
+    _tell_scalar(odd, said)
     if least == most:
+        _tell_late(least, said)
         return least
-    all_of_them = coordinates.scaled(columns[headers.DELAY], columns[headers.TIME_SCALAR])
+    all_of_them = starts(columns[headers.DELAY], columns[headers.TIME_SCALAR])
     said.faults.append(
         f"traces start at different times, {least:g} to {most:g} ms, expected one; "
         f"{_others(all_of_them)}; shift them, or give --delay-ms if the headers are "
         "wrong"
     )
     return least, most
+
+
+def starts(delays: Column, scalars: Column) -> npt.NDArray[np.float64]:
+    """Times of first samples, ms; a scalar that is no power of ten up to 10000 is taken for 1."""
+    return coordinates.scaled(delays, np.where(np.isin(scalars, _SCALARS), scalars, 1))
+
+
+def _tell_scalar(odd: list[int], said: Said) -> None:
+    """Warn of scalars that are none, as something else is there in revision 0."""
+    if odd:
+        said.warnings.append(
+            f"the scalar of times at byte {headers.TIME_SCALAR} is {odd[0]}, expected 1, 10, 100, "
+            "1000 or 10000, or these below 0; it is taken for 1 (--delay-ms to decide)"
+        )
+
+
+def _tell_late(delay_ms: float, said: Said) -> None:
+    if abs(delay_ms) > _LATEST:
+        said.warnings.append(
+            f"a first sample at {delay_ms:g} ms is hardly meant; it changes nothing but the times "
+            "(--delay-ms to decide)"
+        )
 
 
 def tell_of_scan(

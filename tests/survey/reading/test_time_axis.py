@@ -139,6 +139,38 @@ def test_large_numbers_hide_no_gap() -> None:
         read(1.6e12 + np.array([0.0, 1.0, 100.0, 101.0]))
 
 
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("unit", ["ns", "us", "ms"])
+def test_differences_of_times_have_a_unit(
+    tmp_path: Path, unit: Literal["ns", "us", "ms"], version: Literal[2, 3]
+) -> None:
+    axis = (EVEN * 1_000_000).astype("m8[ns]").astype(f"m8[{unit}]")
+    scan = scanned(survey(tmp_path, axis, version)).scan
+    assert (scan.interval_ms, scan.delay_ms, scan.warnings) == (4, 400, ())
+
+
+@pytest.mark.parametrize(
+    ("units", "axis"),
+    [("nanoseconds", EVEN * 1_000_000), ("us", EVEN * 1000), ("s", EVEN / 1000), ("ms", EVEN)],
+)
+def test_numbers_may_have_a_unit(tmp_path: Path, units: str, axis: Any) -> None:
+    path = survey(tmp_path, axis)
+    zarr.open_group(path)[time_axis.NAMES[0]].attrs["units"] = units
+    scan = scanned(path).scan
+    assert (scan.interval_ms, scan.delay_ms, scan.warnings) == (4, 400, ())
+
+
+def test_dates_are_no_axis(tmp_path: Path) -> None:
+    path = survey(tmp_path, np.datetime64("2020-01-01", "ns") + np.arange(SAMPLES))
+    with pytest.raises(SurveyError, match=r"time_ms cannot be read \(datetime64"):
+        Survey.open(path)
+
+
+def test_times_in_microseconds_are_doubted(tmp_path: Path) -> None:
+    (warning,) = scanned(survey(tmp_path, 1000 * EVEN)).scan.warnings
+    assert "interval of 4000 ms is hardly meant (is time_ms in microseconds?)" in warning
+
+
 def test_times_in_seconds_are_doubted(tmp_path: Path) -> None:
     path = survey(tmp_path, 0.004 * np.arange(50))
     warnings = scanned(path).scan.warnings

@@ -72,3 +72,38 @@ def test_other_times_than_the_headers_have_are_said_of_a_scan(
     times.tell_of_scan(scan, in_file, said)
     assert len(said.warnings) == bool(says)
     assert says in " ".join(said.warnings)
+
+
+def test_a_scalar_of_times_is_a_power_of_ten() -> None:
+    """In revision 0 anything may be there."""
+    odd, said = np.array([12_345, 12_345, 0], np.int16), Said()
+    assert times.delay_ms(columns([500] * 3) | {headers.TIME_SCALAR: odd}, said) == 500
+    (warning,) = said.warnings
+    assert "the scalar of times at byte 215 is 12345, expected 1, 10, 100" in warning
+    for scalar, delay in ((1, 500), (-1000, 0.5), (10, 5000), (-10_000, 0.05)):
+        said = Said()
+        column = {headers.TIME_SCALAR: np.full(3, scalar, np.int16)}
+        assert times.delay_ms(columns([500] * 3) | column, said) == delay
+        assert said.warnings == []
+    said = Said()
+    assert times.delay_ms(columns([0] * 3) | {headers.TIME_SCALAR: odd}, said) == 0
+    assert said.warnings == []  # 0 is 0
+
+
+def test_a_first_sample_that_nobody_records_is_doubted() -> None:
+    said = Said()
+    scalars = {headers.TIME_SCALAR: np.full(3, 1000, np.int16)}
+    assert times.delay_ms(columns([500] * 3) | scalars, said) == 500_000
+    assert "a first sample at 500000 ms is hardly meant" in said.warnings[0]
+
+
+def test_an_interval_that_nobody_records_is_doubted_wherever_it_is() -> None:
+    for in_file, in_traces in ((4, 0), (0, 4)):
+        said = Said()
+        assert times.interval_ms(in_file, in_traces, said) == 0.004
+        assert "0.004 ms is hardly meant; it changes" in said.warnings[0]
+
+
+def test_blank_traces_say_no_interval() -> None:
+    assert times.first_interval(np.array([0, 0, 4000, 2000], np.int16)) == 4000
+    assert times.first_interval(np.zeros(3, np.int16)) == 0
