@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Self
 
 import numpy as np
@@ -42,7 +43,7 @@ class Placing:
 
     def of_feet(self) -> Self:
         """With bins in metres, of coordinates in feet; corners stay as they are."""
-        bins = self.bins and (round(self.bins[0] * _FOOT_M, 3), round(self.bins[1] * _FOOT_M, 3))
+        bins = self.bins and (round(self.bins[0] * _FOOT_M, 6), round(self.bins[1] * _FOOT_M, 6))
         return dataclasses.replace(self, bins=bins)
 
 
@@ -148,5 +149,8 @@ def _corners(
 def _bins(grid: Grid, positions: Positions, sizes: Points) -> tuple[float, float]:
     """For a line number more, of sizes for a line more."""
     steps = [lines_of(lines)[2] for lines in (grid.inlines, grid.crosslines)]
-    digits = positions.decimals + 1
-    return round(float(sizes[0]) / steps[0], digits), round(float(sizes[1]) / steps[1], digits)
+    digits = [positions.decimals + 1 + math.ceil(math.log10(step)) for step in steps]
+    return (
+        round(float(sizes[0]) / steps[0], digits[0]),
+        round(float(sizes[1]) / steps[1], digits[1]),
+    )

@@ -32,7 +32,7 @@ def test_bins_are_of_two_directions_or_along_a_lone_line(tmp_path: Path) -> None
     for byte, step in ((181, 820), (185, 410)):  # tenths of a foot
         rows, columns = np.divmod(np.arange(len(in_feet.headers)), CROSSLINES)
         in_feet.set(byte, step * (rows if byte == 181 else columns))
-    assert told("feet.sgy", in_feet) == ["24.994 x 12.497, coordinate scalar -10"]
+    assert told("feet.sgy", in_feet) == ["24.9936 x 12.4968, coordinate scalar -10"]
     lone = sound()
     lone.take(np.arange(CROSSLINES))
     spread = sound()
@@ -40,7 +40,7 @@ def test_bins_are_of_two_directions_or_along_a_lone_line(tmp_path: Path) -> None
     spread.set(189, 100 + 2 * rows)
     spread.set(193, 300 + 5 * columns)
     assert told("spread.sgy", spread) == [
-        "12.502 x 5.001 a line number, 25.004 x 25.005 apart, coordinate scalar -10"
+        "12.5025 x 5.001 a line number, 25.005 x 25.005 apart, coordinate scalar -10"
     ]
     spread.take(np.arange(CROSSLINES))
     assert told("one.sgy", spread) == [

@@ -68,6 +68,15 @@ def test_a_grid_may_begin_at_nothing() -> None:
     assert (placed.off, placed.nowhere) == (0, 0)
 
 
+@pytest.mark.parametrize("step", [3, 7, 64, 300])
+def test_bins_are_as_exact_where_line_numbers_are_apart(step: int) -> None:
+    rows, columns = np.divmod(np.arange(200), 20)
+    grid = geometry.grid(step * rows, columns)
+    placed = placing(grid, places(25.0 * rows, 12.5 * columns))
+    assert placed is not None and placed.bins is not None
+    assert step * placed.bins[0] == pytest.approx(25, abs=1e-3)
+
+
 @pytest.mark.parametrize("traces", [1, 2, 3, 4])
 @pytest.mark.parametrize("decimals", [2, 0])
 def test_traces_of_a_line_are_as_far_apart_as_they_are_over_many(
