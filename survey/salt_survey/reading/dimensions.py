@@ -11,8 +11,8 @@ from typing import Any
 
 from salt_survey.errors import SurveyError
 
-INLINE = ("inline", "iline", "inlines", "ilines", "il")
-CROSSLINE = ("crossline", "xline", "crosslines", "xlines", "xl")
+INLINE = ("inline", "iline", "inlines", "ilines", "il", "inline_3d")
+CROSSLINE = ("crossline", "xline", "crosslines", "xlines", "xl", "crossline_3d")
 SAMPLE = ("time_ms", "twt", "time", "depth", "sample", "samples", "z")
 _AXES = (INLINE, CROSSLINE, SAMPLE)
 

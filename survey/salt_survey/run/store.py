@@ -30,14 +30,14 @@ import zarr
 
 from salt_infer.errors import InputError, OutputError, one_line
 from salt_infer.system import file_kind, resource_limits
-from salt_survey.reading import arrays
 from salt_survey.reading.survey import Survey
+from salt_survey.reading.volume import OURS
 from salt_survey.run.slabs import CHUNK
 from salt_survey.sections.display import Direction
 from salt_survey.sections.tiling import WHITE, Floats, Grey
 
 AXES = ("inline", "crossline", "time")
-KIND = arrays.OURS
+KIND = OURS
 VERSION = 1
 
 _POSITIONS = 1 << 18  # traces whose coordinates are a chunk

@@ -28,7 +28,8 @@ def volume(path: Path, names: list[str], version: int) -> zarr.Group:
 @pytest.mark.parametrize("version", [2, 3])
 @pytest.mark.parametrize(
     "names",
-    [["crossline", "inline", "time_ms"], ["iline", "twt", "xline"], ["TWT", "iline", "xline"],
+    [["crossline", "inline", "time_ms"], ["CROSSLINE_3D", "INLINE_3D", "TWT"],
+     ["iline", "twt", "xline"], ["TWT", "iline", "xline"],
      ["z", "y", "x"], ["a", "inline", "b"]],
 )  # fmt: skip
 def test_axes_that_lie_otherwise_are_refused(
@@ -43,6 +44,7 @@ def test_axes_that_lie_otherwise_are_refused(
 @pytest.mark.parametrize("version", [2, 3])
 @pytest.mark.parametrize(
     "names", [["inline", "crossline", "time_ms"], ["iline", "xline", "twt"], ["x", "y", "z"],
+              ["INLINE_3D", "CROSSLINE_3D", "samples"],
               ["rows", "columns", "layers"]],
 )  # fmt: skip
 def test_axes_in_order_or_of_no_known_name_are_read(

@@ -1,0 +1,68 @@
+"""Which array of a Zarr is the survey, and what numbers its lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+
+from salt_survey.errors import SurveyError
+from salt_survey.reading.survey import Survey, scanned
+from salt_survey.scan.overrides import Overrides
+
+MS = Overrides(interval_ms=4)
+
+
+def amplitudes(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+def test_a_group_is_no_volume_and_one_in_it_can_be_named(tmp_path: Path) -> None:
+    """As MDIO has it before its version 1."""
+    path = tmp_path / "a.mdio"
+    root = zarr.create_group(path, zarr_format=2)
+    root.create_group("data").create_array("chunked_012", data=amplitudes(3, 4, 12))
+    root.create_group("metadata").create_array("live_mask", data=np.ones((3, 4), bool))
+    root.create_array("twt", data=4 * np.arange(12))
+    expected = (
+        r"holds 0 arrays that could be the survey \(array twt \[12\], group data, group "
+        r"metadata\), expected one, .* give that: .*a.mdio/GROUP"
+    )
+    with pytest.raises(SurveyError, match=expected):
+        scanned(path, MS)
+    assert scanned(path / "data", MS).scan.samples == 12
+
+
+def test_an_empty_group_is_no_survey(tmp_path: Path) -> None:
+    zarr.create_group(tmp_path / "a.zarr")
+    with pytest.raises(SurveyError, match=r"could be the survey \(it is empty\)"):
+        scanned(tmp_path / "a.zarr", MS)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "seen"), [(np.tile(np.arange(5), (5, 1)), r"has shape \[5, 5\]"),
+                          (np.arange(4), r"has shape \[4\]"), (None, "is a group")]
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["inline", "crossline"])
+def test_line_numbers_are_one_for_each_line(
+    tmp_path: Path, name: str, numbers: Any, seen: str
+) -> None:
+    group = zarr.create_group(tmp_path / "a.zarr")
+    group.create_array("amplitude", data=amplitudes(5, 5, 12))
+    if numbers is None:
+        group.create_group(name)
+    else:
+        group.create_array(name, data=numbers)
+    with pytest.raises(SurveyError, match=f"{name} {seen}, expected 5 numbers, one for each line"):
+        scanned(tmp_path / "a.zarr", MS)
+
+
+def test_line_numbers_rise(tmp_path: Path) -> None:
+    group = zarr.create_group(tmp_path / "a.zarr")
+    group.create_array("amplitude", data=amplitudes(3, 4, 12))
+    group.create_array("inline", data=np.array([3, 2, 1]))
+    with pytest.raises(SurveyError, match="inline numbers that do not rise"):
+        Survey.open(tmp_path / "a.zarr", overrides=MS)
