@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_survey.errors import SurveyError
+from salt_survey.reading import damage
 from salt_survey.reading.chunks import Pieces
 from salt_survey.reading.time_axis import Times
 from salt_survey.reading.volume import Volume, opened
@@ -34,18 +36,34 @@ class ArraySource:
     """Traces of an array, numbered inline by inline."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        volume = opened(path)
-        self._data, self._packing = data, _ = volume.data, volume.packing
+        self._path, self._volume = path, opened(path)
+        self._data = data = self._volume.data
         self._pieces = Pieces.of(data.shape, getattr(data, "chunks", None))
 
     def read(self, traces: npt.NDArray[np.integer]) -> Portion:
-        """Some traces; none is said to be dead."""
+        """Some traces; none is said to be dead.
+
+        Raises:
+            SurveyError: they cannot be read.
+        """
         out = np.empty((len(traces), self._data.shape[2]), np.float32)
         for which, (places, rows, columns) in self._pieces.parts(traces):
-            kept = np.asarray(self._data[rows, columns])[tuple(places)]
-            out[which] = self._packing.unpacked(kept)
+            with damage.told(functools.partial(self._damaged, rows, columns)):
+                kept = np.asarray(self._data[rows, columns])[tuple(places)]
+            out[which] = self._volume.packing.unpacked(kept)
         return Portion(out, np.zeros(len(traces), bool))
+
+    def _damaged(self, rows: slice, columns: slice, seen: str) -> SurveyError:
+        (first, last), (left, right) = (
+            numbers[part][[0, -1]]
+            for numbers, part in (
+                (self._volume.inlines, rows), (self._volume.crosslines, columns)
+            )
+        )  # fmt: skip
+        return SurveyError(
+            f"{self._path}: inlines {first} to {last} and crosslines {left} to {right} cannot be "
+            f"read ({seen}): the array is damaged; copy or write it anew"
+        )
 
     def portions(self) -> Iterator[npt.NDArray[np.int64]]:
         """Numbers of all traces."""

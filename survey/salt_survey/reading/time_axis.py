@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer.errors import one_line
 from salt_survey.errors import SurveyError
+from salt_survey.reading import damage
 
 NAMES = ("time_ms", "twt")  # whose numbers are milliseconds, unless they have other units
 # Times one and over the other are milliseconds; xarray keeps differences of times so.
@@ -53,11 +53,9 @@ def read(path: Path, stored: Any, samples: int, name: str = NAMES[0]) -> Times:
             "is a group" if shape is None else f"has shape {list(shape)}",
             samples,
         )
-    try:
+    with damage.told(lambda seen: _no_axis(path, name, f"cannot be read ({seen})", samples)):
         kept = np.asarray(stored)
         times = _milliseconds(kept, getattr(stored, "attrs", {}).get("units"))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _no_axis(path, name, f"cannot be read ({one_line(error)})", samples) from error
     if wrong := _wrong(times, kept.dtype == np.float32):
         raise _no_axis(path, name, wrong, samples)
     interval = (times[-1] - times[0]) / max(1, samples - 1)

@@ -5,6 +5,7 @@ crossline, sample] each, or in ``.npy`` one line, [trace, sample].
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer.errors import PackageError, one_line
+from salt_infer.errors import PackageError
 from salt_survey.errors import SurveyError
-from salt_survey.reading import dimensions, time_axis, unsupported
+from salt_survey.reading import damage, dimensions, time_axis, unsupported
 from salt_survey.reading.packing import AS_KEPT, Packing
 from salt_survey.reading.time_axis import Times
 
@@ -55,15 +56,12 @@ def opened(path: Path) -> Volume:
         PackageError: zarr is not installed.
     """
     is_npy = path.suffix.lower() == ".npy" and not path.is_dir()
-    try:
+    if not path.exists():
+        raise SurveyError(f"{path} cannot be read (No such file or directory)")
+    with damage.told(functools.partial(_no_survey, path)):
         if not is_npy and (why := unsupported.no_zarr(path)):
             raise SurveyError(why)
         volume = _open_npy(path) if is_npy else _open_zarr(path)
-    except FileNotFoundError as error:
-        raise SurveyError(f"{path} cannot be read ({error.strerror or error})") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        said = f"{path} cannot be read as a survey ({one_line(error)})"
-        raise SurveyError(unsupported.no_survey(path, said)) from error
     shape, kind = volume.data.shape, np.dtype(volume.data.dtype).kind
     if len(shape) != 3 or kind not in "fiu" or 0 in shape:
         raise SurveyError(
@@ -81,6 +79,11 @@ def opened(path: Path) -> Volume:
         if np.any(np.diff(numbers) <= 0):
             raise SurveyError(f"{path} has {name} numbers that do not rise, expected rising ones")
     return volume
+
+
+def _no_survey(path: Path, seen: str) -> SurveyError:
+    said = f"{path} cannot be read as a survey ({seen})"
+    return SurveyError(unsupported.no_survey(path, said))
 
 
 def _open_npy(path: Path) -> Volume:
