@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import os
@@ -17,8 +18,7 @@ from salt_survey.reading.chunks import Pieces
 from salt_survey.reading.time_axis import Times
 from salt_survey.reading.volume import Volume, opened
 from salt_survey.scan import geometry, times
-from salt_survey.scan.findings import Found, Said, of_samples, tell_spikes
-from salt_survey.scan.geometry import Grid
+from salt_survey.scan.findings import Found, Said, of_samples, tell_missing, tell_spikes
 from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import Scan
 from salt_survey.scan.statistics import Gatherer, Stats
@@ -89,18 +89,13 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
     volume = opened(path)
     rows, columns, samples = volume.data.shape
     when = _times(path, volume, overrides.over(known) if known else overrides)
-    numbers = np.arange(rows * columns, dtype=np.int32)
-    grid = Grid(
-        inlines=volume.inlines,
-        crosslines=volume.crosslines,
-        traces=numbers.reshape(rows, columns),
-        places=numbers,
-        duplicates=0,
-        order="line" if volume.is_line else "inline",
-    )
+    grid = geometry.of_array(volume.inlines, volume.crosslines)
+    if volume.is_line:
+        grid = dataclasses.replace(grid, order="line")
     said = Said(notes=list(volume.packing.words()))
     if known is not None:
         _tell_of_scan(path, volume, when, overrides, said)
+    tell_missing(grid, said)
     if volume.is_line:
         said.notes.append(
             f"a 2-D array: one line of {columns} traces of {samples} samples; if its rows are the "
@@ -125,6 +120,7 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
         crosslines=None if volume.is_line else geometry.lines_of(volume.crosslines),
         cdp=geometry.lines_of(volume.crosslines) if volume.is_line else None,
         order=grid.order,
+        missing=grid.missing,
         lines_from="traces",
         **of_samples(stats, known),
         **said.fields(),

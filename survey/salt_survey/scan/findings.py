@@ -15,6 +15,7 @@ from salt_survey.scan.record import Scan, Verdict
 from salt_survey.scan.statistics import Stats
 from salt_survey.segy.layout import Layout
 
+_SPARSE = 0.8  # share of the places without a trace, above which a grid is hardly meant
 _SPIKE = 20  # times as large as 98 % of the amplitudes: in real surveys the largest are 5 times
 
 
@@ -90,6 +91,17 @@ def of_samples(stats: Stats | None, known: Scan | None) -> dict[str, Any]:
         names = ("dead", "bad_samples", "nulls_1e30", "percentiles", "spectrum", "calibration")
         return {name: getattr(known, name) for name in names}
     return {}
+
+
+def tell_missing(grid: Grid, said: Said) -> None:
+    """Say how many places of a grid have no trace, with a warning where these are nearly all."""
+    if not grid.missing or grid.order == "line":
+        return
+    share = grid.missing / grid.traces.size
+    line = f"{grid.missing} of {grid.traces.size} places ({share:.1%}) have no trace"
+    if share > _SPARSE:
+        line += ": most of what is run is made up between traces; are these the lines?"
+    (said.warnings if share > _SPARSE else said.notes).append(line)
 
 
 def tell_of(stats: Stats, traces: int, said: Said) -> None:

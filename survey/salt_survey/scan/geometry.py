@@ -145,6 +145,37 @@ def grid(
     return Grid(axis(ways[0]), axis(ways[1]), traces, places, duplicates, order)
 
 
+def of_array(inlines: Numbers, crosslines: Numbers) -> Grid:
+    """The places of an array's traces, which are numbered inline by inline; lines that are not in
+    it are between those that are.
+
+    Args:
+        inlines: numbers of the array's lines, int64 [I], rising.
+        crosslines: likewise, [X].
+
+    Raises:
+        SurveyError: the grid would be nearly empty.
+    """
+    ways = lines_of(inlines), lines_of(crosslines)
+    rows, columns = (
+        (numbers - first) // step
+        for numbers, (first, _, step) in zip((inlines, crosslines), ways, strict=True)
+    )
+    shape, count = (int(rows[-1]) + 1, int(columns[-1]) + 1), len(rows) * len(columns)
+    if shape[0] * shape[1] > max(_SPARSE * count, _SMALL):
+        raise SurveyError(
+            f"an array of {len(rows)} x {len(columns)} traces with inlines {words(ways[0])} and "
+            f"crosslines {words(ways[1])} would fill a grid of {shape[0]} x {shape[1]} by less "
+            f"than a {_SPARSE}th; mend its line numbers"
+        )
+    numbers = np.arange(count, dtype=np.int32)
+    if shape == (len(rows), len(columns)):
+        return Grid(inlines, crosslines, numbers.reshape(shape), numbers, 0, "inline")
+    places = (rows[:, None] * shape[1] + columns).ravel()
+    traces = _first_traces(places, shape[0] * shape[1]).reshape(shape)
+    return Grid(axis(ways[0]), axis(ways[1]), traces, places, 0, "inline")
+
+
 def _first_traces(places: Places, size: int) -> npt.NDArray[np.int32]:
     """The first trace in each of so many places, NO_TRACE where none is; int32 [size]."""
     traces = np.full(size, NO_TRACE, np.int32)

@@ -19,7 +19,7 @@ from salt_survey.scan import (
     times,
 )
 from salt_survey.scan.coordinates import Positions
-from salt_survey.scan.findings import Found, Said, of_samples, tell_of
+from salt_survey.scan.findings import Found, Said, of_samples, tell_missing, tell_of
 from salt_survey.scan.numbering import Numbering
 from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import Scan
@@ -32,7 +32,6 @@ from salt_survey.segy.order import Endian
 from salt_survey.segy.raw import RawFile
 
 MOST_TRACES = 1 << 26  # that a file may have: each takes some 30 bytes of memory
-_SPARSE = 0.8  # share of the places without a trace, above which a grid is hardly meant
 
 Tell = Callable[[int], object]
 
@@ -178,12 +177,7 @@ class _Scanner:
             return None
         if grid.duplicates:
             self._tell_duplicates(grid)
-        if grid.missing and grid.order != "line":
-            share = grid.missing / grid.traces.size
-            line = f"{grid.missing} of {grid.traces.size} places ({share:.1%}) have no trace"
-            if share > _SPARSE:
-                line += ": most of what is run is made up between traces; are these the lines?"
-            (self.said.warnings if share > _SPARSE else self.said.notes).append(line)
+        tell_missing(grid, self.said)
         return grid
 
     def _tell_duplicates(self, grid: geometry.Grid) -> None:

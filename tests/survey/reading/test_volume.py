@@ -66,3 +66,31 @@ def test_line_numbers_rise(tmp_path: Path) -> None:
     group.create_array("inline", data=np.array([3, 2, 1]))
     with pytest.raises(SurveyError, match="inline numbers that do not rise"):
         Survey.open(tmp_path / "a.zarr", overrides=MS)
+
+
+def test_lines_that_are_not_in_an_array_are_between_those_that_are(tmp_path: Path) -> None:
+    """As of SEG-Y, so that a section across has its traces where they lie."""
+    group = zarr.create_group(tmp_path / "a.zarr")
+    values = amplitudes(4, 3, 12)
+    group.create_array("amplitude", data=values)
+    group.create_array("inline", data=np.array([10, 12, 18, 20]))
+    group.create_array("crossline", data=np.array([5, 6, 8]))
+    with Survey.open(tmp_path / "a.zarr", overrides=MS) as survey:
+        assert survey.inlines.tolist() == [10, 12, 14, 16, 18, 20]
+        assert survey.crosslines.tolist() == [5, 6, 7, 8]
+        block = survey.read(slice(None), slice(None))
+        scan = survey.scan
+    there = np.ix_([0, 1, 4, 5], [0, 1, 3])
+    np.testing.assert_array_equal(block.amplitude[there], values)
+    assert np.count_nonzero(block.recorded) == values.size
+    assert (scan.inlines, scan.crosslines, scan.missing) == ((10, 20, 2), (5, 8, 1), 12)
+    assert "12 of 24 places (50.0%) have no trace" in scan.notes
+    assert scanned(tmp_path / "a.zarr", MS, scan).scan.warnings == ()
+
+
+def test_lines_far_apart_would_fill_no_grid(tmp_path: Path) -> None:
+    group = zarr.create_group(tmp_path / "a.zarr")
+    group.create_array("amplitude", data=amplitudes(3, 4, 12))
+    group.create_array("inline", data=np.array([1, 2, 10_000_000]))
+    with pytest.raises(SurveyError, match="would fill a grid of 10000000 x 4 by less than a 64th"):
+        scanned(tmp_path / "a.zarr", MS)
