@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from typing import Self
 
 from salt_survey.scan.record import Lines, Scan
@@ -29,7 +30,7 @@ class Sampling:
         sample: from sample to sample.
         trace: from trace to trace of an inline; of a 2-D line, along it.
         across: from trace to trace of a crossline, over that of an inline.
-        words: the distances that differ, for people; empty if none does.
+        words: the distances that differ, or are hardly meant, for people; empty if none does.
         crossline: from trace to trace of a crossline, where ``trace`` is hardly meant and this is;
             else None.
     """
@@ -47,8 +48,10 @@ class Sampling:
         lone = along or down  # a crossline alone has the distance of its traces
         sample, trace = _share(scan.interval_ms, INTERVAL_MS), _share(lone, SPACING_M)
         across = _ratio(down, along)
-        said = [f"samples every {scan.interval_ms:g} ms"] if sample != 1 else []
-        said += [f"traces {lone:.4g} m apart"] if trace != 1 else []
+        said = [
+            *_words(f"samples every {scan.interval_ms:g} ms", scan.interval_ms, INTERVAL_MS, "ms"),
+            *_words(f"traces {lone:.4g} m apart", lone, SPACING_M, "m"),
+        ]
         alone = along and not _is_plausible(along, SPACING_M) and _is_plausible(down, SPACING_M)
         crossline = _share(down, SPACING_M) if alone else None
         said += [f"inlines {down:.4g} m apart"] if across != 1 or crossline else []
@@ -90,6 +93,14 @@ def _step(lines: Lines | None) -> int:
 
 def _is_plausible(distance: float, usual: float) -> bool:
     return _LEAST <= distance / usual <= _MOST
+
+
+def _words(words: str, distance: float, usual: float, unit: str) -> Iterator[str]:
+    """Of a distance that differs; what one that is hardly meant is taken for."""
+    if distance and not _is_plausible(distance, usual):
+        yield f"{words} (implausible: as for {usual:g} {unit})"
+    elif _share(distance, usual) != 1:
+        yield words
 
 
 def _share(distance: float, usual: float) -> float:

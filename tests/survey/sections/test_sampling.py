@@ -32,7 +32,8 @@ def default(scan: Scan) -> str:
         ({"bin_m": (50.0, 25.0)}, "1.25/0.5/1", "inlines 50 m apart"),
         ({"bin_m": (25.0, 6.25)}, "1.25/0.125/0.5",
          "traces 6.25 m apart and inlines 25 m apart"),
-        ({"bin_m": (0.0004, 0.0003)}, "1.25/0.5", ""),  # degrees
+        ({"bin_m": (0.0004, 0.0003)}, "1.25/0.5",
+         "traces 0.0003 m apart (implausible: as for 25 m)"),  # degrees
         ({"bin_m": (12.5, 0.0), "crosslines": (300, 300, 1)}, "1.25/0.25",
          "traces 12.5 m apart"),  # a crossline alone
         ({"bin_m": (25.0, 12.5), "crosslines": (300, 1250, 2)}, "1.25/0.5", ""),
@@ -40,15 +41,23 @@ def default(scan: Scan) -> str:
         ({"bin_m": None, "interval_ms": 2}, "0.625/0.5", "samples every 2 ms"),
         ({"bin_m": (24.0, 26.0)}, "1.25/0.5", ""),  # about as large
         ({"interval_ms": 0}, "1.25/0.5", ""),  # not known
-        ({"interval_ms": 0.004, "bin_m": (2500.0, 2500.0)}, "1.25/0.5", ""),  # hardly meant
-        ({"bin_m": (82.5, 82.5)}, "1.25/0.5", ""),  # feet
+        ({"interval_ms": 0.25, "bin_m": (3.125, 3.125)}, "1.25/0.5",
+         "samples every 0.25 ms (implausible: as for 4 ms) and traces 3.125 m apart (implausible: "
+         "as for 25 m)"),
+        ({"interval_ms": 16}, "1.25/0.5", "samples every 16 ms (implausible: as for 4 ms)"),
+        ({"bin_m": (82.5, 82.5)}, "1.25/0.5",
+         "traces 82.5 m apart (implausible: as for 25 m)"),  # feet
         ({"bin_m": (165.0, 27.5)}, "1.25/0.5/3", "inlines 165 m apart"),
         ({"bin_m": (50.0, 6.25)}, "1.25/0.125/1", "traces 6.25 m apart and inlines 50 m apart"),
         ({"bin_m": (6.25, 50.0)}, "1.25/1/0.125", "traces 50 m apart and inlines 6.25 m apart"),
-        ({"bin_m": (25.0, 100.0)}, "1.25/0.5/0.5", "inlines 25 m apart"),  # 100 for 25, alone
-        ({"bin_m": (50.0, 100.0)}, "1.25/0.5/1", "inlines 50 m apart"),
-        ({"bin_m": (100.0, 200.0)}, "1.25/0.5/0.25", "inlines 100 m apart"),  # feet, maybe
-        ({"bin_m": (50.0, 2.0)}, "1.25/0.5/1", "inlines 50 m apart"),
+        ({"bin_m": (25.0, 100.0)}, "1.25/0.5/0.5",
+         "traces 100 m apart (implausible: as for 25 m) and inlines 25 m apart"),
+        ({"bin_m": (50.0, 100.0)}, "1.25/0.5/1",
+         "traces 100 m apart (implausible: as for 25 m) and inlines 50 m apart"),
+        ({"bin_m": (100.0, 200.0)}, "1.25/0.5/0.25",
+         "traces 200 m apart (implausible: as for 25 m) and inlines 100 m apart"),  # feet, maybe
+        ({"bin_m": (50.0, 2.0)}, "1.25/0.5/1",
+         "traces 2 m apart (implausible: as for 25 m) and inlines 50 m apart"),
         ({"bin_m": (2.0, 50.0)}, "1.25/1", "traces 50 m apart"),
     ],
 )  # fmt: skip
