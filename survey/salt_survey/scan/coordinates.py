@@ -123,13 +123,16 @@ def _step(points: Points) -> Points | None:
 
 
 def _spacing(offsets: Points, bin_along: float) -> float | None:
-    """Distance of lines, from the distances of traces from the first line."""
-    gaps = np.diff(np.sort(offsets))
-    gaps = gaps[gaps > 0.2 * bin_along]
+    """Distance of lines, from the distances of traces from the first line, which decimals scatter
+    about each.
+    """
+    rising = np.sort(offsets)
+    starts = np.flatnonzero(np.diff(rising, prepend=-np.inf) > 0.2 * bin_along)
+    lines = np.add.reduceat(rising, starts) / np.diff(starts, append=len(rising))
+    gaps = np.diff(lines)
     if not len(gaps):
         return None
-    least = gaps.min()
-    return float(gaps[gaps < 1.5 * least].mean())
+    return float(gaps[gaps < 1.5 * gaps.min()].mean())
 
 
 def _refined(points: Points, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from salt_survey.errors import SurveyError
 from salt_survey.scan import coordinates, geometry, placed
 from salt_survey.scan.coordinates import Positions
 from salt_survey.scan.overrides import Overrides
@@ -137,11 +138,38 @@ def grid(
             columns[numbered.cdp] if numbered.cdp else np.arange(1, traces + 1, dtype=np.int32)
         )
         return geometry.line(numbers)
-    if numbered.lines_from == "coordinates" and positions is not None:
-        found = coordinates.lattice(*positions.at(slice(None)).T)
-        if found is not None:
-            return geometry.grid(found.inlines, found.crosslines)
-    return None
+    found = _on_lattice(positions, said) if numbered.lines_from == "coordinates" else None
+    if found is None and numbered.lines_from == "coordinates" and numbered.decided:
+        where = "no coordinates are in the headers"
+        if positions is not None:
+            where = f"the coordinates at {numbered.x} and {numbered.y} make no grid"
+        raise SurveyError(
+            f"{where}, expected those of lines at right angles in equal steps; give --x-byte and "
+            "--y-byte of others, --inline-byte and --crossline-byte, or --lines-from traces if it "
+            "is one line"
+        )
+    return found
+
+
+def _on_lattice(positions: Positions | None, said: Sayings) -> geometry.Grid | None:
+    """The grid of the traces that have coordinates; a warning of the others."""
+    if positions is None:
+        return None
+    points = positions.at(slice(None))
+    there = np.asarray(points.any(axis=1))
+    found = coordinates.lattice(*points.T)  # one place of a grid may be 0 0
+    if found is not None:
+        return geometry.grid(found.inlines, found.crosslines)
+    found = coordinates.lattice(*points[there].T) if np.count_nonzero(~there) > 0 else None
+    if found is None:
+        return None
+    said.warnings.append(
+        f"{np.count_nonzero(~there)} traces have the coordinates 0 0, where others make a grid; "
+        f"{_LEFT_OUT}"
+    )
+    inlines, crosslines = np.zeros((2, len(points)), np.int64)
+    inlines[there], crosslines[there] = found.inlines, found.crosslines
+    return geometry.grid(inlines, crosslines, there)
 
 
 def _on_lines(inlines: Column, crosslines: Column, said: Sayings) -> geometry.Grid:

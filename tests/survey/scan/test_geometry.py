@@ -75,6 +75,20 @@ def test_a_lattice_is_found_whichever_way_it_lies(turn: float, missing: int) -> 
     assert found.bins == pytest.approx((25, 12.5), abs=0.1)
 
 
+@pytest.mark.parametrize("turn", [0, 7, 30, 45, 77])
+def test_a_lattice_is_found_in_whole_metres(turn: float) -> None:
+    """Of bins of 12.5 m, so that steps are of 12 and 13."""
+    rows, columns = np.divmod(np.arange(60 * 90), 90)
+    angle = np.radians(turn)
+    x = 12.5 * (columns * np.cos(angle) - rows * np.sin(angle))
+    y = 12.5 * (columns * np.sin(angle) + rows * np.cos(angle))
+    found = coordinates.lattice(np.round(x), np.round(y))
+    assert found is not None
+    np.testing.assert_array_equal(found.inlines, rows + 1)
+    np.testing.assert_array_equal(found.crosslines, columns + 1)
+    assert found.bins == pytest.approx((12.5, 12.5), rel=1e-3)
+
+
 def test_a_bent_line_is_no_lattice() -> None:
     along = np.arange(100) * 25.0
     x, y = along, 2000 * np.sin(along / 900)

@@ -167,3 +167,36 @@ def test_lines_that_are_mostly_holes_are_warned_of(tmp_path: Path) -> None:
 def test_times_that_are_none_are_refused(name: str, value: float) -> None:
     with pytest.raises(SurveyError, match=rf"--{name[:5]}.* is .*, expected at most 1e\+09 ms"):
         Overrides(**{name: value})  # type: ignore[arg-type]
+
+
+def by_coordinates(file: File, path: Path) -> Scan:
+    path.write_bytes(file.bytes())
+    return scanned(path, Overrides(lines_from="coordinates")).scan
+
+
+def test_coordinates_that_make_no_grid_are_a_fault(tmp_path: Path) -> None:
+    file = sound()
+    for byte in (181, 185):
+        file.set(byte, np.random.default_rng(byte).integers(0, 60_000_000, TRACES))
+    scan = by_coordinates(file, tmp_path / "a.sgy")
+    assert scan.verdict == "refuse"
+    assert (
+        "the coordinates at 181 and 185 make no grid, expected those of lines at ri"
+        in scan.faults[0]
+    )
+    for byte in (73, 77, 81, 85, 181, 185):
+        file.set(byte, 0)
+    scan = by_coordinates(file, tmp_path / "b.sgy")
+    assert "no coordinates are in the headers, expected" in scan.faults[0]
+
+
+def test_traces_without_coordinates_have_no_place_among_those_with_some(tmp_path: Path) -> None:
+    file = sound()
+    for byte in (181, 185):
+        numbers = file.headers[:, byte - 1 : byte + 3].copy().view(">i4")[:, 0]
+        numbers[[0, 57]] = 0
+        file.set(byte, numbers)
+    scan = by_coordinates(file, tmp_path / "a.sgy")
+    assert (scan.inlines, scan.crosslines) == ((1, INLINES, 1), (1, CROSSLINES, 1))
+    assert scan.missing == 2
+    assert "2 traces have the coordinates 0 0, where others make a grid" in scan.warnings[0]
