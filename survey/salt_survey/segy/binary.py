@@ -74,10 +74,10 @@ class FileHeader:
         head = file.read(0, HEAD).tobytes()
         order = endian or _order(head)
         if order is None and reading is None:
-            raise ForeignError(_no_format(file, head))
+            raise ForeignError(_no_format(file, head, endian))
         header = cls._of(head, order or "big")
         if header.format not in FORMATS and reading is None:
-            raise ForeignError(_no_format(file, head))
+            raise ForeignError(_no_format(file, head, endian))
         return header
 
     @classmethod
@@ -144,11 +144,18 @@ def _number(head: bytes, byte: int, kind: str, endian: Endian) -> int:
     return int(np.frombuffer(head, dtype(kind, endian), 1, byte - 1)[0])
 
 
-def _no_format(file: RawFile, head: bytes) -> str:
-    code = _number(head, FORMAT_BYTE, "i2", "big")
+def _no_format(file: RawFile, head: bytes, endian: Endian | None) -> str:
+    code = _number(head, FORMAT_BYTE, "i2", endian or "big")
     known = ", ".join(map(str, FORMATS))
+    seen = f"{file.path} has the sample format code {code} at byte {FORMAT_BYTE}"
+    other = _order(head)
+    if endian is not None and other not in (None, endian):
+        right = _number(head, FORMAT_BYTE, "i2", other or "big")
+        return (
+            f"{seen} when it is read {endian} endian, expected one of {known}; {other} endian it "
+            f"is {right}: leave --endian {endian} out, or give the code with --format"
+        )
     return (
-        f"{file.path} has the sample format code {code} at byte {FORMAT_BYTE}, expected one of "
-        f"{known} in either byte order: this is no SEG-Y file, or --format and --endian have to "
-        "say what it is"
+        f"{seen}, expected one of {known} in either byte order: this is no SEG-Y file, or --format "
+        "and --endian have to say what it is"
     )
