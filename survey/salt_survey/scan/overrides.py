@@ -24,8 +24,8 @@ class Overrides:
         allow_truncated: leave out a trace that is cut.
 
     Raises:
-        SurveyError: line numbers reach over the end of the trace header, or are not to be used; an
-            interval or delay is no number.
+        SurveyError: line numbers reach over the end of the trace header, or are not to be used; two
+            numbers are at one byte; an interval or delay is no number.
     """
 
     inline_byte: int | None = None
@@ -47,6 +47,13 @@ class Overrides:
                 f"--lines-from {self.lines_from} takes no line numbers out of headers, and "
                 f"--inline-byte {self.inline_byte} names some; give one of the two"
             )
+        for one, other in (("inline_byte", "crossline_byte"), ("x_byte", "y_byte")):
+            if getattr(self, one) is not None and getattr(self, one) == getattr(self, other):
+                names = " and ".join(name.replace("_byte", "") for name in (one, other))
+                raise SurveyError(
+                    f"{names} are both said to be at byte {getattr(self, one)} of the trace "
+                    "header, expected a byte of its own for each"
+                )
         for name in ("interval_ms", "delay_ms"):
             value = getattr(self, name)
             if value is not None and not abs(value) <= MOST_MS:  # of NaN this is wrong, too
