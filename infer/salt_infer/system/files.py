@@ -318,11 +318,11 @@ def put_in_place(renames: Sequence[tuple[Path, Path]]) -> None:
     sync_folder(target.parent)
     for partial, _ in others:
         with contextlib.suppress(OSError):  # all is in place; what is left is hidden
-            discard(_aside(partial))
+            discard(aside_of(partial))
 
 
 def _swap(partial: Path, target: Path, undo: contextlib.ExitStack) -> None:
-    aside = _aside(partial)
+    aside = aside_of(partial)
     if target.exists():
         discard(aside)  # of a run that was killed before it got to that
         undo.callback(_back, aside, target)
@@ -337,8 +337,8 @@ def _back(moved: Path, origin: Path) -> None:
         moved.rename(origin)
 
 
-def _aside(partial: Path) -> Path:
-    """Where what was there waits until all else is in place."""
+def aside_of(partial: Path) -> Path:
+    """Where what was there waits until all else is in place; of a hidden name."""
     return partial.with_suffix(".old")
 
 

@@ -111,12 +111,22 @@ class Targets:
             note(frozenset(str(target) for _, target in renames))
             if renames:
                 files.put_in_place(renames)
+            self._forget_replaced()
         except OSError as error:
             raise OutputError(f"outputs cannot be put in place ({error})") from error
         finally:
             for partial in made:
                 with contextlib.suppress(OSError):
                     _clear(partial)
+
+    def _forget_replaced(self) -> None:
+        """Remove what outputs have replaced, where a run was killed before it got to that; they
+        are in place, and what is left is hidden.
+        """
+        for path in (self.store, self.segy, self.horizons):
+            if path is not None and files.real(path).exists():
+                with contextlib.suppress(OSError):
+                    files.discard(files.aside_of(files.partial_of(path, _RUN)))
 
 
 def _check_store(path: Path, allowed: bool) -> None:
