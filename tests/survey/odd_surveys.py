@@ -486,6 +486,20 @@ def _fewer_traces(file: File) -> None:
     file.head[3512:3520] = (TRACES + 1).to_bytes(8)
 
 
+def _open_trailer(counted: bool) -> Callable[[File], None]:
+    """Texts after the traces, of which the header says that there are some."""
+
+    def bend(file: File) -> None:
+        file.head[3500] = 2
+        file.head[3528:3532] = (-1).to_bytes(4, signed=True)
+        if counted:
+            file.head[3512:3520] = TRACES.to_bytes(8)
+        what = "" if counted else "((SEG:Remarks)) "
+        file.tail = f"{what}made by hand".ljust(6400).encode("cp037")
+
+    return bend
+
+
 def _blank(file: File) -> None:
     """Traces of zeros at the end, their headers too, as programs pad files."""
     blank = np.zeros((3, 240), np.uint8)
@@ -702,6 +716,8 @@ ALL = [
          {"traces": TRACES - 1, "missing": 1, "verdict": "refuse"}, "119 whole traces"),
     Case("revision 2: says that there are more traces", _fewer_traces, {"verdict": "warn"},
          "121 traces"),
+    Case("revision 2: texts after the traces, which are counted", _open_trailer(True)),
+    Case("revision 2: texts after the traces, which are not counted", _open_trailer(False)),
     Case("revision 2: a second trace header, samples in 32 bits", _revision_2),
     Case("revision 2: claims 4,294,967,295 samples", _claims, {"verdict": "warn"},
          "samples a trace"),

@@ -101,7 +101,7 @@ def test_the_way_back_keeps_every_header(case: Case, path: Path, tmp_path: Path)
         values = np.frombuffer(after, kind, scan.samples, new + layout.head)
         row, column = places[0][trace], places[1][trace]
         np.testing.assert_array_equal(values, volume[row, column] if row >= 0 else 0)
-    assert len(after) == layout.start + traces * pitch
+    assert after[layout.start + traces * pitch :] == before[layout.offset(traces) :]
     again = scanned(out).scan
     assert (again.format, again.delay_ms, again.order) == (5, scan.delay_ms, scan.order)
 

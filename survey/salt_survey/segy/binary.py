@@ -36,7 +36,7 @@ class FileHeader:
         in_feet: lengths are said to be in feet, not in metres.
         extended: text headers after it; -1: as many as there are before the one that says so.
         extra: headers of 240 bytes after each trace's own.
-        trailer: bytes after the last trace.
+        trailer: bytes after the last trace; -1: as many as there are.
         traces: how many there are; 0 if not said.
         first: offset of the first in bytes; 0 if not said.
     """
@@ -102,7 +102,7 @@ class FileHeader:
             in_feet=_number(head, 3255, "i2", endian) == _FEET,
             extended=_number(head, 3505, "i2", endian),
             extra=max(0, _number(head, 3507, "i2", endian)) if modern else 0,
-            trailer=TEXT * max(0, _number(head, 3529, "i4", endian)) if modern else 0,
+            trailer=_trailer(_number(head, 3529, "i4", endian)) if modern else 0,
             traces=_number(head, 3513, "u8", endian) if modern else 0,
             first=_number(head, 3521, "u8", endian) if modern else 0,
         )
@@ -128,7 +128,29 @@ def extended_text(file: RawFile, declared: int) -> int:
     )
 
 
+def text_trailer(file: RawFile, start: int, pitch: int) -> int:
+    """Bytes of text after the last trace, where the header leaves open how many: such as begin like
+    text of that kind behind whole traces; 0 if there are none.
+
+    Args:
+        file: SEG-Y.
+        start: of the first trace.
+        pitch: bytes from a trace to the next.
+    """
+    for count in range(1, min(_MOST_EXTENDED, (file.size - start) // TEXT) + 1):
+        at = file.size - count * TEXT
+        begins = file.read(at, len(_BEGIN)).tobytes()
+        if (at - start) % pitch == 0 and any(begins.decode(code) == _BEGIN for code in _CODES):
+            return count * TEXT
+    return 0
+
+
+def _trailer(blocks: int) -> int:
+    return -1 if blocks == -1 else TEXT * max(0, blocks)
+
+
 _CODES = ("cp037", "latin-1")
+_BEGIN = "((SEG"
 
 
 def _order(head: bytes) -> Endian | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from salt_survey.segy.binary import HEAD, TEXT, FileHeader, extended_text
+from salt_survey.segy.binary import HEAD, TEXT, FileHeader, extended_text, text_trailer
 from salt_survey.segy.formats import FORMATS, named
 from salt_survey.segy.order import Endian, dtype
 from salt_survey.segy.raw import RawFile
@@ -88,7 +88,7 @@ def find(file: RawFile, header: FileHeader, reading: int | None = None) -> Layou
         SurveyError: the extended text headers have no end.
     """
     declared = _declared(file, header, reading)
-    size = file.size - header.trailer
+    size = file.size - _trailer(file, header, declared)
     before = [each for each in _earlier(declared) if _are_traces(file, each[0], declared.start)]
     if declared.samples and not before and _fits(file, declared, size):
         return _believed(declared.counted(size), header)
@@ -99,6 +99,16 @@ def find(file: RawFile, header: FileHeader, reading: int | None = None) -> Layou
     for other, why in before:
         return _misfit(file, dataclasses.replace(other, warnings=(why,)), size)
     return _misfit(file, declared, size)
+
+
+def _trailer(file: RawFile, header: FileHeader, declared: Layout) -> int:
+    """Bytes after the last trace; what follows so many traces where only they are counted."""
+    if header.trailer >= 0:
+        return header.trailer
+    rest = file.size - declared.start - header.traces * declared.pitch
+    if header.traces and rest >= 0 and rest % TEXT == 0:
+        return rest
+    return text_trailer(file, declared.start, declared.pitch)
 
 
 def _believed(layout: Layout, header: FileHeader) -> Layout:
