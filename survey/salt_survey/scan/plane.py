@@ -14,6 +14,7 @@ from salt_survey.scan.pieces import pieces
 
 _SOME = 1 << 16  # traces by which a plane is found that wrong coordinates have no say in
 _NEAR = 4  # times as far from it as half of them: those of which the plane is made
+_ENOUGH = 0.1  # of these, that have another so many places on
 _LOST = 0.1  # of the grid's extent: where half of the traces are farther away, it is no grid
 
 
@@ -108,10 +109,9 @@ class Traces:
         """A plane as :meth:`fitted` gives it, in which the coordinates of up to a quarter of the
         traces have no say where they are not those of their place; None if there is no such plane.
         """
-        halves = [lines // 2 for lines in self._grid.traces.shape]
-        down, along = self._step(halves[0], 0), self._step(0, halves[1])
-        if down is None or along is None:
-            return None
+        down, along = self._step(0), self._step(1)
+        if down is None or along is None:  # as where no line has two traces
+            return self.fitted()
         slopes = np.stack([down, along])
         known, points, _ = self._some(0, 0)
         plane = np.vstack([slopes, np.median(points - known[:, :2] @ slopes, axis=0)])
@@ -120,12 +120,20 @@ class Traces:
             return None
         return self.fitted(plane, max(bin_size(plane) / 2, _NEAR * usual))
 
-    def _step(self, down: int, along: int) -> Points | None:
-        """The median of x and y for a place more, of traces with so many places between them; None
-        if there are none.
+    def _step(self, axis: int) -> Points | None:
+        """The median of x and y for a place more along an axis, of traces as far apart as enough
+        are; None if no two share a line.
         """
-        _, points, others = self._some(down, along)
-        return np.median(others - points, axis=0) / max(down, along) if len(points) else None
+        found, (known, _, _) = None, self._some(0, 0)
+        apart = self._grid.traces.shape[axis] // 2
+        while apart:
+            _, points, others = self._some(*((apart, 0) if axis == 0 else (0, apart)))
+            if len(points):
+                found = np.median(others - points, axis=0) / apart
+            if len(points) > _ENOUGH * len(known):
+                break
+            apart //= 2
+        return found
 
     def _some(self, down: int, along: int) -> tuple[Points, Points, Points]:
         """Places and coordinates of some traces, all over the grid, that are somewhere, and

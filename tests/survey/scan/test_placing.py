@@ -125,6 +125,25 @@ def test_wrong_coordinates_have_no_say_in_where_the_grid_lies(wrong: str) -> Non
     assert placed.far == np.count_nonzero(which)
 
 
+def test_a_grid_may_be_full_along_its_diagonal_alone() -> None:
+    """No trace has another half of the grid away."""
+    block, rest = np.divmod(np.arange(1000), 100)
+    rows, columns = 10 * block + rest // 10, 10 * block + rest % 10
+    x, y = 600_000 + 25.0 * columns, 6_000_000 + 12.5 * rows
+    x[:3], y[:3] = y[:3], x[:3]
+    placed = placing(geometry.grid(rows, columns), places(x, y))
+    assert placed is not None
+    assert (placed.bins, placed.far) == ((12.5, 25.0), 3)
+
+
+def test_a_line_across_the_lines_of_a_grid_is_as_before() -> None:
+    along = np.arange(200)
+    x, y = 25.0 * along + 40 * np.sin(along / 9), 6_000_000 + 25.0 * along
+    placed = placing(geometry.grid(along, along), places(x, y))
+    assert placed is not None
+    assert placed.bins is not None and placed.corners
+
+
 def test_coordinates_in_hundreds_of_metres_are_those_of_a_grid_still() -> None:
     rows, columns = np.divmod(np.arange(10_000), 100)
     x, y = np.round(25.0 * columns, -2), 6_000_000 + np.round(25.0 * rows, -2)
