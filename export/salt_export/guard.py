@@ -101,7 +101,10 @@ class Loss:
 
     def line(self) -> str:
         """The same for people."""
-        return f"score {-self.drop.mean:+z.4f}, {self.flipped:.2%} of the pixels flipped"
+        return (
+            f"score {-self.drop.mean:+z.4f}, {self.flipped:.2%} of the pixels flipped, "
+            f"probabilities {self.moved:.4f} off on average"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -271,11 +274,12 @@ def _relaxed(
     if loss.within(guard.limit):
         return graph, (), loss.drop
     layers, against = len(make.prepared.layers), _against(guard.truth is not None)
+    bounds = TOLERANCES["int8"]
     most = int(layers * MAX_FLOAT)
     guard.say(
-        f"more than the {-guard.limit:+z.4f} against {against} and the "
-        f"{TOLERANCES['int8'].flipped:.0%} of the pixels that are allowed: {layers} convolutions "
-        f"are tried one by one, which takes minutes, and up to {most} left in float32"
+        f"more than is allowed, {-guard.limit:+z.4f} against {against}, {bounds.flipped:.0%} of "
+        f"the pixels and {bounds.mean:g} of probabilities: {layers} convolutions are tried one by "
+        f"one, which takes minutes, and up to {most} left in float32"
         + ("" if guard.truth is not None else "; --labels would tell what the score really loses")
     )
     ranking = _ranked(make, trial)
@@ -286,11 +290,13 @@ def _relaxed(
         guard.say(f"{names[count - 1]} in float32 too: {loss.line()}")
         if loss.within(guard.limit):
             return graph, tuple(names[:count]), loss.drop
+    larger = ", or give a larger --max-drop" if loss.drop.mean > guard.limit else ""
     raise ParityError(
-        f"int8 loses {loss.drop.mean:.4f} of the score and flips {loss.flipped:.2%} of the pixels "
-        f"with the {most} most sensitive of {len(names)} convolutions in float32, expected at most "
-        f"{guard.limit:g} and {TOLERANCES['int8'].flipped:.0%}; calibrate on more tiles like those "
-        "to come, or give a larger --max-drop; nothing was written\n" + _table(ranking)
+        f"int8 loses {loss.drop.mean:.4f} of the score, flips {loss.flipped:.2%} of the pixels and "
+        f"moves probabilities by {loss.moved:.4f} on average with the {most} most sensitive of "
+        f"{len(names)} convolutions in float32, expected at most {guard.limit:g}, "
+        f"{bounds.flipped:.0%} and {bounds.mean:g}; calibrate on more tiles like those to come"
+        f"{larger}; nothing was written\n" + _table(ranking)
     )
 
 

@@ -15,6 +15,7 @@ from salt_infer.system.files import check_output, write_whole
 from salt_infer.system.location import Location, parse
 
 _PATH = console.PATH
+ROUNDS = 3
 
 
 @click.command(
@@ -35,7 +36,7 @@ _PATH = console.PATH
 )
 @model_option
 @click.option(
-    "--rounds", type=click.IntRange(1, 100), default=3, show_default=True, metavar="N",
+    "--rounds", type=click.IntRange(1, 100), default=ROUNDS, show_default=True, metavar="N",
     help="Runs of each way, in turn.",
 )  # fmt: skip
 @console.progress_option
@@ -50,8 +51,10 @@ def cli(
     """Say what salt-infer can run on here, what the rest lacks, whether the masks are right, and
     which of the other commands have their packages; with --images, how fast each way is.
     """
-    if images is None and (labels or model):
+    if images is None and (labels or model or rounds != ROUNDS):
         console.require(context, "images")
+    if images is not None and prune_cache:
+        raise click.UsageError("--prune-cache removes engines and stops: leave --images out.")
     with console.importing():
         from salt_infer.backends.engine_cache import EngineCache
         from salt_infer.cli.diagnosis import diagnose

@@ -91,7 +91,10 @@ class Trial:
         tiles_per_s: of each round, start-up left out.
         startup_s: of each round, until the first tile could be run.
         score: against the labels; None without them.
-        differ: tiles whose mask is not that of the first way, and their pixels that are not.
+        bad: tiles that could not be read.
+        warnings: what the run warned of.
+        differ: tiles whose mask is not that of the first way, and their pixels that are not; None
+            where the first way has none.
     """
 
     provider: Provider
@@ -103,7 +106,9 @@ class Trial:
     tiles_per_s: tuple[float, ...] = ()
     startup_s: tuple[float, ...] = ()
     score: float | None = None
-    differ: tuple[int, int] = (0, 0)
+    bad: int = 0
+    warnings: tuple[str, ...] = ()
+    differ: tuple[int, int] | None = None
 
     def cells(self) -> tuple[str, ...]:
         """For people; what there is no score of has none."""
@@ -113,12 +118,18 @@ class Trial:
         speed, slowest, fastest = (
             f"{of(self.tiles_per_s):.1f}" for of in (statistics.median, min, max)
         )
-        rows, pixels = self.differ
         return (
             way, speed, f"{slowest} to {fastest}", f"{statistics.median(self.startup_s):.1f} s",
-            f"{rows}, by {pixels} pixels" if rows else "none",
+            self._others(),
             "" if self.score is None else f"{self.score:.4f}", f"{self.model} by {self.runs_on}",
         )  # fmt: skip
+
+    def _others(self) -> str:
+        """Its masks that are not those of the first way."""
+        if self.differ is None:
+            return "-"
+        rows, pixels = self.differ
+        return f"{rows}, by {pixels} pixels" if rows else "none"
 
 
 _HEAD = ("way", "tiles/s", "from, to", "start-up", "other masks", "score", "model")
@@ -136,6 +147,10 @@ def lines(trials: Sequence[Trial], rounds: int) -> Iterator[str]:
     for row in rows:
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False))
         yield f"            {'  '.join(cells).rstrip()}"
+    if bad := max(trial.bad for trial in trials):
+        yield f"            {bad} bad tiles could not be read, and are not in any of this"
+    for warning in dict.fromkeys(line for trial in trials for line in trial.warnings):
+        yield f"            warning: {warning}"
 
 
 def ways(providers: Sequence[Provider], tiles: Tiles) -> list[Way]:
@@ -170,10 +185,17 @@ def tried(found: Sequence[Way], tiles: Tiles, watcher: Watcher) -> tuple[Trial, 
                 if runs[found[0]][0].usage:
                     raise UsageError(runs[found[0]][0].failure)
                 watcher.advanced(1)
-        trials = tuple(_trial(way, runs[way], files[way], files[found[0]]) for way in found)
+        first: Path | None = files[found[0]]
+        if (
+            runs[found[0]][-1].failure or not files[found[0]].exists()
+        ):  # as where no tile can be read
+            first = None
+        trials = tuple(_trial(way, runs[way], files[way], first) for way in found)
     (*failures,) = {trial.failure for trial in trials}
     if failures[0] and len(failures) == 1:
         raise SaltError(failures[0])
+    if not any(trial.tiles for trial in trials):
+        raise SaltError(f"no tile of {tiles.images} can be read; salt-infer says why, of each")
     return trials
 
 
@@ -205,7 +227,7 @@ def _run(way: Way, tiles: Tiles, out: Path) -> _Run:
     return _Run({}, said.removeprefix("salt-infer: ").removeprefix("Error: "), usage)
 
 
-def _trial(way: Way, runs: Sequence[_Run], rows: Path, first: Path) -> Trial:
+def _trial(way: Way, runs: Sequence[_Run], rows: Path, first: Path | None) -> Trial:
     last = runs[-1]
     if last.failure:
         return Trial(*way, last.failure)
@@ -215,14 +237,13 @@ def _trial(way: Way, runs: Sequence[_Run], rows: Path, first: Path) -> Trial:
         *way, "", Path(model["path"]).name, model["provider"], last.report["read"],
         tuple(report["tiles_per_s"] for report in reports),
         tuple(report["startup_s"] for report in reports),
-        last.report["score"], _differ(rows, first),
+        last.report["score"], len(last.report["bad"]), tuple(last.report["warnings"]),
+        _differ(rows, first) if first and rows.exists() else None,
     )  # fmt: skip
 
 
 def _differ(rows: Path, others: Path) -> tuple[int, int]:
     """Tiles with another mask, and their pixels that differ; of tiles that both have."""
-    if not others.exists():
-        return 0, 0
     mine, theirs = (table.masks(table.read(path)) for path in (rows, others))
     changed = [name for name in mine if mine[name] != theirs.get(name, mine[name])]
     pixels = (np.count_nonzero(rle.decode(mine[n]) != rle.decode(theirs[n])) for n in changed)

@@ -18,6 +18,7 @@ from salt_infer.masks import coverage, metric, rle
 from salt_infer.masks.orientation import Fit
 
 _COMPETITIONS = re.compile(r"[0-9a-f]{10}")  # ids of its tiles
+_LETTER = re.compile("[a-f]")  # among ten digits of a number that counts there is none
 _AT_ONCE = 1024  # tiles; true and predicted masks of these are in memory together
 
 
@@ -50,11 +51,12 @@ def flattered(model: Path, truth: Truth) -> str:
     """A warning where the shipped model may have learnt from the tiles that it is scored on, by
     the look of their ids; empty as a rule.
     """
-    if not (models.ships(model) and all(_COMPETITIONS.fullmatch(name) for name in truth.rle)):
+    alike = all(_COMPETITIONS.fullmatch(name) for name in truth.rle)
+    if not (models.ships(model) and alike and any(map(_LETTER.search, truth.rle))):
         return ""
     return (
-        "by their ids these are the competition's tiles: the shipped model has learnt from nine in "
-        "ten of those that are labelled, and a score on these flatters it"
+        "these ids look like those of the competition's tiles: the shipped model has learnt from "
+        "nine in ten of the labelled ones, and a score on these flatters it"
     )
 
 

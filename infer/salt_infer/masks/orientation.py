@@ -18,19 +18,23 @@ from salt_infer.masks import metric
 
 Masks = npt.NDArray[np.bool_]
 
+INVERSE = "with salt and background exchanged"
 TURNS: Mapping[str, Callable[[Masks], Masks]] = MappingProxyType(
     {
         "as they are": lambda masks: masks,
         "with rows and columns exchanged": lambda masks: masks.transpose(0, 2, 1),
-        "with salt and background exchanged": lambda masks: ~masks,
+        INVERSE: lambda masks: ~masks,
         "upside down": lambda masks: masks[:, ::-1],
         "mirrored": lambda masks: masks[:, :, ::-1],
+        "with a quarter turn to the left": lambda masks: np.rot90(masks, axes=(1, 2)),
+        "upside down and mirrored": lambda masks: masks[:, ::-1, ::-1],
+        "with a quarter turn to the right": lambda masks: np.rot90(masks, 3, axes=(1, 2)),
     }
 )
 ASKED = {
     "with rows and columns exchanged": "; do run-length strings go along rows? They go down the "
     "columns",
-    "with salt and background exchanged": "; is salt what is 0?",
+    INVERSE: "; is salt what is 0?",
 }
 # Masks of nearly nothing or nearly everything fit their mirror images, or the inverse of others.
 PARTIAL = (0.05, 0.95)
@@ -59,10 +63,11 @@ class Fit(NamedTuple):
         if not partial.any():
             return cls()
         fixed, turned = first[partial] != 0, second[partial] != 0
-        found = (metric.overlap(fixed, turn(turned)) for turn in TURNS.values())
+        found = {name: _iou(fixed, turn(turned)) for name, turn in TURNS.items()}
+        # A mask of nearly everything has much of what another leaves out, and little the reverse.
+        found[INVERSE] = np.minimum(found[INVERSE], _iou(~fixed, turned))
         return cls(
-            int(np.count_nonzero(partial)),
-            tuple(float(np.sum(both / either)) for both, either in found),
+            int(np.count_nonzero(partial)), tuple(float(each.sum()) for each in found.values())
         )
 
     def joined(self, other: Fit) -> Fit:
@@ -83,3 +88,9 @@ class Fit(NamedTuple):
             f"true and predicted masks fit each other better {turn}: with a mean IoU of {best:.2f} "
             f"over {self.tiles} tiles instead of {here:.2f}{ASKED.get(turn, '')}"
         )
+
+
+def _iou(first: Masks, second: Masks) -> npt.NDArray[np.float64]:
+    """Of masks [N, M, M], none of them empty: float64 [N]."""
+    both, either = metric.overlap(first, second)
+    return np.asarray(both / either)

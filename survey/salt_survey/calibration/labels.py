@@ -44,19 +44,20 @@ class Interpreted:
     falls: bool = False
 
     @classmethod
-    def read(cls, label: Label, surveys: Sequence[Survey]) -> Self:
+    def read(cls, label: Label, surveys: Sequence[Survey], remedy: str = "") -> Self:
         """Read a label and its line.
 
         Args:
             label: which.
             surveys: the line has to be in one of them, and no more.
+            remedy: what else to do where it is in none, for the error.
 
         Raises:
             SurveyError: it is not, or the PNG does not fit it or has other values.
         """
         having = [each for each in surveys if label.number in _numbers(each, label.direction)]
         if not having:
-            raise SurveyError(_in_none(label, surveys))
+            raise SurveyError(_in_none(label, surveys, remedy))
         if len(having) > 1:
             names = ", ".join(str(each.path) for each in having)
             raise SurveyError(f"{label.direction} {label.number} is in several files: {names}")
@@ -86,14 +87,14 @@ def _falls(traces: npt.NDArray[np.integer]) -> bool:
     return bool(len(there) > 1 and np.all(np.diff(there) < 0))
 
 
-def _in_none(label: Label, surveys: Sequence[Survey]) -> str:
-    """What lines there are instead, and how another file is given."""
+def _in_none(label: Label, surveys: Sequence[Survey], remedy: str) -> str:
+    """What lines there are instead."""
     files = ", ".join(
         f"{each.path} has {_listed(_numbers(each, label.direction))}" for each in surveys
     )
     return (
         f"{label.direction} {label.number} is in none of the files: {files}; give the number of "
-        f"one of these, or the file that it is in by --with{_other(label, surveys)}"
+        f"one of these{remedy}{_other(label, surveys)}"
     )
 
 

@@ -127,18 +127,22 @@ def _of_what_was_run(drawn: Grey, label: Label, place: int, ran: Extent) -> Grey
     """The label [samples, traces], unknown where nothing was run.
 
     Raises:
-        UsageError: the line was not, or none of its salt.
+        UsageError: the line was not, or none of its salt was recorded, or run.
     """
+    of = f"{label.direction} {label.number}"
+    if not np.any(drawn == SALT):
+        raise UsageError(f"the salt of {label.path} lies where nothing of {of} was recorded")
     lines, across = ran.inlines, ran.crosslines
     if label.direction == "crossline":
         lines, across = across, lines
+    if not lines[0] <= place < lines[1]:
+        raise UsageError(f"{of} was not run, as the run had --lines; give a line that was")
     known = np.full_like(drawn, UNKNOWN)
-    if lines[0] <= place < lines[1]:
-        part = (slice(*ran.samples), slice(*across))
-        known[part] = drawn[part]
+    part = (slice(*ran.samples), slice(*across))
+    known[part] = drawn[part]
     if not np.any(known == SALT):
         raise UsageError(
-            f"the volume's run had --lines or --times that leave out the salt of {label.direction} "
-            f"{label.number}: give a line that was run"
+            f"the run had --times or --lines that leave out all salt of {label.path}; give another "
+            "line"
         )
     return known

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from salt_survey.reading.survey import Survey
 
 _PATH = console.PATH
+_WITH = ", or the file that it is in by --with"
 _FALLS = (
     "the file has its traces from the last number to the first; the columns of its label are taken "
     "to rise by number all the same"
@@ -100,7 +101,7 @@ def calibrate(
         for each in surveys:
             describe.tell_warnings(each.path, each.scan, bar)
         sampling = Sampling.of(first.scan)
-        lines = [Interpreted.read(label, surveys) for label in labels]
+        lines = [Interpreted.read(label, surveys, _WITH) for label in labels]
         for line in lines:
             if line.falls:
                 bar.note(f"line {line.name}: {_FALLS}")

@@ -225,8 +225,8 @@ def _fitting(
     allowed = f"{memory // MIB} MiB" if memory >= MIB else f"{memory} bytes"
     raise UsageError(
         f"sections of {section} samples of a survey of {extent.shape[0] * extent.shape[1]} traces "
-        f"need {-(-need(extent, places) // MIB)} MiB, at least {-(-least // MIB)} of them for any "
-        f"--times and --stride, and --memory allows {allowed}; give more, as 2GiB{less}"
+        f"need {-(-need(extent, places) // MIB)} MiB, which no --times and --stride makes less "
+        f"than {-(-least // MIB)}, and --memory allows {allowed}; give more, as 2GiB{less}"
     )
 
 

@@ -207,10 +207,11 @@ def words(lines: Lines) -> str:
 
 def ranged(values: Sequence[float] | npt.NDArray[Any]) -> str:
     """Ascending values that need not be evenly apart, such as ``310 to 330 step 20``."""
-    first, last = values[0], values[-1]
-    steps = np.unique(np.round(np.diff(values), 3))  # of float32, too
-    even = f" step {steps[0]:.15g}" if len(steps) == 1 and steps[0] != 1 else ""
-    return f"{first:.15g} to {last:.15g}{even or ', with gaps' * (len(steps) > 1)}"
+    span, steps = f"{values[0]:.15g} to {values[-1]:.15g}", np.diff(values)
+    if len(steps) and not np.allclose(steps, steps[0], rtol=1e-2, atol=0):  # of float32, too
+        return f"{span}, with gaps"
+    step = np.median(steps) if len(steps) else 1
+    return span if step == 1 else f"{span} step {step:.6g}"
 
 
 def _order(places: Places, traces: npt.NDArray[np.int32], duplicates: int) -> Order:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,10 @@ from salt_infer.system.location import Url
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 TILES = Tiles(EXAMPLES / "tiles", EXAMPLES / "masks", rounds=1)
-RAN = Trial("cpu", "hflip", "", "m.onnx", "CPU", 24, (90.0, 120.0, 100.0), (0.3, 0.2, 0.4), 0.5625)
+RAN = Trial(
+    "cpu", "hflip", "", "m.onnx", "CPU", 24, (90.0, 120.0, 100.0), (0.3, 0.2, 0.4), 0.5625,
+    differ=(0, 0),
+)  # fmt: skip
 
 
 class Counting(Watcher):
@@ -126,7 +130,8 @@ def test_a_way_that_fails_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trials, "_run", run)
     first, second = tried([Way("cuda", "hflip"), Way("cpu", "hflip")], TILES, Watcher())
     assert first.failure == "no such device"
-    assert (second.failure, second.differ) == ("", (0, 0))
+    assert (second.failure, second.differ) == ("", None)
+    assert second.cells()[4] == "-"
 
 
 def test_addresses_keep_their_signatures() -> None:
@@ -134,10 +139,31 @@ def test_addresses_keep_their_signatures() -> None:
     assert next(Tiles(Url(url)).options()) == f"--images={url}"
 
 
-def test_labels_without_tiles() -> None:
-    result = CliRunner().invoke(doctor.cli, ["--labels", "masks"])
+@pytest.mark.parametrize("options", [["--labels", "masks"], ["--rounds", "5"]])
+def test_options_without_tiles(options: list[str]) -> None:
+    result = CliRunner().invoke(doctor.cli, options)
     assert result.exit_code == 2
     assert "Missing option '--images'" in result.output
+
+
+def test_what_the_runs_warn_of_is_told_once(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES / "tiles", tmp_path / "tiles")
+    (tmp_path / "tiles" / "junk.png").write_bytes(b"junk")
+    labels = tmp_path / "labels.csv"
+    ids = [path.stem for path in sorted((tmp_path / "tiles").glob("*.png"))]
+    labels.write_text("\n".join(["id,rle_mask", *(f"{name}," for name in ids), ""]))
+    tiles = Tiles(tmp_path / "tiles", labels, rounds=1)
+    found = tried([Way("cpu", "none"), Way("cpu", "hflip")], tiles, Watcher())
+    assert [trial.bad for trial in found] == [1, 1]
+    told = list(lines(found, 1))[-2:]
+    assert told[0].strip() == "1 bad tiles could not be read, and are not in any of this"
+    assert told[1].strip().startswith(f"warning: {labels}: no mask has salt (25)")
+
+
+def test_tiles_of_which_none_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "junk.png").write_bytes(b"junk")
+    with pytest.raises(SaltError, match=r"no tile of .* can be read"):
+        tried([Way("cpu", "hflip")], Tiles(tmp_path, rounds=1), Watcher())
 
 
 @pytest.mark.slow

@@ -77,6 +77,8 @@ def test_only_the_shipped_model_on_the_competitions_tiles_is_said_to_be_flattere
     for model in (default_model("cpu"), default_model("cuda")):
         assert "the competition's tiles" in scoring.flattered(model, truth_of(ids))
         assert scoring.flattered(model, truth_of(others)) == ""
+        assert scoring.flattered(model, truth_of(["0000000001", "0000000002"])) == ""
+        assert scoring.flattered(model, truth_of([])) == ""
     own = Path("mine") / default_model("cpu").name
     assert scoring.flattered(own, truth_of(ids)) == ""
 

@@ -94,7 +94,7 @@ def test_a_line_that_is_not_there_has_those_named_that_are(folder: Path, tmp_pat
     path, none = folder / "survey.sgy", Path("none.png")
     assert refused(folder, Label("inline", 500, none)) == (
         f"inline 500 is in none of the files: {path} has 100 to 139; give the number of one of "
-        "these, or the file that it is in by --with"
+        "these"
     )
     assert refused(folder, Label("inline", 310, none)).endswith("or is it crossline 310, x310=?")
     assert refused(folder, Label("crossline", 120, none)).endswith("or is it inline 120, 120=?")

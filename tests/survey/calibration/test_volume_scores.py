@@ -11,9 +11,11 @@ from click.testing import CliRunner
 
 from salt_infer.data import png
 from salt_infer.errors import UsageError
+from salt_survey.calibration import volume_scores
 from salt_survey.calibration.labelled import Label
 from salt_survey.calibration.volume_scores import TOGETHER, ScoreJob, run
 from salt_survey.cli.survey import cli
+from salt_survey.errors import SurveyError
 from salt_survey.reading.survey import Survey
 from salt_survey.run.store import Store
 from tests.survey import small
@@ -97,8 +99,28 @@ def test_what_was_not_run_is_unknown(
     part = slice(10, 26)  # 4 ms apart
     assert found.lines[0].iou == pytest.approx(iou(salt[AT].T[part], label[part], 0.4))
     elsewhere = stored(survey, tmp_path / "elsewhere.zarr", salt, lines="130:139")
-    with pytest.raises(UsageError, match=r"leave out the salt of inline 120: give a line that was"):
+    with pytest.raises(UsageError, match=r"inline 120 was not run, as the run had --lines; give a"):
         run(dataclasses.replace(job, volume=elsewhere), print)
+    path = tmp_path / "early.png"
+    label[10:] = 0
+    path.write_bytes(png.encode(label))
+    early = (Label("inline", 120, path),)
+    with pytest.raises(UsageError, match=r"leave out all salt of .*early\.png; give another line"):
+        run(dataclasses.replace(job, volume=volume, labels=early), print)
+
+
+def test_a_line_that_is_not_there_and_salt_that_was_not_recorded(
+    job: ScoreJob, tmp_path: Path
+) -> None:
+    away = (Label("inline", 7, job.labels[0].path),)
+    with pytest.raises(
+        SurveyError, match=r"inline 7 is in none .* give the number of one of these$"
+    ):
+        run(dataclasses.replace(job, labels=away), print)
+    nothing = np.full((SHAPE[2], SHAPE[1]), volume_scores.UNKNOWN, np.uint8)
+    extent = small.EXTENT
+    with pytest.raises(UsageError, match=r"lies where nothing of inline 120 was recorded"):
+        volume_scores._of_what_was_run(nothing, job.labels[0], AT, extent)
 
 
 def test_the_command(job: ScoreJob, tmp_path: Path) -> None:

@@ -68,14 +68,16 @@ def test_less_memory_makes_smaller_slabs_and_then_none() -> None:
     least = least_of(F3)
     division = divide(whole(F3), "inline", DISPLAY, least)
     assert (division.size, division.block) == (16, 1)
-    with pytest.raises(UsageError, match=r"need \d+ MiB, at least \d+ of them .* or fewer times"):
+    with pytest.raises(
+        UsageError, match=r"need \d+ MiB, which no .* less than \d+, .* or fewer times"
+    ):
         divide(whole(F3), "inline", DISPLAY, least - 1)
     with pytest.raises(
-        UsageError, match=r"at least (\d+) of them .* allows 300 MiB; give more, as 2GiB$"
+        UsageError, match=r"less than (\d+), .* allows 300 MiB; give more, as 2GiB$"
     ) as told:
         divide(whole(F3), "inline", DISPLAY, 300 * MIB)
     # The number that is said does, and no less.
-    most_mib = int(str(told.value).split(" of them")[0].split()[-1])
+    most_mib = int(str(told.value).split(" less than ")[1].split(",")[0])
     part = dataclasses.replace(whole(F3), samples=(0, 1))
     sparse = Display(stride=101)
     assert divide(part, "inline", sparse, most_mib * MIB).slabs

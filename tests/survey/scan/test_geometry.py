@@ -103,6 +103,8 @@ def test_a_bent_line_is_no_lattice() -> None:
         ([310, 311, 312], "310 to 312"),
         ([310, 311, 330], "310 to 330, with gaps"),
         ([310], "310 to 310"),
+        ([0, 4e-4, 8e-4], "0 to 0.0008 step 0.0004"),
+        (np.arange(4) / 3, "0 to 1 step 0.333333"),
         (np.arange(5) * 0.1 + 0.3, "0.3 to 0.7 step 0.1"),
         (500 + 0.1 * np.arange(3000), "500 to 799.9 step 0.1"),
     ],

@@ -521,6 +521,8 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
             "leave --folds and --split-seed out",
         ),
         (["--fold", "none", "--set", "folds=4"], "fold is None of 4"),
+        (["--fold", "none", "--set", "fold=1"], "fold is changed by --fold, not by --set"),
+        (["--lr"], "each stage has a rate of its own: --set stages.N.learning_rate=RATE"),
         (
             ["--lr", "3e-4"],
             "--set stages.N.learning_rate=3e-4, with N from 0; --dry-run lists the st",

@@ -60,7 +60,14 @@ def _no_rate(_context: click.Context, _option: click.Parameter, value: str | Non
 @click.option("--out", type=console.PATH, metavar="DIR", help="Folder for checkpoints and metrics.")
 @settings_options
 @click.option(
-    "--lr", "--lr0", "--learning-rate", hidden=True, expose_value=False, callback=_no_rate
+    "--lr",
+    "--lr0",
+    "--learning-rate",
+    is_flag=False,
+    flag_value="RATE",
+    hidden=True,
+    expose_value=False,
+    callback=_no_rate,
 )
 @pseudo_options
 @click.option("--device", default="cpu", show_default=True, help="torch device: cpu, cuda, cuda:0.")

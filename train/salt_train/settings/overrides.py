@@ -85,15 +85,11 @@ def override(
         ConfigError: no such setting, one set twice, or a value of another kind, or a setting that
             the encoder does not have.
     """
-    before = config.to_json() | dict(given or {})
-    value = dict(before)
+    value = config.to_json() | dict(given or {})
     paths = [_assigned(value, assignment) for assignment in assignments]
     _check_once(paths)
     if value["encoder_weights"] == NONE:  # as the option has it
         value["encoder_weights"] = ""
-    for name, option in ELSEWHERE.items():
-        if value[name] != before[name]:
-            raise ConfigError(f"{name} is changed by {option}, not by --set")
     _check_encoder(value, config, {*paths, *(given or {})})
     return TrainConfig.from_json(value)
 
@@ -105,6 +101,10 @@ def _assigned(value: dict[str, Any], assignment: str) -> str:
         raise ConfigError(
             f"{quoted(assignment)} sets nothing; expected a form like ema_decay=0.999"
         )
+    if path in ELSEWHERE:
+        if text != str(value[path]):
+            raise ConfigError(f"{path} is changed by {ELSEWHERE[path]}, not by --set")
+        return path
     keys = path.split(".")
     _set(value, keys, text, path)
     return ".".join(str(int(key)) if key.isdecimal() else key for key in keys)
@@ -200,4 +200,4 @@ def _parsed(text: str, kind: type, path: str) -> Any:
 
 def _with_zeros(text: str) -> str:
     """``.5`` and ``5.`` as JSON has them; anything else as it is."""
-    return re.sub(r"^([+-]?)(?=\.\d)|(?<=\d\.)(?=$|[eE])", r"\g<1>0", text)
+    return re.sub(r"^(-?)(?=\.\d)|(?<=\d\.)(?=$|[eE])", r"\g<1>0", text)
