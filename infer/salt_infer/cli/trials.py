@@ -185,12 +185,8 @@ def tried(found: Sequence[Way], tiles: Tiles, watcher: Watcher) -> tuple[Trial, 
                 if runs[found[0]][0].usage:
                     raise UsageError(runs[found[0]][0].failure)
                 watcher.advanced(1)
-        first: Path | None = files[found[0]]
-        if (
-            runs[found[0]][-1].failure or not files[found[0]].exists()
-        ):  # as where no tile can be read
-            first = None
-        trials = tuple(_trial(way, runs[way], files[way], first) for way in found)
+        rows = {way: _rows(file, runs[way]) for way, file in files.items()}
+        trials = tuple(_trial(way, runs[way], rows[way], rows[found[0]]) for way in found)
     (*failures,) = {trial.failure for trial in trials}
     if failures[0] and len(failures) == 1:
         raise SaltError(failures[0])
@@ -227,7 +223,12 @@ def _run(way: Way, tiles: Tiles, out: Path) -> _Run:
     return _Run({}, said.removeprefix("salt-infer: ").removeprefix("Error: "), usage)
 
 
-def _trial(way: Way, runs: Sequence[_Run], rows: Path, first: Path | None) -> Trial:
+def _rows(file: Path, runs: Sequence[_Run]) -> Path | None:
+    """What a way wrote in the end; None if it failed, or if no tile could be read."""
+    return None if runs[-1].failure or not file.exists() else file
+
+
+def _trial(way: Way, runs: Sequence[_Run], rows: Path | None, first: Path | None) -> Trial:
     last = runs[-1]
     if last.failure:
         return Trial(*way, last.failure)
@@ -238,7 +239,7 @@ def _trial(way: Way, runs: Sequence[_Run], rows: Path, first: Path | None) -> Tr
         tuple(report["tiles_per_s"] for report in reports),
         tuple(report["startup_s"] for report in reports),
         last.report["score"], len(last.report["bad"]), tuple(last.report["warnings"]),
-        _differ(rows, first) if first and rows.exists() else None,
+        _differ(rows, first) if rows and first else None,
     )  # fmt: skip
 
 
