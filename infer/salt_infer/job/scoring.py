@@ -15,7 +15,7 @@ from salt_infer.data.labels import Labels
 from salt_infer.errors import LabelError
 from salt_infer.execution.results import Row
 from salt_infer.masks import coverage, metric, rle
-from salt_infer.masks.orientation import Fit
+from salt_infer.masks.orientation import MOST, Fit
 
 _COMPETITIONS = re.compile(r"[0-9a-f]{10}")  # ids of its tiles
 _LETTER = re.compile("[a-f]")  # among ten digits of a number that counts there is none
@@ -103,7 +103,8 @@ def score(truth: Truth, rows: Iterator[Row], out: Path) -> Score:
         predicted = np.stack([rle.decode(row.rle) for row in part])
         mine.append(metric.score(true, predicted).per_tile)
         empty.append(metric.score(true, np.zeros_like(true)).per_tile)
-        fit = fit.joined(Fit.of(predicted, true))
+        if fit.tiles < MOST:
+            fit = fit.joined(Fit.of(predicted, true))
     if not mine:
         raise LabelError(f"{out} is written but has no score: it has no tile that has a label")
     scores = np.concatenate(mine)

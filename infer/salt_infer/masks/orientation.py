@@ -2,7 +2,8 @@
 
 Run-length strings here go down the columns. Written along the rows, as numpy's ``mask.ravel()``
 has them, each is still a valid string, of a mask with rows and columns exchanged. Masks of one
-program may be black where another's are white, and sections are drawn from the top or the bottom.
+program may be black where another's are white, sections are drawn from the top or the bottom, and
+names get out of step with what they name.
 """
 
 from __future__ import annotations
@@ -18,29 +19,32 @@ from salt_infer.masks import metric
 
 Masks = npt.NDArray[np.bool_]
 
-INVERSE = "with salt and background exchanged"
+# The eight ways in which a square lies on itself.
 TURNS: Mapping[str, Callable[[Masks], Masks]] = MappingProxyType(
     {
         "as they are": lambda masks: masks,
-        "with rows and columns exchanged": lambda masks: masks.transpose(0, 2, 1),
-        INVERSE: lambda masks: ~masks,
         "upside down": lambda masks: masks[:, ::-1],
         "mirrored": lambda masks: masks[:, :, ::-1],
-        "with a quarter turn to the left": lambda masks: np.rot90(masks, axes=(1, 2)),
         "upside down and mirrored": lambda masks: masks[:, ::-1, ::-1],
+        "with rows and columns exchanged": lambda masks: masks.transpose(0, 2, 1),
+        "with a quarter turn to the left": lambda masks: np.rot90(masks, axes=(1, 2)),
         "with a quarter turn to the right": lambda masks: np.rot90(masks, 3, axes=(1, 2)),
+        "mirrored about the other diagonal": lambda masks: masks[:, ::-1, ::-1].transpose(0, 2, 1),
     }
 )
+INVERTED = "with salt and background exchanged"
+WAYS = (*TURNS, INVERTED, *(f"{turn} and {INVERTED}" for turn in [*TURNS][1:]))
 ASKED = {
     "with rows and columns exchanged": "; do run-length strings go along rows? They go down the "
     "columns",
-    INVERSE: "; is salt what is 0?",
+    INVERTED: "; is salt what is 0?",
 }
 # Masks of nearly nothing or nearly everything fit their mirror images, or the inverse of others.
 PARTIAL = (0.05, 0.95)
-ENOUGH = 10  # tiles
+ENOUGH, MOST = 10, 500  # tiles: to tell by, and that are looked at
 FITS = 0.5  # mean IoU another way round from which it is no chance,
 BETTER = 0.2  # and by how much it has to be more than as they are
+MANY, OWN = 30, 0.05  # tiles from which masks have to fit their own tiles by so much better
 
 
 class Fit(NamedTuple):
@@ -48,34 +52,42 @@ class Fit(NamedTuple):
 
     Attributes:
         tiles: where both masks are neither nearly empty nor nearly full; only these count.
-        iou: sum of their IoUs, for each of TURNS.
+        iou: sum of their IoUs, for each of WAYS.
+        others: sum of the IoUs of each with the mask of another tile.
     """
 
     tiles: int = 0
-    iou: tuple[float, ...] = (0.0,) * len(TURNS)
+    iou: tuple[float, ...] = (0.0,) * len(WAYS)
+    others: float = 0.0
 
     @classmethod
     def of(cls, first: npt.NDArray[Any], second: npt.NDArray[Any]) -> Self:
-        """Of masks [N, M, M], non-zero is salt: ``first`` as it is, ``second`` turned."""
+        """Of masks [N, M, M], non-zero is salt: ``first`` as it is, ``second`` turned. Of many,
+        MOST are looked at, evenly spread.
+        """
         shares = [np.mean(masks != 0, axis=(1, 2)) for masks in (first, second)]
         low, high = PARTIAL
-        partial = np.all([(low <= share) & (share <= high) for share in shares], axis=0)
-        if not partial.any():
+        chosen = np.flatnonzero(np.all([(low <= each) & (each <= high) for each in shares], axis=0))
+        if not len(chosen):
             return cls()
-        fixed, turned = first[partial] != 0, second[partial] != 0
-        found = {name: _iou(fixed, turn(turned)) for name, turn in TURNS.items()}
+        if len(chosen) > MOST:
+            chosen = chosen[np.linspace(0, len(chosen) - 1, MOST).round().astype(int)]
+        fixed, turned = first[chosen] != 0, second[chosen] != 0
+        plain = [_iou(fixed, turn(turned)) for turn in TURNS.values()]
         # A mask of nearly everything has much of what another leaves out, and little the reverse.
-        found[INVERSE] = np.minimum(found[INVERSE], _iou(~fixed, turned))
-        return cls(
-            int(np.count_nonzero(partial)), tuple(float(each.sum()) for each in found.values())
-        )
+        inverted = [
+            np.minimum(_iou(fixed, ~turn(turned)), _iou(~fixed, turn(turned)))
+            for turn in TURNS.values()
+        ]
+        others = float(_iou(fixed, np.roll(turned, 1, axis=0)).sum())
+        return cls(len(chosen), tuple(float(each.sum()) for each in plain + inverted), others)
 
     def joined(self, other: Fit) -> Fit:
         """These masks and others."""
         sums = (mine + theirs for mine, theirs in zip(self.iou, other.iou, strict=True))
-        return Fit(self.tiles + other.tiles, tuple(sums))
+        return Fit(self.tiles + other.tiles, tuple(sums), self.others + other.others)
 
-    def doubt(self) -> str:
+    def turned(self) -> str:
         """That they fit another way round, in words; empty as a rule."""
         if self.tiles < ENOUGH:
             return ""
@@ -83,10 +95,23 @@ class Fit(NamedTuple):
         best = max(others)
         if best < FITS or best < here + BETTER:
             return ""
-        turn = list(TURNS)[1 + others.index(best)]
+        way = WAYS[1 + others.index(best)]
         return (
-            f"true and predicted masks fit each other better {turn}: with a mean IoU of {best:.2f} "
-            f"over {self.tiles} tiles instead of {here:.2f}{ASKED.get(turn, '')}"
+            f"true and predicted masks fit each other better {way}: with a mean IoU of {best:.2f} "
+            f"over {self.tiles} tiles instead of {here:.2f}{ASKED.get(way, '')}"
+        )
+
+    def doubt(self) -> str:
+        """That they fit another way round, or other tiles as well, in words; empty as a rule."""
+        if self.tiles < MANY or self.turned():
+            return self.turned()
+        here, others = self.iou[0] / self.tiles, self.others / self.tiles
+        if here >= others + OWN:
+            return ""
+        return (
+            f"true and predicted masks fit each other no better than those of other tiles do: with "
+            f"a mean IoU of {here:.2f} over {self.tiles} tiles, else {others:.2f}; are names and "
+            "masks out of step?"
         )
 
 

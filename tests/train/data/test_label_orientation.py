@@ -10,12 +10,12 @@ import pytest
 from salt_infer import SaltModel
 from salt_infer.backends.providers import ProviderRequest
 from salt_infer.errors import ProviderError
-from salt_infer.masks.orientation import TURNS
+from salt_infer.masks.orientation import WAYS
 from salt_train import synthetic
 from salt_train.data import label_orientation
 from salt_train.data.data_checks import check
 from salt_train.data.label_orientation import LOOKED_AT, examine
-from tests.infer.masks.test_orientation import back
+from tests.infer.masks.test_orientation import back, changed
 
 Images = dict[str, npt.NDArray[np.uint8]]
 
@@ -35,11 +35,11 @@ def test_labels_that_lie_as_tiles_do(set_of_tiles: tuple[Images, Images]) -> Non
     assert "not much better turned, mirrored or inverted" in seen.said
 
 
-@pytest.mark.parametrize("turn", [name for name in TURNS if name != "as they are"])
+@pytest.mark.parametrize("turn", WAYS[1:])
 def test_labels_that_lie_another_way_round(set_of_tiles: tuple[Images, Images], turn: str) -> None:
     tiles, masks = set_of_tiles
     turned = {
-        name: TURNS[turn](mask[None] != 0)[0].astype(np.uint8) for name, mask in masks.items()
+        name: changed(mask[None] != 0, turn)[0].astype(np.uint8) for name, mask in masks.items()
     }
     seen = examine(tiles, turned)
     assert back(turn) in seen.said
@@ -64,14 +64,18 @@ def test_a_check_calls_a_set_of_turned_masks_faulty(
     assert json.loads(report.to_json())["orientation"] == report.orientation
 
 
-def test_labels_of_other_tiles_are_not_said_to_be_turned(
-    set_of_tiles: tuple[Images, Images],
-) -> None:
-    tiles, masks = set_of_tiles
-    others = dict(zip(masks, [*masks.values()][1:] + [*masks.values()][:1], strict=True))
-    seen = examine(tiles, others)
+def test_labels_of_other_tiles_are_not_said_to_be_turned() -> None:
+    data = synthetic.draw(400, seed=4)
+    model = SaltModel.load(provider=ProviderRequest("cpu"), gate=0.0, tta="none")
+    found = model.predict(data.tiles).masks
+    partial = [at for at, mask in enumerate(found) if 0.05 <= mask.mean() <= 0.95][:60]
+    names = [data.ids[at] for at in partial]
+    tiles = dict(zip(names, data.tiles[partial], strict=True))
+    out_of_step = np.roll(found[partial].astype(np.uint8), 7, axis=0)
+    seen = examine(tiles, dict(zip(names, out_of_step, strict=True)))
     assert seen.ids == ()
-    assert "fit each other better" not in seen.said
+    assert "no better than those of other tiles" in seen.said
+    assert "does not know such tiles" in seen.said
 
 
 def test_sets_without_boundaries_are_not_looked_at(set_of_tiles: tuple[Images, Images]) -> None:

@@ -48,11 +48,13 @@ def examine(tiles: _Images, masks: _Images) -> Orientation:
     except SaltError as error:
         return Orientation(f"whether masks lie as their tiles do was not looked at ({error})")
     fit = Fit.of(found, np.stack([masks[name] for name in chosen]))
-    if doubt := fit.doubt():
-        return Orientation(f"beside the shipped model, {doubt}", tuple(chosen))
+    if turned := fit.turned():
+        return Orientation(f"beside the shipped model, {turned}", tuple(chosen))
     if fit.tiles < ENOUGH:
         few = f"the shipped model finds a boundary of salt in too few of these tiles ({fit.tiles})"
         return Orientation(f"{few} to tell whether masks lie as their tiles do")
+    if doubt := fit.doubt():
+        return Orientation(f"{doubt} Or the shipped model does not know such tiles")
     return Orientation(
         f"the shipped model's masks fit these with a mean IoU of {fit.iou[0] / fit.tiles:.2f} over "
         f"{fit.tiles} tiles, and not much better turned, mirrored or inverted"
