@@ -20,7 +20,7 @@ ROUNDS = 3
 
 @click.command(
     "salt-doctor", cls=strict_options.Command,
-    epilog="Exit codes: 0 salt-infer works; 1 it does not; 2 bad usage.",
+    epilog="Exit codes: 0 salt-infer works; 1 it does not, or not with these tiles; 2 bad usage.",
 )  # fmt: skip
 @click.option("--json", "report", type=_PATH, metavar="FILE.json", help="Write the same as JSON.")
 @console.overwrite_option

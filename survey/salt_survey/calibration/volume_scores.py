@@ -72,7 +72,9 @@ class Scores:
 
     def words(self) -> list[str]:
         """The same for people."""
-        return [f"threshold {self.threshold:g}", *(each.words() for each in self.lines)]
+        scores = (each.words() for each in self.lines)
+        named = (line.replace(f"line {TOGETHER}", TOGETHER, 1) for line in scores)
+        return [f"threshold {self.threshold:g}", *named]
 
 
 def run(job: ScoreJob, tell: Callable[[str], None]) -> Scores:

@@ -81,6 +81,7 @@ def test_lines_of_both_directions_and_all_of_them(
     assert [first.iou, second.iou] == [pytest.approx(iou(*part, 0.4)) for part in parts]
     pooled = (np.concatenate([each.ravel() for each in pair]) for pair in zip(*parts, strict=True))
     assert together.iou == pytest.approx(iou(*pooled, 0.4))
+    assert found.words()[-1].startswith("all of them: IoU 0.")
 
 
 def test_another_threshold(job: ScoreJob, salt: Grey, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 
 from salt_infer.system.text import shown
 from salt_train.errors import ConfigError
-from salt_train.settings.config import NONE, SHIPPED, TrainConfig
+from salt_train.settings.config import NONE, SHIPPED, AugmentConfig, Stage, TrainConfig
 from salt_train.settings.model_config import OF_RESNETS, ModelConfig
 from salt_train.settings.validation import KINDS, number, quoted
 
@@ -21,6 +22,14 @@ ELSEWHERE = {
     "pseudo_fraction": "--pseudo-fraction",
     "pseudo_sha256": "--pseudo-labels",
 }
+_PLACES = {
+    field.name: prefix + field.name
+    for prefix, settings in (
+        ("model.", ModelConfig), ("augment.", AugmentConfig), ("stages.N.", Stage),
+        ("", TrainConfig),
+    )
+    for field in dataclasses.fields(settings)
+}  # fmt: skip
 _SHOWN = 60  # characters of a path that may be none
 _OF_RESNETS = {f"model.{name}" for name in OF_RESNETS}
 
@@ -174,8 +183,16 @@ def _child(value: Any, key: str, path: str) -> Any:
         )
     if key not in value:
         expected = ", ".join(value)
-        raise ConfigError(f"{_short(path)}: there is no {quoted(key)}, expected one of {expected}")
+        raise ConfigError(
+            f"{_short(path)}: there is no {quoted(key)}, expected one of {expected}{_meant(key)}"
+        )
     return value[key]
+
+
+def _meant(key: str) -> str:
+    """The settings of this name elsewhere, or of one like it, as a question."""
+    near = difflib.get_close_matches(key.strip().lower(), _PLACES, n=1)
+    return f"; is {_PLACES[near[0]]} meant?" if near else ""
 
 
 def _short(path: str) -> str:
