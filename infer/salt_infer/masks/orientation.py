@@ -47,6 +47,20 @@ BETTER = 0.2  # and by how much it has to be more than as they are
 MANY, OWN = 30, 0.05  # tiles from which masks have to fit their own tiles by so much better
 
 
+def are_partial(masks: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which masks [N, M, M], non-zero is salt, are neither nearly empty nor full: bool [N]."""
+    low, high = PARTIAL
+    share = np.mean(masks != 0, axis=(1, 2))
+    return np.asarray((low <= share) & (share <= high))
+
+
+def spread(numbers: npt.NDArray[np.intp], most: int) -> npt.NDArray[np.intp]:
+    """All of a few numbers; of more so many, evenly spread, the first and the last among them."""
+    if len(numbers) <= most:
+        return numbers
+    return np.asarray(numbers[np.linspace(0, len(numbers) - 1, most).round().astype(int)])
+
+
 class Fit(NamedTuple):
     """How well masks fit others, turned in several ways.
 
@@ -65,13 +79,9 @@ class Fit(NamedTuple):
         """Of masks [N, M, M], non-zero is salt: ``first`` as it is, ``second`` turned. Of many,
         MOST are looked at, evenly spread.
         """
-        shares = [np.mean(masks != 0, axis=(1, 2)) for masks in (first, second)]
-        low, high = PARTIAL
-        chosen = np.flatnonzero(np.all([(low <= each) & (each <= high) for each in shares], axis=0))
+        chosen = spread(np.flatnonzero(are_partial(first) & are_partial(second)), MOST)
         if not len(chosen):
             return cls()
-        if len(chosen) > MOST:
-            chosen = chosen[np.linspace(0, len(chosen) - 1, MOST).round().astype(int)]
         fixed, turned = first[chosen] != 0, second[chosen] != 0
         plain = [_iou(fixed, turn(turned)) for turn in TURNS.values()]
         # A mask of nearly everything has much of what another leaves out, and little the reverse.

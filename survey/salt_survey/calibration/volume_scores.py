@@ -72,9 +72,11 @@ class Scores:
 
     def words(self) -> list[str]:
         """The same for people."""
-        scores = (each.words() for each in self.lines)
-        named = (line.replace(f"line {TOGETHER}", TOGETHER, 1) for line in scores)
-        return [f"threshold {self.threshold:g}", *named]
+        names = [each.line if each.line == TOGETHER else f"line {each.line}" for each in self.lines]
+        scores = zip(names, self.lines, strict=True)
+        return [
+            f"threshold {self.threshold:g}", *(f"{name}: {each.words()}" for name, each in scores),
+        ]  # fmt: skip
 
 
 def run(job: ScoreJob, tell: Callable[[str], None]) -> Scores:
@@ -96,9 +98,9 @@ def run(job: ScoreJob, tell: Callable[[str], None]) -> Scores:
         finished.check_lies_on(store, survey)
         if doubt := finished.doubt(store, survey):
             tell(doubt)
-        otherwise = settled(Wishes(), None, Sampling.of(survey.scan))
         threshold = job.threshold
         if threshold is None:
+            otherwise = settled(Wishes(), None, Sampling.of(survey.scan))
             threshold = finished.settings_of(store, otherwise).threshold
         found = Scores(str(job.volume), threshold, _scored(store, survey, job.labels, threshold))
         if job.report:

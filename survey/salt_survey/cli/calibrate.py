@@ -24,7 +24,7 @@ from salt_survey.scan.overrides import Overrides
 from salt_survey.sections.display import STRIDES, Display, Stretch
 from salt_survey.sections.predict import BATCH
 from salt_survey.sections.sampling import Sampling
-from salt_survey.sections.settings import GATE, MARGIN, Calibration
+from salt_survey.sections.settings import GATE, MARGIN, Calibration, LineScore
 
 if TYPE_CHECKING:
     from salt_survey.reading.survey import Survey
@@ -140,9 +140,9 @@ def told(found: Calibration, sampling: Sampling) -> list[str]:
     """What was found, for people; ``sampling``: of the survey that it is for."""
     default = sampling.display(Display())
     lines = [f"taken: {found.look}, threshold {found.threshold:g}"]
-    lines += [f"  {score.words()}" for score in found.lines]
+    lines += map(_score, found.lines)
     lines += [f"{'also good' if _as_good(found) else 'next best'}: {found.second}"]
-    lines += [f"  {score.words()}" for score in found.second_lines]
+    lines += map(_score, found.second_lines)
     lines += [
         "the first is taken because the zooms beside it do well too, where one that does well "
         f"alone is luck; of all that do as well, within {MARGIN:g} of IoU, it is the nearest to "
@@ -162,3 +162,7 @@ def _as_good(found: Calibration) -> bool:
         for scores in (found.lines, found.second_lines)
     )
     return second >= first - MARGIN
+
+
+def _score(score: LineScore) -> str:
+    return f"  line {score.line}: {score.words()}"

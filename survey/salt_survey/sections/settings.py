@@ -43,10 +43,10 @@ class LineScore:
     best_iou: float
 
     def words(self) -> str:
-        """The same for people."""
+        """The same for people, without the line."""
         return (
-            f"line {self.line}: IoU {self.iou:.3f}, AP {self.ap:.3f} (IoU would be "
-            f"{self.best_iou:.3f} at threshold {self.best_threshold:.2f})"
+            f"IoU {self.iou:.3f}, AP {self.ap:.3f} (IoU would be {self.best_iou:.3f} at threshold "
+            f"{self.best_threshold:.2f})"
         )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.errors import SaltError
-from salt_infer.masks.orientation import ENOUGH, PARTIAL, Fit
+from salt_infer.masks.orientation import ENOUGH, Fit, are_partial, spread
 
 LOOKED_AT = 300  # tiles: a few seconds, and of 178 any turn was told from the others by .4 of IoU
 
@@ -63,16 +63,9 @@ def examine(tiles: _Images, masks: _Images) -> Orientation:
 
 def _chosen(tiles: _Images, masks: _Images) -> list[str]:
     """Ids of tiles with a boundary of salt, evenly spread."""
-    low, high = PARTIAL
-    partial = [
-        name
-        for name in sorted(masks.keys() & tiles.keys())
-        if low <= np.count_nonzero(masks[name]) / masks[name].size <= high
-    ]
-    if len(partial) <= LOOKED_AT:
-        return partial
-    places = np.linspace(0, len(partial) - 1, LOOKED_AT).round().astype(int)
-    return [partial[place] for place in places]
+    both = sorted(masks.keys() & tiles.keys())
+    partial = np.flatnonzero([are_partial(masks[name][None])[0] for name in both])
+    return [both[place] for place in spread(partial, LOOKED_AT)]
 
 
 def _found(tiles: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
