@@ -37,7 +37,8 @@ def finished(
 ) -> FinishedGroup:  # fmt: skip
     """A group of tiles that have these masks, and of some that could not be read."""
     broken = [BadTile(Tile(name, f"tiles/{name}.png"), "not a PNG") for name in bad]
-    pixels = np.zeros((len(ids), 101, 101), np.uint8)
+    grey = np.arange(len(ids), dtype=np.uint8)
+    pixels = np.broadcast_to(grey[:, None, None], (len(ids), 101, 101))
     decoded = Decoded(number, f"stamp-{number}", list(ids), pixels, broken)
     if not ids:
         return FinishedGroup.of(decoded, None)

@@ -74,8 +74,8 @@ _PATH = console.PATH
 @console.report_option
 @click.option(
     "--details", is_flag=True,
-    help="Add the columns salt and confidence: the judge's probability, and the score that the "
-    "model itself expects for the tile.",
+    help="Add the columns salt, confidence and crc32: the judge's probability, the score that the "
+    "model itself expects for the tile, and what tells the tile from others of its name.",
 )  # fmt: skip
 @click.option(
     "--masks", type=_PATH, metavar="DIR", help="Write each mask as DIR/id.png, 0 and 255."

@@ -179,15 +179,25 @@ def find_column(path: Path, column: str) -> dict[str, float] | None:
     Raises:
         LabelError: as :func:`read_rows`, or something in it is no number.
     """
+    texts = find_texts(path, column)
+    if texts is None:
+        return None
+    nothing = "nan" if column == _SALT else ""  # what pandas writes for NaN is an empty cell
+    return {
+        name: _number(text or nothing, f"{path}: {column} of {shown(name)}")
+        for name, text in texts.items()
+    }
+
+
+def find_texts(path: Path, column: str) -> dict[str, str] | None:
+    """What each id has in another column, such as the ``crc32`` that ``salt-infer --details`` adds;
+    None without that column. Raises as :func:`read_rows`.
+    """
     header, rows = table.read(path)
     if column not in header[len(table.COLUMNS) :]:
         return None
     index = header.index(column, len(table.COLUMNS)) - 1
-    nothing = "nan" if column == _SALT else ""  # what pandas writes for NaN is an empty cell
-    return {
-        name: _number(row[index] or nothing, f"{path}: {column} of {shown(name)}")
-        for name, row in rows.items()
-    }
+    return {name: row[index] for name, row in rows.items()}
 
 
 def _number(text: str, what: str) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.data.source import BadTile, Tile
+from salt_infer.data.tiles import checksums
 from salt_infer.errors import JournalError
 from salt_infer.execution.decoding import Decoded
 from salt_infer.masks import rle
@@ -33,6 +34,7 @@ class Row(NamedTuple):
         rle: its run-length string.
         salt: 0..1; NaN where the tile could not be read.
         confidence: 0..1; 0 where the tile could not be read, or it was not asked for.
+        crc32: of its pixels; empty where the tile could not be read, or it was not asked for.
         group: where it comes from.
         position: in the group, or -1 where the tile could not be read.
     """
@@ -41,6 +43,7 @@ class Row(NamedTuple):
     rle: str
     salt: float
     confidence: float
+    crc32: str
     group: FinishedGroup
     position: int
 
@@ -71,6 +74,8 @@ class FinishedGroup:
         maps: their probabilities in 1/255, uint8 [K, 101, 101] in C order, compressed by zlib.
         bad: the group's tiles that could not be read.
         odd: what is odd about the others: a key of :data:`salt_infer.data.oddities.WHAT` for each.
+        crc32: of the pixels of ``ids``, see :func:`salt_infer.data.tiles.checksums`; there where
+            confidence is.
     """
 
     number: int
@@ -83,6 +88,7 @@ class FinishedGroup:
     maps: bytes
     bad: list[BadTile]
     odd: tuple[str, ...] = ()
+    crc32: list[str] | None = None
 
     @classmethod
     def of(
@@ -97,7 +103,7 @@ class FinishedGroup:
             confidence: of each, if it was asked for.
             probabilities: keep those in ``decided``, which has them then.
         """
-        number, stamp, ids, _, bad, odd = decoded
+        number, stamp, ids, tiles, bad, odd = decoded
         if decided is None:
             return cls(number, stamp, [], [], np.zeros(0, np.float32), None, [], b"", bad)
         texts = [""] * len(ids)
@@ -105,7 +111,8 @@ class FinishedGroup:
             texts[place] = text
         kept = decided.kept.tolist() if probabilities else []
         maps = _maps(decided) if probabilities else b""
-        return cls(number, stamp, ids, texts, decided.salt, confidence, kept, maps, bad, odd)
+        sums = None if confidence is None else checksums(tiles)
+        return cls(number, stamp, ids, texts, decided.salt, confidence, kept, maps, bad, odd, sums)
 
     @property
     def tiles(self) -> int:
@@ -120,14 +127,15 @@ class FinishedGroup:
         """
         salt = self.salt.tolist()
         sure = salt if self.confidence is None else self.confidence.tolist()
+        sums = self.crc32 or [""] * len(self.ids)
         rows = [
-            Row(name, self.rle[place], salt[place], sure[place], self, place)
+            Row(name, self.rle[place], salt[place], sure[place], sums[place], self, place)
             for place, name in enumerate(self.ids)
         ]
         if not empty or not self.bad:
             return rows
         unread = [bad.tile.id for bad in self.bad if bad.tile.id.isprintable()]
-        rows += [Row(name, "", float("nan"), 0.0, self, -1) for name in unread]
+        rows += [Row(name, "", float("nan"), 0.0, "", self, -1) for name in unread]
         return sorted(rows, key=lambda row: row.id)
 
     def probability_of(self, place: int) -> Map:
@@ -158,6 +166,7 @@ class FinishedGroup:
             "details": self.confidence is not None,
             "kept": self.kept,
             "odd": self.odd,
+            "crc32": self.crc32,
         }
         return json.dumps(text).encode(), b"".join(self._data())
 
@@ -183,9 +192,12 @@ class FinishedGroup:
             bad = [BadTile(Tile(name, path), reason) for name, path, reason in value["bad"]]
             if len(value["rle"]) != count:
                 raise ValueError(f"{len(value['rle'])} masks of {count} tiles")
+            sums = value.get("crc32")
+            if sums is not None and len(sums) != count:
+                raise ValueError(f"{len(sums)} checksums of {count} tiles")
             return cls(
                 number, value["stamp"], value["ids"], value["rle"], salt, sure, value["kept"], maps,
-                bad, tuple(value.get("odd", ())),
+                bad, tuple(value.get("odd", ())), sums,
             )  # fmt: skip
         except (ValueError, KeyError, TypeError) as error:
             raise JournalError(f"group {number} of the journal cannot be read ({error})") from error

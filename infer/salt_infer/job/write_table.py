@@ -14,7 +14,7 @@ from salt_infer.execution.results import Row
 from salt_infer.masks import table
 from salt_infer.masks.table import COLUMNS
 
-DETAILS = ("salt", "confidence")
+DETAILS = ("salt", "confidence", "crc32")
 
 _ROW_GROUP = 1 << 16  # rows of a Parquet file that are in memory together
 
@@ -38,7 +38,8 @@ def write(file: IO[bytes], out: Path, rows: Iterable[Row], details: bool) -> Non
         file: to write to.
         out: the name that ends in one of ``table.ENDINGS``.
         rows: sorted by id.
-        details: write the columns DETAILS too: in a CSV with four decimals, in Parquet as float32.
+        details: write the columns DETAILS too: numbers in a CSV with four decimals, in
+            Parquet as float32.
     """
     kind = table.kind(out)
     if kind == ".parquet":
@@ -63,12 +64,13 @@ def _write_csv(file: Any, rows: Iterable[Row], details: bool) -> None:
 def _cells(row: Row, details: bool) -> Sequence[str]:
     if not details:
         return row.id, row.rle
-    return row.id, row.rle, f"{row.salt:.4f}", f"{row.confidence:.4f}"
+    return row.id, row.rle, f"{row.salt:.4f}", f"{row.confidence:.4f}", row.crc32
 
 
 def _write_parquet(file: IO[bytes], rows: Iterable[Row], details: bool) -> None:
     arrow, parquet = table.pyarrow(), table.pyarrow("pyarrow.parquet")
-    kinds = [arrow.string(), arrow.string(), arrow.float32(), arrow.float32()]
+    text, number = arrow.string(), arrow.float32()
+    kinds = [text, text, number, number, text]
     names = COLUMNS + DETAILS if details else COLUMNS
     schema = arrow.schema(list(zip(names, kinds[: len(names)], strict=True)))
     waiting = iter(rows)

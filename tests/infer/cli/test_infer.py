@@ -12,12 +12,14 @@ import signal
 import subprocess
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from salt_infer.data import labels, png
+from salt_infer.data.tiles import read_tiles
 from salt_infer.masks import rle
 from tests import pngs
 from tests.conftest import ROOT
@@ -169,11 +171,15 @@ def test_details_add_columns_and_change_no_mask(
     plain, out = tmp_path / "plain.csv", tmp_path / "detailed.csv"
     assert infer("--out", plain, "--model", gated_model, *request).returncode == 0
     rows = detailed(out, "--model", gated_model, *request)
-    assert rows[0] == ["id", "rle_mask", "salt", "confidence"]
+    assert rows[0] == ["id", "rle_mask", "salt", "confidence", "crc32"]
+    ids, pixels = read_tiles(tile_folder / "tiles")
+    assert [(row[0], int(row[4], 16)) for row in rows[1:]] == [
+        (name, zlib.crc32(tile.tobytes())) for name, tile in zip(ids, pixels, strict=True)
+    ]
     assert [row[:2] for row in rows] == lines_of(plain)
     drawn = [row for row in rows[1:] if row[1]]
     assert 0 < len(drawn) < 40
-    for _, mask, salt, sure in rows[1:]:
+    for _, mask, salt, sure, _ in rows[1:]:
         assert (float(salt) > 0.46) == bool(mask)
         if mask:
             assert 0 < float(sure) < float(salt)
@@ -182,7 +188,8 @@ def test_details_add_columns_and_change_no_mask(
     dense = detailed(tmp_path / "dense.csv", "--model", dense_model, *request)
     assert [row[0] for row in dense] == [row[0] for row in rows]
     for mine, other in zip(rows[1:], dense[1:], strict=True):
-        assert list(map(float, mine[2:])) == pytest.approx(list(map(float, other[2:])), abs=2e-4)
+        assert list(map(float, mine[2:4])) == pytest.approx(list(map(float, other[2:4])), abs=2e-4)
+        assert mine[4] == other[4]
 
 
 @pytest.mark.parametrize("details", [(), ("--details",)])
@@ -218,10 +225,10 @@ def test_details_of_bad_tiles(
         tmp_path / "out.csv", "--images", mixed, "--model", gated_model, "--on-error", on_error,
         "--gate", 1, "--batch-size", 4,
     )  # fmt: skip
-    assert header[2:] == ["salt", "confidence"]
+    assert header[2:] == ["salt", "confidence", "crc32"]
     of_bad = {row[0]: row[1:] for row in rows if row[0].startswith("bad-")}
     kinds = pngs.bad_tiles() if on_error == "empty" else {}
-    assert of_bad == {f"bad-{kind}": ["", "nan", "0.0000"] for kind in kinds}
+    assert of_bad == {f"bad-{kind}": ["", "nan", "0.0000", ""] for kind in kinds}
     good = [row for row in rows if row[0] not in of_bad]
     assert [row[0] for row in good] == ['a,"b', *(f"good-{index:02d}" for index in range(20))]
     assert len({tuple(row[1:]) for row in good}) == 1

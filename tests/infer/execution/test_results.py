@@ -46,6 +46,7 @@ def test_what_is_packed_comes_back(
         7, "stamp", [name for name, *_ in good], [text for _, text, _ in good], salt,
         salt / 2 if details else None, list(range(len(good))), maps,
         [BadTile(Tile(name, path), reason) for name, path, reason in bad],
+        crc32=["0badcafe"] * len(good) if details else None,
     )  # fmt: skip
     assert same(FinishedGroup.unpack(7, *group.pack()), group)
 
@@ -58,7 +59,15 @@ def test_anything_else_is_a_damaged_journal(text: bytes, data: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("ids", ["a"]), ("rle", []), ("bad", [["a"]]), ("ids", 7), ("ids", ["a"] * 500)],
+    [
+        ("ids", ["a"]),
+        ("rle", []),
+        ("crc32", ["0badcafe"]),
+        ("crc32", 7),
+        ("bad", [["a"]]),
+        ("ids", 7),
+        ("ids", ["a"] * 500),
+    ],
 )
 def test_a_record_that_contradicts_itself_is_damaged(name: str, value: object) -> None:
     text, data = finished(0, ["a", "b"], ["1 2", ""]).pack()

@@ -28,7 +28,9 @@ def wedges(count: int) -> np.ndarray:
 
 def rows(masks: np.ndarray) -> list[Row]:
     strings = rle.encode(masks)
-    return [Row(f"t{number:04}", row, 0.9, 0.8, 0, number) for number, row in enumerate(strings)]
+    return [
+        Row(f"t{number:04}", row, 0.9, 0.8, "", 0, number) for number, row in enumerate(strings)
+    ]
 
 
 def truth(masks: np.ndarray) -> Truth:

@@ -36,11 +36,11 @@ def test_details_are_further_columns(tmp_path: Path) -> None:
     out = tmp_path / "x.csv"
     out.write_bytes(content("x.csv", details=True))
     assert out.read_text().splitlines() == [
-        "id,rle_mask,salt,confidence",
-        '"a,""1",,0.1000,0.9000',
-        "b,1 2,0.9000,0.1000",
-        "c,,nan,0.0000",
-        "d,3 4,0.1000,0.9000",
+        "id,rle_mask,salt,confidence,crc32",
+        '"a,""1",,0.1000,0.9000,8097c159',
+        "b,1 2,0.9000,0.1000,0b3c9dbf",
+        "c,,nan,0.0000,",
+        "d,3 4,0.1000,0.9000,8097c159",
     ]
     assert read_rows(out) == {'a,"1': "", "b": "1 2", "c": "", "d": "3 4"}
     assert read_column(out, "confidence")["c"] == 0.0
@@ -48,7 +48,7 @@ def test_details_are_further_columns(tmp_path: Path) -> None:
 
 @given(st.lists(st.tuples(st.text().filter(str.isprintable), st.text("0123 ")), max_size=5))
 def test_a_csv_gives_back_what_was_written(pairs: list[tuple[str, str]]) -> None:
-    rows = [Row(name, text, 0.0, 0.0, GROUPS[0], 0) for name, text in pairs]
+    rows = [Row(name, text, 0.0, 0.0, "", GROUPS[0], 0) for name, text in pairs]
     text = content("x.csv", rows).decode()
     assert [tuple(row) for row in csv.reader(io.StringIO(text, newline=""))][1:] == pairs
 
@@ -72,7 +72,7 @@ def test_parquet_has_the_same_rows(details: bool, monkeypatch: pytest.MonkeyPatc
     data = content("x.parquet", details=details)
     assert data == content("y.parquet", details=details)
     table = parquet.read_table(io.BytesIO(data))
-    names = ["id", "rle_mask", "salt", "confidence"][: 4 if details else 2]
+    names = ["id", "rle_mask", "salt", "confidence", "crc32"][: 5 if details else 2]
     assert table.column_names == names
     assert parquet.ParquetFile(io.BytesIO(data)).num_row_groups == 2
     for name, values in zip(names, zip(*ROWS, strict=True), strict=False):

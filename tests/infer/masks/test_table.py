@@ -25,7 +25,7 @@ GROUP = FinishedGroup(0, "", [], [], np.zeros(0, np.float32), None, [], b"", {})
 
 
 def entry(name: str, mask: str, salt: float = 0.5) -> Row:
-    return Row(name, mask, salt, 0.25, GROUP, -1)
+    return Row(name, mask, salt, 0.25, "", GROUP, -1)
 
 
 def endings() -> list[str]:

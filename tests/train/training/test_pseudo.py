@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from salt_infer.data.labels import read_column, read_rows
 from salt_infer.errors import InputError
@@ -242,6 +243,17 @@ def test_tiles_without_a_row_are_passed_over(labelled: Labelled) -> None:
     assert labelled.load().ids == NEW.ids[:4]
 
 
+def test_labels_without_a_tile_are_told(labelled: Labelled) -> None:
+    assert labelled.pseudo().remarks(0) == []
+    labelled.with_rows(dict.fromkeys((*NEW.ids[:4], "here", "there"), ("", 0.9)))
+    unused, unchecked = labelled.pseudo().remarks(0)
+    assert unused == (
+        f"2 of 6 labels in {labelled.labels} have no tile in {labelled.images}, and are not used "
+        "(here)"
+    )
+    assert unchecked.startswith(f"warning: {labelled.labels} has no column crc32")
+
+
 def test_where_no_fold_is_held_out_no_label_can_tell_of_it(everything: Labelled) -> None:
     """Of whatever fold the labelling model was; the name stands for none."""
     whole = Split.of(DATA, 1, 0)
@@ -308,6 +320,33 @@ def test_the_trainer_asks_too(everything: Labelled, tmp_path: Path) -> None:
     config = dataclasses.replace(CONFIG, fold=2)
     with pytest.raises(DataError, match="this run holds out fold 2"):
         Trainer(config, RunOptions(tmp_path, progress=False), DATA, everything.pseudo())
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_other_tiles_of_the_same_names(
+    soft: bool, everything: Labelled, taught: Pseudo, tmp_path: Path
+) -> None:
+    """Another survey numbers its tiles alike: the labels would be learnt for other pictures."""
+    pseudo = taught if soft else everything.pseudo()
+    other = dataclasses.replace(NEW, tiles=np.roll(NEW.tiles, 1, axis=0))
+    same = np.all(other.tiles == NEW.tiles, axis=(1, 2))
+    assert not same.any()
+    synthetic.write(other, tmp_path)
+    with pytest.raises(DataError) as caught:
+        dataclasses.replace(pseudo, images=tmp_path / "tiles").load(DATA, SPLIT, 0)
+    assert str(caught.value) == (
+        f"{len(NEW)} of {len(NEW)} tiles in {tmp_path / 'tiles'} have other pixels than those that "
+        f"{pseudo.labels} was made of (new-000, new-001, new-002); give the tiles that were "
+        "labelled, or label these"
+    )
+
+
+def test_tiles_may_be_written_otherwise(everything: Labelled, tmp_path: Path) -> None:
+    """Only their pixels count: as RGB, with another compression."""
+    for path in everything.images.iterdir():
+        Image.open(path).convert("RGB").save(tmp_path / path.name, compress_level=1)
+    again = dataclasses.replace(everything, images=tmp_path).load()
+    assert again.sha256 == everything.load().sha256
 
 
 def test_a_submission_that_was_changed(labelled: Labelled) -> None:

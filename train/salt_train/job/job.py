@@ -185,7 +185,8 @@ def _train(job: Job, data: Dataset, fold: int | None, folder: Path) -> Checkpoin
         if options.world.first:
             job.say(f"nothing to resume in {folder}; beginning anew")
     if options.world.first:
-        job.say(_opening(trainer))
+        remarks = job.pseudo.remarks(fold) if job.pseudo else []
+        job.say("\n".join([_opening(trainer), *remarks]))
     try:
         return trainer.run()
     except (KeyboardInterrupt, SystemExit):

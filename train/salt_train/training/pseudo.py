@@ -1,37 +1,34 @@
 """Pseudo-labels: tiles that a model has labelled, to train on beside the true ones.
 
-Lee, "Pseudo-Label", 2013. What the labelling model has learnt reaches the new one through its
-labels. So a model that was trained on the tiles that a run validates on must not label for it: the
-report that ``salt-infer`` writes says where a submission comes from, and is asked for.
+Lee, "Pseudo-Label", 2013. Which models may label is told in :mod:`salt_train.training.labeller`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import math
-import statistics
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from salt_infer.data import dataset
-from salt_infer.data.labels import Labels, read_column
+from salt_infer.data.labels import Labels, find_texts, read_column
+from salt_infer.data.tiles import checksums
 from salt_infer.errors import InputError, SaltError
 from salt_infer.masks.coverage import coverage_class
-from salt_train.checkpoints import shipped
+from salt_infer.system.text import shown
 from salt_train.data.dataset import Dataset, read_tiles
 from salt_train.data.folds import Split
+from salt_train.data.run_warnings import SHOWN
 from salt_train.data.soft_labels import SoftLabels
 from salt_train.errors import ConfigError, DataError
-from salt_train.scoring.calibrate import CHOSEN_ON, OTHER_FOLDS
-from salt_train.scoring.evaluate import NO_JUDGE, Decision
 from salt_train.settings.config import FOLD, NONE
+from salt_train.training.labeller import Labeller
 
-_EQUAL = 1e-6  # of thresholds and gates
+_CRC32 = "crc32"  # the column of salt-infer --details that tells tiles from others of their names
 _ROUNDED = 0.01  # of the pixels: so many at most are on the other side once they are uint8
 
 
@@ -99,11 +96,32 @@ class Pseudo:
         """
         if fold is None:
             return False
+        return Labeller.of(self.for_fold(fold)).may_have_seen(split)
+
+    def remarks(self, fold: int | None) -> list[str]:
+        """What may be other than it looks, a line each.
+
+        Raises:
+            InputError: the submission or its tiles are not there.
+            LabelError: the submission cannot be read.
+        """
         path = self.for_fold(fold)
-        report = _report(path)
-        origins = _origins(path, report)
-        unknown = len(_known(origins, report, split)) < len(origins)
-        return unknown or any(origin.get(shipped.MAY_HAVE_SEEN) for origin in origins)
+        with dataset.open_images(self.images) as source, Labels(path) as labels:
+            used = {labels.find(tile.id) for tile in source.tiles}
+            without = [name for name in labels.ids if name not in used]
+        lines = []
+        if without:
+            lines.append(
+                f"{len(without)} of {len(labels.ids)} labels in {path} have no tile in "
+                f"{self.images}, and are not used ({shown(without[0])})"
+            )
+        if find_texts(path, _CRC32) is None:
+            lines.append(
+                f"warning: {path} has no column {_CRC32}, as salt-infer --details writes today: "
+                f"whether {self.images} has the tiles that it was made of, or others of the same "
+                "names, is not known"
+            )
+        return lines
 
     def load(self, data: Dataset, split: Split, fold: int | None) -> Dataset:
         """Tiles and masks to train on beside those of ``data``.
@@ -116,8 +134,8 @@ class Pseudo:
             DataError: the files do not fit together, the labels' model may have been trained on
                 tiles that this run holds out, or no tile is left to train on.
         """
-        path = self.for_fold(fold)
-        _check_origin(path, self.sha256(fold), split, fold, soft=self.probabilities is not None)
+        path, sha256 = self.for_fold(fold), self.sha256(fold)
+        Labeller.of(path).check(sha256, split, fold, soft=self.probabilities is not None)
         labelled, confidence = self._labelled(path, fold)
         new = _is_new(labelled, data)
         chosen = _surest(confidence, coverage_class(labelled.masks), new, self.fraction)
@@ -156,6 +174,7 @@ class Pseudo:
                     raise DataError(f"no tile in {self.images} has a label in {path} to be sure of")
                 ids = tuple(tile.id for tile in tiles)
                 data = Dataset(ids, read_tiles(source, tiles), labels.masks(ids))
+            self._check_pixels(data, [rows[name] for name in ids], path)
             sure = np.array([confidence[rows[name]] for name in ids])
             if self.probabilities:
                 data, sure = _softened(data, sure, path, _of_fold(self.probabilities, fold))
@@ -164,6 +183,23 @@ class Pseudo:
         except SaltError as error:
             raise DataError(str(error)) from error
         return data, sure
+
+    def _check_pixels(self, data: Dataset, written: Sequence[str], path: Path) -> None:
+        """Raise DataError where a tile is not the one that the model saw under its name, which is
+        as the submission has it.
+        """
+        seen = find_texts(path, _CRC32)
+        if seen is None:
+            return
+        sums = zip(data.ids, written, checksums(data.tiles), strict=True)
+        # An older run that was gone on with today has rows without one.
+        others = [name for name, row, sum_ in sums if seen[row] not in ("", sum_)]
+        if others:
+            raise DataError(
+                f"{len(others)} of {len(data)} tiles in {self.images} have other pixels than those "
+                f"that {path} was made of ({', '.join(map(shown, others[:SHOWN]))}); give the "
+                "tiles that were labelled, or label these"
+            )
 
 
 def _read(labels: Path) -> dict[str, float]:
@@ -183,7 +219,7 @@ def _softened(
         DataError: the labels were not made of them.
     """
     soft = SoftLabels.read(probabilities, data.ids)
-    used = _report(labels).get("options", {}).get("threshold", Decision().threshold)
+    used = Labeller.of(labels).threshold
     other = float(np.mean((soft.probability > used * 255) != data.masks))
     if other > _ROUNDED:
         raise DataError(
@@ -224,115 +260,3 @@ def _is_new(pseudo: Dataset, data: Dataset) -> npt.NDArray[np.bool_]:
     names = set(data.ids)
     new = np.array([name not in names for name in pseudo.ids], dtype=bool)
     return np.asarray(new & ~pseudo.pixels_in(data))
-
-
-def _check_origin(path: Path, sha256: str, split: Split, fold: int | None, soft: bool) -> None:
-    """Raise DataError unless the report beside says that the labels' model never saw the fold."""
-    report = _report(path)
-    if report.get("out_sha256") != sha256:
-        raise DataError(f"{path} is not the file that its report describes; run salt-infer again")
-    origins = _origins(path, report)
-    if not soft:
-        _check_gate(path, report)
-    if fold is None:  # nothing is held out that they could have seen
-        return
-    known = _known(origins, report, split)
-    for origin in known:
-        split.check_unseen(origin, fold, f"{path} was labelled by", "label with")
-    if any(origin.get(CHOSEN_ON) != OTHER_FOLDS for origin in known):
-        _check_decision(path, report, soft)
-
-
-def _known(
-    origins: list[dict[str, Any]], report: dict[str, Any], split: Split
-) -> list[dict[str, Any]]:
-    """Those networks of which it can be told what they have learnt. A file that ships was trained
-    elsewhere, and does not name its tiles: with another split they may be these or none of these,
-    as where a run starts from it.
-    """
-    if not shipped.ships(report["model"].get("sha256")):
-        return origins
-    return [origin for origin in origins if origin["split_sha256"] == split.sha256]
-
-
-def _check_gate(path: Path, report: dict[str, Any]) -> None:
-    """Refuse masks of tiles that the judge holds for empty, as only probabilities are weighted."""
-    contract = report["model"]["contract"]
-    neutral = _neutral(contract).gate
-    if any(_judges(contract)) and report.get("options", {}).get("gate", neutral) <= 0:
-        raise DataError(
-            f"{path} was labelled with a gate of 0, so that it has masks where the judge says that "
-            f"there is no salt; label with --gate {neutral:.3g}, or have the probabilities learnt: "
-            "--pseudo-probabilities"
-        )
-
-
-def _check_decision(path: Path, report: dict[str, Any], soft: bool) -> None:
-    """Refuse a threshold or gate that was chosen by the labels of the tiles held out here."""
-    contract, used = report["model"]["contract"], report.get("options", {})
-    neutral = _neutral(contract)
-    checked = {"threshold": neutral.threshold} if soft else dataclasses.asdict(neutral)
-    for name, value in checked.items():  # a gate of 0 hides nothing, and soft labels have no other
-        if used.get(name) == contract.get(name) and abs(used.get(name, value) - value) > _EQUAL:
-            raise DataError(
-                f"{path} was labelled with a {name} of {used.get(name)}, which was chosen on the "
-                f"tiles that this run validates on; label with --threshold {neutral.threshold:g} "
-                f"--gate {0.0 if soft else neutral.gate:.3g}"
-            )
-
-
-def _neutral(contract: dict[str, Any]) -> Decision:
-    """What a file's networks decide by before anything is known of them, their mean."""
-    gates = [(Decision() if judge else NO_JUDGE).gate for judge in _judges(contract)]
-    return Decision(gate=statistics.fmean(gates))
-
-
-def _judges(contract: dict[str, Any]) -> list[bool]:
-    """Whether each network of a file has a judge; those that it does not describe, as older files
-    do not, are taken for one that has.
-    """
-    provenance = contract.get("provenance")
-    networks = provenance.get("networks") if isinstance(provenance, dict) else None
-    listed = networks if isinstance(networks, list) else []
-    known = [each for each in listed if isinstance(each, dict)] or [{}]
-    return [bool(each.get("judge", True)) for each in known]
-
-
-def _origins(path: Path, report: dict[str, Any]) -> list[dict[str, Any]]:
-    """What each network in the labels' model held out; never empty."""
-    value: Any = report
-    for key in ("model", "contract", "validation"):
-        value = value.get(key) if isinstance(value, dict) else None
-    origins = value.get("members", [value]) if isinstance(value, dict) else None
-    if not isinstance(origins, list) or not origins or not all(map(_is_origin, origins)):
-        raise DataError(
-            f"the report beside {path} does not say which fold the labels' model held out; label "
-            "with a model that salt-export wrote"
-        )
-    return origins
-
-
-def _is_origin(value: Any) -> bool:
-    return isinstance(value, dict) and value.keys() >= {"split_sha256", "fold"}
-
-
-def _report(path: Path) -> dict[str, Any]:
-    beside = path.with_suffix(".json")
-    try:
-        value = json.loads(beside.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(
-            f"{beside}, which says which model labelled {path.name}, cannot be read ({error}); "
-            f"write both: salt-infer --details --out {path.name} --report {beside.name}"
-        ) from error
-    if not isinstance(value, dict) or not _has_decision(value.get("options", {})):
-        raise DataError(f"{beside} is not a report of salt-infer")
-    return value
-
-
-def _has_decision(options: Any) -> bool:
-    """Whether threshold and gate are numbers, where they are there."""
-    return isinstance(options, dict) and all(
-        isinstance(options.get(name, neutral), int | float)
-        for name, neutral in dataclasses.asdict(Decision()).items()
-    )

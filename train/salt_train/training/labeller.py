@@ -1,0 +1,182 @@
+"""What labelled tiles for a run to train on: what it has learnt, and how it decided.
+
+What a model has learnt reaches the next one through its labels. So one that was trained on the
+tiles that a run validates on must not label for it, nor with a threshold or gate that was chosen by
+them: the report that ``salt-infer`` writes beside a submission says where that comes from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import statistics
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from salt_train.checkpoints import shipped
+from salt_train.data.folds import Split
+from salt_train.errors import DataError
+from salt_train.scoring.calibrate import CHOSEN_ON, OTHER_FOLDS
+from salt_train.scoring.evaluate import NO_JUDGE, Decision
+
+_EQUAL = 1e-6  # of thresholds and gates
+
+
+@dataclasses.dataclass(frozen=True)
+class Labeller:
+    """The model that a submission is by, and the run that wrote it.
+
+    Attributes:
+        labels: the submission.
+        report: of that run, as ``salt-infer --report`` writes it.
+    """
+
+    labels: Path
+    report: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, labels: Path) -> Self:
+        """That of a submission, by the report beside it with the ending ``.json``.
+
+        Raises:
+            DataError: there is no such report.
+        """
+        return cls(labels, _report(labels))
+
+    @property
+    def threshold(self) -> float:
+        """Which its masks were made by, 0..1."""
+        return float(self._options.get("threshold", Decision().threshold))
+
+    def may_have_seen(self, split: Split) -> bool:
+        """Whether it may have learnt tiles that a fold of this split holds out, though
+        :meth:`check` lets it pass: through what it started from, as its report says, or as it is
+        one that ships and learnt by another split.
+
+        Raises:
+            DataError: the report does not say what the model learnt from.
+        """
+        origins = self._origins()
+        unknown = len(self._known(origins, split)) < len(origins)
+        return unknown or any(origin.get(shipped.MAY_HAVE_SEEN) for origin in origins)
+
+    def check(self, sha256: str, split: Split, fold: int | None, soft: bool) -> None:
+        """Raise DataError unless the report says that the model never saw a fold.
+
+        Args:
+            sha256: of the submission as it is.
+            split: how the run divides its tiles.
+            fold: that it holds out; None for none.
+            soft: whether probabilities are learnt, and not the masks.
+        """
+        if self.report.get("out_sha256") != sha256:
+            raise DataError(
+                f"{self.labels} is not the file that its report describes; run salt-infer again"
+            )
+        origins = self._origins()
+        if not soft:
+            self._check_gate()
+        if fold is None:  # nothing is held out that they could have seen
+            return
+        known = self._known(origins, split)
+        for origin in known:
+            split.check_unseen(origin, fold, f"{self.labels} was labelled by", "label with")
+        if any(origin.get(CHOSEN_ON) != OTHER_FOLDS for origin in known):
+            self._check_decision(soft)
+
+    @property
+    def _options(self) -> Mapping[str, Any]:
+        return self.report.get("options", {})  # type: ignore[no-any-return]
+
+    @property
+    def _contract(self) -> Mapping[str, Any]:
+        """Of the model's file; :meth:`_origins` has looked whether it is there."""
+        return self.report["model"]["contract"]  # type: ignore[no-any-return]
+
+    def _origins(self) -> list[dict[str, Any]]:
+        """What each network in the model held out; never empty."""
+        value: Any = self.report
+        for key in ("model", "contract", "validation"):
+            value = value.get(key) if isinstance(value, Mapping) else None
+        origins = value.get("members", [value]) if isinstance(value, Mapping) else None
+        if not isinstance(origins, list) or not origins or not all(map(_is_origin, origins)):
+            raise DataError(
+                f"the report beside {self.labels} does not say which fold the labels' model held "
+                "out; label with a model that salt-export wrote"
+            )
+        return origins
+
+    def _known(self, origins: list[dict[str, Any]], split: Split) -> list[dict[str, Any]]:
+        """Those networks of which it can be told what they have learnt. A file that ships was
+        trained elsewhere, and does not name its tiles: with another split they may be these or none
+        of these, as where a run starts from it.
+        """
+        if not shipped.ships(self.report["model"].get("sha256")):
+            return origins
+        return [origin for origin in origins if origin["split_sha256"] == split.sha256]
+
+    def _check_gate(self) -> None:
+        """Refuse masks of tiles that the judge holds for empty: only probabilities are weighted."""
+        neutral = self._neutral().gate
+        if any(_judges(self._contract)) and self._options.get("gate", neutral) <= 0:
+            raise DataError(
+                f"{self.labels} was labelled with a gate of 0, so that it has masks where the "
+                f"judge says that there is no salt; label with --gate {neutral:.3g}, or have the "
+                "probabilities learnt: --pseudo-probabilities"
+            )
+
+    def _check_decision(self, soft: bool) -> None:
+        """Refuse a threshold or gate that was chosen by the labels of the tiles held out here."""
+        contract, used, neutral = self._contract, self._options, self._neutral()
+        # A gate of 0 hides nothing, and soft labels have no other.
+        checked = {"threshold": neutral.threshold} if soft else dataclasses.asdict(neutral)
+        for name, value in checked.items():
+            if used.get(name) == contract.get(name) and abs(used.get(name, value) - value) > _EQUAL:
+                raise DataError(
+                    f"{self.labels} was labelled with a {name} of {used.get(name)}, which was "
+                    "chosen on the tiles that this run validates on; label with --threshold "
+                    f"{neutral.threshold:g} --gate {0.0 if soft else neutral.gate:.3g}"
+                )
+
+    def _neutral(self) -> Decision:
+        """What the networks decide by before anything is known of them, their mean."""
+        gates = [(Decision() if judge else NO_JUDGE).gate for judge in _judges(self._contract)]
+        return Decision(gate=statistics.fmean(gates))
+
+
+def _judges(contract: Mapping[str, Any]) -> list[bool]:
+    """Whether each network of a file has a judge; those that it does not describe, as older files
+    do not, are taken for one that has.
+    """
+    provenance = contract.get("provenance")
+    networks = provenance.get("networks") if isinstance(provenance, dict) else None
+    listed = networks if isinstance(networks, list) else []
+    known = [each for each in listed if isinstance(each, dict)] or [{}]
+    return [bool(each.get("judge", True)) for each in known]
+
+
+def _is_origin(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() >= {"split_sha256", "fold"}
+
+
+def _report(path: Path) -> dict[str, Any]:
+    beside = path.with_suffix(".json")
+    try:
+        value = json.loads(beside.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(
+            f"{beside}, which says which model labelled {path.name}, cannot be read ({error}); "
+            f"write both: salt-infer --details --out {path.name} --report {beside.name}"
+        ) from error
+    if not isinstance(value, dict) or not _has_decision(value.get("options", {})):
+        raise DataError(f"{beside} is not a report of salt-infer")
+    return value
+
+
+def _has_decision(options: Any) -> bool:
+    """Whether threshold and gate are numbers, where they are there."""
+    return isinstance(options, dict) and all(
+        isinstance(options.get(name, neutral), int | float)
+        for name, neutral in dataclasses.asdict(Decision()).items()
+    )
