@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
@@ -23,7 +24,9 @@ import numpy.typing as npt
 from salt_infer.execution.results import quantised
 from salt_infer.predictor.model import SaltModel
 from salt_infer.system.signals import Check, never
+from salt_survey.calibration import orientation
 from salt_survey.calibration.labels import Interpreted
+from salt_survey.calibration.orientation import AS_DRAWN, Turned
 from salt_survey.calibration.scoring import Agreement
 from salt_survey.sections import tiling
 from salt_survey.sections.display import Display, Stretch, Zoom
@@ -86,6 +89,7 @@ def calibrate(
     sampling: Sampling,
     told: Callable[[int], None] = lambda displays: None,
     check: Check = never,
+    doubt: Callable[[str], None] = lambda line: None,
 ) -> Calibration:
     """Try all settings on all lines.
 
@@ -96,18 +100,24 @@ def calibrate(
         sampling: of the survey that what is found is for.
         told: of each setting that is done on a line.
         check: called between settings; may raise.
+        doubt: told what may be wrong with the labels.
 
     Raises:
         ModelError: the model failed.
     """
-    found: dict[tuple[OnePolarity, Zoom], list[Agreement]] = {}
+    turned: dict[Setting, list[Turned]] = {}
     quick = SaltModel(model.session, dataclasses.replace(model.settings, tta="none"))
     for display, line in itertools.product(sweep.displays(), lines):
         check()
         for polarity, agreement in _both(line, quick, display).items():
-            found.setdefault((polarity, display.zoom), []).append(agreement)
+            turned.setdefault((polarity, display.zoom), []).append(agreement)
         told(1)
+    found = {setting: [each[AS_DRAWN] for each in lines] for setting, lines in turned.items()}
     threshold = chosen_threshold(found, sweep.threshold)
+    for place, line in enumerate(lines):
+        of_line = {setting: each[place] for setting, each in turned.items()}
+        if said := orientation.doubt(line.name, _best_ways(of_line, threshold)):
+            doubt(said)
     first, second = ranking(found, threshold, sweep)[:2]
     scores = []
     for each in (first, second):
@@ -118,7 +128,8 @@ def calibrate(
     return Calibration(here, threshold, scores[0], next_best, scores[1], sha256)
 
 
-Found = Mapping[tuple[OnePolarity, Zoom], Sequence[Agreement]]
+Setting = tuple[OnePolarity, Zoom]
+Found = Mapping[Setting, Sequence[Agreement]]
 
 
 def chosen_threshold(found: Found, asked: float | None) -> float:
@@ -135,7 +146,18 @@ def chosen_threshold(found: Found, asked: float | None) -> float:
 
 
 def _most(found: Found, threshold: float) -> float:
-    return float(smoothed(_ious(found, threshold))[:, 1:-1, 1:-1].max())
+    return _hill(_ious(found, threshold))
+
+
+def _hill(ious: Ious) -> float:
+    """The best setting's, as they are ranked."""
+    return float(smoothed(ious)[:, 1:-1, 1:-1].max())
+
+
+def _best_ways(of_line: Mapping[Setting, Turned], threshold: float) -> dict[str, float]:
+    """The best IoU of a line for each way in which its label may lie."""
+    ious = [of_line[setting].ious(threshold) for setting in _settings()]
+    return {way: _hill(_on_grid([each[way] for each in ious])) for way in ious[0]}
 
 
 def ranking(found: Found, threshold: float, sweep: Sweep) -> list[Ranked]:
@@ -174,17 +196,26 @@ def _settings() -> Iterator[tuple[OnePolarity, Zoom]]:
 
 
 def _ious(found: Found, threshold: float) -> Ious:
-    means = [np.mean([each.iou(threshold) for each in found[setting]]) for setting in _settings()]
-    return np.reshape(means, (len(_POLARITIES), len(VERTICAL), len(HORIZONTAL)))
+    return _on_grid(
+        [
+            statistics.fmean(each.iou(threshold) for each in found[setting])
+            for setting in _settings()
+        ]
+    )
 
 
-def _both(line: Interpreted, model: SaltModel, display: Display) -> dict[OnePolarity, Agreement]:
+def _on_grid(numbers: Sequence[float]) -> Ious:
+    """One for each of :func:`_settings`."""
+    return np.reshape(numbers, (len(_POLARITIES), len(VERTICAL), len(HORIZONTAL)))
+
+
+def _both(line: Interpreted, model: SaltModel, display: Display) -> dict[OnePolarity, Turned]:
     tiles = line.cut(display)
     found = {}
     for polarity in _POLARITIES:
         one = dataclasses.replace(display, polarity=polarity)
         salt = quantised(tiling.blended(tiles, judged(model, tiles, one)))
-        found[polarity] = Agreement.of(salt, line.label)
+        found[polarity] = Turned.of(salt, line.label)
     return found
 
 

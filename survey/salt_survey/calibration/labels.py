@@ -44,13 +44,16 @@ class Interpreted:
     falls: bool = False
 
     @classmethod
-    def read(cls, label: Label, surveys: Sequence[Survey], remedy: str = "") -> Self:
+    def read(
+        cls, label: Label, surveys: Sequence[Survey], remedy: str = "", *, dry: bool = False
+    ) -> Self:
         """Read a label and its line.
 
         Args:
             label: which.
             surveys: the line has to be in one of them, and no more.
             remedy: what else to do where it is in none, for the error.
+            dry: it may be without salt.
 
         Raises:
             SurveyError: it is not, or the PNG does not fit it or has other values.
@@ -65,7 +68,7 @@ class Interpreted:
         at = int(np.searchsorted(_numbers(survey, label.direction), label.number))
         section = Section(label.direction, at, at, at + 1)
         recorded = Reader(survey).read(section)
-        drawn = _decoded(label, survey, recorded.amplitude.shape)
+        drawn = _decoded(label, survey, recorded.amplitude.shape, dry)
         # Nothing is predicted where nothing was recorded, so nothing is scored there.
         scored = np.where(recorded.there, drawn, np.uint8(UNKNOWN))
         of_line = survey.traces[at] if label.direction == "inline" else survey.traces[:, at]
@@ -113,7 +116,7 @@ def _other(label: Label, surveys: Sequence[Survey]) -> str:
     return f"; or is it {other} {label.number}, {label.other}=?"
 
 
-def _decoded(label: Label, survey: Survey, shape: tuple[int, ...]) -> Grey:
+def _decoded(label: Label, survey: Survey, shape: tuple[int, ...], dry: bool) -> Grey:
     path, (rows, columns) = label.path, shape
     try:
         with open(path, "rb") as file:
@@ -129,10 +132,12 @@ def _decoded(label: Label, survey: Survey, shape: tuple[int, ...]) -> Grey:
             f"{_of_the_other(label, survey, data, rows)}"
         ) from error
     values = set(np.unique(drawn).tolist())
-    if not values <= {NONE, UNKNOWN, SALT} or not {NONE, SALT} <= values:
+    needed = {NONE} if dry else {NONE, SALT}
+    if not needed <= values <= {NONE, UNKNOWN, SALT}:
         raise SurveyError(
             f"{path} has the grey values {sorted(values)[:8]}, expected 0 where there is no salt, "
-            "255 where there is, both of them, and 128 where that is unknown"
+            f"255 where there is, {'0 at least' if dry else 'both of them'}, and 128 where that is "
+            "unknown"
         )
     return drawn
 

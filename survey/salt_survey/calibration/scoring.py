@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,22 @@ from salt_survey.sections.tiling import WHITE, Grey
 NONE, UNKNOWN, SALT = 0, 128, 255  # of a label's pixels
 
 _LEVELS = WHITE + 1
+
+
+class Counts(NamedTuple):
+    """Pixels of a section.
+
+    Attributes:
+        found: salt that was found.
+        missed: salt that was not.
+        wrong: background that was taken for salt.
+        right: background that was not.
+    """
+
+    found: int
+    missed: int
+    wrong: int
+    right: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,12 +67,24 @@ class Agreement:
         ap = self.average_precision
         return LineScore(line, self.iou(threshold), ap, best_threshold, best_iou)
 
-    def iou(self, threshold: float) -> float:
-        """Intersection over union of salt above a threshold and salt, 0..1."""
+    def counts(self, threshold: float) -> Counts:
+        """Pixels on both sides of a threshold."""
         levels = np.arange(_LEVELS, dtype=np.float32) / np.float32(WHITE)
         above = levels > np.float32(threshold)
-        union = int(self.salt.sum() + self.none[above].sum())
-        return float(self.salt[above].sum() / union) if union else 0.0
+        parts = (self.salt[above], self.salt[~above], self.none[above], self.none[~above])
+        return Counts(*(int(part.sum()) for part in parts))
+
+    def iou(self, threshold: float) -> float:
+        """Intersection over union of salt above a threshold and salt, 0..1."""
+        found, missed, wrong, _ = self.counts(threshold)
+        return _share(found, found + missed + wrong)
+
+    def inverted_iou(self, threshold: float) -> float:
+        """The same of a label with salt and background exchanged. Salt found everywhere has much of
+        any background, and none of it found has much of any salt, so that it is the lesser of both.
+        """
+        found, missed, wrong, right = self.counts(threshold)
+        return min(_share(wrong, found + wrong + right), _share(missed, found + missed + right))
 
     def best(self) -> tuple[float, float]:
         """The threshold at which IoU is greatest, in hundredths, and IoU there."""
@@ -71,3 +99,7 @@ class Agreement:
         precision = found / np.maximum(found + wrong, 1)
         total = int(self.salt.sum())
         return float((precision * self.salt[::-1]).sum() / total) if total else 0.0
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0

@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
 from salt_infer.errors import UsageError
 from salt_infer.system.files import check_output, write_whole, writing
-from salt_survey.calibration import labelled
+from salt_survey.calibration import labelled, orientation
 from salt_survey.calibration.labelled import Label
 from salt_survey.calibration.labels import Interpreted
-from salt_survey.calibration.scoring import SALT, UNKNOWN, Agreement
+from salt_survey.calibration.orientation import AS_DRAWN, Turned
+from salt_survey.calibration.scoring import UNKNOWN, Agreement, Counts
 from salt_survey.reading.survey import Survey
 from salt_survey.run import finished
 from salt_survey.run.slabs import Extent
@@ -53,34 +55,84 @@ class ScoreJob:
 
 
 @dataclasses.dataclass(frozen=True)
+class VolumeScore:
+    """How well a volume agrees with the interpreter of a line.
+
+    Attributes:
+        line: its name, or TOGETHER.
+        label: the path of what was drawn; None of several lines.
+        samples: those of what was run for which the label says what they are, at the threshold.
+        score: IoU and the like; None of a line without salt, as they mean nothing there.
+    """
+
+    line: str
+    label: str | None
+    samples: Counts
+    score: LineScore | None
+
+    @classmethod
+    def of(cls, line: str, label: Path | None, agreement: Agreement, threshold: float) -> Self:
+        """In numbers."""
+        samples = agreement.counts(threshold)
+        salt = samples.found + samples.missed
+        score = agreement.score(line, threshold) if salt else None
+        return cls(line, str(label) if label else None, samples, score)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For a report; without a score its numbers are null."""
+        scores = dict.fromkeys(field.name for field in dataclasses.fields(LineScore))
+        if self.score:
+            scores = dataclasses.asdict(self.score)
+        return scores | {"line": self.line, "label": self.label} | self.samples._asdict()
+
+    def words(self) -> str:
+        """For people."""
+        name = self.line if self.line == TOGETHER else f"line {self.line}"
+        found, missed, wrong, right = self.samples
+        taken = f"{_share(wrong, wrong + right)} without it taken for salt"
+        if not self.score:
+            return f"{name}: no salt is labelled in what was run; {taken}"
+        of_salt = f"{_share(found, found + missed)} with salt found"
+        return f"{name}: {self.score.words()}; {of_salt}, {taken}"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole if whole else 0:.2%} of {whole} samples"
+
+
+@dataclasses.dataclass(frozen=True)
 class Scores:
     """How well a volume agrees with interpreters.
 
     Attributes:
         volume: its path.
         threshold: a sample is salt above this.
-        lines: a score each; of several the last is of all their pixels together.
+        lines: a score each; of several the last is of all their samples together.
+        warnings: what may make the scores other than they look.
     """
 
     volume: str
     threshold: float
-    lines: tuple[LineScore, ...]
+    lines: tuple[VolumeScore, ...]
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """All of it, indented, with a line end."""
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+        lines = [each.to_dict() for each in self.lines]
+        value = {"volume": self.volume, "threshold": self.threshold, "lines": lines}
+        return json.dumps(value | {"warnings": self.warnings}, indent=2) + "\n"
 
     def words(self) -> list[str]:
-        """The same for people."""
-        names = [each.line if each.line == TOGETHER else f"line {each.line}" for each in self.lines]
-        scores = zip(names, self.lines, strict=True)
-        return [
-            f"threshold {self.threshold:g}", *(f"{name}: {each.words()}" for name, each in scores),
-        ]  # fmt: skip
+        """The same for people, without the warnings."""
+        return [f"threshold {self.threshold:g}", *(each.words() for each in self.lines)]
 
 
 def run(job: ScoreJob, tell: Callable[[str], None]) -> Scores:
     """Score a volume, and write the report if one was asked for.
+
+    Args:
+        job: what was asked for.
+        tell: warnings, a line each.
 
     Raises:
         UsageError: the volume is of another survey, or a line was not run.
@@ -96,57 +148,65 @@ def run(job: ScoreJob, tell: Callable[[str], None]) -> Scores:
             tell(unlocked)
         survey = stack.enter_context(finished.survey_of(store, job.survey, job.overrides))
         finished.check_lies_on(store, survey)
-        if doubt := finished.doubt(store, survey):
-            tell(doubt)
-        threshold = job.threshold
-        if threshold is None:
-            otherwise = settled(Wishes(), None, Sampling.of(survey.scan))
-            threshold = finished.settings_of(store, otherwise).threshold
-        found = Scores(str(job.volume), threshold, _scored(store, survey, job.labels, threshold))
+        doubt = finished.doubt(store, survey)
+        found = _scored(job, store, survey, [doubt] if doubt else [])
+        for warning in found.warnings:
+            tell(warning)
         if job.report:
             write_whole(job.report, found.to_json().encode(), job.overwrite)
     return found
 
 
-def _scored(
-    store: Store, survey: Survey, labels: Sequence[Label], threshold: float
-) -> tuple[LineScore, ...]:
+def _scored(job: ScoreJob, store: Store, survey: Survey, warnings: list[str]) -> Scores:
+    threshold = _threshold(job, store, survey)
     ran = finished.ran(store, survey)
-    each = {label.name: _agreement(store, survey, label, ran) for label in labels}
+    each = {label: _turned(store, survey, label, ran) for label in job.labels}
+    doubts = (orientation.doubt(label.name, of.ious(threshold)) for label, of in each.items())
+    warnings += filter(None, doubts)
+    lines = [
+        VolumeScore.of(label.name, label.path, turned[AS_DRAWN], threshold)
+        for label, turned in each.items()
+    ]
     if len(each) > 1:
-        each[TOGETHER] = reduce(Agreement.joined, each.values())
-    return tuple(agreement.score(name, threshold) for name, agreement in each.items())
+        all_of_them = reduce(Agreement.joined, (turned[AS_DRAWN] for turned in each.values()))
+        lines.append(VolumeScore.of(TOGETHER, None, all_of_them, threshold))
+    return Scores(str(job.volume), threshold, tuple(lines), tuple(warnings))
 
 
-def _agreement(store: Store, survey: Survey, label: Label, ran: Extent) -> Agreement:
-    line = Interpreted.read(label, [survey])
+def _threshold(job: ScoreJob, store: Store, survey: Survey) -> float:
+    if job.threshold is not None:
+        return job.threshold
+    otherwise = settled(Wishes(), None, Sampling.of(survey.scan))
+    return finished.settings_of(store, otherwise).threshold
+
+
+def _turned(store: Store, survey: Survey, label: Label, ran: Extent) -> Turned:
+    line = Interpreted.read(label, [survey], dry=True)
     section = line.recorded.section
     drawn = _of_what_was_run(line.label, label, section.place, ran)
     where = slice(section.place, section.place + 1)
     salt = store.read("probability", label.direction, where)
-    return Agreement.of(salt.squeeze(0 if label.direction == "inline" else 1).T, drawn)
+    return Turned.of(salt.squeeze(0 if label.direction == "inline" else 1).T, drawn)
 
 
 def _of_what_was_run(drawn: Grey, label: Label, place: int, ran: Extent) -> Grey:
     """The label [samples, traces], unknown where nothing was run.
 
     Raises:
-        UsageError: the line was not, or none of its salt was recorded, or run.
+        UsageError: the line was not, or nothing that the label knows of was.
     """
-    of = f"{label.direction} {label.number}"
-    if not np.any(drawn == SALT):
-        raise UsageError(f"the salt of {label.path} lies where nothing of {of} was recorded")
     lines, across = ran.inlines, ran.crosslines
     if label.direction == "crossline":
         lines, across = across, lines
+    of = f"{label.direction} {label.number}"
     if not lines[0] <= place < lines[1]:
         raise UsageError(f"{of} was not run, as the run had --lines; give a line that was")
     known = np.full_like(drawn, UNKNOWN)
     part = (slice(*ran.samples), slice(*across))
     known[part] = drawn[part]
-    if not np.any(known == SALT):
+    if np.all(known == UNKNOWN):
         raise UsageError(
-            f"the run had --times or --lines that leave out all salt of {label.path}; give another "
-            "line"
+            f"nothing of {of} that {label.path} has as salt or none was recorded and run; give "
+            "another line"
         )
     return known

@@ -111,8 +111,11 @@ def calibrate(
         sweep = Sweep(stretch, stride, threshold)
         bar.note(f"trying {len(sweep)} settings on {_counted(len(lines), 'line')}")
         bar.started(len(sweep) * len(lines))
+        doubts: list[str] = []
         with deferred_signals() as check:
-            found = calibrate(lines, loaded, sweep, sampling, bar.advanced, check)
+            found = calibrate(lines, loaded, sweep, sampling, bar.advanced, check, doubts.append)
+        for said in doubts:
+            bar.note(f"warning: {said}")
         written = dataclasses.replace(first.scan, calibration=found.to_dict())
         write_whole(out, written.to_json().encode(), overwrite or out == scan)
     for said in told(found, sampling):

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from salt_infer.data import png
+from salt_survey import synthetic
 from salt_survey.calibration import calibrate
 from salt_survey.calibration.calibrate import (
     HORIZONTAL,
@@ -120,6 +122,19 @@ def test_a_survey_is_calibrated_and_run(survey: Path, tmp_path: Path) -> None:
     assert report["settings"]["calibration"] == "calibrated on 120 with another model"
     text = (tmp_path / "q.sgy").read_bytes()[:3200].decode("cp037")
     assert "calibrated on 120 with another model" in text
+
+
+@pytest.mark.slow
+def test_a_label_that_is_upside_down_is_warned_of(tmp_path: Path) -> None:
+    survey = synthetic.draw(synthetic.Plan(inlines=8), tmp_path, labelled=(4,))[0]
+    with Image.open(next(tmp_path.glob("label-*.png"))) as label:
+        label.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(tmp_path / "turned.png")
+    code, _, errors = small.run(
+        "calibrate", survey, "--labels", f"104={tmp_path / 'turned.png'}", "--out",
+        tmp_path / "scan.json",
+    )  # fmt: skip
+    assert code == 0, errors
+    assert "warning: line 104: its label fits what was found better upside down" in errors
 
 
 @pytest.mark.parametrize(("iou", "called"), [(0.883, "also good"), (0.79, "next best")])

@@ -11,7 +11,6 @@ from click.testing import CliRunner
 
 from salt_infer.data import png
 from salt_infer.errors import UsageError
-from salt_survey.calibration import volume_scores
 from salt_survey.calibration.labelled import Label
 from salt_survey.calibration.volume_scores import TOGETHER, ScoreJob, run
 from salt_survey.cli.survey import cli
@@ -58,6 +57,14 @@ def iou(salt: Grey, label: Grey, threshold: float) -> float:
     return float((found & true & known).sum() / ((found | true) & known).sum())
 
 
+def counted(salt: Grey, label: Grey, threshold: float) -> tuple[int, ...]:
+    found, true, false = salt / 255 > threshold, label == 255, label == 0
+    return tuple(
+        np.count_nonzero(part)
+        for part in (found & true, ~found & true, found & false, ~found & false)
+    )
+
+
 @pytest.fixture
 def job(survey: Path, salt: Grey, tmp_path: Path) -> ScoreJob:
     volume = stored(survey, tmp_path / "out.zarr", salt)
@@ -78,16 +85,22 @@ def test_lines_of_both_directions_and_all_of_them(
     first, second, together = found.lines
     assert [first.line, second.line, together.line] == ["120", f"x{crossline}", TOGETHER]
     parts = (salt[AT].T, of_inline), (salt[:, 7].T, of_crossline)
-    assert [first.iou, second.iou] == [pytest.approx(iou(*part, 0.4)) for part in parts]
+    for each, part in zip((first, second), parts, strict=True):
+        assert each.score is not None
+        assert each.score.iou == pytest.approx(iou(*part, 0.4))
+        assert each.samples == counted(*part, 0.4)
     pooled = (np.concatenate([each.ravel() for each in pair]) for pair in zip(*parts, strict=True))
-    assert together.iou == pytest.approx(iou(*pooled, 0.4))
+    assert together.score is not None
+    assert together.score.iou == pytest.approx(iou(*pooled, 0.4))
+    assert together.samples == tuple(map(sum, zip(first.samples, second.samples, strict=True)))
     assert found.words()[-1].startswith("all of them: IoU 0.")
+    assert found.warnings == ()
 
 
 def test_another_threshold(job: ScoreJob, salt: Grey, tmp_path: Path) -> None:
     _, label = drawn(tmp_path / "again.png", SHAPE[1], seed=1)
     found = run(dataclasses.replace(job, threshold=0.8), print)
-    assert found.lines[0].iou == pytest.approx(iou(salt[AT].T, label, 0.8))
+    assert found.lines[0].samples == counted(salt[AT].T, label, 0.8)
     assert found.words()[0] == "threshold 0.8"
 
 
@@ -98,30 +111,65 @@ def test_what_was_not_run_is_unknown(
     volume = stored(survey, tmp_path / "part.zarr", salt, times="440:500", lines="110:130")
     found = run(dataclasses.replace(job, volume=volume), print)
     part = slice(10, 26)  # 4 ms apart
-    assert found.lines[0].iou == pytest.approx(iou(salt[AT].T[part], label[part], 0.4))
+    assert found.lines[0].samples == counted(salt[AT].T[part], label[part], 0.4)
     elsewhere = stored(survey, tmp_path / "elsewhere.zarr", salt, lines="130:139")
     with pytest.raises(UsageError, match=r"inline 120 was not run, as the run had --lines; give a"):
         run(dataclasses.replace(job, volume=elsewhere), print)
     path = tmp_path / "early.png"
-    label[10:] = 0
+    label[10:] = 128
     path.write_bytes(png.encode(label))
     early = (Label("inline", 120, path),)
-    with pytest.raises(UsageError, match=r"leave out all salt of .*early\.png; give another line"):
+    with pytest.raises(UsageError, match=r"nothing of inline 120 that .*early\.png has as salt"):
         run(dataclasses.replace(job, volume=volume, labels=early), print)
 
 
-def test_a_line_that_is_not_there_and_salt_that_was_not_recorded(
-    job: ScoreJob, tmp_path: Path
+def test_a_line_without_salt_tells_of_false_alarms(
+    job: ScoreJob, salt: Grey, tmp_path: Path
 ) -> None:
+    path = tmp_path / "dry.png"
+    dry = np.zeros((SHAPE[2], SHAPE[1]), np.uint8)
+    dry[:9] = 128
+    path.write_bytes(png.encode(dry))
+    labels = (*job.labels, Label("inline", 110, path))
+    found = run(dataclasses.replace(job, labels=labels, threshold=0.9), print)
+    first, second, together = found.lines
+    assert second.score is None
+    assert second.samples == counted(salt[10].T, dry, 0.9)
+    wrong, none = second.samples.wrong, dry[9:].size
+    assert found.words()[2] == (
+        f"line 110: no salt is labelled in what was run; {wrong / none:.2%} of {none} samples "
+        "without it taken for salt"
+    )
+    assert first.score is not None
+    assert together.score is not None
+    assert together.score.iou < first.score.iou
+    written = json.loads(found.to_json())["lines"][1]
+    assert written["iou"] is None
+    assert (written["label"], written["wrong"]) == (str(path), wrong)
+
+
+def test_a_label_that_lies_another_way_round_is_warned_of(
+    survey: Path, job: ScoreJob, tmp_path: Path
+) -> None:
+    body = np.zeros((SHAPE[2], SHAPE[1]), np.uint8)
+    body[10:20, 3:15] = 255
+    salt = np.zeros(SHAPE, np.uint8)
+    salt[AT] = body.T
+    volume = stored(survey, tmp_path / "body.zarr", salt)
+    path, said = tmp_path / "mirrored.png", list[str]()
+    path.write_bytes(png.encode(body[:, ::-1]))
+    labels = (Label("inline", 100 + AT, path),)
+    found = run(dataclasses.replace(job, volume=volume, labels=labels), said.append)
+    assert list(found.warnings) == said
+    assert "its label fits what was found better mirrored, with IoU 1.00 instead of 0.00" in said[0]
+
+
+def test_a_line_that_is_not_there(job: ScoreJob) -> None:
     away = (Label("inline", 7, job.labels[0].path),)
     with pytest.raises(
         SurveyError, match=r"inline 7 is in none .* give the number of one of these$"
     ):
         run(dataclasses.replace(job, labels=away), print)
-    nothing = np.full((SHAPE[2], SHAPE[1]), volume_scores.UNKNOWN, np.uint8)
-    extent = small.EXTENT
-    with pytest.raises(UsageError, match=r"lies where nothing of inline 120 was recorded"):
-        volume_scores._of_what_was_run(nothing, job.labels[0], AT, extent)
 
 
 def test_the_command(job: ScoreJob, tmp_path: Path) -> None:
