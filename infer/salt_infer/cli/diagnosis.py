@@ -7,10 +7,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import platform
-import signal
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
@@ -18,19 +16,16 @@ from typing import Any, cast
 from salt_infer.backends import availability
 from salt_infer.backends.engine_cache import EngineCache
 from salt_infer.backends.providers import AUTO, GPUS, Provider
-from salt_infer.cli import extras
+from salt_infer.cli import child, extras
 from salt_infer.cli.extras import Need
 from salt_infer.cli.selftest import Outcome
 from salt_infer.cli.trials import Trial
-from salt_infer.system import resource_limits
 from salt_infer.system.cpu import Machine, this_machine
 
 PACKAGES = (
     "salt-toolkit", "numpy", "pillow", "onnxruntime", "onnxruntime-gpu", "openvino",
     "tensorrt-cu13-libs", "nvidia-cudnn-cu13", "nvidia-cublas", "nvidia-cuda-runtime",
 )  # fmt: skip
-# -P: a json.py or numpy.py in the current folder is somebody else's.
-_MODULE = [sys.executable, "-P", "-m"]
 TIMEOUT_S = 1800  # TensorRT may build an engine
 _GPU_TIMEOUT_S = 120
 
@@ -156,11 +151,12 @@ def diagnose(cache: EngineCache, device_id: int = 0) -> Diagnosis:
 
 
 def _outcome(provider: str, cache: EngineCache, device_id: int) -> Outcome:
-    command = [*_MODULE, "salt_infer.cli.selftest", provider]
+    arguments = [provider]
     if provider in GPUS:
-        command += ["--device-id", str(device_id), "--engine-cache", str(cache.root)]
-    value, failure = in_child(command, TIMEOUT_S)
-    return outcome_of(value) if value is not None else Outcome(provider, failure=failure)
+        arguments += ["--device-id", str(device_id), "--engine-cache", str(cache.root)]
+    ended = child.run("salt_infer.cli.selftest", *arguments, timeout_s=TIMEOUT_S)
+    value = ended.answer()
+    return outcome_of(value) if value is not None else Outcome(provider, failure=ended.death)
 
 
 def outcome_of(value: Mapping[str, Any]) -> Outcome:
@@ -170,44 +166,9 @@ def outcome_of(value: Mapping[str, Any]) -> Outcome:
 
 
 def _driver() -> Mapping[str, Any]:
-    value, failure = in_child([*_MODULE, "salt_infer.backends.nvidia"], _GPU_TIMEOUT_S)
-    return value if value is not None else {"problem": failure, "gpus": [], "libraries": {}}
-
-
-def in_child(command: Sequence[str], timeout_s: float) -> tuple[dict[str, Any] | None, str]:
-    """Run a command that prints a JSON object in its last line.
-
-    Returns:
-        The object and an empty string; or None and what happened instead.
-    """
-    try:
-        done = subprocess.run(  # noqa: S603 (our own modules)
-            command, capture_output=True, text=True, timeout=timeout_s, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return None, f"no answer within {timeout_s:.0f} s"
-    except OSError as error:
-        return None, f"no process can be started: {resource_limits.explained(error)}"
-    lines = done.stdout.strip().splitlines()
-    if done.returncode == 0 and (value := _object(lines[-1] if lines else "")) is not None:
-        return value, ""
-    return None, _death(done.returncode, done.stderr)
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _death(code: int, errors: str) -> str:
-    last = (errors.strip().splitlines() or ["nothing on stderr"])[-1]
-    if code >= 0:
-        return f"exit code {code}: {last}"
-    names = {number.value: number.name for number in signal.Signals}
-    return f"crashed with {names.get(-code, f'signal {-code}')}: {last}"
+    ended = child.run("salt_infer.backends.nvidia", timeout_s=_GPU_TIMEOUT_S)
+    value = ended.answer()
+    return value if value is not None else {"problem": ended.death, "gpus": [], "libraries": {}}
 
 
 def _version(package: str) -> str | None:

@@ -10,8 +10,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,16 +19,13 @@ import numpy as np
 
 from salt_infer.backends.providers import Provider, ProviderRequest
 from salt_infer.backends.selection import default_for
+from salt_infer.cli import child
 from salt_infer.errors import BAD_TILES, SaltError, UsageError
 from salt_infer.job.watcher import Watcher
 from salt_infer.masks import rle, table
 from salt_infer.modelfile.contract import Tta
 from salt_infer.modelfile.onnx_reader import read_model
-from salt_infer.system import resource_limits
 from salt_infer.system.location import Location, Url
-
-# -P: a numpy.py in the current folder is somebody else's.
-_SALT_INFER = (sys.executable, "-P", "-m", "salt_infer")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +106,7 @@ class Trial:
     differ: tuple[int, int] | None = None
 
     def cells(self) -> tuple[str, ...]:
-        """For people; what there is no score of has none."""
+        """For people, as _HEAD has them; its score is empty where there is none."""
         way = str(Way(self.provider, self.tta))
         if self.failure:
             return (way, f"FAILS: {self.failure}")
@@ -133,6 +128,7 @@ class Trial:
 
 
 _HEAD = ("way", "tiles/s", "from, to", "start-up", "other masks", "score", "model")
+_SCORE = _HEAD.index("score")
 
 
 def lines(trials: Sequence[Trial], rounds: int) -> Iterator[str]:
@@ -141,7 +137,9 @@ def lines(trials: Sequence[Trial], rounds: int) -> Iterator[str]:
     times = "once" if rounds == 1 else f"{rounds} times in turn"
     yield f"tried       {tiles} tiles, each way {times}; other masks: than those of the first way"
     rows = [_HEAD, *(trial.cells() for trial in trials)]
-    whole = [row for row in rows if len(row) == len(_HEAD)]
+    if all(trial.score is None for trial in trials):
+        rows = [row[:_SCORE] + row[_SCORE + 1 :] for row in rows]
+    whole = [row for row in rows if len(row) == len(rows[0])]
     widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
     widths[0] = max(len(row[0]) for row in rows)
     for row in rows:
@@ -205,22 +203,16 @@ class _Run(NamedTuple):
 
 def _run(way: Way, tiles: Tiles, out: Path) -> _Run:
     report = out.with_suffix(".json")
-    command = [
-        *_SALT_INFER, *tiles.options(), "--provider", way.provider, "--tta", way.tta, "--out",
+    ended = child.run(
+        "salt_infer", *tiles.options(), "--provider", way.provider, "--tta", way.tta, "--out",
         str(out), "--report", str(report), "--overwrite", "--no-progress",
-    ]  # fmt: skip
-    try:
-        done = subprocess.run(  # noqa: S603 (our own module)
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            text=True, errors="replace", check=False,
-        )  # fmt: skip
-    except OSError as error:
-        return _Run({}, f"no process can be started: {resource_limits.explained(error)}")
-    if done.returncode in (0, BAD_TILES) and report.exists():
+    )  # fmt: skip
+    if ended.code in (0, BAD_TILES) and report.exists():
         return _Run(json.loads(report.read_bytes()))
-    said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-    usage = done.returncode == UsageError.exit_code
-    return _Run({}, said.removeprefix("salt-infer: ").removeprefix("Error: "), usage)
+    if ended.code is None or ended.code < 0 or not ended.said:
+        return _Run({}, ended.death)
+    said = ended.said.removeprefix("salt-infer: ").removeprefix("Error: ")
+    return _Run({}, said, ended.code == UsageError.exit_code)
 
 
 def _rows(file: Path, runs: Sequence[_Run]) -> Path | None:

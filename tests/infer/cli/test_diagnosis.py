@@ -15,8 +15,9 @@ from salt_infer.backends import availability
 from salt_infer.backends.availability import Problem
 from salt_infer.backends.engine_cache import EngineCache, EngineKey
 from salt_infer.backends.providers import NAMES
-from salt_infer.cli import diagnosis, doctor
-from salt_infer.cli.diagnosis import Diagnosis, in_child
+from salt_infer.cli import child, diagnosis, doctor
+from salt_infer.cli.child import Ended
+from salt_infer.cli.diagnosis import Diagnosis
 from salt_infer.cli.extras import Need
 from salt_infer.cli.selftest import Outcome
 from salt_infer.system.cpu import Machine
@@ -104,12 +105,11 @@ def test_whether_the_default_works(outcomes: tuple[Outcome, ...], works: bool) -
 def test_the_number_of_a_gpu_is_for_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, bool] = {}
 
-    def child(command: list[str], timeout_s: float) -> tuple[None, str]:
-        provider = command[command.index("salt_infer.cli.selftest") + 1]
-        asked[provider] = "--device-id" in command
-        return None, "not now"
+    def run(module: str, provider: str, *arguments: str, timeout_s: float) -> Ended:
+        asked[provider] = "--device-id" in arguments
+        return Ended(None, prevented="not now")
 
-    monkeypatch.setattr(diagnosis, "in_child", child)
+    monkeypatch.setattr(child, "run", run)
     monkeypatch.setattr(diagnosis, "_driver", dict)
     diagnosis.diagnose(EngineCache(tmp_path), device_id=3)
     assert asked == {"tensorrt": True, "cuda": True, "cpu": False, "openvino": False}
@@ -133,29 +133,6 @@ def test_two_runtimes_in_one_place_end_a_run_that_another_provider_could_do(
     assert json.loads(found.to_json())["blocked"] == str(clash)
     monkeypatch.setattr(availability, "clash", lambda: None)
     assert diagnosis.diagnose(EngineCache(tmp_path)).works
-
-
-@pytest.mark.parametrize(
-    ("code", "says"),
-    [
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "crashed with SIGSEGV"),
-        ("raise SystemExit('no such thing')", "exit code 1: no such thing"),
-        ("print('hello')", "exit code 0: nothing on stderr"),
-        ("print('{hello}')", "exit code 0: nothing on stderr"),
-        ("print('[1]')", "exit code 0: nothing on stderr"),
-        ("import time; time.sleep(60)", "no answer within 1 s"),
-    ],
-)
-def test_a_process_that_dies_is_a_row_and_not_the_end(code: str, says: str) -> None:
-    seconds = 1 if "sleep" in code else 120
-    value, failure = in_child([sys.executable, "-c", code], seconds)
-    assert value is None
-    assert failure.startswith(says)
-
-
-def test_a_process_that_answers() -> None:
-    code = "print('noise'); print('{\"a\": 1}')"
-    assert in_child([sys.executable, "-c", code], 60) == ({"a": 1}, "")
 
 
 def doctored(*arguments: object) -> subprocess.CompletedProcess[str]:

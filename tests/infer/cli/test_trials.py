@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from salt_infer.cli import doctor, trials
+from salt_infer.cli import child, doctor
+from salt_infer.cli.child import Ended
 from salt_infer.cli.trials import Tiles, Trial, Way, lines, tried, ways
 from salt_infer.errors import SaltError, UsageError
 from salt_infer.job.watcher import Watcher
@@ -121,17 +123,27 @@ def test_one_reason_for_all_is_told_once(tmp_path: Path) -> None:
 
 
 def test_a_way_that_fails_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(way: Way, tiles: Tiles, out: Path) -> trials._Run:
-        if way.provider == "cuda":
-            return trials._Run({}, "no such device")
-        return whole(way, tiles, out)
+    def run(module: str, *arguments: str) -> Ended:
+        if "cuda" in arguments:
+            return Ended(-signal.SIGSEGV, said="salt-infer: note: beginning")
+        return whole(module, *arguments)
 
-    whole = trials._run
-    monkeypatch.setattr(trials, "_run", run)
+    whole = child.run
+    monkeypatch.setattr(child, "run", run)
     first, second = tried([Way("cuda", "hflip"), Way("cpu", "hflip")], TILES, Watcher())
-    assert first.failure == "no such device"
+    assert first.failure == "crashed with SIGSEGV: salt-infer: note: beginning"
     assert (second.failure, second.differ) == ("", None)
     assert second.cells()[4] == "-"
+
+
+def test_without_labels_there_is_no_column_for_a_score() -> None:
+    trial = dataclasses.replace(RAN, score=None)
+    head = list(lines([trial, Trial("cuda", "none", "no such device")], 1))[1]
+    assert head.split("  ")[-1] == "model"
+    assert "score" not in head
+    scored = list(lines([RAN, trial], 1))
+    assert "score" in scored[1]
+    assert "0.5625" in scored[2]
 
 
 def test_addresses_keep_their_signatures() -> None:
