@@ -149,20 +149,19 @@ def _case(job: EvaluateJob) -> Case:
         rows = stack.enter_context(reading.rows(job.submission))
         other = stack.enter_context(reading.rows(job.against)) if job.against else None
         ids = reading.scored_ids(rows, labels, job.partial, other)
+        submissions = [rows, other] if other else [rows]
         given = Probabilities.load(job.probabilities, ids) if job.probabilities else None
         return Case(
             ids=ids,
             truth=reading.masks(labels, ids),
             submission=reading.submission(rows, ids),
-            tiles=reading.tiles(job.images, ids) if job.images else None,
+            tiles=reading.tiles(job.images, ids, submissions) if job.images else None,
             other=reading.submission(other, ids) if other else None,
             probabilities=given,
             threshold=_origin(job, given, "threshold")[0],
             gate=_origin(job, given, "gate")[0],
             unscored=len(labels.ids) - len(ids),
-            unlabelled=sum(
-                len(reading.unlabelled(each, labels)) for each in (rows, other) if each is not None
-            ),
+            unlabelled=sum(len(reading.unlabelled(each, labels)) for each in submissions),
         )
 
 

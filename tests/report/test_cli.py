@@ -27,6 +27,7 @@ from salt_infer.masks import metric, rle
 from salt_infer.system.files import writing
 from salt_report.cli import cli
 from salt_report.common.reading import LabelledTiles
+from salt_report.errors import ReportError
 from tests import pngs
 from tests.conftest import ROOT
 from tests.report.conftest import write_rows
@@ -496,6 +497,25 @@ def test_what_salt_infer_writes(tmp_path: Path) -> None:
     )  # fmt: skip
     assert said[0].startswith(f"score {score:.4f} ")
     assert [line for line in said if line.startswith("judge: ROC area ")]
+
+
+def test_pictures_are_of_the_tiles_that_a_submission_was_made_of(tmp_path: Path) -> None:
+    """Not of others that are called alike, as the tiles of every survey are that numbers them."""
+    job = Job(ROOT / "examples/tiles", tmp_path / "sub.csv", details=True)
+    infer(job, Watcher())
+    given = ["--submission", job.out, "--labels", ROOT / "examples/masks", "--images"]
+    run("evaluate", *given, job.images, "--out", tmp_path / "a.html")
+    paths = sorted((ROOT / "examples/tiles").glob("*.png"))
+    other = tmp_path / "other"
+    other.mkdir()
+    for path, name in zip(paths, [*paths[1:], paths[0]], strict=True):
+        shutil.copy(path, other / name.name)
+    with pytest.raises(ReportError) as caught:
+        run("evaluate", *given, other, "--out", tmp_path / "b.html")
+    assert str(caught.value).startswith(
+        f"24 of 24 tiles in {other} have other pixels than those that {job.out} was made of: "
+    )
+    assert not (tmp_path / "b.html").exists()
 
 
 def test_tiles_that_can_hardly_be_meant(folder: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from another.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,10 +14,13 @@ import numpy.typing as npt
 
 from salt_infer.data import png
 from salt_infer.data.dataset import open_images
+from salt_infer.data.labels import find_texts
 from salt_infer.errors import BadTilesError, InputError, TileError
 from salt_infer.masks.rle import TILE_SHAPE
 from salt_infer.system.location import parse
 from salt_infer.system.text import listed
+
+CRC32 = "crc32"  # the column of salt-infer --details that has checksums
 
 
 class Tiles(NamedTuple):
@@ -74,3 +78,26 @@ def checksums(pixels: npt.NDArray[np.uint8]) -> list[str]:
         pixels: uint8 [N, 101, 101].
     """
     return [f"{zlib.crc32(tile.tobytes()):08x}" for tile in pixels]
+
+
+def others_than(
+    submission: Path, written: Sequence[str], pixels: npt.NDArray[np.uint8]
+) -> list[int] | None:
+    """Which tiles are others than those that a submission was made of, under their names.
+
+    Args:
+        submission: a table of ``id,rle_mask``.
+        written: N ids, as it has them.
+        pixels: uint8 [N, 101, 101].
+
+    Returns:
+        Their places; None where it has no column CRC32, as without ``salt-infer --details``.
+
+    Raises:
+        LabelError, InputError: it cannot be read.
+    """
+    if (seen := find_texts(submission, CRC32)) is None:
+        return None
+    sums = zip(written, checksums(pixels), strict=True)
+    # A run that was begun before there was that column, and gone on with since, has empty cells.
+    return [place for place, (name, own) in enumerate(sums) if seen[name] not in ("", own)]

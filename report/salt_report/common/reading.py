@@ -19,6 +19,7 @@ from salt_infer.data import dataset, png
 from salt_infer.data.ids import Known, some
 from salt_infer.data.labels import Labels, find_column
 from salt_infer.data.source import TileSource
+from salt_infer.data.tiles import others_than
 from salt_infer.errors import BadTilesError, InputError, LabelError, TileError
 from salt_infer.masks import table
 from salt_infer.masks.coverage import coverage_class
@@ -86,16 +87,17 @@ def labelled_tiles(path: Path) -> LabelledTiles:
         return LabelledTiles(ids, _tiles(path, source, ids, odd), masks(labels, ids), odd)
 
 
-def tiles(path: Path, ids: Sequence[str]) -> Images:
+def tiles(path: Path, ids: Sequence[str], submissions: Iterable[Labels] = ()) -> Images:
     """Tiles of those ids: uint8 [N, 101, 101].
 
     Args:
         path: directory or zip of tiles, or one with ``images/`` inside.
         ids: in which order.
+        submissions: of these tiles.
 
     Raises:
         InputError: no such path, or no tiles in it.
-        ReportError: a tile is missing.
+        ReportError: a tile is missing, or is not the one that a submission says it was made of.
         BadTilesError: tiles cannot be read.
     """
     with dataset.open_within(path, "images") as source:
@@ -105,7 +107,20 @@ def tiles(path: Path, ids: Sequence[str]) -> Images:
                 f"{path} does not have {len(missing)} of the {len(ids)} tiles: {named(missing)}; "
                 f"{found.instead(missing)}"
             )
-        return _tiles(path, source, ids, Counter())
+        decoded = _tiles(path, source, ids, Counter())
+    for submission in submissions:
+        _check_pixels(path, ids, decoded, submission)
+    return decoded
+
+
+def _check_pixels(path: Path, ids: Sequence[str], pixels: Images, submission: Labels) -> None:
+    written = [submission.find(name) or name for name in ids]
+    if places := others_than(submission.path, written, pixels):
+        raise ReportError(
+            f"{len(places)} of {len(ids)} tiles in {path} have other pixels than those that "
+            f"{submission.path} was made of: {named([ids[place] for place in places])}; name the "
+            "tiles that it was made of, or leave --images out"
+        )
 
 
 def masks(given: Labels, ids: Sequence[str]) -> Images:

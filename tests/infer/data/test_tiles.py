@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 import salt_infer
+from salt_infer.data.tiles import checksums, others_than
 from salt_infer.errors import BadTilesError, InputError
 from salt_train import synthetic
 from tests import pngs
@@ -81,3 +83,20 @@ def test_no_runtime_is_imported_for_them(drawn: Path) -> None:
         "assert 'onnxruntime' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_checksums_tell_tiles_from_others_of_their_names(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 101, 101), np.uint8)
+    known = checksums(pixels)
+    assert known == [f"{zlib.crc32(tile.tobytes()):08x}" for tile in pixels]
+    assert checksums(pixels[:, ::-1][:, ::-1]) == known  # whatever their place in memory
+    assert len({*known, *checksums(pixels.transpose(0, 2, 1))}) == 8
+    names = ["a", "b", "c", "d"]
+    path = tmp_path / "sub.csv"
+    cells = [known[0], "", known[1], known[3]]  # of b it does not say
+    rows = [f"{name},,{cell}" for name, cell in zip(names, cells, strict=True)]
+    path.write_text("\n".join(["id,rle_mask,crc32", *rows, ""]))
+    assert others_than(path, names, pixels) == [2]
+    assert others_than(path, names[::-1], pixels[::-1]) == [1]
+    path.write_text("id,rle_mask\na,\n")
+    assert others_than(path, ["a"], pixels[:1]) is None

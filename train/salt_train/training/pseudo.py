@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from salt_infer.data import dataset
 from salt_infer.data.labels import Labels, find_texts, read_column
-from salt_infer.data.tiles import checksums
+from salt_infer.data.tiles import CRC32, others_than
 from salt_infer.errors import InputError, SaltError
 from salt_infer.masks.coverage import coverage_class
 from salt_infer.system.text import shown
@@ -28,7 +28,6 @@ from salt_train.errors import ConfigError, DataError
 from salt_train.settings.config import FOLD, NONE
 from salt_train.training.labeller import Labeller
 
-_CRC32 = "crc32"  # the column of salt-infer --details that tells tiles from others of their names
 _ROUNDED = 0.01  # of the pixels: so many at most are on the other side once they are uint8
 
 
@@ -115,9 +114,9 @@ class Pseudo:
                 f"{len(without)} of {len(labels.ids)} labels in {path} have no tile in "
                 f"{self.images}, and are not used ({shown(without[0])})"
             )
-        if find_texts(path, _CRC32) is None:
+        if find_texts(path, CRC32) is None:
             lines.append(
-                f"warning: {path} has no column {_CRC32}, as salt-infer --details writes today: "
+                f"warning: {path} has no column {CRC32}, as salt-infer --details writes today: "
                 f"whether {self.images} has the tiles that it was made of, or others of the same "
                 "names, is not known"
             )
@@ -188,13 +187,8 @@ class Pseudo:
         """Raise DataError where a tile is not the one that the model saw under its name, which is
         as the submission has it.
         """
-        seen = find_texts(path, _CRC32)
-        if seen is None:
-            return
-        sums = zip(data.ids, written, checksums(data.tiles), strict=True)
-        # An older run that was gone on with today has rows without one.
-        others = [name for name, row, sum_ in sums if seen[row] not in ("", sum_)]
-        if others:
+        if places := others_than(path, written, data.tiles):
+            others = [data.ids[place] for place in places]
             raise DataError(
                 f"{len(others)} of {len(data)} tiles in {self.images} have other pixels than those "
                 f"that {path} was made of ({', '.join(map(shown, others[:SHOWN]))}); give the "
