@@ -37,7 +37,7 @@ from salt_infer.modelfile.contract import Tta
     help="Tiles that are run together at most; default: 32, on a GPU 128.",
 )  # fmt: skip
 @click.option(
-    "--batch-wait", type=click.FloatRange(0, 1000), default=2, show_default=True, metavar="MS",
+    "--batch-wait", type=console.Number(0, 1000), default=2, show_default=True, metavar="MS",
     help="How long a tile waits for others.",
 )  # fmt: skip
 @click.option(

@@ -27,19 +27,25 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 TERMINATED = 143  # 128 + SIGTERM
 
 
-class _Share(click.FloatRange):
-    """0 to 1; click's own range lets NaN pass, which no comparison is true of."""
+class Number(click.FloatRange):
+    """A number in a range; click's own lets NaN pass, which no comparison is true of, and infinity
+    where there is no bound.
+    """
 
     def convert(
         self, value: Any, param: click.Parameter | None, context: click.Context | None
     ) -> Any:
         number = super().convert(value, param, context)
-        if math.isnan(number):
-            self.fail("nan is not in the range 0<=x<=1.", param, context)
+        if not math.isfinite(number):
+            within = f"in the range {self._describe_range()}" if self._bounded() else "finite"
+            self.fail(f"{value} is not {within}.", param, context)
         return number
 
+    def _bounded(self) -> bool:
+        return self.min is not None or self.max is not None
 
-SHARE = _Share(0.0, 1.0)
+
+SHARE = Number(0.0, 1.0)
 
 
 class _Path(click.Path):

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from salt_infer.cli import console
 from salt_survey.scan.overrides import Overrides
 from salt_survey.segy.formats import FORMATS
 
@@ -45,10 +46,12 @@ _OPTIONS: list[Callable[[Any], Any]] = [
         help="Byte order of the samples, where it is not that of the headers.",
     ),
     click.option(
-        "--interval-ms", type=click.FloatRange(0, min_open=True), metavar="F",
+        "--interval-ms", type=console.Number(0, min_open=True), metavar="F",
         help="Sample interval.",
     ),
-    click.option("--delay-ms", type=float, metavar="F", help="Time of the first sample."),
+    click.option(
+        "--delay-ms", type=console.Number(), metavar="F", help="Time of the first sample."
+    ),
     click.option(
         "--lines-from", type=click.Choice(["headers", "coordinates", "traces"]),
         help="What numbers the lines: headers; coordinates on a grid; or it is one 2-D line, its "

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import click
 import pytest
 from click.testing import CliRunner
 
 from salt_infer.errors import SaltError
+from salt_train.cli.settings_options import AskedSettings
 from salt_train.cli.train import cli
 
 
@@ -53,3 +56,15 @@ def test_weights_do_not_come_from_two_places_by_set() -> None:
         dry(*both)
     with pytest.raises(SaltError, match=r"^init_weights is set twice, expected once at most"):
         dry("--set", "init_weights=a.pth", "--set", "init_weights=default")
+
+
+def test_a_run_that_started_from_what_ships_goes_on_as_it_was_begun() -> None:
+    """Though the same command says again that it does."""
+    settings = dict.fromkeys((*AskedSettings.__annotations__, "encoder_weights", "batch_size"))
+    settings["init_weights"] = "default"
+    said = frozenset({"init_weights"})
+    first = AskedSettings("cpu", ("model.judge_dropout=0.3",), None, "0", None, settings, said)
+    begun = first.config(0)
+    assert begun.model.judge_dropout == 0.3
+    again = dataclasses.replace(first, assignments=()).config(0, begun)
+    assert again == begun

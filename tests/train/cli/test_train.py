@@ -527,6 +527,7 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
             ["--lr", "3e-4"],
             "--set stages.N.learning_rate=3e-4, with N from 0; --dry-run lists the st",
         ),
+        (["--save-every", "nan"], "nan is not in the range x>=0.0"),
         (["--set", "model.width"], "'model.width' sets nothing; expected a form like"),
         (
             ["--set", "model.colour=3"],

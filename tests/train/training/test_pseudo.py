@@ -662,7 +662,10 @@ def test_where_the_teacher_is_sure_of_no_salt_it_is_learnt_and_first(
     for path in (taught.labels, taught.labels.with_suffix(".json")):
         shutil.copy(path, tmp_path)
     labelled = Labelled(taught.images, tmp_path / taught.labels.name)
-    labelled.with_rows(rows | {none: (rows[none][0], 0.0)}, salt={unread: math.nan})
+    labelled.with_rows(
+        rows | {none: (rows[none][0], 0.0)},
+        salt=dict.fromkeys(others, 0.45) | {none: 0.0, unread: math.nan},
+    )
     with np.load(taught.probabilities) as written:
         salt = np.where(written["ids"] == none, np.float32(1e-5), np.float32(0.45))
         soft = tmp_path / "soft.npz"
@@ -675,15 +678,23 @@ def test_where_the_teacher_is_sure_of_no_salt_it_is_learnt_and_first(
     assert surest.soft.salt.tolist() == pytest.approx([1e-5])
 
 
-def test_probabilities_of_another_run(taught: Pseudo, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("probability", r"labels for \d+\.\d% of the pixels"),
+        ("salt", rf"probabilities of salt for {len(NEW)} of {len(NEW)} tiles"),
+    ],
+)
+def test_probabilities_of_another_run(name: str, says: str, taught: Pseudo, tmp_path: Path) -> None:
     """Labels and report are right, and what is learnt would be of something else."""
     assert taught.probabilities is not None
     with np.load(taught.probabilities) as written:
         arrays = dict(written)
-    arrays["probability"] = 255 - arrays["probability"]
+    most = 255 if name == "probability" else 1
+    arrays[name] = most - arrays[name]
     other = tmp_path / "other.npz"
     np.savez_compressed(other, **arrays)
-    with pytest.raises(DataError, match=r"other\.npz has other labels than .*sub\.csv for \d+"):
+    with pytest.raises(DataError, match=rf"other\.npz has other {says} than .*sub\.csv; write"):
         dataclasses.replace(taught, probabilities=other).load(DATA, SPLIT, 0)
 
 

@@ -76,7 +76,7 @@ _OPTIONS = (
         help="The tiles of --pseudo-labels: dir or zip.",
     ),
     click.option(
-        "--pseudo-fraction", type=click.FloatRange(0.0, 1.0, min_open=True), metavar="F",
+        "--pseudo-fraction", type=console.Number(0.0, 1.0, min_open=True), metavar="F",
         help="Share of each coverage class to use, surest first; default 0.7, of probabilities "
         "all.",
     ),

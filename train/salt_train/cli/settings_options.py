@@ -77,7 +77,7 @@ class AskedSettings:
             config = recipes.rescaled(config, self.epochs)
         given = {name: value for name, value in self.settings.items() if value is not None}
         start = self._weights("init_weights")
-        if start == SHIPPED:
+        if start == SHIPPED and not run:
             network = shipped.read().members[0].network
             config = dataclasses.replace(config, model=network, encoder_weights="")
         if self.scale_batch:

@@ -82,7 +82,7 @@ def _no_rate(_context: click.Context, _option: click.Parameter, value: str | Non
     help="Epochs between validations.",
 )  # fmt: skip
 @click.option(
-    "--save-every", type=click.FloatRange(0.0), default=60.0, show_default=True, metavar="SECONDS",
+    "--save-every", type=console.Number(0.0), default=60.0, show_default=True, metavar="SECONDS",
     help="Time between checkpoints, at ends of epochs: a killed run loses at most this and one "
     "epoch.",
 )  # fmt: skip

@@ -28,6 +28,7 @@ from salt_train.errors import ConfigError, DataError
 from salt_train.settings.config import FOLD, NONE
 from salt_train.training.labeller import Labeller
 
+_DIGITS = 1e-4  # a CSV has four
 _ROUNDED = 0.01  # of the pixels: so many at most are on the other side once they are uint8
 
 
@@ -173,10 +174,14 @@ class Pseudo:
                     raise DataError(f"no tile in {self.images} has a label in {path} to be sure of")
                 ids = tuple(tile.id for tile in tiles)
                 data = Dataset(ids, read_tiles(source, tiles), labels.masks(ids))
-            self._check_pixels(data, [rows[name] for name in ids], path)
-            sure = np.array([confidence[rows[name]] for name in ids])
+            written = [rows[name] for name in ids]
+            self._check_pixels(data, written, path)
+            sure = np.array([confidence[name] for name in written])
             if self.probabilities:
-                data, sure = _softened(data, sure, path, _of_fold(self.probabilities, fold))
+                probabilities = _of_fold(self.probabilities, fold)
+                soft = SoftLabels.read(probabilities, ids)
+                _check_one_run(soft, probabilities, data, written, path)
+                data, sure = _softened(data, sure, soft)
         except InputError:
             raise
         except SaltError as error:
@@ -202,29 +207,36 @@ def _read(labels: Path) -> dict[str, float]:
 
 
 def _softened(
-    data: Dataset, sure: npt.NDArray[np.float64], labels: Path, probabilities: Path
+    data: Dataset, sure: npt.NDArray[np.float64], soft: SoftLabels
 ) -> tuple[Dataset, npt.NDArray[np.float64]]:
     """The same tiles with the probabilities that their labels were made of, and how sure of them
     the model is: with its gate at 0, it has drawn masks where it is sure that there is no salt.
-
-    Raises:
-        InputError: there is no such file.
-        LabelError: it is damaged, or lacks a tile.
-        DataError: the labels were not made of them.
     """
-    soft = SoftLabels.read(probabilities, data.ids)
-    used = Labeller.of(labels).threshold
-    other = float(np.mean((soft.probability > used * 255) != data.masks))
-    if other > _ROUNDED:
-        raise DataError(
-            f"{probabilities} has other labels than {labels} for {other:.1%} of the pixels; write "
-            "both in one run: salt-infer --gate 0 --details --out FILE.csv --report FILE.json "
-            "--probabilities FILE.npz"
-        )
     masks = soft.masks()
     return (
         dataclasses.replace(data, masks=masks, soft=soft),
         np.where(masks.any(axis=(1, 2)), sure, 1.0 - soft.salt),
+    )
+
+
+def _check_one_run(
+    soft: SoftLabels, path: Path, data: Dataset, written: Sequence[str], labels: Path
+) -> None:
+    """Raise DataError unless probabilities are of the run that wrote the labels: only of these the
+    report says which model they are by.
+    """
+    used, said = Labeller.of(labels).threshold, read_column(labels, "salt")
+    pixels = float(np.mean((soft.probability > used * 255) != data.masks))
+    apart = np.abs(soft.salt - np.array([said[name] for name in written]))
+    tiles = np.count_nonzero(apart > _DIGITS)
+    if pixels <= _ROUNDED and not tiles:
+        return
+    other = f"labels for {pixels:.1%} of the pixels"
+    if tiles:
+        other = f"probabilities of salt for {tiles} of {len(data)} tiles"
+    raise DataError(
+        f"{path} has other {other} than {labels}; write both in one run: salt-infer --gate 0 "
+        "--details --out FILE.csv --report FILE.json --probabilities FILE.npz"
     )
 
 
