@@ -37,12 +37,15 @@ class Number(click.FloatRange):
     ) -> Any:
         number = super().convert(value, param, context)
         if not math.isfinite(number):
-            within = f"in the range {self._describe_range()}" if self._bounded() else "finite"
-            self.fail(f"{value} is not {within}.", param, context)
+            within = self._describe_range()
+            expected = f"in the range {within}" if within else "finite"
+            self.fail(f"{value} is not {expected}.", param, context)
         return number
 
-    def _bounded(self) -> bool:
-        return self.min is not None or self.max is not None
+    def _describe_range(self) -> str:
+        """For help and errors, where click would say x<=None of what has no bound."""
+        bounded = self.min is not None or self.max is not None
+        return super()._describe_range() if bounded else ""
 
 
 SHARE = Number(0.0, 1.0)
