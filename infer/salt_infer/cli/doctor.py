@@ -57,8 +57,8 @@ def cli(
         raise click.UsageError("--prune-cache removes engines and stops: leave --images out.")
     with console.importing():
         from salt_infer.backends.engine_cache import EngineCache
-        from salt_infer.cli.diagnosis import diagnose
-        from salt_infer.cli.trials import Tiles, lines, tried, ways
+        from salt_infer.doctor.diagnosis import diagnose
+        from salt_infer.doctor.trials import TrialRequest, lines, tried, ways
 
     cache = EngineCache(engine_cache)
     if prune_cache:
@@ -74,9 +74,9 @@ def cli(
     for line in found.lines():
         click.echo(line)
     if images is not None and found.providers:
-        tiles = Tiles(images, labels, model, rounds, device_id, engine_cache)
+        request = TrialRequest(images, labels, model, rounds, device_id, engine_cache)
         with Bar("salt-doctor", progress, "runs") as bar:
-            trials = tried(ways(found.providers, tiles), tiles, bar)
+            trials = tried(ways(found.providers, request), request, bar)
         for line in lines(trials, rounds):
             click.echo(line)
         found = dataclasses.replace(found, trials=trials)

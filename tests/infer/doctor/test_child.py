@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from salt_infer.cli import child
-from salt_infer.cli.child import Ended
+from salt_infer.doctor import child
+from salt_infer.doctor.child import Ended
 
 
 def process(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str, seconds: float) -> Ended:

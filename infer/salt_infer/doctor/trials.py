@@ -19,7 +19,7 @@ import numpy as np
 
 from salt_infer.backends.providers import Provider, ProviderRequest
 from salt_infer.backends.selection import default_for
-from salt_infer.cli import child
+from salt_infer.doctor import child
 from salt_infer.errors import BAD_TILES, SaltError, UsageError
 from salt_infer.job.watcher import Watcher
 from salt_infer.masks import rle, table
@@ -29,7 +29,7 @@ from salt_infer.system.location import Location, Url
 
 
 @dataclasses.dataclass(frozen=True)
-class Tiles:
+class TrialRequest:
     """What the ways are tried on.
 
     Attributes:
@@ -151,7 +151,7 @@ def lines(trials: Sequence[Trial], rounds: int) -> Iterator[str]:
         yield f"            warning: {warning}"
 
 
-def ways(providers: Sequence[Provider], tiles: Tiles) -> list[Way]:
+def ways(providers: Sequence[Provider], request: TrialRequest) -> list[Way]:
     """What is tried: of each provider what its model does unasked, then what else it can do.
 
     Raises:
@@ -159,27 +159,27 @@ def ways(providers: Sequence[Provider], tiles: Tiles) -> list[Way]:
     """
     result: list[Way] = []
     for provider in providers:
-        unasked = read_model(tiles.model_for(provider)).contract.tta
+        unasked = read_model(request.model_for(provider)).contract.tta
         result += [Way(provider, unasked)]
         result += [Way(provider, tta) for tta in get_args(Tta) if tta != unasked]
     return result
 
 
-def tried(found: Sequence[Way], tiles: Tiles, watcher: Watcher) -> tuple[Trial, ...]:
+def tried(found: Sequence[Way], request: TrialRequest, watcher: Watcher) -> tuple[Trial, ...]:
     """Run every way in every round; the first way's masks are what the others' are held against.
 
     Raises:
         UsageError: the first run says that it cannot be done as asked; no other could.
         SaltError: no way could run, all for one reason, such as labels of other tiles.
     """
-    watcher.started(len(found) * tiles.rounds)
+    watcher.started(len(found) * request.rounds)
     with tempfile.TemporaryDirectory(prefix="salt-doctor-") as folder:
         files = {way: Path(folder) / f"{number}.csv" for number, way in enumerate(found)}
         runs: dict[Way, list[_Run]] = {way: [] for way in found}
-        for _ in range(tiles.rounds):
+        for _ in range(request.rounds):
             for way, file in files.items():
                 if not any(run.failure for run in runs[way]):
-                    runs[way].append(_run(way, tiles, file))
+                    runs[way].append(_run(way, request, file))
                 if runs[found[0]][0].usage:
                     raise UsageError(runs[found[0]][0].failure)
                 watcher.advanced(1)
@@ -189,7 +189,7 @@ def tried(found: Sequence[Way], tiles: Tiles, watcher: Watcher) -> tuple[Trial, 
     if failures[0] and len(failures) == 1:
         raise SaltError(failures[0])
     if not any(trial.tiles for trial in trials):
-        raise SaltError(f"no tile of {tiles.images} can be read; salt-infer says why, of each")
+        raise SaltError(f"no tile of {request.images} can be read; salt-infer says why, of each")
     return trials
 
 
@@ -201,10 +201,10 @@ class _Run(NamedTuple):
     usage: bool = False
 
 
-def _run(way: Way, tiles: Tiles, out: Path) -> _Run:
+def _run(way: Way, request: TrialRequest, out: Path) -> _Run:
     report = out.with_suffix(".json")
     ended = child.run(
-        "salt_infer", *tiles.options(), "--provider", way.provider, "--tta", way.tta, "--out",
+        "salt_infer", *request.options(), "--provider", way.provider, "--tta", way.tta, "--out",
         str(out), "--report", str(report), "--overwrite", "--no-progress",
     )  # fmt: skip
     if ended.code in (0, BAD_TILES) and report.exists():

@@ -16,10 +16,10 @@ from typing import Any, cast
 from salt_infer.backends import availability
 from salt_infer.backends.engine_cache import EngineCache
 from salt_infer.backends.providers import AUTO, GPUS, Provider
-from salt_infer.cli import child, extras
-from salt_infer.cli.extras import Need
-from salt_infer.cli.selftest import Outcome
-from salt_infer.cli.trials import Trial
+from salt_infer.doctor import child, packages
+from salt_infer.doctor.packages import Need
+from salt_infer.doctor.selftest import Outcome
+from salt_infer.doctor.trials import Trial
 from salt_infer.system.cpu import Machine, this_machine
 
 PACKAGES = (
@@ -146,7 +146,7 @@ def diagnose(cache: EngineCache, device_id: int = 0) -> Diagnosis:
         cache.root,
         tuple(entry.line() for entry in cache.entries()),
         str(blocked) if blocked else None,
-        extras.needs(),
+        packages.needs(),
     )
 
 

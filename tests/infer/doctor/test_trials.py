@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from salt_infer.cli import child, doctor
-from salt_infer.cli.child import Ended
-from salt_infer.cli.trials import Tiles, Trial, Way, lines, tried, ways
+from salt_infer.cli import doctor
+from salt_infer.doctor import child
+from salt_infer.doctor.child import Ended
+from salt_infer.doctor.trials import Trial, TrialRequest, Way, lines, tried, ways
 from salt_infer.errors import SaltError, UsageError
 from salt_infer.job.watcher import Watcher
 from salt_infer.modelfile.contract import TTA_NAMES
@@ -23,7 +24,7 @@ from salt_infer.models import default_model
 from salt_infer.system.location import Url
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-TILES = Tiles(EXAMPLES / "tiles", EXAMPLES / "masks", rounds=1)
+TILES = TrialRequest(EXAMPLES / "tiles", EXAMPLES / "masks", rounds=1)
 RAN = Trial(
     "cpu", "hflip", "", "m.onnx", "CPU", 24, (90.0, 120.0, 100.0), (0.3, 0.2, 0.4), 0.5625,
     differ=(0, 0),
@@ -108,7 +109,7 @@ def _pixels(row: str) -> list[int]:
 def test_what_cannot_be_done_as_asked_ends_it_at_once(tmp_path: Path) -> None:
     counting = Counting()
     with pytest.raises(UsageError, match="does not exist"):
-        tried([Way("cpu", "hflip")] * 2, Tiles(tmp_path / "none"), counting)
+        tried([Way("cpu", "hflip")] * 2, TrialRequest(tmp_path / "none"), counting)
     assert counting.done == 0
 
 
@@ -148,7 +149,7 @@ def test_without_labels_there_is_no_column_for_a_score() -> None:
 
 def test_addresses_keep_their_signatures() -> None:
     url = "https://host/tiles.zip?token=1"
-    assert next(Tiles(Url(url)).options()) == f"--images={url}"
+    assert next(TrialRequest(Url(url)).options()) == f"--images={url}"
 
 
 @pytest.mark.parametrize("options", [["--labels", "masks"], ["--rounds", "5"]])
@@ -164,7 +165,7 @@ def test_what_the_runs_warn_of_is_told_once(tmp_path: Path) -> None:
     labels = tmp_path / "labels.csv"
     ids = [path.stem for path in sorted((tmp_path / "tiles").glob("*.png"))]
     labels.write_text("\n".join(["id,rle_mask", *(f"{name}," for name in ids), ""]))
-    tiles = Tiles(tmp_path / "tiles", labels, rounds=1)
+    tiles = TrialRequest(tmp_path / "tiles", labels, rounds=1)
     found = tried([Way("cpu", "none"), Way("cpu", "hflip")], tiles, Watcher())
     assert [trial.bad for trial in found] == [1, 1]
     told = list(lines(found, 1))[-2:]
@@ -175,7 +176,7 @@ def test_what_the_runs_warn_of_is_told_once(tmp_path: Path) -> None:
 def test_tiles_of_which_none_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "junk.png").write_bytes(b"junk")
     with pytest.raises(SaltError, match=r"no tile of .* can be read"):
-        tried([Way("cpu", "hflip")], Tiles(tmp_path, rounds=1), Watcher())
+        tried([Way("cpu", "hflip")], TrialRequest(tmp_path, rounds=1), Watcher())
 
 
 @pytest.mark.slow

@@ -15,11 +15,12 @@ from salt_infer.backends import availability
 from salt_infer.backends.availability import Problem
 from salt_infer.backends.engine_cache import EngineCache, EngineKey
 from salt_infer.backends.providers import NAMES
-from salt_infer.cli import child, diagnosis, doctor
-from salt_infer.cli.child import Ended
-from salt_infer.cli.diagnosis import Diagnosis
-from salt_infer.cli.extras import Need
-from salt_infer.cli.selftest import Outcome
+from salt_infer.cli import doctor
+from salt_infer.doctor import child, diagnosis
+from salt_infer.doctor.child import Ended
+from salt_infer.doctor.diagnosis import Diagnosis
+from salt_infer.doctor.packages import Need
+from salt_infer.doctor.selftest import Outcome
 from salt_infer.system.cpu import Machine
 
 WORKS = Outcome(

@@ -13,8 +13,8 @@ import pytest
 from salt_infer.backends import mask_graphs
 from salt_infer.backends.device_session import DeviceSession
 from salt_infer.backends.providers import ProviderRequest, SessionPlan
-from salt_infer.cli import selftest
-from salt_infer.cli.selftest import Golden, Outcome
+from salt_infer.doctor import selftest
+from salt_infer.doctor.selftest import Golden, Outcome
 from salt_infer.errors import ModelError, ProviderError
 from salt_infer.masks import rle
 from salt_infer.modelfile.signature import sha256_of

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from salt_infer.cli import extras
-from salt_infer.cli.extras import Need
+from salt_infer.doctor import packages
+from salt_infer.doctor.packages import Need
 from tests.conftest import ROOT
 
 OF_PROVIDERS = {"cpu", "gpu", "tensorrt", "openvino"}  # salt-doctor tries these
@@ -37,19 +37,19 @@ def setup_cfg() -> dict[str, set[str]]:
 
 
 def test_every_extra_is_a_commands_or_a_parts_or_known_to_be_neither() -> None:
-    told = {*extras.OF_COMMANDS.values(), *extras.OF_PARTS}
+    told = {*packages.OF_COMMANDS.values(), *packages.OF_PARTS}
     assert told | OF_PROVIDERS | OF_DEVELOPERS == set(setup_cfg())
     commands = metadata.distribution("salt-toolkit").entry_points
     assert {each.name for each in commands} == {
         "salt-infer",
         "salt-doctor",
-        *extras.OF_COMMANDS,
+        *packages.OF_COMMANDS,
     }
 
 
-@pytest.mark.parametrize("extra", [*extras.OF_COMMANDS.values(), *extras.OF_PARTS])
+@pytest.mark.parametrize("extra", [*packages.OF_COMMANDS.values(), *packages.OF_PARTS])
 def test_the_packages_are_those_that_the_extra_installs(extra: str) -> None:
-    found = {name for name, _ in extras.requirements("salt-toolkit", extra)}
+    found = {name for name, _ in packages.requirements("salt-toolkit", extra)}
     wanted = setup_cfg()
     inner = wanted["cpu"] | wanted["train"] if extra == "export" else set()
     assert found == wanted[extra] | inner
@@ -62,27 +62,27 @@ def test_what_is_not_installed_is_lacking(tmp_path: Path, monkeypatch: pytest.Mo
     )  # fmt: skip
     installed(tmp_path, "half", 'deep>=1; extra == "x"', 'half; extra == "y"')
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert list(extras.lacking("kit", "a")) == ["absent", "deep"]
-    assert list(extras.lacking("kit", "b-c")) == ["other"]
-    assert list(extras.lacking("kit", "none-such")) == []
+    assert list(packages.lacking("kit", "a")) == ["absent", "deep"]
+    assert list(packages.lacking("kit", "b-c")) == ["other"]
+    assert list(packages.lacking("kit", "none-such")) == []
     installed(tmp_path, "absent")
     installed(tmp_path, "deep")
-    assert list(extras.lacking("kit", "a")) == []
+    assert list(packages.lacking("kit", "a")) == []
 
 
 def test_the_gpus_runtime_is_a_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     installed(tmp_path, "kit", 'onnxruntime>=1; extra == "export"')
-    assert list(extras.lacking("kit", "export")) == ["onnxruntime"]
+    assert list(packages.lacking("kit", "export")) == ["onnxruntime"]
     installed(tmp_path, "onnxruntime_gpu")
-    assert list(extras.lacking("kit", "export")) == []
+    assert list(packages.lacking("kit", "export")) == []
 
 
 def test_a_toolkit_that_was_never_installed_says_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    assert extras.needs() == ()
+    assert packages.needs() == ()
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_what_people_read(need: Need, runs: bool, line: str) -> None:
 
 def test_nothing_of_the_commands_is_imported() -> None:
     code = (
-        "import sys; from salt_infer.cli import extras; extras.needs(); "
+        "import sys; from salt_infer.doctor import packages; packages.needs(); "
         "print(sorted({'torch', 'onnx', 'onnxruntime', 'pandas', 'matplotlib', 'fastapi', 'ray', "
         "'zarr', 'pyarrow', 'fsspec'} & sys.modules.keys()))"
     )
