@@ -68,9 +68,10 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
 def tile_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with tiles/ and masks/ of 40 synthetic tiles."""
     from salt_train import synthetic
+    from tests import drawing
 
     folder = tmp_path_factory.mktemp("synthetic")
-    synthetic.write(synthetic.draw(40, seed=1), folder)
+    synthetic.write(drawing.draw(40, seed=1), folder)
     return folder
 
 
@@ -99,11 +100,11 @@ def tiny_config(epochs: int) -> TrainConfig:
 
 
 def _train(out: Path, config: TrainConfig) -> None:
-    from salt_train import synthetic
     from salt_train.training.run_options import RunOptions
     from salt_train.training.trainer import Trainer
+    from tests import drawing
 
-    Trainer(config, RunOptions(out, progress=False), synthetic.draw(40, seed=2)).run()
+    Trainer(config, RunOptions(out, progress=False), drawing.draw(40, seed=2)).run()
 
 
 @pytest.fixture(scope="session")

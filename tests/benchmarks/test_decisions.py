@@ -12,8 +12,9 @@ from click.testing import CliRunner
 from salt_train import synthetic
 from salt_train.scoring.evaluate import Prediction
 from salt_train.training.trainer import PREDICTIONS
+from tests import drawing
 
-DATA = synthetic.draw(24, seed=4)
+DATA = drawing.draw(24, seed=4)
 
 
 def planted(yes: float, no: float) -> Prediction:

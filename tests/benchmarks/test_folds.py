@@ -20,8 +20,9 @@ from salt_train.settings.model_config import ModelConfig
 from salt_train.settings.recipes import two_stages
 from salt_train.training.run_options import RunOptions
 from salt_train.training.trainer import PREDICTIONS
+from tests import drawing
 
-DATA = synthetic.draw(24, seed=4)
+DATA = drawing.draw(24, seed=4)
 SALTY = int(DATA.has_salt.sum())
 
 

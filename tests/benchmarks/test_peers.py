@@ -31,6 +31,7 @@ from salt_infer.backends.providers import ProviderRequest
 from salt_infer.masks import rle
 from salt_train import synthetic
 from salt_train.scoring.evaluate import Decision
+from tests import drawing
 
 DECISION = Decision(threshold=0.5, gate=0.3)
 
@@ -41,7 +42,7 @@ def material(
 ) -> Material:
     """Seven tiles, of which five have labels."""
     folder = tmp_path_factory.mktemp("peers")
-    synthetic.write(synthetic.draw(64, seed=3), folder)
+    synthetic.write(drawing.draw(64, seed=3), folder)
     whole = Material(
         tiny_checkpoint, tile_folder / "tiles", tile_folder / "masks", folder / "tiles", 1.0
     )

@@ -6,8 +6,8 @@ import numpy as np
 import steps
 import torch
 
-from salt_train import synthetic
 from salt_train.settings.recipes import RECIPES
+from tests import drawing
 
 
 def test_views_and_memory_are_no_operations() -> None:
@@ -36,7 +36,7 @@ def test_what_the_host_reads_is_a_wait() -> None:
 
 
 def test_all_steps_but_the_first_are_traced(tmp_path: Path) -> None:
-    data = synthetic.draw(10, seed=0)  # nine to train on: four steps
+    data = drawing.draw(10, seed=0)  # nine to train on: four steps
     config = RECIPES["baseline"].config
     trace = steps.traced(config, data, tmp_path)
     assert trace.operations["convolution"] % 3 == 0  # steps of the same

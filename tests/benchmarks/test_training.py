@@ -8,8 +8,8 @@ import pytest
 import torch
 import training
 
-from salt_train import synthetic
 from salt_train.settings.config import TrainConfig
+from tests import drawing
 from tests.conftest import tiny_config
 
 CPU = torch.device("cpu")
@@ -33,7 +33,7 @@ def test_a_way_that_cannot_be_run_costs_no_other(
     monkeypatch.setattr(torch, "compile", refuse)
     config = dataclasses.replace(tiny_config(2), batch_size=4)
     found = training.measure(
-        case(config, "plain", "compiled", "trainer"), synthetic.draw(20, seed=0), tmp_path, 2
+        case(config, "plain", "compiled", "trainer"), drawing.draw(20, seed=0), tmp_path, 2
     )
     assert found["failed"] == {"compiled": "no kernels for you"}
     assert list(found["tiles_per_s"]) == ["plain", "trainer"] == list(found["ready_s"])

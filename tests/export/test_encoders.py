@@ -17,10 +17,10 @@ from salt_export.job import export
 from salt_export.request import OPSET, Job
 from salt_export.tolerances import FP32
 from salt_infer.backends.onnxruntime_session import ModelSession
-from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.network.model import SaltNet
 from salt_train.settings.model_config import ModelConfig
+from tests import drawing
 
 pytestmark = pytest.mark.slow
 
@@ -67,7 +67,7 @@ def test_int8_of_a_network_with_relu6_has_its_weights(
     checkpoint = drawn(tiny_checkpoint, LITE, tmp_path / "a.pth")
     networks = [checkpoints.build_model(checkpoints.load(checkpoint))]
     prepared = int8.prepare(graph.build(networks, True, OPSET), tmp_path)
-    ranges = int8.calibrate(prepared, synthetic.draw(8, seed=4).tiles, "minmax", tmp_path)
+    ranges = int8.calibrate(prepared, drawing.draw(8, seed=4).tiles, "minmax", tmp_path)
     network = onnx.load(prepared.path)
     file = int8.quantize(prepared, ranges, "minmax", STYLES[style])
     limits = {"min_val_cast", "max_val_cast"}

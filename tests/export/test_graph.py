@@ -15,10 +15,10 @@ from salt_export.request import OPSET, Job
 from salt_export.tolerances import FP32
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.modelfile.contract import METADATA_KEY, ModelContract
-from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
+from tests import drawing
 
-TILES = synthetic.draw(8, seed=0).tiles
+TILES = drawing.draw(8, seed=0).tiles
 
 
 @pytest.mark.parametrize("gated", [False, True], ids=["dense", "gated"])

@@ -22,11 +22,12 @@ from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.training import optimizer
+from tests import drawing
 from tests.export.test_job import rewritten
 from tests.export.test_parity import tampered
 
 BLOCK = "decoder.blocks.2.body"  # convolution, normalisation, ReLU, convolution
-DATA = synthetic.draw(24, seed=6)
+DATA = drawing.draw(24, seed=6)
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from salt_export.halved_weights import SMALLEST, STORED, stored_in_half
 from salt_export.job import export, verify
 from salt_export.request import Job
 from salt_infer.backends.onnxruntime_session import ModelSession
-from salt_train import synthetic
+from tests import drawing
 
-TILES = synthetic.draw(6, seed=3).tiles
+TILES = drawing.draw(6, seed=3).tiles
 
 
 def test_weights_become_half_of_what_they_were(dense_model: Path) -> None:

@@ -13,11 +13,11 @@ from onnx import TensorProto, numpy_helper
 
 from salt_export import graph, int8, tensors
 from salt_export.int8 import METHODS, STYLES, Prepared
-from salt_train import synthetic
 from salt_train.network.model import SaltNet
 from salt_train.settings.model_config import ModelConfig
+from tests import drawing
 
-TILES = synthetic.draw(12, seed=4).tiles
+TILES = drawing.draw(12, seed=4).tiles
 
 
 @dataclasses.dataclass(frozen=True)

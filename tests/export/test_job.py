@@ -25,6 +25,7 @@ from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.errors import CheckpointError
 from salt_train.network.model import SaltNet
+from tests import drawing
 from tests.export.test_parity import tampered
 
 
@@ -161,7 +162,7 @@ def test_verify_only_compares_the_weights_of_float16(tiny_checkpoint: Path, tmp_
 @pytest.mark.slow
 @pytest.mark.usefixtures("traced", "few_shapes")
 def test_on_labelled_tiles_the_score_is_compared(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    synthetic.write(synthetic.draw(70, seed=6), tmp_path)
+    synthetic.write(drawing.draw(70, seed=6), tmp_path)
     job = Job(
         (tiny_checkpoint,), tmp_path / "x.onnx", verify_images=tmp_path / "tiles",
         labels=tmp_path / "masks", report=tmp_path / "x.json",
@@ -286,7 +287,7 @@ def test_what_cannot_end_well_ends_soon(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before minutes of work."""
-    synthetic.write(synthetic.draw(3, seed=6), tmp_path)
+    synthetic.write(drawing.draw(3, seed=6), tmp_path)
 
     def late(*_: object) -> None:
         raise AssertionError("the export began")

@@ -14,10 +14,11 @@ from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.scoring import evaluate
 from salt_train.scoring.evaluate import Decision
+from tests import drawing
 
 
 def test_each_is_scored_by_its_own_threshold_and_gate(two_checkpoints: tuple[Path, Path]) -> None:
-    data, said = synthetic.draw(20, seed=6), list[str]()
+    data, said = drawing.draw(20, seed=6), list[str]()
     job = Job(two_checkpoints, Path("x.onnx"), say=said.append)
     decisions = (Decision(0.5, 1.0), Decision(0.5, 0.0))  # no mask, and all
     loaded = [
@@ -41,7 +42,7 @@ def test_each_is_scored_by_its_own_threshold_and_gate(two_checkpoints: tuple[Pat
 def test_an_export_and_its_verification_tell_of_them(
     two_checkpoints: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    synthetic.write(synthetic.draw(10, seed=6), tmp_path)
+    synthetic.write(drawing.draw(10, seed=6), tmp_path)
     said: list[str] = []
     job = Job(
         two_checkpoints, tmp_path / "x.onnx", verify_images=tmp_path / "tiles",

@@ -18,11 +18,11 @@ from salt_infer.batch import views
 from salt_infer.batch.result import BatchResult
 from salt_infer.masks import metric, rle
 from salt_infer.modelfile.onnx_writer import GraphWriter
-from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.scoring.evaluate import Decision
+from tests import drawing
 
-DATA = synthetic.draw(TILES, seed=0)
+DATA = drawing.draw(TILES, seed=0)
 DECISION = Decision(0.5, 0.0)
 
 

@@ -16,7 +16,6 @@ from salt_export.job import export
 from salt_export.request import Job
 from salt_export.tolerances import FP32
 from salt_infer.backends.onnxruntime_session import ModelSession
-from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.scoring import evaluate
@@ -25,12 +24,13 @@ from salt_train.settings.recipes import RECIPES
 from salt_train.training import optimizer
 from salt_train.training.run_options import RunOptions
 from salt_train.training.trainer import LAST, Trainer
+from tests import drawing
 from tests.train.settings.test_recipes import shrunk
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_shapes")]
 
-DATA = synthetic.draw(12, seed=2)
-OTHERS = synthetic.draw(6, seed=9).tiles  # not those that the file is verified on
+DATA = drawing.draw(12, seed=2)
+OTHERS = drawing.draw(6, seed=9).tiles  # not those that the file is verified on
 # The first recipe with each network stands for those that differ only in how they train.
 NETWORKS = {recipe.config.model: name for name, recipe in reversed(RECIPES.items())}
 ORDER = [name for name in RECIPES if name in NETWORKS.values()]

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from salt_export.samples import evenly, read, stratified
 from salt_train import synthetic
+from tests import drawing
 
-DATA = synthetic.draw(20, seed=8)
+DATA = drawing.draw(20, seed=8)
 
 
 @given(st.integers(0, 20_000), st.integers(1, 2000))

@@ -15,6 +15,7 @@ from salt_export.job import export
 from salt_export.request import Job
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_train import synthetic
+from tests import drawing
 
 needs_rtx = pytest.mark.skipif(
     importlib.util.find_spec("tensorrt_rtx_bindings") is None,
@@ -25,7 +26,7 @@ needs_rtx = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def tiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tensorrt")
-    synthetic.write(synthetic.draw(64, seed=6), folder)
+    synthetic.write(drawing.draw(64, seed=6), folder)
     return folder / "tiles"
 
 

@@ -10,9 +10,9 @@ from onnx import TensorProto, helper, numpy_helper
 from salt_export import int8, tensors
 from salt_export.errors import ParityError
 from salt_export.int8 import STYLES
-from salt_train import synthetic
+from tests import drawing
 
-TILES = synthetic.draw(12, seed=4).tiles
+TILES = drawing.draw(12, seed=4).tiles
 Graphs = tuple[onnx.ModelProto, dict[str, onnx.ModelProto]]
 
 

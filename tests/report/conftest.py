@@ -12,6 +12,7 @@ import pytest
 from salt_infer.masks import rle
 from salt_report.common.reading import LabelledTiles
 from salt_train import synthetic
+from tests import drawing
 
 
 def spoilt(truth: np.ndarray, seed: int) -> np.ndarray:
@@ -49,7 +50,7 @@ def write_rows(
 @pytest.fixture(scope="session")
 def drawn() -> LabelledTiles:
     """60 tiles: synthetic ones, and by hand what is rare among these."""
-    data = synthetic.draw(60, seed=11)
+    data = drawing.draw(60, seed=11)
     tiles, masks = data.tiles.copy(), data.masks.copy()
     tiles[0], masks[0] = 0, 0  # black
     masks[1] = 0

@@ -27,9 +27,9 @@ from salt_infer.job.watcher import Watcher
 from salt_infer.modelfile.contract import TTA_NAMES, Tta
 from salt_infer.predictor.model import Settings
 from salt_infer.system.cpu import lanes_here
-from salt_train import synthetic
+from tests import drawing
 
-TILES = synthetic.draw(9, seed=5).tiles
+TILES = drawing.draw(9, seed=5).tiles
 COUNT, SECOND = 4, 2
 
 

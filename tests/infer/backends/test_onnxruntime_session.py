@@ -13,9 +13,9 @@ from salt_infer.backends.providers import SessionPlan
 from salt_infer.batch.result import Cancel
 from salt_infer.errors import ContractError, ModelError
 from salt_infer.models import default_model
-from salt_train import synthetic
+from tests import drawing
 
-TILES = synthetic.draw(9, seed=5).tiles
+TILES = drawing.draw(9, seed=5).tiles
 
 
 @pytest.mark.parametrize("views", [1, 2])

@@ -12,13 +12,13 @@ import pytest
 from salt_infer.batch.views import make
 from salt_infer.modelfile.contract import TILES
 from salt_infer.models import default_model
-from salt_train import synthetic
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install '.[openvino]'")
 
 from salt_infer.backends import openvino_requests
 from salt_infer.backends.openvino_requests import MOST, RequestsByShape
 from salt_infer.backends.openvino_session import OpenVinoSession, core
+from tests import drawing
 
 AFTER = 3
 
@@ -126,7 +126,7 @@ def test_a_session_answers_with_the_same_bits_before_and_after(
         path = request.getfixturevalue(which)
     assert isinstance(path, Path)
     session = OpenVinoSession(path, 1)
-    tiles = make(synthetic.draw(6, seed=3).tiles, "hflip")
+    tiles = make(drawing.draw(6, seed=3).tiles, "hflip")
     before, *_, after = [session.run(tiles, 0.3) for _ in range(AFTER + 1)]
     for name in ("probability", "salt", "kept"):
         np.testing.assert_array_equal(getattr(before, name), getattr(after, name))

@@ -20,7 +20,6 @@ from salt_infer.batch.views import make
 from salt_infer.errors import ModelError, ProviderError
 from salt_infer.models import default_model
 from salt_infer.system.cpu import Machine, this_machine
-from salt_train import synthetic
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install '.[openvino]'")
 
@@ -31,8 +30,9 @@ from salt_infer.backends.openvino_session import (
     arithmetic,
     settings,
 )
+from tests import drawing
 
-TILES = synthetic.draw(24, seed=5).tiles
+TILES = drawing.draw(24, seed=5).tiles
 # What the module promises, by the precision of the file.
 PROBABILITY = {"fp32": 1e-4, "fp16": 1e-3}
 PIXELS = {"fp32": 1e-4, "fp16": 1e-3, "int8": 0.01, "bf16": 0.01}

@@ -10,9 +10,9 @@ from salt_infer import SaltModel
 from salt_infer.batch import doubtful, views
 from salt_infer.batch.result import BatchResult
 from salt_infer.modelfile.contract import TTA_NAMES
-from salt_train import synthetic
+from tests import drawing
 
-TILES = synthetic.draw(40, seed=1).tiles
+TILES = drawing.draw(40, seed=1).tiles
 GATE, THRESHOLD = 0.45, 0.55
 
 

@@ -14,9 +14,10 @@ from salt_infer.data import dataset
 from salt_infer.errors import InputError, LabelError
 from salt_infer.masks import rle
 from salt_train import synthetic
+from tests import drawing
 from tests.pngs import pack
 
-DATA = synthetic.draw(3, seed=4)
+DATA = drawing.draw(3, seed=4)
 
 
 @pytest.fixture

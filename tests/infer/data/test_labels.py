@@ -12,6 +12,7 @@ from salt_infer.data.labels import Labels, read_column, read_rows
 from salt_infer.errors import InputError, LabelError
 from salt_infer.masks import rle
 from salt_train import synthetic
+from tests import drawing
 
 
 def read(path: Path, ids: list[str]) -> np.ndarray:
@@ -21,7 +22,7 @@ def read(path: Path, ids: list[str]) -> np.ndarray:
 
 @pytest.fixture
 def drawn(tmp_path: Path) -> tuple[Path, tuple[str, ...], np.ndarray]:
-    data = synthetic.draw(6, seed=3)
+    data = drawing.draw(6, seed=3)
     synthetic.write(data, tmp_path)
     rows = zip(data.ids, rle.encode(data.masks), strict=True)
     lines = ["id,rle_mask", *(f"{name},{text}" for name, text in rows)]

@@ -16,18 +16,18 @@ import salt_infer
 from salt_infer.data.tiles import checksums, others_than
 from salt_infer.errors import BadTilesError, InputError
 from salt_train import synthetic
-from tests import pngs
+from tests import drawing, pngs
 
 
 @pytest.fixture
 def drawn(tmp_path: Path) -> Path:
-    synthetic.write(synthetic.draw(6, seed=2), tmp_path)
+    synthetic.write(drawing.draw(6, seed=2), tmp_path)
     return tmp_path
 
 
 @pytest.mark.parametrize("kind", ["folder", "data set", "text", "zip", "list"])
 def test_what_the_command_takes_is_read(drawn: Path, kind: str) -> None:
-    expected = synthetic.draw(6, seed=2)
+    expected = drawing.draw(6, seed=2)
     place: Path | str = drawn / "tiles"
     if kind == "data set":
         place = drawn
@@ -48,7 +48,7 @@ def test_what_the_command_takes_is_read(drawn: Path, kind: str) -> None:
 
 
 def test_16_bits_are_scaled_as_the_command_does(drawn: Path) -> None:
-    (tile,) = synthetic.draw(1, seed=2).tiles
+    (tile,) = drawing.draw(1, seed=2).tiles
     path = drawn / "deep/x.png"
     path.parent.mkdir()
     Image.fromarray(tile.astype(np.uint16) * 257).save(path)

@@ -19,9 +19,9 @@ from salt_infer.execution.pipeline import RunOptions, finished_groups, stamps_of
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.masks import rle
 from salt_infer.predictor.model import SaltModel, Settings
-from salt_train import synthetic
 from salt_train.checkpoints.checkpoint import build_model, load
 from salt_train.scoring import evaluate
+from tests import drawing
 
 SETTINGS = Settings(threshold=0.5, gate=0.4, tta="hflip")
 OPTIONS = RunOptions(batch_size=7, decode_workers=2)
@@ -42,7 +42,7 @@ def rows_of(folder: Path, model: SaltModel, options: RunOptions = OPTIONS) -> di
 def test_the_rows_are_those_of_the_network_in_torch(
     tile_folder: Path, tiny_checkpoint: Path, gated_model: Path
 ) -> None:
-    data = synthetic.draw(40, seed=1)
+    data = drawing.draw(40, seed=1)
     prediction = evaluate.predict(build_model(load(tiny_checkpoint)), data.tiles, "hflip")
     gate = float(np.median(prediction.salt)) + 1e-5
     masks = prediction.masks(evaluate.Decision(SETTINGS.threshold, gate))

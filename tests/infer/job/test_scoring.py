@@ -17,6 +17,7 @@ from salt_infer.job.watcher import Watcher
 from salt_infer.masks import metric, rle
 from salt_infer.models import default_model
 from salt_train import synthetic
+from tests import drawing
 
 OUT = Path("out.csv")
 
@@ -57,7 +58,7 @@ def test_labels_along_the_rows_are_doubted_whichever_part_they_are_in() -> None:
 
 
 def test_a_run_warns_of_them(tmp_path: Path) -> None:
-    data = synthetic.draw(60, seed=3)
+    data = drawing.draw(60, seed=3)
     synthetic.write(data, tmp_path)
     job = Job(tmp_path / "tiles", tmp_path / "a.csv", provider=ProviderRequest("cpu"), gate=0.0)
     run(job, Watcher())

@@ -26,10 +26,10 @@ from salt_infer.masks import rle
 from salt_infer.modelfile.contract import Tta
 from salt_infer.models import default_model
 from salt_infer.predictor.model import Settings
-from salt_train import synthetic
+from tests import drawing
 
 SHIPPED = default_model()
-TILES = synthetic.draw(40, seed=1).tiles  # those of tile_folder
+TILES = drawing.draw(40, seed=1).tiles  # those of tile_folder
 
 
 def test_masks_are_those_that_a_run_writes(tile_folder: Path, gated_model: Path) -> None:

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import initialisers, shipped, unfold
 from salt_train.compute.distributed import World
@@ -21,9 +20,10 @@ from salt_train.settings.config import SHIPPED, TrainConfig
 from salt_train.settings.model_config import ModelConfig
 from salt_train.training.run_options import RunOptions
 from salt_train.training.trainer import LAST, Trainer
+from tests import drawing
 from tests.conftest import tiny_config
 
-DATA = synthetic.draw(12, seed=7)
+DATA = drawing.draw(12, seed=7)
 PREFIX = "models.0."
 
 
@@ -113,7 +113,7 @@ def test_a_run_starts_from_what_ships(
 ) -> None:
     first = checkpoints.load(tiny_checkpoint)
     options = RunOptions(tmp_path, progress=False)
-    trainer = Trainer(ships, options, synthetic.draw(40, seed=2))
+    trainer = Trainer(ships, options, drawing.draw(40, seed=2))
     trainer._start()
     held_out = trainer.validation_data
     expected = predict(checkpoints.build_model(first), held_out.tiles, "none")
@@ -127,7 +127,7 @@ def test_a_run_starts_from_what_ships(
 
 
 def test_tiles_that_it_has_learnt_are_not_validated_on(ships: TrainConfig) -> None:
-    data = synthetic.draw(40, seed=2)
+    data = drawing.draw(40, seed=2)
     split = Split.of(data, 4, 0)
     with pytest.raises(DataError, match=r"the shipped network is a model that held out fold 0 of"):
         unfold.first(dataclasses.replace(ships, fold=1), split)
@@ -136,7 +136,7 @@ def test_tiles_that_it_has_learnt_are_not_validated_on(ships: TrainConfig) -> No
 def test_where_it_cannot_be_told_what_it_has_seen_that_is_said_and_kept(
     ships: TrainConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ours = synthetic.draw(24, seed=9)
+    ours = drawing.draw(24, seed=9)
     final = Trainer(ships, RunOptions(tmp_path, progress=False), ours).run()
     assert "warning: the shipped network has learnt from 40 tiles but for fold 0" in (
         capsys.readouterr().out
@@ -156,7 +156,7 @@ def test_where_it_cannot_be_told_what_it_has_seen_that_is_said_and_kept(
 def test_what_doubted_labels_may_have_seen_is_not_said_of_what_ships(
     ships: TrainConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    trainer = Trainer(ships, RunOptions(tmp_path, progress=False), synthetic.draw(40, seed=2))
+    trainer = Trainer(ships, RunOptions(tmp_path, progress=False), drawing.draw(40, seed=2))
     trainer.doubted = True  # as by labels; the shipped network held out the same fold
     trainer._start()
     assert "the shipped network has learnt" not in capsys.readouterr().out
@@ -165,6 +165,6 @@ def test_what_doubted_labels_may_have_seen_is_not_said_of_what_ships(
 
 def test_a_recipes_other_network_is_refused(ships: TrainConfig) -> None:
     other = dataclasses.replace(ships, model=dataclasses.replace(ships.model, width=24))
-    split = Split.of(synthetic.draw(40, seed=2), 4, 0)
+    split = Split.of(drawing.draw(40, seed=2), 4, 0)
     with pytest.raises(ConfigError, match=r"this run trains .*width 24.* leave out every --set"):
         unfold.first(other, split)

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from salt_infer.errors import PackageError
-from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import weights
 from salt_train.checkpoints.checkpoint import Checkpoint
@@ -24,6 +23,7 @@ from salt_train.settings.config import TrainConfig
 from salt_train.settings.model_config import ModelConfig
 from salt_train.training.run_options import RunOptions
 from salt_train.training.trainer import LAST, Trainer
+from tests import drawing
 from tests.conftest import tiny_config
 from tests.train.checkpoints.test_checkpoint import Bomb
 
@@ -114,7 +114,7 @@ def test_a_run_starts_from_the_weights_and_names_their_digest(tmp_path: Path) ->
     path = tmp_path / "resnet.pth"
     config = pretrained(path, coord_conv=True)
     state = torch.load(path, weights_only=True)
-    trainer = Held(config, RunOptions(tmp_path / "run"), synthetic.draw(12, seed=0))
+    trainer = Held(config, RunOptions(tmp_path / "run"), drawing.draw(12, seed=0))
     with pytest.raises(KeyboardInterrupt):
         trainer.run()
     for model in (trainer.learner.model, trainer.learner.average):
@@ -128,7 +128,7 @@ def test_a_run_starts_from_the_weights_and_names_their_digest(tmp_path: Path) ->
 
 def test_a_resumed_run_does_not_need_the_file(tmp_path: Path) -> None:
     path, run = tmp_path / "resnet.pth", tmp_path / "run"
-    config, data = pretrained(path), synthetic.draw(8, seed=0)
+    config, data = pretrained(path), drawing.draw(8, seed=0)
 
     class Killed(Trainer):
         def _epoch(self) -> dict[str, object]:
@@ -229,7 +229,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
 def started_from(path: Path, out: Path, **changes: object) -> Held:
     """The synthetic run of ``tiny_checkpoint`` again, from its weights."""
     config = dataclasses.replace(tiny_config(2), init_weights=str(path), **changes)  # type: ignore[arg-type]
-    trainer = Held(config, RunOptions(out), synthetic.draw(40, seed=2))
+    trainer = Held(config, RunOptions(out), drawing.draw(40, seed=2))
     with pytest.raises(KeyboardInterrupt):
         trainer.run()
     return trainer

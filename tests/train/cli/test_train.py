@@ -30,6 +30,7 @@ from salt_train.settings.overrides import listed, override
 from salt_train.settings.recipes import RECIPES
 from salt_train.settings.scaling import scaled
 from salt_train.settings.schedule import cut_short, learning_rate
+from tests import drawing
 from tests.conftest import ROOT
 
 Main = Callable[..., int]
@@ -189,7 +190,7 @@ def test_a_run_that_was_ended_before_its_first_checkpoint_begins_as_it_did(
     with pytest.raises(CheckpointError, match=r"other settings: .*; --resume goes on with"):
         resume(labelled, out, "--epochs", "3")
     other = tmp_path / "other"
-    synthetic.write(synthetic.draw(40, seed=8), other)
+    synthetic.write(drawing.draw(40, seed=8), other)
     with pytest.raises(CheckpointError, match=r"the run in .* used a different split: tiles"):
         resume(other, out)
     said = resume(labelled, out)
@@ -493,7 +494,7 @@ def test_the_examples_are_sound(main: Main, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    data = synthetic.draw(6, seed=5)
+    data = drawing.draw(6, seed=5)
     synthetic.write(data, tmp_path)
     (tmp_path / "masks" / f"{data.ids[2]}.png").unlink()
     (tmp_path / "tiles" / f"{data.ids[4]}.png").write_bytes(png.encode(data.tiles[4])[:200])

@@ -18,9 +18,9 @@ from salt_train import synthetic
 from salt_train.data import dataset
 from salt_train.data.data_checks import check
 from salt_train.data.findings import FAULTS, NOTES, SHOWN, Finding, Report
-from tests import pngs
+from tests import drawing, pngs
 
-DATA = synthetic.draw(12, seed=5)
+DATA = drawing.draw(12, seed=5)
 IDS = DATA.ids
 SALT = [i for i in IDS if DATA.masks[IDS.index(i)].any()]
 EMPTY = [i for i in IDS if i not in SALT]

@@ -15,8 +15,9 @@ from salt_train import synthetic
 from salt_train.data import dataset
 from salt_train.data.dataset import Dataset
 from salt_train.errors import DataError
+from tests import drawing
 
-DATA = synthetic.draw(5, seed=0)
+DATA = drawing.draw(5, seed=0)
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salt_train import synthetic
 from salt_train.data import folds
 from salt_train.data.folds import Split
 from salt_train.errors import ConfigError
+from tests import drawing
 
 
 @given(
@@ -40,7 +40,7 @@ def test_the_split_depends_on_ids_and_not_on_their_order() -> None:
 
 
 def test_the_split_is_written_as_it_is(tmp_path: Path) -> None:
-    data = synthetic.draw(12, seed=3)
+    data = drawing.draw(12, seed=3)
     split = Split.of(data, 3, seed=0)
     split.write(tmp_path)
     with open(tmp_path / folds.FILE, newline="") as file:
@@ -51,7 +51,7 @@ def test_the_split_is_written_as_it_is(tmp_path: Path) -> None:
 
 
 def test_ids_that_a_table_has_to_quote(tmp_path: Path) -> None:
-    drawn = synthetic.draw(12, seed=3)
+    drawn = drawing.draw(12, seed=3)
     odd = ("line 1, tile 2", 'the "best"', *drawn.ids[2:])
     Split.of(dataclasses.replace(drawn, ids=odd), 3, seed=0).write(tmp_path)
     with open(tmp_path / folds.FILE, newline="") as file:

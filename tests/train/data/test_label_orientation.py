@@ -15,6 +15,7 @@ from salt_train import synthetic
 from salt_train.data import label_orientation
 from salt_train.data.data_checks import check
 from salt_train.data.label_orientation import LOOKED_AT, examine
+from tests import drawing
 from tests.infer.masks.test_orientation import back, changed
 
 Images = dict[str, npt.NDArray[np.uint8]]
@@ -23,7 +24,7 @@ Images = dict[str, npt.NDArray[np.uint8]]
 @pytest.fixture(scope="module")
 def set_of_tiles() -> tuple[Images, Images]:
     """Tiles, and what the shipped model finds in them for labels."""
-    data = synthetic.draw(60, seed=3)
+    data = drawing.draw(60, seed=3)
     model = SaltModel.load(provider=ProviderRequest("cpu"), gate=0.0)
     found = model.predict(data.tiles).masks.astype(np.uint8)
     return dict(zip(data.ids, data.tiles, strict=True)), dict(zip(data.ids, found, strict=True))
@@ -65,7 +66,7 @@ def test_a_check_calls_a_set_of_turned_masks_faulty(
 
 
 def test_labels_of_other_tiles_are_not_said_to_be_turned() -> None:
-    data = synthetic.draw(400, seed=4)
+    data = drawing.draw(400, seed=4)
     model = SaltModel.load(provider=ProviderRequest("cpu"), gate=0.0, tta="none")
     found = model.predict(data.tiles).masks
     partial = [at for at, mask in enumerate(found) if 0.05 <= mask.mean() <= 0.95][:60]

@@ -6,10 +6,10 @@ import dataclasses
 
 import numpy as np
 
-from salt_train import synthetic
 from salt_train.data import run_warnings
+from tests import drawing
 
-DATA = synthetic.draw(12, seed=2)
+DATA = drawing.draw(12, seed=2)
 
 
 def test_pseudo_labels_that_are_all_of_one_side_are_told_of() -> None:

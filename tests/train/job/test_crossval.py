@@ -29,9 +29,10 @@ from salt_train.scoring import calibrate, evaluate
 from salt_train.scoring.evaluate import NO_JUDGE, Decision, Prediction
 from salt_train.training.feed import Drawn
 from salt_train.training.trainer import LAST, PREDICTIONS, Trainer
+from tests import drawing
 
 FOLDS = 3
-DATA = synthetic.draw(15, seed=3)
+DATA = drawing.draw(15, seed=3)
 
 
 def train(data: Path, out: Path, *more: str, fold: str = "all") -> str:

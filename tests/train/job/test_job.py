@@ -23,7 +23,7 @@ from salt_train.settings.config import IMAGENET, TrainConfig
 from salt_train.settings.model_config import ModelConfig
 from salt_train.training.run_options import RunOptions
 from salt_train.training.trainer import LAST, Trainer
-from tests import pngs
+from tests import drawing, pngs
 from tests.conftest import tiny_config
 
 CONFIG = dataclasses.replace(tiny_config(2), folds=3, fold=1, batch_size=5, recipe="tiny")
@@ -32,7 +32,7 @@ CONFIG = dataclasses.replace(tiny_config(2), folds=3, fold=1, batch_size=5, reci
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    synthetic.write(synthetic.draw(15, seed=3), folder)
+    synthetic.write(drawing.draw(15, seed=3), folder)
     (folder / "tiles").rename(folder / "images")
     return folder
 
@@ -120,7 +120,7 @@ def test_and_after_one_it_says_both(
 
 def test_validation_tiles_that_are_trained_on_are_told_of(tmp_path: Path) -> None:
     """Twins of tiles on both sides of the split, with a picture or without."""
-    drawn = synthetic.draw(15, seed=3)
+    drawn = drawing.draw(15, seed=3)
     held_out = np.flatnonzero(Split.of(drawn, 3, 0).fold == 1)
     trained = np.flatnonzero(Split.of(drawn, 3, 0).fold != 1)
     assert len(held_out) == 5
@@ -237,7 +237,7 @@ def test_a_run_holds_its_folder_and_leaves_no_lock(
 
 def warned(tmp_path: Path, masks: np.ndarray, **changes: object) -> list[str]:
     """Warnings of a run on 15 tiles with such masks, as far as masks go."""
-    drawn = synthetic.draw(15, seed=3)
+    drawn = drawing.draw(15, seed=3)
     drawn.masks[:] = masks
     synthetic.write(drawn, tmp_path)
     (tmp_path / "tiles").rename(tmp_path / "images")
@@ -258,7 +258,7 @@ def test_of_each_part_too(tmp_path: Path) -> None:
     """One tile with salt and without: the split cannot put it on both sides."""
     masks = np.zeros((15, 101, 101), np.uint8)
     classes = np.array([9] + [0] * 14)
-    drawn = synthetic.draw(15, seed=3)
+    drawn = drawing.draw(15, seed=3)
     fold = folds.assign(drawn.ids, classes, CONFIG.folds, 0)
     masks[0, :80] = 1
     config = dataclasses.replace(CONFIG, fold=int((fold[0] + 1) % 3))
@@ -353,7 +353,7 @@ def test_what_it_starts_from_is_said_first(
 
 
 def test_tiles_taken_for_empty_are_counted(tmp_path: Path) -> None:
-    drawn = synthetic.draw(15, seed=3)
+    drawn = drawing.draw(15, seed=3)
     synthetic.write(drawn, tmp_path)
     (tmp_path / "tiles").rename(tmp_path / "images")
     for name in drawn.ids[:4]:
@@ -378,7 +378,7 @@ def test_one_fold_and_all_do_not_share_a_folder(data: Path, tmp_path: Path) -> N
 
 def test_tiles_that_can_hardly_be_meant_are_told_of(tmp_path: Path) -> None:
     """16-bit ones that were never stretched."""
-    drawn = synthetic.draw(15, seed=3)
+    drawn = drawing.draw(15, seed=3)
     synthetic.write(drawn, tmp_path)
     (tmp_path / "tiles").rename(tmp_path / "images")
     for name, tile in zip(drawn.ids[:4], drawn.tiles, strict=False):

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from salt_infer.masks import metric
-from salt_train import synthetic
 from salt_train.data.dataset import Dataset
 from salt_train.errors import CheckpointError
 from salt_train.network.model import SaltNet
@@ -22,8 +21,9 @@ from salt_train.scoring.evaluate import (
     presence,
 )
 from salt_train.settings.model_config import ModelConfig
+from tests import drawing
 
-TILES = synthetic.draw(5, seed=4).tiles
+TILES = drawing.draw(5, seed=4).tiles
 
 
 def network(**changes: object) -> SaltNet:

@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from salt_train import synthetic
 from salt_train.settings.config import AugmentConfig
 from salt_train.training.augment import Changes, apply, draw, packed, stretched, turned
+from tests import drawing
 
 STILL = AugmentConfig(
     hflip=0, shift=0, scale_low=1, scale_high=1, rotate_deg=0, brightness=0, contrast=0, gamma=0
 )
-DATA = synthetic.draw(8, seed=4)
+DATA = drawing.draw(8, seed=4)
 TILES = torch.from_numpy(DATA.tiles)[:, None].float() / 255
 MASKS = torch.from_numpy(DATA.masks).float()
 OTHER_SURVEYS = dataclasses.replace(AugmentConfig(), polarity=0.5, stretch=1.5)

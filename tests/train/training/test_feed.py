@@ -5,14 +5,14 @@ import dataclasses
 import numpy as np
 import torch
 
-from salt_train import synthetic
 from salt_train.data.soft_labels import SoftLabels
 from salt_train.scoring.evaluate import to_input
 from salt_train.settings.config import AugmentConfig
 from salt_train.training import augment
 from salt_train.training.feed import Feed
+from tests import drawing
 
-DATA = synthetic.draw(12, seed=4)
+DATA = drawing.draw(12, seed=4)
 CPU = torch.device("cpu")
 FEED = Feed(DATA, CPU)
 

@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.training import history
 from salt_train.training.history import CURVES, DRAW_EVERY, METRICS, TENSORBOARD, History, Row
 from salt_train.training.run_options import RunOptions
 from salt_train.training.trainer import LAST, Trainer
+from tests import drawing
 from tests.train.settings.test_recipes import shrunk
 
 
@@ -116,7 +116,7 @@ def test_a_line_for_people() -> None:
 
 
 def test_a_resumed_runs_history_has_every_epoch_once(tmp_path: Path) -> None:
-    config, data = shrunk("baseline", "stages.0.epochs=3"), synthetic.draw(12, seed=2)
+    config, data = shrunk("baseline", "stages.0.epochs=3"), drawing.draw(12, seed=2)
     options = RunOptions(tmp_path, progress=False)
 
     class Killed(Trainer):

@@ -36,10 +36,10 @@ from salt_train.training import pseudo as pseudo_labels
 from salt_train.training.pseudo import Pseudo
 from salt_train.training.run_options import RunOptions
 from salt_train.training.trainer import LAST, Trainer
-from tests import pngs
+from tests import drawing, pngs
 from tests.conftest import tiny_config
 
-DATA = synthetic.draw(40, seed=2)  # what the labelling model, tiny_checkpoint, was trained on
+DATA = drawing.draw(40, seed=2)  # what the labelling model, tiny_checkpoint, was trained on
 CONFIG = tiny_config(2)
 SPLIT = Split.of(DATA, CONFIG.folds, CONFIG.split_seed)
 HELD_OUT = DATA.subset(SPLIT.fold == CONFIG.fold)
@@ -50,7 +50,7 @@ def renamed(data: Dataset, prefix: str) -> Dataset:
     return dataclasses.replace(data, ids=ids)
 
 
-_DRAWN = synthetic.draw(31, seed=7)
+_DRAWN = drawing.draw(31, seed=7)
 # Without the black one: there is such a tile in DATA too.
 NEW = renamed(_DRAWN.subset(_DRAWN.tiles.any(axis=(1, 2))), "new")
 # Tiles of the labelled set by name, with a pixel changed, and by pixels, under another name.
@@ -278,7 +278,7 @@ def test_another_fold(everything: Labelled) -> None:
 
 
 @pytest.mark.parametrize(
-    "split", [Split.of(DATA, 4, 1), Split.of(DATA, 5, 0), Split.of(synthetic.draw(36, 2), 4, 0)]
+    "split", [Split.of(DATA, 4, 1), Split.of(DATA, 5, 0), Split.of(drawing.draw(36, 2), 4, 0)]
 )
 def test_another_split(everything: Labelled, split: Split) -> None:
     says = everything.refused(split=split)

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import torch
 
-from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.errors import CheckpointError
@@ -21,9 +20,10 @@ from salt_train.settings.model_config import ModelConfig
 from salt_train.training import optimizer, resumable
 from salt_train.training.run_options import RunOptions
 from salt_train.training.trainer import Trainer
+from tests import drawing
 from tests.conftest import tiny_config
 
-DATA = synthetic.draw(40, seed=2)
+DATA = drawing.draw(40, seed=2)
 NAN = float("nan")
 Run = dict[str, Any]
 

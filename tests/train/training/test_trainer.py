@@ -20,7 +20,6 @@ from torch.optim.swa_utils import update_bn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from salt_infer.modelfile.contract import Tta
-from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.compute.distributed import World
@@ -38,10 +37,11 @@ from salt_train.training.losses import has_salt
 from salt_train.training.run_options import RunOptions
 from salt_train.training.step_monitor import telling
 from salt_train.training.trainer import BEST, LAST, PREDICTIONS, Trainer
+from tests import drawing
 from tests.conftest import tiny_config
 from tests.train.settings.test_recipes import shrunk
 
-DATA = synthetic.draw(40, seed=2)
+DATA = drawing.draw(40, seed=2)
 CONFIG = tiny_config(3)
 # A CPU takes a hundred times as long in float16.
 NARROW = dataclasses.replace(CONFIG, batch_size=2, model=dataclasses.replace(CONFIG.model, width=4))
@@ -223,7 +223,7 @@ def test_another_run_is_not_resumed(tmp_path: Path) -> None:
     other = Trainer(dataclasses.replace(config, seed=5), options(tmp_path), DATA)
     with pytest.raises(CheckpointError, match="seed was 0 and is now 5"):
         other.resume(done)
-    fewer = Trainer(config, options(tmp_path), synthetic.draw(36, seed=2))
+    fewer = Trainer(config, options(tmp_path), drawing.draw(36, seed=2))
     with pytest.raises(CheckpointError, match=r"the run in .* used a different split: tiles"):
         fewer.resume(done)
     mended = dataclasses.replace(DATA, tiles=DATA.tiles ^ np.eye(101, dtype=np.uint8))
@@ -367,7 +367,7 @@ def test_averaged_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> N
 
 
 Weights = dict[str, Tensor]
-FEW = synthetic.draw(12, seed=2)
+FEW = drawing.draw(12, seed=2)
 
 
 def copied(model: SaltNet) -> Weights:
