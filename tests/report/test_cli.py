@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import json
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from markupsafe import Markup
 
 from salt_infer.cli import console
 from salt_infer.data import png
@@ -27,7 +29,9 @@ from salt_infer.masks import metric, rle
 from salt_infer.system.files import writing
 from salt_report.cli import cli
 from salt_report.common.reading import LabelledTiles
+from salt_report.dataset import charts as dataset_charts
 from salt_report.errors import ReportError
+from salt_report.submission import charts as submission_charts
 from tests import pngs
 from tests.conftest import ROOT
 from tests.report.conftest import write_rows
@@ -49,6 +53,25 @@ def main(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     handler = signal.getsignal(signal.SIGTERM)
     yield call
     signal.signal(signal.SIGTERM, handler)
+
+
+@contextlib.contextmanager
+def no_charts() -> Iterator[None]:
+    """Pages whose charts are empty, for tests of their words: drawing takes most of the time."""
+
+    def empty(name: str, alt: str, *_: object, **__: object) -> Markup:
+        return Markup('<svg class="chart" role="img" aria-label="{}"></svg>').format(alt)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (dataset_charts, submission_charts):
+            patch.setattr(module, "chart", empty)
+        yield
+
+
+@pytest.fixture
+def words() -> Iterator[None]:
+    with no_charts():
+        yield
 
 
 def run(*arguments: object) -> list[str]:
@@ -146,6 +169,7 @@ def test_a_data_set_explored(folder: Path, tmp_path: Path) -> None:
     assert again.read_bytes() == out.read_bytes()
 
 
+@pytest.mark.usefixtures("words")
 def test_a_data_set_in_another_folder(folder: Path, tmp_path: Path) -> None:
     """Its depths too."""
     inner = tmp_path / "a" / "b"
@@ -157,6 +181,7 @@ def test_a_data_set_in_another_folder(folder: Path, tmp_path: Path) -> None:
     assert [line for line in said if line.startswith("depth of 60 tiles")]
 
 
+@pytest.mark.usefixtures("words")
 def test_depths_in_kilometres(folder: Path, tmp_path: Path) -> None:
     """Of one fold no tile's depth is known."""
     rows = (folder / "split.csv").read_text().splitlines()[1:]
@@ -221,6 +246,7 @@ def test_a_submission_examined(
 OTHERWISE = "; the submission was made otherwise: --threshold and --gate say how"
 
 
+@pytest.mark.usefixtures("words")
 def test_the_submissions_own_probabilities(folder: Path, tmp_path: Path) -> None:
     with np.load(folder / "p.npz") as found:
         arrays = dict(found)
@@ -267,7 +293,8 @@ def test_the_probabilities_of_a_gated_run(folder: Path, tmp_path: Path) -> None:
     assert any(f"gates below {lowest:.2f} not in the file" in line for line in said)
     decision = {"threshold": np.float32(0.35), "gate": np.float32(0.5)}
     np.savez_compressed(tmp_path / "p.npz", **arrays, **decision)
-    *_, scored, tried, _ = run(*arguments, "--gate", 0.6)
+    with no_charts():
+        *_, scored, tried, _ = run(*arguments, "--gate", 0.6)
     assert " at threshold 0.35, gate 0.6; best " in scored
     whose = f"threshold 0.35 (of {tmp_path / 'p.npz'}), gate 0.6 (--gate)"
     assert tried == f"others were tried from {whose}{OTHERWISE}"
@@ -283,6 +310,7 @@ def test_the_worst_tiles_are_shown_worst_first(evaluated: tuple[Path, list[str]]
     assert [meaning in worst for meaning in ("TP: salt, found", "FN: salt, missed")] == [True, True]
 
 
+@pytest.mark.usefixtures("words")
 def test_no_pictures_of_the_worst_tiles_say_nothing_of_these(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.html"
     run("evaluate", "--submission", folder / "sub.csv", "--labels", folder / "labels.csv",
@@ -297,6 +325,7 @@ def test_no_pictures_of_the_worst_tiles_say_nothing_of_these(folder: Path, tmp_p
     assert "Every tile scores 1." in perfect.read_text()
 
 
+@pytest.mark.usefixtures("words")
 def test_depths_of_other_tiles_beside_the_data_are_left_out_by_name(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -307,6 +336,7 @@ def test_depths_of_other_tiles_beside_the_data_are_left_out_by_name(
     assert "depths.csv" not in (tmp_path / "x.html").read_text()
 
 
+@pytest.mark.usefixtures("words")
 def test_rows_without_a_label_are_told_of_both_submissions(folder: Path, tmp_path: Path) -> None:
     more = tmp_path / "more.csv"
     more.write_text((folder / "other.csv").read_text() + "x,\ny,\n")
@@ -391,6 +421,7 @@ def test_two_runs_give_the_same_bytes(
         assert (tmp_path / name).read_bytes() == (evaluated[0] / name).read_bytes()
 
 
+@pytest.mark.usefixtures("words")
 def test_outputs_are_not_replaced_unasked(folder: Path, tmp_path: Path, main: Main) -> None:
     out = tmp_path / "x.html"
     out.write_text("mine")
@@ -463,10 +494,12 @@ def test_masks_that_are_all_of_one_side(
     warning = "no mask has salt" if value == 0 else "every mask is nothing but salt"
     assert run("data", tmp_path / "data", "--out", page)[0].startswith(f"warning: {warning}; are")
     assert f"Warning: {warning}; are" in page.read_text()
-    run("data", folder, "--out", page, "--overwrite")
+    with no_charts():
+        run("data", folder, "--out", page, "--overwrite")
     assert "Warning" not in page.read_text()
 
 
+@pytest.mark.usefixtures("words")
 def test_two_runs_do_not_write_one_page(folder: Path, tmp_path: Path, main: Main) -> None:
     with writing(tmp_path / "x.html"):
         code, said = main("data", folder, "--out", tmp_path / "x.html")
@@ -483,6 +516,7 @@ def test_two_runs_do_not_write_one_page(folder: Path, tmp_path: Path, main: Main
     assert f"another run writes to {numbers}" in said
 
 
+@pytest.mark.usefixtures("words")
 def test_what_salt_infer_writes(tmp_path: Path) -> None:
     """From the examples' tiles to both of its files, and the score that it says itself."""
     examples, sub = ROOT / "examples", tmp_path / "sub.csv"
@@ -499,6 +533,7 @@ def test_what_salt_infer_writes(tmp_path: Path) -> None:
     assert [line for line in said if line.startswith("judge: ROC area ")]
 
 
+@pytest.mark.usefixtures("words")
 def test_pictures_are_of_the_tiles_that_a_submission_was_made_of(tmp_path: Path) -> None:
     """Not of others that are called alike, as the tiles of every survey are that numbers them."""
     job = Job(ROOT / "examples/tiles", tmp_path / "sub.csv", details=True)
@@ -518,6 +553,7 @@ def test_pictures_are_of_the_tiles_that_a_submission_was_made_of(tmp_path: Path)
     assert not (tmp_path / "b.html").exists()
 
 
+@pytest.mark.usefixtures("words")
 def test_tiles_that_can_hardly_be_meant(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "data")
     for path in sorted((tmp_path / "data" / "images").iterdir())[:2]:
@@ -544,6 +580,7 @@ def test_labels_that_are_all_of_one_side(tmp_path: Path) -> None:
     assert json.loads(numbers.read_text())["warnings"] == [first.removeprefix("warning: ")]
 
 
+@pytest.mark.usefixtures("words")
 def test_a_submission_along_the_rows(tmp_path: Path) -> None:
     y, x = np.indices((101, 101))
     true = np.stack([y > 40 + number + 0.7 * x for number in range(12)])
