@@ -201,7 +201,7 @@ def test_both_directions_give_mean_and_disagreement(survey: Path, tmp_path: Path
 
 def test_sections_of_both_directions_are_shown_as_they_are_sampled(tmp_path: Path) -> None:
     """Every 2 ms, inlines 50 m apart and crosslines 25 m: as two runs at zooms of their own."""
-    crosslines, samples = 100, 220
+    crosslines, samples = 40, 160
     (whole,) = draw(Plan(32, crosslines, samples, kind=Kind(samples, 2.0, 400)), tmp_path, ())
     data, length = whole.read_bytes(), crosslines * (240 + 4 * samples)
     lines = [data[at : at + length] for at in range(3600, len(data), 2 * length)]
