@@ -66,7 +66,7 @@ def test_a_check_calls_a_set_of_turned_masks_faulty(
 
 
 def test_labels_of_other_tiles_are_not_said_to_be_turned() -> None:
-    data = drawing.draw(400, seed=4)
+    data = drawing.draw(200, seed=4)
     model = SaltModel.load(provider=ProviderRequest("cpu"), gate=0.0, tta="none")
     found = model.predict(data.tiles).masks
     partial = [at for at, mask in enumerate(found) if 0.05 <= mask.mean() <= 0.95][:60]

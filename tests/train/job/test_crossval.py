@@ -261,13 +261,14 @@ def test_predictions_that_are_not_a_folds_own_are_refused(run: Run, tmp_path: Pa
     path.write_bytes(others.read_bytes())
     with pytest.raises(CheckpointError, match=f"npz is of other tiles than .*{again}"):
         train(run.data, out, "--resume")
+    folders = [out / f"fold-{fold}" for fold in range(FOLDS)]
     for damaged in (b"", others.read_bytes()[:5000]):
         path.write_bytes(damaged)
         with pytest.raises(CheckpointError, match=f"npz cannot be read .*{again}"):
-            train(run.data, out, "--resume")
+            crossval.combine(out, folders, DATA)
     path.unlink()
     with pytest.raises(CheckpointError, match=rf"\(No such file or directory\){again}"):
-        train(run.data, out, "--resume")
+        crossval.combine(out, folders, DATA)
     (out / "fold-0" / LAST).unlink()
     train(run.data, out, "--resume")
     assert (out / SCORES).read_bytes() == (run.out / SCORES).read_bytes()
