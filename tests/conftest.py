@@ -126,23 +126,42 @@ def two_checkpoints(tiny_checkpoint: Path, once: Once) -> tuple[Path, Path]:
     return tiny_checkpoint, once("tiny-fold-1", lambda out: _train(out, config)) / LAST
 
 
-def _export(checkpoint: Path, out: Path, gated: bool) -> None:
+@pytest.fixture
+def traced(once: Once) -> Iterator[None]:
+    from tests import traces
+
+    with traces.kept(once):
+        yield
+
+
+@pytest.fixture
+def few_shapes() -> Iterator[None]:
+    from tests import traces
+
+    with traces.few_shapes():
+        yield
+
+
+def _export(once: Once, checkpoint: Path, name: str, gated: bool) -> Path:
     from salt_export.job import export
     from salt_export.request import Job
+    from tests import traces
 
-    export(Job((checkpoint,), out, gated=gated))
+    def fill(out: Path) -> None:
+        with traces.kept(once):
+            export(Job((checkpoint,), out / name, gated=gated))
+
+    return once(name.partition(".")[0], fill) / name
 
 
 @pytest.fixture(scope="session")
 def dense_model(tiny_checkpoint: Path, once: Once) -> Path:
-    name = "dense.onnx"
-    return once("dense", lambda out: _export(tiny_checkpoint, out / name, gated=False)) / name
+    return _export(once, tiny_checkpoint, "dense.onnx", gated=False)
 
 
 @pytest.fixture(scope="session")
 def gated_model(tiny_checkpoint: Path, once: Once) -> Path:
-    name = "gated.onnx"
-    return once("gated", lambda out: _export(tiny_checkpoint, out / name, gated=True)) / name
+    return _export(once, tiny_checkpoint, "gated.onnx", gated=True)
 
 
 @pytest.fixture

@@ -218,6 +218,7 @@ def test_what_cannot_be_compared_is_said(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("traced", "few_shapes")
 def test_contenders_agree(
     material: Material, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -255,6 +256,7 @@ def test_contenders_agree(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("traced", "few_shapes")
 def test_int8_is_exported_once(
     material: Material, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -373,6 +375,7 @@ def runs(state: Path) -> bool:
         "gpu-study-notebook",
     ],
 )
+@pytest.mark.usefixtures("traced", "few_shapes")
 def test_the_ways_of_a_gpu_agree_without_one(
     material: Material, reference: Reference, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
     name: str,

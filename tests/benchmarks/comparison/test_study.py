@@ -196,6 +196,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("with_checkpoint", [False, True])
+@pytest.mark.usefixtures("traced", "few_shapes")
 def test_it_is_run_as_the_others_are(
     material: Material, trained: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
     with_checkpoint: bool,
