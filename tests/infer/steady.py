@@ -14,18 +14,21 @@ import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from salt_infer.backends import selection
+from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.batch.result import BatchResult, Cancel
 from salt_infer.data import png
 from salt_infer.errors import ModelError
 from salt_infer.predictor.model import SaltModel
 
 Told = Callable[[npt.NDArray[np.uint8]], None]
+_sessions: dict[tuple[object, ...], ModelSession] = {}
 
 
 def answer(tiles: npt.NDArray[np.uint8], gate: float) -> BatchResult:
@@ -77,8 +80,21 @@ def wait_for(cancel: Cancel) -> NoReturn:
 
 
 def patch(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Use it in this process; gives the tiles of each batch that it runs."""
+    """Use it in this process; gives the tiles of each batch that it runs.
+
+    The file below it, of which only the contract matters then, is loaded once.
+    """
     batches: list[int] = []
+    opened = selection.ModelSession
+
+    def kept(path: Path, *plan: Any, **more: Any) -> ModelSession:
+        written = path.stat().st_mtime_ns if path.exists() else 0
+        key = (path, written, *plan, *more.items())
+        if key not in _sessions:
+            _sessions[key] = opened(path, *plan, **more)
+        return _sessions[key]
+
+    monkeypatch.setattr(selection, "ModelSession", kept)
     load = loading(lambda tiles: batches.append(len(tiles)))
     monkeypatch.setattr(SaltModel, "load", load)
     return batches
