@@ -44,7 +44,7 @@ def drawn(start: Path, config: ModelConfig, path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("few_shapes")
+@pytest.mark.usefixtures("traced", "few_shapes")
 @pytest.mark.parametrize("gated", [False, True])
 @pytest.mark.parametrize("config", [LITE, ZOOMED], ids=["lite", "zoom"])
 def test_they_compute_what_torch_does(
@@ -59,6 +59,7 @@ def test_they_compute_what_torch_does(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize("style", STYLES)
 def test_int8_of_a_network_with_relu6_has_its_weights(
     tiny_checkpoint: Path, tmp_path: Path, style: str
@@ -83,7 +84,7 @@ def test_int8_of_a_network_with_relu6_has_its_weights(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("few_shapes")
+@pytest.mark.usefixtures("traced", "few_shapes")
 def test_an_ensemble_of_two_kinds(tiny_checkpoint: Path, tmp_path: Path) -> None:
     lite = drawn(tiny_checkpoint, LITE, tmp_path / "lite.pth")
     done = export(Job((tiny_checkpoint, lite), tmp_path / "a.onnx", gated=True, say=lambda _: None))

@@ -73,7 +73,7 @@ def test_two_exports_have_the_same_bytes(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("few_shapes")
+@pytest.mark.usefixtures("traced", "few_shapes")
 @pytest.mark.parametrize("gated", [False, True], ids=["dense", "gated"])
 def test_an_ensemble_is_the_mean_of_its_members(
     two_checkpoints: tuple[Path, Path], tmp_path: Path, gated: bool
@@ -98,6 +98,7 @@ def test_an_ensemble_is_the_mean_of_its_members(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("traced")
 def test_half_precision_computes_in_halves_and_speaks_in_floats(
     tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
 ) -> None:

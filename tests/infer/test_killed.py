@@ -190,7 +190,7 @@ def test_killed_and_resumed_it_gives_the_same_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_killed_twenty_times(tmp_path: Path) -> None:
-    kill_often(Command(tmp_path, 1000, 0.03), 20, seed=int.from_bytes(os.urandom(4)))
+    kill_often(Command(tmp_path, 600, 0.03), 20, seed=int.from_bytes(os.urandom(4)))
 
 
 KILLED_IN = """

@@ -20,8 +20,8 @@ from salt_infer.masks import rle
 from tests import pngs
 from tests.serve.running import PATIENCE_S, started
 
-CLIENTS, REQUESTS = 64, 3  # of each client in each round
-PADDING = bytes(200_000)  # of each tile: were uploads kept, a round would show as 38 MB
+CLIENTS, REQUESTS = 64, 2  # of each client in each round
+PADDING = bytes(300_000)  # of each tile: were uploads kept, a round would show as 38 MB
 TRIES = 60
 ROUNDED = 10  # pixels on the edge that batches of other sizes may round otherwise
 
