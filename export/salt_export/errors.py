@@ -4,8 +4,9 @@
 
     SaltError
     └── ExportError
-        ├── OptionsError  what was asked for does not go together; a UsageError, too
-        └── ParityError   the file does not compute what the network does; it is not published
+        ├── OptionsError      what was asked for does not go together; a UsageError, too
+        ├── CalibrationError  one way to measure int8's ranges fails; another is taken
+        └── ParityError       the file does not compute what the network does; it is not published
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ class ExportError(SaltError):
 
 class OptionsError(ExportError, UsageError):
     """What was asked for does not go together."""
+
+
+class CalibrationError(ExportError):
+    """No ranges for int8 can be found in one way of several."""
 
 
 class ParityError(ExportError):

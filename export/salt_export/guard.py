@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import onnx
 
 from salt_export import int8, parity, samples
-from salt_export.errors import ParityError
+from salt_export.errors import CalibrationError, ParityError
 from salt_export.int8 import METHODS, Method, Prepared, Style
 from salt_export.parity import Tiles
 from salt_export.tolerances import TOLERANCES
@@ -180,13 +180,13 @@ def search(
         guard.calibration, trial.run(proto, guard.calibration), CALIBRATION_TILES
     )
     prepared = int8.prepare(proto, folder)
-    ranges = {method: int8.calibrate(prepared, sample, method, folder) for method in METHODS}
+    ranges = dict(_ranges(prepared, sample, folder, guard.say))
     losses: dict[str, Loss] = {}
-    for method in METHODS:
-        graph = int8.quantize(prepared, ranges[method], method, style)
+    for method, path in ranges.items():
+        graph = int8.quantize(prepared, path, method, style)
         losses[method] = trial.loss(graph)
         guard.say(f"int8 by {method}: {losses[method].line()}")
-    best = min(METHODS, key=lambda method: losses[method].rank(guard.limit))
+    best = min(ranges, key=lambda method: losses[method].rank(guard.limit))
     make = _Make(prepared, ranges[best], best, style)
     graph, in_float, drop = _relaxed(make, trial, guard)
     return Found(
@@ -201,6 +201,17 @@ def search(
         limit=guard.limit,
         layers=len(prepared.layers),
     )
+
+
+def _ranges(
+    prepared: Prepared, tiles: Tiles, folder: Path, say: Callable[[str], None]
+) -> Iterator[tuple[Method, Path]]:
+    """Of each method that finds some; the least and the greatest are always there."""
+    for method in METHODS:
+        try:
+            yield method, int8.calibrate(prepared, tiles, method, folder)
+        except CalibrationError as error:
+            say(f"int8 by {method}: left out, {error}")
 
 
 @dataclasses.dataclass(frozen=True)

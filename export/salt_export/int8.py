@@ -17,8 +17,10 @@ import numpy.typing as npt
 import onnx
 from onnxruntime import quantization
 from onnxruntime.quantization import calibrate as runtime
+from onnxruntime.quantization.calibrate import HistogramCollector
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from salt_export.errors import CalibrationError
 from salt_export.quiet import quieted
 from salt_infer.modelfile.contract import GATE, TILES
 
@@ -107,19 +109,58 @@ def calibrate(
         tiles: uint8 [N, 101, 101].
         method: how the range follows from the values seen.
         folder: for files.
+
+    Raises:
+        CalibrationError: ONNX Runtime finds no range for some activation.
     """
+    with quieted():
+        calibrator = _calibrator(prepared, method, folder)
+        if method != "minmax":
+            all_of_them = _calibrator(prepared, "minmax", folder)
+            _collect(all_of_them, tiles)
+            calibrator.collector = _spanning(calibrator, all_of_them.compute_data())
+        _collect(calibrator, tiles)
+        ranges = folder / f"{method}.json"
+        try:
+            runtime.save_tensors_data(calibrator.compute_data(), ranges)
+        except (AssertionError, ValueError) as error:
+            raise CalibrationError(f"ONNX Runtime finds no range ({error})") from error
+    return ranges
+
+
+def _calibrator(prepared: Prepared, method: Method, folder: Path) -> Any:
     kind, options = _CALIBRATORS[method]
     augmented = str(folder / f"{method}.onnx")
-    with quieted():
-        calibrator = quantization.create_calibrator(
-            prepared.path, None, augmented, kind, extra_options=options
+    return quantization.create_calibrator(
+        prepared.path, None, augmented, kind, extra_options=options
+    )
+
+
+def _collect(calibrator: Any, tiles: npt.NDArray[np.uint8]) -> None:
+    gated = GATE in {each.name for each in calibrator.infer_session.get_inputs()}
+    for start in range(0, len(tiles), BATCH):
+        calibrator.collect_data(_Reader(tiles[start : start + BATCH], gated))
+
+
+def _spanning(calibrator: Any, seen: Any) -> HistogramCollector:
+    """Empty histograms from the least to the greatest of all values of an activation.
+
+    Without them the first batch's values would be divided into bins, and as many of the same width
+    added as later ones ask for: 70,000 where the first tiles hardly stir a channel, which takes
+    hours to search, if it does not fail.
+    """
+    collector = HistogramCollector(
+        calibrator.method, calibrator.symmetric, calibrator.num_bins,
+        calibrator.num_quantized_bins, calibrator.percentile, calibrator.scenario,
+    )  # fmt: skip
+    for name in calibrator.tensors_to_calibrate:
+        low, high = (np.float32(np.max(value)) for value in seen[name].range_value)
+        most = np.maximum(np.abs(low), np.abs(high))
+        counts, edges = np.histogram(
+            np.zeros(0, np.float32), calibrator.num_bins, range=(-most, most)
         )
-        gated = GATE in {each.name for each in calibrator.infer_session.get_inputs()}
-        for start in range(0, len(tiles), BATCH):
-            calibrator.collect_data(_Reader(tiles[start : start + BATCH], gated))
-        ranges = folder / f"{method}.json"
-        runtime.save_tensors_data(calibrator.compute_data(), ranges)
-    return ranges
+        collector.histogram_dict[name] = (counts, edges, low, high, most)
+    return collector
 
 
 def quantize(

@@ -14,7 +14,7 @@ import pytest
 from onnx import numpy_helper
 
 from salt_export import graph, guard, int8
-from salt_export.errors import ExportError, ParityError
+from salt_export.errors import CalibrationError, ExportError, ParityError
 from salt_export.job import export, verify
 from salt_export.request import Job
 from salt_export.tolerances import TOLERANCES
@@ -193,6 +193,22 @@ def test_of_two_calibrations_the_one_whose_masks_hold_is_taken() -> None:
     assert min([tied, holds], key=lambda loss: loss.rank(0.003)) == holds
     nearer = dataclasses.replace(holds, moved=0.003)
     assert min([holds, nearer], key=lambda loss: loss.rank(0.003)) == nearer
+
+
+def test_a_method_that_finds_no_ranges_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def calibrate(prepared: object, tiles: object, method: str, folder: Path) -> Path:
+        if method == "entropy":
+            raise CalibrationError("ONNX Runtime finds no range")
+        return folder / method
+
+    monkeypatch.setattr(int8, "calibrate", calibrate)
+    said: list[str] = []
+    prepared = int8.Prepared(tmp_path, (), {})
+    found = dict(guard._ranges(prepared, np.zeros((1, 101, 101), np.uint8), tmp_path, said.append))
+    assert found == {method: tmp_path / method for method in ("minmax", "percentile")}
+    assert said == ["int8 by entropy: left out, ONNX Runtime finds no range"]
 
 
 @pytest.mark.slow

@@ -10,8 +10,10 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, numpy_helper
+from onnxruntime.quantization.calibrate import HistogramCollector
 
 from salt_export import graph, int8, tensors
+from salt_export.errors import CalibrationError
 from salt_export.int8 import METHODS, STYLES, Prepared
 from salt_train.network.model import SaltNet
 from salt_train.settings.model_config import ModelConfig
@@ -155,3 +157,37 @@ def test_the_same_tiles_give_the_same_graph(calibrated: Calibrated, tmp_path: Pa
         for ranges in (calibrated.ranges["minmax"], again)
     )
     assert one.SerializeToString(deterministic=True) == two.SerializeToString(deterministic=True)
+
+
+@pytest.mark.parametrize("method", ["entropy", "percentile"])
+def test_activations_that_the_first_tiles_hardly_stir_have_no_more_bins(
+    calibrated: Calibrated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: int8.Method
+) -> None:
+    """Bins as wide as those of the first tiles' values would be thousands, searched for hours."""
+    faint = np.full((int8.BATCH, 101, 101), 128, np.uint8)
+    faint[:, 50, 50] = 129
+    bins = []
+
+    def computed(collector: HistogramCollector) -> dict[str, object]:
+        bins.extend(len(counts) for counts, *_ in collector.histogram_dict.values())
+        return whole(collector)
+
+    whole = HistogramCollector.compute_collection_result
+    monkeypatch.setattr(HistogramCollector, "compute_collection_result", computed)
+    ranges = int8.calibrate(
+        calibrated.prepared, np.concatenate([faint, TILES[:4]]), method, tmp_path
+    )
+    assert ranges.exists()
+    assert len(bins) > 50
+    assert len(set(bins)) == 1
+
+
+def test_a_range_that_cannot_be_found_is_said(
+    calibrated: Calibrated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("eps1=1.0")
+
+    monkeypatch.setattr(HistogramCollector, "compute_collection_result", fail)
+    with pytest.raises(CalibrationError, match=r"ONNX Runtime finds no range \(eps1=1.0\)"):
+        int8.calibrate(calibrated.prepared, TILES[:4], "percentile", tmp_path)

@@ -36,7 +36,8 @@ def scan(
     """Say what the survey IN.sgy is: format, grid, gaps, dead traces, amplitudes; what was guessed,
     and what is wrong.
 
-    Nothing is written of a survey that cannot be run, and the exit code is 2.
+    Nothing is written of a survey that cannot be run, and the exit code is 2. One that only leaves
+    questions open is written, to be answered there; "verdict" is "ask" then, and the exit code 0.
     """
     from salt_survey.reading.survey import scanned
     from salt_survey.scan import describe
