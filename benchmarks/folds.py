@@ -24,7 +24,8 @@ from salt_train.data import dataset
 from salt_train.data.dataset import Dataset, has_salt
 from salt_train.scoring import calibrate
 from salt_train.scoring.evaluate import Decision, Prediction
-from salt_train.training.trainer import LAST, PREDICTIONS
+from salt_train.training.final_score import PREDICTIONS
+from salt_train.training.trainer import LAST
 
 NEUTRAL = Decision()
 HEAD = ("runs", "fold", "minutes", "cross-fitted", "fixed", "judge right", "with a perfect gate")

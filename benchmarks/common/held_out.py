@@ -9,7 +9,7 @@ import numpy as np
 
 from salt_train.data.dataset import Dataset
 from salt_train.scoring.evaluate import Prediction
-from salt_train.training.trainer import PREDICTIONS
+from salt_train.training.final_score import PREDICTIONS
 
 
 def of(run: Path, data: Dataset) -> tuple[Prediction, Dataset]:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from salt_train import synthetic
 from salt_train.scoring.evaluate import Prediction
-from salt_train.training.trainer import PREDICTIONS
+from salt_train.training.final_score import PREDICTIONS
 from tests import drawing
 
 DATA = drawing.draw(24, seed=4)

@@ -18,8 +18,8 @@ from salt_train.scoring.evaluate import Prediction
 from salt_train.settings.config import TrainConfig
 from salt_train.settings.model_config import ModelConfig
 from salt_train.settings.recipes import two_stages
+from salt_train.training.final_score import PREDICTIONS
 from salt_train.training.run_options import RunOptions
-from salt_train.training.trainer import PREDICTIONS
 from tests import drawing
 
 DATA = drawing.draw(24, seed=4)

@@ -28,7 +28,8 @@ from salt_train.job.crossval import PREDICTIONS_OF_ALL, SCORES
 from salt_train.scoring import calibrate, evaluate
 from salt_train.scoring.evaluate import NO_JUDGE, Decision, Prediction
 from salt_train.training.feed import Drawn
-from salt_train.training.trainer import LAST, PREDICTIONS, Trainer
+from salt_train.training.final_score import PREDICTIONS
+from salt_train.training.trainer import LAST, Trainer
 from tests import drawing
 
 FOLDS = 3

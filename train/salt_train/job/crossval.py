@@ -18,7 +18,8 @@ from salt_train.data.folds import FILE, Split
 from salt_train.errors import CheckpointError
 from salt_train.scoring import calibrate
 from salt_train.scoring.evaluate import Prediction, default_decision
-from salt_train.training.trainer import LAST, PREDICTIONS
+from salt_train.training.final_score import PREDICTIONS
+from salt_train.training.trainer import LAST
 
 PREDICTIONS_OF_ALL, SCORES = "out-of-fold.npz", "scores.json"
 

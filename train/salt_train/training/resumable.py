@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,11 +15,46 @@ from torch import Tensor
 
 from salt_infer.system.text import named
 from salt_train.checkpoints.checkpoint import Checkpoint, not_finite
+from salt_train.errors import CheckpointError
 from salt_train.scoring.calibrate import SEEN
+from salt_train.settings.config import TrainConfig
+from salt_train.settings.overrides import difference
 
 # Scores that are shown as numbers where they are, and those that a finished run has.
 _SHOWN = ("score", "score_ungated", "score_without_tta", "score_of_empty_masks", SEEN)
 _FINISHED, _FINISHED_ON_ALL = ("score", "score_interval"), (SEEN, "score_of_empty_masks")
+
+
+def check_settings(out: Path, kept: TrainConfig, config: TrainConfig) -> None:
+    """Refuse to go on with the run in ``out``, begun with ``kept``, by other settings.
+
+    Raises:
+        CheckpointError: they are others.
+    """
+    if others := difference(kept, config):
+        raise CheckpointError(
+            f"the run in {out} has other settings: {others}; --resume goes "
+            "on with those that it was begun with where none are given, or give another --out"
+        )
+
+
+def check_tiles(out: Path, kept: Mapping[str, Any], origin: Mapping[str, Any]) -> None:
+    """Refuse to go on with the run in ``out``, whose scores are ``kept``, on other tiles.
+
+    Raises:
+        CheckpointError: they are others, or dealt to other folds.
+    """
+    for name, what in (("split_sha256", "split"), ("data_sha256", "data set")):
+        if kept.get(name) != origin[name]:
+            raise changed(out, what)
+
+
+def changed(out: Path, what: str) -> CheckpointError:
+    """The refusal of a run on other tiles."""
+    return CheckpointError(
+        f"the run in {out} used a different {what}: tiles, masks or folds have "
+        "changed since it began; bring them back or give another --out"
+    )
 
 
 def fault(checkpoint: Checkpoint) -> str:

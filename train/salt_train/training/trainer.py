@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from salt_infer.system import terminal
 from salt_infer.system.text import shown
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import shipped, unfold, weights
@@ -20,20 +19,20 @@ from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
 from salt_train.errors import CheckpointError, NotFiniteError, TrainError
-from salt_train.scoring import calibrate, evaluate
+from salt_train.scoring import evaluate
 from salt_train.settings import settings_file
 from salt_train.settings.config import SHIPPED, Stage, TrainConfig
-from salt_train.settings.overrides import difference
 from salt_train.settings.schedule import cycle_ends, learning_rate, snapshots, stage_at, steps_of
-from salt_train.training import resumable
+from salt_train.training import final_score, resumable
+from salt_train.training.epoch_progress import EpochProgress
 from salt_train.training.feed import Drawn, Feed
+from salt_train.training.final_score import FinalScore
 from salt_train.training.history import History, line
 from salt_train.training.learner import Learner
 from salt_train.training.pseudo import Pseudo
 from salt_train.training.run_options import RunOptions
-from salt_train.training.step_monitor import telling
 
-LAST, BEST, PREDICTIONS = "last.pth", "best.pth", "validation.npz"
+LAST, BEST = "last.pth", "best.pth"
 
 
 class Trainer:
@@ -105,7 +104,7 @@ class Trainer:
                 tqdm.write(line(row, self.config.epochs))
             self.world.wait()
         if self.world.first and not self.scored:
-            self._finish()
+            self._final_score().publish(self.options.out / LAST, self.history)
         self.world.wait()
         return checkpoints.load(self.options.out / LAST)
 
@@ -116,22 +115,9 @@ class Trainer:
             CheckpointError: it has other settings, or other tiles.
         """
         if kept := settings_file.read(self.options.out):
-            self._check_settings(kept)
+            resumable.check_settings(self.options.out, kept, self.config)
         if self.config.fold is not None and not self.split.is_in(self.options.out):
-            raise self._changed("split")
-
-    def _check_settings(self, kept: TrainConfig) -> None:
-        if changed := difference(kept, self.config):
-            raise CheckpointError(
-                f"the run in {self.options.out} has other settings: {changed}; --resume goes "
-                "on with those that it was begun with where none are given, or give another --out"
-            )
-
-    def _changed(self, what: str) -> CheckpointError:
-        return CheckpointError(
-            f"the run in {self.options.out} used a different {what}: tiles, masks or folds have "
-            "changed since it began; bring them back or give another --out"
-        )
+            raise resumable.changed(self.options.out, "split")
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of the same run.
@@ -139,11 +125,8 @@ class Trainer:
         Raises:
             CheckpointError: it has other settings, is damaged, or cannot be resumed.
         """
-        self._check_settings(checkpoint.config)
-        if checkpoint.scores.get("split_sha256") != self.split.sha256:
-            raise self._changed("split")
-        if checkpoint.scores.get("data_sha256") != self.data_sha256:
-            raise self._changed("data set")
+        resumable.check_settings(self.options.out, checkpoint.config, self.config)
+        resumable.check_tiles(self.options.out, checkpoint.scores, self._origin())
         if checkpoint.run is None:
             raise CheckpointError("this checkpoint was stripped of what resuming needs")
         if fault := resumable.fault(checkpoint) or self.learner.fault(checkpoint):
@@ -212,33 +195,20 @@ class Trainer:
         due = self.epoch % self.options.validate_every == 0 or self.epoch == self.config.epochs
         if due and self.world.first and self.config.fold is not None:
             prediction = self._predicted()
-            row |= evaluate.brief(prediction, self.validation_data, self._default_decision)
+            decision = evaluate.default_decision(self.config.model)
+            row |= evaluate.brief(prediction, self.validation_data, decision)
         return row | {"seconds": time.perf_counter() - started}
 
     def _shown(self, steps: Iterable[int]) -> Iterable[int]:
-        """The steps, with a progress bar beside them, or a line a minute where there is no terminal
-        for one.
-        """
-        hidden = None if self.options.progress is None else not self.options.progress
-        bar = tqdm(
-            steps,
-            desc=f"epoch {self.epoch + 1}/{self.config.epochs}",
-            disable=hidden if self.world.first else True,
-            leave=False,
-            **terminal.size(),
+        """The steps, beside which it is shown how far the epoch has come."""
+        progress = EpochProgress(
+            epoch=f"epoch {self.epoch + 1}/{self.config.epochs}",
+            loss=stage_at(self.config, self.epoch)[0].loss,
+            steps=self.steps_per_epoch,
+            batch_size=self.batch_size,
+            watch=self.learner.watch,
         )
-        if self.world.first and hidden is None and bar.disable:
-            return telling(steps, self._tell)
-        return bar
-
-    def _tell(self, done: int, seconds: float) -> None:
-        """A word in the middle of an epoch."""
-        stage, mean = stage_at(self.config, self.epoch)[0], self.learner.watch.mean
-        loss = "" if mean is None else f"{stage.loss} loss {mean:.4f}, "
-        tqdm.write(
-            f"epoch {self.epoch + 1}/{self.config.epochs}, step {done}/{self.steps_per_epoch}: "
-            f"{loss}{done * self.batch_size / seconds:.1f} tiles/s"
-        )
+        return progress.beside(steps, self.options.progress if self.world.first else False)
 
     def _step(self, step: int, drawn: Drawn) -> None:
         stage, _ = stage_at(self.config, self.epoch)
@@ -282,7 +252,7 @@ class Trainer:
             scores=self._origin() | measured,
             weights=dict(self.learner.average.state_dict()),
             history=tuple(self.history.rows),
-            decision=self._default_decision,
+            decision=evaluate.default_decision(self.config.model),
         )
         if row.get("score", float("-inf")) > self.best:
             self.best = row["score"]
@@ -292,12 +262,12 @@ class Trainer:
         stage, within = stage_at(self.config, self.epoch - 1)
         if stage.snapshots and cycle_ends(stage, within):
             name = f"snapshot-{snapshots(self.config, self.epoch - 1)}.pth"
-            checkpoints.save(self._scored(plain)[0], self.options.out / name)
+            checkpoints.save(self._final_score().of(plain)[0], self.options.out / name)
         if self._due():
             if self._unsaved_best:
                 checkpoints.save(self._unsaved_best, self.options.out / BEST)
-            resumable = dataclasses.replace(plain, run=self.learner.state())
-            checkpoints.save(resumable, self.options.out / LAST)
+            whole = dataclasses.replace(plain, run=self.learner.state())
+            checkpoints.save(whole, self.options.out / LAST)
             self.saved, self._saved_at, self._unsaved_best = self.epoch, time.monotonic(), None
             self.history.refresh()
 
@@ -306,44 +276,10 @@ class Trainer:
         passed = time.monotonic() - self._saved_at
         return passed >= self.options.save_every_s or self.epoch == self.config.epochs
 
-    def _finish(self) -> None:
-        """Make the last checkpoint one to deploy, and keep what it says of the held-out tiles."""
-        scored, prediction = self._scored(checkpoints.load(self.options.out / LAST))
-        ids, path = self.validation_data.ids, self.options.out / PREDICTIONS
-        if self.config.fold is not None:  # of seen tiles, no threshold could be tried on it
-            prediction.save(path, ids, scored.decision)
-        self.history.close()
-        checkpoints.save(scored, self.options.out / LAST)
-
-    def _scored(self, checkpoint: Checkpoint) -> tuple[Checkpoint, evaluate.Prediction]:
-        """Score the averaged weights as deployed and choose threshold and gate for them."""
-        data, default = self.validation_data, self._default_decision
-        views = evaluate.predict_views(self.learner.average, data.tiles, "hflip")
-        prediction, plain = views.merged("hflip"), views.merged("none")
-        if self.config.fold is None:
-            scores = self._origin() | calibrate.seen_scores(prediction, data, default)
-            return dataclasses.replace(checkpoint, scores=scores, decision=default), prediction
-        scores = calibrate.final_scores(prediction, plain, data, default)
-        scored = dataclasses.replace(
-            checkpoint,
-            scores=self._origin() | scores | {calibrate.CHOSEN_ON: calibrate.OWN_FOLD},
-            decision=calibrate.choose(prediction, data.masks, default),
-        )
-        return scored, prediction
-
-    @property
-    def _default_decision(self) -> evaluate.Decision:
-        return evaluate.default_decision(self.config.model)
+    def _final_score(self) -> FinalScore:
+        return FinalScore(self.learner.average, self.validation_data, self._origin())
 
     def _origin(self) -> dict[str, Any]:
-        """What a score was measured on."""
-        return {
-            "data_sha256": self.data_sha256,
-            "split_sha256": self.split.sha256,
-            "split_tiles": len(self.split.ids),
-            "split_seed": self.config.split_seed,
-            "folds": self.config.folds,
-            "fold": self.config.fold,
-            "start_sha256": self.start_sha256,
-            **({shipped.MAY_HAVE_SEEN: True} if self.doubted else {}),
-        }
+        return final_score.origin(
+            self.config, self.split, self.data_sha256, self.start_sha256, self.doubted
+        )

@@ -1,0 +1,91 @@
+"""What happens once, at the end of a run: its weights are scored as they are deployed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.checkpoints import shipped
+from salt_train.checkpoints.checkpoint import Checkpoint
+from salt_train.data.dataset import Dataset
+from salt_train.data.folds import Split
+from salt_train.network.model import SaltNet
+from salt_train.scoring import calibrate, evaluate
+from salt_train.scoring.evaluate import Decision, Prediction
+from salt_train.settings.config import TrainConfig
+from salt_train.training.history import History
+
+PREDICTIONS = "validation.npz"
+
+
+def origin(
+    config: TrainConfig, split: Split, data_sha256: str, start_sha256: str, doubted: bool
+) -> dict[str, Any]:
+    """What a score was measured on.
+
+    Args:
+        config: the run's.
+        split: all its tiles, dealt to folds.
+        data_sha256: digest of these tiles and their masks.
+        start_sha256: digest of the weights that it started from; empty where they were drawn.
+        doubted: what it started from or learnt from may have seen the held-out tiles.
+    """
+    return {
+        "data_sha256": data_sha256,
+        "split_sha256": split.sha256,
+        "split_tiles": len(split.ids),
+        "split_seed": config.split_seed,
+        "folds": config.folds,
+        "fold": config.fold,
+        "start_sha256": start_sha256,
+        **({shipped.MAY_HAVE_SEEN: True} if doubted else {}),
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class FinalScore:
+    """Scores a run's weights as deployed.
+
+    Attributes:
+        network: with the averaged weights.
+        data: tiles to score on: the held-out ones, or all where none are.
+        origin: see :func:`origin`.
+    """
+
+    network: SaltNet
+    data: Dataset
+    origin: Mapping[str, Any]
+
+    def publish(self, path: Path, history: History) -> None:
+        """Make the last checkpoint, at ``path``, one to deploy, and keep what it says of the
+        held-out tiles beside it.
+        """
+        scored, prediction = self.of(checkpoints.load(path))
+        if scored.config.fold is not None:  # of seen tiles, no threshold could be tried on it
+            prediction.save(path.with_name(PREDICTIONS), self.data.ids, scored.decision)
+        history.close()
+        checkpoints.save(scored, path)
+
+    def of(self, checkpoint: Checkpoint) -> tuple[Checkpoint, Prediction]:
+        """A checkpoint of these weights with their scores, and with a threshold and a gate that
+        were chosen for them; and what they say of the tiles.
+        """
+        default = evaluate.default_decision(checkpoint.config.model)
+        views = evaluate.predict_views(self.network, self.data.tiles, "hflip")
+        prediction, plain = views.merged("hflip"), views.merged("none")
+        if checkpoint.config.fold is None:
+            scores, decision = calibrate.seen_scores(prediction, self.data, default), default
+        else:
+            scores, decision = self._held_out(prediction, plain, default)
+        scores = {**self.origin, **scores}
+        return dataclasses.replace(checkpoint, scores=scores, decision=decision), prediction
+
+    def _held_out(
+        self, prediction: Prediction, plain: Prediction, default: Decision
+    ) -> tuple[dict[str, Any], Decision]:
+        scores = calibrate.final_scores(prediction, plain, self.data, default)
+        scores |= {calibrate.CHOSEN_ON: calibrate.OWN_FOLD}
+        return scores, calibrate.choose(prediction, self.data.masks, default)
