@@ -21,7 +21,7 @@ from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.settings.config import TrainConfig
 from salt_train.settings.recipes import RECIPES, rescaled
-from salt_train.training import optimizer
+from salt_train.training import averaging
 from salt_train.training.run_options import RunOptions
 from salt_train.training.trainer import LAST, Trainer
 
@@ -41,7 +41,7 @@ def train(config: TrainConfig, out: Path) -> Path:
     Trainer(short, RunOptions(out, progress=False), data).run()
     checkpoint = checkpoints.load(out / LAST)
     model = checkpoints.build_model(checkpoint)
-    optimizer.refresh_statistics(model, data.tiles, batch_size=BATCH)
+    averaging.refresh_statistics(model, data.tiles, batch_size=BATCH)
     path = out / "settled.pth"
     checkpoints.save(dataclasses.replace(checkpoint, weights=model.state_dict(), run=None), path)
     return path

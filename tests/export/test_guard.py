@@ -21,7 +21,7 @@ from salt_export.tolerances import TOLERANCES
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
-from salt_train.training import optimizer
+from salt_train.training import averaging
 from tests import drawing
 from tests.export.test_job import rewritten
 from tests.export.test_parity import tampered
@@ -42,7 +42,7 @@ def settled(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """The small network with statistics that fit its weights: one that tells tiles apart."""
     checkpoint = checkpoints.load(tiny_checkpoint)
     model = checkpoints.build_model(checkpoint)
-    optimizer.refresh_statistics(model, DATA.tiles, batch_size=32)
+    averaging.refresh_statistics(model, DATA.tiles, batch_size=32)
     path = tmp_path_factory.mktemp("settled") / "settled.pth"
     checkpoints.save(dataclasses.replace(checkpoint, weights=model.state_dict()), path)
     return path

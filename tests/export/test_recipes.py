@@ -21,7 +21,7 @@ from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.scoring import evaluate
 from salt_train.settings.config import TrainConfig
 from salt_train.settings.recipes import RECIPES
-from salt_train.training import optimizer
+from salt_train.training import averaging
 from salt_train.training.run_options import RunOptions
 from salt_train.training.trainer import LAST, Trainer
 from tests import drawing
@@ -105,7 +105,7 @@ def settled(folder: Path) -> Path:
     """
     checkpoint = checkpoints.load(folder / "whole" / LAST)
     model = checkpoints.build_model(checkpoint)
-    optimizer.refresh_statistics(model, DATA.tiles, batch_size=12)
+    averaging.refresh_statistics(model, DATA.tiles, batch_size=12)
     path = folder / "settled.pth"
     checkpoints.save(dataclasses.replace(checkpoint, weights=model.state_dict()), path)
     return path

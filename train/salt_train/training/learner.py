@@ -16,7 +16,7 @@ from salt_train.errors import TrainError
 from salt_train.network.model import Logits, SaltNet
 from salt_train.settings.config import Stage, TrainConfig
 from salt_train.settings.schedule import stage_at
-from salt_train.training import optimizer, resumable
+from salt_train.training import averaging, optimizer, resumable
 from salt_train.training.feed import Batch
 from salt_train.training.losses import total_loss
 from salt_train.training.step_monitor import Watch
@@ -41,7 +41,7 @@ class Learner:
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.watch = Watch(self.compute.read_every)
         self._network = world.parallel(world.synchronised(self.model))
-        self._blend = optimizer.Blend(self.average, self.model)
+        self._blend = averaging.Blend(self.average, self.model)
         self._total_loss = total_loss
         self._compiled = bool(compiled)
         if compiled:
@@ -110,7 +110,7 @@ class Learner:
         self.watch.see(self._whole(loss.detach()), gradient, self.compute.loss_scale())
         self._update(rate)
         if stage.average == "ema" and self.config.ema_decay:
-            decay = optimizer.ema_decay(self.config.ema_decay, self.config.ema_warmup, number)
+            decay = averaging.ema_decay(self.config.ema_decay, self.config.ema_warmup, number)
             self._blend(decay)
 
     def end_epoch(self, stage: Stage, within: int, tiles: Images) -> None:
@@ -126,7 +126,7 @@ class Learner:
         """
         if stage.average == "swa":
             self._blend(within / (within + 1))
-            optimizer.refresh_statistics(
+            averaging.refresh_statistics(
                 self.average, tiles, self.config.batch_size, self.config.statistics_tiles
             )
         elif not self.config.ema_decay:
