@@ -15,7 +15,8 @@ from typing import Any
 import click
 import record
 
-from salt_export.job import Done, export
+from salt_export.job import export
+from salt_export.outcome import Done
 from salt_export.request import Job
 from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import onnx
 import pytest
 
-from salt_export import graph, job, parity, request
+from salt_export import graph, loading, parity, request
 from salt_export.request import OPSET
 from salt_train.network.model import SaltNet
 
@@ -54,6 +54,6 @@ def few_shapes() -> Iterator[None]:
     """Fewer tiles and batches, where it is not the comparison with torch that finds anything."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parity, "BATCH_SIZES", (1, 2))
-        for module in (job, parity, request):
+        for module in (loading, parity, request):
             patch.setattr(module, "TILES", 8)
         yield

@@ -102,11 +102,12 @@ def cli(
     with console.importing("export"):
         import onnxscript  # noqa: F401  (torch's exporter stands on it)
 
-        from salt_export import job
+        from salt_export.job import export
+        from salt_export.verify import verify
 
     with Status(progress) as status:
         asked = dataclasses.replace(asked, say=status.say, doing=status.doing)
-        done = job.verify(asked) if verify_only else job.export(asked)
+        done = verify(asked) if verify_only else export(asked)
     for line in done.lines(asked.model):
         click.echo(line)
 

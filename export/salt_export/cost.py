@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -64,6 +65,14 @@ def of(model: SaltNet) -> Cost:
     total = sum(counted)
     deployed = (p.numel() for name, p in model.named_parameters() if "level_heads" not in name)
     return Cost(total / 1e9, (total + _upsampled_first(model.config, model)) / 1e9, sum(deployed))
+
+
+def of_all(models: Sequence[SaltNet]) -> Cost:
+    """Of all members of an ensemble together."""
+    total, *more = (of(model) for model in models)
+    for each in more:
+        total = total + each
+    return total
 
 
 def _upsampled_first(config: ModelConfig, model: SaltNet) -> int:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from salt_export import request
 from salt_export.errors import ExportError
+from salt_export.halved_weights import stored_in_half
 from salt_export.quiet import quieted
 from salt_infer.modelfile.contract import (
     GATE,
@@ -136,6 +137,14 @@ def build(models: Sequence[SaltNet], gated: bool, opset: int = request.OPSET) ->
     except (torch.onnx.errors.OnnxExporterError, onnx.checker.ValidationError) as error:
         raise ExportError(f"{models[0].config.architecture} cannot be exported: {error}") from error
     return proto
+
+
+def unquantised(
+    networks: Sequence[SaltNet], gated: bool, opset: int, precision: str
+) -> onnx.ModelProto:
+    """The graph at a precision, before it is quantised where that is int8."""
+    proto = build(networks, gated, opset)
+    return stored_in_half(proto) if precision == "fp16-weights" else proto
 
 
 def _check_members(models: Sequence[SaltNet], gated: bool) -> None:

@@ -11,9 +11,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
+from pathlib import Path
 from typing import Any
 
 from salt_export.errors import ExportError
+from salt_export.request import Job
 from salt_infer.modelfile.contract import TILES
 
 # What salt-infer feeds: its batches, with or without the flip.
@@ -126,3 +128,13 @@ def _refusal(reasons: list[str]) -> str:
             f"graph runs ({first}); export with --dense"
         )
     return f"TensorRT for RTX refuses the file: {first}"
+
+
+def built(job: Job, path: Path) -> dict[str, Any]:
+    """What TensorRT for RTX says of a file, where it was asked."""
+    if not job.check_tensorrt:
+        return {}
+    job.doing("building an engine")
+    found = check(path.read_bytes())
+    job.say(found.line())
+    return {"tensorrt_rtx": found.to_json()}

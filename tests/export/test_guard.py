@@ -15,9 +15,10 @@ from onnx import numpy_helper
 
 from salt_export import graph, guard, int8
 from salt_export.errors import CalibrationError, ExportError, ParityError
-from salt_export.job import export, verify
+from salt_export.job import export
 from salt_export.request import Job
 from salt_export.tolerances import TOLERANCES
+from salt_export.verify import verify
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints

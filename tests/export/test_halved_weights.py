@@ -10,8 +10,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from salt_export.errors import ParityError
 from salt_export.halved_weights import SMALLEST, STORED, stored_in_half
-from salt_export.job import export, verify
+from salt_export.job import export
 from salt_export.request import Job
+from salt_export.verify import verify
 from salt_infer.backends.onnxruntime_session import ModelSession
 from tests import drawing
 

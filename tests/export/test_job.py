@@ -16,8 +16,9 @@ from onnx import numpy_helper
 
 from salt_export import graph, provenance
 from salt_export.errors import ExportError, ParityError
-from salt_export.job import export, verify
+from salt_export.job import export
 from salt_export.request import Job
+from salt_export.verify import verify
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.errors import OutputExistsError, OutputInUseError
 from salt_infer.system.files import writing

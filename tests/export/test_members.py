@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from salt_export import members
-from salt_export.job import export, verify
+from salt_export.job import export
 from salt_export.request import Job
+from salt_export.verify import verify
 from salt_infer.masks import metric
 from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from salt_train import synthetic
 from salt_train.network.model import SaltNet
 from salt_train.scoring.evaluate import to_input
 from salt_train.settings.model_config import ModelConfig
 from salt_train.training import averaging
+from tests import drawing
 
-TILES = synthetic.draw(10, seed=6).tiles
+TILES = drawing.draw(10, seed=6).tiles
 CPU = torch.device("cpu")
 
 

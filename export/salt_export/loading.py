@@ -1,0 +1,66 @@
+"""What an export and a verification read: checkpoints, and tiles to compare on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from salt_export import parity, samples
+from salt_export.parity import Tiles
+from salt_export.request import Job
+from salt_export.tolerances import TILES
+from salt_train import synthetic
+from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.checkpoints.checkpoint import Checkpoint
+from salt_train.errors import CheckpointError
+from salt_train.network.model import SaltNet
+
+COMPARED_TILES = 400  # tiles that scores are compared on: seconds, and enough to see a loss
+
+
+class Seen(NamedTuple):
+    """Tiles to verify on and, where there are labels, their masks."""
+
+    tiles: Tiles
+    masks: Tiles | None
+
+
+def tiles(job: Job) -> Seen:
+    """Those that were asked for; drawn ones where none were."""
+    path = job.verify_images or job.calibrate
+    if path is None:
+        return Seen(synthetic.draw(TILES, seed=0).tiles, None)
+    seen = Seen(*samples.read(path, job.labels, COMPARED_TILES if job.labels else TILES))
+    parity.check_enough(seen.tiles)
+    return seen
+
+
+def networks(job: Job) -> tuple[list[Checkpoint], list[SaltNet]]:
+    """The checkpoints, and the network of each.
+
+    Raises:
+        CheckpointError: one cannot be read or used, or is there twice.
+    """
+    loaded = [checkpoints.load(path) for path in job.checkpoints]
+    _check_different([each.sha256 for each in loaded], job.checkpoints)
+    return loaded, [_model(*each) for each in zip(loaded, job.checkpoints, strict=True)]
+
+
+def _check_different(digests: Sequence[str], paths: Sequence[Path]) -> None:
+    """The same network twice would be computed twice, and its mean is itself."""
+    first: dict[str, Path] = {}
+    for digest, path in zip(digests, paths, strict=True):
+        if digest in first:
+            raise CheckpointError(
+                f"{path} is the same checkpoint as {first[digest]}, expected each once: an "
+                "ensemble averages different ones"
+            )
+        first[digest] = path
+
+
+def _model(checkpoint: Checkpoint, path: Path) -> SaltNet:
+    try:
+        return checkpoints.build_model(checkpoint)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
