@@ -33,7 +33,7 @@ class Row(NamedTuple):
         id: of the tile.
         rle: its run-length string.
         salt: 0..1; NaN where the tile could not be read.
-        confidence: 0..1; 0 where the tile could not be read, or it was not asked for.
+        confidence: 0..1; 0 where the tile could not be read, ``salt`` where it was not asked for.
         crc32: of its pixels; empty where the tile could not be read, or it was not asked for.
         group: where it comes from.
         position: in the group, or -1 where the tile could not be read.
