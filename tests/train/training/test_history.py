@@ -64,11 +64,21 @@ def test_an_epoch_is_a_line_and_a_point_on_every_curve(tmp_path: Path) -> None:
     assert events(tmp_path) == curves
 
 
+def wait_for_the_next_second() -> None:
+    """TensorBoard reads files in the order of their names, which have the second and, within one
+    process, a number that may sort before the first one's: 10 before 9.
+    """
+    second = int(time.time())
+    while int(time.time()) == second:
+        time.sleep(0.05)
+
+
 def test_an_epoch_run_again_takes_the_place_of_the_lost_one(tmp_path: Path) -> None:
     """A run killed after epoch 3 was noted but before its checkpoint was written."""
     lost = History(tmp_path)
     for each in (row(1, 1.0), row(2, 2.0), row(3, 3.0)):
         lost.add(each)
+    wait_for_the_next_second()
     again = History(tmp_path)
     again.rows = [row(1, 1.0), row(2, 2.0)]
     for each in (row(3, 30.0), row(4, 40.0)):
@@ -129,11 +139,7 @@ def test_a_resumed_runs_history_has_every_epoch_once(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         Killed(config, options, data).run()
     assert sorted(events(tmp_path)["loss"]) == [1, 2]
-    # TensorBoard reads files in the order of their names, which have the second and, within one
-    # process, a number that may sort before the first one's: 10 before 9.
-    second = int(time.time())
-    while int(time.time()) == second:
-        time.sleep(0.05)
+    wait_for_the_next_second()
     resumed = Trainer(config, options, data)
     resumed.resume(checkpoints.load(tmp_path / LAST))
     assert resumed.epoch == 1
