@@ -275,14 +275,15 @@ def test_what_happened_is_counted(predictor: Predictor, tiles: dict[str, bytes])
     assert any(line.startswith("process_resident_memory_bytes ") for line in lines)
 
 
-def test_every_address_is_counted_by_its_name(server: Running) -> None:
-    for path in ADDRESSES:
-        server.client.get(f"{path}nothing.css" if path.endswith("/") else path)
-    text = server.client.get("/metrics").text
-    named = set(re.findall(r'salt_requests_total{method="GET",path="([^"]*)"', text))
-    assert named == {path.rstrip("/") for path in ADDRESSES} - {""}
-    server.client.get("/")  # whose file is closed before it is counted
-    until(lambda: 'path="/",status="200"' in server.client.get("/metrics").text)
+def test_every_address_is_counted_by_its_name(predictor: Predictor) -> None:
+    with running(predictor) as server:  # its own: others are asked for more by other tests
+        for path in ADDRESSES:
+            server.client.get(f"{path}nothing.css" if path.endswith("/") else path)
+        text = server.client.get("/metrics").text
+        named = set(re.findall(r'salt_requests_total{method="GET",path="([^"]*)"', text))
+        assert named == {path.rstrip("/") for path in ADDRESSES} - {""}
+        server.client.get("/")  # whose file is closed before it is counted
+        until(lambda: 'path="/",status="200"' in server.client.get("/metrics").text)
 
 
 def test_counters_are_read_in_the_loop_that_changes_them(
