@@ -29,10 +29,10 @@ from common.ratios import Ratio
 
 from salt_infer.job.watcher import Watcher
 from salt_infer.predictor.model import SaltModel
+from salt_survey.job import run as running
+from salt_survey.job.job import Job
+from salt_survey.job.publish import Targets
 from salt_survey.reading.survey import Survey
-from salt_survey.run import run as running
-from salt_survey.run.job import Job
-from salt_survey.run.publish import Targets
 from salt_survey.sections import tiling
 from salt_survey.sections.display import Display
 from salt_survey.sections.reader import Reader, Section

@@ -111,6 +111,7 @@ def test_modules_stay_small() -> None:
 SYSTEM, MASKS = {"system"}, {"system", "masks"}
 MODEL = {"data", "settings", "network"}
 FILES_OF = MASKS | {"modelfile", "models"}
+SEEN = {"segy", "scan", "reading", "sections"}
 ROOMS = {
     "salt_infer": {
         "errors": set(),
@@ -150,12 +151,14 @@ ROOMS = {
         "scan": {"segy"},
         "reading": {"segy", "scan"},
         "sections": {"scan", "reading"},
-        "run": {"segy", "scan", "reading", "sections"},
-        "calibration": {"scan", "reading", "sections", "run"},
-        "page": {"segy", "scan", "reading", "sections", "run", "calibration"},
-        "cli": {"segy", "scan", "reading", "sections", "run", "calibration", "page"},
+        "volume": SEEN,
+        "execution": {"scan", "reading", "sections", "volume"},
+        "job": SEEN | {"volume", "execution"},
+        "calibration": {"scan", "reading", "sections", "volume"},
+        "page": SEEN | {"volume", "calibration"},
+        "cli": SEEN | {"volume", "job", "calibration", "page"},
         "synthetic": {"segy"},
-        "": {"scan", "reading", "sections", "run", "cli"},
+        "": {"scan", "reading", "sections", "job", "cli"},
     },
     "salt_report": {
         "errors": set(),

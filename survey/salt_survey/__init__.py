@@ -9,11 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
+    from salt_survey.job.job import Job
+    from salt_survey.job.publish import Targets
+    from salt_survey.job.run import run as find_salt
+    from salt_survey.job.run_report import SurveyReport
     from salt_survey.reading.survey import Survey
-    from salt_survey.run.job import Job
-    from salt_survey.run.publish import Targets
-    from salt_survey.run.run import run as find_salt
-    from salt_survey.run.run_report import SurveyReport
     from salt_survey.scan.overrides import Overrides
     from salt_survey.sections.display import Zoom
     from salt_survey.sections.settings import Wishes
@@ -29,14 +29,14 @@ __all__ = [
     "find_salt",
 ]
 _HOMES = {
-    "Job": ("run.job", "Job"),
+    "Job": ("job.job", "Job"),
     "Overrides": ("scan.overrides", "Overrides"),
     "Survey": ("reading.survey", "Survey"),
-    "SurveyReport": ("run.run_report", "SurveyReport"),
-    "Targets": ("run.publish", "Targets"),
+    "SurveyReport": ("job.run_report", "SurveyReport"),
+    "Targets": ("job.publish", "Targets"),
     "Wishes": ("sections.settings", "Wishes"),
     "Zoom": ("sections.display", "Zoom"),
-    "find_salt": ("run.run", "run"),
+    "find_salt": ("job.run", "run"),
 }
 
 

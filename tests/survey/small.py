@@ -6,11 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from salt_survey.run import slabs
-from salt_survey.run.slabs import Extent
+from salt_survey.execution import slabs
 from salt_survey.sections.display import Display, Zoom
 from salt_survey.segy.create import Kind
 from salt_survey.synthetic import Plan, draw
+from salt_survey.volume.extent import Extent
 from tests.conftest import ROOT
 
 INLINES, CROSSLINES, SAMPLES = 40, 60, 50

@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from salt_survey.cli.survey import cli
-from salt_survey.run.store import Store
 from salt_survey.sections import tiling
 from salt_survey.sections.tiling import Floats
 from salt_survey.segy.create import Kind
 from salt_survey.synthetic import Plan, draw
+from salt_survey.volume.store import Store
 
 CROSSLINES, SAMPLES = 160, 110
 DEAD = slice(90, 100)  # in the dome

@@ -10,8 +10,8 @@ import zarr
 from click.testing import CliRunner
 
 from salt_survey.cli.survey import cli
-from salt_survey.run.store import Store
 from salt_survey.segy.formats import FORMATS, decode
+from salt_survey.volume.store import Store
 from tests.survey.odd_surveys import CROSSLINES, INLINES, SAMPLES, TRACES, File, sound
 
 PLACES = np.arange(TRACES).reshape(INLINES, CROSSLINES)

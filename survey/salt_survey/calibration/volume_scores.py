@@ -20,13 +20,13 @@ from salt_survey.calibration.labels import Interpreted
 from salt_survey.calibration.orientation import AS_DRAWN, Turned
 from salt_survey.calibration.scoring import UNKNOWN, Agreement, Counts
 from salt_survey.reading.survey import Survey
-from salt_survey.run import finished
-from salt_survey.run.slabs import Extent
-from salt_survey.run.store import Store
 from salt_survey.scan.overrides import Overrides
 from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import LineScore, Wishes, settled
 from salt_survey.sections.tiling import Grey
+from salt_survey.volume import finished
+from salt_survey.volume.extent import Extent
+from salt_survey.volume.store import Store
 
 TOGETHER = "all of them"  # instead of a line's name
 

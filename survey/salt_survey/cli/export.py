@@ -39,7 +39,7 @@ def export(volume: Path, like: Path, out: Path, overrides: Overrides, **options:
     format, and what was run into free lines of the text.
     """
     with console.importing("survey"):
-        from salt_survey.run import export as exporting
+        from salt_survey.volume import export as exporting
 
     check_writable(out, options["overwrite"])
 

@@ -10,8 +10,8 @@ import click
 
 from salt_infer.errors import UsageError
 from salt_survey.calibration import labelled
-from salt_survey.run import extent
 from salt_survey.sections import display
+from salt_survey.volume import extent
 
 _UNITS = {"": 1, "b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
           "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}  # fmt: skip

@@ -99,9 +99,9 @@ _TARGETS = ("segy", "horizons", "report")
 def run(progress: bool | None, out: Path, **request: Any) -> None:
     """Find salt in the survey IN (SEG-Y, Zarr or .npy)."""
     with console.importing("survey"):
-        from salt_survey.run import run as running
-        from salt_survey.run.job import Job
-        from salt_survey.run.publish import Targets
+        from salt_survey.job import run as running
+        from salt_survey.job.job import Job
+        from salt_survey.job.publish import Targets
         from salt_survey.sections.settings import Wishes
 
     wishes = Wishes(**{name: request.pop(name) for name in _WISHES})

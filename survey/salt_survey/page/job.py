@@ -14,8 +14,6 @@ from salt_infer.system.files import check_output, write_whole, writing
 from salt_survey.page import html, look
 from salt_survey.page.look import Viewer
 from salt_survey.reading.survey import Survey
-from salt_survey.run import finished
-from salt_survey.run.store import Store
 from salt_survey.scan import describe
 from salt_survey.scan.geometry import ranged
 from salt_survey.scan.overrides import Overrides
@@ -23,6 +21,8 @@ from salt_survey.scan.record import load
 from salt_survey.sections.predict import BATCH
 from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import GATE, Calibration, Settings, Wishes, settled
+from salt_survey.volume import finished
+from salt_survey.volume.store import Store
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,10 +14,6 @@ import numpy.typing as npt
 from salt_infer.predictor.model import SaltModel
 from salt_survey.page.training_tiles import TileStatistics, statistics
 from salt_survey.reading.survey import NO_TRACE, Survey
-from salt_survey.run.finished import counts_of
-from salt_survey.run.run_report import share_in_words
-from salt_survey.run.slabs import Extent
-from salt_survey.run.store import Store
 from salt_survey.sections import tiling
 from salt_survey.sections.display import Direction, Display, Zoom
 from salt_survey.sections.predict import judged
@@ -25,6 +21,10 @@ from salt_survey.sections.reader import Reader, Recorded, Section
 from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import Settings
 from salt_survey.sections.tiling import Floats, Window
+from salt_survey.volume.counts import share_in_words
+from salt_survey.volume.extent import Extent
+from salt_survey.volume.finished import counts_of
+from salt_survey.volume.store import Store
 
 ZOOMS = (Zoom(1.0, 0.4), Zoom(1.25, 0.5), Zoom(1.75, 0.62), Zoom(2.4, 0.8))
 POLARITIES: tuple[Literal["normal", "reversed"], ...] = ("normal", "reversed")

@@ -16,7 +16,7 @@ from salt_survey.calibration.volume_scores import TOGETHER, ScoreJob, run
 from salt_survey.cli.survey import cli
 from salt_survey.errors import SurveyError
 from salt_survey.reading.survey import Survey
-from salt_survey.run.store import Store
+from salt_survey.volume.store import Store
 from tests.survey import small
 
 Grey = npt.NDArray[np.uint8]

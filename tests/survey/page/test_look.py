@@ -16,12 +16,12 @@ from salt_survey.cli.survey import cli
 from salt_survey.page import look, pictures
 from salt_survey.page.training_tiles import TRAINING, statistics
 from salt_survey.reading.survey import Survey
-from salt_survey.run import export, finished
-from salt_survey.run.store import Store
 from salt_survey.scan.overrides import Overrides
 from salt_survey.sections.settings import Wishes, settled
 from salt_survey.segy.create import Kind
 from salt_survey.synthetic import Plan
+from salt_survey.volume import export, finished
+from salt_survey.volume.store import Store
 
 INLINES, CROSSLINES, SAMPLES = 6, 60, 70
 SETTINGS = {"zoom": "1.5/0.4", "threshold": 0.5, "calibration": "calibrated on 362"}

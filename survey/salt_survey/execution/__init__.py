@@ -1,0 +1,1 @@
+"""Who runs a survey, and in what pieces: slabs of whole sections, here or on Ray."""

@@ -1,0 +1,1 @@
+"""One run of ``salt-survey``: its journal, its report, and outputs that appear whole or not."""

@@ -1,0 +1,168 @@
+"""A run under way: slabs go into the store, and are noted and counted; then all is published."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from typing import Any
+
+from salt_infer.execution.stage_clock import StageClock
+from salt_infer.job.journal import Journal
+from salt_infer.job.run_report import describe_model
+from salt_infer.job.watcher import Watcher
+from salt_infer.system import files, signals
+from salt_infer.system.files import write_whole
+from salt_survey.execution import slab_work
+from salt_survey.execution.executors import SlabExecutor, Volumes
+from salt_survey.execution.slab_work import Work
+from salt_survey.execution.slabs import Division, SlabDone
+from salt_survey.job.job import Job, used
+from salt_survey.job.run_report import SurveyReport, counted
+from salt_survey.reading.survey import Survey
+from salt_survey.sections.settings import ADVICE, Settings
+from salt_survey.segy.write import write_like
+from salt_survey.volume import finished, horizons, text_lines
+from salt_survey.volume.counts import Counts
+from salt_survey.volume.store import Store
+from salt_survey.volume.trace_lookup import Traces
+
+
+class JournaledRun:
+    """A run under way: slabs go into the store, and are noted and counted."""
+
+    def __init__(
+        self, job: Job, survey: Survey, executor: SlabExecutor, journal: Journal[SlabDone],
+        division: Division, work: Work, watcher: Watcher,
+    ) -> None:  # fmt: skip
+        self._job, self._survey, self._executor, self._journal = job, survey, executor, journal
+        self._division, self._work, self._watcher = division, work, watcher
+        self._clock, self.startup_s, self._resumed = StageClock(), 0.0, 0
+        self._store = self._opened()
+        survey.forget_positions()
+
+    def _opened(self) -> Store:
+        """The store: of an earlier run that goes on, published already, or new."""
+        targets = self._job.out
+        if not len(self._journal):
+            files.discard(targets.partial)
+        if targets.partial.exists():
+            return Store.open(targets.partial, writable=True)
+        if str(files.real(targets.store)) in self._journal.published and targets.store.exists():
+            return Store.open(files.real(targets.store), writable=True)
+        for number in list(self._journal.done()):
+            self._journal.forget(number)
+        try:
+            return Store.create(targets.partial, self._survey, self._division.volumes)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                files.discard(targets.partial)
+            raise
+
+    def resume(self) -> None:
+        """Count what is done; a slab that is not in the store as it was written is run again."""
+        slabs, again = self._division.slabs, 0
+        with signals.deferred_signals() as check:
+            for number in list(self._journal.done()):
+                check()
+                slab = slabs[number]
+                if slab_work.is_there(slab, self._journal[number], self._work, self._store):
+                    self._resumed += 0 if slab.kind == "mean" else len(slab)
+                else:
+                    self._journal.forget(number)
+                    again += len(slab)
+        if self._resumed or again:
+            self._watcher.resumed(self._journal.path, self._resumed, self._division.sections, again)
+        self._watcher.started(self._division.sections, self._resumed)
+
+    def carry_out(self) -> None:
+        """Run all that is missing; errors as of :func:`run`."""
+        missing = [self._division.slabs[number] for number in self._journal.missing()]
+        sections = [slab for slab in missing if slab.kind != "mean"]
+        volumes = Volumes(self._survey, self._store.path)
+        with signals.deferred_signals() as check, self._clock.running():
+            if sections:
+                done = self._executor.finished(
+                    sections, self._work, volumes, self._clock, check, self._watcher.advanced
+                )
+                # Closed at once where a signal ends this loop: what is in flight is dropped.
+                with contextlib.closing(done):
+                    for each in done:
+                        self._journal.append(each)
+            for slab in missing:
+                if slab.kind == "mean":
+                    check()
+                    self._journal.append(slab_work.mean_slab(slab, self._work, self._store))
+
+    @contextlib.contextmanager
+    def telling_what_is_kept(self) -> Any:
+        """Where the run ends before its time, say that it can go on."""
+        try:
+            yield
+        except BaseException:
+            slabs = (self._division.slabs[number] for number in self._journal.done())
+            if kept := sum(len(slab) for slab in slabs if slab.kind != "mean"):
+                self._watcher.kept(self._journal.path, kept, self._division.sections)
+            else:
+                with contextlib.suppress(OSError):
+                    files.discard(self._job.out.partial)
+            raise
+
+    def publish(self, settings: Settings, warnings: tuple[str, ...]) -> SurveyReport:
+        """Write what is made from the volume, put all in place, and say what was done."""
+        started, job = time.perf_counter(), self._job
+        counts = counted(self._journal, self._division)
+        if settings.origin.source == "user" and not counts.salt:
+            self._watcher.note(f"no salt was found at this zoom and polarity{ADVICE}")
+        self._store.describe(self._attributes(settings, counts))
+        path = self._store.path
+
+        def segy(partial: Any) -> None:
+            told = text_lines.lines("probability", self._settings(settings))
+            traces = Traces(Store.open(path))
+            write_like(self._survey, partial, traces, told, overwrite=True)
+
+        def surfaces(partial: Any) -> None:
+            store, samples = Store.open(path), self._work.samples
+            unseen = horizons.write(partial, store, self._survey, samples, settings.threshold)
+            for name, count in zip(("top", "base"), unseen, strict=True):
+                if count:
+                    self._watcher.note(
+                        f"{name}.txt has no line for {count} traces in which salt goes on to the "
+                        f"{'last' if name == 'base' else 'first'} sample recorded"
+                        + (", or run" if self._job.times else "")
+                    )
+
+        job.out.publish(segy, surfaces, self._journal.publishing)
+        report = SurveyReport(
+            out=str(job.out.store),
+            sections=self._division.sections,
+            resumed=self._resumed,
+            counts=counts,
+            timing=self._clock.timing(self.startup_s, time.perf_counter() - started),
+            engine=self._executor.about(),
+            model=describe_model(self._executor.model),
+            settings=self._settings(settings),
+            origin=settings.origin.brief,
+            warnings=warnings,
+            notes=self._survey.scan.notes,
+        )
+        if job.out.report:
+            mine = str(files.real(job.out.report)) in self._journal.published
+            self._journal.publishing([str(files.real(job.out.report))])
+            write_whole(job.out.report, report.to_json().encode(), job.overwrite or mine)
+        return report
+
+    def _settings(self, settings: Settings) -> dict[str, Any]:
+        taken = used(self._job, self._executor.model, settings)
+        return taken | {"calibration": settings.origin.words}
+
+    def _attributes(self, settings: Settings, counts: Counts) -> dict[str, Any]:
+        session = self._executor.model.session
+        return {
+            "scan": self._survey.scan.to_dict(),
+            finished.AMPLITUDES: self._survey.amplitudes(),
+            "model": {"sha256": session.sha256, "name": session.path.name},
+            "settings": self._settings(settings),
+            "counts": dataclasses.asdict(counts),
+        }

@@ -1,1 +1,0 @@
-"""One run of ``salt-survey``: slabs, who runs them, the volume, what is published."""

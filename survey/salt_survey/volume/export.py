@@ -1,0 +1,84 @@
+"""A stored volume written as SEG-Y beside its survey."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from salt_infer.errors import UsageError
+from salt_survey.reading.arrays import is_array
+from salt_survey.reading.survey import Survey
+from salt_survey.scan.overrides import Overrides
+from salt_survey.scan.record import Scan
+from salt_survey.segy.write import check, no_headers, write_like
+from salt_survey.volume import kept_headers, text_lines
+from salt_survey.volume.array_headers import array_of, doubts, settings_of_array
+from salt_survey.volume.finished import check_lies_on, doubt, survey_of
+from salt_survey.volume.store import Store
+from salt_survey.volume.trace_lookup import Traces
+
+
+def export(
+    volume: Path,
+    like: Path,
+    out: Path,
+    overrides: Overrides,
+    name: str = "probability",
+    overwrite: bool = False,
+    drop_extended: bool = False,
+    tell: Callable[[str], object] = lambda line: None,
+) -> str:
+    """Write it.
+
+    Args:
+        volume: a Zarr that a run wrote.
+        like: the survey it was made of; of an array, a SEG-Y that is the same one.
+        out: to write.
+        overrides: what the user says of the survey; else it is read as the run read it.
+        name: of the array.
+        overwrite: replace ``out``.
+        drop_extended: leave out extended text headers.
+        tell: is told what there is to warn of, in a line.
+
+    Returns:
+        What was done, in a line.
+
+    Raises:
+        UsageError: one of the files is not what it should be, or they do not belong together.
+        OutputError: the disk is full.
+    """
+    check(out, like, overwrite)
+    store = _holding(volume, name)
+    if is_array(like):
+        raise no_headers(like)
+    array, settings = array_of(store, like), store.attributes.get("settings") or {}
+    with (
+        survey_of(store, like, overrides) if array is None else Survey.open(like, None, overrides)
+    ) as survey:
+        for line in _doubts(store, survey, array):
+            tell(line)
+        told = text_lines.lines(name, settings if array is None else settings_of_array(settings))
+        write_like(survey, out, Traces(store, name), told, overwrite, drop_extended)
+        return f"{out}: {survey.scan.traces} traces of {survey.scan.samples} samples, {name} 0..1"
+
+
+def _holding(volume: Path, name: str) -> Store:
+    """The Zarr, where it has an array of that name."""
+    store = Store.open(volume)
+    if not store.has(name):
+        raise UsageError(
+            f"{volume} has no volume {name!r}, expected one of probability, p_inline, p_crossline, "
+            "disagreement; a run with --sections both writes all four"
+        )
+    return store
+
+
+def _doubts(store: Store, survey: Survey, array: Scan | None) -> Iterator[str]:
+    """What to warn of, a line each; raises UsageError where the two do not belong together."""
+    if array is not None:
+        yield from doubts(store, survey, array)
+    else:
+        check_lies_on(store, survey)
+        if other := doubt(store, survey):
+            yield other
+    yield from kept_headers.doubts(survey)
