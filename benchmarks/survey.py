@@ -29,8 +29,7 @@ from common.ratios import Ratio
 
 from salt_infer.job.watcher import Watcher
 from salt_infer.predictor.model import SaltModel
-from salt_survey.job import run as running
-from salt_survey.job.job import Job
+from salt_survey.job import job
 from salt_survey.job.publish import Targets
 from salt_survey.reading.survey import Survey
 from salt_survey.sections import tiling
@@ -90,7 +89,7 @@ def ran(path: Path, folder: Path) -> tuple[float, float]:
     out = Targets(folder / "out.zarr", segy=folder / "out.sgy")
     wishes = Wishes(zoom=DISPLAY.zoom, polarity=DISPLAY.polarity)
     begun = Begun()
-    running.run(Job(path, out, wishes=wishes, overwrite=True), begun)
+    job.run(job.Job(path, out, wishes=wishes, overwrite=True), begun)
     return time.perf_counter() - begun.wall_s, time.process_time() - begun.cpu_s
 
 

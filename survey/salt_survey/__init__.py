@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from salt_survey.job.job import Job
+    from salt_survey.job.job import run as find_salt
     from salt_survey.job.publish import Targets
-    from salt_survey.job.run import run as find_salt
     from salt_survey.job.run_report import SurveyReport
     from salt_survey.reading.survey import Survey
     from salt_survey.scan.overrides import Overrides
@@ -36,7 +36,7 @@ _HOMES = {
     "Targets": ("job.publish", "Targets"),
     "Wishes": ("sections.settings", "Wishes"),
     "Zoom": ("sections.display", "Zoom"),
-    "find_salt": ("job.run", "run"),
+    "find_salt": ("job.job", "run"),
 }
 
 

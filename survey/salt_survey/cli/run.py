@@ -99,14 +99,13 @@ _TARGETS = ("segy", "horizons", "report")
 def run(progress: bool | None, out: Path, **request: Any) -> None:
     """Find salt in the survey IN (SEG-Y, Zarr or .npy)."""
     with console.importing("survey"):
-        from salt_survey.job import run as running
-        from salt_survey.job.job import Job
+        from salt_survey.job import job
         from salt_survey.job.publish import Targets
         from salt_survey.sections.settings import Wishes
 
     wishes = Wishes(**{name: request.pop(name) for name in _WISHES})
     targets = Targets(out, **{name: request.pop(name) for name in _TARGETS})
     with Bar("salt-survey", progress, "sections") as bar:
-        report = running.run(Job(out=targets, wishes=wishes, **request), bar)
+        report = job.run(job.Job(out=targets, wishes=wishes, **request), bar)
     for line in report.lines():
         click.echo(line)

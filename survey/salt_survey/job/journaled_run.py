@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from salt_infer.execution.stage_clock import StageClock
@@ -12,15 +15,14 @@ from salt_infer.job.journal import Journal
 from salt_infer.job.run_report import describe_model
 from salt_infer.job.watcher import Watcher
 from salt_infer.system import files, signals
-from salt_infer.system.files import write_whole
 from salt_survey.execution import slab_work
 from salt_survey.execution.executors import SlabExecutor, Volumes
 from salt_survey.execution.slab_work import Work
 from salt_survey.execution.slabs import Division, SlabDone
-from salt_survey.job.job import Job, used
+from salt_survey.job.publish import Targets
 from salt_survey.job.run_report import SurveyReport, counted
 from salt_survey.reading.survey import Survey
-from salt_survey.sections.settings import ADVICE, Settings
+from salt_survey.sections.settings import ADVICE, Origin
 from salt_survey.segy.write import write_like
 from salt_survey.volume import finished, horizons, text_lines
 from salt_survey.volume.counts import Counts
@@ -32,10 +34,10 @@ class JournaledRun:
     """A run under way: slabs go into the store, and are noted and counted."""
 
     def __init__(
-        self, job: Job, survey: Survey, executor: SlabExecutor, journal: Journal[SlabDone],
+        self, out: Targets, survey: Survey, executor: SlabExecutor, journal: Journal[SlabDone],
         division: Division, work: Work, watcher: Watcher,
     ) -> None:  # fmt: skip
-        self._job, self._survey, self._executor, self._journal = job, survey, executor, journal
+        self._out, self._survey, self._executor, self._journal = out, survey, executor, journal
         self._division, self._work, self._watcher = division, work, watcher
         self._clock, self.startup_s, self._resumed = StageClock(), 0.0, 0
         self._store = self._opened()
@@ -43,7 +45,7 @@ class JournaledRun:
 
     def _opened(self) -> Store:
         """The store: of an earlier run that goes on, published already, or new."""
-        targets = self._job.out
+        targets = self._out
         if not len(self._journal):
             files.discard(targets.partial)
         if targets.partial.exists():
@@ -76,7 +78,15 @@ class JournaledRun:
         self._watcher.started(self._division.sections, self._resumed)
 
     def carry_out(self) -> None:
-        """Run all that is missing; errors as of :func:`run`."""
+        """Run all that is missing.
+
+        Raises:
+            ModelError: the model failed.
+            SurveyError: the survey cannot be read any more.
+            InputError: the store is damaged.
+            OutputError: the disk is full.
+            ExecutorError: those who run it are gone.
+        """
         missing = [self._division.slabs[number] for number in self._journal.missing()]
         sections = [slab for slab in missing if slab.kind != "mean"]
         volumes = Volumes(self._survey, self._store.path)
@@ -105,64 +115,74 @@ class JournaledRun:
                 self._watcher.kept(self._journal.path, kept, self._division.sections)
             else:
                 with contextlib.suppress(OSError):
-                    files.discard(self._job.out.partial)
+                    files.discard(self._out.partial)
             raise
 
-    def publish(self, settings: Settings, warnings: tuple[str, ...]) -> SurveyReport:
-        """Write what is made from the volume, put all in place, and say what was done."""
-        started, job = time.perf_counter(), self._job
+    def publish(
+        self, used: Mapping[str, Any], origin: Origin, warnings: tuple[str, ...]
+    ) -> SurveyReport:
+        """Write what is made from the volume, put all in place, and say what was done.
+
+        Args:
+            used: what the run was carried out with, by name.
+            origin: where zoom and polarity come from.
+            warnings: for the report, a line each.
+
+        Raises:
+            OutputError: the disk is full, or a folder has become read-only.
+            SurveyError: the survey cannot be read any more.
+        """
+        started, settings = time.perf_counter(), {**used, "calibration": origin.words}
         counts = counted(self._journal, self._division)
-        if settings.origin.source == "user" and not counts.salt:
+        if origin.source == "user" and not counts.salt:
             self._watcher.note(f"no salt was found at this zoom and polarity{ADVICE}")
         self._store.describe(self._attributes(settings, counts))
-        path = self._store.path
+        segy, surfaces = (partial(each, settings) for each in (self._segy, self._surfaces))
+        self._out.publish(segy, surfaces, self._journal.publishing)
+        seconds = time.perf_counter() - started
+        return self._report(settings, origin, counts, warnings, seconds)
 
-        def segy(partial: Any) -> None:
-            told = text_lines.lines("probability", self._settings(settings))
-            traces = Traces(Store.open(path))
-            write_like(self._survey, partial, traces, told, overwrite=True)
-
-        def surfaces(partial: Any) -> None:
-            store, samples = Store.open(path), self._work.samples
-            unseen = horizons.write(partial, store, self._survey, samples, settings.threshold)
-            for name, count in zip(("top", "base"), unseen, strict=True):
-                if count:
-                    self._watcher.note(
-                        f"{name}.txt has no line for {count} traces in which salt goes on to the "
-                        f"{'last' if name == 'base' else 'first'} sample recorded"
-                        + (", or run" if self._job.times else "")
-                    )
-
-        job.out.publish(segy, surfaces, self._journal.publishing)
-        report = SurveyReport(
-            out=str(job.out.store),
-            sections=self._division.sections,
-            resumed=self._resumed,
-            counts=counts,
-            timing=self._clock.timing(self.startup_s, time.perf_counter() - started),
-            engine=self._executor.about(),
-            model=describe_model(self._executor.model),
-            settings=self._settings(settings),
-            origin=settings.origin.brief,
-            warnings=warnings,
-            notes=self._survey.scan.notes,
-        )
-        if job.out.report:
-            mine = str(files.real(job.out.report)) in self._journal.published
-            self._journal.publishing([str(files.real(job.out.report))])
-            write_whole(job.out.report, report.to_json().encode(), job.overwrite or mine)
-        return report
-
-    def _settings(self, settings: Settings) -> dict[str, Any]:
-        taken = used(self._job, self._executor.model, settings)
-        return taken | {"calibration": settings.origin.words}
-
-    def _attributes(self, settings: Settings, counts: Counts) -> dict[str, Any]:
+    def _attributes(self, settings: dict[str, Any], counts: Counts) -> dict[str, Any]:
         session = self._executor.model.session
         return {
             "scan": self._survey.scan.to_dict(),
             finished.AMPLITUDES: self._survey.amplitudes(),
             "model": {"sha256": session.sha256, "name": session.path.name},
-            "settings": self._settings(settings),
+            "settings": settings,
             "counts": dataclasses.asdict(counts),
         }
+
+    def _segy(self, settings: dict[str, Any], path: Path) -> None:
+        told = text_lines.lines("probability", settings)
+        traces = Traces(Store.open(self._store.path))
+        write_like(self._survey, path, traces, told, overwrite=True)
+
+    def _surfaces(self, settings: dict[str, Any], folder: Path) -> None:
+        """Top and base of salt, and a note of traces in which they were not seen."""
+        store, work = Store.open(self._store.path), self._work
+        unseen = horizons.write(folder, store, self._survey, work.samples, work.threshold)
+        for name, count in zip(("top", "base"), unseen, strict=True):
+            if count:
+                self._watcher.note(
+                    f"{name}.txt has no line for {count} traces in which salt goes on to the "
+                    f"{'last' if name == 'base' else 'first'} sample recorded"
+                    + ("" if settings["times"] == "all" else ", or run")
+                )
+
+    def _report(
+        self, settings: dict[str, Any], origin: Origin, counts: Counts, warnings: tuple[str, ...],
+        publish_s: float,
+    ) -> SurveyReport:  # fmt: skip
+        return SurveyReport(
+            out=str(self._out.store),
+            sections=self._division.sections,
+            resumed=self._resumed,
+            counts=counts,
+            timing=self._clock.timing(self.startup_s, publish_s),
+            engine=self._executor.about(),
+            model=describe_model(self._executor.model),
+            settings=settings,
+            origin=origin.brief,
+            warnings=warnings,
+            notes=self._survey.scan.notes,
+        )

@@ -9,7 +9,7 @@ import pytest
 from salt_infer.job.watcher import Watcher
 from salt_survey.execution import executors, factory
 from salt_survey.execution.slabs import MIB
-from salt_survey.job import run as running
+from salt_survey.job import job as running
 from salt_survey.job.job import Job
 from salt_survey.job.publish import Targets
 from salt_survey.sections.display import Display, Zoom
