@@ -21,8 +21,7 @@ from salt_survey.calibration.orientation import AS_DRAWN, Turned
 from salt_survey.calibration.scoring import UNKNOWN, Agreement, Counts
 from salt_survey.reading.survey import Survey
 from salt_survey.scan.overrides import Overrides
-from salt_survey.sections.sampling import Sampling
-from salt_survey.sections.settings import LineScore, Wishes, settled
+from salt_survey.sections.settings import LineScore
 from salt_survey.sections.tiling import Grey
 from salt_survey.volume import finished
 from salt_survey.volume.extent import Extent
@@ -158,7 +157,7 @@ def run(job: ScoreJob, tell: Callable[[str], None]) -> Scores:
 
 
 def _scored(job: ScoreJob, store: Store, survey: Survey, warnings: list[str]) -> Scores:
-    threshold = _threshold(job, store, survey)
+    threshold = finished.threshold_of(store) if job.threshold is None else job.threshold
     ran = finished.ran(store, survey)
     each = {label: _turned(store, survey, label, ran) for label in job.labels}
     doubts = (orientation.doubt(label.name, of.ious(threshold)) for label, of in each.items())
@@ -171,13 +170,6 @@ def _scored(job: ScoreJob, store: Store, survey: Survey, warnings: list[str]) ->
         all_of_them = reduce(Agreement.joined, (turned[AS_DRAWN] for turned in each.values()))
         lines.append(VolumeScore.of(TOGETHER, None, all_of_them, threshold))
     return Scores(str(job.volume), threshold, tuple(lines), tuple(warnings))
-
-
-def _threshold(job: ScoreJob, store: Store, survey: Survey) -> float:
-    if job.threshold is not None:
-        return job.threshold
-    otherwise = settled(Wishes(), None, Sampling.of(survey.scan))
-    return finished.settings_of(store, otherwise).threshold
 
 
 def _turned(store: Store, survey: Survey, label: Label, ran: Extent) -> Turned:

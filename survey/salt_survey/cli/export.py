@@ -49,4 +49,4 @@ def export(volume: Path, like: Path, out: Path, overrides: Overrides, **options:
     with writing(out) as unlocked:
         if unlocked:
             tell(unlocked)
-        click.echo(exporting.export(volume, like, out, overrides, **options, tell=tell))
+        click.echo(exporting.as_segy(volume, like, out, overrides, **options, tell=tell))

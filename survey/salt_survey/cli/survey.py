@@ -7,6 +7,7 @@ import click
 from salt_infer.cli import strict_options
 from salt_survey.cli.calibrate import calibrate
 from salt_survey.cli.export import export
+from salt_survey.cli.horizons import horizons
 from salt_survey.cli.look import look
 from salt_survey.cli.run import run
 from salt_survey.cli.scan import scan
@@ -22,5 +23,5 @@ def cli() -> None:
     """
 
 
-for _command in (scan, look, calibrate, run, score, export):
+for _command in (scan, look, calibrate, run, score, export, horizons):
     cli.add_command(_command)

@@ -160,14 +160,9 @@ class JournaledRun:
     def _surfaces(self, settings: dict[str, Any], folder: Path) -> None:
         """Top and base of salt, and a note of traces in which they were not seen."""
         store, work = Store.open(self._store.path), self._work
-        unseen = horizons.write(folder, store, self._survey, work.samples, work.threshold)
-        for name, count in zip(("top", "base"), unseen, strict=True):
-            if count:
-                self._watcher.note(
-                    f"{name}.txt has no line for {count} traces in which salt goes on to the "
-                    f"{'last' if name == 'base' else 'first'} sample recorded"
-                    + ("" if settings["times"] == "all" else ", or run")
-                )
+        for surface in horizons.write(folder, store, self._survey, work.samples, work.threshold):
+            if doubt := surface.doubt(settings["times"]):
+                self._watcher.note(doubt)
 
     def _report(
         self, settings: dict[str, Any], origin: Origin, counts: Counts, warnings: tuple[str, ...],

@@ -1,24 +1,25 @@
-"""A stored volume written as SEG-Y beside its survey."""
+"""A finished run's volume in the files of interpretation programs: SEG-Y, and horizons."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from salt_infer.errors import UsageError
+from salt_infer.errors import OutputError, UsageError
+from salt_infer.system import files
 from salt_survey.reading.arrays import is_array
 from salt_survey.reading.survey import Survey
 from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import Scan
 from salt_survey.segy.write import check, no_headers, write_like
-from salt_survey.volume import kept_headers, text_lines
+from salt_survey.volume import finished, horizons, kept_headers, text_lines
 from salt_survey.volume.array_headers import array_of, doubts, settings_of_array
-from salt_survey.volume.finished import check_lies_on, doubt, survey_of
 from salt_survey.volume.store import Store
 from salt_survey.volume.trace_lookup import Traces
 
 
-def export(
+def as_segy(
     volume: Path,
     like: Path,
     out: Path,
@@ -53,13 +54,81 @@ def export(
         raise no_headers(like)
     array, settings = array_of(store, like), store.attributes.get("settings") or {}
     with (
-        survey_of(store, like, overrides) if array is None else Survey.open(like, None, overrides)
+        finished.survey_of(store, like, overrides)
+        if array is None
+        else Survey.open(like, None, overrides)
     ) as survey:
         for line in _doubts(store, survey, array):
             tell(line)
         told = text_lines.lines(name, settings if array is None else settings_of_array(settings))
         write_like(survey, out, Traces(store, name), told, overwrite, drop_extended)
         return f"{out}: {survey.scan.traces} traces of {survey.scan.samples} samples, {name} 0..1"
+
+
+def as_horizons(
+    survey: Path,
+    volume: Path,
+    out: Path,
+    overrides: Overrides,
+    threshold: float | None = None,
+    overwrite: bool = False,
+    tell: Callable[[str], object] = lambda line: None,
+) -> str:
+    """Write top and base of salt, a file each, as a run writes them.
+
+    Args:
+        survey: that the volume was made of.
+        volume: a Zarr that a run wrote.
+        out: folder to write, see :mod:`salt_survey.volume.horizons`.
+        overrides: what the user says of the survey; else it is read as the run read it.
+        threshold: salt is above it; the run's own if None.
+        overwrite: replace the files that are there.
+        tell: is told what there is to warn of, in a line.
+
+    Returns:
+        What was done, in a line.
+
+    Raises:
+        UsageError: one of the files is not what it should be, or they do not belong together.
+        OutputError: the disk is full.
+    """
+    _check_folder(out, survey, volume, overwrite)
+    store = Store.open(volume)
+    threshold = finished.threshold_of(store) if threshold is None else threshold
+    with finished.survey_of(store, survey, overrides) as opened, _whole(out) as folder:
+        finished.check_lies_on(store, opened)
+        samples = finished.ran(store, opened).samples
+        top, base = horizons.write(folder, store, opened, samples, threshold)
+        doubts = [finished.doubt(store, opened)]
+    doubts += [surface.doubt(finished.times_of(store)) for surface in (top, base)]
+    for doubt in filter(None, doubts):
+        tell(doubt)
+    return f"{out}: top of {top.traces} traces, base of {base.traces}, at threshold {threshold:g}"
+
+
+def _check_folder(out: Path, survey: Path, volume: Path, overwrite: bool) -> None:
+    for path in (survey, volume):
+        if files.real(path) in (files.real(out), *files.real(out).parents):
+            raise UsageError(f"{out} would be written within {path}, which is read; name another")
+    files.check_folder(out, ".txt", overwrite)
+
+
+@contextlib.contextmanager
+def _whole(out: Path) -> Iterator[Path]:
+    """A hidden folder to write into, which becomes ``out`` where nothing goes wrong. A run of this
+    output has the same, which :func:`salt_infer.system.files.writing` keeps apart from it.
+    """
+    partial = files.partial_of(out, "salt-survey")
+    try:
+        files.discard(partial)  # of one that was killed
+        partial.mkdir()
+        yield partial
+        files.put_in_place([(partial, files.real(out))])
+    except OSError as error:
+        raise OutputError(f"{out} cannot be written ({error.strerror or error})") from error
+    finally:
+        with contextlib.suppress(OSError):
+            files.discard(partial)
 
 
 def _holding(volume: Path, name: str) -> Store:
@@ -78,7 +147,7 @@ def _doubts(store: Store, survey: Survey, array: Scan | None) -> Iterator[str]:
     if array is not None:
         yield from doubts(store, survey, array)
     else:
-        check_lies_on(store, survey)
-        if other := doubt(store, survey):
+        finished.check_lies_on(store, survey)
+        if other := finished.doubt(store, survey):
             yield other
     yield from kept_headers.doubts(survey)

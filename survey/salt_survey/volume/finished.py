@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from salt_survey.scan import fields
 from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import Scan
 from salt_survey.sections.display import Display
-from salt_survey.sections.settings import Origin, Settings
+from salt_survey.sections.settings import THRESHOLD, Origin, Settings
 from salt_survey.volume import extent
 from salt_survey.volume.counts import Counts
 from salt_survey.volume.extent import Extent
@@ -55,12 +56,35 @@ def settings_of(store: Store, otherwise: Settings) -> Settings:
     Raises:
         SaltError: it says them wrongly.
     """
-    kept = store.attributes.get("settings")
-    if not isinstance(kept, Mapping) or "threshold" not in kept:
+    said = _said(store)
+    if "threshold" not in said:
         return otherwise
-    threshold = fields.number("threshold", kept["threshold"])
-    origin = fields.text("calibration", kept.get("calibration", ""))
-    return Settings(Display.from_dict(kept), threshold, Origin.of_words(origin))
+    origin = Origin.of_words(fields.text("calibration", said.get("calibration", "")))
+    return Settings(Display.from_dict(said), threshold_of(store), origin)
+
+
+def threshold_of(store: Store) -> float:
+    """Salt of a run is above this; the default where its volume does not say.
+
+    Raises:
+        SurveyError: it says it wrongly.
+    """
+    said = _said(store).get("threshold", THRESHOLD)
+    return float(fields.between(0, 1)("threshold", said))
+
+
+def times_of(store: Store) -> str:
+    """Times that were run, as ``A:B``; ``all`` too where a volume does not say.
+
+    Raises:
+        SurveyError: it says it wrongly.
+    """
+    return fields.text("times", _said(store).get("times", "all"))
+
+
+def _said(store: Store) -> Mapping[str, Any]:
+    kept = store.attributes.get("settings")
+    return kept if isinstance(kept, Mapping) else {}
 
 
 def counts_of(store: Store) -> Counts | None:
@@ -82,11 +106,10 @@ def ran(store: Store, survey: Survey) -> Extent:
     Raises:
         UsageError: the volume says it wrongly.
     """
-    kept = store.attributes.get("settings")
-    said = kept if isinstance(kept, Mapping) else {}
+    said = _said(store)
     lines, times = (
         None if text == "all" else extent.parse(text)
-        for text in (fields.text(name, said.get(name, "all")) for name in ("lines", "times"))
+        for text in (fields.text("lines", said.get("lines", "all")), times_of(store))
     )
     crosswise = said.get("sections", survey.one_way) == "crossline"
     return extent.extent_of(survey, "crossline" if crosswise else "inline", lines, times)

@@ -8,6 +8,7 @@ line.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,50 +17,43 @@ import numpy.typing as npt
 
 from salt_survey.reading.survey import Survey
 from salt_survey.sections.tiling import Floats, Window
+from salt_survey.volume.crossings import crossings, goes_on
 from salt_survey.volume.store import CHUNK, Store
 from salt_survey.volume.trace_lookup import Traces
 
 FILES = ("top.txt", "base.txt")
 
 
-def crossings(
-    salt: Floats, times_ms: npt.NDArray[np.float64], threshold: float
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Where the first salt of each trace begins and where its last ends.
+@dataclasses.dataclass(frozen=True)
+class Surface:
+    """What was written of top or base.
 
-    Args:
-        salt: probabilities, float32 [traces, samples].
-        times_ms: float64 [samples].
-        threshold: salt is above it.
-
-    Returns:
-        float64 [traces], each; NaN where there is no salt.
+    Attributes:
+        file: its name.
+        traces: with salt that have a line.
+        unseen: with salt that have none.
     """
-    above = salt > np.float32(threshold)
-    some = above.any(axis=1)
-    top = _crossing(salt, times_ms, threshold, above.argmax(axis=1), -1)
-    last = above.shape[1] - 1 - above[:, ::-1].argmax(axis=1)
-    base = _crossing(salt, times_ms, threshold, last, 1)
-    return np.where(some, top, np.nan), np.where(some, base, np.nan)
 
+    file: str
+    traces: int
+    unseen: int
 
-def _crossing(
-    salt: Floats, times_ms: npt.NDArray[np.float64], threshold: float,
-    inside: npt.NDArray[np.intp], step: int,
-) -> npt.NDArray[np.float64]:  # fmt: skip
-    """Between a sample of salt and the next one outside, on the line between their values."""
-    traces = np.arange(len(salt))
-    outside = np.clip(inside + step, 0, salt.shape[1] - 1)
-    within, beyond = (salt[traces, at].astype(np.float64) for at in (inside, outside))
-    fall = within - beyond
-    share = np.divide(within - threshold, fall, out=np.zeros_like(fall), where=fall > 0)
-    reached = np.where(outside == inside, 0.0, np.clip(share, 0, 1))
-    return times_ms[inside] + reached * (times_ms[outside] - times_ms[inside])
+    def doubt(self, times: str) -> str | None:
+        """What to warn of, in a line: traces without one. ``times`` are those that were run, as
+        settings have them.
+        """
+        if not self.unseen:
+            return None
+        end = "first" if self.file == FILES[0] else "last"
+        return (
+            f"{self.file} has no line for {self.unseen} traces in which salt goes on to the {end} "
+            f"sample recorded{'' if times == 'all' else ', or run'}"
+        )
 
 
 def write(
     folder: Path, store: Store, survey: Survey, samples: Window, threshold: float
-) -> tuple[int, int]:
+) -> tuple[Surface, ...]:
     """Write both files into a folder.
 
     Args:
@@ -70,7 +64,7 @@ def write(
         threshold: salt is above it.
 
     Returns:
-        traces with salt whose top, and whose base, was not seen.
+        top and base.
 
     Raises:
         OSError: the disk is full.
@@ -78,19 +72,22 @@ def write(
     """
     numbers, times_ms = store.array("crossline"), store.array("time_ms")
     traces, columns = Traces(store), np.arange(len(numbers))
-    unseen, digits = [0, 0], survey.decimals
+    written, unseen, digits = [0, 0], [0, 0], survey.decimals
     with open(folder / FILES[0], "x") as top, open(folder / FILES[1], "x") as base:
         for place, inline, points in _lines(store):
             salt = traces(np.full(len(columns), place), columns)
             found = crossings(salt, times_ms, threshold)
             recorded = _recorded(survey, place, salt, samples, threshold)
             for at, (file, surface) in enumerate(zip((top, base), found, strict=True)):
-                hidden = _goes_on(salt[:, :: 1 - 2 * at], recorded[:, :: 1 - 2 * at], threshold)
+                way = 1 - 2 * at  # the base is the top from below
+                hidden = goes_on(salt[:, ::way], recorded[:, ::way], threshold)
+                seen = np.flatnonzero(~np.isnan(surface) & ~hidden)
+                written[at] += len(seen)
                 unseen[at] += int(np.count_nonzero(hidden))
-                for trace in np.flatnonzero(~np.isnan(surface) & ~hidden):
+                for trace in seen:
                     x, y = (f"{each:.{digits}f}" for each in points[trace])
                     file.write(f"{inline} {numbers[trace]} {x} {y} {surface[trace]:.3f}\n")
-    return unseen[0], unseen[1]
+    return tuple(map(Surface, FILES, written, unseen))
 
 
 def _lines(store: Store) -> Iterator[tuple[int, int, npt.NDArray[np.float64]]]:
@@ -119,13 +116,3 @@ def _recorded(
         block = survey.read(slice(place, place + 1), part)
         recorded[doubtful] &= block.recorded[0, doubtful - part.start]
     return recorded
-
-
-def _goes_on(
-    salt: Floats, recorded: npt.NDArray[np.bool_], threshold: float
-) -> npt.NDArray[np.bool_]:
-    """Traces, [traces, samples], with nothing recorded just before their first salt."""
-    above = salt > np.float32(threshold)
-    first = above.argmax(axis=1)
-    before = recorded[np.arange(len(salt)), np.maximum(first - 1, 0)] & (first > 0)
-    return np.asarray(above.any(axis=1) & ~before)

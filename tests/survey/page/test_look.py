@@ -243,7 +243,7 @@ def test_export_of_another_survey(stored: Path, tmp_path: Path) -> None:
     assert getattr(done.exception, "exit_code", None) == 2
     for name in ("nothing", "inline", "x", "live"):
         with pytest.raises(UsageError, match=f"no volume '{name}', expected one of probability"):
-            export.export(stored, other, out, Overrides(), name=name)
+            export.as_segy(stored, other, out, Overrides(), name=name)
     assert not out.exists()
 
 

@@ -10,6 +10,7 @@ import segyio
 import zarr
 
 from salt_survey.reading.survey import Survey
+from salt_survey.volume.horizons import FILES
 from salt_survey.volume.store import Store
 from tests.survey import small
 
@@ -143,3 +144,51 @@ def test_a_volume_of_segy_is_of_that_file_alone(survey: Path, tmp_path: Path) ->
     code, _, errors = export(volume, other, tmp_path / "p.sgy")
     assert code == 2
     assert "name the survey that the volume was made of" in errors
+
+
+@pytest.fixture(scope="module")
+def with_horizons(survey: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The volume of a part of the times, and the horizons that its run wrote."""
+    folder = tmp_path_factory.mktemp("horizons")
+    more = ("--horizons", folder / "run", "--times", "420:520")
+    return run(survey, folder / "p.zarr", *more), folder / "run"
+
+
+def horizons(survey: Path, volume: Path, out: Path, *more: object) -> tuple[int, str, str]:
+    return small.run("horizons", survey, "--volume", volume, "--out", out, *more)
+
+
+def test_horizons_of_a_finished_volume_are_those_of_its_run(
+    survey: Path, with_horizons: tuple[Path, Path], tmp_path: Path
+) -> None:
+    volume, of_run = with_horizons
+    code, said, errors = horizons(survey, volume, tmp_path / "h")
+    lines = [len((tmp_path / "h" / name).read_text().splitlines()) for name in FILES]
+    assert max(lines) > 0
+    assert small.contents(tmp_path / "h") == small.contents(of_run)
+    counted = f"top of {lines[0]} traces, base of {lines[1]}, at threshold {small.THRESHOLD}"
+    assert (code, said) == (0, f"{tmp_path / 'h'}: {counted}\n")
+    assert "sample recorded, or run" in errors
+    # A lower threshold gives other traces, and what is there is replaced when that is asked for.
+    assert horizons(survey, volume, tmp_path / "h", "--threshold", 0.05)[0] == 2
+    assert small.contents(tmp_path / "h") == small.contents(of_run)
+    code, _, errors = horizons(survey, volume, tmp_path / "h", "--threshold", 0.05, "--overwrite")
+    assert code == 0, errors
+    assert small.contents(tmp_path / "h") != small.contents(of_run)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["h"]
+
+
+def test_horizons_are_not_written_where_they_cannot_be(
+    survey: Path, with_horizons: tuple[Path, Path], tmp_path: Path
+) -> None:
+    volume, _ = with_horizons
+    code, _, errors = horizons(survey, volume, volume / "h")
+    assert (code, f"would be written within {volume}" in errors) == (2, True)
+    other = tmp_path / "other.sgy"
+    other.write_bytes(survey.read_bytes()[:-960])
+    code, _, errors = horizons(other, volume, tmp_path / "h")
+    assert (code, "name the survey that the volume was made of" in errors) == (2, True)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.doc").touch()
+    assert horizons(survey, volume, tmp_path / "mine")[0] == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "other.sgy"]

@@ -9,31 +9,8 @@ import pytest
 from salt_survey.reading.survey import Survey
 from salt_survey.scan.overrides import Overrides
 from salt_survey.volume import horizons
-from salt_survey.volume.horizons import crossings
 from salt_survey.volume.store import Store
 from tests.survey import odd_surveys
-
-TIMES = np.array([100.0, 104.0, 108.0, 112.0, 116.0])
-
-
-def test_top_and_base_are_between_samples() -> None:
-    salt = np.array([[0.0, 0.4, 0.6, 0.9, 0.1]], np.float32)
-    top, base = crossings(salt, TIMES, 0.5)
-    assert top == pytest.approx([106.0])
-    assert base == pytest.approx([114.0])
-
-
-def test_salt_at_the_ends_begins_and_ends_there() -> None:
-    top, base = crossings(np.ones((1, 5), np.float32), TIMES, 0.5)
-    assert (top.tolist(), base.tolist()) == ([100.0], [116.0])
-
-
-def test_traces_without_salt_have_none() -> None:
-    salt = np.array([[0, 0.5, 0, 0, 0], [0, 0.75, 0, 0.75, 0]], np.float32)
-    top, base = crossings(salt, TIMES, 0.5)
-    assert np.isnan([top[0], base[0]]).all()
-    assert top[1] == pytest.approx(100 + 4 * 2 / 3)
-    assert base[1] == pytest.approx(116 - 4 * 2 / 3)
 
 
 def written(
@@ -53,9 +30,10 @@ def of(
         store = Store.create(folder / "p.zarr", opened, {"probability": (len(salt), 64)})
         store.write("probability", "inline", slice(0, len(salt)), slice(0, salt.shape[2]), salt)
         window = samples.start, samples.stop
-        unseen = horizons.write(folder, Store.open(folder / "p.zarr"), opened, window, 0.5)
-    top, base = ((folder / name).read_text().splitlines() for name in horizons.FILES)
-    return unseen, top, base
+        found = horizons.write(folder, Store.open(folder / "p.zarr"), opened, window, 0.5)
+    top, base = ((folder / each.file).read_text().splitlines() for each in found)
+    assert [each.traces for each in found] == [len(top), len(base)]
+    return (found[0].unseen, found[1].unseen), top, base
 
 
 def test_salt_that_goes_on_to_the_end_of_the_record_has_no_base(tmp_path: Path) -> None:
