@@ -346,7 +346,7 @@ def test_what_is_odd_is_noted_and_nothing_is_wrong(folder: Path) -> None:
     report = check(folder)
     found = by_kind(report)
     assert report.ok
-    others = {"whole", "no-empty", "assumed", "case", *oddities.WHAT}  # see below
+    others = {"whole", "no-empty", "assumed", "case", "doubtful", *oddities.WHAT}  # see below
     assert set(found) == set(NOTES) - others
     assert [found[kind].ids for kind in ("vertical", "tiny", "full")] == [(n,) for n in names]
     assert set(found["blank"].ids) >= set(EMPTY[:2])
@@ -355,7 +355,7 @@ def test_what_is_odd_is_noted_and_nothing_is_wrong(folder: Path) -> None:
     text = report.to_text()
     assert f"note: {NOTES['vertical']} (1)\n    {names[0]}\n" in text
     few = "too few masks with a boundary (2) to tell whether they lie as their tiles do"
-    assert text.endswith(f"\n\n{few}\nsound (kinds of faults: 0, of notes: 5)")
+    assert text.endswith(f"\n\n{few}\n{report.doubts}\nsound (kinds of faults: 0, of notes: 5)")
 
 
 def masks_in(folder: Path) -> dict[str, np.ndarray]:

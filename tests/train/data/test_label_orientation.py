@@ -12,9 +12,9 @@ from salt_infer.backends.providers import ProviderRequest
 from salt_infer.errors import ProviderError
 from salt_infer.masks.orientation import WAYS
 from salt_train import synthetic
-from salt_train.data import label_orientation
 from salt_train.data.data_checks import check
-from salt_train.data.label_orientation import LOOKED_AT, examine
+from salt_train.data.label_orientation import examine
+from salt_train.data.second_opinion import Opinion
 from tests import drawing
 from tests.infer.masks.test_orientation import back, changed
 
@@ -31,7 +31,7 @@ def set_of_tiles() -> tuple[Images, Images]:
 
 
 def test_labels_that_lie_as_tiles_do(set_of_tiles: tuple[Images, Images]) -> None:
-    seen = examine(*set_of_tiles)
+    seen = examine(Opinion.of(*set_of_tiles))
     assert seen.ids == ()
     assert "not much better turned, mirrored or inverted" in seen.said
 
@@ -42,7 +42,7 @@ def test_labels_that_lie_another_way_round(set_of_tiles: tuple[Images, Images], 
     turned = {
         name: changed(mask[None] != 0, turn)[0].astype(np.uint8) for name, mask in masks.items()
     }
-    seen = examine(tiles, turned)
+    seen = examine(Opinion.of(tiles, turned))
     assert back(turn) in seen.said
     assert set(seen.ids) <= set(tiles)
     assert len(seen.ids) >= 10
@@ -73,7 +73,7 @@ def test_labels_of_other_tiles_are_not_said_to_be_turned() -> None:
     names = [data.ids[at] for at in partial]
     tiles = dict(zip(names, data.tiles[partial], strict=True))
     out_of_step = np.roll(found[partial].astype(np.uint8), 7, axis=0)
-    seen = examine(tiles, dict(zip(names, out_of_step, strict=True)))
+    seen = examine(Opinion.of(tiles, dict(zip(names, out_of_step, strict=True))))
     assert seen.ids == ()
     assert "no better than those of other tiles" in seen.said
     assert "does not know such tiles" in seen.said
@@ -81,7 +81,7 @@ def test_labels_of_other_tiles_are_not_said_to_be_turned() -> None:
 
 def test_sets_without_boundaries_are_not_looked_at(set_of_tiles: tuple[Images, Images]) -> None:
     tiles, masks = set_of_tiles
-    seen = examine(tiles, {name: np.zeros_like(mask) for name, mask in masks.items()})
+    seen = examine(Opinion.of(tiles, {name: np.zeros_like(mask) for name, mask in masks.items()}))
     assert seen.said.startswith("too few masks with a boundary (0)")
 
 
@@ -89,28 +89,24 @@ def test_tiles_in_which_the_model_finds_nothing(set_of_tiles: tuple[Images, Imag
     tiles, masks = set_of_tiles
     black = {name: np.zeros_like(tile) for name, tile in tiles.items()}
     half = {name: np.tri(*mask.shape, dtype=np.uint8) for name, mask in masks.items()}
-    seen = examine(black, half)
+    seen = examine(Opinion.of(black, half))
     assert seen.ids == ()
     assert seen.said.startswith("the shipped model finds a boundary of salt in too few of these")
 
 
-def test_large_sets_are_sampled_evenly() -> None:
-    half = np.zeros((101, 101), np.uint8)
-    half[50:] = 1
-    masks = {f"{number:05}": half for number in range(5 * LOOKED_AT)}
-    chosen = label_orientation._chosen(masks, masks)
-    assert len(set(chosen)) == LOOKED_AT
-    assert (chosen[0], chosen[-1]) == ("00000", "01499")
-    assert np.ptp(np.diff([int(name) for name in chosen])) <= 1
-
-
 def test_without_a_runtime_the_report_says_so(
-    set_of_tiles: tuple[Images, Images], monkeypatch: pytest.MonkeyPatch
+    set_of_tiles: tuple[Images, Images], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def load(**_: object) -> SaltModel:
         raise ProviderError("cpu cannot run here: nothing is installed")
 
     monkeypatch.setattr(SaltModel, "load", load)
-    seen = examine(*set_of_tiles)
-    assert seen.ids == ()
-    assert "was not looked at (cpu cannot run here: nothing is installed)" in seen.said
+    tiles, masks = set_of_tiles
+    data = synthetic.Dataset(tuple(tiles), np.stack([*tiles.values()]), np.stack([*masks.values()]))
+    synthetic.write(data, tmp_path)
+    report = check(tmp_path)
+    assert report.ok
+    said = (
+        "labels were not held against the shipped model (cpu cannot run here: nothing is installed)"
+    )
+    assert report.to_text().splitlines()[-2] == said

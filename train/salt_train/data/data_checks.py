@@ -21,12 +21,13 @@ from salt_infer.data import dataset, labels, png
 from salt_infer.data.dataset import DatasetLayout
 from salt_infer.data.ids import Known
 from salt_infer.data.source import TileSource
-from salt_infer.errors import InputError, LabelError, RleError, TileError
+from salt_infer.errors import InputError, LabelError, RleError, SaltError, TileError
 from salt_infer.masks import coverage, rle
 from salt_infer.masks.coverage import TINY
 from salt_infer.system.text import shown
-from salt_train.data import label_orientation, pairing
+from salt_train.data import label_doubts, label_orientation, pairing
 from salt_train.data.findings import FAULTS, NOTES, Finding, Report
+from salt_train.data.second_opinion import Opinion
 
 Image = npt.NDArray[np.uint8]  # [101, 101]
 
@@ -65,7 +66,7 @@ class _Survey:
         counted = ("tile_modes", "tile_sizes", "mask_modes", "mask_sizes", "mask_values")
         self.facts: dict[str, Counter[str]] = {kind: Counter() for kind in counted}
         self.noted: defaultdict[str, dict[str, str]] = defaultdict(dict)  # kind: {id: detail}
-        self.orientation = ""
+        self.orientation = self.doubts = ""
 
     def read(self, layout: DatasetLayout) -> None:
         """Tiles and labels; only tiles that cannot be listed stop this."""
@@ -186,9 +187,18 @@ class _Survey:
             self._compare(names)
 
     def hold_against_the_shipped_model(self) -> None:
-        """Masks that lie another way round than their tiles look sound one by one."""
-        self.orientation, turned = label_orientation.examine(self.tiles, self.masks)
+        """Masks that lie another way round, or are another tile's, look sound one by one."""
+        if not self.tiles.keys() & self.masks.keys():
+            return
+        try:
+            opinion = Opinion.of(self.tiles, self.masks)
+        except SaltError as error:
+            self.orientation = f"labels were not held against the shipped model ({error})"
+            return
+        self.orientation, turned = label_orientation.examine(opinion)
         self.noted["turned"] = dict.fromkeys(turned, "")
+        if not turned:  # or every mask would be doubted
+            self.doubts, self.noted["doubtful"] = label_doubts.examine(opinion)
 
     def _blank(self, name: str) -> None:
         self.noted["blank"][name] = ""
@@ -211,7 +221,8 @@ class _Survey:
         tiles, masks, *_ = (*sources.values(), 0)
         facts = {name: dict(counts.most_common()) for name, counts in self.facts.items()}
         facts["coverage"] = _coverage(self.masks)
-        return Report(path, tiles, masks, sources, facts, tuple(findings), self.orientation)
+        seen = self.orientation, self.doubts
+        return Report(path, tiles, masks, sources, facts, tuple(findings), *seen)
 
 
 def _mask_kinds(mask: Image) -> Iterator[str]:

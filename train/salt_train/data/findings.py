@@ -32,6 +32,7 @@ FAULTS = {
 }
 NOTES = {
     "assumed": "tiles without a label, taken for empty",
+    "doubtful": "labels that say otherwise than the shipped model is sure of; look at these",
     "case": "ids that differ in upper and lower case alone: on a system that does not tell these "
     "apart, one file would take the other's place",
     "duplicate": "tiles of the same pixels and mask; a split may part them",
@@ -91,6 +92,7 @@ class Report:
             readable masks by coverage class, ``"0"`` (the empty masks alone) to ``"10"``.
         findings: all of one kind together; what is wrong first.
         orientation: how masks and what the shipped model finds lie to each other, in a line.
+        doubts: in how many tiles it is sure of something else, in a line.
     """
 
     path: Path
@@ -100,6 +102,7 @@ class Report:
     facts: dict[str, dict[str, int]]
     findings: tuple[Finding, ...]
     orientation: str = ""
+    doubts: str = ""
 
     @property
     def ok(self) -> bool:
@@ -117,7 +120,10 @@ class Report:
         wrong = sum(finding.wrong for finding in self.findings)
         kinds = f"(kinds of faults: {wrong}, of notes: {len(self.findings) - wrong})"
         verdict = f"{'sound' if self.ok else 'NOT sound'} {kinds}"
-        return "\n".join([*self._counts(), *found, "", *filter(None, [self.orientation]), verdict])
+        return "\n".join([*self._counts(), *found, "", *self._seen(), verdict])
+
+    def _seen(self) -> Iterator[str]:
+        yield from filter(None, (self.orientation, self.doubts))
 
     def _counts(self) -> Iterator[str]:
         for index, (source, count) in enumerate(self.sources.items()):

@@ -1,0 +1,59 @@
+"""What the shipped model finds in tiles whose labels are examined, where it can run.
+
+It was trained on the competition's tiles. Of others it may know less, so that what it says is a
+reason to look at a label and none to call it wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.masks.orientation import spread
+
+MOST = 5000  # tiles, of more so many, evenly spread: half a minute on two cores
+_TOGETHER = 256  # tiles that are asked about at a time: probabilities take 40 kB each
+
+Images = Mapping[str, npt.NDArray[np.uint8]]  # [101, 101] each
+
+
+class Opinion(NamedTuple):
+    """What the shipped model finds in labelled tiles.
+
+    Attributes:
+        ids: of the tiles that it was shown, N.
+        labels: their masks, uint8 [N, 101, 101], non-zero is salt.
+        masks: what it finds, whatever its judge says, bool [N, 101, 101].
+        salt: how likely the judge takes a tile to have any salt, float32 [N], 0..1.
+    """
+
+    ids: tuple[str, ...]
+    labels: npt.NDArray[np.uint8]
+    masks: npt.NDArray[np.bool_]
+    salt: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, tiles: Images, labels: Images) -> Self:
+        """Of tiles that have a label; raises SaltError where nothing here can run the model."""
+        # Runtimes are imported where they are asked for: training itself needs none.
+        from salt_infer.backends.availability import problems
+        from salt_infer.backends.providers import Provider, ProviderRequest
+        from salt_infer.predictor.model import SaltModel
+
+        both = np.array(sorted(labels.keys() & tiles.keys()))
+        ids = tuple(map(str, both[spread(np.arange(len(both)), MOST)]))
+        provider: Provider = "openvino" if any(problems("cpu")) else "cpu"  # a GPU's start is long
+        model = SaltModel.load(provider=ProviderRequest(provider), gate=0.0, tta="none")
+        found = [
+            model.predict(np.stack([tiles[name] for name in ids[first : first + _TOGETHER]]))
+            for first in range(0, len(ids), _TOGETHER)
+        ]
+        return cls(
+            ids,
+            np.stack([labels[name] for name in ids]),
+            np.concatenate([each.masks for each in found]),
+            np.concatenate([each.salt for each in found]),
+        )
