@@ -20,6 +20,7 @@ from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.batch import views
 from salt_infer.masks import metric
 from salt_train.scoring.evaluate import Decision, Prediction
+from salt_train.training.step_monitor import telling
 
 CALIBRATION_TILES = 300
 RANKING_TILES = 64  # to tell sensitive layers from others
@@ -207,9 +208,12 @@ def _ranges(
     prepared: Prepared, tiles: Tiles, folder: Path, say: Callable[[str], None]
 ) -> Iterator[tuple[Method, Path]]:
     """Of each method that finds some; the least and the greatest are always there."""
+    seen: Path | None = None
     for method in METHODS:
         try:
-            yield method, int8.calibrate(prepared, tiles, method, folder)
+            ranges = int8.calibrate(prepared, tiles, method, folder, seen)
+            seen = ranges if method == "minmax" else seen
+            yield method, ranges
         except CalibrationError as error:
             say(f"int8 by {method}: left out, {error}")
 
@@ -293,14 +297,18 @@ def _relaxed(
         f"one, which takes minutes, and up to {most} left in float32"
         + ("" if guard.truth is not None else "; --labels would tell what the score really loses")
     )
-    ranking = _ranked(make, trial)
+    ranking = _ranked(make, trial, guard.say)
     names = [name for name, _ in ranking]
-    for count in range(1, most + 1):
-        graph = make(names[:count])
-        loss = trial.loss(graph)
-        guard.say(f"{names[count - 1]} in float32 too: {loss.line()}")
-        if loss.within(guard.limit):
-            return graph, tuple(names[:count]), loss.drop
+    losses = {0: loss}
+
+    def holds(count: int) -> bool:
+        losses[count] = trial.loss(make(names[:count]))
+        guard.say(f"{count} in float32, with {names[count - 1]}: {losses[count].line()}")
+        return losses[count].within(guard.limit)
+
+    if count := fewest(holds, most):
+        return make(names[:count]), tuple(names[:count]), losses[count].drop
+    loss = losses[most]
     larger = ", or give a larger --max-drop" if loss.drop.mean > guard.limit else ""
     raise ParityError(
         f"int8 loses {loss.drop.mean:.4f} of the score, flips {loss.flipped:.2%} of the pixels and "
@@ -311,12 +319,27 @@ def _relaxed(
     )
 
 
-def _ranked(make: _Make, trial: _Trial) -> list[tuple[str, float]]:
+def fewest(holds: Callable[[int], bool], most: int) -> int:
+    """The least number of 1..most that holds, where all above one that does hold; 0 if none does.
+    Asks for few: 1, 2, 4 and so on, then between the last two.
+    """
+    below, above = 0, min(1, most)
+    while above and not holds(above):
+        if above == most:
+            return 0
+        below, above = above, min(2 * above, most)
+    while above - below > 1:
+        middle = (below + above) // 2
+        below, above = (below, middle) if holds(middle) else (middle, above)
+    return above
+
+
+def _ranked(make: _Make, trial: _Trial, say: Callable[[str], None]) -> list[tuple[str, float]]:
     """Layers with how far probabilities move when each alone is in int8, farthest first."""
     layers = list(make.prepared.layers)
     expected = trial.few(make(layers))
-    moved = []
-    for layer in layers:
+    moved: list[tuple[str, float]] = []
+    for layer in telling(layers, lambda done, _: say(f"{done} of {len(layers)} tried")):
         seen = trial.few(make([other for other in layers if other != layer]))
         moved.append((layer, float(np.abs(seen - expected).mean())))
     return sorted(moved, key=lambda item: -item[1])

@@ -100,7 +100,11 @@ def prepare(proto: onnx.ModelProto, folder: Path) -> Prepared:
 
 
 def calibrate(
-    prepared: Prepared, tiles: npt.NDArray[np.uint8], method: Method, folder: Path
+    prepared: Prepared,
+    tiles: npt.NDArray[np.uint8],
+    method: Method,
+    folder: Path,
+    least_and_greatest: Path | None = None,
 ) -> Path:
     """Measure the range of every activation; the file with it goes into ``folder``.
 
@@ -109,6 +113,8 @@ def calibrate(
         tiles: uint8 [N, 101, 101].
         method: how the range follows from the values seen.
         folder: for files.
+        least_and_greatest: what ``minmax`` gave of the same tiles, which the others begin with;
+            measured if None.
 
     Raises:
         CalibrationError: ONNX Runtime finds no range for some activation.
@@ -116,9 +122,8 @@ def calibrate(
     with quieted():
         calibrator = _calibrator(prepared, method, folder)
         if method != "minmax":
-            all_of_them = _calibrator(prepared, "minmax", folder)
-            _collect(all_of_them, tiles)
-            calibrator.collector = _spanning(calibrator, all_of_them.compute_data())
+            seen = least_and_greatest or calibrate(prepared, tiles, "minmax", folder)
+            calibrator.collector = _spanning(calibrator, runtime.load_tensors_data(seen))
         _collect(calibrator, tiles)
         ranges = folder / f"{method}.json"
         try:

@@ -161,7 +161,8 @@ def test_sensitive_layers_are_found_and_left_in_float(
         r"^more than is allowed, -0\.0200 against labels, \d+% .* convolutions are tried",
         lines, re.M,
     )  # fmt: skip
-    assert f"{proof['in_float'][0]} in float32 too: score" in lines
+    assert f"1 in float32, with {proof['in_float'][0]}: score" in lines
+    assert f"{len(proof['in_float'])} in float32, with {proof['in_float'][-1]}: score" in lines
 
 
 @pytest.mark.slow
@@ -196,10 +197,28 @@ def test_of_two_calibrations_the_one_whose_masks_hold_is_taken() -> None:
     assert min([holds, nearer], key=lambda loss: loss.rank(0.003)) == nearer
 
 
+@pytest.mark.parametrize("most", [*range(20), 64])
+def test_the_least_count_that_holds_is_found_by_few_questions(most: int) -> None:
+    for least in range(1, most + 2):
+        asked: list[int] = []
+
+        def holds(count: int, least: int = least, asked: list[int] = asked) -> bool:
+            asked.append(count)
+            return count >= least
+
+        assert guard.fewest(holds, most) == (least if least <= most else 0)
+        assert len(asked) <= 2 * most.bit_length()
+        assert len({*asked}) == len(asked)
+        assert all(1 <= count <= most for count in asked)
+
+
 def test_a_method_that_finds_no_ranges_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def calibrate(prepared: object, tiles: object, method: str, folder: Path) -> Path:
+    def calibrate(
+        prepared: object, tiles: object, method: str, folder: Path, seen: Path | None
+    ) -> Path:
+        assert seen == (None if method == "minmax" else tmp_path / "minmax")
         if method == "entropy":
             raise CalibrationError("ONNX Runtime finds no range")
         return folder / method

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -15,13 +16,15 @@ from salt_train.errors import NotFiniteError
 
 TOLD_EVERY_S = 60.0
 
+Step = TypeVar("Step")
+
 
 def telling(
-    steps: Iterable[int],
+    steps: Iterable[Step],
     tell: Callable[[int, float], None],
     every_s: float = TOLD_EVERY_S,
     clock: Callable[[], float] = time.monotonic,
-) -> Iterator[int]:
+) -> Iterator[Step]:
     """The steps of an epoch, and a word of those that are done, now and then.
 
     Args:
