@@ -102,5 +102,7 @@ class Job:
 
 
 def _check_file(path: Path, what: str) -> None:
+    if path.is_dir():
+        raise InputError(f"{what} {shown(str(path))} is a directory, expected a file in it")
     if not path.is_file():
         raise InputError(f"{what} {shown(str(path))} does not exist")

@@ -40,6 +40,12 @@ def test_a_model_alone_is_bad_usage(tmp_path: Path) -> None:
     assert "x.onnx is one path, expected two or more: the checkpoint, and the model" in done.stderr
 
 
+def test_a_run_is_no_checkpoint(tmp_path: Path) -> None:
+    done = run(tmp_path, tmp_path / "x.onnx")
+    assert done.returncode == 2
+    assert f"checkpoint {tmp_path} is a directory, expected a file in it" in done.stderr
+
+
 def test_nan_is_no_drop(tmp_path: Path) -> None:
     done = run(tmp_path / "a.pth", tmp_path / "x.onnx", "--max-drop", "nan")
     assert done.returncode == 2

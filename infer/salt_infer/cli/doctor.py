@@ -57,6 +57,7 @@ def cli(
         raise click.UsageError("--prune-cache removes engines and stops: leave --images out.")
     with console.importing():
         from salt_infer.backends.engine_cache import EngineCache
+        from salt_infer.data.dataset import open_images
         from salt_infer.doctor.diagnosis import diagnose
         from salt_infer.doctor.trials import TrialRequest, lines, tried, ways
 
@@ -70,6 +71,9 @@ def cli(
         return
     if report:
         check_output(report, ".json", (), overwrite)
+    if images is not None:
+        with open_images(images):  # what is not there is told before the self-tests
+            pass
     found = diagnose(cache, device_id)
     for line in found.lines():
         click.echo(line)

@@ -120,6 +120,11 @@ def find(path: Path) -> DatasetLayout:
         InputError: nothing of that kind is there.
     """
     usable = _is_there(path) and not file_kind.is_survey(path)
+    if usable and path.suffix.lower() == ".csv":
+        raise InputError(
+            f"{shown(str(path))} is a table, expected the folder or zip of the tiles that it is "
+            f"of, such as {shown(str(path.parent))}"
+        )
     spot = _spot(path) if usable else None
     if spot is None:
         raise InputError(_nothing_in(path))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from salt_infer.data.folder import TileFiles
 from salt_infer.data.source import SUFFIX, Tile, sorted_unique
 from salt_infer.errors import InputError, one_line
+from salt_infer.masks import table
 from salt_infer.system.text import shown
 
 LIST_SUFFIXES = (".txt", ".csv")
@@ -61,7 +62,10 @@ class TileList(_Listed):
         self.advice = (
             f"what the list names is looked for from its own folder, {shown(str(path.parent))}"
         )
-        entries = list(_csv(path) if path.suffix.lower() == ".csv" else _lines(path))
+        is_table = path.suffix.lower() == ".csv"
+        if is_table and _is_of_masks(path):
+            self.advice += ". It is a table of masks: --labels takes those, --images wants tiles"
+        entries = list(_csv(path) if is_table else _lines(path))
         if not entries:
             raise InputError(f"{shown(str(path))} names no tiles; expected a path or id a line")
         super().__init__(sorted_unique((_tile(path.parent, each) for each in entries), path))
@@ -110,6 +114,11 @@ def _csv(path: Path) -> Iterator[_Entry]:
             yield _Entry(cells[0] if len(cells) == 2 else "", cells[-1])
     except csv.Error as error:
         raise InputError(f"{shown(str(path))} cannot be read as CSV ({error})") from error
+
+
+def _is_of_masks(path: Path) -> bool:
+    """Whether a table has a column of run-length strings, as labels and submissions have."""
+    return table.COLUMNS[1] in _text(path).partition("\n")[0]
 
 
 def _text(path: Path) -> str:

@@ -145,10 +145,27 @@ def lines(trials: Sequence[Trial], rounds: int) -> Iterator[str]:
     for row in rows:
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False))
         yield f"            {'  '.join(cells).rstrip()}"
+    yield from _fastest(trials)
     if bad := max(trial.bad for trial in trials):
         yield f"            {bad} bad tiles could not be read, and are not in any of this"
     for warning in dict.fromkeys(line for trial in trials for line in trial.warnings):
         yield f"            warning: {warning}"
+
+
+def _fastest(trials: Sequence[Trial]) -> Iterator[str]:
+    """For each augmentation the provider that is ahead of all others in every round."""
+    for tta in dict.fromkeys(trial.tta for trial in trials):
+        ran = [trial for trial in trials if trial.tta == tta and len(trial.tiles_per_s) > 1]
+        if len(ran) < 2:  # nothing to choose from, or a round alone, which is chance
+            continue
+        ran.sort(key=lambda trial: -statistics.median(trial.tiles_per_s))
+        first, second, *_ = ran
+        if min(first.tiles_per_s) > max(second.tiles_per_s):
+            times = statistics.median(first.tiles_per_s) / statistics.median(second.tiles_per_s)
+            said = f"--provider {first.provider}, {times:.2f} times as fast as {second.provider}"
+        else:
+            said = f"{first.provider} or {second.provider}, whose rounds overlap"
+        yield f"            fastest with --tta {tta}: {said}"
 
 
 def ways(providers: Sequence[Provider], request: TrialRequest) -> list[Way]:

@@ -109,11 +109,13 @@ class JournaledRun:
         """Where the run ends before its time, say that it can go on."""
         try:
             yield
-        except BaseException:
+        except BaseException as error:
             slabs = (self._division.slabs[number] for number in self._journal.done())
             if kept := sum(len(slab) for slab in slabs if slab.kind != "mean"):
                 self._watcher.kept(self._journal.path, kept, self._division.sections)
             else:
+                if isinstance(error, KeyboardInterrupt | SystemExit):
+                    self._watcher.note("no slab was finished: the same command begins anew")
                 with contextlib.suppress(OSError):
                     files.discard(self._out.partial)
             raise

@@ -170,6 +170,9 @@ def test_nothing_there(tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(b"no zip")
     with pytest.raises(InputError, match="neither a directory nor a readable zip"):
         dataset.find(tmp_path / "x.zip")
+    (tmp_path / "train.csv").write_text("id,rle_mask\n")
+    with pytest.raises(InputError, match=f"is a table, expected the folder .*, such as {tmp_path}"):
+        dataset.find(tmp_path / "train.csv")
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip"])

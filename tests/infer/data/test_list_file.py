@@ -190,5 +190,11 @@ def test_a_backslash_may_be_part_of_a_name(folder: Path) -> None:
 
 def test_where_no_tile_is_found_the_list_and_its_folder_are_named(folder: Path) -> None:
     (folder / "list.txt").write_text("C:\\tiles\\x.png\n")
-    with pytest.raises(BadTilesError, match=f"from its own folder, {folder}"):
+    with pytest.raises(BadTilesError, match=f"from its own folder, {folder}$"):
         job.run(Job(folder / "list.txt", folder / "out.csv"), Watcher())
+
+
+def test_true_masks_in_place_of_tiles_are_told(folder: Path) -> None:
+    (folder / "train.csv").write_text("id,rle_mask\nx,1 2\n")
+    with pytest.raises(BadTilesError, match="--labels takes those, --images wants tiles"):
+        job.run(Job(folder / "train.csv", folder / "out.csv"), Watcher())

@@ -68,6 +68,23 @@ def test_a_table_of_the_middle_rounds() -> None:
     ]
 
 
+def test_the_fastest_provider_is_named_where_its_rounds_tell() -> None:
+    other = dataclasses.replace(RAN, provider="openvino")
+    faster = dataclasses.replace(other, tiles_per_s=(150.0, 130.0, 121.0))
+    alike = dataclasses.replace(other, tiles_per_s=(150.0, 130.0, 119.0))
+    failed = Trial("openvino", "hflip", "it is not there")
+    once = dataclasses.replace(faster, tiles_per_s=(150.0,))
+
+    def said(*trials: Trial) -> list[str]:
+        return [line.strip() for line in lines(trials, 3) if "fastest" in line]
+
+    of = "fastest with --tta hflip: "
+    assert said(RAN, faster) == [f"{of}--provider openvino, 1.30 times as fast as cpu"]
+    assert said(RAN, alike) == [f"{of}openvino or cpu, whose rounds overlap"]
+    assert said(RAN, failed) == said(RAN) == said(RAN, once) == []
+    assert said(RAN, dataclasses.replace(faster, tta="none")) == []
+
+
 def test_ways_are_run_as_salt_infer_runs(tmp_path: Path) -> None:
     counting = Counting()
     found = [Way("cpu", "hflip"), Way("cpu", "none")]

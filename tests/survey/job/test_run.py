@@ -381,6 +381,24 @@ def test_ctrl_c_says_what_is_kept(survey: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "p.zarr").exists()
     if (tmp_path / "p.zarr.journal").exists():
         assert "of 40 sections are done and kept in" in errors
+    else:
+        assert "no slab was finished: the same command begins anew" in errors
+
+
+def test_ctrl_c_before_the_first_slab_says_that_nothing_is_kept(
+    survey: Path, tmp_path: Path
+) -> None:
+    process = small.start("run", *asked(survey, tmp_path / "p.zarr", "--stride", "1", "--progress"))
+    seen = ""
+    while "0/40" not in seen and (character := process.stderr.read(1)):
+        seen += character
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=600)
+    if (tmp_path / "p.zarr.journal").exists() or process.returncode == 0:
+        pytest.skip("its first slab was done before it could be interrupted")
+    assert process.returncode == 130
+    assert "no slab was finished: the same command begins anew" in errors
+    assert not list(tmp_path.iterdir())
 
 
 def test_too_little_memory_is_refused(survey: Path, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ _PLACES = {
     )
     for field in dataclasses.fields(settings)
 }  # fmt: skip
+_CALLED = {"lr": "learning_rate", "wd": "weight_decay", "dropout": "judge_dropout"}  # elsewhere
 _SHOWN = 60  # characters of a path that may be none
 _OF_RESNETS = {f"model.{name}" for name in OF_RESNETS}
 
@@ -191,6 +192,7 @@ def _child(value: Any, key: str, path: str) -> Any:
 
 def _meant(key: str) -> str:
     """The settings of this name elsewhere, or of one like it, as a question."""
+    key = _CALLED.get(key.strip().lower(), key)
     near = difflib.get_close_matches(key.strip().lower(), _PLACES, n=1)
     return f"; is {_PLACES[near[0]]} meant?" if near else ""
 
