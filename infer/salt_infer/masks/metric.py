@@ -102,13 +102,14 @@ def interval(
     if not len(per_tile):
         raise LabelError("there are no tiles, so their mean has no interval; expected one or more")
     random = np.random.default_rng(0)
+    # Tiles of one score are alike: how often each score is drawn says the same as which tiles are.
+    scores, tiles = np.unique(per_tile, return_counts=True)
     count = len(per_tile)
-    chances = np.full(count, 1 / count)
-    # How often each tile is drawn says the same as N indices; in blocks, for the memory's sake.
+    # In blocks, for the memory's sake: of other means than those of scores no two may be alike.
     means = np.concatenate(
         [
-            random.multinomial(count, chances, size=min(_BLOCK, resamples - start))
-            @ per_tile
+            random.multinomial(count, tiles / count, size=min(_BLOCK, resamples - start))
+            @ scores
             / count
             for start in range(0, resamples, _BLOCK)
         ]
