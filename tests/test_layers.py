@@ -120,7 +120,7 @@ ROOMS = {
         "masks": SYSTEM,
         "data": MASKS,
         "modelfile": MASKS,
-        "batch": {"modelfile"},
+        "batch": {"masks", "modelfile"},
         "backends": FILES_OF | {"batch"},
         "predictor": FILES_OF | {"batch", "backends"},
         "execution": FILES_OF | {"batch", "backends", "predictor", "data"},

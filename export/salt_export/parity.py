@@ -27,6 +27,7 @@ from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.backends.providers import SessionPlan
 from salt_infer.batch import views
 from salt_infer.masks import metric, rle
+from salt_infer.masks.decision import exceeds
 from salt_infer.modelfile.contract import TTA_NAMES, Tta
 from salt_infer.predictor.model import SaltModel, Settings
 from salt_train.scoring.evaluate import Decision, Prediction
@@ -245,7 +246,7 @@ def _compare_shape(
     count, ways = batch.shape[:2]
     for gate in _gates(salt, session.contract.gated):
         seen = session.run(batch, gate)
-        kept = np.flatnonzero(seen.salt > np.float32(gate))
+        kept = np.flatnonzero(exceeds(seen.salt, gate))
         if not np.array_equal(seen.kept, kept):
             raise ParityError(
                 f"the file keeps tiles {seen.kept.tolist()} at gate {gate:.4f}, its own salt says "
@@ -272,7 +273,7 @@ def _as_deployed(
         file = whole(session, stacked)
         apart.add(file.probability, network.probability)
         apart.add_salt(file.salt, network.salt)
-        drawn = network.probability[network.salt > decision.gate]
+        drawn = network.probability[decision.passes(network.salt)]
         margins.append(np.abs(drawn - decision.threshold).ravel())
         mine.append(file.masks(decision))
         theirs.append(network.masks(decision))

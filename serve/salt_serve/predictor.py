@@ -58,7 +58,7 @@ class Predictor:
             raise ModelError(f"{model.session.path} gave a probability that is not a number")
         masks = np.zeros((len(queries), *rle.TILE_SHAPE), np.bool_)
         masks[decided.kept] = decided.masks
-        masks &= (decided.salt > np.float32(model.settings.gate))[:, None, None]
+        masks &= model.settings.passes(decided.salt)[:, None, None]
         maps = dict(zip(decided.kept.tolist(), decided.probability, strict=True))
         judged = np.clip(decided.salt, 0, 1)  # float32 sums may round to a little above 1
         return [

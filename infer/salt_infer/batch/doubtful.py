@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.batch.result import BatchResult, Drawn
+from salt_infer.masks.decision import exceeds
 
 ABSENT, PRESENT = 0.1, 0.9  # what the judge says between these is neither no nor yes
 NEAR = 0.3  # a pixel this near the threshold may change sides
@@ -78,7 +79,7 @@ def run(
     """
     least = min(ABSENT, gate)
     first = forward(tiles[:, None], ALL if keep_all else least)
-    possible = first.salt[first.kept] > np.float32(least)
+    possible = exceeds(first.salt[first.kept], least)
     places = np.flatnonzero(possible & doubtful(first, threshold))  # among first.kept
     torn = first.kept[places]
     probability = np.stack([first.probability[:, 0], first.probability[:, 0, :, ::-1]], axis=1)
@@ -87,7 +88,7 @@ def run(
         second = (again or forward)(mirrored(tiles, torn), ALL)
         probability[places, 1] = second.probability[:, 0]
         salt[torn] = (salt[torn] + second.salt) * np.float32(0.5)
-    passed = salt[first.kept] > np.float32(ALL if keep_all else gate)
+    passed = exceeds(salt[first.kept], ALL if keep_all else gate)
     return BatchResult(probability[passed], salt, first.kept[passed])
 
 
@@ -105,12 +106,12 @@ def draw(
     first = passes.first(tiles[:, None])
     bits, salt = first.bits.copy(), first.salt.copy()
     blurred = first.nearby.astype(np.float64) / tiles[0].size > SHARE
-    possible = first.salt > np.float32(min(ABSENT, gate))
+    possible = exceeds(first.salt, min(ABSENT, gate))
     torn = np.flatnonzero(possible & (blurred | (first.salt < PRESENT)))
     if len(torn):
         bits[torn], second = passes.second(mirrored(tiles, torn), torn)
         salt[torn] = (salt[torn] + second) * np.float32(0.5)
-    kept = np.flatnonzero(salt > np.float32(ALL if keep_all else gate))
+    kept = np.flatnonzero(exceeds(salt, ALL if keep_all else gate))
     return Drawn(bits[kept], salt, kept)
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
+from salt_infer.masks.decision import exceeds
+
 
 @dataclasses.dataclass(frozen=True)
 class BatchResult:
@@ -95,7 +97,7 @@ def from_outputs(
         salt[np.flatnonzero(spoilt) if kept is None else kept[spoilt]] = np.nan
     if kept is not None:
         return BatchResult(probability, salt, kept)
-    kept = np.flatnonzero(salt > gate)
+    kept = np.flatnonzero(exceeds(salt, gate))
     return BatchResult(probability if len(kept) == len(salt) else probability[kept], salt, kept)
 
 

@@ -24,7 +24,6 @@ from salt_infer.job.journaled_run import JournaledRun, OnError
 from salt_infer.job.publish import Outputs
 from salt_infer.job.run_report import RunReport
 from salt_infer.job.watcher import Watcher
-from salt_infer.job.write_probabilities import DECISION
 from salt_infer.modelfile.contract import Tta
 from salt_infer.system import location
 from salt_infer.system.cpu import decoders_here
@@ -205,8 +204,7 @@ def _carry_out(run: JournaledRun, job: Job) -> None:
 
 def _publish(run: JournaledRun, outputs: Outputs) -> str:
     started = time.perf_counter()
-    decision = {name: getattr(run.settings, name) for name in DECISION}
-    digest = outputs.publish(run.rows, run.journal.publishing, decision)
+    digest = outputs.publish(run.rows, run.journal.publishing, run.settings)
     run.publish_s = time.perf_counter() - started
     return digest
 

@@ -12,7 +12,7 @@ import dataclasses
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -21,13 +21,13 @@ from salt_infer.errors import OutputError, UsageError
 from salt_infer.execution.results import Row
 from salt_infer.job import write_masks, write_probabilities, write_table
 from salt_infer.masks import table
+from salt_infer.masks.decision import Decision
 from salt_infer.system import files
 from salt_infer.system.digest import of_file
 from salt_infer.system.location import Location
 from salt_infer.system.text import shown
 
 Rows = Callable[[], Iterator[Row]]  # the rows, sorted by id, anew at each call
-Decision = Mapping[str, float]  # see write_probabilities.DECISION
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Outputs:
         Args:
             rows: what to write.
             note: told of ``paths`` just before they appear.
-            decision: the run's threshold and gate.
+            decision: the run's.
 
         Returns:
             The submission's sha256.

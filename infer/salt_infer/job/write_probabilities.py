@@ -21,7 +21,7 @@ salt: it was learnt from tiles with salt alone. An ``.npy`` is the tile's ``pixe
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -29,10 +29,10 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.execution.results import Row
+from salt_infer.masks.decision import Decision
 from salt_infer.masks.rle import TILE_SHAPE
 
 ENDING = ".npy"
-DECISION = ("threshold", "gate")
 
 _LEVEL = 1  # deflate: most of a map is 0 or 255, and higher levels gain little
 
@@ -44,16 +44,14 @@ def write_folder(folder: Path, rows: Iterable[Row]) -> None:
             np.save(file, row.pixel_salt(), allow_pickle=False)
 
 
-def write_npz(
-    file: IO[bytes], rows: Callable[[], Iterator[Row]], decision: Mapping[str, float]
-) -> None:
+def write_npz(file: IO[bytes], rows: Callable[[], Iterator[Row]], decision: Decision) -> None:
     """Write a compressed ``.npz``; the same rows give the same bytes.
 
     Args:
         file: to write to.
         rows: gives them anew at each call: members of a zip are written one after the other, and
             what they hold is larger than the memory.
-        decision: the run's, by the names in DECISION.
+        decision: the run's.
     """
     count, longest = 0, 1
     for row in rows():
@@ -67,8 +65,8 @@ def write_npz(
         _add(archive, "pixel_salt", np.dtype(np.uint8), (count, *TILE_SHAPE), maps)
         salt = (np.array(row.salt, "<f4") for row in rows())
         _add(archive, "salt", np.dtype("<f4"), (count,), salt)
-        for each in DECISION:
-            _add(archive, each, np.dtype("<f4"), (), [np.array(decision[each], "<f4")])
+        for each, value in (("threshold", decision.threshold), ("gate", decision.gate)):
+            _add(archive, each, np.dtype("<f4"), (), [np.array(value, "<f4")])
 
 
 def _add(

@@ -17,6 +17,7 @@ from salt_infer.backends.selection import Batches, ProviderChoice, Tell, open_se
 from salt_infer.batch import doubtful, views
 from salt_infer.batch.result import BatchResult, Cancel, Drawn
 from salt_infer.errors import InputError, ModelError
+from salt_infer.masks.decision import Decision
 from salt_infer.modelfile.contract import TTA_NAMES, ModelContract, Tta
 from salt_infer.predictor.arguments import check_count, check_counts, check_path, check_tiles
 
@@ -30,18 +31,14 @@ def _is_share(value: Any) -> bool:
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(Decision):
     """How probabilities become masks.
 
     Attributes:
-        threshold: a pixel is salt where its mean probability is above this, 0..1.
-        gate: a tile may have salt where the judge's probability is above this, 0..1.
-        tta: test-time augmentation.
+        tta: test-time augmentation; it is the mean over its views that is compared.
         min_area: pixels; a mask with fewer becomes empty.
     """
 
-    threshold: float
-    gate: float
     tta: Tta
     min_area: int = 0
 
@@ -292,7 +289,7 @@ class SaltModel:
             probability, masks = None, mask_graphs.unpack(result.bits)
         else:
             probability = views.merge(result.probability, self.settings.tta)
-            masks = probability > np.float32(self.settings.threshold)
+            masks = self.settings.pixels(probability)
         if spoilt.any():
             raise ModelError(
                 f"{self.session.path} gave no numbers (NaN) for {np.count_nonzero(spoilt)} of "

@@ -10,6 +10,7 @@ import pandas as pd
 
 from salt_infer.data.probabilities import Probabilities
 from salt_infer.masks import metric
+from salt_infer.masks.decision import exceeds
 from salt_report.common.kinds import Images
 from salt_report.errors import ReportError
 
@@ -78,7 +79,7 @@ def sweep(truth: Images, given: Probabilities, threshold: float, gate: float) ->
     emitted = ungated(truth, given, (*THRESHOLDS, threshold))
     empty = ~truth.any(axis=(1, 2))
     # NaN is above no gate: a tile that the model has not seen gets an empty mask.
-    passed = given.salt.astype(np.float32) > np.array([*gates, gate], np.float32)[:, None]
+    passed = exceeds(given.salt, np.array([*gates, gate])[:, None])
     grid = np.stack([np.where(passed, row, empty).mean(axis=1) for row in emitted])
     columns = pd.Index(gates, name="gate")
     thresholds = pd.Index(THRESHOLDS, name="threshold")
@@ -123,6 +124,6 @@ def ungated(
     scores = np.empty((len(thresholds), len(truth)))
     for part, probability in given.blocks():
         for row, threshold in enumerate(thresholds):
-            masks = probability > np.float32(threshold)
+            masks = exceeds(probability, threshold)
             scores[row, part] = metric.score(truth[part], masks).per_tile
     return scores

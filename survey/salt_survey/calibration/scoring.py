@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_survey.sections.settings import LineScore
-from salt_survey.sections.tiling import WHITE, Grey
+from salt_survey.sections.tiling import WHITE, Grey, levels_above
 
 NONE, UNKNOWN, SALT = 0, 128, 255  # of a label's pixels
 
@@ -69,8 +69,7 @@ class Agreement:
 
     def counts(self, threshold: float) -> Counts:
         """Pixels on both sides of a threshold."""
-        levels = np.arange(_LEVELS, dtype=np.float32) / np.float32(WHITE)
-        above = levels > np.float32(threshold)
+        above = levels_above(threshold)
         parts = (self.salt[above], self.salt[~above], self.none[above], self.none[~above])
         return Counts(*(int(part.sum()) for part in parts))
 

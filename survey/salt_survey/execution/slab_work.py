@@ -22,7 +22,7 @@ from salt_survey.sections.display import Display
 from salt_survey.sections.in_flight import Room
 from salt_survey.sections.predict import Predicted, predicted
 from salt_survey.sections.reader import Reader, Section, traces_of
-from salt_survey.sections.tiling import WHITE, Grey, Window
+from salt_survey.sections.tiling import Grey, Window, levels_above
 from salt_survey.volume import store as stores
 from salt_survey.volume.store import Store
 
@@ -157,8 +157,7 @@ def _crc(values: Grey) -> int:
 
 
 def _salt(values: Grey, threshold: float) -> int:
-    levels = np.arange(WHITE + 1, dtype=np.float32) / np.float32(WHITE) > np.float32(threshold)
-    return int(np.count_nonzero(levels[values]))
+    return int(np.count_nonzero(levels_above(threshold)[values]))
 
 
 def _sections(slabs: Sequence[Slab], work: Work) -> Iterator[Section]:

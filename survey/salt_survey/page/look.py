@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from salt_infer.masks.decision import exceeds
 from salt_infer.predictor.model import SaltModel
 from salt_survey.page.training_tiles import TileStatistics, statistics
 from salt_survey.reading.survey import NO_TRACE, Survey
@@ -176,7 +177,7 @@ class Viewer:
     def _share(self, line: Recorded, salt: Floats) -> str:
         """Of the samples recorded, and run, those that are salt."""
         there = line.there[self._samples]
-        above = salt[self._samples][there] > np.float32(self.settings.threshold)
+        above = exceeds(salt[self._samples][there], self.settings.threshold)
         return share_in_words(int(above.sum()), int(there.sum()))
 
     def tiles(self, place: int) -> TileStatistics | None:
@@ -203,8 +204,9 @@ def volume(store: Store, survey: Survey, threshold: float, ran: Extent) -> Volum
     thick = np.zeros(shape[:2], np.float32)
     in_time = np.zeros(shape[2], np.int64)
     apart = np.zeros(shape[:2], np.float32) if store.has("disagreement") else None
+    is_salt = tiling.levels_above(threshold)
     for part in _parts(shape[0]):
-        above = store.read("probability", "inline", part) > threshold * tiling.WHITE
+        above = is_salt[store.read("probability", "inline", part)]
         thick[part] = above.sum(axis=2)
         in_time += above.sum(axis=(0, 1))
         if apart is not None:

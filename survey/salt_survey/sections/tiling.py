@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from salt_infer.masks.decision import exceeds
 from salt_infer.masks.rle import TILE_SHAPE
 from salt_survey.sections.display import Display, Stretch, Zoom
 
@@ -27,6 +28,11 @@ Window = tuple[int, int]  # first place and the one after the last
 
 SIDE = TILE_SHAPE[0]
 WHITE = 255
+
+
+def levels_above(threshold: float) -> Mask:
+    """Which probabilities in 1/255 are above a threshold in 0..1: bool [256]."""
+    return exceeds(np.arange(WHITE + 1, dtype=np.float32) / np.float32(WHITE), threshold)
 
 
 @dataclasses.dataclass(frozen=True)

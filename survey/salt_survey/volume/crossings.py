@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from salt_infer.masks.decision import exceeds
 from salt_survey.sections.tiling import Floats
 
 
@@ -23,7 +24,7 @@ def crossings(
     Returns:
         float64 [traces], each; NaN where there is no salt.
     """
-    above = salt > np.float32(threshold)
+    above = exceeds(salt, threshold)
     some = above.any(axis=1)
     top = _crossing(salt, times_ms, threshold, above.argmax(axis=1), -1)
     last = above.shape[1] - 1 - above[:, ::-1].argmax(axis=1)
@@ -58,7 +59,7 @@ def goes_on(
     Returns:
         bool [traces].
     """
-    above = salt > np.float32(threshold)
+    above = exceeds(salt, threshold)
     first = above.argmax(axis=1)
     before = recorded[np.arange(len(salt)), np.maximum(first - 1, 0)] & (first > 0)
     return np.asarray(above.any(axis=1) & ~before)

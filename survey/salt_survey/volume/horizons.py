@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from salt_infer.masks.decision import exceeds
 from salt_survey.reading.survey import Survey
 from salt_survey.sections.tiling import Floats, Window
 from salt_survey.volume.crossings import crossings, goes_on
@@ -108,7 +109,7 @@ def _recorded(
     """
     recorded = np.zeros(salt.shape, bool)
     recorded[:, slice(*samples)] = True
-    above = salt > np.float32(threshold)
+    above = exceeds(salt, threshold)
     steps = (above[:, 1:] & (salt[:, :-1] == 0)) | (above[:, :-1] & (salt[:, 1:] == 0))
     doubtful = np.flatnonzero(steps.any(axis=1))
     if len(doubtful):

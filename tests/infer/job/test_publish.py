@@ -14,11 +14,12 @@ from salt_infer.data.source import Tile
 from salt_infer.errors import InputError, OutputError, OutputExistsError, UsageError
 from salt_infer.execution.results import Row
 from salt_infer.job.publish import Outputs
+from salt_infer.masks.decision import Decision
 from salt_infer.system import files
 from tests.infer.finished import finished
 
 GROUPS = [finished(0, ["a", "b"], ["1 2", ""]), finished(1, ["c"], ["3 4"])]
-DECISION = {"threshold": 0.5, "gate": 0.5}
+DECISION = Decision(0.5, 0.5)
 
 
 def rows() -> Iterator[Row]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import tracemalloc
@@ -11,6 +12,7 @@ import pytest
 
 from salt_infer.execution.results import Row
 from salt_infer.job import write_probabilities
+from salt_infer.masks.decision import Decision
 from tests.infer.finished import finished
 
 GROUPS = [
@@ -18,7 +20,7 @@ GROUPS = [
     finished(1, ["d"], ["3 4"], bad=["c"]),
     finished(2, ["e long name"], ["3 4"]),
 ]
-DECISION = {"threshold": 0.4, "gate": 0.45}
+DECISION = Decision(0.4, 0.45)
 
 
 def rows() -> Iterator[Row]:
@@ -33,7 +35,7 @@ def test_the_npz_holds_what_the_documentation_says() -> None:
         assert sorted(found.files) == [
             "gate", "ids", "pixel_salt", "probability", "salt", "threshold",
         ]  # fmt: skip
-        for name, value in DECISION.items():
+        for name, value in dataclasses.asdict(DECISION).items():
             assert (found[name].dtype, found[name].shape) == (np.float32, ())
             assert found[name] == np.float32(value)
         assert found["ids"].dtype.kind == "U"

@@ -21,6 +21,15 @@ def everywhere(values: tiling.Floats) -> tiling.Mask:
 
 
 @pytest.mark.parametrize(
+    ("threshold", "first"),
+    [(0.0, 1), (0.2, 52), (0.2 - 1e-9, 52), (0.199, 51), (0.5, 128), (1.0, 256)],
+)
+def test_levels_are_above_a_threshold_as_float32(threshold: float, first: int) -> None:
+    """As everywhere else: 51/255 is not above 0.2, nor above what float32 takes for it."""
+    assert np.flatnonzero(tiling.levels_above(threshold)).tolist() == list(range(first, 256))
+
+
+@pytest.mark.parametrize(
     ("shape", "zoom", "tiles"),
     [((463, 951), "1/1", 162), ((463, 951), "1.25/0.5", 99), ((463, 951), "2.4/0.62", 242),
      ((463, 651), "1.25/0.5", 66), ((10, 10), "1/1", 1)],

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,15 @@ import pytest
 
 from salt_infer.masks import metric
 from salt_train.data.dataset import Dataset
-from salt_train.scoring.calibrate import GATES, choose, cross_fitted, final_scores, fits
+from salt_train.scoring.calibrate import (
+    GATES,
+    THRESHOLDS,
+    choose,
+    cross_fitted,
+    final_scores,
+    fits,
+    grid,
+)
 from salt_train.scoring.evaluate import Decision, Prediction
 
 DEFAULT = Decision()
@@ -63,6 +72,18 @@ def test_a_single_lucky_point_does_not_win_over_a_plateau() -> None:
     assert max(scores) == 36 / 40
     decision = choose(prediction, DATA.masks, DEFAULT)
     assert 0.60 < decision.gate <= 0.90
+
+
+def test_the_grid_compares_as_masks_are_made() -> None:
+    """In float64, float32(0.55) is above 0.55."""
+    salt = np.tile(GATES.astype(np.float32), 3)[:COUNT]
+    probability = np.zeros((COUNT, 101, 101), np.float32)
+    probability[:, 30:60, 30:60] = np.repeat(THRESHOLDS.astype(np.float32), 5)[:COUNT, None, None]
+    prediction = Prediction(probability, salt)
+    scores = grid(prediction, DATA.masks)
+    for (row, threshold), (column, gate) in product(enumerate(THRESHOLDS), enumerate(GATES)):
+        masks = prediction.masks(Decision(float(threshold), float(gate)))
+        np.testing.assert_array_equal(scores[row, column], metric.score(DATA.masks, masks).per_tile)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.masks import metric
+from salt_infer.masks.decision import exceeds
 from salt_train.data.dataset import Dataset, has_salt
 from salt_train.scoring.evaluate import Decision, Prediction, by_class, presence
 
@@ -67,10 +68,10 @@ def pick(scores: npt.NDArray[np.float64], default: Decision) -> Decision:
 def grid(prediction: Prediction, truth: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """Score of each tile by every pair of THRESHOLDS and GATES: float64 [thresholds, gates, N]."""
     empty = (~has_salt(truth)).astype(float)
-    passed = prediction.salt > GATES[:, None]
+    passed = exceeds(prediction.salt, GATES[:, None])
     rows = []
     for threshold in THRESHOLDS:
-        emitted = metric.score(truth, prediction.probability > threshold).per_tile
+        emitted = metric.score(truth, exceeds(prediction.probability, threshold)).per_tile
         rows.append(np.where(passed, emitted, empty))
     return np.stack(rows)
 

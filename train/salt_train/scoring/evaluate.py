@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from salt_infer.batch import views
+from salt_infer.masks import decision as decisions
 from salt_infer.masks import metric
 from salt_infer.masks.coverage import CLASSES, coverage_class
 from salt_infer.masks.metric import NEUTRAL_GATE, NEUTRAL_THRESHOLD
@@ -28,13 +29,8 @@ from salt_train.settings.validation import check
 
 
 @dataclasses.dataclass(frozen=True)
-class Decision:
-    """How probabilities become a mask.
-
-    Attributes:
-        threshold: a pixel is salt above this, 0..1.
-        gate: a tile may have salt where its salt probability is above this, 0..1.
-    """
+class Decision(decisions.Decision):
+    """The neutral one but for what is given, which may come from a file."""
 
     threshold: float = NEUTRAL_THRESHOLD
     gate: float = NEUTRAL_GATE
@@ -57,8 +53,7 @@ class Prediction:
 
     def masks(self, decision: Decision) -> npt.NDArray[np.bool_]:
         """bool [N, 101, 101]: pixels above the threshold, in tiles above the gate."""
-        open_tiles = self.salt > decision.gate
-        return (self.probability > decision.threshold) & open_tiles[:, None, None]
+        return decision.masks(self.probability, self.salt)
 
     def subset(self, chosen: npt.NDArray[np.bool_]) -> Prediction:
         """Of the tiles where ``chosen`` (bool [N]) is true."""
