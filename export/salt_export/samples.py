@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,11 @@ import numpy.typing as npt
 
 from salt_export.parity import Tiles
 from salt_infer.data.dataset import open_images, open_labels
+from salt_infer.data.source import Tile, TileSource
+from salt_infer.data.tiles import decode_all
+from salt_infer.errors import BadTilesError
 from salt_infer.masks.coverage import coverage_class
-from salt_train.data import dataset
+from salt_train.errors import DataError
 
 
 def evenly(total: int, count: int) -> npt.NDArray[np.int64]:
@@ -36,11 +40,19 @@ def read(path: Path, labels: Path | None, count: int) -> tuple[Tiles, Tiles | No
     """
     with open_images(path) as source:
         chosen = [source.tiles[index] for index in evenly(len(source.tiles), count)]
-        tiles = dataset.read_tiles(source, chosen)
+        tiles = _decoded(path, source, chosen)
     if labels is None:
         return tiles, None
     with open_labels(labels) as masks:
         return tiles, masks.masks([tile.id for tile in chosen])
+
+
+def _decoded(path: Path, source: TileSource, chosen: Sequence[Tile]) -> Tiles:
+    """A bad tile among these is no fault of a run over tiles, and has not its exit code."""
+    try:
+        return decode_all(path, source, chosen).pixels
+    except BadTilesError as error:
+        raise DataError(str(error)) from error
 
 
 def stratified(tiles: Tiles, masks: npt.NDArray[np.bool_], count: int) -> Tiles:

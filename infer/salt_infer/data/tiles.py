@@ -5,6 +5,7 @@ from another.
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,10 +16,11 @@ import numpy.typing as npt
 from salt_infer.data import png
 from salt_infer.data.dataset import open_images
 from salt_infer.data.labels import find_texts
+from salt_infer.data.source import Tile, TileSource
 from salt_infer.errors import BadTilesError, InputError, TileError
 from salt_infer.masks.rle import TILE_SHAPE
-from salt_infer.system.location import parse
-from salt_infer.system.text import listed
+from salt_infer.system.location import Location, parse
+from salt_infer.system.text import listed, shown
 
 CRC32 = "crc32"  # the column of salt-infer --details that has checksums
 
@@ -33,6 +35,18 @@ class Tiles(NamedTuple):
 
     ids: list[str]
     pixels: npt.NDArray[np.uint8]
+
+
+class Decoded(NamedTuple):
+    """Tiles, and what is odd about them.
+
+    Attributes:
+        pixels: uint8 [N, 101, 101], grey values.
+        odd: how many tiles have each of the keys of :data:`salt_infer.data.oddities.WHAT`.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    odd: Counter[str]
 
 
 def read_tiles(images: Path | str) -> Tiles:
@@ -52,20 +66,37 @@ def read_tiles(images: Path | str) -> Tiles:
             f"images is a {type(images).__name__}, expected one path: of a directory, a zip or a "
             "list of tiles"
         )
-    with open_images(parse(str(images))) as source:
+    place = parse(str(images))  # as text it has no signature of a link
+    with open_images(place) as source:
         ids = [tile.id for tile in source.tiles]
-        pixels = np.zeros((len(ids), *TILE_SHAPE), np.uint8)
-        faults = []
-        for place, tile in enumerate(source.tiles):
-            try:
-                pixels[place] = png.decode(source.read(tile))
-            except TileError as error:
-                faults.append((tile.id, str(error)))
+        return Tiles(ids, decode_all(place, source, source.tiles).pixels)
+
+
+def decode_all(place: Location, source: TileSource, tiles: Sequence[Tile]) -> Decoded:
+    """Decode tiles of a source, of which every one is needed.
+
+    Args:
+        place: what the source was opened from, for the message.
+        source: has the tiles.
+        tiles: which of them.
+
+    Raises:
+        BadTilesError: some cannot be read; they are named, once all have been tried.
+    """
+    pixels = np.zeros((len(tiles), *TILE_SHAPE), np.uint8)
+    odd, faults = Counter[str](), []
+    for row, tile in enumerate(tiles):
+        try:
+            pixels[row], kinds = png.examine(source.read(tile))
+            odd.update(kinds)
+        except TileError as error:
+            faults.append((tile.id, str(error)))
     if faults:
         raise BadTilesError(
-            f"{images}: {len(faults)} of {len(ids)} tiles cannot be read:{listed(faults)}"
+            f"{shown(str(place))}: {len(faults)} of {len(tiles)} tiles cannot be read; mend or "
+            f"remove them:{listed(faults)}"
         )
-    return Tiles(ids, pixels)
+    return Decoded(pixels, odd)
 
 
 def checksums(pixels: npt.NDArray[np.uint8]) -> list[str]:

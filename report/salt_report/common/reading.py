@@ -9,18 +9,17 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer.data import dataset, png
+from salt_infer.data import dataset
 from salt_infer.data.ids import Known, some
 from salt_infer.data.labels import Labels, find_column
-from salt_infer.data.source import TileSource
-from salt_infer.data.tiles import others_than
-from salt_infer.errors import BadTilesError, InputError, LabelError, TileError
+from salt_infer.data.tiles import decode_all, others_than
+from salt_infer.errors import InputError, LabelError
 from salt_infer.masks import table
 from salt_infer.masks.coverage import coverage_class
 from salt_infer.masks.rle import TILE_SHAPE
@@ -83,8 +82,8 @@ def labelled_tiles(path: Path) -> LabelledTiles:
     with layout.open("images") as source, layout.labels() as labels:
         ids = tuple(tile.id for tile in source.tiles)
         labels.check(ids)
-        odd = Counter[str]()
-        return LabelledTiles(ids, _tiles(path, source, ids, odd), masks(labels, ids), odd)
+        found = decode_all(path, source, source.tiles)
+        return LabelledTiles(ids, found.pixels, masks(labels, ids), found.odd)
 
 
 def tiles(path: Path, ids: Sequence[str], submissions: Iterable[Labels] = ()) -> Images:
@@ -107,7 +106,9 @@ def tiles(path: Path, ids: Sequence[str], submissions: Iterable[Labels] = ()) ->
                 f"{path} does not have {len(missing)} of the {len(ids)} tiles: {named(missing)}; "
                 f"{found.instead(missing)}"
             )
-        decoded = _tiles(path, source, ids, Counter())
+        places = {tile.id: tile for tile in source.tiles}
+        chosen = [places[found.find(name) or name] for name in ids]
+        decoded = decode_all(path, source, chosen).pixels
     for submission in submissions:
         _check_pixels(path, ids, decoded, submission)
     return decoded
@@ -125,7 +126,12 @@ def _check_pixels(path: Path, ids: Sequence[str], pixels: Images, submission: La
 
 def masks(given: Labels, ids: Sequence[str]) -> Images:
     """Masks of those ids: uint8 [N, 101, 101], 0 or 1; raises LabelError, naming what is broken."""
-    decoded, faults = _each(ids, lambda name: given.masks([name])[0])
+    decoded, faults = np.zeros((len(ids), *TILE_SHAPE), np.uint8), []
+    for row, name in enumerate(ids):
+        try:
+            decoded[row] = given.masks([name])[0]
+        except LabelError as error:  # says again of which file and tile it speaks; its cause not
+            faults.append((name, str(error.__cause__ or error)))
     if faults:
         raise LabelError(
             f"{given.path}: {len(faults)} of {len(ids)} masks cannot be read:{listed(faults)}"
@@ -229,38 +235,6 @@ def submission(rows: Labels, ids: Sequence[str]) -> Submission:
     """
     written = [rows.find(name) or name for name in ids]
     return Submission(rows.path, masks(rows, ids), _salt(rows.path, written))
-
-
-def _tiles(path: Path, source: TileSource, ids: Sequence[str], odd: Counter[str]) -> Images:
-    """Decode tiles, and count what is odd about them."""
-    places, known = {tile.id: tile for tile in source.tiles}, Known(t.id for t in source.tiles)
-
-    def read(name: str) -> Images:
-        seen = png.examine(source.read(places[known.find(name) or name]))
-        odd.update(seen.odd)
-        return seen.pixels
-
-    decoded, faults = _each(ids, read)
-    if faults:
-        raise BadTilesError(
-            f"{path}: {len(faults)} of {len(ids)} tiles cannot be read:{listed(faults)}"
-        )
-    return decoded
-
-
-def _each(
-    ids: Iterable[str], read: Callable[[str], npt.NDArray[np.uint8]]
-) -> tuple[Images, list[tuple[str, str]]]:
-    """All images that can be read, and what is wrong with the others."""
-    decoded, faults = [], []
-    for name in ids:
-        try:
-            decoded.append(read(name))
-        except TileError as error:
-            faults.append((name, str(error)))
-        except LabelError as error:  # says again of which file and tile it speaks; its cause not
-            faults.append((name, str(error.__cause__ or error)))
-    return np.stack(decoded) if decoded else np.zeros((0, *TILE_SHAPE), np.uint8), faults
 
 
 def _salt(path: Path, ids: Sequence[str]) -> npt.NDArray[np.float64] | None:

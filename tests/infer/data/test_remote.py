@@ -19,7 +19,8 @@ import pytest
 from salt_infer.data import labels, remote, zip_archive
 from salt_infer.data.factory import open_tiles
 from salt_infer.data.png import MAX_FILE_BYTES
-from salt_infer.errors import InputError, TileError
+from salt_infer.data.tiles import read_tiles
+from salt_infer.errors import BadTilesError, InputError, TileError
 from salt_infer.job import job
 from salt_infer.job.job import Job
 from salt_infer.job.watcher import Watcher
@@ -258,6 +259,16 @@ def test_a_web_server(served: Path, tmp_path: Path, name: str) -> None:
         done = infer("--images", f"{address}/{name}", "--out", tmp_path / "x.csv")
     assert (done.returncode, done.stderr) == (0, "")
     assert labels.read_rows(tmp_path / "x.csv").keys() == {"one two", "b"}
+
+
+@needs("aiohttp")
+def test_bad_tiles_are_named_without_the_signature_of_the_link(served: Path) -> None:
+    with zipfile.ZipFile(served / "tiles.zip", "a") as archive:
+        archive.writestr("c.png", b"")
+    with serving(served) as address, pytest.raises(BadTilesError) as caught:
+        read_tiles(f"{address}/tiles.zip?signature=secret")
+    assert f"{address}/tiles.zip: 1 of 3 tiles cannot be read" in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 @needs("aiohttp")

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 import salt_infer
-from salt_infer.data.tiles import checksums, others_than
+from salt_infer.data.factory import open_tiles
+from salt_infer.data.tiles import checksums, decode_all, others_than
 from salt_infer.errors import BadTilesError, InputError
 from salt_train import synthetic
 from tests import drawing, pngs
@@ -60,9 +61,18 @@ def test_tiles_that_cannot_be_read_are_named(drawn: Path) -> None:
         (drawn / f"tiles/bad-{kind}.png").write_bytes(data)
     count = len(pngs.bad_tiles())
     with pytest.raises(
-        BadTilesError, match=f"{count} of {count + 6} tiles cannot be read:\n    bad"
+        BadTilesError, match=f"{count} of {count + 6} tiles cannot be read; .*:\n    bad"
     ):
         salt_infer.read_tiles(drawn / "tiles")
+
+
+def test_some_tiles_of_a_source_or_none(drawn: Path) -> None:
+    expected = drawing.draw(6, seed=2).tiles
+    with open_tiles(drawn / "tiles") as source:
+        some = decode_all(drawn, source, [source.tiles[4], source.tiles[1]])
+        np.testing.assert_array_equal(some.pixels, expected[[4, 1]])
+        assert not some.odd
+        assert decode_all(drawn, source, []).pixels.shape == (0, 101, 101)
 
 
 @pytest.mark.parametrize("place", ["", "nowhere", "https://me:secret@host/tiles/"])

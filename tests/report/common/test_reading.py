@@ -47,7 +47,7 @@ def test_all_bad_tiles_are_counted_and_some_named(copied: Path) -> None:
     with pytest.raises(BadTilesError) as caught:
         reading.labelled_tiles(copied)
     message = str(caught.value)
-    assert "12 of 60 tiles cannot be read:\n" in message
+    assert "12 of 60 tiles cannot be read; mend or remove them:\n" in message
     assert "synthetic-00009: is 64x64 pixels, expected 101x101" in message
     assert "synthetic-00010" not in message
     assert message.endswith("and 2 more")

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from salt_infer.data.factory import open_tiles
 from salt_infer.errors import InputError
 from salt_infer.masks import rle
 from salt_train import synthetic
@@ -93,7 +92,9 @@ def test_a_missing_mask_is_named(folder: Path) -> None:
 
 def test_a_bad_tile_is_named(folder: Path) -> None:
     (folder / "images" / f"{DATA.ids[1]}.png").write_bytes(b"")
-    with pytest.raises(DataError, match=rf"{DATA.ids[1]}\.png: empty file"):
+    with pytest.raises(
+        DataError, match=f"1 of 5 tiles cannot be read.*\n +{DATA.ids[1]}: empty file"
+    ):
         dataset.load(folder)
 
 
@@ -101,9 +102,9 @@ def test_a_bad_tile_with_a_hostile_name_is_named_harmlessly(folder: Path) -> Non
     for part in ("images", "masks"):
         (folder / part / f"{DATA.ids[0]}.png").rename(folder / part / "a\x1b[31mb.png")
     (folder / "images" / "a\x1b[31mb.png").write_bytes(b"")
-    with pytest.raises(DataError, match=r"a\\x1b\[31mb\.png'?: .*mend or remove") as caught:
+    with pytest.raises(DataError, match=r"mend or remove them:\n +'?a\\x1b\[31mb'?: ") as caught:
         dataset.load(folder)
-    assert str(caught.value).isprintable()
+    assert str(caught.value).replace("\n", "").isprintable()
 
 
 def as_zip(folder: Path) -> Path:
@@ -171,13 +172,6 @@ def test_tiles_are_told_by_their_pixels_alone() -> None:
     nothing = other.subset(np.zeros(5, dtype=bool))
     assert nothing.blank.shape == nothing.pixels_in(other).shape == (0,)
     assert not other.pixels_in(nothing).any()
-
-
-def test_some_tiles_of_a_source_or_none(folder: Path) -> None:
-    with open_tiles(folder / "images") as source:
-        some = dataset.read_tiles(source, [source.tiles[4], source.tiles[1]])
-        np.testing.assert_array_equal(some, DATA.tiles[[4, 1]])
-        assert dataset.read_tiles(source, []).shape == (0, 101, 101)
 
 
 def without(folder: Path, names: tuple[str, ...], labels: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer.data import dataset, mismatch, png
+from salt_infer.data import dataset, mismatch
 from salt_infer.data.ids import Known
 from salt_infer.data.labels import Labels
-from salt_infer.data.source import Tile, TileSource
-from salt_infer.errors import InputError, SaltError, TileError
+from salt_infer.data.tiles import decode_all
+from salt_infer.errors import InputError, SaltError
 from salt_infer.masks.rle import TILE_SHAPE
 from salt_infer.system.text import shown
 from salt_train.data import pairing
@@ -117,7 +116,7 @@ def load(path: Path, missing_as_empty: bool = False) -> Dataset:
             assumed = _assumed(labels, ids) if missing_as_empty else ()
             if not assumed:
                 labels.check(ids, sparse=pairing.SPARSE)  # before the tiles are read
-            tiles, odd = examine_tiles(source)
+            tiles, odd = decode_all(path, source, source.tiles)
             return Dataset(ids, tiles, _masks(labels, ids, assumed), assumed, odd)
     except (DataError, InputError):
         raise
@@ -142,31 +141,3 @@ def _masks(labels: Labels, ids: Sequence[str], assumed: Collection[str]) -> Imag
     known = np.array([name not in empty for name in ids], dtype=bool)
     masks[known] = labels.masks([name for name in ids if name not in empty])
     return masks
-
-
-def read_tiles(source: TileSource, tiles: Sequence[Tile] | None = None) -> Images:
-    """Decode the tiles of a source, or some of them: uint8 [N, 101, 101].
-
-    Raises:
-        DataError: a tile is bad.
-    """
-    return examine_tiles(source, tiles)[0]
-
-
-def examine_tiles(
-    source: TileSource, tiles: Sequence[Tile] | None = None
-) -> tuple[Images, Counter[str]]:
-    """The same, and how many of them have each of the keys of
-    :data:`salt_infer.data.oddities.WHAT`.
-    """
-    chosen = source.tiles if tiles is None else tiles
-    decoded = np.empty((len(chosen), *TILE_SHAPE), dtype=np.uint8)
-    odd = Counter[str]()
-    for index, tile in enumerate(chosen):
-        try:
-            seen = png.examine(source.read(tile))
-        except TileError as error:
-            raise DataError(f"{shown(tile.path)}: {error}; mend or remove this tile") from error
-        decoded[index] = seen.pixels
-        odd.update(seen.odd)
-    return decoded, odd

@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from salt_infer.data import dataset
 from salt_infer.data.labels import Labels, find_texts, read_column
-from salt_infer.data.tiles import CRC32, others_than
+from salt_infer.data.tiles import CRC32, decode_all, others_than
 from salt_infer.errors import InputError, SaltError
 from salt_infer.masks.coverage import coverage_class
 from salt_infer.system.text import shown
-from salt_train.data.dataset import Dataset, read_tiles
+from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
 from salt_train.data.run_warnings import SHOWN
 from salt_train.data.soft_labels import SoftLabels
@@ -173,7 +173,9 @@ class Pseudo:
                 if not tiles:
                     raise DataError(f"no tile in {self.images} has a label in {path} to be sure of")
                 ids = tuple(tile.id for tile in tiles)
-                data = Dataset(ids, read_tiles(source, tiles), labels.masks(ids))
+                data = Dataset(
+                    ids, decode_all(self.images, source, tiles).pixels, labels.masks(ids)
+                )
             written = [rows[name] for name in ids]
             self._check_pixels(data, written, path)
             sure = np.array([confidence[name] for name in written])
