@@ -14,8 +14,8 @@ from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.backends.providers import SessionPlan
 from salt_infer.batch import views
 from salt_infer.batch.result import Drawn
-from salt_infer.data.labels import read_rows
 from salt_infer.masks import metric, rle
+from salt_infer.masks.table import read_rows
 from salt_infer.modelfile.contract import TTA_NAMES, Tta
 from salt_infer.models import default_model
 from salt_infer.predictor.model import SaltModel

@@ -84,7 +84,7 @@ class DatasetLayout:
         """
         assert self.table is not None
         if self.root.is_dir() or self.root not in self.table.parents:
-            return table.masks(table.read(self.table))
+            return table.read_rows(self.table)
         with self.open("images") as source:
             assert isinstance(source, TileZip)
             data = source.table(self._name(self.table).rstrip("/"))

@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from salt_infer.data import png
 from salt_infer.data.dataset import open_images
-from salt_infer.data.labels import find_texts
 from salt_infer.data.source import Tile, TileSource
 from salt_infer.errors import BadTilesError, InputError, TileError
 from salt_infer.masks.rle import TILE_SHAPE
+from salt_infer.masks.table import find_texts
 from salt_infer.system.location import Location, parse
 from salt_infer.system.text import listed, shown
 

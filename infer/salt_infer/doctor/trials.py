@@ -254,7 +254,7 @@ def _trial(way: Way, runs: Sequence[_Run], rows: Path | None, first: Path | None
 
 def _differ(rows: Path, others: Path) -> tuple[int, int]:
     """Tiles with another mask, and their pixels that differ; of tiles that both have."""
-    mine, theirs = (table.masks(table.read(path)) for path in (rows, others))
+    mine, theirs = map(table.read_rows, (rows, others))
     changed = [name for name in mine if mine[name] != theirs.get(name, mine[name])]
     pixels = (np.count_nonzero(rle.decode(mine[n]) != rle.decode(theirs[n])) for n in changed)
     return len(changed), sum(map(int, pixels))

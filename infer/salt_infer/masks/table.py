@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from salt_infer.errors import InputError, LabelError, PackageError
+from salt_infer.system.text import shown
 
 COLUMNS = ("id", "rle_mask")
 ENDINGS = (".csv", ".csv.gz", ".parquet")
+SALT = "salt"  # the column that has NaN for a tile that could not be read
 
 # A compressed CSV of masks unpacks to some ten times its size; what goes far beyond is a bomb.
 _RATIO, _SLACK = 200, 1 << 20
@@ -73,6 +75,60 @@ def parse(path: Path, data: bytes) -> Table:
 def masks(table: Table) -> dict[str, str]:
     """Run-length string of each id."""
     return {name: row[0] for name, row in table.rows.items()}
+
+
+def read_rows(path: Path) -> dict[str, str]:
+    """Run-length string of each id in a submission or table of labels; nothing is decoded.
+
+    Columns after ``id,rle_mask`` are passed over; raises as :func:`read`.
+    """
+    return masks(read(path))
+
+
+def read_column(path: Path, column: str) -> dict[str, float]:
+    """:func:`find_column`, where the column has to be there.
+
+    Raises:
+        LabelError: likewise, or there is no such column.
+    """
+    if (found := find_column(path, column)) is None:
+        raise LabelError(f"{path} has no column {column}; write it with salt-infer --details")
+    return found
+
+
+def find_column(path: Path, column: str) -> dict[str, float] | None:
+    """Number of each id in one of the columns that ``salt-infer --details`` adds: ``salt``, NaN
+    for a tile that could not be read, or ``confidence``; both are 0..1. None without that column.
+
+    Raises:
+        LabelError: as :func:`read_rows`, or something in it is no number.
+    """
+    texts = find_texts(path, column)
+    if texts is None:
+        return None
+    nothing = "nan" if column == SALT else ""  # what pandas writes for NaN is an empty cell
+    return {
+        name: _number(text or nothing, f"{path}: {column} of {shown(name)}")
+        for name, text in texts.items()
+    }
+
+
+def find_texts(path: Path, column: str) -> dict[str, str] | None:
+    """What each id has in another column, such as the ``crc32`` that ``salt-infer --details`` adds;
+    None without that column. Raises as :func:`read_rows`.
+    """
+    header, rows = read(path)
+    if column not in header[len(COLUMNS) :]:
+        return None
+    index = header.index(column, len(COLUMNS)) - 1
+    return {name: row[index] for name, row in rows.items()}
+
+
+def _number(text: str, what: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise LabelError(f"{what} is {text[:20]!r}, expected a number") from error
 
 
 _NAMES = {None: "CSV", ".csv": "CSV", ".csv.gz": "compressed CSV", ".parquet": "Parquet"}

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from salt_infer.data import dataset
 from salt_infer.data.ids import Known, some
-from salt_infer.data.labels import Labels, find_column
+from salt_infer.data.labels import Labels
 from salt_infer.data.tiles import decode_all, others_than
 from salt_infer.errors import InputError, LabelError
 from salt_infer.masks import table
@@ -28,7 +28,6 @@ from salt_report.common.kinds import Images
 from salt_report.errors import ReportError
 
 _PARTIAL = "--partial scores only the tiles that have both a row and a label"
-SALT = "salt"  # column of salt-infer --details
 
 
 @dataclasses.dataclass(frozen=True)
@@ -238,7 +237,7 @@ def submission(rows: Labels, ids: Sequence[str]) -> Submission:
 
 
 def _salt(path: Path, ids: Sequence[str]) -> npt.NDArray[np.float64] | None:
-    if (salt := find_column(path, SALT)) is None:
+    if (salt := table.find_column(path, table.SALT)) is None:
         return None
     faults = [
         (name, repr(salt[name]))
@@ -247,7 +246,7 @@ def _salt(path: Path, ids: Sequence[str]) -> npt.NDArray[np.float64] | None:
     ]
     if faults:
         raise ReportError(
-            f"{path}: {len(faults)} of {len(ids)} numbers in the column {SALT} are no "
+            f"{path}: {len(faults)} of {len(ids)} numbers in the column {table.SALT} are no "
             f"probabilities, expected 0 to 1:{listed(faults)}"
         )
     return np.array([salt[name] for name in ids])

@@ -22,9 +22,10 @@ import pytest
 
 from salt_infer.cli import console
 from salt_infer.cli.infer import cli
-from salt_infer.data import labels, png
+from salt_infer.data import png
+from salt_infer.data.labels import Labels
 from salt_infer.data.tiles import read_tiles
-from salt_infer.masks import rle
+from salt_infer.masks import rle, table
 from tests import pngs
 from tests.conftest import ROOT
 
@@ -108,7 +109,7 @@ def test_options_change_the_masks(tmp_path: Path, gated_model: Path, tile_folder
             "--overwrite", *options,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        return labels.read_rows(out)
+        return table.read_rows(out)
 
     everything = rows("--gate", 0, "--threshold", 0)
     assert set(everything.values()) == {"1 10201"}
@@ -124,8 +125,8 @@ def test_all_kinds_of_output_say_the_same(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (tmp_path / "x.csv").write_bytes(gzip.decompress(out.read_bytes()))
-    rows = labels.read_rows(tmp_path / "x.csv")
-    with labels.Labels(tmp_path / "masks") as drawn:
+    rows = table.read_rows(tmp_path / "x.csv")
+    with Labels(tmp_path / "masks") as drawn:
         masks = drawn.masks(list(rows))
     assert rle.encode(masks) == list(rows.values())
     with np.load(tmp_path / "x.npz", allow_pickle=False) as found:
@@ -170,7 +171,7 @@ def test_bad_tiles(mixed: Path, tmp_path: Path, gated_model: Path, on_error: str
         assert not out.exists()
         assert "no output written" in done.stderr
         return
-    rows = labels.read_rows(out)
+    rows = table.read_rows(out)
     good = {name for name, text in rows.items() if text == "1 10201"}
     assert good == {f"good-{index:02d}" for index in range(20)}
     empty = {name for name, text in rows.items() if not text}
@@ -516,7 +517,7 @@ def test_names_that_are_no_utf8(tmp_path: Path, encoding: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "24 of 24 tiles -> " in done.stdout
     assert "\N{SNOWMAN}.csv (24 rows, " in done.stdout  # click makes UTF-8 of ASCII
-    assert labels.read_rows(folder / f"{bad}.csv").keys() == {name[:-4] for name in names}
+    assert table.read_rows(folder / f"{bad}.csv").keys() == {name[:-4] for name in names}
     assert json.loads((folder / f"{bad}.json").read_text())["out"] == f"{bad}.csv"
     assert len(os.listdir(folder / f"{bad}-masks")) == len(names)
     again = run("tiles", "--out", f"{bad}.csv")

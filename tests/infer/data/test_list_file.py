@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salt_infer.data import labels, list_file
+from salt_infer.data import list_file
 from salt_infer.data.factory import open_tiles
 from salt_infer.data.list_file import TileList
 from salt_infer.data.png import MAX_FILE_BYTES
@@ -16,6 +16,7 @@ from salt_infer.errors import BadTilesError, InputError, TileError
 from salt_infer.job import job
 from salt_infer.job.job import Job
 from salt_infer.job.watcher import Watcher
+from salt_infer.masks import table
 from tests.conftest import ROOT
 
 
@@ -157,7 +158,7 @@ def test_a_job_takes_some_of_a_folders_tiles(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("\n".join(["id", *names[::2], "gone"]))
     (tmp_path / "images").symlink_to(ROOT / "examples/tiles")
     report = job.run(Job(tmp_path / "list.csv", tmp_path / "out.csv"), Watcher())
-    assert labels.read_rows(tmp_path / "out.csv").keys() == set(names[::2])
+    assert table.read_rows(tmp_path / "out.csv").keys() == set(names[::2])
     assert [bad.tile.id for bad in report.bad] == ["gone"]
 
 

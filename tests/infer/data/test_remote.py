@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import pytest
 
-from salt_infer.data import labels, remote, zip_archive
+from salt_infer.data import remote, zip_archive
 from salt_infer.data.factory import open_tiles
 from salt_infer.data.png import MAX_FILE_BYTES
 from salt_infer.data.tiles import read_tiles
@@ -24,6 +24,7 @@ from salt_infer.errors import BadTilesError, InputError, TileError
 from salt_infer.job import job
 from salt_infer.job.job import Job
 from salt_infer.job.watcher import Watcher
+from salt_infer.masks import table
 from salt_infer.system.location import Url
 from tests.conftest import ROOT
 from tests.infer import steady
@@ -258,7 +259,7 @@ def test_a_web_server(served: Path, tmp_path: Path, name: str) -> None:
     with serving(served) as address:
         done = infer("--images", f"{address}/{name}", "--out", tmp_path / "x.csv")
     assert (done.returncode, done.stderr) == (0, "")
-    assert labels.read_rows(tmp_path / "x.csv").keys() == {"one two", "b"}
+    assert table.read_rows(tmp_path / "x.csv").keys() == {"one two", "b"}
 
 
 @needs("aiohttp")
@@ -279,7 +280,7 @@ def test_a_web_servers_bad_tiles(served: Path, tmp_path: Path) -> None:
     with serving(served) as address:
         done = infer("--images", f"{address}/tiles/", "--out", tmp_path / "x.csv")
     assert done.returncode == 3
-    assert labels.read_rows(tmp_path / "x.csv").keys() == {"one two", "b"}
+    assert table.read_rows(tmp_path / "x.csv").keys() == {"one two", "b"}
     assert "c.endless.png: file is larger than 4194304 bytes" in done.stderr
     assert "gone.png: cannot be read (FileNotFoundError" in done.stderr
     assert "Traceback" not in done.stderr
@@ -327,7 +328,7 @@ def test_a_bucket(served: Path, tmp_path: Path, name: str) -> None:
             **BUCKET, AWS_ENDPOINT_URL=address,
         )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-    assert labels.read_rows(tmp_path / "x.csv").keys() == {"one two", "b"}
+    assert table.read_rows(tmp_path / "x.csv").keys() == {"one two", "b"}
 
 
 class Counting(Bucket):
@@ -395,7 +396,7 @@ def test_a_page_that_links_elsewhere(served: Path, tmp_path: Path) -> None:
     with serving(served) as address:
         done = infer("--images", f"{address}/tiles/", "--out", tmp_path / "x.csv")
     assert (done.returncode, done.stderr) == (0, "")
-    assert labels.read_rows(tmp_path / "x.csv").keys() == {"one two", "b"}
+    assert table.read_rows(tmp_path / "x.csv").keys() == {"one two", "b"}
 
 
 def test_signatures_of_links_are_not_told() -> None:

@@ -15,12 +15,12 @@ import traceback
 from pathlib import Path
 
 from salt_infer.backends import selection
-from salt_infer.data import labels
 from salt_infer.data.source import BadTile
 from salt_infer.errors import SaltError
 from salt_infer.job import job
 from salt_infer.job.job import Job
 from salt_infer.job.watcher import Watcher
+from salt_infer.masks import table
 from salt_infer.system.location import parse
 from tests.infer.hostile.case import Case, with_good
 from tests.infer.hostile.table import CASES
@@ -102,7 +102,7 @@ def run(case: Case, root: Path) -> Outcome:
 def _rows(out: Path) -> list[str] | None:
     made = sorted(path.name for path in out.iterdir())
     assert made in ([], ["x.csv"]), made
-    return list(labels.read_rows(out / "x.csv")) if made else None
+    return list(table.read_rows(out / "x.csv")) if made else None
 
 
 def state(root: Path) -> set[str]:

@@ -17,7 +17,6 @@ import pytest
 from salt_infer.cli.progress_bar import Bar
 from salt_infer.data import oddities, png
 from salt_infer.data.folder import TileFolder
-from salt_infer.data.labels import read_column, read_rows
 from salt_infer.data.source import BadTile, Tile
 from salt_infer.errors import (
     BadTilesError,
@@ -34,6 +33,7 @@ from salt_infer.job import scoring
 from salt_infer.job.job import Job, run
 from salt_infer.job.journal import path_beside
 from salt_infer.job.watcher import Watcher
+from salt_infer.masks.table import read_column, read_rows
 from salt_infer.system import files
 from salt_infer.system.files import writing
 from tests.infer import steady

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salt_infer.data.labels import read_column, read_rows
 from salt_infer.errors import PackageError
 from salt_infer.execution.results import Row
 from salt_infer.job import write_table
+from salt_infer.masks.table import read_column, read_rows
 from tests.infer.finished import finished
 
 GROUPS = [finished(0, ['a,"1', "b"], ["", "1 2"]), finished(1, ["d"], ["3 4"], bad=["c"])]

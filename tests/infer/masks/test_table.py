@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from salt_infer.data.labels import Labels, read_column, read_rows
+from salt_infer.data.labels import Labels
 from salt_infer.errors import InputError, LabelError
 from salt_infer.execution.results import FinishedGroup, Row
 from salt_infer.job import write_table
 from salt_infer.masks import table
+from salt_infer.masks.table import read_column, read_rows
 
 NAMES = st.text(
     st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8
@@ -145,3 +147,92 @@ def test_parquet_of_others(tmp_path: Path) -> None:
     parquet.write_table(arrow.table({"id": ["a", "a"], "rle_mask": ["", ""]}), path)
     with pytest.raises(LabelError, match="line 2: id 'a' appears a second time"):
         table.read(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("id,mask\na,\n", r"starts with \['id', 'mask'\], expected id,rle_mask"),
+        ("", "is empty, or its first line is, expected id,rle_mask"),
+        ("id,rle_mask\na,1 2\na,\n", "line 3: id 'a' appears a second time"),
+        ("id,rle_mask\na\n", "line 2: 1 columns"),
+        ("id,rle_mask\na,1 2\n\nb,\n", "line 3: 0 columns, expected id,rle_mask"),
+        ("id,rle_mask\na,1 2\n\n", "line 3: 0 columns"),
+        ("\nid,rle_mask\na,1 2\n", "its first line is, expected"),
+        ("id,rle_mask\na,1 2,0.5\n", "line 2: 3 columns, expected id,rle_mask"),
+        ("id,rle_mask,salt\na,,1\nb,\n", "line 3: 2 columns, expected id,rle_mask,salt"),
+        ("id,salt,rle_mask\na,1,\n", "expected id,rle_mask"),
+    ],
+)
+def test_malformed_files(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(text)
+    with pytest.raises(LabelError, match=says):
+        read_rows(path)
+
+
+def test_bytes_that_are_not_text(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_bytes(b"id,rle_mask\n\xff\xfe,\n")
+    with pytest.raises(LabelError, match="cannot be read as CSV"):
+        read_rows(path)
+
+
+DETAILED = "id,rle_mask,salt,confidence\n" + 'b,1 2,0.9,0.4\n"a,""x",,nan,0.0000\n'
+
+
+def test_further_columns_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(DETAILED)
+    assert read_rows(path) == {"b": "1 2", 'a,"x': ""}
+    with Labels(path) as labels:
+        assert labels.masks(["b"]).sum() == 2
+
+
+def test_a_column_of_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(DETAILED, encoding="utf-8-sig")
+    assert read_column(path, "confidence") == {"b": 0.4, 'a,"x': 0.0}
+    salt = read_column(path, "salt")
+    assert salt["b"] == 0.9
+    assert math.isnan(salt['a,"x'])
+
+
+def test_a_further_column_may_be_named_like_one_of_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("id,rle_mask,id,x\na,1 2,4,3\n")
+    assert read_column(path, "id") == {"a": 4.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("id,rle_mask\na,1 2\n", r"no column salt; write it with salt-infer --details"),
+        ("id,rle_mask,confidence\na,1 2,1\n", "no column salt"),
+        ("id,rle_mask,salt\na,1 2,1\nb,,high\n", "salt of b is 'high', expected a number"),
+        ("id,rle_mask,salt\nx\x1b[2J,1 2,abc\n", r"salt of 'x\\x1b\[2J' is 'abc'"),
+        ("id,rle_mask,salt\n\n", "line 2: 0 columns"),
+        ("id,mask,salt\n", "expected id,rle_mask"),
+    ],
+)
+def test_columns_that_cannot_be_read(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(text)
+    with pytest.raises(LabelError, match=says):
+        read_column(path, "salt")
+
+
+def test_an_empty_cell_is_what_pandas_makes_of_nan(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("id,rle_mask,salt\na,1 2,\nb,,0.5\n")
+    found = read_column(path, "salt")
+    assert np.isnan(found["a"])
+    assert found["b"] == 0.5
+
+
+def test_the_first_columns_are_no_numbers_to_ask_for(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("id,rle_mask\n1,\n")
+    for column in ("id", "rle_mask"):
+        with pytest.raises(LabelError, match=f"no column {column}"):
+            read_column(path, column)

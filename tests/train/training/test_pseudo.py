@@ -20,10 +20,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from salt_infer.data.labels import read_column, read_rows
 from salt_infer.errors import InputError
 from salt_infer.masks import rle
 from salt_infer.masks.coverage import coverage_class
+from salt_infer.masks.table import read_column, read_rows
 from salt_infer.models import default_model
 from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints

@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.data import dataset
-from salt_infer.data.labels import Labels, find_texts, read_column
+from salt_infer.data.labels import Labels
 from salt_infer.data.tiles import CRC32, decode_all, others_than
 from salt_infer.errors import InputError, SaltError
 from salt_infer.masks.coverage import coverage_class
+from salt_infer.masks.table import find_texts, read_column
 from salt_infer.system.text import shown
 from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
