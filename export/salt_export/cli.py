@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from salt_export.request import MAX_DROP, OPSET, Job
 from salt_export.status import Status
 from salt_export.targets import Precision, TargetName
-from salt_export.tolerances import TILES
+from salt_export.tolerances import COMPARED_TILES, TILES
 from salt_infer.cli import console, strict_options
 from salt_infer.system import resource_limits
 
@@ -58,8 +58,8 @@ _CHOICES = ("target", "gated", "precision", "opset")  # what a file that is ther
 )  # fmt: skip
 @click.option(
     "--verify-images", type=_PATH, metavar="PATH",
-    help=f"Tiles to verify the file on, at least {TILES}; default: those of --calibrate, or "
-    "synthetic ones.",
+    help=f"Tiles to verify the file on, at least {TILES}: so many are taken, evenly spread, and "
+    f"{COMPARED_TILES} with --labels or in int8; default: those of --calibrate, or synthetic ones.",
 )  # fmt: skip
 @click.option(
     "--labels", type=_PATH, metavar="PATH",

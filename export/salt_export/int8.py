@@ -8,7 +8,7 @@ itself is ONNX Runtime's (https://onnxruntime.ai/docs/performance/model-optimiza
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -73,13 +73,22 @@ class Prepared:
     Attributes:
         path: where it lies, constants folded and shapes inferred.
         float_nodes: names of nodes that are never quantised.
-        layers: name of each convolution's weight -> name of its node, those that are quantised;
-            transposed ones too.
+        sources: name of each node that may be quantised -> layers that its activations come from
+            without another between; of a convolution, transposed ones too, its own.
+        layers: those that are quantised, by their weights' names, in the order of the graph.
     """
 
     path: Path
     float_nodes: tuple[str, ...]
-    layers: dict[str, str]
+    sources: Mapping[str, frozenset[str]]
+    layers: tuple[str, ...]
+
+    def excluded(self, in_float: Collection[str]) -> list[str]:
+        """Names of nodes that are not quantised where some layers are left in float32: what comes
+        of those alone is as it was, too, and in 8 bits would lose what they kept.
+        """
+        kept = {name for name, layers in self.sources.items() if layers <= {*in_float}}
+        return [*self.float_nodes, *kept]
 
 
 def prepare(proto: onnx.ModelProto, folder: Path) -> Prepared:
@@ -95,8 +104,21 @@ def prepare(proto: onnx.ModelProto, folder: Path) -> Prepared:
     return Prepared(
         path,
         tuple(node.name for node in nodes if node.name not in inside),
-        {_layer(node): node.name for node in nodes if node.name in trunk},
+        _sources([node for node in nodes if node.name in inside], trunk),
+        tuple(_layer(node) for node in nodes if node.name in trunk),
     )
+
+
+def _sources(nodes: list[onnx.NodeProto], trunk: set[str]) -> dict[str, frozenset[str]]:
+    """Of nodes in topological order, see :class:`Prepared`."""
+    values: dict[str, frozenset[str]] = {}
+    found = {}
+    for node in nodes:
+        of_inputs = (values.get(each, frozenset()) for each in _activations(node))
+        own = frozenset([_layer(node)]) if node.name in trunk else frozenset().union(*of_inputs)
+        found[node.name] = own
+        values.update(dict.fromkeys(node.output, own))
+    return found
 
 
 def calibrate(
@@ -178,9 +200,8 @@ def quantize(
         ranges: what :func:`calibrate` gave.
         method: the one it was made with.
         style: the device's.
-        in_float: layers to leave in float32 as well.
+        in_float: layers to leave in float32 as well, with what comes of them alone.
     """
-    excluded = [*prepared.float_nodes, *(prepared.layers[name] for name in in_float)]
     output = ranges.with_suffix(".int8.onnx")
     with quieted():
         quantization.quantize_static(
@@ -189,7 +210,7 @@ def quantize(
             per_channel=True,
             activation_type=style.activations,
             weight_type=quantization.QuantType.QInt8,
-            nodes_to_exclude=excluded,
+            nodes_to_exclude=prepared.excluded(in_float),
             calibrate_method=_CALIBRATORS[method][0],
             calibration_cache_path=ranges,
             extra_options={"ActivationSymmetric": style.symmetric, "QuantizeBias": style.bias},

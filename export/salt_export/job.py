@@ -24,13 +24,13 @@ from salt_export import (
     tensorrt,
 )
 from salt_export.errors import ParityError
-from salt_export.guard import Found, Guard
-from salt_export.loading import COMPARED_TILES
+from salt_export.guard import Found
 from salt_export.outcome import Done
 from salt_export.parity import Tiles
 from salt_export.request import Job
 from salt_export.targets import Target
-from salt_export.tolerances import TOLERANCES
+from salt_export.tolerances import COMPARED_TILES, TOLERANCES
+from salt_export.trial import Guard
 from salt_infer.modelfile.contract import ModelContract
 from salt_infer.system.files import write_together
 from salt_train.network.model import SaltNet

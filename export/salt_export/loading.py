@@ -9,14 +9,12 @@ from typing import NamedTuple
 from salt_export import parity, samples
 from salt_export.parity import Tiles
 from salt_export.request import Job
-from salt_export.tolerances import TILES
+from salt_export.tolerances import COMPARED_TILES, TILES
 from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.errors import CheckpointError
 from salt_train.network.model import SaltNet
-
-COMPARED_TILES = 400  # tiles that scores are compared on: seconds, and enough to see a loss
 
 
 class Seen(NamedTuple):

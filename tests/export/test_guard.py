@@ -18,6 +18,7 @@ from salt_export.errors import CalibrationError, ExportError, ParityError
 from salt_export.job import export
 from salt_export.request import Job
 from salt_export.tolerances import TOLERANCES
+from salt_export.trial import Drop, Loss
 from salt_export.verify import verify
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_train import synthetic
@@ -184,14 +185,14 @@ def test_what_cannot_be_held_is_not_published(
 @pytest.mark.slow
 @pytest.mark.usefixtures("few_shapes")
 def test_of_two_calibrations_the_one_whose_masks_hold_is_taken() -> None:
-    flips = guard.Loss(guard.Drop(-0.001, -0.002, 0.0), flipped=0.08, moved=0.001)
-    moves = guard.Loss(guard.Drop(-0.001, -0.002, 0.0), flipped=0.0, moved=0.3)
-    holds = guard.Loss(guard.Drop(0.001, 0.0, 0.002), flipped=0.01, moved=0.004)
-    worse = guard.Loss(guard.Drop(0.002, 0.0, 0.003), flipped=0.01, moved=0.001)
+    flips = Loss(Drop(-0.001, -0.002, 0.0), flipped=0.08, moved=0.001)
+    moves = Loss(Drop(-0.001, -0.002, 0.0), flipped=0.0, moved=0.3)
+    holds = Loss(Drop(0.001, 0.0, 0.002), flipped=0.01, moved=0.004)
+    worse = Loss(Drop(0.002, 0.0, 0.003), flipped=0.01, moved=0.001)
     ranked = sorted([flips, moves, worse, holds], key=lambda loss: loss.rank(0.003))
     assert ranked == [holds, worse, moves, flips]
     last_bit = float(np.nextafter(holds.drop.mean, 0))
-    tied = guard.Loss(guard.Drop(last_bit, 0.0, 0.002), flipped=0.012, moved=0.001)
+    tied = Loss(Drop(last_bit, 0.0, 0.002), flipped=0.012, moved=0.001)
     assert min([tied, holds], key=lambda loss: loss.rank(0.003)) == holds
     nearer = dataclasses.replace(holds, moved=0.003)
     assert min([holds, nearer], key=lambda loss: loss.rank(0.003)) == nearer
@@ -225,7 +226,7 @@ def test_a_method_that_finds_no_ranges_is_left_out(
 
     monkeypatch.setattr(int8, "calibrate", calibrate)
     said: list[str] = []
-    prepared = int8.Prepared(tmp_path, (), {})
+    prepared = int8.Prepared(tmp_path, (), {}, ())
     found = dict(guard._ranges(prepared, np.zeros((1, 101, 101), np.uint8), tmp_path, said.append))
     assert found == {method: tmp_path / method for method in ("minmax", "percentile")}
     assert said == ["int8 by entropy: left out, ONNX Runtime finds no range"]

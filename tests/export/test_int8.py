@@ -119,6 +119,25 @@ def test_layers_are_left_in_float(calibrated: Calibrated) -> None:
     assert found == set(calibrated.prepared.layers) - set(left)
 
 
+def test_what_comes_of_layers_in_float_alone_is_in_float_too(calibrated: Calibrated) -> None:
+    """Else 8 bits would take from their outputs what they kept, and no layer left could help."""
+    prepared = calibrated.prepared
+    nodes = {node.name: node for node in onnx.load(prepared.path).graph.node}
+    first, *others = prepared.layers
+
+    def excluded(*in_float: str) -> set[str]:
+        return {*prepared.excluded(in_float)} - {*prepared.float_nodes}
+
+    kinds = [nodes[name].op_type for name in excluded(first)]
+    assert kinds.count("Conv") == 1
+    assert {"Relu", "MaxPool"} & {*kinds}
+    # What is the sum of these and others is quantised, unless all of it is in float.
+    assert not {"Add", "Concat"} & {*kinds}
+    assert excluded(first, *others) == {*prepared.sources}
+    whole = calibrated.quantized("cpu", first, *others)
+    assert not [node for node in whole.graph.node if "Linear" in node.op_type]
+
+
 def test_no_operator_set_is_declared_that_is_not_used(calibrated: Calibrated) -> None:
     """Experimental ones are what a strict parser stumbles over."""
     for style in STYLES:
