@@ -35,9 +35,12 @@ class Turned(dict[str, Agreement]):
         return cls({way: Agreement.of(probability, turn(label)) for way, turn in TURNS.items()})
 
     def ious(self, threshold: float) -> dict[str, float]:
-        """IoU, 0..1, for each of TURNS, and inverted."""
+        """IoU, 0..1, for each of TURNS, and each of these inverted."""
         ious = {way: agreement.iou(threshold) for way, agreement in self.items()}
-        return ious | {INVERTED: self[AS_DRAWN].inverted_iou(threshold)}
+        for way, agreement in self.items():
+            name = INVERTED if way == AS_DRAWN else f"{way}, {INVERTED}"
+            ious[name] = agreement.inverted_iou(threshold)
+        return ious
 
 
 def doubt(line: str, ious: Mapping[str, float]) -> str:

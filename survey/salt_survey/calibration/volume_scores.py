@@ -107,23 +107,27 @@ class Scores:
         volume: its path.
         threshold: a sample is salt above this.
         lines: a score each; of several the last is of all their samples together.
+        times: that were run, as ``A:B`` in ms, or ``all``; only these are scored.
         warnings: what may make the scores other than they look.
     """
 
     volume: str
     threshold: float
     lines: tuple[VolumeScore, ...]
+    times: str = "all"
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """All of it, indented, with a line end."""
         lines = [each.to_dict() for each in self.lines]
-        value = {"volume": self.volume, "threshold": self.threshold, "lines": lines}
+        value = {"volume": self.volume, "threshold": self.threshold, "times": self.times}
+        value |= {"lines": lines}
         return json.dumps(value | {"warnings": self.warnings}, indent=2) + "\n"
 
     def words(self) -> list[str]:
         """The same for people, without the warnings."""
-        return [f"threshold {self.threshold:g}", *(each.words() for each in self.lines)]
+        part = "" if self.times == "all" else f", within the times that were run, {self.times}"
+        return [f"threshold {self.threshold:g}{part}", *(each.words() for each in self.lines)]
 
 
 def run(job: ScoreJob, tell: Callable[[str], None]) -> Scores:
@@ -169,7 +173,8 @@ def _scored(job: ScoreJob, store: Store, survey: Survey, warnings: list[str]) ->
     if len(each) > 1:
         all_of_them = reduce(Agreement.joined, (turned[AS_DRAWN] for turned in each.values()))
         lines.append(VolumeScore.of(TOGETHER, None, all_of_them, threshold))
-    return Scores(str(job.volume), threshold, tuple(lines), tuple(warnings))
+    times = finished.times_of(store)
+    return Scores(str(job.volume), threshold, tuple(lines), times, tuple(warnings))
 
 
 def _turned(store: Store, survey: Survey, label: Label, ran: Extent) -> Turned:

@@ -78,6 +78,8 @@ class Targets:
         paths = [files.real(path) for path in self._all]
         for at, path in enumerate(paths):
             for other in [*read, *paths[at + 1 :]]:
+                if path == other and other in read:
+                    raise UsageError(f"{path} would be written and is read; give another name")
                 if path == other or path in other.parents or (at == 0 and other in path.parents):
                     raise UsageError(
                         f"{path} would be written and {other} is within it or the same; give them "

@@ -20,6 +20,10 @@ from salt_survey.sections.tiling import Floats
 
 _MAP = ((222, 222, 222), (200, 30, 30), (40, 90, 160))  # missing, dead, live
 _SMALL, _HALF, _LARGE = (420, 300), (800, 480), (900, 480)
+_ONE_VIEW = (
+    " Each tile was shown once: a run shows its mirror image, too, unless --tta says otherwise, "
+    "and finds a little more or less."
+)
 _LEAST = 32  # rows and columns of a map, about; a picture has up to four pixels for each
 
 _STYLE = """
@@ -72,7 +76,7 @@ def page(
         f"<h1>{html.escape(name)}</h1>",
         *_about(viewer, origin.words if volume else origin.unadvised),
         *_sheet(trials, line, viewer),
-        *_lines(shown, viewer),
+        *_lines(shown, viewer, "" if volume else _ONE_VIEW),
         *(_volume(volume, viewer) if volume else ()),
         *_map(viewer),
         *_tiles(tiles, viewer),
@@ -121,10 +125,10 @@ def _sheet(trials: Sequence[Trial], line: str, viewer: Viewer) -> Iterator[str]:
     yield "</div>"
 
 
-def _lines(shown: Iterable[Shown], viewer: Viewer) -> Iterator[str]:
+def _lines(shown: Iterable[Shown], viewer: Viewer, more: str) -> Iterator[str]:
     yield (
         f"<h2>Lines</h2><p>{html.escape(str(viewer.settings.display))}. First the amplitudes, "
-        "then with the probability of salt in orange.</p>"
+        f"then with the probability of salt in orange.{more}</p>"
     )
     yield '<div class="wide">'
     for each in shown:

@@ -40,6 +40,12 @@ def test_so_is_an_inverted_one() -> None:
     assert f"better {INVERTED}, with IoU 1.00" in said(FOUND, inverted(LABEL))
 
 
+@pytest.mark.parametrize("way", [*TURNS][1:])
+def test_so_is_one_that_is_both(way: str) -> None:
+    told = said(FOUND, inverted(TURNS[way](LABEL)))
+    assert f"better {way}, {INVERTED}, with IoU 1.00" in told
+
+
 @pytest.mark.parametrize("level", [0, 255])
 def test_nothing_or_everything_found_fits_no_label_turned_or_inverted(level: int) -> None:
     everywhere = np.full_like(FOUND, level)

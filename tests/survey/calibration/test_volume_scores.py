@@ -112,6 +112,8 @@ def test_what_was_not_run_is_unknown(
     found = run(dataclasses.replace(job, volume=volume), print)
     part = slice(10, 26)  # 4 ms apart
     assert found.lines[0].samples == counted(salt[AT].T[part], label[part], 0.4)
+    assert found.words()[0] == "threshold 0.4, within the times that were run, 440:500"
+    assert json.loads(found.to_json())["times"] == "440:500"
     elsewhere = stored(survey, tmp_path / "elsewhere.zarr", salt, lines="130:139")
     with pytest.raises(UsageError, match=r"inline 120 was not run, as the run had --lines; give a"):
         run(dataclasses.replace(job, volume=elsewhere), print)

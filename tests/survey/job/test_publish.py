@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from salt_infer.errors import UsageError
 from salt_infer.system import files
 from salt_survey.job.publish import Targets
 
@@ -30,3 +33,16 @@ def test_what_was_replaced_stays_where_nothing_has_its_place(tmp_path: Path) -> 
     old.mkdir()
     targets.publish(lambda path: None, lambda path: None, lambda paths: None)
     assert old.exists()
+
+
+@pytest.mark.parametrize("output", ["segy", "horizons", "report"])
+def test_an_output_in_the_place_of_the_survey_is_said_to_be_read(
+    tmp_path: Path, output: str
+) -> None:
+    survey = tmp_path / "s.sgy"
+    survey.touch()
+    targets = Targets(tmp_path / "p.zarr", **{output: survey})
+    with pytest.raises(
+        UsageError, match=r"s\.sgy would be written and is read; give another name$"
+    ):
+        targets.check([survey], True, frozenset())

@@ -25,6 +25,7 @@ from salt_infer.masks import rle
 from salt_infer.masks.coverage import coverage_class
 from salt_infer.masks.table import read_column, read_rows
 from salt_infer.models import default_model
+from salt_infer.system.text import named
 from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.data.dataset import Dataset
@@ -336,7 +337,7 @@ def test_other_tiles_of_the_same_names(
         dataclasses.replace(pseudo, images=tmp_path / "tiles").load(DATA, SPLIT, 0)
     assert str(caught.value) == (
         f"{len(NEW)} of {len(NEW)} tiles in {tmp_path / 'tiles'} have other pixels than those that "
-        f"{pseudo.labels} was made of (new-000, new-001, new-002); give the tiles that were "
+        f"{pseudo.labels} was made of ({named(NEW.ids)}); give the tiles that were "
         "labelled, or label these"
     )
 
@@ -552,6 +553,16 @@ def test_a_tile_that_has_become_bad(labelled: Labelled, tmp_path: Path) -> None:
     assert f"{NEW.ids[5]}: empty file" in says
 
 
+def test_tiles_of_quite_other_names(labelled: Labelled, tmp_path: Path) -> None:
+    images = tmp_path / "tiles"
+    shutil.copytree(labelled.images, images)
+    for path in images.iterdir():
+        path.rename(path.with_name(f"other-{path.name}"))
+    says = dataclasses.replace(labelled, images=images).refused()
+    assert f" tiles in {images} is in {labelled.labels}, whose first is " in says
+    assert re.search(r"first is \S+ \(other-\S+ there\); give the tiles that were labelled", says)
+
+
 @pytest.mark.parametrize("sure", [0.0, float("nan"), -1.0])
 def test_labels_that_nobody_is_sure_of(labelled: Labelled, sure: float) -> None:
     labelled.with_rows(dict.fromkeys(NEW.ids, ("1 2", sure)))
@@ -573,7 +584,9 @@ def test_no_tiles(labelled: Labelled, tmp_path: Path) -> None:
         missing.load()
     other = tmp_path / "other"
     synthetic.write(renamed(NEW, "other"), other)
-    assert "no tile in" in dataclasses.replace(labelled, images=other / "tiles").refused()
+    assert (
+        "none of the 30 tiles in" in dataclasses.replace(labelled, images=other / "tiles").refused()
+    )
 
 
 @pytest.mark.parametrize("fraction", [0.0, -0.5, 1.01, float("nan"), float("inf")])

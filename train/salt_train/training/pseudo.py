@@ -20,10 +20,9 @@ from salt_infer.data.tiles import CRC32, decode_all, others_than
 from salt_infer.errors import InputError, SaltError
 from salt_infer.masks.coverage import coverage_class
 from salt_infer.masks.table import find_texts, read_column
-from salt_infer.system.text import shown
+from salt_infer.system.text import named, shown
 from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
-from salt_train.data.run_warnings import SHOWN
 from salt_train.data.soft_labels import SoftLabels
 from salt_train.errors import ConfigError, DataError
 from salt_train.settings.config import FOLD, NONE
@@ -169,6 +168,12 @@ class Pseudo:
             with dataset.open_images(self.images) as source, Labels(path) as labels:
                 # A letter may be one character there and several here, as for the labels.
                 rows = {tile.id: labels.find(tile.id) or "" for tile in source.tiles}
+                if not any(rows.values()):
+                    raise DataError(
+                        f"none of the {len(rows)} tiles in {self.images} is in {path}, whose first "
+                        f"is {named(labels.ids[:1])} ({named([*rows][:1])} there); "
+                        "give the tiles that were labelled, under the same names"
+                    )
                 # One that could not be read may have a row all the same.
                 tiles = [tile for tile in source.tiles if given.get(rows[tile.id], 0.0) > 0]
                 if not tiles:
@@ -199,8 +204,8 @@ class Pseudo:
             others = [data.ids[place] for place in places]
             raise DataError(
                 f"{len(others)} of {len(data)} tiles in {self.images} have other pixels than those "
-                f"that {path} was made of ({', '.join(map(shown, others[:SHOWN]))}); give the "
-                "tiles that were labelled, or label these"
+                f"that {path} was made of ({named(others)}); give the tiles that were labelled, or "
+                "label these"
             )
 
 
