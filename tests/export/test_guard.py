@@ -13,7 +13,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from salt_export import graph, guard, int8
+from salt_export import graph, guard, int8, trial
 from salt_export.errors import CalibrationError, ExportError, ParityError
 from salt_export.job import export
 from salt_export.request import Job
@@ -54,7 +54,7 @@ def settled(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def quick(monkeypatch: pytest.MonkeyPatch, traced: None, few_shapes: None) -> None:
     """Entropy takes by far the longest; test_int8 has it. A layer is sensitive on few tiles too."""
     monkeypatch.setattr(guard, "METHODS", ("minmax", "percentile"))
-    monkeypatch.setattr(guard, "RANKING_TILES", 8)
+    monkeypatch.setattr(trial, "RANKING_TILES", 8)
 
 
 def int8_job(checkpoint: Path, model: Path, tiles: Path, **changes: object) -> Job:
