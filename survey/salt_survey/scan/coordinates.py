@@ -112,10 +112,10 @@ def _step(points: Points) -> Points | None:
     if not np.any(lengths > 0):
         return None
     steps, lengths = steps[lengths > 0], lengths[lengths > 0]
-    near = np.abs(lengths - np.median(lengths)) <= 0.1 * np.median(lengths)
-    usual = steps[near]
-    same = usual @ usual[0] > 0.9 * np.median(lengths) ** 2
-    back = usual @ usual[0] < -0.9 * np.median(lengths) ** 2
+    median = np.percentile(lengths, 50, method="lower")  # one that there is
+    usual = steps[np.abs(lengths - median) <= 0.1 * median]
+    same = usual @ usual[0] > 0.9 * median**2
+    back = usual @ usual[0] < -0.9 * median**2
     together = np.concatenate([usual[same], -usual[back]])
     if len(together) < len(points) / 4:
         return None
