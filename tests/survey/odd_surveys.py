@@ -234,6 +234,13 @@ def _coordinates_only(file: File) -> None:
     file.set(193, 0)
 
 
+def _one_record(file: File) -> None:
+    """One field record, CDP numbers that run on from line to line, and coordinates of a grid."""
+    _coordinates_only(file)
+    file.set(9, 1)
+    file.set(21, 1 + np.arange(TRACES))
+
+
 def _nothing(file: File) -> None:
     for byte in (1, 5, 181, 185, 189, 193):
         file.set(byte, 0)
@@ -691,6 +698,9 @@ ALL = [
     Case("one inline of a volume", _one_inline,
          {"traces": CROSSLINES, "inlines": [111, 111, 1]}, same=False),
     Case("no line numbers, coordinates on a grid", _coordinates_only,
+         {"inline_byte": None, "crossline_byte": None, "inlines": None, "crosslines": None,
+          "verdict": "ask"}, "a grid of 12 x 10"),
+    Case("one field record, running CDP numbers, coordinates on a grid", _one_record,
          {"inline_byte": None, "crossline_byte": None, "inlines": None, "crosslines": None,
           "verdict": "ask"}, "a grid of 12 x 10"),
     Case("no line numbers, no coordinates", _nothing,

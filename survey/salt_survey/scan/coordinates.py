@@ -12,6 +12,7 @@ import numpy.typing as npt
 Points = npt.NDArray[np.float64]  # [n, 2]
 _NEAR = 0.25  # of a bin: traces have to lie so near to their place
 _FULL = 0.2  # share of the places with a trace, for a grid
+_BESIDE = 1.5  # traces beside each other; of one line, which decimals scatter, it is 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,9 +78,14 @@ def scaled(values: npt.NDArray[np.integer], scalars: npt.NDArray[np.integer]) ->
     return np.asarray(values * np.where(factor > 0, factor, 1 / np.abs(factor)), np.float64)
 
 
-def lattice(x: Points, y: Points) -> Lattice | None:
+def lattice(x: Points, y: Points, share: float = 1.0) -> Lattice | None:
     """Number lines from coordinates: traces in the order of lines on a grid of right angles, turned
     any way.
+
+    Args:
+        x: of each trace.
+        y: likewise.
+        share: of a file's traces that these are; the others fill places, too.
 
     Returns:
         None if they make no such grid.
@@ -96,7 +102,7 @@ def lattice(x: Points, y: Points) -> Lattice | None:
         return None
     places = np.round(offsets / [bin_along, bin_across]).astype(np.int64)
     places = _refined(points, places)
-    return _numbered(points, places)
+    return _numbered(points, places, share)
 
 
 def is_path(x: Points, y: Points) -> bool:
@@ -146,14 +152,15 @@ def _refined(points: Points, places: npt.NDArray[np.int64]) -> npt.NDArray[np.in
     return places
 
 
-def _numbered(points: Points, places: npt.NDArray[np.int64]) -> Lattice | None:
+def _numbered(points: Points, places: npt.NDArray[np.int64], share: float) -> Lattice | None:
     known = np.column_stack([places, np.ones(len(places))])
     plane = np.linalg.lstsq(known, points, rcond=None)[0]
     bins = np.linalg.norm(plane[:2], axis=1)
     away = np.linalg.norm(points - known @ plane, axis=1)
     shape = np.ptp(places, axis=0) + 1
     taken = len(np.unique(places, axis=0))
-    if away.max() > _NEAR * bins.min() or taken < _FULL * shape.prod() or shape.min() < 2:
+    fewest = share * max(_FULL * shape.prod(), _BESIDE * shape.max())
+    if away.max() > _NEAR * bins.min() or taken < fewest or shape.min() < 2:
         return None
     up = np.where(places[-1] >= places[0], 1, -1)  # numbers rise as the file goes on
     numbers = places * up

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from salt_survey.errors import SurveyError
 from salt_survey.scan import coordinates, geometry, placed
-from salt_survey.scan.coordinates import Positions
+from salt_survey.scan.coordinates import Lattice, Positions
 from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.placed import Placed
 from salt_survey.scan.record import LinesFrom
@@ -103,7 +103,8 @@ def find(
         return dataclasses.replace(bare, lines_from=overrides.lines_from, cdp=cdp)
     if overrides.line_width != 2:
         pair = lines.find(candidates, text.line_bytes(list(text_lines)))
-        if pair is not None:
+        # One number in all traces of a grid is that of no line.
+        if pair is not None and (pair.is_grid or _lattice(candidates, bare) is None):
             _tell_pair(pair, candidates, sorting, said)
             return dataclasses.replace(bare, inline=pair.inline, crossline=pair.crossline)
     if overrides.line_width != 4:
@@ -271,8 +272,7 @@ def _tell_pair(pair: Pair, candidates: Candidates, sorting: int, said: Sayings) 
 
 def _without_numbers(candidates: Candidates, bare: Numbering, said: Sayings) -> Numbering:
     """A 2-D line, or traces whose coordinates alone make a grid, or neither."""
-    x, y = _points(candidates, bare)
-    found = coordinates.lattice(x, y) if x is not None and y is not None else None
+    found = _lattice(candidates, bare)
     if found is not None:
         shape = int(found.inlines.max()), int(found.crosslines.max())
         said.questions.append(
@@ -282,6 +282,7 @@ def _without_numbers(candidates: Candidates, bare: Numbering, said: Sayings) -> 
         )
         return dataclasses.replace(bare, lines_from="coordinates", decided=False)
     cdp = lines.cdp(candidates)
+    x, y = _points(candidates, bare)
     path = x is not None and y is not None and coordinates.is_path(x, y)
     if path or cdp in (21, 193, 189):
         what = f"at byte {cdp}" if cdp else "by their order"
@@ -294,6 +295,12 @@ def _without_numbers(candidates: Candidates, bare: Numbering, said: Sayings) -> 
         "--crossline-byte, or --lines-from traces if it is one line"
     )
     return dataclasses.replace(bare, lines_from="traces", decided=False)
+
+
+def _lattice(candidates: Candidates, bare: Numbering) -> Lattice | None:
+    """The grid that the coordinates make of more than one line each way."""
+    x, y = _points(candidates, bare)
+    return None if x is None or y is None else coordinates.lattice(x, y, candidates.share)
 
 
 def _bytes_of(bins: tuple[float, float], bare: Numbering) -> str:

@@ -78,6 +78,11 @@ class Candidates:
         width = 4 if byte in _WORDS else self.width
         return headers.column(self._headers, byte, self._layout, width)
 
+    @property
+    def share(self) -> float:
+        """Of the file's traces that are looked at."""
+        return len(self._headers) / max(1, self._layout.traces)
+
     def words(self) -> list[int]:
         """Bytes of whole words of which, as numbers of two bytes, both halves vary."""
         return [byte for byte in self.numbers if byte % 4 == 1 and byte + 2 in self.numbers]

@@ -14,6 +14,7 @@ from salt_survey.errors import SurveyError
 from salt_survey.reading.survey import Survey, scanned
 from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import Scan
+from salt_survey.segy import lines
 from tests.survey.odd_surveys import CROSSLINES, FIRST, INLINES, TRACES, File, sound
 
 ROWS, COLUMNS = np.divmod(np.arange(TRACES), CROSSLINES)
@@ -172,6 +173,24 @@ def test_times_that_are_none_are_refused(name: str, value: float) -> None:
 def by_coordinates(file: File, path: Path) -> Scan:
     path.write_bytes(file.bytes())
     return scanned(path, Overrides(lines_from="coordinates")).scan
+
+
+def test_coordinates_make_a_grid_of_a_file_of_which_a_part_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And it is asked about, though one record could be a line, and its CDP numbers run on."""
+    monkeypatch.setattr(lines, "MOST", 400)
+    rows, columns = np.divmod(np.arange(4000), 40)
+    file = sound()
+    file.take(np.resize(np.arange(TRACES), 4000))
+    for byte, values in ((189, 0), (193, 0), (9, 1), (21, 1 + np.arange(4000)),
+                         (181, 250 * columns), (185, 125 * rows)):  # fmt: skip
+        file.set(byte, values)
+    path = tmp_path / "s.sgy"
+    path.write_bytes(file.bytes())
+    scan = scanned(path).scan
+    assert scan.verdict == "ask"
+    assert "make a grid of 100 x 40 bins of 12.5 x 25" in scan.questions[0]
 
 
 def test_coordinates_that_make_no_grid_are_a_fault(tmp_path: Path) -> None:
