@@ -19,6 +19,7 @@ USUAL = ((189, 193), (9, 21), (5, 21), (221, 225), (181, 185))
 _SOURCE_X, _SOURCE_Y, _X, _Y = 73, 77, 181, 185
 _NEVER = {headers.OFFSET, _SOURCE_X, _SOURCE_Y, 81, 85}  # offset and coordinates
 _COUNTERS = {1, 5, 25}  # numbers of traces, which may count along a line
+_IN_RECORD = 13  # number of a trace in its record: the crossline, or a counter likewise
 _WORDS = _COUNTERS | _NEVER | {_X, _Y}  # have 4 bytes, whatever line numbers have
 # Where line numbers of 2 bytes may be: not in what is something else by the standard.
 _HALVES = (*range(9, 25, 2), *range(189, HEADER, 2))
@@ -220,8 +221,8 @@ def _coordinates_elsewhere(candidates: Candidates) -> bool:
 
 
 def others(candidates: Candidates, but: Collection[int] = ()) -> list[Pair]:
-    """Any two bytes that make a grid, the fullest first; of those as full, no counters of traces,
-    and whole words. None of ``but``.
+    """Any two bytes that make a grid, the fullest first, where what may count traces is worth half;
+    of those as full, no counters, and whole words. None of ``but``.
     """
     never = _NEVER | (set() if _coordinates_elsewhere(candidates) else {_X, _Y}) | set(but)
     bytes_ = [byte for byte in candidates.numbers if byte not in never]
@@ -282,11 +283,14 @@ def _is_product(pair: Pair, traces: int) -> bool:
     return pair.single * traces > max(pair.shape) and pair.single > 1 / 64
 
 
-def _rank(pair: Pair) -> tuple[float, int, int, int]:
+def _rank(pair: Pair) -> tuple[float, int, bool, int, int]:
     bytes_ = (pair.inline, pair.crossline)
     counters = sum(byte in _COUNTERS for byte in bytes_)
+    in_record = _IN_RECORD in bytes_
+    # Traces that are counted leave no gaps where some are missing: these grids are fuller.
+    score = pair.score / 2 if counters or in_record else pair.score
     odd = sum(byte % 4 != 1 for byte in bytes_)
-    return (-round(pair.score, 1), counters, odd, pair.inline)
+    return (-round(score, 1), counters, in_record, odd, pair.inline)
 
 
 def cdp(candidates: Candidates) -> int | None:

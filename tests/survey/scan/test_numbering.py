@@ -113,6 +113,27 @@ def test_the_last_bytes_are_those_of_two(narrow: Path, width: list[str], code: i
             Scan.from_json(json.dumps(wide))
 
 
+def counted_in_records(file: File) -> None:
+    """Inlines at 9 and no crosslines, a third of the traces missing: byte 13 counts the others."""
+    file.take(np.flatnonzero(np.random.default_rng(0).random(TRACES) > 1 / 3))
+    rows = file.headers[:, 188:192].copy().view(">i4")[:, 0]
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    counts = np.arange(len(rows)) - np.repeat(starts, np.diff(starts, append=len(rows)))
+    for byte, values in ((9, rows), (13, 1 + counts), (181, 0), (185, 0), (189, 0)):
+        file.set(byte, values)
+
+
+def test_traces_counted_in_their_records_are_no_crosslines_where_others_are(tmp_path: Path) -> None:
+    file, path = sound(crossline_byte=201), tmp_path / "s.sgy"
+    counted_in_records(file)
+    path.write_bytes(file.bytes())
+    scan = scanned(path).scan
+    assert (found(scan)[:2], scan.crosslines) == ((9, 201), (875, 884, 1))
+    file.set(201, 0)
+    path.write_bytes(file.bytes())
+    assert found(scanned(path).scan)[:2] == (9, 13)
+
+
 TEXTS = (
     "INLINE 1 - 50   XLINE 21 - 60",  # lines, taken for bytes
     "INLINE 1 XLINE 21",  # bytes that count traces, and the CDP
