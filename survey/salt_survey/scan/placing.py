@@ -47,6 +47,9 @@ class Placing:
         return dataclasses.replace(self, bins=bins)
 
 
+_NOT_OF_GRID = Placing((), None, off=1.0)
+
+
 def told(grid: Grid, positions: Positions, units: int, in_feet: bool, said: Said) -> Placing | None:
     """Where the grid lies, in metres where that is known, and what there is to say of it.
 
@@ -106,7 +109,7 @@ def placing(grid: Grid, positions: Positions) -> Placing | None:
     if traces.away(plane, bin_size(plane) / 2):
         found = traces.robust()
         if found is None:
-            return Placing((), None, off=1.0)
+            return _NOT_OF_GRID
         plane = found
     rows, columns = (np.array([0, len(lines) - 1]) for lines in (grid.inlines, grid.crosslines))
     ends = np.array([[i, c, 1] @ plane for i in rows for c in columns])
@@ -123,6 +126,8 @@ def placing(grid: Grid, positions: Positions) -> Placing | None:
 
 def _of_line(grid: Grid, positions: Positions, traces: Traces) -> Placing:
     line = LoneLine(*traces.whole)
+    if line.far > traces.count / 2:  # as of two lines, far from each other
+        return _NOT_OF_GRID
     size = np.where(np.array(grid.traces.shape) > 1, line.stride, 0.0)
     last = max(grid.traces.shape) - 1
     ends = np.array([line.there(at) for at in (0, 0, last, last)])

@@ -197,3 +197,13 @@ def test_degrees_keep_the_decimals_that_they_have() -> None:
     assert placed.corners[0][2:] == (4.8, 54.7)
     assert placed.corners[3][2:] == (4.8016, 54.7012)
     assert placed.bins == pytest.approx((0.0003, 0.0004))
+
+
+def test_two_lines_far_from_each_other_are_not_one() -> None:
+    """The middle of all traces lies between them, where none is."""
+    at = np.arange(100)
+    x = np.concatenate([600_000 + 12.5 * at, 700_000 + 12.5 * at])
+    y = np.repeat([6_000_000.0, 6_100_000.0], 100)
+    placed = placing(geometry.line(1 + np.arange(200)), places(x, y))
+    assert placed is not None
+    assert (placed.corners, placed.bins, placed.off) == ((), None, 1.0)
