@@ -95,9 +95,9 @@ def of_samples(stats: Stats | None, known: Scan | None) -> dict[str, Any]:
 
 def tell_missing(grid: Grid, said: Said) -> None:
     """Say how many places of a grid have no trace, with a warning where these are nearly all."""
-    if not grid.missing or grid.order == "line":
-        return
     share = grid.missing / grid.traces.size
+    if not grid.missing or (grid.order == "line" and share <= _SPARSE):
+        return
     line = f"{grid.missing} of {grid.traces.size} places ({share:.1%}) have no trace"
     if share > _SPARSE:
         line += ": most of what is run is made up between traces; are these the lines?"

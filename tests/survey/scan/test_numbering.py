@@ -184,6 +184,20 @@ def test_lines_that_are_mostly_holes_are_warned_of(tmp_path: Path) -> None:
     assert "have no trace: most of what is run" in line
 
 
+@pytest.mark.parametrize(("gap", "warned"), [(1000, True), (100, False)])
+def test_so_is_a_line_whose_numbers_jump(tmp_path: Path, gap: int, warned: bool) -> None:
+    file = sound()
+    along = np.arange(TRACES)
+    for byte, values in ((189, 0), (193, 0), (181, 125 * along), (185, 60_000_000),
+                         (21, 1 + along + np.where(along < 50, 0, gap))):  # fmt: skip
+        file.set(byte, values)
+    path = tmp_path / "s.sgy"
+    path.write_bytes(file.bytes())
+    scan = scanned(path).scan
+    assert (scan.order, scan.missing) == ("line", gap)
+    assert any("made up between traces" in each for each in scan.warnings) == warned
+
+
 @pytest.mark.parametrize("name", ["interval_ms", "delay_ms"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300, -1e10])
 def test_times_that_are_none_are_refused(name: str, value: float) -> None:
