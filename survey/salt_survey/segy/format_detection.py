@@ -145,7 +145,7 @@ def _of_four(raw: Raw, said: int, endian: Endian) -> tuple[int | None, str | Non
     small = _are_small(bits)
     if said in (IBM, IEEE) and small:
         return 2, f"the words are small integers, not {named(said)}"
-    if said in (2, 10) and not small and _are_floats(bits):
+    if said in (2, 10) and not small and _are_floats(bits, loose):
         return _float(loose), f"the words are floats, not {named(said)}"
     if said == IBM and loose > _UNNORMALISED and _share_odd(bits.view(np.float32)) < 0.01:
         return IEEE, f"{100 * loose:.0f} % of the words are not normalised IBM numbers"
@@ -165,10 +165,13 @@ def _are_small(bits: npt.NDArray[np.uint32]) -> bool:
     return bool(np.mean(fits) > 0.95 and np.any(numbers < 0))
 
 
-def _are_floats(bits: npt.NDArray[np.uint32]) -> bool:
-    """As integers, hardly any word is small, which most of any amplitudes are."""
+def _are_floats(bits: npt.NDArray[np.uint32], loose: float) -> bool:
+    """As integers, hardly any word is small, which most of any amplitudes are, but for those
+    without a sign; and as floats, hardly any is no amplitude.
+    """
     numbers = np.abs(bits.view(np.int32).astype(np.int64))
-    return bool(np.mean(numbers > 1 << 28) > 0.95)
+    floats = bits.view(np.float32) if _float(loose) == IEEE else ibm(bits)
+    return bool(np.mean(numbers > 1 << 28) > 0.95 and _share_odd(floats) < _SOUND_ODD)
 
 
 def _share_odd(numbers: npt.NDArray[np.floating]) -> float:

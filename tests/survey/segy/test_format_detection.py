@@ -1,4 +1,4 @@
-"""The byte order of integers, told by how they run on."""
+"""The byte order of integers, told by how they run on, and floats that are called integers."""
 
 from __future__ import annotations
 
@@ -58,3 +58,19 @@ def test_sound_integers_are_left(
 def test_swapped_ones_are_told(over: int, code: int, width: int, most: int, factor: int) -> None:
     raw = encode((smooth(most, over) * factor).astype(np.float64), code, "little")
     assert format_detection.swapped(raw, layout(code, width), code) is not None
+
+
+@pytest.mark.parametrize("most", [1000, 1 << 22, 1 << 30])
+def test_integers_without_a_sign_are_no_floats(most: int) -> None:
+    """Half of their range is their middle: no word is small, nor a float that is an amplitude."""
+    raw = encode(smooth(most, 4) + (1 << 31), 10, "big")
+    assert format_detection.really(raw, layout(10, 4), "big") == (None, None)
+    assert format_detection.swapped(raw, layout(10, 4), 10) is None
+
+
+@pytest.mark.parametrize("code", [2, 10])
+@pytest.mark.parametrize("really", [1, 5])
+@pytest.mark.parametrize("most", [1e-6, 1.0, 30_000.0])
+def test_floats_that_are_called_integers_are_told(code: int, really: int, most: float) -> None:
+    raw = encode((smooth(20_000, 4) * most / 20_000).astype(np.float32), really, "big")
+    assert format_detection.really(raw, layout(code, 4), "big")[0] == really
