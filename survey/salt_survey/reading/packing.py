@@ -2,7 +2,8 @@
 
 Those of the CF conventions: what was kept times ``scale_factor`` plus ``add_offset``;
 ``_FillValue``, ``missing_value`` and the array's own fill value are numbers kept where nothing was
-recorded. A 0 is none of these where nothing is added: of zeros it is told by where they are.
+recorded. A 0 is none of these where nothing is added: of zeros it is told by where they are. Nor is
+a fill value of 0 in version 3, which every array has that nobody gave one.
 """
 
 from __future__ import annotations
@@ -77,8 +78,9 @@ AS_KEPT = Packing()
 def _nulls(array: Any) -> Iterator[float]:
     for name in _NULLS:
         yield from _numbers(name, array.attrs.get(name, ()))
-    if array.fill_value is not None and np.dtype(array.dtype).kind in "fiu":
-        yield from _numbers("fill_value", array.fill_value)
+    fill = array.fill_value
+    if np.dtype(array.dtype).kind in "fiu" and (fill or array.metadata.zarr_format == 2):
+        yield from _numbers("fill_value", () if fill is None else fill)
 
 
 def _one(said: Any, name: str, otherwise: float) -> float:

@@ -83,9 +83,18 @@ def test_amplitudes_may_be_kept_scaled(tmp_path: Path, version: Literal[2, 3]) -
     )
 
 
-def test_a_fill_value_of_0_is_none_where_something_is_added(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "said", "is_null"),
+    [(2, {}, True), (3, {}, False), (3, {"_FillValue": 0}, True)],
+)
+def test_a_fill_value_of_0_is_none_where_something_is_added_and_somebody_gave_it(
+    tmp_path: Path, version: Literal[2, 3], said: dict[str, int], is_null: bool
+) -> None:
+    """Version 3 gives one to every array."""
     kept = np.where(HOLES, 0, amplitudes()).astype(np.int16)
-    np.testing.assert_array_equal(read(volume(tmp_path, kept, add_offset=5)).recorded, ~HOLES)
+    block = read(volume(tmp_path, kept, 0, version, add_offset=5, **said))
+    np.testing.assert_array_equal(block.recorded, ~HOLES if is_null else True)
+    assert is_null or (block.amplitude[HOLES] == 5).all()
 
 
 @pytest.mark.parametrize("fill", [np.nan, "NaN", 0.0])
