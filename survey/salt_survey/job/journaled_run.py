@@ -49,6 +49,7 @@ class JournaledRun:
         if not len(self._journal):
             files.discard(targets.partial)
         if targets.partial.exists():
+            _remove_halves(targets.partial)
             return Store.open(targets.partial, writable=True)
         if str(files.real(targets.store)) in self._journal.published and targets.store.exists():
             return Store.open(files.real(targets.store), writable=True)
@@ -183,3 +184,11 @@ class JournaledRun:
             warnings=warnings,
             notes=self._survey.scan.notes,
         )
+
+
+def _remove_halves(store: Path) -> None:
+    """Of the chunks that were being written when a run was killed: Zarr writes them under another
+    name, which would be published.
+    """
+    for half in store.rglob("*.partial"):
+        files.discard(half)
