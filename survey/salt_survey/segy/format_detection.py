@@ -14,6 +14,9 @@ _TRACES = 512  # that are looked at
 _BYTES = 32 << 20  # at most
 _WORDS = 200  # fewer prove nothing
 _UNNORMALISED = 0.01  # share of IBM words; of real ones none, of IEEE's floats 8 %
+# IEEE's floats of any range so many times wide have some that are no normalised IBM words.
+_TELLING = 4.5
+_FEW = 8  # distinct integers, of which fewer run on smoothly however they are read
 _LARGE, _TINY = 1e15, 1e-25
 # Shares of words that are no amplitudes: of floats in the wrong byte order, in the right one, and
 # where they prove nothing.
@@ -65,6 +68,8 @@ def swapped(raw: Raw, layout: Layout, code: int, smoother: float = SMOOTHER) -> 
 def _swapped_integers(
     raw: Raw, code: int, orders: tuple[Endian, Endian], smoother: float
 ) -> str | None:
+    if _are_few(raw, code, orders[0]):
+        return None
     kinds = [FORMATS[each].kind for each in (code, _SIGNS.get(code, code))]
     rough = [
         min(_noise(words(raw, kind, order).astype(np.float64)) for kind in kinds)
@@ -77,6 +82,12 @@ def _swapped_integers(
     if _shrinks(*sizes) and rough[1] <= 1.1 * rough[0]:
         return "only so are they small, of both signs"
     return None
+
+
+def _are_few(raw: Raw, code: int, endian: Endian) -> bool:
+    """Integers of so few values that nothing tells how they are to be read."""
+    thinned = raw[:: 1 + raw.size // _INTEGERS]
+    return len(np.unique(words(thinned, FORMATS[code].kind, endian))) < _FEW
 
 
 def _shrinks(numbers: npt.NDArray[np.float64], turned: npt.NDArray[np.float64]) -> bool:
@@ -149,7 +160,7 @@ def _of_four(raw: Raw, said: int, endian: Endian) -> tuple[int | None, str | Non
         return _float(loose), f"the words are floats, not {named(said)}"
     if said == IBM and loose > _UNNORMALISED and _share_odd(bits.view(np.float32)) < 0.01:
         return IEEE, f"{100 * loose:.0f} % of the words are not normalised IBM numbers"
-    if said == IEEE and loose == 0:
+    if said == IEEE and loose == 0 and _are_wide(bits.view(np.float32)):
         return IBM, "all words are normalised IBM numbers, of true IEEE ones 92 % are"
     return None, None
 
@@ -174,6 +185,12 @@ def _are_floats(bits: npt.NDArray[np.uint32], loose: float) -> bool:
     return bool(np.mean(numbers > 1 << 28) > 0.95 and _share_odd(floats) < _SOUND_ODD)
 
 
+def _are_wide(numbers: npt.NDArray[np.floating]) -> bool:
+    """The range of most sizes is wide enough to tell of what words there are none."""
+    low, high = np.percentile(np.abs(np.nan_to_num(numbers).astype(np.float64)), [1, 99])
+    return bool(high > _TELLING * low)
+
+
 def _share_odd(numbers: npt.NDArray[np.floating]) -> float:
     """Share of numbers no amplitude has; null values and what is not finite are left out."""
     size = np.abs(numbers[np.isfinite(numbers)].astype(np.float64))
@@ -186,7 +203,7 @@ def _share_odd(numbers: npt.NDArray[np.floating]) -> float:
 def _signedness(raw: Raw, said: int, endian: Endian) -> tuple[int | None, str | None]:
     """Read with a sign where there is none, or the reverse, amplitudes jump at their middle."""
     other = _SIGNS.get(said)
-    if other is None or raw.shape[1] < 8 * FORMATS[said].width:
+    if other is None or raw.shape[1] < 8 * FORMATS[said].width or _are_few(raw, said, endian):
         return None, None
     rough = [
         _roughness(words(raw, FORMATS[code].kind, endian).astype(np.float64))

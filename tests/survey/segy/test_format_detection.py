@@ -7,6 +7,7 @@ import pytest
 
 from salt_survey.segy import format_detection
 from salt_survey.segy.create import encode
+from salt_survey.segy.formats import FORMATS
 from salt_survey.segy.layout import Layout
 
 SAMPLES = 300
@@ -74,3 +75,23 @@ def test_integers_without_a_sign_are_no_floats(most: int) -> None:
 def test_floats_that_are_called_integers_are_told(code: int, really: int, most: float) -> None:
     raw = encode((smooth(20_000, 4) * most / 20_000).astype(np.float32), really, "big")
     assert format_detection.really(raw, layout(code, 4), "big")[0] == really
+
+
+@pytest.mark.parametrize(("low", "high"), [(1.0, 1.9), (2.3, 3.9)])
+def test_floats_of_a_narrow_range_are_left(low: float, high: float) -> None:
+    """All of their words are normalised IBM numbers, too."""
+    numbers = low + (smooth(20_000, 4) / 40_000 + 0.5) * (high - low)
+    raw = encode(numbers.astype(np.float32), 5, "big")
+    assert format_detection.really(raw, layout(5, 4), "big") == (None, None)
+
+
+@pytest.mark.parametrize("code", [3, 11, 8, 16])
+@pytest.mark.parametrize(
+    "values", [(0, 1), (1, 256), (255, 1), (127, 128), (32_767, 32_768), (0, 200)]
+)
+def test_integers_of_two_values_are_left(code: int, values: tuple[int, int]) -> None:
+    width = FORMATS[code].width
+    kept = np.where(smooth(100, 12) > 0, *values) % 256**width
+    raw = kept.astype(f">u{width}").view(np.uint8)
+    assert format_detection.swapped(raw, layout(code, width), code) is None
+    assert format_detection.really(raw, layout(code, width), "big") == (None, None)
