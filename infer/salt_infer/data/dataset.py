@@ -120,7 +120,7 @@ def find(path: Path) -> DatasetLayout:
         InputError: nothing of that kind is there.
     """
     usable = _is_there(path) and not file_kind.is_survey(path)
-    if usable and path.suffix.lower() == ".csv":
+    if usable and path.is_file() and path.suffix.lower() == ".csv":
         raise InputError(
             f"{shown(str(path))} is a table, expected the folder or zip of the tiles that it is "
             f"of, such as {shown(str(path.parent))}"

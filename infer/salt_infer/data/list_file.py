@@ -117,8 +117,11 @@ def _csv(path: Path) -> Iterator[_Entry]:
 
 
 def _is_of_masks(path: Path) -> bool:
-    """Whether a table has a column of run-length strings, as labels and submissions have."""
-    return table.COLUMNS[1] in _text(path).partition("\n")[0]
+    """Whether a table has a column of run-length strings, as labels and submissions have, and none
+    of paths.
+    """
+    header = {cell.strip() for cell in _text(path).partition("\n")[0].split(",")}
+    return table.COLUMNS[1] in header and "path" not in header
 
 
 def _text(path: Path) -> str:

@@ -158,13 +158,13 @@ def _fastest(trials: Sequence[Trial]) -> Iterator[str]:
         ran = [trial for trial in trials if trial.tta == tta and len(trial.tiles_per_s) > 1]
         if len(ran) < 2:  # nothing to choose from, or a round alone, which is chance
             continue
-        ran.sort(key=lambda trial: -statistics.median(trial.tiles_per_s))
-        first, second, *_ = ran
-        if min(first.tiles_per_s) > max(second.tiles_per_s):
-            times = statistics.median(first.tiles_per_s) / statistics.median(second.tiles_per_s)
-            said = f"--provider {first.provider}, {times:.2f} times as fast as {second.provider}"
-        else:
-            said = f"{first.provider} or {second.provider}, whose rounds overlap"
+        first, *others = sorted(ran, key=lambda trial: -statistics.median(trial.tiles_per_s))
+        rivals = [each for each in others if max(each.tiles_per_s) >= min(first.tiles_per_s)]
+        names = " or ".join(each.provider for each in (first, *rivals))
+        times = statistics.median(first.tiles_per_s) / statistics.median(others[0].tiles_per_s)
+        said = f"--provider {names}, {times:.2f} times as fast as {others[0].provider}"
+        if rivals:
+            said = f"{names}, whose rounds overlap"
         yield f"            fastest with --tta {tta}: {said}"
 
 

@@ -103,7 +103,9 @@ def interval(
         raise LabelError("there are no tiles, so their mean has no interval; expected one or more")
     random = np.random.default_rng(0)
     # Tiles of one score are alike: how often each score is drawn says the same as which tiles are.
-    scores, tiles = np.unique(per_tile, return_counts=True)
+    scores, first, tiles = np.unique(per_tile, return_index=True, return_counts=True)
+    # In the order in which they come: of differences the other way round it is the same.
+    scores, tiles = scores[np.argsort(first)], tiles[np.argsort(first)]
     count = len(per_tile)
     # In blocks, for the memory's sake: of other means than those of scores no two may be alike.
     means = np.concatenate(

@@ -23,6 +23,9 @@ TURNS: Mapping[str, Callable[[Grey], Grey]] = MappingProxyType(
         "upside down and mirrored": lambda label: label[::-1, ::-1],
     }
 )
+# IoU as it is up to which a label may be turned and inverted at once: what lies below a level is,
+# upside down and inverted, again what lies below one, so that too much of it would fit so.
+UNLIKE = 0.3
 _MEANT = "the columns of a label go by rising line number, its rows by rising time, and 255 is salt"
 
 
@@ -50,7 +53,10 @@ def doubt(line: str, ious: Mapping[str, float]) -> str:
         line: its name.
         ious: of :meth:`Turned.ious`.
     """
-    best = max(ious, key=lambda way: ious[way])
+    may = ious
+    if ious[AS_DRAWN] > UNLIKE:
+        may = {way: iou for way, iou in ious.items() if way in TURNS or way == INVERTED}
+    best = max(may, key=lambda way: may[way])
     if ious[best] < max(FITS, ious[AS_DRAWN] + BETTER):
         return ""
     return (

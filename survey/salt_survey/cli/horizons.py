@@ -39,6 +39,8 @@ def horizons(survey: Path, volume: Path, out: Path, overrides: Overrides, **opti
     with console.importing("survey"):
         from salt_survey.volume import export
 
+    export.check_folder(out, survey, volume, options["overwrite"])
+
     def tell(line: str) -> None:
         click.echo(f"salt-survey: {line}", err=True)
 

@@ -92,7 +92,7 @@ def as_horizons(
         UsageError: one of the files is not what it should be, or they do not belong together.
         OutputError: the disk is full.
     """
-    _check_folder(out, survey, volume, overwrite)
+    check_folder(out, survey, volume, overwrite)
     store = Store.open(volume)
     threshold = finished.threshold_of(store) if threshold is None else threshold
     with finished.survey_of(store, survey, overrides) as opened, _whole(out) as folder:
@@ -106,7 +106,12 @@ def as_horizons(
     return f"{out}: top of {top.traces} traces, base of {base.traces}, at threshold {threshold:g}"
 
 
-def _check_folder(out: Path, survey: Path, volume: Path, overwrite: bool) -> None:
+def check_folder(out: Path, survey: Path, volume: Path, overwrite: bool) -> None:
+    """Fail where horizons cannot be written into a folder, before its lock is held.
+
+    Raises:
+        UsageError: it is within what is read, holds anything but text, or its own is missing.
+    """
     for path in (survey, volume):
         if files.real(path) in (files.real(out), *files.real(out).parents):
             raise UsageError(f"{out} would be written within {path}, which is read; name another")

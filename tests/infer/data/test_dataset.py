@@ -175,6 +175,12 @@ def test_nothing_there(tmp_path: Path) -> None:
         dataset.find(tmp_path / "train.csv")
 
 
+def test_a_folder_may_be_called_like_a_table(tmp_path: Path) -> None:
+    for name in ("images", "masks"):
+        (tmp_path / "set.csv" / name).mkdir(parents=True)
+    assert dataset.find(tmp_path / "set.csv").masks == tmp_path / "set.csv" / "masks"
+
+
 @pytest.mark.parametrize("kind", ["folder", "zip"])
 def test_tiles_beside_a_data_set_are_not_left_out(root: Path, place: Path, kind: str) -> None:
     path = place / "x"

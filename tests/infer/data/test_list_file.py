@@ -199,3 +199,7 @@ def test_true_masks_in_place_of_tiles_are_told(folder: Path) -> None:
     (folder / "train.csv").write_text("id,rle_mask\nx,1 2\n")
     with pytest.raises(BadTilesError, match="--labels takes those, --images wants tiles"):
         job.run(Job(folder / "train.csv", folder / "out.csv"), Watcher())
+    for header in ("id,my_rle_mask_path", "path,rle_mask"):
+        (folder / "other.csv").write_text(f"{header}\nx,1 2\n")
+        with pytest.raises(BadTilesError, match=f"from its own folder, {folder}$"):
+            job.run(Job(folder / "other.csv", folder / "out.csv"), Watcher())

@@ -81,6 +81,8 @@ def test_the_fastest_provider_is_named_where_its_rounds_tell() -> None:
     of = "fastest with --tta hflip: "
     assert said(RAN, faster) == [f"{of}--provider openvino, 1.30 times as fast as cpu"]
     assert said(RAN, alike) == [f"{of}openvino or cpu, whose rounds overlap"]
+    once_ahead = dataclasses.replace(RAN, provider="cuda", tiles_per_s=(1.0, 2.0, 125.0))
+    assert said(RAN, faster, once_ahead) == [f"{of}openvino or cuda, whose rounds overlap"]
     assert said(RAN, failed) == said(RAN) == said(RAN, once) == []
     assert said(RAN, dataclasses.replace(faster, tta="none")) == []
 

@@ -46,6 +46,14 @@ def test_so_is_one_that_is_both(way: str) -> None:
     assert f"better {way}, {INVERTED}, with IoU 1.00" in told
 
 
+@pytest.mark.parametrize(("drawn", "found"), [(24, 36), (24, 42), (18, 42), (36, 24), (42, 18)])
+def test_too_much_or_too_little_below_a_level_is_not_turned(drawn: int, found: int) -> None:
+    """Upside down and inverted it would fit: what is below a level is so again."""
+    label, probability = np.zeros((2, 60, 80), np.uint8)
+    label[drawn:], probability[found:] = SALT, 255
+    assert said(probability, label) == ""
+
+
 @pytest.mark.parametrize("level", [0, 255])
 def test_nothing_or_everything_found_fits_no_label_turned_or_inverted(level: int) -> None:
     everywhere = np.full_like(FOUND, level)

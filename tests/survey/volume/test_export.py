@@ -184,6 +184,8 @@ def test_horizons_are_not_written_where_they_cannot_be(
     volume, _ = with_horizons
     code, _, errors = horizons(survey, volume, volume / "h")
     assert (code, f"would be written within {volume}" in errors) == (2, True)
+    code, _, errors = horizons(survey, volume, tmp_path / "missing" / "h")
+    assert (code, "missing does not exist; create it first" in errors) == (2, True)
     other = tmp_path / "other.sgy"
     other.write_bytes(survey.read_bytes()[:-960])
     code, _, errors = horizons(other, volume, tmp_path / "h")

@@ -390,7 +390,7 @@ def test_what_cannot_be_looked_at_at_all(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "no training data" in refused(tmp_path / "empty")
     assert "no training data" in refused(tmp_path / "missing")
-    assert "readable zip" in refused(folder / "train.csv")
+    assert "is a table, expected the folder or zip" in refused(folder / "train.csv")
     (folder / "images" / "again").mkdir()
     shutil.copy(folder / "images" / f"{IDS[0]}.png", folder / "images" / "again")
     assert "two tiles have the id" in refused(folder)
