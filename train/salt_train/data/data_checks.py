@@ -36,7 +36,8 @@ def check(path: Path, missing_as_empty: bool = False) -> Report:
     """Read a whole labelled data set and tell all that is wrong or odd about it.
 
     Where there are both ``masks/`` and a ``train.csv``, the masks are the labels, as they are in
-    training, and the rows are compared with them. Takes 20 kB of memory for each tile.
+    training, and the rows are compared with them. Takes 20 kB of memory for each tile, and as
+    much again for those that the shipped model is shown.
 
     Args:
         path: what :func:`salt_train.data.dataset.load` takes.

@@ -47,13 +47,11 @@ class Opinion(NamedTuple):
         ids = tuple(map(str, both[spread(np.arange(len(both)), MOST)]))
         provider: Provider = "openvino" if any(problems("cpu")) else "cpu"  # a GPU's start is long
         model = SaltModel.load(provider=ProviderRequest(provider), gate=0.0, tta="none")
-        found = [
-            model.predict(np.stack([tiles[name] for name in ids[first : first + _TOGETHER]]))
-            for first in range(0, len(ids), _TOGETHER)
-        ]
-        return cls(
-            ids,
-            np.stack([labels[name] for name in ids]),
-            np.concatenate([each.masks for each in found]),
-            np.concatenate([each.salt for each in found]),
-        )
+        masks, salt = [], []
+        for first in range(0, len(ids), _TOGETHER):
+            some = [tiles[name] for name in ids[first : first + _TOGETHER]]
+            found = model.predict(np.stack(some))
+            masks.append(found.masks)  # and not its probabilities
+            salt.append(found.salt)
+        drawn = np.stack([labels[name] for name in ids])
+        return cls(ids, drawn, np.concatenate(masks), np.concatenate(salt))
