@@ -569,6 +569,18 @@ def test_labels_that_nobody_is_sure_of(labelled: Labelled, sure: float) -> None:
     assert "to be sure of" in labelled.refused()
 
 
+@pytest.mark.parametrize("fraction", [0.5, 1.0])
+def test_what_is_left_out_is_told(labelled: Labelled, fraction: float) -> None:
+    said: list[str] = []
+    learnt = labelled.pseudo(fraction).load(DATA, SPLIT, 0, said.append)
+    (line,) = said
+    total, known, *less = (int(number) for number in re.findall(r"\b\d+\b", line))
+    assert line.startswith(f"of {total} tiles with pseudo-labels, {known} are among the labelled")
+    assert len(learnt) == total - known - sum(less)
+    assert len(less) == (fraction < 1)
+    assert line.endswith(": these are not learnt")
+
+
 def test_a_share_of_nothing(labelled: Labelled) -> None:
     assert "and 0.01 of each coverage class of those is less than one" in labelled.refused(
         fraction=0.01

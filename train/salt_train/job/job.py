@@ -204,6 +204,7 @@ def _opening(trainer: Trainer) -> str:
     lines = [
         f"{config.recipe}: {config.model.architecture}",
         f"{_dealt(trainer)}{after}",
+        *trainer.pseudo_remarks,
         *_started_from(trainer),
         *(
             ["this CPU emulates bf16 slowly: --precision fp32 is faster"]

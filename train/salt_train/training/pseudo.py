@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -123,11 +123,14 @@ class Pseudo:
             )
         return lines
 
-    def load(self, data: Dataset, split: Split, fold: int | None) -> Dataset:
+    def load(
+        self, data: Dataset, split: Split, fold: int | None,
+        tell: Callable[[str], object] = lambda line: None,
+    ) -> Dataset:  # fmt: skip
         """Tiles and masks to train on beside those of ``data``.
 
         Left out are tiles that ``data`` has, by name or by pixels: they have true labels, and
-        those of the held-out fold must not be trained on.
+        those of the held-out fold must not be trained on. How many are, and why, is told in a line.
 
         Raises:
             InputError: the submission or its tiles are not there.
@@ -144,6 +147,8 @@ class Pseudo:
                 f"{path} adds no tile to train on: {len(labelled)} of {self.images} have a label "
                 f"in it, {self._none_of(int(np.count_nonzero(new)))}"
             )
+        if left := _left_out(new, chosen):
+            tell(f"of {len(labelled)} tiles with pseudo-labels, {left}")
         return labelled.subset(chosen)
 
     def _none_of(self, new: int) -> str:
@@ -207,6 +212,17 @@ class Pseudo:
                 f"that {path} was made of ({named(others)}); give the tiles that were labelled, or "
                 "label these"
             )
+
+
+def _left_out(new: npt.NDArray[np.bool_], chosen: npt.NDArray[np.bool_]) -> str:
+    """How many tiles are not learnt, and why; bool [N] each."""
+    known, less = np.count_nonzero(~new), np.count_nonzero(new & ~chosen)
+    parts = []
+    if known:
+        parts.append(f"{known} are among the labelled tiles, by name or by pixels")
+    if less:
+        parts.append(f"{less} are not in the surest share of their coverage class")
+    return f"{' and '.join(parts)}: these are not learnt" if parts else ""
 
 
 def _read(labels: Path) -> dict[str, float]:

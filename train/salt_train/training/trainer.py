@@ -59,9 +59,9 @@ class Trainer:
         held_out = self.split.held_out(config.fold)
         self.train_data = data.subset(~held_out)
         self.validation_data = data if config.fold is None else data.subset(held_out)
-        self.pseudo_tiles = 0
+        self.pseudo_tiles, self.pseudo_remarks = 0, list[str]()
         if pseudo is not None:
-            more = pseudo.load(data, self.split, config.fold)
+            more = pseudo.load(data, self.split, config.fold, self.pseudo_remarks.append)
             self.train_data, self.pseudo_tiles = self.train_data.joined(more), len(more)
             config = dataclasses.replace(
                 config, pseudo_sha256=more.sha256, pseudo_fraction=pseudo.fraction
