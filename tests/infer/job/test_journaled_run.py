@@ -17,6 +17,7 @@ from salt_infer.job.journal import Journal
 from salt_infer.job.journaled_run import JournaledRun
 from salt_infer.job.publish import Outputs
 from salt_infer.job.watcher import Watcher
+from salt_infer.masks.decision import Decision
 from salt_infer.predictor.model import SaltModel
 from tests import pngs
 from tests.conftest import ROOT
@@ -53,7 +54,7 @@ def run_all(folder: Path, model: SaltModel, source: TileSource, batch_size: int)
         run.carry_out()
         gc.collect()
         tracemalloc.reset_peak()
-        outputs.publish(run.rows, journal.publishing, {"threshold": 0.5, "gate": 0.5})
+        outputs.publish(run.rows, journal.publishing, Decision(0.5, 0.5))
         run.report(folder / "x.csv")
 
 
