@@ -87,7 +87,7 @@ class Prepared:
         """Names of nodes that are not quantised where some layers are left in float32: what comes
         of those alone is as it was, too, and in 8 bits would lose what they kept.
         """
-        kept = {name for name, layers in self.sources.items() if layers <= {*in_float}}
+        kept = {name for name, layers in self.sources.items() if layers.issubset(in_float)}
         return [*self.float_nodes, *kept]
 
 

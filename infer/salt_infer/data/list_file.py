@@ -62,10 +62,10 @@ class TileList(_Listed):
         self.advice = (
             f"what the list names is looked for from its own folder, {shown(str(path.parent))}"
         )
-        is_table = path.suffix.lower() == ".csv"
-        if is_table and _is_of_masks(path):
+        text, is_table = _text(path), path.suffix.lower() == ".csv"
+        if is_table and _is_of_masks(text):
             self.advice += ". It is a table of masks: --labels takes those, --images wants tiles"
-        entries = list(_csv(path) if is_table else _lines(path))
+        entries = list(_csv(path, text) if is_table else _lines(text))
         if not entries:
             raise InputError(f"{shown(str(path))} names no tiles; expected a path or id a line")
         super().__init__(sorted_unique((_tile(path.parent, each) for each in entries), path))
@@ -88,14 +88,14 @@ def _exists(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110  # Path.exists raises where a name is too long
 
 
-def _lines(path: Path) -> Iterator[_Entry]:
-    for line in io.StringIO(_text(path), newline=None):
+def _lines(text: str) -> Iterator[_Entry]:
+    for line in io.StringIO(text, newline=None):
         if name := line.strip().removeprefix('"').removesuffix('"'):  # "Copy as path" of Windows
             yield _Entry("", name)
 
 
-def _csv(path: Path) -> Iterator[_Entry]:
-    rows = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+def _csv(path: Path, text: str) -> Iterator[_Entry]:
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [cell.strip() for cell in next(rows, [])]
         columns = [header.index(name) for name in ("id", "path") if name in header]
@@ -116,11 +116,11 @@ def _csv(path: Path) -> Iterator[_Entry]:
         raise InputError(f"{shown(str(path))} cannot be read as CSV ({error})") from error
 
 
-def _is_of_masks(path: Path) -> bool:
+def _is_of_masks(text: str) -> bool:
     """Whether a table has a column of run-length strings, as labels and submissions have, and none
     of paths.
     """
-    header = {cell.strip() for cell in _text(path).partition("\n")[0].split(",")}
+    header = {cell.strip() for cell in text.partition("\n")[0].split(",")}
     return table.COLUMNS[1] in header and "path" not in header
 
 

@@ -120,10 +120,8 @@ class Report:
         wrong = sum(finding.wrong for finding in self.findings)
         kinds = f"(kinds of faults: {wrong}, of notes: {len(self.findings) - wrong})"
         verdict = f"{'sound' if self.ok else 'NOT sound'} {kinds}"
-        return "\n".join([*self._counts(), *found, "", *self._seen(), verdict])
-
-    def _seen(self) -> Iterator[str]:
-        yield from filter(None, (self.orientation, self.doubts))
+        seen = filter(None, (self.orientation, self.doubts))
+        return "\n".join([*self._counts(), *found, "", *seen, verdict])
 
     def _counts(self) -> Iterator[str]:
         for index, (source, count) in enumerate(self.sources.items()):
