@@ -16,7 +16,7 @@ from typing import Any
 
 from salt_infer.modelfile import signature
 from salt_infer.system import cpu as processor
-from salt_infer.system import files
+from salt_infer.system.whole_files import write_whole
 
 ROOT = Path(__file__).parents[1]
 STORED = Path(__file__).parent / "results"  # what the README shows and fresh runs are held against
@@ -108,7 +108,7 @@ def save(
     path = RESULTS / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"machine": machine(), **given, **result}, indent=2) + "\n"
-    files.write_whole(path, text.encode(), overwrite=True)
+    write_whole(path, text.encode(), overwrite=True)
     return path
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from salt_infer.system import files
+from salt_infer.system.whole_files import write_whole
 
 README = Path(__file__).parent / "README.md"
 BEGIN, END = "<!-- begin ", "<!-- end -->"
@@ -94,7 +94,7 @@ def main(readme: Path = README) -> None:
         return
     if options.check:
         sys.exit(f"{readme} is not what the results say; run python benchmarks/tables.py")
-    files.write_whole(readme, after.encode(), overwrite=True)
+    write_whole(readme, after.encode(), overwrite=True)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from salt_export.targets import Target
 from salt_export.tolerances import COMPARED_TILES, TOLERANCES
 from salt_export.trial import Guard
 from salt_infer.modelfile.contract import ModelContract
-from salt_infer.system.files import write_together
+from salt_infer.system.whole_files import write_together
 from salt_train.network.model import SaltNet
 from salt_train.scoring.evaluate import Decision
 

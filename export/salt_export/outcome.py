@@ -15,7 +15,7 @@ from salt_export.cost import Cost
 from salt_export.parity import Parity
 from salt_export.request import Job
 from salt_infer.modelfile.contract import ModelContract
-from salt_infer.system import files
+from salt_infer.system import output_locks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Done:
 
 @contextlib.contextmanager
 def writing(job: Job, *paths: Path | None) -> Iterator[None]:
-    """:func:`salt_infer.system.files.writing`, told of where it keeps less away than it should."""
-    with files.writing(*paths) as unlocked:
+    """:func:`salt_infer.system.output_locks.writing`; where that keeps less away, it is said."""
+    with output_locks.writing(*paths) as unlocked:
         if unlocked:
             job.say(f"warning: {unlocked}")
         yield

@@ -12,7 +12,7 @@ from salt_export.targets import Precision, Target, TargetName
 from salt_export.tolerances import TILES
 from salt_infer.data import dataset
 from salt_infer.errors import InputError
-from salt_infer.system.files import check_output
+from salt_infer.system.output_checks import check_output
 from salt_infer.system.text import shown
 
 # 18 is the oldest operator set that torch's exporter writes without converting; newer ones add

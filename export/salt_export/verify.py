@@ -27,7 +27,7 @@ from salt_export.request import Job
 from salt_export.targets import Precision, Target
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.modelfile.contract import ModelContract
-from salt_infer.system.files import write_whole
+from salt_infer.system.whole_files import write_whole
 from salt_train.network.model import SaltNet
 
 

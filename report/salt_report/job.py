@@ -10,8 +10,10 @@ from salt_infer.data import dataset
 from salt_infer.data.probabilities import Probabilities
 from salt_infer.errors import UsageError
 from salt_infer.masks.metric import NEUTRAL_GATE, NEUTRAL_THRESHOLD
-from salt_infer.system.files import check_output, write_together, write_whole, writing
+from salt_infer.system.output_checks import check_output
+from salt_infer.system.output_locks import writing
 from salt_infer.system.text import shown
+from salt_infer.system.whole_files import write_together, write_whole
 from salt_report.common import reading, tables
 from salt_report.common.sources import Source, sources
 from salt_report.dataset import page

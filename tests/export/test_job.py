@@ -21,7 +21,7 @@ from salt_export.request import Job
 from salt_export.verify import verify
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.errors import OutputExistsError, OutputInUseError
-from salt_infer.system.files import writing
+from salt_infer.system.output_locks import writing
 from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.errors import CheckpointError

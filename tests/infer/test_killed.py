@@ -195,7 +195,7 @@ def test_killed_twenty_times(tmp_path: Path) -> None:
 
 KILLED_IN = """
 import os, signal
-from salt_infer.system import files
+from salt_infer.system import whole_files
 original, calls = {where}, []
 def ending(*arguments):
     calls.append(arguments)
@@ -216,10 +216,10 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     ("where", "call", "there"),
     [
         ("os.sync", 1, [".masks"]),
-        ("files.put_in_place", 1, [".masks", ".x.csv", ".x.npz"]),
-        ("files.sync_folder", 2, [".x.csv", ".x.npz", "masks"]),
-        ("files.sync_folder", 3, [".x.csv", "masks", "x.npz"]),
-        ("files.sync_folder", 4, ["masks", "x.csv", "x.npz"]),
+        ("whole_files.put_in_place", 1, [".masks", ".x.csv", ".x.npz"]),
+        ("whole_files.sync_folder", 2, [".x.csv", ".x.npz", "masks"]),
+        ("whole_files.sync_folder", 3, [".x.csv", "masks", "x.npz"]),
+        ("whole_files.sync_folder", 4, ["masks", "x.csv", "x.npz"]),
     ],
 )
 def test_killed_while_it_publishes(

@@ -26,7 +26,7 @@ from salt_infer.job.job import Job
 from salt_infer.job.job import run as infer
 from salt_infer.job.watcher import Watcher
 from salt_infer.masks import metric, rle
-from salt_infer.system.files import writing
+from salt_infer.system.output_locks import writing
 from salt_report.cli import cli
 from salt_report.common.reading import LabelledTiles
 from salt_report.dataset import charts as dataset_charts

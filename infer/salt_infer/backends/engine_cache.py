@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from salt_infer.errors import ProviderError
-from salt_infer.system.files import still_there, write_whole
-from salt_infer.system.locks import held
+from salt_infer.system.locks import held, still_there
+from salt_infer.system.whole_files import write_whole
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ABOUT = "engine.json"  # written last: a folder without it holds no finished engine

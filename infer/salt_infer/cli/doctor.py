@@ -11,8 +11,9 @@ import click
 from salt_infer.cli import console, strict_options
 from salt_infer.cli.progress_bar import Bar
 from salt_infer.cli.provider_options import device_option, engine_cache_option, model_option
-from salt_infer.system.files import check_output, write_whole
 from salt_infer.system.location import Location, parse
+from salt_infer.system.output_checks import check_output
+from salt_infer.system.whole_files import write_whole
 
 _PATH = console.PATH
 ROUNDS = 3

@@ -23,7 +23,7 @@ from salt_infer.masks import rle
 from salt_infer.modelfile.signature import sha256_of
 from salt_infer.models import default_model
 from salt_infer.predictor.model import SaltModel
-from salt_infer.system.files import write_whole
+from salt_infer.system.whole_files import write_whole
 
 GOLDEN = Path(str(resources.files("salt_infer") / "models" / "golden.json"))
 

@@ -27,9 +27,11 @@ from salt_infer.job.watcher import Watcher
 from salt_infer.modelfile.contract import Tta
 from salt_infer.system import location
 from salt_infer.system.cpu import decoders_here
-from salt_infer.system.files import check_writable, real, write_whole, writing
-from salt_infer.system.location import Location
+from salt_infer.system.location import Location, real
 from salt_infer.system.locks import NO_LOCKS
+from salt_infer.system.output_checks import check_writable
+from salt_infer.system.output_locks import writing
+from salt_infer.system.whole_files import write_whole
 
 
 @dataclasses.dataclass(frozen=True)

@@ -42,8 +42,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from salt_infer.errors import JournalError, OutputError
 from salt_infer.execution.journal_protocols import Prints, Record
-from salt_infer.system.files import real, still_there, sync_folder
-from salt_infer.system.locks import Lock
+from salt_infer.system.location import real
+from salt_infer.system.locks import Lock, still_there
+from salt_infer.system.whole_files import sync_folder
 
 SYNC_S = 1.0
 

@@ -22,10 +22,11 @@ from salt_infer.execution.results import Row
 from salt_infer.job import write_masks, write_probabilities, write_table
 from salt_infer.masks import table
 from salt_infer.masks.decision import Decision
-from salt_infer.system import files
 from salt_infer.system.digest import of_file
-from salt_infer.system.location import Location
+from salt_infer.system.location import Location, real
+from salt_infer.system.output_checks import LONGEST, check_folder, check_output
 from salt_infer.system.text import shown
+from salt_infer.system.whole_files import discard, partial_of, put_in_place
 
 Rows = Callable[[], Iterator[Row]]  # the rows, sorted by id, anew at each call
 
@@ -86,7 +87,7 @@ class Outputs:
     @property
     def paths(self) -> frozenset[str]:
         """All of it and the report, absolute, links resolved."""
-        return frozenset(str(files.real(path)) for path in self._paths)
+        return frozenset(str(real(path)) for path in self._paths)
 
     @property
     def _paths(self) -> list[Path]:
@@ -107,7 +108,7 @@ class Outputs:
             self._check(output)
         if self._report:
             allowed = self._may_replace(self._report)
-            files.check_output(self._report, ".json", self._inputs, allowed)
+            check_output(self._report, ".json", self._inputs, allowed)
         self._check_apart()
         write_table.check_kind(self._table.path)
 
@@ -145,30 +146,30 @@ class Outputs:
             for output in self._all:
                 self._check(output)
             digest = of_file(self._partial(self._table))
-            note({str(files.real(output.path)) for output in self._all})
-            files.put_in_place([(self._partial(each), files.real(each.path)) for each in self._all])
+            note({str(real(output.path)) for output in self._all})
+            put_in_place([(self._partial(each), real(each.path)) for each in self._all])
         except OSError as error:
             raise OutputError(f"outputs cannot be put in place ({error})") from error
         finally:
             for output in self._all:
                 with contextlib.suppress(OSError):
-                    files.discard(self._partial(output))
+                    discard(self._partial(output))
         return digest
 
     def _check(self, output: _Output) -> None:
         allowed = self._may_replace(output.path)
         if output.is_folder:
-            files.check_folder(output.path, output.endings[0], allowed)
+            check_folder(output.path, output.endings[0], allowed)
         else:
-            files.check_output(output.path, output.endings, self._inputs, allowed)
+            check_output(output.path, output.endings, self._inputs, allowed)
 
     def _may_replace(self, path: Path) -> bool:
-        return self._overwrite or str(files.real(path)) in self._mine
+        return self._overwrite or str(real(path)) in self._mine
 
     def check_apart_from(self, other: Path) -> None:
         """Raise UsageError where a folder to write and another path lie in each other."""
         for folder in self._folders:
-            if folder is not other and _overlap(files.real(folder), files.real(other)):
+            if folder is not other and _overlap(real(folder), real(other)):
                 raise UsageError(f"{folder} and {other} lie in each other; keep them apart")
 
     @property
@@ -183,13 +184,13 @@ class Outputs:
     def _partial(self, output: _Output) -> Path:
         # The same after a kill, so that it is found again; another for runs of other submissions,
         # which this one's lock does not keep away.
-        run = hashlib.sha256(os.fsencode(files.real(self._table.path))).hexdigest()[:8]
-        return files.partial_of(output.path, run)
+        run = hashlib.sha256(os.fsencode(real(self._table.path))).hexdigest()[:8]
+        return partial_of(output.path, run)
 
     def _write(self, output: _Output, rows: Rows, decision: Decision) -> None:
         partial = self._partial(output)
         try:
-            files.discard(partial)  # of a run that was killed here
+            discard(partial)  # of a run that was killed here
             output.write(partial, rows, decision)
         except OSError as error:
             raise OutputError(
@@ -236,7 +237,7 @@ def _write_file(
 
 def _is_safe(name: str) -> bool:
     """Whether a file may be named so, with an ending, in the folder it belongs in."""
-    fits = len(os.fsencode(name)) + len(write_masks.ENDING) <= files.LONGEST
+    fits = len(os.fsencode(name)) + len(write_masks.ENDING) <= LONGEST
     return fits and not name.startswith(".") and not {"/", "\\"} & set(name)
 
 

@@ -47,9 +47,14 @@ class Url:
 Location: TypeAlias = Path | Url
 
 
+def real(path: Path) -> Path:
+    """Absolute, links followed. Not Path.resolve, which raises RuntimeError at a link to itself."""
+    return Path(os.path.realpath(path))
+
+
 def absolute(location: Location) -> str:
     """What names the same place from every folder."""
-    return str(location) if isinstance(location, Url) else os.path.realpath(location)
+    return str(location) if isinstance(location, Url) else str(real(location))
 
 
 def typed(text: str) -> Path:

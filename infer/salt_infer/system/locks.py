@@ -15,6 +15,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 NO_LOCKS = (
     "this file system has no locks: do not let two machines write here at once, or choose another "
@@ -66,6 +67,14 @@ def held(file: int, wait: bool = False) -> Iterator[Lock]:
         yield lock
     finally:
         lock.close()
+
+
+def still_there(path: Path, file: int) -> bool:
+    """Whether an open file is the one of that name; it may have been removed since."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
 
 
 def _named(file: int, wait: bool) -> socket.socket:

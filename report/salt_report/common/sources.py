@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from salt_infer.system.digest import of_file
-from salt_infer.system.files import real
+from salt_infer.system.location import real
 from salt_infer.system.text import shown
 from salt_report.errors import ReportError
 

@@ -13,7 +13,9 @@ from typing import Any, Self
 import numpy as np
 
 from salt_infer.errors import UsageError
-from salt_infer.system.files import check_output, write_whole, writing
+from salt_infer.system.output_checks import check_output
+from salt_infer.system.output_locks import writing
+from salt_infer.system.whole_files import write_whole
 from salt_survey.calibration import labelled, orientation
 from salt_survey.calibration.labelled import Label
 from salt_survey.calibration.labels import Interpreted

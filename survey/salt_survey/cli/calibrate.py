@@ -13,8 +13,10 @@ from salt_infer.backends.providers import ProviderRequest
 from salt_infer.cli import console, strict_options
 from salt_infer.cli.progress_bar import Bar
 from salt_infer.cli.provider_options import model_option, provider_options
-from salt_infer.system.files import check_output, write_whole, writing
+from salt_infer.system.output_checks import check_output
+from salt_infer.system.output_locks import writing
 from salt_infer.system.signals import deferred_signals
+from salt_infer.system.whole_files import write_whole
 from salt_survey.calibration import labelled
 from salt_survey.calibration.labelled import Label
 from salt_survey.cli.option_types import LABEL, STRETCH

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from salt_infer.cli import console, strict_options
-from salt_infer.system.files import writing
+from salt_infer.system.output_locks import writing
 from salt_survey.cli.overrides import override_options
 from salt_survey.scan.overrides import Overrides
 

@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from salt_infer.cli import console, strict_options
 from salt_infer.system import terminal
-from salt_infer.system.files import check_output, write_whole
+from salt_infer.system.output_checks import check_output
+from salt_infer.system.whole_files import write_whole
 from salt_survey.cli.overrides import override_options
 from salt_survey.errors import SurveyError
 from salt_survey.scan.overrides import Overrides

@@ -17,8 +17,10 @@ from salt_infer.job.watcher import Watcher
 from salt_infer.modelfile.contract import Tta
 from salt_infer.predictor.model import SaltModel
 from salt_infer.predictor.model_info import ModelInfo
-from salt_infer.system import files
+from salt_infer.system.location import real
 from salt_infer.system.locks import NO_LOCKS
+from salt_infer.system.output_locks import writing
+from salt_infer.system.whole_files import write_whole
 from salt_survey.execution.factory import open_executor
 from salt_survey.execution.slab_work import Work
 from salt_survey.execution.slabs import MIB, Division, SlabDone, divide
@@ -127,7 +129,7 @@ def run(job: Job, watcher: Watcher | None = None) -> SurveyReport:
         plan = _planned(job, survey, watcher)
         # The journal keeps other runs from the Zarr; these they could have in common besides.
         others = (job.out.segy, job.out.horizons, job.out.report)
-        unlocked = stack.enter_context(files.writing(*others, replaced=True))
+        unlocked = stack.enter_context(writing(*others, replaced=True))
         request, division = _model_request(job, plan.extent, plan.settings), plan.division
         executor = stack.enter_context(
             open_executor(job.executor, request, division.sections, division.room, watcher.note)
@@ -210,10 +212,10 @@ def _journal(job: Job, prints: SlabPrints, slabs: int) -> Journal[SlabDone]:
 def _write(report: SurveyReport, done: Journal[SlabDone], job: Job) -> None:
     if job.out.report is None:
         return
-    path = str(files.real(job.out.report))
+    path = str(real(job.out.report))
     allowed = job.overwrite or path in done.published
     done.publishing([path])  # a resumed run may replace it
-    files.write_whole(job.out.report, report.to_json().encode(), allowed)
+    write_whole(job.out.report, report.to_json().encode(), allowed)
 
 
 def _used(job: Job, model: SaltModel | ModelInfo, settings: Settings) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from salt_infer.execution.stage_clock import StageClock
 from salt_infer.job.journal import Journal
 from salt_infer.job.run_report import describe_model
 from salt_infer.job.watcher import Watcher
-from salt_infer.system import files, signals
+from salt_infer.system import signals
+from salt_infer.system.location import real
+from salt_infer.system.whole_files import discard
 from salt_survey.execution import slab_work
 from salt_survey.execution.executors import SlabExecutor, Volumes
 from salt_survey.execution.slab_work import Work
@@ -47,19 +49,19 @@ class JournaledRun:
         """The store: of an earlier run that goes on, published already, or new."""
         targets = self._out
         if not len(self._journal):
-            files.discard(targets.partial)
+            discard(targets.partial)
         if targets.partial.exists():
             _remove_halves(targets.partial)
             return Store.open(targets.partial, writable=True)
-        if str(files.real(targets.store)) in self._journal.published and targets.store.exists():
-            return Store.open(files.real(targets.store), writable=True)
+        if str(real(targets.store)) in self._journal.published and targets.store.exists():
+            return Store.open(real(targets.store), writable=True)
         for number in list(self._journal.done()):
             self._journal.forget(number)
         try:
             return Store.create(targets.partial, self._survey, self._division.volumes)
         except BaseException:
             with contextlib.suppress(OSError):
-                files.discard(targets.partial)
+                discard(targets.partial)
             raise
 
     def resume(self) -> None:
@@ -118,7 +120,7 @@ class JournaledRun:
                 if isinstance(error, KeyboardInterrupt | SystemExit):
                     self._watcher.note("no slab was finished: the same command begins anew")
                 with contextlib.suppress(OSError):
-                    files.discard(self._out.partial)
+                    discard(self._out.partial)
             raise
 
     def publish(
@@ -191,4 +193,4 @@ def _remove_halves(store: Path) -> None:
     name, which would be published.
     """
     for half in store.rglob("*.partial"):
-        files.discard(half)
+        discard(half)

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from salt_infer.errors import InputError, OutputError, OutputExistsError, SaltError, UsageError
-from salt_infer.system import files
+from salt_infer.system.location import real
+from salt_infer.system.output_checks import check_folder, check_output, check_writable
+from salt_infer.system.whole_files import aside_of, discard, partial_of, put_in_place
 from salt_survey.volume.store import Store
 
 Write = Callable[[Path], None]  # given a hidden path
@@ -36,12 +38,12 @@ class Targets:
     @property
     def partial(self) -> Path:
         """The Zarr until it is whole."""
-        return files.partial_of(self.store, _RUN)
+        return partial_of(self.store, _RUN)
 
     @property
     def real(self) -> frozenset[str]:
         """All of them, absolute, links resolved."""
-        return frozenset(str(files.real(path)) for path in self._all)
+        return frozenset(str(real(path)) for path in self._all)
 
     @property
     def _all(self) -> list[Path]:
@@ -61,21 +63,21 @@ class Targets:
         """
 
         def may(path: Path) -> bool:
-            return overwrite or str(files.real(path)) in mine
+            return overwrite or str(real(path)) in mine
 
         self._check_apart(inputs)
         _check_store(self.store, may(self.store))
         if self.segy:
-            files.check_output(self.segy, (".sgy", ".segy"), inputs, may(self.segy))
+            check_output(self.segy, (".sgy", ".segy"), inputs, may(self.segy))
         if self.horizons:
-            files.check_folder(self.horizons, ".txt", may(self.horizons))
+            check_folder(self.horizons, ".txt", may(self.horizons))
         if self.report:
-            files.check_output(self.report, ".json", inputs, may(self.report))
+            check_output(self.report, ".json", inputs, may(self.report))
 
     def _check_apart(self, inputs: list[Path]) -> None:
         """Nothing is written into or over what is read, or what is written beside it."""
-        read = [files.real(path) for path in inputs]
-        paths = [files.real(path) for path in self._all]
+        read = [real(path) for path in inputs]
+        paths = [real(path) for path in self._all]
         for at, path in enumerate(paths):
             for other in [*read, *paths[at + 1 :]]:
                 if path == other and other in read:
@@ -97,22 +99,22 @@ class Targets:
         Raises:
             OutputError: the disk is full, or a folder has become read-only.
         """
-        renames = [(self.partial, files.real(self.store))] if self.partial.exists() else []
+        renames = [(self.partial, real(self.store))] if self.partial.exists() else []
         made: list[Path] = []
         try:
             for path, write in ((self.segy, segy), (self.horizons, horizons)):
                 if path is None:
                     continue
-                partial = files.partial_of(path, _RUN)
+                partial = partial_of(path, _RUN)
                 made.append(partial)
                 _clear(partial)
                 if write is horizons:
                     partial.mkdir()
                 write(partial)
-                renames.append((partial, files.real(path)))
+                renames.append((partial, real(path)))
             note(frozenset(str(target) for _, target in renames))
             if renames:
-                files.put_in_place(renames)
+                put_in_place(renames)
             self._forget_replaced()
         except OSError as error:
             raise OutputError(f"outputs cannot be put in place ({error})") from error
@@ -126,16 +128,16 @@ class Targets:
         are in place, and what is left is hidden.
         """
         for path in (self.store, self.segy, self.horizons):
-            if path is not None and files.real(path).exists():
+            if path is not None and real(path).exists():
                 with contextlib.suppress(OSError):
-                    files.discard(files.aside_of(files.partial_of(path, _RUN)))
+                    discard(aside_of(partial_of(path, _RUN)))
 
 
 def _check_store(path: Path, allowed: bool) -> None:
     if path.suffix != ".zarr" or path.name == ".zarr":
         raise UsageError(f"{path} would be written, expected a name that ends in .zarr")
-    target = files.real(path)
-    files.check_writable(target.with_name(f"{target.name}.journal"), overwrite=True)
+    target = real(path)
+    check_writable(target.with_name(f"{target.name}.journal"), overwrite=True)
     if not target.exists():
         return
     try:
@@ -150,7 +152,7 @@ def _check_store(path: Path, allowed: bool) -> None:
 
 def _clear(partial: Path) -> None:
     """Remove what a run that was killed has left of an output, and of what it was written to."""
-    files.discard(partial)
+    discard(partial)
     name = glob.escape(partial.name)
-    for left in partial.parent.glob(files.partial_of(partial.with_name(name), "*").name):
-        files.discard(left)
+    for left in partial.parent.glob(partial_of(partial.with_name(name), "*").name):
+        discard(left)

@@ -10,7 +10,9 @@ from salt_infer.backends.providers import ProviderRequest
 from salt_infer.errors import UsageError
 from salt_infer.job.watcher import Watcher
 from salt_infer.predictor.model import SaltModel
-from salt_infer.system.files import check_output, write_whole, writing
+from salt_infer.system.output_checks import check_output
+from salt_infer.system.output_locks import writing
+from salt_infer.system.whole_files import write_whole
 from salt_survey.page import html, look
 from salt_survey.page.look import Viewer
 from salt_survey.reading.survey import Survey

@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.errors import OutputError, UsageError
-from salt_infer.system.files import check_output, check_writable, partial_of, put_in_place, real
+from salt_infer.system.location import real
+from salt_infer.system.output_checks import check_output, check_writable
+from salt_infer.system.whole_files import partial_of, put_in_place
 from salt_survey.segy import headers, text
 from salt_survey.segy.binary import FORMAT_BYTE, HEAD, TEXT
 from salt_survey.segy.formats import IEEE

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from salt_infer.errors import OutputError, UsageError
-from salt_infer.system import files
+from salt_infer.system import output_checks
+from salt_infer.system.location import real
+from salt_infer.system.whole_files import discard, partial_of, put_in_place
 from salt_survey.reading.arrays import is_array
 from salt_survey.reading.survey import Survey
 from salt_survey.scan.overrides import Overrides
@@ -113,27 +115,27 @@ def check_folder(out: Path, survey: Path, volume: Path, overwrite: bool) -> None
         UsageError: it is within what is read, holds anything but text, or its own is missing.
     """
     for path in (survey, volume):
-        if files.real(path) in (files.real(out), *files.real(out).parents):
+        if real(path) in (real(out), *real(out).parents):
             raise UsageError(f"{out} would be written within {path}, which is read; name another")
-    files.check_folder(out, ".txt", overwrite)
+    output_checks.check_folder(out, ".txt", overwrite)
 
 
 @contextlib.contextmanager
 def _whole(out: Path) -> Iterator[Path]:
     """A hidden folder to write into, which becomes ``out`` where nothing goes wrong. A run of this
-    output has the same, which :func:`salt_infer.system.files.writing` keeps apart from it.
+    output has the same, which :func:`salt_infer.system.output_locks.writing` keeps apart from it.
     """
-    partial = files.partial_of(out, "salt-survey")
+    partial = partial_of(out, "salt-survey")
     try:
-        files.discard(partial)  # of one that was killed
+        discard(partial)  # of one that was killed
         partial.mkdir()
         yield partial
-        files.put_in_place([(partial, files.real(out))])
+        put_in_place([(partial, real(out))])
     except OSError as error:
         raise OutputError(f"{out} cannot be written ({error.strerror or error})") from error
     finally:
         with contextlib.suppress(OSError):
-            files.discard(partial)
+            discard(partial)
 
 
 def _holding(volume: Path, name: str) -> Store:

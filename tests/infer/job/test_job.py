@@ -34,8 +34,8 @@ from salt_infer.job.job import Job, run
 from salt_infer.job.journal import path_beside
 from salt_infer.job.watcher import Watcher
 from salt_infer.masks.table import read_column, read_rows
-from salt_infer.system import files
-from salt_infer.system.files import writing
+from salt_infer.system import whole_files
+from salt_infer.system.output_locks import writing
 from tests.infer import steady
 
 COUNT, BATCH = 22, 4
@@ -531,7 +531,7 @@ def test_ended_between_two_renames_the_same_command_finishes(
 ) -> None:
     """By a signal: what is in place is taken back, unless it is all there."""
     job = everything(job)
-    sync, calls = files.sync_folder, []
+    sync, calls = whole_files.sync_folder, []
 
     def end(folder: Path) -> None:
         sync(folder)
@@ -540,7 +540,7 @@ def test_ended_between_two_renames_the_same_command_finishes(
             raise Signalled
 
     with monkeypatch.context() as patched:
-        patched.setattr(files, "sync_folder", end)
+        patched.setattr(whole_files, "sync_folder", end)
         patched.setattr("salt_infer.job.journal.sync_folder", end)
         with pytest.raises(Signalled):
             run(job, Watcher())

@@ -15,7 +15,7 @@ from salt_infer.errors import InputError, OutputError, OutputExistsError, UsageE
 from salt_infer.execution.results import Row
 from salt_infer.job.publish import Outputs
 from salt_infer.masks.decision import Decision
-from salt_infer.system import files
+from salt_infer.system import output_checks
 from tests.infer.finished import finished
 
 GROUPS = [finished(0, ["a", "b"], ["1 2", ""]), finished(1, ["c"], ["3 4"])]
@@ -222,7 +222,7 @@ def test_what_cannot_be_replaced_takes_the_others_back(
     try:
         with pytest.raises(InputError, match="is a mount point"):
             mine.check()
-        monkeypatch.setattr(files, "_is_mount_point", lambda target: False)
+        monkeypatch.setattr(output_checks, "_is_mount_point", lambda target: False)
         with pytest.raises(OutputError, match=r"outputs cannot be put in place .*busy"):
             mine.publish(rows, ignore, DECISION)
     finally:

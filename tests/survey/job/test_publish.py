@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from salt_infer.errors import UsageError
-from salt_infer.system import files
+from salt_infer.system.whole_files import aside_of, partial_of
 from salt_survey.job.publish import Targets
 
 
@@ -16,7 +16,7 @@ def test_what_a_killed_run_had_replaced_goes_once_all_is_in_place(tmp_path: Path
     targets = Targets(tmp_path / "p.zarr", segy=tmp_path / "p.sgy", horizons=tmp_path / "h")
     targets.store.mkdir()
     for path in (targets.store, tmp_path / "p.sgy", tmp_path / "h"):
-        old = files.aside_of(files.partial_of(path, "salt-survey"))
+        old = aside_of(partial_of(path, "salt-survey"))
         old.mkdir()
         (old / "replaced").write_text("old")
     targets.publish(
@@ -29,7 +29,7 @@ def test_what_a_killed_run_had_replaced_goes_once_all_is_in_place(tmp_path: Path
 
 def test_what_was_replaced_stays_where_nothing_has_its_place(tmp_path: Path) -> None:
     targets = Targets(tmp_path / "p.zarr")
-    old = files.aside_of(targets.partial)
+    old = aside_of(targets.partial)
     old.mkdir()
     targets.publish(lambda path: None, lambda path: None, lambda paths: None)
     assert old.exists()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from salt_infer.errors import InputError, OutputInUseError, PackageError, SaltError
-from salt_infer.system.files import writing
+from salt_infer.system.output_locks import writing
 from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import weights

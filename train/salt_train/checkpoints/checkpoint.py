@@ -23,8 +23,8 @@ from torch import Tensor
 
 from salt_infer.modelfile.contract import is_deep
 from salt_infer.system import file_kind
-from salt_infer.system.files import write_whole
 from salt_infer.system.text import shown
+from salt_infer.system.whole_files import write_whole
 from salt_train.errors import CheckpointError, ConfigError, NoCheckpointError
 from salt_train.network.model import SaltNet
 from salt_train.scoring.evaluate import Decision

@@ -17,7 +17,7 @@ from salt_infer.data import dataset
 from salt_infer.data.dataset import DatasetLayout
 from salt_infer.errors import UsageError
 from salt_infer.system import resource_limits
-from salt_infer.system.files import real
+from salt_infer.system.location import real
 from salt_train.cli.pseudo_options import AskedPseudo, pseudo_options
 from salt_train.cli.settings_options import AskedSettings, is_given, settings_options
 from salt_train.compute import openmp

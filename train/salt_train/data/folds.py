@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.masks.coverage import coverage_class
-from salt_infer.system.files import write_whole
+from salt_infer.system.whole_files import write_whole
 from salt_train.data.dataset import Dataset
 from salt_train.errors import ConfigError, DataError
 

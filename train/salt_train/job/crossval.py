@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer.system.files import write_whole
+from salt_infer.system.whole_files import write_whole
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import shipped
 from salt_train.data.dataset import Dataset

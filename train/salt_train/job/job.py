@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from salt_infer.data import oddities
-from salt_infer.system.files import writing
+from salt_infer.system.output_locks import writing
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import shipped, weights
 from salt_train.checkpoints.checkpoint import Checkpoint

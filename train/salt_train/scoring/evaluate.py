@@ -20,7 +20,7 @@ from salt_infer.masks.coverage import CLASSES, coverage_class
 from salt_infer.masks.metric import NEUTRAL_GATE, NEUTRAL_THRESHOLD
 from salt_infer.masks.rle import TILE_SHAPE
 from salt_infer.modelfile.contract import Tta
-from salt_infer.system.files import write_whole
+from salt_infer.system.whole_files import write_whole
 from salt_train.data.dataset import Dataset, has_salt
 from salt_train.errors import CheckpointError
 from salt_train.network.model import SaltNet

@@ -8,7 +8,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from salt_infer.system.files import write_whole
+from salt_infer.system.whole_files import write_whole
 from salt_train.data import folds
 from salt_train.errors import ConfigError
 from salt_train.settings.config import TrainConfig

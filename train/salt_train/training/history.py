@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from salt_infer.system.files import write_whole
+from salt_infer.system.whole_files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
