@@ -35,7 +35,7 @@ class Done:
             f"{'gated' if contract.gated else 'dense'}, opset {contract.opset}",
             f"{self.cost.gmac:.2f} GMAC a view ({self.cost.gmac_as_drawn:.2f} with hypercolumns "
             f"projected after upsampling), {self.cost.parameters / 1e6:.2f} M parameters",
-            *self.parity.lines(),
+            *self.parity.lines(contract.precision),
             *provenance.unscored(self.contract.validation),
         ]
 

@@ -19,7 +19,6 @@ from salt_export.tolerances import (
     DRAWN_SECOND,
     DRAWN_TILES,
     TILES,
-    TOLERANCES,
     VIEWS,
     Tolerance,
 )
@@ -79,23 +78,21 @@ class Parity:
         shapes = [list(shape) for shape in self.shapes]
         return dataclasses.asdict(self) | differences | {"shapes": shapes}
 
-    def lines(self) -> list[str]:
-        """The same for people."""
+    def lines(self, precision: str) -> list[str]:
+        """The same for people, of a file in this precision. Of int8 nothing is said of the knife's
+        edge: single probabilities are so far off that much of all would be on it.
+        """
+        edge = f", {self.knife_edge} pixels on the knife's edge" if precision != "int8" else ""
         lines = [
             f"against torch in {len(self.shapes)} shapes: probability within "
             f"{self.probability_max:.2g} (mean {self.probability_mean:.2g}), salt within "
             f"{self.salt_max:.2g}",
             f"as deployed, {self.tiles} tiles: {self.pixels_flipped} of {self.pixels} pixels "
-            f"flipped, {self.rows_changed} rows changed{self._edge()}",
+            f"flipped, {self.rows_changed} rows changed{edge}",
         ]
         if self.score is not None:
             lines.append(f"score {self.score:.4f}, the network's {self.score_of_network:.4f}")
         return lines
-
-    def _edge(self) -> str:
-        """Not of int8: single probabilities are so far off that half of all would be on it."""
-        far = self.probability_max > TOLERANCES["fp16"].probability
-        return "" if far else f", {self.knife_edge} pixels on the knife's edge"
 
     def check(self, tolerance: Tolerance) -> None:
         """Raise ParityError where the file is farther off than it may be."""

@@ -86,10 +86,12 @@ class Loss:
         return self.drop.mean <= limit and allowed
 
     def rank(self, limit: float) -> tuple[bool, float, float, float]:
-        """Lower is better: what holds first, then by score, of the same score by pixels, and where
-        there are no masks to be told apart by, by probabilities.
+        """Lower is better: what holds first, then by what is lost of the score, of the same loss by
+        pixels, and where there are no masks to be told apart by, by probabilities. A gain is no
+        merit: it comes of masks that are others than the network's, on these tiles by chance.
         """
-        return not self.within(limit), round(self.drop.mean, _DIGITS), self.flipped, self.moved
+        lost = max(0.0, round(self.drop.mean, _DIGITS))
+        return not self.within(limit), lost, self.flipped, self.moved
 
     def line(self) -> str:
         """The same for people."""

@@ -66,7 +66,7 @@ def _verify(job: Job) -> Done:
     elif proven != graph.digest(file):
         raise ParityError(
             f"{job.model} was changed after its export: its graph is not the one that was proven; "
-            + "; ".join(found.lines())
+            + "; ".join(found.lines(contract.precision))
         )
     tensorrt.built(job, job.model)
     members.tell(job, loaded, models, *seen)

@@ -77,6 +77,8 @@ def test_an_honest_file_passes_with_nothing_changed(network: DenseGraph, gated_m
     assert found.probability_max < 1e-5
     assert found.pixels_flipped <= found.knife_edge
     assert found.score is None
+    told = {precision: found.lines(precision)[1] for precision in ("fp32", "int8")}
+    assert told["fp32"] == f"{told['int8']}, {found.knife_edge} pixels on the knife's edge"
 
 
 @pytest.mark.usefixtures("few_shapes")

@@ -18,10 +18,10 @@ from salt_infer.system import privacy, resource_limits, signals
 
 _RUNTIME = "onnxruntime"
 _OPENVINO = "openvino"
-# By module: what people call it, and the packages that it may come from.
+# By module: what people call it, the packages that it may come from, and what it cannot be without.
 _RUNTIMES = {
-    _RUNTIME: ("ONNX Runtime", "onnxruntime onnxruntime-gpu"),
-    _OPENVINO: ("OpenVINO", "openvino"),
+    _RUNTIME: ("ONNX Runtime", "onnxruntime onnxruntime-gpu", "InferenceSession"),
+    _OPENVINO: ("OpenVINO", "openvino", "Core"),
 }
 _EXTRAS = {"cpu": "cpu", "cuda": "gpu", "tensorrt": "tensorrt", "openvino": "openvino"}
 
@@ -62,7 +62,7 @@ def _imported(runtime: str, provider: Provider) -> ModuleType | Problem:
     """A runtime, or why it cannot be imported. A signal waits until it is: raised inside an
     extension module, it would come out as another error.
     """
-    name, packages = _RUNTIMES[runtime]
+    name, packages, needed = _RUNTIMES[runtime]
     if importlib.util.find_spec(runtime) is None:
         return Problem(f"{name} is not installed", install(provider))
     again = f"pip uninstall -y {packages} && {install(provider)}"
@@ -75,6 +75,8 @@ def _imported(runtime: str, provider: Provider) -> ModuleType | Problem:
     if getattr(module, "__file__", None) is None:  # Python takes any folder for a package
         left = ", ".join(module.__path__)
         return Problem(f"{name} is not installed but for what is left in {left}", again)
+    if not hasattr(module, needed):
+        return Problem(f"{name} has no {needed} in {module.__file__}, which is not it", again)
     return module
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -66,6 +67,11 @@ def open_remote(url: Url, folder: str | Callable[[Listing], str] = "") -> TileSo
         raise InputError(f"{url} cannot be a list of tiles; lists have to be local files")
     if url.suffix == ".zip":
         return TileZip(url, folder, _remote_zip)
+    if url.is_http and "?" in url.text:
+        raise InputError(
+            f"{url} is given with a '?', which the tiles that a folder's page links to have not; "
+            "give its address without, or that of a .zip"
+        )
     system, path = _file_system(url)
     return ReadAhead(TileBucket(url, system, path))
 
@@ -143,6 +149,8 @@ class TileBucket(_RemoteTiles):
             raise InputError(f"{self._url} cannot be listed ({_told(error)})") from error
         for entry in found:
             name = str(entry["name"])
+            if self._url.is_http:  # as it stands in a page's source
+                name = html.unescape(name)
             if not (self._url.is_http and "/../" in name):  # a page may link anywhere
                 told = (str(entry[key]) for key in _CHANGING if entry.get(key) is not None)
                 yield name, entry["type"] == "directory", " ".join(told)

@@ -113,6 +113,7 @@ def infer(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (None, "is not installed but for what is left in "),
         ("raise ImportError('libx.so.1: no such file')", "cannot be imported (libx.so.1: no such"),
         ("raise AttributeError('half\\nof it')", "cannot be imported (half of it)"),
+        ("pass", "__init__.py, which is not it"),
     ],
 )
 def test_a_runtime_that_is_broken_is_told_with_what_mends_it(

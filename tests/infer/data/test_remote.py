@@ -399,6 +399,32 @@ def test_a_page_that_links_elsewhere(served: Path, tmp_path: Path) -> None:
     assert table.read_rows(tmp_path / "x.csv").keys() == {"one two", "b"}
 
 
+@needs("aiohttp")
+def test_links_are_read_as_they_stand_in_a_pages_source(served: Path, tmp_path: Path) -> None:
+    (served / "tiles/deep & dark").mkdir()
+    for name in ("a&b.png", "deep & dark/c.png"):
+        (served / "tiles" / name).write_bytes(good_tile())
+    (served / "tiles/index.html").write_text(
+        '<a href="a&amp;b.png">a</a><a href="deep%20&amp;%20dark/">d</a>'
+    )
+    with serving(served) as address:
+        done = infer("--images", f"{address}/tiles/", "--out", tmp_path / "x.csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert table.read_rows(tmp_path / "x.csv").keys() == {"a&b", "c"}
+
+
+@needs("aiohttp")
+def test_a_folder_with_a_signature_is_refused_without_telling_it(
+    served: Path, tmp_path: Path
+) -> None:
+    """It would stand before the tiles' names, in requests and in what is told of them."""
+    with serving(served) as address:
+        done = infer("--images", f"{address}/tiles/?token=secret", "--out", tmp_path / "x.csv")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"salt-infer: {address}/tiles/ is given with a '?'")
+    assert "secret" not in done.stderr
+
+
 def test_signatures_of_links_are_not_told() -> None:
     error = OSError("403, url='http://host/a.zip?sig=SECRET&x=1' (http://host/b.png?sig=SECRET)")
     told = remote._told(error)

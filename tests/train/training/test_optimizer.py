@@ -62,6 +62,30 @@ def test_a_state_is_restored_however_it_was_computed() -> None:
     assert {float(each["step"]) for each in ours.values()} == {1.0}
 
 
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_a_skipped_first_step_leaves_no_trace(name: OptimizerName) -> None:
+    """As of an overflow in fp16; momentum was what had lain in memory."""
+    stage = Stage("bce", 1, optimizer=name, momentum=0.9)
+    weights = []
+    for skipped in (1.0, 0.0):
+        model = network()
+        built = optimizer.build(model, stage, 0.1)
+        scaler = torch.amp.GradScaler("cpu", init_scale=1.0)
+        for step in range(3):
+            torch.manual_seed(step)
+            for weight in model.parameters():
+                torch.full_like(weight, 1e30)  # memory that is used again
+                weight.grad = torch.randn_like(weight) * 1e-3
+            scaler.scale(torch.zeros(()))
+            if step == 0:
+                next(iter(model.parameters())).grad.fill_(torch.inf)  # type: ignore[union-attr]
+            if step or skipped:
+                scaler.step(built)
+                scaler.update(1.0)
+        weights.append([weight.detach().clone() for weight in model.parameters()])
+    assert all(map(torch.equal, *weights))
+
+
 def test_plain_sgd_has_no_momentum_at_all() -> None:
     built = optimizer.build(network(), Stage("bce", 1, optimizer="sgd", momentum=0.0), 0.0)
     assert (built.param_groups[0]["momentum"], built.param_groups[0]["nesterov"]) == (0.0, False)

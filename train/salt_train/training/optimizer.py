@@ -30,9 +30,14 @@ def build(model: nn.Module, stage: Stage, weight_decay: float) -> torch.optim.Op
     if stage.optimizer == "sgd":
         # Without momentum there is nothing for Nesterov's rule, and torch refuses it.
         nesterov = stage.momentum > 0
-        return torch.optim.SGD(
+        sgd = torch.optim.SGD(
             groups, stage.learning_rate, stage.momentum, nesterov=nesterov, fused=fused
         )
+        # Made by its first step, fused, they would hold what lay in memory where that step is
+        # skipped, as of an overflow in fp16, and the next would add to it (torch 2.13).
+        for weight in weights if nesterov else ():
+            sgd.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+        return sgd
     kind = torch.optim.Adam if stage.optimizer == "adam" else torch.optim.AdamW
     betas = (stage.beta1, stage.beta2)
     return kind(groups, stage.learning_rate, betas, stage.epsilon, fused=fused)
