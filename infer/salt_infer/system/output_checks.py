@@ -39,8 +39,8 @@ def check_writable(path: Path, overwrite: bool) -> None:
         InputError: it is a directory, device, pipe or mount point, its name is too long, or its
             folder is missing or read-only.
     """
+    check_parent(path)
     target = real(path)  # a link stays, what it leads to is replaced
-    _check_parent(path, target)
     if target.is_dir():
         raise InputError(f"{path} is a directory, expected the name of a file to write")
     if target.exists() and not target.is_file():
@@ -59,8 +59,8 @@ def check_folder(path: Path, ending: str, overwrite: bool) -> None:
         InputError: it is no directory, or a mount point, or holds anything else: it would be
             replaced as a whole. Or its name is too long, or its own folder missing or read-only.
     """
+    check_parent(path)
     target = real(path)
-    _check_parent(path, target)
     if not target.exists():
         return
     if not target.is_dir():
@@ -83,7 +83,11 @@ def check_folder(path: Path, ending: str, overwrite: bool) -> None:
         raise OutputExistsError(f"{path} is not empty; give --overwrite to replace all of it")
 
 
-def _check_parent(path: Path, target: Path) -> None:
+def check_parent(path: Path) -> None:
+    """Fail where nothing of that name can be put: its folder is missing or cannot be written to,
+    or there is no room for a hidden name beside it; raises InputError.
+    """
+    target = real(path)
     if not target.parent.is_dir():
         raise InputError(f"folder {target.parent} does not exist; create it first")
     if not os.access(target.parent, os.W_OK | os.X_OK):

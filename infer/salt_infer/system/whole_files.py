@@ -87,6 +87,30 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def whole_folder(path: Path, run: str) -> Iterator[Path]:
+    """A hidden folder to write into, which takes its place where nothing goes wrong.
+
+    Args:
+        path: of the folder to be; one that is there is replaced as a whole.
+        run: see :func:`partial_of`; other runs of the same name are kept away by
+            :func:`salt_infer.system.output_locks.writing`.
+
+    Raises:
+        OutputError: the disk is full, or the folder cannot be put there.
+    """
+    partial = partial_of(path, run)
+    try:
+        with _told(path):
+            discard(partial)  # of one that was killed
+            partial.mkdir()
+            yield partial
+            put_in_place([(partial, real(path))])
+    finally:
+        with contextlib.suppress(OSError):
+            discard(partial)
+
+
 def partial_of(path: Path, run: str) -> Path:
     """Hidden name beside a file or folder that is being written by a run."""
     target = real(path)

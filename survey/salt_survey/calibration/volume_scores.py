@@ -194,14 +194,10 @@ def _of_what_was_run(drawn: Grey, label: Label, place: int, ran: Extent) -> Grey
     Raises:
         UsageError: the line was not, or nothing that the label knows of was.
     """
-    lines, across = ran.inlines, ran.crosslines
-    if label.direction == "crossline":
-        lines, across = across, lines
     of = f"{label.direction} {label.number}"
-    if not lines[0] <= place < lines[1]:
+    if (part := ran.of_section(label.direction, place)) is None:
         raise UsageError(f"{of} was not run, as the run had --lines; give a line that was")
     known = np.full_like(drawn, UNKNOWN)
-    part = (slice(*ran.samples), slice(*across))
     known[part] = drawn[part]
     if np.all(known == UNKNOWN):
         raise UsageError(

@@ -12,6 +12,7 @@ from salt_survey.cli.look import look
 from salt_survey.cli.run import run
 from salt_survey.cli.scan import scan
 from salt_survey.cli.score import score
+from salt_survey.cli.tiles import tiles
 
 
 @click.group("salt-survey", cls=strict_options.Group)
@@ -23,5 +24,5 @@ def cli() -> None:
     """
 
 
-for _command in (scan, look, calibrate, run, score, export, horizons):
+for _command in (scan, look, calibrate, run, score, export, horizons, tiles):
     cli.add_command(_command)

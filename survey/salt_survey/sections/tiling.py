@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ Grey = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 Limits = tuple[np.floating, np.floating]
 Window = tuple[int, int]  # first place and the one after the last
+Place = tuple[slice, slice]  # rows and columns of a tile
 
 SIDE = TILE_SHAPE[0]
 WHITE = 255
@@ -69,7 +71,7 @@ class Layout:
         rows, columns = self.zoomed
         return max(rows, SIDE), max(columns, SIDE)
 
-    def places(self) -> Iterator[tuple[slice, slice]]:
+    def places(self) -> Iterator[Place]:
         """Rows and columns of each tile in the padded section."""
         for row in self.rows:
             for column in self.columns:
@@ -164,31 +166,46 @@ class Tiles:
     grey: Grey
 
 
-def tiles_of(section: Floats, recorded: Mask, place: Layout, stretch: Stretch) -> Tiles:
-    """Cut a section, its dead traces filled. Tiles without a recorded sample, or of one amplitude
-    alone, are left out.
+@dataclasses.dataclass(frozen=True)
+class Canvas:
+    """A zoomed section, of which tiles are cut.
 
-    Args:
-        section: float32 of the layout's shape.
-        recorded: bool, likewise.
-        place: where tiles are.
-        stretch: how amplitudes become grey values.
+    Attributes:
+        amplitude: float32 of the layout's padded shape.
+        there: bool, likewise: something was recorded.
+        limits: what becomes black and white in all tiles; None where each has its own.
     """
-    zoomed = _padded(resized(section, place.zoomed, Image.Resampling.BICUBIC), place.padded)
-    there = resized(recorded.astype(np.float32), place.zoomed, Image.Resampling.BOX)
-    some = _padded(there, place.padded) > 0
-    shown = place.numbers
-    wanted = [
-        (number, zoomed[where])
-        for number, where in enumerate(place.places())
-        if number in shown and some[where].any() and np.ptp(zoomed[where]) > 0
-    ]
-    limits = _limits(section, recorded, stretch) if wanted else None
-    grey = np.empty((len(wanted), SIDE, SIDE), np.uint8)
-    # One by one: of all tiles together, what lies between amplitude and grey is 16 times these.
-    for tile, (_, values) in zip(grey, wanted, strict=True):
-        tile[:] = _stretched(values, limits or (values.min(), values.max()))
-    return Tiles(place, np.array([number for number, _ in wanted], np.int64), grey)
+
+    amplitude: Floats
+    there: Mask
+    limits: Limits | None
+
+    @classmethod
+    def of(cls, section: Floats, recorded: Mask, place: Layout, stretch: Stretch) -> Self:
+        """Zoom a section, and fill its dead traces.
+
+        Args:
+            section: float32 of the layout's shape, finite; 0 where nothing was recorded.
+            recorded: bool, likewise.
+            place: where tiles are.
+            stretch: how amplitudes become grey values.
+        """
+        whole = filled(section, np.any(recorded, axis=0))
+        there = resized(recorded.astype(np.float32), place.zoomed, Image.Resampling.BOX)
+        return cls(
+            padded(resized(whole, place.zoomed, Image.Resampling.BICUBIC), place.padded),
+            padded(there, place.padded) > 0,
+            _limits(whole, recorded, stretch) if recorded.any() else None,
+        )
+
+    def shows(self, where: Place) -> bool:
+        """Whether a tile has a recorded sample, and more than one amplitude."""
+        return bool(self.there[where].any() and np.ptp(self.amplitude[where]) > 0)
+
+    def tile(self, where: Place) -> Grey:
+        """Grey values of a tile, uint8 [101, 101]."""
+        values = self.amplitude[where]
+        return _stretched(values, self.limits or (values.min(), values.max()))
 
 
 def blended(tiles: Tiles, probability: Floats) -> Floats:
@@ -213,7 +230,7 @@ def blended(tiles: Tiles, probability: Floats) -> Floats:
     return resized(inner, place.shape, Image.Resampling.BILINEAR)
 
 
-def _padded(values: npt.NDArray[np.float32], shape: tuple[int, int]) -> Floats:
+def padded(values: Floats, shape: tuple[int, int]) -> Floats:
     """Grown to a shape, by reflection at the end."""
     if values.shape == shape:
         return values
@@ -238,7 +255,7 @@ def _stretched(tile: Floats, limits: Limits) -> Grey:
 
 
 def cut(section: Floats, recorded: Mask, display: Display, window: Window | None = None) -> Tiles:
-    """All of the way from amplitudes to tiles.
+    """All of the way from amplitudes to tiles. Tiles that show nothing are left out.
 
     Args:
         section: float32 [samples, traces], finite; 0 where nothing was recorded.
@@ -247,5 +264,14 @@ def cut(section: Floats, recorded: Mask, display: Display, window: Window | None
         window: samples that are asked for; all of them if None.
     """
     place = layout(*section.shape, display.zoom, display.stride, window)
-    whole = filled(section, np.any(recorded, axis=0))
-    return tiles_of(whole, recorded, place, display.stretch)
+    canvas, shown = Canvas.of(section, recorded, place, display.stretch), place.numbers
+    wanted = [
+        (number, where)
+        for number, where in enumerate(place.places())
+        if number in shown and canvas.shows(where)
+    ]
+    grey = np.empty((len(wanted), SIDE, SIDE), np.uint8)
+    # One by one: of all tiles together, what lies between amplitude and grey is 16 times these.
+    for tile, (_, where) in zip(grey, wanted, strict=True):
+        tile[:] = canvas.tile(where)
+    return Tiles(place, np.array([number for number, _ in wanted], np.int64), grey)

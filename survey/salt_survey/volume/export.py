@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from salt_infer.errors import OutputError, UsageError
+from salt_infer.errors import UsageError
 from salt_infer.system import output_checks
 from salt_infer.system.location import real
-from salt_infer.system.whole_files import discard, partial_of, put_in_place
+from salt_infer.system.whole_files import whole_folder
 from salt_survey.reading.arrays import is_array
 from salt_survey.reading.survey import Survey
 from salt_survey.scan.overrides import Overrides
@@ -97,7 +96,10 @@ def as_horizons(
     check_folder(out, survey, volume, overwrite)
     store = Store.open(volume)
     threshold = finished.threshold_of(store) if threshold is None else threshold
-    with finished.survey_of(store, survey, overrides) as opened, _whole(out) as folder:
+    with (
+        finished.survey_of(store, survey, overrides) as opened,
+        whole_folder(out, "salt-survey") as folder,
+    ):
         finished.check_lies_on(store, opened)
         samples = finished.ran(store, opened).samples
         top, base = horizons.write(folder, store, opened, samples, threshold)
@@ -118,24 +120,6 @@ def check_folder(out: Path, survey: Path, volume: Path, overwrite: bool) -> None
         if real(path) in (real(out), *real(out).parents):
             raise UsageError(f"{out} would be written within {path}, which is read; name another")
     output_checks.check_folder(out, ".txt", overwrite)
-
-
-@contextlib.contextmanager
-def _whole(out: Path) -> Iterator[Path]:
-    """A hidden folder to write into, which becomes ``out`` where nothing goes wrong. A run of this
-    output has the same, which :func:`salt_infer.system.output_locks.writing` keeps apart from it.
-    """
-    partial = partial_of(out, "salt-survey")
-    try:
-        discard(partial)  # of one that was killed
-        partial.mkdir()
-        yield partial
-        put_in_place([(partial, real(out))])
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written ({error.strerror or error})") from error
-    finally:
-        with contextlib.suppress(OSError):
-            discard(partial)
 
 
 def _holding(volume: Path, name: str) -> Store:

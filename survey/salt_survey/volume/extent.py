@@ -73,6 +73,13 @@ class Extent:
     def lines(self, direction: Direction) -> Window:
         return self.inlines if direction == "inline" else self.crosslines
 
+    def of_section(self, direction: Direction, place: int) -> tuple[slice, slice] | None:
+        """Samples and traces of a section that are run; None where it is not."""
+        lines, across = self.inlines, self.crosslines
+        if direction == "crossline":
+            lines, across = across, lines
+        return (slice(*self.samples), slice(*across)) if lines[0] <= place < lines[1] else None
+
     def place(self, direction: Direction, display: Display) -> Layout:
         """Where the tiles of a section are."""
         traces = self.shape[1 if direction == "inline" else 0]

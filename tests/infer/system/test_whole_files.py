@@ -12,8 +12,10 @@ from salt_infer.system.location import Url
 from salt_infer.system.output_checks import check_output
 from salt_infer.system.whole_files import (
     discard,
+    partial_of,
     put_in_place,
     sync_folder,
+    whole_folder,
     write_together,
     write_whole,
 )
@@ -160,3 +162,22 @@ def test_if_one_cannot_take_its_place_all_is_as_it_was(tmp_path: Path, number: i
     with pytest.raises(FileNotFoundError):
         put_in_place(renames)
     assert state(tmp_path) == before
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_folder_takes_its_place_whole_or_not_at_all(tmp_path: Path, there: bool) -> None:
+    out = tmp_path / "out"
+    if there:
+        out.mkdir()
+        (out / "old").touch()
+    for error in (RuntimeError, OSError):
+        told = OutputError if error is OSError else error
+        with pytest.raises(told), whole_folder(out, "0") as folder:
+            (folder / "half").touch()
+            raise error
+        assert state(tmp_path) == ({"out": ["old"]} if there else {})
+    partial_of(out, "0").mkdir()
+    (partial_of(out, "0") / "killed").touch()
+    with whole_folder(out, "0") as folder:
+        (folder / "new").touch()
+    assert state(tmp_path) == {"out": ["new"]}

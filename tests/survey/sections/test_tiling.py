@@ -90,8 +90,7 @@ def test_what_tiles_agree_on_comes_back() -> None:
 
 def test_a_ramp_is_blended_without_seams() -> None:
     ramp = np.tile(np.linspace(0, 1, 300, dtype=np.float32), (230, 1))
-    place = tiling.layout(230, 300, ONE, 50)
-    tiles = tiling.tiles_of(ramp, everywhere(ramp), place, Stretch("section"))
+    tiles = tiling.cut(ramp, everywhere(ramp), Display(ONE, "normal", Stretch("section"), 50))
     answers = tiles.grey.astype(np.float32) / 255
     assert tiling.blended(tiles, answers) == pytest.approx(ramp, abs=1 / 255)
 
@@ -115,7 +114,7 @@ def test_tiles_without_data_are_left_out() -> None:
     values = section(101, 303)
     values[:, :202] = 0
     recorded = values != 0
-    tiles = tiling.tiles_of(values, recorded, tiling.layout(101, 303, ONE, 101), Stretch("tile"))
+    tiles = tiling.cut(values, recorded, Display(ONE, "normal", Stretch("tile"), 101))
     assert tiles.numbers.tolist() == [2]
     blended = tiling.blended(tiles, np.ones((1, 101, 101), np.float32))
     assert not blended[:, :202].any()

@@ -30,6 +30,14 @@ def test_ranges_may_be_open(text: str, first: float | None, last: float | None) 
     assert parse(text) == Range(first, last)
 
 
+def test_of_a_section_that_part_is_run_that_both_directions_have() -> None:
+    """And nothing of a section that is none of those."""
+    part = Extent((40, 60, 50), (10, 12), (0, 60), (5, 30))
+    assert part.of_section("inline", 11) == (slice(5, 30), slice(0, 60))
+    assert part.of_section("inline", 12) is None
+    assert part.of_section("crossline", 59) == (slice(5, 30), slice(10, 12))
+
+
 @pytest.mark.parametrize("text", ["1234567:1234568", ":123456789", "-5.5:", ":"])
 def test_ranges_are_written_as_they_were_given(text: str) -> None:
     """Two that differ are two settings of a run, and none goes on for the other."""

@@ -1,0 +1,212 @@
+"""Folders of tiles, from the command that writes them to those that read them."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from click.testing import CliRunner
+
+from salt_infer.data import png
+from salt_infer.errors import SaltError
+from salt_infer.masks.rle import TILE_SHAPE
+from salt_survey.cli.survey import cli
+from salt_survey.reading.survey import Survey
+from salt_survey.segy.create import Kind
+from salt_survey.synthetic import Plan, draw
+from salt_survey.volume.store import Store
+from salt_train.data.dataset import load
+
+Grey = npt.NDArray[np.uint8]
+SHAPE = (20, 400, 110)  # inlines, crosslines, samples
+AT = 10  # the place of the line with a label
+SHOWN = ("--zoom", "1.25/1", "--polarity", "reversed")
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A survey and the label of its inline 110."""
+    folder = tmp_path_factory.mktemp("drawn")
+    plan = Plan(*SHAPE, kind=Kind(SHAPE[2], 4.0, 400))
+    survey, label = draw(plan, folder, labelled=(AT,))
+    return survey, label
+
+
+def tiles(*arguments: object) -> tuple[int, str, str]:
+    """Exit code, standard output and error; what the program's main would make of an error."""
+    done = CliRunner().invoke(cli, ["tiles", *map(str, arguments)])
+    if isinstance(done.exception, SaltError):
+        return 2, done.stdout, str(done.exception)
+    return done.exit_code, done.stdout, done.stderr
+
+
+def unsure(label: Path, path: Path) -> Path:
+    """The same label, of whose salt a strip that every tile has is unknown."""
+    values = png.decode(label.read_bytes(), (SHAPE[2], SHAPE[1])).copy()
+    values[40:60] = 128
+    path.write_bytes(png.encode(values))
+    return path
+
+
+def stored(survey: Path, path: Path, salt: Grey, **settings: object) -> Path:
+    said = {"zoom": "1/1", "polarity": "normal", "threshold": 0.4, "calibration": "by eye"}
+    with Survey.open(survey) as opened:
+        store = Store.create(path, opened, {"probability": (20, 400)})
+        store.write("probability", "inline", slice(0, SHAPE[0]), slice(0, SHAPE[2]), salt)
+        store.describe({"scan": opened.scan.to_dict(), "settings": said | settings})
+    return path
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    with open(out / "tiles.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_salt_train_takes_what_is_cut(drawn: tuple[Path, Path], tmp_path: Path) -> None:
+    survey, label = drawn
+    out = tmp_path / "cut"
+    arguments = [survey, "--labels", f"110={label}", "--out", out, "--count", 30, *SHOWN]
+    code, said, errors = tiles(*arguments)
+    assert (code, errors) == (0, "")
+    assert said == (
+        f"{out}: 30 tiles of line 110, 15 of them with salt\n"
+        "shown with zoom 1.25/1, polarity reversed, stretch tile: run what learns from them alike\n"
+    )
+    assert sorted(os.listdir(tmp_path)) == ["cut"]
+    data = load(out)
+    assert data.ids == tuple(row["id"] for row in rows(out))
+    assert data.tiles.shape == (30, *TILE_SHAPE)
+    shares = [f"{mask.mean():.4f}" for mask in data.masks]
+    assert shares == [row["salt"] for row in rows(out)]
+    assert {(row["line"], row["polarity"]) for row in rows(out)} == {("110", "reversed")}
+
+
+def test_the_same_call_gives_the_same_bytes_and_another_seed_others(
+    drawn: tuple[Path, Path], tmp_path: Path
+) -> None:
+    survey, label = drawn
+    tables = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        code, _, errors = tiles(
+            survey, "--labels", f"110={label}", "--out", tmp_path / name, *SHOWN, "--seed", seed
+        )
+        assert code == 0, errors
+        files = sorted((tmp_path / name).rglob("*.*"))
+        tables.append([(path.name, path.read_bytes()) for path in files])
+    assert tables[0] == tables[1]
+    assert tables[0] != tables[2]
+
+
+def test_a_run_decides_what_a_label_leaves_unknown(
+    drawn: tuple[Path, Path], tmp_path: Path
+) -> None:
+    survey, label = drawn
+    vague = unsure(label, tmp_path / "vague.png")
+    code, _, errors = tiles(survey, "--labels", f"110={vague}", "--out", tmp_path / "x", *SHOWN)
+    assert code == 2
+    assert "no tile of line 110 has salt and nothing that the label leaves unknown" in errors
+    assert not (tmp_path / "x").exists()
+
+    salt = np.zeros((SHAPE[0], SHAPE[1], SHAPE[2]), np.uint8)
+    salt[:, 30:60] = 110  # .43, above the run's threshold
+    volume = stored(survey, tmp_path / "v.zarr", salt)
+    arguments = [survey, "--labels", f"110={vague}", "--volume", volume]
+    code, said, errors = tiles(*arguments, "--out", tmp_path / "x")
+    assert (code, errors) == (0, "")
+    assert "shown with zoom 1/1, polarity normal, stretch tile" in said  # as the run
+    whole = png.decode(vague.read_bytes(), (SHAPE[2], SHAPE[1])) == 255
+    whole[40:60, 30:60] = True
+    for row, mask in zip(rows(tmp_path / "x"), load(tmp_path / "x").masks, strict=True):
+        down, along = int(row["row"]), int(row["column"])
+        assert np.array_equal(mask, whole[down : down + 101, along : along + 101])
+
+
+def test_only_what_was_run_is_decided(drawn: tuple[Path, Path], tmp_path: Path) -> None:
+    survey, label = drawn
+    vague = unsure(label, tmp_path / "vague.png")
+    volume = stored(survey, tmp_path / "v.zarr", np.zeros(SHAPE, np.uint8), lines="100:105")
+    code, _, errors = tiles(
+        survey, "--labels", f"110={vague}", "--volume", volume, "--out", tmp_path / "x"
+    )
+    assert code == 2
+    assert "nothing that the label leaves unknown" in errors
+
+
+def test_lines_do_not_change_each_other(drawn: tuple[Path, Path], tmp_path: Path) -> None:
+    survey, label = drawn
+    dry = tmp_path / "dry.png"
+    dry.write_bytes(png.encode(np.zeros((SHAPE[2], SHAPE[1]), np.uint8)))
+    alone, both = tmp_path / "alone", tmp_path / "both"
+    one = ["--labels", f"110={label}", *SHOWN, "--count", 40]
+    assert tiles(survey, *one, "--out", alone)[0] == 0
+    code, said, errors = tiles(survey, "--labels", f"105={dry}", *one, "--out", both)
+    assert (code, errors) == (0, "")
+    assert "60 tiles of line 105, line 110, 20 of them with salt" in said
+    assert rows(both)[20:] == rows(alone)
+    assert {row["salt"] for row in rows(both)[:20]} == {"0.0000"}
+
+
+def test_a_line_with_few_tiles_is_told_of(drawn: tuple[Path, Path], tmp_path: Path) -> None:
+    survey, label = drawn
+    values = png.decode(label.read_bytes(), (SHAPE[2], SHAPE[1])).copy()
+    values[:, 200:] = 128
+    few = tmp_path / "few.png"
+    few.write_bytes(png.encode(values))
+    arguments = [survey, "--labels", f"110={few}", *SHOWN, "--count", 18]
+    code, _, errors = tiles(*arguments, "--out", tmp_path / "x")
+    assert code == 0, errors
+    assert "warning: line 110 gives 9 tiles with salt and 9 without: tiles with any of" in errors
+    assert "the 50.0% that is unknown are left out; give --volume of a run" in errors
+
+
+def test_uncalibrated_lines_are_told_of(drawn: tuple[Path, Path], tmp_path: Path) -> None:
+    survey, label = drawn
+    code, said, errors = tiles(survey, "--labels", f"110={label}", "--out", tmp_path / "x")
+    assert code == 0
+    assert "polarity both" in said
+    assert "warning: not calibrated: the zoom is the default" in errors
+    ways = [row["polarity"] for row in rows(tmp_path / "x")]
+    assert {"normal", "reversed"} == set(ways)
+
+
+@pytest.mark.parametrize(
+    ("there", "more", "says"),
+    [
+        ("precious.txt", ["--overwrite"], "holds 'precious.txt', which salt-survey tiles does not"),
+        ("tiles.csv", [], "is not empty; give --overwrite to replace all of it"),
+        ("tiles.csv", ["--overwrite"], ""),
+        ("", [], ""),
+    ],
+)
+def test_a_folder_is_replaced_if_it_is_one_of_these(
+    drawn: tuple[Path, Path], tmp_path: Path, there: str, more: list[str], says: str
+) -> None:
+    survey, label = drawn
+    out = tmp_path / "out"
+    out.mkdir()
+    if there:
+        (out / there).write_text("old")
+    code, _, errors = tiles(survey, "--labels", f"110={label}", "--out", out, *SHOWN, *more)
+    assert code == (2 if says else 0)
+    assert says in errors
+    assert sorted(os.listdir(out)) == ([there] if says else ["images", "masks", "tiles.csv"])
+
+
+def test_what_is_read_is_not_written_over(drawn: tuple[Path, Path], tmp_path: Path) -> None:
+    survey, label = drawn
+    code, _, errors = tiles(survey, "--labels", f"110={label}", "--out", survey.parent, *SHOWN)
+    assert code == 2
+    assert "which is read; name another folder" in errors
+
+
+def test_a_volume_says_how_lines_are_shown(drawn: tuple[Path, Path], tmp_path: Path) -> None:
+    survey, label = drawn
+    volume = stored(survey, tmp_path / "v.zarr", np.zeros(SHAPE, np.uint8))
+    arguments = [survey, "--labels", f"110={label}", "--volume", volume, "--out", tmp_path / "x"]
+    code, _, errors = tiles(*arguments, *SHOWN)
+    assert code == 2
+    assert "--volume says how its survey was read and shown" in errors
