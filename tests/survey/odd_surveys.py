@@ -527,6 +527,20 @@ def _flat(file: File) -> None:
     file.samples.view(">f4")[50:60] = -999.25
 
 
+def _padding_within(file: File) -> None:
+    file.samples.view(">f4")[50:60, 20] = -999.25
+
+
+def _filled_up(value: float, code: str) -> Callable[[File], None]:
+    """One value at the beginning of all traces, and at the end of some."""
+
+    def bend(file: File) -> None:
+        samples = file.samples.view(code)
+        samples[:, :16] = samples[50:60, -16:] = value
+
+    return bend
+
+
 def _several_intervals(file: File) -> None:
     file.set(117, np.where(np.arange(TRACES) < 60, 4000, 2000))
 
@@ -602,7 +616,14 @@ ALL = [
       for number in (2_000_000_000, 50_000, -9_999)),
     Case("three traces with far crosslines", _stray(193, 70_000, 1_000_000, -1),
          {"missing": 3, "verdict": "warn"}, "111 and 1000000 of trace 3", same=False),
-    Case("traces of -999.25 alone", _flat, {"format": 5}, same=False, kind={"format": 5}),
+    Case("traces of -999.25 alone", _flat, {"format": 5, "nulls_1e30": 10 * SAMPLES},
+         same=False, kind={"format": 5}),
+    Case("-999.25 within ten traces", _padding_within, {"format": 5, "nulls_1e30": 10},
+         "10 samples are a null value", same=False, kind={"format": 5}),
+    *(Case(f"format {code}, traces that begin with 16 samples of {value:g}",
+           _filled_up(value, kind), {"format": code}, f"of one value, such as {value:g}",
+           same=False, kind={"format": code})
+      for code, value, kind in ((3, -32768, ">i2"), (16, 128, "u1"), (5, 1e10, ">f4"))),
     Case("NaN, infinity, null values", _not_finite, {"format": 5, "bad_samples": 43,
          "nulls_1e30": 4}, same=False, kind={"format": 5}),
     *(Case(f"format {code}, {FORMATS[code].name}, {endian} endian",

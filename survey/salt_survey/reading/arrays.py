@@ -18,7 +18,7 @@ from salt_survey.reading.chunks import Pieces
 from salt_survey.reading.time_axis import Times
 from salt_survey.reading.volume import Volume, opened
 from salt_survey.scan import geometry, times
-from salt_survey.scan.findings import Found, Said, of_samples, tell_missing, tell_spikes
+from salt_survey.scan.findings import Found, Said, of_samples, tell_missing, tell_of
 from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import Scan
 from salt_survey.scan.statistics import Gatherer, Stats
@@ -102,10 +102,10 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
             "samples, save it transposed"
         )
     stats = None if known else _gather(ArraySource(path), rows * columns, samples, tell)
-    if stats and stats.recorded < 2:
-        said.faults.append("fewer than two live traces, expected two at least")
     if stats:
-        tell_spikes(stats, said)
+        tell_of(stats, rows * columns, said)
+    if known:
+        said.repeat(known, others=False)
     if not when.interval_ms:
         said.questions.append("an array has no sample interval; give it with --interval-ms")
     times.tell_unlikely(when.interval_ms, said, volume.times_name)

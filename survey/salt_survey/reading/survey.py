@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from salt_survey.errors import ForeignError, SurveyError
 from salt_survey.reading import arrays, segy_source, unsupported
-from salt_survey.scan import contradictions, geometry, segy_scan, statistics
+from salt_survey.scan import contradictions, geometry, recorded, segy_scan
 from salt_survey.scan.findings import Found
 from salt_survey.scan.geometry import NO_TRACE
 from salt_survey.scan.overrides import Overrides
@@ -33,8 +33,8 @@ class Block:
 
     Attributes:
         amplitude: float32 [i, x, s], finite; 0 where nothing was recorded.
-        recorded: bool [i, x, s]; false of missing and dead traces, of samples that are not finite
-            or a null value, and of mutes: zeros, or -999.25, at a trace's beginning and end.
+        recorded: bool [i, x, s]; false of missing traces, and as
+            :class:`salt_survey.scan.recorded.Recorded` says.
     """
 
     amplitude: npt.NDArray[np.float32]
@@ -140,7 +140,7 @@ class Survey:
         silent = np.zeros(self.scan.traces, bool)
         for numbers in self._source.portions():
             samples, dead = self._source.read(numbers)
-            silent[numbers] = statistics.kinds(samples, dead, statistics.valid(samples)).silent
+            silent[numbers] = ~recorded.recorded(samples, dead).there.any(axis=1)
         return silent
 
     def places(self, traces: slice) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -176,18 +176,15 @@ class Survey:
         """
         traces = self.traces[inlines, crosslines]
         amplitude = np.zeros((*traces.shape, self.scan.samples), np.float32)
-        recorded = np.zeros(amplitude.shape, bool)
+        known = np.zeros(amplitude.shape, bool)
         present = traces != NO_TRACE
         numbers = traces[present]
         if len(numbers):
             values, dead = self._source.read(numbers)
-            good = statistics.valid(values)
-            values[~good] = 0  # in place, as blocks are most of what some runs need
-            good &= ~(dead | statistics.are_flat(values))[:, None]
-            good &= _between_mutes(values)
-            values[~good] = 0
-            amplitude[present], recorded[present] = values, good
-        return Block(amplitude, recorded)
+            there = recorded.recorded(values, dead).there
+            values[~there] = 0  # in place, as blocks are most of what some runs need
+            amplitude[present], known[present] = values, there
+        return Block(amplitude, known)
 
     def amplitudes(self) -> str:
         """Hex text that changes with the amplitudes, of traces here and there, and with nothing
@@ -265,16 +262,3 @@ def _found(path: Path, said: Overrides, known: Scan | None, tell: Callable[[int]
         return segy_scan.scan(path, said, known, tell)
     except ForeignError as error:
         raise ForeignError(unsupported.no_survey(path, str(error))) from error
-
-
-def _between_mutes(values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """From each trace's first sample that is neither 0 nor padding to its last: bool [n, S]."""
-    between = np.ones(values.shape, bool)
-    sides = values[:, [0, -1]]
-    muted = np.flatnonzero(np.any((sides == 0) | (sides == statistics.PADDING), axis=1))
-    told = values[muted] != 0
-    told &= values[muted] != statistics.PADDING
-    begun = np.logical_or.accumulate(told, axis=1)
-    ends = np.logical_or.accumulate(told[:, ::-1], axis=1)[:, ::-1]
-    between[muted] = begun & ends
-    return between

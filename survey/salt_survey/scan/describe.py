@@ -110,10 +110,10 @@ def _traces(scan: Scan) -> str:
         "missing": scan.missing,
         "dead": scan.dead,
         "duplicate": scan.duplicates,
+        "bad samples": scan.bad_samples,
+        "null values": scan.nulls_1e30,
     }
     more = [f"{count} {name}" for name, count in counts.items() if count]
-    if scan.bad_samples or scan.nulls_1e30:
-        more.append(f"{scan.bad_samples} bad samples, {scan.nulls_1e30} null values")
     order = {"none": "in no order", "line": "one line"}.get(
         scan.order, f"{scan.order} by {scan.order}"
     )

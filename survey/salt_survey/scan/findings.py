@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from salt_survey.scan.coordinates import Positions
 from salt_survey.scan.geometry import Grid
 from salt_survey.scan.kinds import Kind
 from salt_survey.scan.record import Scan, Verdict
+from salt_survey.scan.recorded import FILL, PADDING
 from salt_survey.scan.statistics import Stats
 from salt_survey.segy.layout import Layout
 
@@ -36,10 +38,26 @@ class Said:
         self.warnings.append(line)
         self.kinds[line] = kind
 
+    def note(self, kind: Kind, line: str) -> None:
+        """A note of a kind."""
+        self.notes.append(line)
+        self.kinds[line] = kind
+
     def refuse(self, kind: Kind, line: str) -> None:
         """A fault of a kind."""
         self.faults.append(line)
         self.kinds[line] = kind
+
+    def repeat(self, known: Scan, others: bool) -> None:
+        """Say again what a scan that was given has of the samples, as these are not gone through
+        again; ``others``: and its other notes and warnings that are not about the scan itself.
+        """
+        for mine, theirs in ((self.notes, known.notes), (self.warnings, known.warnings)):
+            kinds = (None, "given", "header", "samples") if others else ("samples",)
+            lasting = [line for line in theirs if known.kinds.get(line) in kinds]
+            mine[:] = dict.fromkeys([*lasting, *mine] if others else [*mine, *lasting])
+        self.faults += [line for line in known.faults if known.kinds.get(line) == "samples"]
+        self.kinds |= known.kinds
 
     @property
     def verdict(self) -> Verdict:
@@ -53,7 +71,7 @@ class Said:
         """As a scan has them."""
         names = ("notes", "warnings", "questions", "faults")
         lists = {name: tuple(getattr(self, name)) for name in names}
-        lines = (*self.warnings, *self.faults)
+        lines = (*self.notes, *self.warnings, *self.faults)
         kinds = {line: self.kinds[line] for line in lines if line in self.kinds}
         return lists | {"kinds": kinds, "verdict": self.verdict}
 
@@ -113,24 +131,36 @@ def tell_of(stats: Stats, traces: int, said: Said) -> None:
         )
     elif stats.recorded < 2:
         said.refuse("samples", "one live trace alone, expected two at least")
-    elif stats.dead:
-        said.notes.append(f"{stats.dead} dead traces; they count as not recorded")
-    if stats.flat:
-        said.notes.append(f"{stats.flat} traces hold one value alone; they count as not recorded")
-    if stats.bad_samples or stats.nulls:
-        said.notes.append(
-            f"{stats.bad_samples} samples are NaN or infinite and {stats.nulls} a null value "
-            "of 1e29 or more; they count as not recorded"
-        )
+    for line in _not_recorded(stats):
+        said.note("samples", f"{line}; they count as not recorded")
     tell_spikes(stats, said)
+
+
+def _not_recorded(stats: Stats) -> Iterator[str]:
+    if stats.dead and stats.recorded > 1:
+        yield f"{stats.dead} dead traces"
+    if stats.flat:
+        yield f"{stats.flat} traces hold one value alone"
+    if stats.filled:
+        yield (
+            f"{stats.filled} traces begin or end with {FILL} samples or more of one value, such as "
+            f"{stats.fill:g}"
+        )
+    bad = f"{stats.bad_samples} samples are NaN or infinite" if stats.bad_samples else ""
+    nulls = f"{stats.nulls} samples are a null value, 1e29 or more or {PADDING:g}"
+    if bad or stats.nulls:
+        yield " and ".join(filter(None, (bad, nulls if stats.nulls else "")))
+    if others := int(np.count_nonzero(stats.silent)) - stats.dead - stats.flat:
+        yield f"{others} traces hold zeros and such samples alone"
 
 
 def tell_spikes(stats: Stats, said: Said) -> None:
     """Warn of amplitudes far beyond the others: the tiles that hold one are of one grey."""
     usual = max(abs(stats.percentiles.get(share, 0.0)) for share in ("1", "99"))
     if stats.largest > _SPIKE * usual > 0:
-        said.warnings.append(
+        said.warn(
+            "samples",
             f"there are amplitudes up to {stats.largest:.4g}, where 98 % are within {usual:.4g}: "
             "a tile with such a spike is of nearly one grey, and salt in it is not found; clip "
-            "them (--stretch 0.5%), or mend the file"
+            "them (--stretch 0.5%), or mend the file",
         )

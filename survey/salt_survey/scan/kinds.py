@@ -11,7 +11,7 @@ Kind = Literal["scan", "given", "header", "samples"]
 - ``scan``: a scan that was given has it otherwise than its file; found again with each file.
 - ``given``: samples are read as somebody says, and seem to be otherwise.
 - ``header``: samples are read otherwise than the header says.
-- ``samples``: a fault that only a pass over the samples finds.
+- ``samples``: what only a pass over the samples finds.
 """
 
 KINDS: tuple[Kind, ...] = ("scan", "given", "header", "samples")

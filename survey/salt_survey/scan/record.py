@@ -66,7 +66,7 @@ class Scan:
         dead: traces whose samples are all 0, or that are flagged as dead.
         duplicates: traces whose place an earlier one has; the first counts.
         bad_samples: NaN or infinite.
-        nulls_1e30: finite, but 1e29 or more, which stands for nothing recorded.
+        nulls_1e30: 1e29 or more, though finite, or -999.25, which stand for nothing recorded.
         coordinate_scalar: as the first trace has it.
         corners: inline, crossline, x, y of the grid's four corners; empty without coordinates.
         bin_m: distance for one inline number more, and one crossline number; None if not known.

@@ -229,7 +229,7 @@ class _Scanner:
         placed = self._placing(grid, positions)
         self._tell_of_size(grid)
         if self.known is not None:
-            self._repeat_what_samples_told(self.known)
+            self.said.repeat(self.known, others=True)
         return Scan(
             kind="segy",
             size=self.file.size,
@@ -253,15 +253,6 @@ class _Scanner:
             **of_samples(stats, self.known),
             **self.said.fields(),
         )
-
-    def _repeat_what_samples_told(self, known: Scan) -> None:
-        """Only a pass over the samples finds it, and this one is spared that."""
-        said = self.said
-        for mine, theirs in ((said.notes, known.notes), (said.warnings, known.warnings)):
-            lasting = [each for each in theirs if known.kinds.get(each) != "scan"]
-            mine[:] = dict.fromkeys([*lasting, *mine])
-        said.faults += known.of_kind("samples")
-        said.kinds |= known.kinds
 
     def _placing(
         self,

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from salt_survey.scan.recorded import NULL, PADDING, Recorded, Samples, are_null, recorded
 from salt_survey.segy import formats, headers
 from salt_survey.segy.layout import HEADER, Layout
 from salt_survey.segy.order import Endian
 from salt_survey.segy.raw import RawFile
 from salt_survey.segy.samples import sweep
 
-NULL = 1e29  # a number as large stands for nothing recorded
-PADDING = np.float32(-999.25)  # what programs put where a trace has no data
 PERCENTS = (0, 1, 2, 5, 25, 50, 75, 95, 98, 99, 100)
 SPECTRUM = 64  # frequencies, from 0 to half the sampling frequency
 _SAMPLES = 2_000_000  # that percentiles and spectrum are taken of, at most
-
-Samples = npt.NDArray[np.float32]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,11 +26,13 @@ class Stats:
 
     Attributes:
         dead: traces whose samples are all 0, or that are flagged as dead.
-        silent: bool [traces], without a sample that is recorded: see :func:`kinds`.
-        flat: traces that hold one value alone, and not 0.
+        silent: bool [traces], without a sample that is recorded: see :class:`Recorded`.
         recorded: all other traces.
+        flat: traces that hold one value alone, and not 0.
         bad_samples: NaN or infinite.
-        nulls: finite, but so large that they stand for nothing.
+        nulls: finite, but so large that they stand for nothing, or padding.
+        filled: traces with an end of one value that was not recorded, and neither 0 nor a null.
+        fill: the first of these values.
         percentiles: amplitudes by percent; empty where nothing was recorded.
         spectrum: mean amplitude at SPECTRUM frequencies, the greatest is 1; likewise.
         largest: amplitude of all traces, whichever its sign; 0 where nothing was recorded.
@@ -46,72 +44,11 @@ class Stats:
     flat: int
     bad_samples: int
     nulls: int
+    filled: int
+    fill: float
     percentiles: Mapping[str, float]
     spectrum: tuple[float, ...]
     largest: float
-
-
-def valid(samples: Samples) -> npt.NDArray[np.bool_]:
-    """Where a sample is an amplitude: finite, and no null value."""
-    with np.errstate(invalid="ignore"):
-        if samples.size and samples.max() < NULL and samples.min() > -NULL:  # as nearly always
-            return np.ones(samples.shape, bool)
-        return np.abs(samples) < NULL
-
-
-class Kinds(NamedTuple):
-    """Kinds of traces, bool [n] each, and their range.
-
-    Attributes:
-        dead: of zeros alone, or so flagged.
-        flat: others of one value alone, as programs write it where nothing was recorded.
-        silent: without a sample that is recorded: those, and of zeros, padding and what is no
-            amplitude alone.
-        least, most: float32 [n]; NaN where a sample is.
-    """
-
-    dead: npt.NDArray[np.bool_]
-    flat: npt.NDArray[np.bool_]
-    silent: npt.NDArray[np.bool_]
-    least: Samples
-    most: Samples
-
-
-def kinds(samples: Samples, flagged: npt.NDArray[np.bool_], good: npt.NDArray[np.bool_]) -> Kinds:
-    """What kind each trace is of.
-
-    Args:
-        samples: float32 [n, samples].
-        flagged: bool [n], dead as their headers say.
-        good: :func:`valid` of the samples.
-    """
-    least, most = _limits(samples)
-    dead = ((least == 0) & (most == 0)) | flagged
-    flat = ~dead & _are_flat(samples, least, most)
-    silent = dead | flat
-    doubtful = np.flatnonzero(~silent & ~tell(samples[:, :1], good[:, :1])[:, 0])
-    silent[doubtful] = ~tell(samples[doubtful], good[doubtful]).any(axis=1)
-    return Kinds(dead, flat, silent, least, most)
-
-
-def are_flat(samples: Samples) -> npt.NDArray[np.bool_]:
-    """Traces, float32 [n, samples], with one value alone that is not 0."""
-    return _are_flat(samples, *_limits(samples))
-
-
-def _are_flat(samples: Samples, least: Samples, most: Samples) -> npt.NDArray[np.bool_]:
-    return np.asarray((least == most) & (least != 0) & (samples.shape[1] > 1))
-
-
-def tell(samples: Samples, good: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Where there is an amplitude, and more than a zero, as in mutes, or padding."""
-    return np.asarray(good & (samples != 0) & (samples != PADDING))
-
-
-def _limits(samples: Samples) -> tuple[Samples, Samples]:
-    """Least and greatest of each trace, NaN where one sample is; float32 [n]."""
-    with np.errstate(invalid="ignore"):
-        return samples.min(axis=1), samples.max(axis=1)
 
 
 def _some(traces: npt.NDArray[np.int64], one_in: int) -> npt.NDArray[np.bool_]:
@@ -133,33 +70,46 @@ class Gatherer:
         self._take_1_in = max(1, traces * samples // _SAMPLES)
         self._kept: list[Samples] = []
         self._dead = self._bad = self._nulls = self._recorded = self._flat = 0
-        self._largest = 0.0
+        self._filled = 0
+        self._fill = self._largest = 0.0
 
     def take(
         self, traces: npt.NDArray[np.int64], samples: Samples, flagged: npt.NDArray[np.bool_]
     ) -> None:
         """Take traces of these numbers, float32 [n, samples]."""
-        good = valid(samples)
-        finite = good if good.all() else np.isfinite(samples)
-        kind = kinds(samples, flagged, good)
-        alive = ~kind.silent
-        self.silent[traces] = kind.silent
-        self._dead += int(np.count_nonzero(kind.dead))
-        self._flat += int(np.count_nonzero(kind.flat & good[:, 0]))
+        found = recorded(samples, flagged)
+        whole, alive = np.all(found.there, axis=1), np.any(found.there, axis=1)
+        self.silent[traces] = ~alive
+        self._dead += int(np.count_nonzero(found.dead))
+        self._flat += int(np.count_nonzero(found.flat))
         self._recorded += int(np.count_nonzero(alive))
-        self._bad += int(finite.size - np.count_nonzero(finite))
-        self._nulls += int(np.count_nonzero(finite & ~good))
-        # Of most traces the range tells it, and what is in them need not be looked at again.
-        odd = alive & ~(good.all(axis=1) & (kind.least != PADDING))
-        sure = alive & ~odd
-        self._see(np.maximum(kind.most[sure], -kind.least[sure]))
-        self._see(np.abs(_told(samples[odd], good[odd])))
+        self._count_no_amplitudes(samples, found, whole)
+        self._count_filled(samples, found)
+        size = np.maximum(found.most, -found.least)
+        self._largest = max(self._largest, float(size[whole].max(initial=0)))
+        larger = alive & ~whole & ~(size <= self._largest)  # and those with NaN
+        told = _told(samples[larger], found.there[larger])
+        self._largest = max(self._largest, float(np.abs(told).max(initial=0)))
         chosen = alive & _some(traces, self._take_1_in)
         if chosen.any():
-            self._kept.append(_told(samples[chosen], good[chosen]))
+            self._kept.append(_told(samples[chosen], found.there[chosen]))
 
-    def _see(self, sizes: Samples) -> None:
-        self._largest = max(self._largest, float(sizes.max(initial=0)))
+    def _count_no_amplitudes(
+        self, samples: Samples, found: Recorded, whole: npt.NDArray[np.bool_]
+    ) -> None:
+        """By their ranges, few traces can have some; of NaN any comparison is wrong."""
+        inside = (found.least > -NULL) & (found.most < NULL)
+        wild, tame = samples[~whole & ~inside], samples[~whole & inside & (found.least <= PADDING)]
+        self._bad += int(wild.size - np.count_nonzero(np.isfinite(wild)))
+        self._nulls += int(np.count_nonzero(are_null(wild)) + np.count_nonzero(tame == PADDING))
+
+    def _count_filled(self, samples: Samples, found: Recorded) -> None:
+        ends = samples[:, [0, -1]]
+        filled = ~found.there[:, [0, -1]] & (ends != 0) & np.isfinite(ends) & ~are_null(ends)
+        filled &= ~(found.dead | found.flat)[:, None]
+        if filled.any():
+            self._fill = self._fill if self._filled else float(ends[filled][0])
+            self._filled += int(np.count_nonzero(filled.any(axis=1)))
 
     def result(self) -> Stats:
         kept = np.concatenate(self._kept) if self._kept else np.empty((0, 1), np.float32)
@@ -170,15 +120,17 @@ class Gatherer:
             self._flat,
             self._bad,
             self._nulls,
+            self._filled,
+            self._fill,
             percentiles(kept),
             spectrum(kept),
             self._largest,
         )
 
 
-def _told(samples: Samples, good: npt.NDArray[np.bool_]) -> Samples:
-    """With 0 for what is no amplitude."""
-    return np.where(tell(samples, good), samples, np.float32(0))
+def _told(samples: Samples, there: npt.NDArray[np.bool_]) -> Samples:
+    """With 0 for what was not recorded."""
+    return np.where(there, samples, np.float32(0))
 
 
 def gather(

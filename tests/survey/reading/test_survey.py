@@ -82,13 +82,58 @@ def test_what_fills_traces_up_was_not_recorded(tmp_path: Path, padding: float) -
     samples = file.samples.view(">f4")
     samples[:, :3] = padding
     samples[7, 10:] = padding
-    samples[8, 20] = padding  # in the middle it may be an amplitude
+    samples[8, 20] = padding  # in the middle a zero is an amplitude, the other a null
     with Survey.open(written(tmp_path / "s.sgy", file)) as survey:
         recorded = survey.read(ALL, ALL).recorded.reshape(-1, SAMPLES)
     assert not recorded[:, :3].any()
     assert not recorded[7, 10:].any()
     assert recorded[7, 3:10].all()
-    assert recorded[8, 3:].all()
+    assert recorded[8, 20] == (padding == 0)
+    assert recorded[8, 3:20].all()
+
+
+@pytest.mark.parametrize(("code", "blank"), [(16, 128), (3, -32768), (5, 1e10)])
+def test_a_value_that_fills_traces_up_was_not_recorded(
+    code: int, blank: float, tmp_path: Path
+) -> None:
+    file = sound(format=code)
+    samples = file.samples.view({16: "u1", 3: ">i2", 5: ">f4"}[code])
+    samples[:, :18] = blank
+    samples[7, -17:] = blank
+    samples[11, :20], samples[11, 20:] = blank, 1
+    with Survey.open(written(tmp_path / "s.sgy", file)) as survey:
+        block, live = survey.read(ALL, ALL), survey.live
+        scan = survey.scan
+        with Survey.open(tmp_path / "s.sgy", scan) as again:
+            assert np.array_equal(again.live, live)
+    recorded = block.recorded.reshape(-1, SAMPLES)
+    assert not recorded[:, :18].any()
+    assert recorded[0, 18:].all()
+    assert not recorded[7, -17:].any()
+    assert np.array_equal(live, block.recorded.any(axis=2))
+    assert not live[1, 1]
+    told = f"120 traces begin or end with 16 samples or more of one value, such as {blank:g}"
+    assert any(note.startswith(told) for note in scan.notes)
+    assert scan.percentiles["100"] < 1e9
+
+
+@pytest.mark.parametrize("kind", ["npy", "sgy"])
+def test_nulls_are_told_of(kind: str, tmp_path: Path) -> None:
+    values = volume()
+    values[0, 0, 7] = values[3, 4] = -999.25
+    path = tmp_path / f"s.{kind}"
+    if kind == "npy":
+        np.save(path, values)
+    else:
+        file = sound(format=5)
+        file.samples.view(">f4")[:] = values.reshape(-1, SAMPLES)
+        written(path, file)
+    scan = scanned(path, Overrides(interval_ms=4)).scan
+    assert (scan.nulls_1e30, scan.verdict) == (SAMPLES + 1, "ok")
+    null, alone = (note for note in scan.notes if "not recorded" in note)
+    assert null.startswith(f"{SAMPLES + 1} samples are a null value, 1e29 or more or -999.25;")
+    assert alone.startswith("1 traces hold zeros and such samples alone;")
+    assert scanned(path, known=scan).scan == scan
 
 
 def test_amplitudes_alone_tell_surveys_apart(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from salt_survey.scan import statistics
+from salt_survey.scan import recorded, statistics
 from salt_survey.scan.findings import Said, tell_spikes
 from salt_survey.scan.statistics import Gatherer
 
@@ -31,22 +31,28 @@ def test_lines_that_begin_with_mute_do_not_hide_the_rest(monkeypatch: pytest.Mon
     assert gatherer.result().percentiles["1"] == -100
 
 
-def test_a_trace_of_mutes_and_nothing_recorded_is_silent() -> None:
-    """As a run finds no sample of it recorded."""
-    samples = np.zeros((6, 20), np.float32)
-    samples[0, 5:9] = np.nan
-    samples[1, 5:9] = statistics.PADDING
-    samples[2, 5:9] = 1e30
-    samples[3, 5] = 7
-    samples[4] = 7
-    samples[5, :10], samples[5, 10:] = np.nan, 7
-    good = statistics.valid(samples)
-    silent = statistics.kinds(samples, np.zeros(6, bool), good).silent
-    assert silent.tolist() == [True, True, True, False, True, False]
-    assert statistics.kinds(samples, np.ones(6, bool), good).silent.all()
-    gatherer = Gatherer(6, 20)
-    gatherer.take(np.arange(6), samples, np.zeros(6, bool))
-    assert gatherer.result().recorded == 2
+@pytest.mark.parametrize("step", [1, 7])
+def test_what_is_told_of_the_samples_is_of_those_that_a_run_sees(step: int) -> None:
+    rng = np.random.default_rng(1)
+    samples = rng.uniform(-50, 50, (60, 40)).astype(np.float32)
+    samples[:20, :18] = 1e6
+    samples[20:40, 30] = recorded.PADDING
+    samples[40:45, -16:] = -1e6
+    samples[45, :20], samples[45, 20:] = 7, 9
+    samples[46, 5], samples[46, 6], samples[46, 7] = np.nan, 1e30, np.inf
+    samples[47], samples[48], samples[49] = 0, 3, 1e30
+    gatherer, flagged = Gatherer(60, 40), np.arange(60) == 50
+    for first in range(0, 60, step):
+        part = slice(first, min(first + step, 60))
+        gatherer.take(np.arange(60)[part], samples[part], flagged[part])
+    stats = gatherer.result()
+    there = recorded.recorded(samples, flagged).there
+    assert np.array_equal(stats.silent, ~there.any(axis=1))
+    assert stats.silent.nonzero()[0].tolist() == [45, 47, 48, 49, 50]
+    assert stats.percentiles["100"] == samples[there].max()
+    assert stats.largest == np.abs(samples[there]).max() < 50
+    assert (stats.dead, stats.flat, stats.filled, stats.recorded) == (2, 1, 26, 55)
+    assert (stats.bad_samples, stats.nulls, stats.fill) == (2, 20 + 1 + 40, 1e6)
 
 
 def test_a_spectrum_has_its_peak_where_the_signal_is() -> None:
@@ -65,7 +71,7 @@ def test_spikes_are_warned_of(monkeypatch: pytest.MonkeyPatch, most: float, warn
     monkeypatch.setattr(statistics, "_SAMPLES", 4000)
     samples = np.random.default_rng(0).uniform(-1, 1, (500, 400)).astype(np.float32)
     samples[37, 7] = most
-    samples[:100, 300:] = statistics.PADDING
+    samples[:100, 300:] = recorded.PADDING
     samples[20, 5], samples[21, 5] = np.nan, 1e30
     gatherer, said = Gatherer(500, 400), Said()
     gatherer.take(np.arange(500), samples, np.zeros(500, bool))
