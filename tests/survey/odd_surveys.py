@@ -174,6 +174,12 @@ def _spike(file: File) -> None:
     file.samples.view(">f4")[3, 5] = 1e9
 
 
+def _null_value(file: File) -> None:
+    values = file.samples.view(">f4")
+    values[:] /= 1000
+    values[::3, 7:9] = -9999
+
+
 def _dead(file: File) -> None:
     file.samples[40:45] = 0
     file.headers[42:45, 29] = 2
@@ -606,6 +612,8 @@ ALL = [
          "2 traces, such as trace 61, have samples and are not used", same=False),
     Case("a spike", _spike, {"format": 5, "verdict": "warn"}, "--stretch 0.5%", same=False,
          kind={"format": 5}),
+    Case("-9999 here and there among amplitudes below 20", _null_value,
+         {"format": 5, "verdict": "warn"}, "exactly -9999", same=False, kind={"format": 5}),
     Case("dead traces, some flagged", _dead, {"dead": 6}, same=False),
     Case("all traces twice", _twice, {"traces": 2 * TRACES, "duplicates": TRACES,
          "verdict": "warn"}, "the first counts"),

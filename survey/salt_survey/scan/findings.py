@@ -156,11 +156,22 @@ def _not_recorded(stats: Stats) -> Iterator[str]:
 
 def tell_spikes(stats: Stats, said: Said) -> None:
     """Warn of amplitudes far beyond the others: the tiles that hold one are of one grey."""
-    usual = max(abs(stats.percentiles.get(share, 0.0)) for share in ("1", "99"))
-    if stats.largest > _SPIKE * usual > 0:
+    most = _SPIKE * stats.usual
+    if not most:
+        return
+    nulls = [each for each in stats.repeated if abs(each.value) > most]
+    for value, share in nulls:
         said.warn(
             "samples",
-            f"there are amplitudes up to {stats.largest:.4g}, where 98 % are within {usual:.4g}: "
-            "a tile with such a spike is of nearly one grey, and salt in it is not found; clip "
-            "them (--stretch 0.5%), or mend the file",
+            f"{100 * share:.2g} % of the amplitudes are exactly {value:g}, where 98 % of the "
+            f"others are within {stats.usual:.4g}: a null value? It is shown to the model as an "
+            "amplitude; put 0, or in floats 1e30, in its place (in a Zarr, say that it is the "
+            "_FillValue)",
+        )
+    if stats.largest > max([most, *(abs(value) for value, _ in nulls)]):
+        said.warn(
+            "samples",
+            f"there are amplitudes up to {stats.largest:.4g}, where 98 % are within "
+            f"{stats.usual:.4g}: a tile with such a spike is of nearly one grey, and salt in it is "
+            "not found; clip them (--stretch 0.5%), or mend the file",
         )

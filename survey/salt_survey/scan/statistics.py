@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,20 @@ from salt_survey.segy.samples import sweep
 
 PERCENTS = (0, 1, 2, 5, 25, 50, 75, 95, 98, 99, 100)
 SPECTRUM = 64  # frequencies, from 0 to half the sampling frequency
+_OFTEN = 0.001  # share of amplitudes that are exactly the least or greatest, beyond what is chance
 _SAMPLES = 2_000_000  # that percentiles and spectrum are taken of, at most
+
+
+class Repeated(NamedTuple):
+    """The least or greatest amplitude, where clipping or a null value makes it frequent.
+
+    Attributes:
+        value: of it.
+        share: of the amplitudes, 0 to 1.
+    """
+
+    value: float
+    share: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +49,8 @@ class Stats:
         fill: the first of these values.
         percentiles: amplitudes by percent; empty where nothing was recorded.
         spectrum: mean amplitude at SPECTRUM frequencies, the greatest is 1; likewise.
+        repeated: least and greatest amplitude, of these the frequent ones.
+        usual: what 98 % of the other amplitudes are within, whichever their sign; 0 without any.
         largest: amplitude of all traces, whichever its sign; 0 where nothing was recorded.
     """
 
@@ -48,6 +64,8 @@ class Stats:
     fill: float
     percentiles: Mapping[str, float]
     spectrum: tuple[float, ...]
+    repeated: tuple[Repeated, ...]
+    usual: float
     largest: float
 
 
@@ -113,6 +131,8 @@ class Gatherer:
 
     def result(self) -> Stats:
         kept = np.concatenate(self._kept) if self._kept else np.empty((0, 1), np.float32)
+        amplitudes = kept[kept != 0]
+        often = repeated(amplitudes)
         return Stats(
             self._dead,
             self.silent,
@@ -122,8 +142,10 @@ class Gatherer:
             self._nulls,
             self._filled,
             self._fill,
-            percentiles(kept),
+            percentiles(amplitudes),
             spectrum(kept),
+            often,
+            usual(amplitudes, often),
             self._largest,
         )
 
@@ -158,13 +180,30 @@ def gather(
     return found.result()
 
 
-def percentiles(traces: Samples) -> Mapping[str, float]:
-    """Amplitudes at PERCENTS of traces, float32 [n, samples]; zeros are left out, as mutes are."""
-    amplitudes = traces[traces != 0]
+def percentiles(amplitudes: Samples) -> Mapping[str, float]:
+    """At PERCENTS of amplitudes, float32 [n]; zeros are to be left out, as mutes are."""
     if not len(amplitudes):
         return {}
     values = np.percentile(amplitudes, PERCENTS)
     return {str(percent): float(value) for percent, value in zip(PERCENTS, values, strict=True)}
+
+
+def repeated(amplitudes: Samples) -> tuple[Repeated, ...]:
+    """Which of the least and the greatest amplitude, float32 [n], is found more often than chance
+    has it.
+    """
+    if not len(amplitudes):
+        return ()
+    ends = dict.fromkeys((float(amplitudes.min()), float(amplitudes.max())))
+    shares = ((end, np.count_nonzero(amplitudes == end) / len(amplitudes)) for end in ends)
+    return tuple(Repeated(end, share) for end, share in shares if share > _OFTEN)
+
+
+def usual(amplitudes: Samples, often: tuple[Repeated, ...]) -> float:
+    """What 98 % of amplitudes, float32 [n], are within, of those that are not repeated often."""
+    for each in often:
+        amplitudes = amplitudes[amplitudes != each.value]
+    return float(np.abs(np.percentile(amplitudes, (1, 99))).max()) if len(amplitudes) else 0.0
 
 
 def spectrum(traces: Samples) -> tuple[float, ...]:

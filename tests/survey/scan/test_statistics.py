@@ -82,6 +82,48 @@ def test_spikes_are_warned_of(monkeypatch: pytest.MonkeyPatch, most: float, warn
     assert bool(said.warnings) == warned
 
 
+def told_of(samples: np.ndarray) -> list[str]:
+    gatherer, said = Gatherer(len(samples), samples.shape[1]), Said()
+    gatherer.take(np.arange(len(samples)), samples, np.zeros(len(samples), bool))
+    tell_spikes(gatherer.result(), said)
+    return said.warnings
+
+
+@pytest.mark.parametrize("share", [0.002, 0.023, 0.4])
+@pytest.mark.parametrize("values", [(-9999.0,), (1e10,), (-9999.0, 1e10)])
+def test_an_extreme_that_is_frequent_may_be_a_null_value(
+    values: tuple[float, ...], share: float
+) -> None:
+    rng = np.random.default_rng(0)
+    samples = rng.uniform(-1, 1, (500, 400)).astype(np.float32)
+    for value in values:
+        samples[rng.random(samples.shape) < share] = value
+    told = told_of(samples)
+    assert len(told) == len(values)
+    for warning, value in zip(told, values, strict=True):
+        assert f"% of the amplitudes are exactly {value:g}, where 98 % of the others" in warning
+        assert "are within 0.98" in warning
+
+
+def test_a_spike_beyond_a_null_value_is_told_of_too() -> None:
+    samples = np.random.default_rng(0).uniform(-1, 1, (500, 400)).astype(np.float32)
+    samples[::2, 200:205], samples[7, 7] = -9999, 1e8
+    null, spike = told_of(samples)
+    assert null.startswith("0.62 % of the amplitudes are exactly -9999,")
+    assert spike.startswith("there are amplitudes up to 1e+08, where 98 % are within 0.98")
+
+
+@pytest.mark.parametrize("most", [2.0, 6.0, 19.0])
+def test_clipped_amplitudes_are_not_warned_of(most: float) -> None:
+    samples = np.random.default_rng(0).normal(size=(500, 400)).astype(np.float32)
+    samples *= most / np.abs(samples).max() * 3
+    assert told_of(samples.clip(-most, most)) == []
+
+
+def test_two_values_alone_are_not_warned_of() -> None:
+    assert told_of(np.where(np.random.default_rng(0).random((50, 40)) < 0.5, 1, 1e6)) == []
+
+
 def test_what_has_nothing_recorded_has_no_spikes() -> None:
     said = Said()
     tell_spikes(Gatherer(3, 4).result(), said)
