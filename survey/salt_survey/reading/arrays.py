@@ -15,7 +15,7 @@ import numpy.typing as npt
 from salt_survey.errors import SurveyError
 from salt_survey.reading import damage
 from salt_survey.reading.chunks import Pieces
-from salt_survey.reading.time_axis import Times
+from salt_survey.reading.time_axis import Axis, Times
 from salt_survey.reading.volume import Volume, opened
 from salt_survey.scan import geometry, times
 from salt_survey.scan.findings import Found, Said, of_samples, tell_missing, tell_of
@@ -107,8 +107,10 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
     if known:
         said.repeat(known, others=False)
     if not when.interval_ms:
-        said.questions.append("an array has no sample interval; give it with --interval-ms")
-    times.tell_unlikely(when.interval_ms, said, volume.times_name)
+        said.questions.append(_no_interval(volume.times))
+    if volume.times is not None:
+        _tell_unit(volume.times, when, overrides, known, said)
+    times.tell_unlikely(when.interval_ms, said, _name(volume))
     found = Scan(
         kind=volume.kind,
         size=0 if volume.kind == "zarr" else path.stat().st_size,
@@ -141,11 +143,52 @@ def _times(path: Path, volume: Volume, said: Overrides) -> Times:
     )
 
 
+def _name(volume: Volume) -> str:
+    """Of the axis that times are read by."""
+    return volume.times.name if volume.times is not None and volume.times.counts else ""
+
+
+def _no_interval(axis: Axis | None) -> str:
+    line = "an array has no sample interval"
+    if axis is None or not axis.words():
+        return f"{line}; give it with --interval-ms"
+    return (
+        f"{line}; it has {axis.words()}: give --interval-ms and --delay-ms, or, if these are "
+        "milliseconds, rename it twt or give it units"
+    )
+
+
+def _tell_unit(axis: Axis, taken: Times, asked: Overrides, known: Scan | None, said: Said) -> None:
+    """Warn where numbers whose unit is not known were taken for times, or may be the times that
+    nobody gave. What is asked for now is not doubted, nor what a scan was made with that was.
+    """
+    lines = []
+    if (
+        axis.counts
+        and not axis.is_known
+        and axis.unit
+        and None in (asked.interval_ms, asked.delay_ms)
+    ):
+        lines.append(
+            f"{axis.name} is in '{axis.unit}', which is not known: taken for milliseconds "
+            "(--interval-ms and --delay-ms to decide)"
+        )
+    if not axis.counts and axis.ends and axis.ends[0] and asked.delay_ms is None:
+        lines.append(
+            f"there is {axis.words()}: times are taken to begin at {taken.delay_ms:g} ms "
+            "(--delay-ms to decide)"
+        )
+    for line in lines:
+        new = known is None or known.questions or line in known.warnings
+        if taken.interval_ms and new:
+            said.warnings.append(line)
+
+
 def _tell_of_scan(path: Path, volume: Volume, taken: Times, asked: Overrides, said: Said) -> None:
     """Warn where a scan has other times than the axis; what is asked for now is no contradiction,
     and an axis that cannot be read no word on them.
     """
-    if volume.times is None:
+    if volume.times is None or not volume.times.counts:
         return
     try:
         axis = volume.axis(path)
@@ -155,7 +198,7 @@ def _tell_of_scan(path: Path, volume: Volume, taken: Times, asked: Overrides, sa
         taken.interval_ms if asked.interval_ms is None else axis.interval_ms,
         taken.delay_ms if asked.delay_ms is None else axis.delay_ms,
     )
-    times.tell_of_scan(by_scan, axis, said, volume.times_name)
+    times.tell_of_scan(by_scan, axis, said, volume.times.name)
 
 
 def _gather(source: ArraySource, traces: int, samples: int, tell: Tell) -> Stats:

@@ -12,7 +12,7 @@ from salt_infer.system import resource_limits
 from salt_survey.errors import SurveyError
 
 # Each codec and each kind of metadata has its own.
-_KINDS = (
+KINDS = (
     OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError, zlib.error,
     lzma.LZMAError,
 )  # fmt: skip
@@ -30,7 +30,7 @@ def told(error_of: Callable[[str], SurveyError]) -> Iterator[None]:
     """
     try:
         yield
-    except _KINDS as error:
+    except KINDS as error:
         if isinstance(error, RuntimeError) and resource_limits.limit(error):
             raise  # no fault of the file
         raise error_of(one_line(error)) from error

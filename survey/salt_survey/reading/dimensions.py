@@ -5,7 +5,7 @@ An array whose axes lie otherwise is refused, as its sections would be of someth
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +55,13 @@ def coordinate(group: Any, axis: Sequence[str], length: int) -> str | None:
         return None
     if axis[0] in group:
         return axis[0]
-    fitting = {key.lower(): key for key, array in group.arrays() if array.shape == (length,)}
-    return next((fitting[name] for name in axis if name in fitting), None)
+    return next(fitting(group, axis, length), None)
+
+
+def fitting(group: Any, axis: Sequence[str], length: int) -> Iterator[str]:
+    """Arrays of a group that have one of these names, and a number for each place of an axis."""
+    found = {key.lower(): key for key, array in group.arrays() if array.shape == (length,)}
+    return (found[name] for name in axis if name in found)
 
 
 def _axis(name: str | None) -> int | None:

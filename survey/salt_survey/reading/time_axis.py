@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,14 +11,21 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_survey.errors import SurveyError
-from salt_survey.reading import damage
+from salt_survey.reading import damage, dimensions
 
 NAMES = ("time_ms", "twt")  # whose numbers are milliseconds, unless they have other units
-# Times one and over the other are milliseconds; xarray keeps differences of times so.
+_OTHERS = tuple(
+    name for name in dimensions.SAMPLE if name not in NAMES
+)  # milliseconds if they say so
+# Times one and over the other are milliseconds; xarray keeps differences of times so. Metres of
+# depth stand in their place.
 _UNITS = {
-    "ns": (1, 1_000_000), "nanoseconds": (1, 1_000_000), "us": (1, 1000), "microseconds": (1, 1000),
-    "s": (1000, 1), "seconds": (1000, 1),
-}  # fmt: skip
+    **dict.fromkeys(("ns", "nanosecond", "nanoseconds"), (1, 1_000_000)),
+    **dict.fromkeys(("us", "microsecond", "microseconds"), (1, 1000)),
+    **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds"), (1, 1)),
+    **dict.fromkeys(("s", "sec", "second", "seconds"), (1000, 1)),
+    **dict.fromkeys(("m", "metre", "metres", "meter", "meters"), (1, 1)),
+}
 _UNEVEN = 0.02  # of a step, that a sample may be off its time: decimals are rounded
 
 
@@ -30,6 +39,66 @@ class Times(NamedTuple):
 
     interval_ms: float
     delay_ms: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Axis:
+    """An array beside the volume that has a number for each sample.
+
+    Attributes:
+        name: of it.
+        stored: the numbers, not read yet.
+    """
+
+    name: str
+    stored: Any
+
+    @property
+    def unit(self) -> str | None:
+        """As it is said to be in; None where nothing is said."""
+        said = getattr(self.stored, "attrs", {}).get("units")
+        return None if said is None else ascii(str(said))[1:-1][:40]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether what its numbers are in is known here, and nothing has to be taken for it."""
+        if getattr(getattr(self.stored, "dtype", None), "kind", "") == "m":
+            return True
+        return str(self.unit).lower() in _UNITS
+
+    @property
+    def counts(self) -> bool:
+        """Whether times are read by it: the others may be places."""
+        return self.is_known or self.name.lower() in NAMES
+
+    @functools.cached_property
+    def ends(self) -> tuple[float, float] | None:
+        """Its first and last number; None where they are none."""
+        try:
+            first, last = (float(self.stored[at]) for at in (0, -1))
+        except damage.KINDS:
+            return None
+        return first, last
+
+    def words(self) -> str:
+        """What there is beside the volume whose unit is not known; empty if it cannot be told."""
+        if self.ends is None:
+            return ""
+        first, last = self.ends
+        unit = "without a unit" if self.unit is None else f"in '{self.unit}', which is not known"
+        return f"'{self.name}' from {first:g} to {last:g} {unit}"
+
+
+def find(group: Any, samples: int) -> Axis | None:
+    """The axis that a Zarr group has for so many samples: the one that times are read by, else one
+    that may be it; None without any, and of an array that lies alone.
+    """
+    if group is None:
+        return None
+    if (name := dimensions.coordinate(group, NAMES, samples)) is not None:
+        return Axis(name, group[name])
+    others = [Axis(each, group[each]) for each in dimensions.fitting(group, _OTHERS, samples)]
+    return next((axis for axis in others if axis.is_known), others[0] if others else None)
 
 
 def read(path: Path, stored: Any, samples: int, name: str = NAMES[0]) -> Times:

@@ -18,7 +18,7 @@ from salt_infer.errors import PackageError
 from salt_survey.errors import SurveyError
 from salt_survey.reading import damage, dimensions, time_axis, unsupported
 from salt_survey.reading.packing import AS_KEPT, Packing
-from salt_survey.reading.time_axis import Times
+from salt_survey.reading.time_axis import Axis, Times
 
 OURS = "salt-survey"  # attribute of a group that salt-survey run has written
 _NAMES = ("amplitude", "data", "seismic")  # of the volume, in a Zarr group
@@ -36,16 +36,15 @@ class Volume:
     data: Any  # [I, X, S], sliced as numpy's
     inlines: npt.NDArray[np.int64]
     crosslines: npt.NDArray[np.int64]
-    times: Any  # of the samples, as they are kept, not read yet; None if there are none
-    times_name: str = ""
+    times: Axis | None  # that times are read by, or that may be one
     is_line: bool = False  # [X, S] in the file
     packing: Packing = AS_KEPT
 
     def axis(self, path: Path) -> Times:
         """When samples are by the axis beside it; 0 and 0 without one."""
-        if self.times is None:
+        if self.times is None or not self.times.counts:
             return Times(0.0, 0.0)
-        return time_axis.read(path, self.times, self.data.shape[2], self.times_name)
+        return time_axis.read(path, self.times.stored, self.data.shape[2], self.times.name)
 
 
 def opened(path: Path) -> Volume:
@@ -113,14 +112,12 @@ def _open_zarr(path: Path) -> Volume:
         data, group = _only(path, node), node
     dimensions.check(path, data)
     rows, columns = (*data.shape, 0, 0)[:2]
-    axis = dimensions.coordinate(group, time_axis.NAMES, data.shape[-1])
     return Volume(
         "zarr",
         data,
         _coordinate(group, dimensions.INLINE, rows),
         _coordinate(group, dimensions.CROSSLINE, columns),
-        group[axis] if group is not None and axis else None,
-        axis or "",
+        time_axis.find(group, data.shape[-1]),
         packing=Packing.of(data),
     )
 

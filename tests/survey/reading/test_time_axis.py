@@ -160,6 +160,73 @@ def test_numbers_may_have_a_unit(tmp_path: Path, units: str, axis: Any) -> None:
     assert (scan.interval_ms, scan.delay_ms, scan.warnings) == (4, 400, ())
 
 
+def test_a_unit_that_is_not_known_is_told_of(tmp_path: Path) -> None:
+    path = survey(tmp_path, EVEN)
+    zarr.open_group(path)[time_axis.NAMES[0]].attrs["units"] = "furlong"
+    scan = scanned(path).scan
+    assert (scan.interval_ms, scan.delay_ms) == (4, 400)
+    (warning,) = scan.warnings
+    assert warning.startswith("time_ms is in 'furlong', which is not known: taken for milliseconds")
+    assert scanned(path, known=scan).scan == scan
+    assert scanned(path, Overrides(interval_ms=4, delay_ms=400)).scan.warnings == ()
+
+
+def renamed(folder: Path, name: str, times: Any, **attributes: str) -> Path:
+    """A Zarr whose axis has another name."""
+    path = survey(folder, EVEN)
+    group = zarr.open_group(path)
+    del group[time_axis.NAMES[0]]
+    group.create_array(name, data=np.asarray(times)).attrs.update(attributes)
+    return path
+
+
+@pytest.mark.parametrize("name", ["samples", "sample", "time", "Time", "depth", "z"])
+@pytest.mark.parametrize(("units", "axis"), [("ms", EVEN), ("s", EVEN / 1000), ("metres", EVEN)])
+def test_an_axis_of_another_name_is_read_by_its_unit(
+    name: str, units: str, axis: Any, tmp_path: Path
+) -> None:
+    scan = scanned(renamed(tmp_path, name, axis, units=units)).scan
+    assert (scan.interval_ms, scan.delay_ms, scan.verdict) == (4, 400, "ok")
+
+
+def test_an_axis_with_a_unit_is_taken_before_one_without(tmp_path: Path) -> None:
+    path = renamed(tmp_path, "sample", np.arange(SAMPLES))
+    group = zarr.open_group(path)
+    group.create_array("z", data=EVEN).attrs["units"] = "m"
+    assert scanned(path).scan.delay_ms == 400
+
+
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [({}, "without a unit"), ({"units": "ft"}, "in 'ft', which is not known")],
+)
+def test_an_axis_of_another_name_without_a_known_unit_is_named(
+    attributes: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    path = renamed(tmp_path, "samples", EVEN, **attributes)
+    seen = f"'samples' from 400 to 596 {words}: "
+    asked = scanned(path).scan
+    (question,) = asked.questions
+    assert f"it has {seen}give --interval-ms and --delay-ms, or" in question
+    said = Overrides(interval_ms=4)
+    for known in (None, asked):
+        scan = scanned(path, said, known).scan
+        assert (scan.delay_ms, scan.verdict) == (0, "warn")
+        assert scan.warnings[0].startswith(f"there is {seen}times are taken to begin at 0 ms")
+    assert scanned(path, known=scan).scan == scan
+    for delay in (0, 400):
+        both = Overrides(interval_ms=4, delay_ms=delay)
+        assert scanned(path, both).scan.verdict == "ok"
+        assert scanned(path, both, scan).scan.warnings == ()
+        assert scanned(path, known=scanned(path, both).scan).scan.warnings == ()
+
+
+@pytest.mark.parametrize("axis", [np.arange(SAMPLES), np.arange(SAMPLES - 1) + 7])
+def test_an_axis_that_says_nothing_of_a_delay_is_not_warned_of(axis: Any, tmp_path: Path) -> None:
+    path = renamed(tmp_path, "samples", np.array(axis))
+    assert scanned(path, Overrides(interval_ms=4)).scan.verdict == "ok"
+
+
 def test_dates_are_no_axis(tmp_path: Path) -> None:
     path = survey(tmp_path, np.datetime64("2020-01-01", "ns") + np.arange(SAMPLES))
     with pytest.raises(SurveyError, match=r"time_ms cannot be read \(datetime64"):
