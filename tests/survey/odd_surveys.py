@@ -186,6 +186,11 @@ def _dead(file: File) -> None:
     file.headers[70, 29] = 2  # flagged alone
 
 
+def _flagged_zero(file: File) -> None:
+    file.set(29, 2)
+    file.samples[:] = 0
+
+
 def _not_finite(file: File) -> None:
     values = file.samples.view(">f4")
     values[3, 5], values[4, 6], values[9, 2] = np.nan, np.inf, -np.inf
@@ -614,7 +619,12 @@ ALL = [
          kind={"format": 5}),
     Case("-9999 here and there among amplitudes below 20", _null_value,
          {"format": 5, "verdict": "warn"}, "exactly -9999", same=False, kind={"format": 5}),
-    Case("dead traces, some flagged", _dead, {"dead": 6}, same=False),
+    Case("dead traces, some flagged", _dead, {"dead": 6},
+         "1 are flagged so and hold amplitudes", same=False),
+    Case("all traces flagged as dead", lambda file: file.set(29, 2), {"verdict": "warn"},
+         "taken to mean nothing"),
+    Case("all traces flagged as dead, and all zeros", _flagged_zero,
+         {"dead": TRACES, "verdict": "refuse"}, "nothing recorded"),
     Case("all traces twice", _twice, {"traces": 2 * TRACES, "duplicates": TRACES,
          "verdict": "warn"}, "the first counts"),
     Case("blank traces at the end", _blank, {"traces": TRACES + 3, "dead": 3, "verdict": "warn"},

@@ -138,7 +138,8 @@ def tell_of(stats: Stats, traces: int, said: Said) -> None:
 
 def _not_recorded(stats: Stats) -> Iterator[str]:
     if stats.dead and stats.recorded > 1:
-        yield f"{stats.dead} dead traces"
+        loud = f", of which {stats.loud} are flagged so and hold amplitudes all the same"
+        yield f"{stats.dead} dead traces{loud if stats.loud else ''}"
     if stats.flat:
         yield f"{stats.flat} traces hold one value alone"
     if stats.filled:

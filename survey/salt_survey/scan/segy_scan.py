@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from salt_infer.masks.rle import TILE_SHAPE
 from salt_survey.errors import SurveyError
 from salt_survey.scan import (
@@ -102,9 +104,11 @@ class _Scanner:
         columns = headers.columns(
             self.file, self.layout,
             sorted({headers.SCALAR, headers.DELAY, headers.TIME_SCALAR, headers.INTERVAL,
-                    *numbered.bytes()}),
+                    headers.TRACE_KIND, *numbered.bytes()}),
             numbered.widths(),
         )  # fmt: skip
+        if np.all(columns.pop(headers.TRACE_KIND) == headers.DEAD):
+            self.layout = dataclasses.replace(self.layout, dead_flags=False)
         times.tell_intervals(columns[headers.INTERVAL], self.said)
         numbered, positions = self._positions(numbered, columns)
         if positions is not None and not columns[headers.SCALAR].any():
@@ -193,6 +197,12 @@ class _Scanner:
             return None
         stats = gather(self.file, self.layout, self.reading, self.order, self.tell)
         tell_of(stats, self.layout.traces, self.said)
+        if not self.layout.dead_flags and stats.recorded:
+            self.said.warn(
+                "samples",
+                f"all traces are flagged as dead (byte {headers.TRACE_KIND} is {headers.DEAD}), "
+                f"and {stats.recorded} hold amplitudes: the flag is taken to mean nothing",
+            )
         return stats
 
     def _times(self, columns: Mapping[int, Column]) -> tuple[float, times.Delay]:

@@ -40,6 +40,7 @@ class Stats:
 
     Attributes:
         dead: traces whose samples are all 0, or that are flagged as dead.
+        loud: traces that are flagged as dead, and hold amplitudes all the same.
         silent: bool [traces], without a sample that is recorded: see :class:`Recorded`.
         recorded: all other traces.
         flat: traces that hold one value alone, and not 0.
@@ -55,6 +56,7 @@ class Stats:
     """
 
     dead: int
+    loud: int
     silent: npt.NDArray[np.bool_]
     recorded: int
     flat: int
@@ -88,7 +90,7 @@ class Gatherer:
         self._take_1_in = max(1, traces * samples // _SAMPLES)
         self._kept: list[Samples] = []
         self._dead = self._bad = self._nulls = self._recorded = self._flat = 0
-        self._filled = 0
+        self._filled = self._loud = 0
         self._fill = self._largest = 0.0
 
     def take(
@@ -99,6 +101,9 @@ class Gatherer:
         whole, alive = np.all(found.there, axis=1), np.any(found.there, axis=1)
         self.silent[traces] = ~alive
         self._dead += int(np.count_nonzero(found.dead))
+        if flagged.any():
+            held = recorded(samples[flagged], np.zeros(np.count_nonzero(flagged), bool)).there
+            self._loud += int(np.count_nonzero(held.any(axis=1)))
         self._flat += int(np.count_nonzero(found.flat))
         self._recorded += int(np.count_nonzero(alive))
         self._count_no_amplitudes(samples, found, whole)
@@ -135,6 +140,7 @@ class Gatherer:
         often = repeated(amplitudes)
         return Stats(
             self._dead,
+            self._loud,
             self.silent,
             self._recorded,
             self._flat,

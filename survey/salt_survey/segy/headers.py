@@ -57,7 +57,11 @@ def column(headers: Headers, byte: int, layout: Layout, width: int = 4) -> Colum
 
 
 def are_dead(headers: Headers, layout: Layout) -> npt.NDArray[np.bool_]:
-    """Which traces are said to be dead, by their headers; bool [n]."""
+    """Which traces are said to be dead, by their headers; bool [n]. None are where this is said of
+    all, as it then means nothing.
+    """
+    if not layout.dead_flags:
+        return np.zeros(len(headers), bool)
     return np.asarray(column(headers, TRACE_KIND, layout) == DEAD)
 
 

@@ -36,6 +36,7 @@ class Layout:
         rest: bytes of a cut one after them.
         offsets: of the traces' headers, where these are of several lengths; empty where not.
         file_endian: byte order of the file's header where it is another, else None.
+        dead_flags: whether what trace headers say of dead traces counts.
         notes, warnings, faults: what there is to know, what was decided against the header, and
             why it cannot be read; a line each.
     """
@@ -54,6 +55,7 @@ class Layout:
     warnings: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     offsets: tuple[int, ...] = ()
+    dead_flags: bool = True
 
     @property
     def head(self) -> int:

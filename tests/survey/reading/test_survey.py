@@ -136,6 +136,17 @@ def test_nulls_are_told_of(kind: str, tmp_path: Path) -> None:
     assert scanned(path, known=scan).scan == scan
 
 
+def test_a_flag_that_all_traces_have_is_ignored_with_a_scan_too(tmp_path: Path) -> None:
+    file = sound()
+    file.set(29, 2)
+    path = written(tmp_path / "s.sgy", file)
+    with Survey.open(path) as survey, Survey.open(path, survey.scan) as again:
+        assert again.scan == survey.scan
+        for each in (survey, again):
+            assert each.live.all()
+            np.testing.assert_array_equal(each.read(ALL, ALL).amplitude, volume())
+
+
 def test_amplitudes_alone_tell_surveys_apart(tmp_path: Path) -> None:
     one = written(tmp_path / "one.sgy", sound())
     file = sound()

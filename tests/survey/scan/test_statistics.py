@@ -41,17 +41,18 @@ def test_what_is_told_of_the_samples_is_of_those_that_a_run_sees(step: int) -> N
     samples[45, :20], samples[45, 20:] = 7, 9
     samples[46, 5], samples[46, 6], samples[46, 7] = np.nan, 1e30, np.inf
     samples[47], samples[48], samples[49] = 0, 3, 1e30
-    gatherer, flagged = Gatherer(60, 40), np.arange(60) == 50
+    gatherer, flagged = Gatherer(60, 40), np.isin(np.arange(60), [47, 50])
     for first in range(0, 60, step):
         part = slice(first, min(first + step, 60))
         gatherer.take(np.arange(60)[part], samples[part], flagged[part])
     stats = gatherer.result()
     there = recorded.recorded(samples, flagged).there
     assert np.array_equal(stats.silent, ~there.any(axis=1))
+    assert stats.recorded == 55
     assert stats.silent.nonzero()[0].tolist() == [45, 47, 48, 49, 50]
     assert stats.percentiles["100"] == samples[there].max()
     assert stats.largest == np.abs(samples[there]).max() < 50
-    assert (stats.dead, stats.flat, stats.filled, stats.recorded) == (2, 1, 26, 55)
+    assert (stats.dead, stats.loud, stats.flat, stats.filled) == (2, 1, 1, 26)
     assert (stats.bad_samples, stats.nulls, stats.fill) == (2, 20 + 1 + 40, 1e6)
 
 
