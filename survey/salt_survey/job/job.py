@@ -35,10 +35,18 @@ from salt_survey.scan.record import load
 from salt_survey.sections.display import Direction
 from salt_survey.sections.predict import batch_of
 from salt_survey.sections.sampling import Sampling
-from salt_survey.sections.settings import GATE, Calibration, Settings, Wishes, settled
+from salt_survey.sections.settings import ADVICE, GATE, Calibration, Settings, Wishes, settled
 from salt_survey.segy.write import headers_of
 from salt_survey.volume import kept_headers
-from salt_survey.volume.extent import Extent, Range, Sections, extent_of, small_sections
+from salt_survey.volume.extent import (
+    Extent,
+    Range,
+    Sections,
+    beyond,
+    extent_of,
+    halved,
+    small_sections,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +99,7 @@ class Plan:
         extent: the part of the survey.
         division: of that into slabs.
         warnings: what may make the volume other than it looks, a line each.
+        halved: why salt may not be found in both directions together; empty where it is not so.
     """
 
     settings: Settings
@@ -98,6 +107,15 @@ class Plan:
     extent: Extent
     division: Division
     warnings: tuple[str, ...]
+    halved: str
+
+    @property
+    def if_nothing(self) -> str:
+        """What to say where no salt was found; empty where it was said before."""
+        by_eye = self.settings.origin.source == "user"
+        return self.halved or (
+            f"no salt was found at this zoom and polarity{ADVICE}" if by_eye else ""
+        )
 
     @property
     def work(self) -> Work:
@@ -146,7 +164,7 @@ def run(job: Job, watcher: Watcher | None = None) -> SurveyReport:
             under_way.resume()
             under_way.startup_s = time.perf_counter() - started
             under_way.carry_out()
-            report = under_way.publish(used, plan.settings.origin, plan.warnings)
+            report = under_way.publish(used, plan.settings.origin, plan.warnings, plan.if_nothing)
             _write(report, journal, job)
         journal.remove()
         return report
@@ -175,7 +193,8 @@ def _planned(job: Job, survey: Survey, watcher: Watcher) -> Plan:
     extent = extent_of(survey, job.sections, job.lines, job.times)
     division = divide(extent, job.sections, settings.display, job.memory)
     warnings = _warnings(job, survey, extent, settings, watcher)
-    return Plan(settings, calibration, extent, division, warnings)
+    why = halved(extent, job.sections, settings.display)
+    return Plan(settings, calibration, extent, division, warnings, why)
 
 
 def _warnings(
@@ -186,7 +205,7 @@ def _warnings(
         watcher.note(settings.origin.words)
     kept = kept_headers.doubts(survey) if job.out.segy else []
     more = (*small_sections(extent, job.sections, settings.display), *kept)
-    for line in more:
+    for line in (*more, *filter(None, [beyond(survey, job.sections, job.lines)])):
         watcher.note(line)
     return survey.scan.warnings + more
 

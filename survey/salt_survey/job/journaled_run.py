@@ -24,7 +24,7 @@ from salt_survey.execution.slabs import Division, SlabDone
 from salt_survey.job.publish import Targets
 from salt_survey.job.run_report import SurveyReport, counted
 from salt_survey.reading.survey import Survey
-from salt_survey.sections.settings import ADVICE, Origin
+from salt_survey.sections.settings import Origin
 from salt_survey.segy.write import write_like
 from salt_survey.volume import finished, horizons, text_lines
 from salt_survey.volume.counts import Counts
@@ -124,7 +124,7 @@ class JournaledRun:
             raise
 
     def publish(
-        self, used: Mapping[str, Any], origin: Origin, warnings: tuple[str, ...]
+        self, used: Mapping[str, Any], origin: Origin, warnings: tuple[str, ...], if_nothing: str
     ) -> SurveyReport:
         """Write what is made from the volume, put all in place, and say what was done.
 
@@ -132,6 +132,7 @@ class JournaledRun:
             used: what the run was carried out with, by name.
             origin: where zoom and polarity come from.
             warnings: for the report, a line each.
+            if_nothing: what to say where no salt was found; may be empty.
 
         Raises:
             OutputError: the disk is full, or a folder has become read-only.
@@ -139,8 +140,8 @@ class JournaledRun:
         """
         started, settings = time.perf_counter(), {**used, "calibration": origin.words}
         counts = counted(self._journal, self._division)
-        if origin.source == "user" and not counts.salt:
-            self._watcher.note(f"no salt was found at this zoom and polarity{ADVICE}")
+        if if_nothing and not counts.salt:
+            self._watcher.note(if_nothing)
         self._store.describe(self._attributes(settings, counts))
         segy, surfaces = (partial(each, settings) for each in (self._segy, self._surfaces))
         self._out.publish(segy, surfaces, self._journal.publishing)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 from pathlib import Path
 
 import numpy as np
+from numpy.lib import format as npy
 
 from salt_infer.system import file_kind
 
@@ -54,8 +56,25 @@ def no_survey(path: Path, otherwise: str) -> str:
         size = path.stat().st_size
     except OSError:
         return otherwise
+    if path.suffix.lower() == ".npy" and (expected := _length(path)) > size:
+        return (
+            f"{path} is cut: it has {size} bytes, expected {expected} by its header, "
+            f"{expected - size} more; copy or write it anew"
+        )
     found = _kind(path, head, size)
     return f"{path} is no SEG-Y or other survey: it is {found}; {_EXPECTED}" if found else otherwise
+
+
+def _length(path: Path) -> int:
+    """Bytes that an array of NumPy has by its header; 0 where that does not say it."""
+    with open(path, "rb") as file:
+        try:
+            first = npy.read_magic(file) == (1, 0)
+            read = npy.read_array_header_1_0 if first else npy.read_array_header_2_0
+            shape, _, kind = read(file)
+        except ValueError:
+            return 0
+        return 0 if kind.hasobject else file.tell() + math.prod(shape) * kind.itemsize
 
 
 def _kind(path: Path, head: bytes, size: int) -> str | None:

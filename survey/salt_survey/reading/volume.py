@@ -74,9 +74,6 @@ def opened(path: Path) -> Volume:
             f"expected at most {_MOST_TRACES} traces, and {_MOST_AT_ONCE} samples an inline and a "
             "chunk"
         )
-    for name, numbers in (("inline", volume.inlines), ("crossline", volume.crosslines)):
-        if np.any(np.diff(numbers) <= 0):
-            raise SurveyError(f"{path} has {name} numbers that do not rise, expected rising ones")
     return volume
 
 
@@ -115,8 +112,8 @@ def _open_zarr(path: Path) -> Volume:
     return Volume(
         "zarr",
         data,
-        _coordinate(group, dimensions.INLINE, rows),
-        _coordinate(group, dimensions.CROSSLINE, columns),
+        _coordinate(path, group, dimensions.INLINE, rows),
+        _coordinate(path, group, dimensions.CROSSLINE, columns),
         time_axis.find(group, data.shape[-1]),
         packing=Packing.of(data),
     )
@@ -140,7 +137,7 @@ def _only(path: Path, group: Any) -> Any:
     )
 
 
-def _coordinate(group: Any, names: Sequence[str], length: int) -> npt.NDArray[np.int64]:
+def _coordinate(path: Path, group: Any, names: Sequence[str], length: int) -> npt.NDArray[np.int64]:
     name = dimensions.coordinate(group, names, length)
     if name is None:
         return np.arange(1, length + 1, dtype=np.int64)
@@ -151,7 +148,16 @@ def _coordinate(group: Any, names: Sequence[str], length: int) -> npt.NDArray[np
             f"{name} {seen}, expected {length} numbers, one for each line; give it another name, "
             "or remove it where lines need no numbers"
         )
-    return _whole(np.asarray(group[name]), name)
+    numbers = _whole(np.asarray(group[name]), name)
+    if np.any(np.diff(numbers) <= 0):
+        repeat = len(np.unique(numbers)) < length
+        mend = f'leave out all but one (xarray: ds.drop_duplicates("{name}"))'
+        sort = f'sort the volume by them (xarray: ds.sortby("{name}"))'
+        raise SurveyError(
+            f"{path} has {name} numbers that {'repeat' if repeat else 'do not rise'}, expected "
+            f"rising ones; {mend if repeat else sort}"
+        )
+    return numbers
 
 
 def _whole(numbers: npt.NDArray[Any], name: str) -> npt.NDArray[np.int64]:

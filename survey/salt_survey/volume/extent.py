@@ -121,12 +121,11 @@ def small_sections(extent: Extent, sections: Sections, display: Display) -> tupl
     """What to warn of where sections are smaller than half a tile, a line for each direction: most
     of what the model is shown is then their mirror image, of which it has not learnt.
     """
-    sizes = {each: extent.place(each, display).zoomed for each in DIRECTIONS}
-    small = [each for each in DIRECTIONS if 2 * min(sizes[each]) < SIDE]
+    small = _small(extent, display)
     lines = []
     for direction in small:
         if sections in (direction, "both"):
-            rows, columns = sizes[direction]
+            rows, columns = extent.place(direction, display).zoomed
             better = [f"; --sections {each} are not" for each in DIRECTIONS if each not in small]
             zoom = display.zoom.along(direction)
             lines.append(
@@ -135,6 +134,36 @@ def small_sections(extent: Extent, sections: Sections, display: Display) -> tupl
                 f"image, in which salt may not be found{''.join(better)}"
             )
     return tuple(lines)
+
+
+def halved(extent: Extent, sections: Sections, display: Display) -> str:
+    """Why both directions may find no salt where one of them would; empty where it is not so."""
+    small = _small(extent, display)
+    if sections != "both" or len(small) != 1:
+        return ""
+    (other,) = (each for each in DIRECTIONS if each not in small)
+    return (
+        f"no salt was found: likely as the {small[0]} sections are small beside a tile, and where "
+        f"nothing is found in them the mean of both is half of what {other} sections give; try "
+        f"--sections {other}"
+    )
+
+
+def _small(extent: Extent, display: Display) -> list[Direction]:
+    """The directions whose sections are smaller than half a tile."""
+    return [each for each in DIRECTIONS if 2 * min(extent.place(each, display).zoomed) < SIDE]
+
+
+def beyond(survey: Survey, sections: Sections, lines: Range | None) -> str:
+    """What to say of lines that were asked for and are not all within the survey's; else empty."""
+    if lines is None:
+        return ""
+    numbers = survey.crosslines if sections == "crossline" else survey.inlines
+    first, last = (numbers[0] if lines.first is None else lines.first,
+                   numbers[-1] if lines.last is None else lines.last)  # fmt: skip
+    if first >= numbers[0] and last <= numbers[-1]:
+        return ""
+    return f"--lines {lines} reaches beyond the survey, which has {sections}s {ranged(numbers)}"
 
 
 def _check_wide(survey: Survey, sections: Sections) -> None:

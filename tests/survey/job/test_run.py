@@ -253,6 +253,20 @@ def test_where_nothing_is_found_it_says_what_to_do(survey: Path, tmp_path: Path)
     assert "no salt was found" not in errors
 
 
+def test_where_small_sections_halve_the_mean_they_are_named_first(tmp_path: Path) -> None:
+    line = draw(Plan(2, 160, 110), tmp_path, labelled=())[0]
+    looks = ("--zoom", "1.25/0.8", "--polarity", "normal", "--threshold", "1")
+    both = ("--sections", "both", "--out", tmp_path / "p.zarr")
+    code, _, errors = small.run("run", line, *looks, *both)
+    assert code == 0, errors
+    assert "no salt was found: likely as the crossline sections are small" in errors
+    assert "calibrate" not in errors
+    some = ("--lines", "101:120", "--out", tmp_path / "q.zarr")
+    code, _, errors = small.run("run", line, *looks, *some)
+    assert code == 0, errors
+    assert "--lines 101:120 reaches beyond the survey, which has inlines 100 to 101" in errors
+
+
 def test_lines_that_are_not_there_are_refused_before_anything_is_said(
     survey: Path, tmp_path: Path
 ) -> None:

@@ -158,3 +158,15 @@ def test_an_array_of_two_dimensions_is_one_line(tmp_path: Path) -> None:
     np.save(tmp_path / "flat.npy", values[0])
     with pytest.raises(SurveyError, match=r"\[12\] of float32, expected .* one line"):
         scanned(tmp_path / "flat.npy")
+
+
+@pytest.mark.parametrize("lost", [1, 1000])
+def test_an_array_that_is_cut_says_how_much_is_missing(lost: int, tmp_path: Path) -> None:
+    path = tmp_path / "s.npy"
+    np.save(path, np.ones((9, 9, 9)))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-lost])
+    size = len(whole)
+    says = f"is cut: it has {size - lost} bytes, expected {size} by its header, {lost} more; copy"
+    with pytest.raises(SurveyError, match=says):
+        Survey.open(path)

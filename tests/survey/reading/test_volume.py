@@ -60,11 +60,17 @@ def test_line_numbers_are_one_for_each_line(
         scanned(tmp_path / "a.zarr", MS)
 
 
-def test_line_numbers_rise(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("numbers", "says"),
+    [([3, 2, 1], r'iline numbers that do not rise, .*xarray: ds.sortby\("iline"\)'),
+     ([1, 3, 2], r'iline numbers that do not rise, .*xarray: ds.sortby\("iline"\)'),
+     ([1, 2, 2], r'iline numbers that repeat, .*xarray: ds.drop_duplicates\("iline"\)')],
+)  # fmt: skip
+def test_line_numbers_rise(numbers: list[int], says: str, tmp_path: Path) -> None:
     group = zarr.create_group(tmp_path / "a.zarr")
     group.create_array("amplitude", data=amplitudes(3, 4, 12))
-    group.create_array("inline", data=np.array([3, 2, 1]))
-    with pytest.raises(SurveyError, match="inline numbers that do not rise"):
+    group.create_array("iline", data=np.array(numbers))
+    with pytest.raises(SurveyError, match=says):
         Survey.open(tmp_path / "a.zarr", overrides=MS)
 
 

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from salt_infer.errors import UsageError
 from salt_survey.reading.survey import Survey
 from salt_survey.sections.display import Display, Zoom
-from salt_survey.volume.extent import Extent, Range, extent_of, parse, small_sections
+from salt_survey.volume.extent import (
+    Extent,
+    Range,
+    Sections,
+    beyond,
+    extent_of,
+    halved,
+    parse,
+    small_sections,
+)
 from tests.survey import small
 
 
@@ -143,6 +152,29 @@ def test_sections_that_are_small_beside_a_tile_are_told() -> None:
     ]
     assert "--sections" not in small_sections(few, "inline", display)[0]
     assert small_sections(few, "inline", Display(Zoom(1.25, 0.51))) == ()
+
+
+def test_the_mean_of_both_is_halved_by_small_sections_of_one() -> None:
+    extent, display = Extent((2, 951, 463), (0, 2), (0, 951), (0, 463)), Display(Zoom(1.25, 0.5))
+    why = halved(extent, "both", display)
+    assert why.startswith("no salt was found: likely as the crossline sections are small")
+    assert why.endswith("try --sections inline")
+    assert halved(extent, "inline", display) == halved(extent, "crossline", display) == ""
+    few = Extent((2, 100, 463), (0, 2), (0, 100), (0, 463))
+    assert halved(few, "both", display) == ""  # of neither is the mean better
+
+
+@pytest.mark.parametrize("sections", ["inline", "crossline"])
+def test_lines_beyond_the_survey_are_told(survey: Survey, sections: Sections) -> None:
+    first, count = (100, small.INLINES) if sections == "inline" else (300, small.CROSSLINES)
+    last = first + count - 1
+    for within in (None, Range(first, last), Range(None, None), Range(first + 3, None)):
+        assert beyond(survey, sections, within) == ""
+    for wanted in (Range(first - 1, last), Range(first, last + 1), Range(None, last + 9)):
+        said = (
+            f"--lines {wanted} reaches beyond the survey, which has {sections}s {first} to {last}"
+        )
+        assert beyond(survey, sections, wanted) == said
 
 
 def test_a_window_of_times_makes_no_section_small() -> None:
