@@ -25,7 +25,8 @@ _PATH = console.PATH
 )  # fmt: skip
 @click.option(
     "--line", type=int, metavar="NUMBER",
-    help="Line that all settings are tried on; default: one in the middle.",
+    help="Line that all settings are tried on, by default one in the middle; with --volume, the "
+    "line to show first.",
 )  # fmt: skip
 @click.option(
     "--volume", type=_PATH, metavar="OUT.zarr",

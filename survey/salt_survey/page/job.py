@@ -24,6 +24,7 @@ from salt_survey.sections.predict import BATCH
 from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import GATE, Calibration, Settings, Wishes, settled
 from salt_survey.volume import finished
+from salt_survey.volume.extent import Extent
 from salt_survey.volume.store import Store
 
 
@@ -35,7 +36,8 @@ class LookJob:
         survey: SEG-Y, Zarr or ``.npy``.
         out: page to write.
         every: show every so-manieth line.
-        line: number of the line that settings are tried on; one in the middle if None.
+        line: number of the line that settings are tried on, or of a volume is shown first; one in
+            the middle, or none, if None.
         volume: what a finished run found, to be shown instead of trials.
         scan: JSON of a scan or calibration.
         model: file; the one that ships for the provider if None.
@@ -106,6 +108,9 @@ def _page(
     place = _place(viewer, job.line)
     places = viewer.places(job.every, ran.lines(viewer.direction) if ran else None)
     if store is not None and ran is not None:
+        if job.line is not None:
+            _check_ran(viewer, place, ran)
+            places = [place, *(each for each in places if each != place)]
         seen = look.volume(store, survey, settings.threshold, ran)
         shown, trials = viewer.stored(store, places), []
     else:
@@ -118,6 +123,16 @@ def _page(
         shown = viewer.predicted(model, places)
     data = html.page(viewer, trials, viewer.name(place), shown, viewer.tiles(place), seen)
     return data, f"{len(places)} of {len(viewer.numbers)}"
+
+
+def _check_ran(viewer: Viewer, place: int, ran: Extent) -> None:
+    """Of a line that was not run, a volume has zeros, which look as if there were no salt."""
+    first, last = ran.lines(viewer.direction)
+    if not first <= place < last:
+        raise UsageError(
+            f"--line {viewer.numbers[place]} was not run; expected "
+            f"{ranged(viewer.numbers[first:last])}"
+        )
 
 
 def _place(viewer: Viewer, line: int | None) -> int:

@@ -95,6 +95,24 @@ def test_after_a_run(survey: Path, stored: Path, tmp_path: Path) -> None:
     assert "zoom 1.5/0.4" in text
 
 
+def test_the_line_that_is_asked_for_is_shown_first(
+    survey: Path, stored: Path, tmp_path: Path
+) -> None:
+    def shown(line: int, every: int = 50) -> list[str]:
+        out = tmp_path / f"{line}.html"
+        command = ["look", survey, "--out", out, "--volume", stored, "--line", line]
+        done = CliRunner().invoke(cli, [*map(str, command), "--every", str(every), "--overwrite"])
+        assert done.exit_code == 0, (done.output, done.exception)
+        return re.findall(r"<figcaption>(inline \d+): salt", checked(out))
+
+    with Survey.open(survey) as opened:
+        numbers = opened.inlines.tolist()
+    first, last = numbers[0], numbers[-1]
+    assert shown(first)[0] == f"inline {first}"
+    assert len(shown(first)) == len(set(shown(first))) > 1
+    assert shown(last, 1) == [f"inline {each}" for each in (last, *numbers[:-1])]
+
+
 def test_the_volume_is_summed_up(survey: Path, stored: Path) -> None:
     with Survey.open(survey) as opened:
         store = Store.open(stored)
@@ -149,6 +167,8 @@ def test_of_a_part_that_was_run_no_other_is_shown(
     assert done.exit_code == 0, done.output
     text = checked(out)
     assert [int(line) for line in re.findall(r"<figcaption>inline (\d+):", text)] == [101, 102]
+    other = CliRunner().invoke(cli, [*command, "--overwrite", "--line", "103"])
+    assert str(other.exception) == "--line 103 was not run; expected 101 to 102"
     assert re.findall("salt is (.*) of its recorded samples", text) == ["50.00%", "50.00%"]
     assert f"Only inlines 101 to 102 and {times[0]} to {times[1]} ms were run" in text
     with Survey.open(survey) as opened:
