@@ -4,17 +4,13 @@ import dataclasses
 import json
 import re
 import shutil
-import signal
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from click.testing import CliRunner
 
-from salt_infer.cli import console
-from salt_infer.data import png
 from salt_infer.errors import InputError
 from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
@@ -31,28 +27,12 @@ from salt_train.settings.recipes import RECIPES
 from salt_train.settings.scaling import scaled
 from salt_train.settings.schedule import cut_short, learning_rate
 from tests import drawing
-from tests.conftest import ROOT
+from tests.train.cli.conftest import Main
 
-Main = Callable[..., int]
 SMALL = (
     "--recipe", "scratch", "--set", "model.width=16", "--set", "model.depth=18",
     "--set", "model.decoder_channels=8",
 )  # fmt: skip
-
-
-@pytest.fixture
-def main(monkeypatch: pytest.MonkeyPatch) -> Iterator[Main]:
-    """Calls the command as a shell would; returns the exit code."""
-
-    def call(*arguments: object) -> int:
-        monkeypatch.setattr(sys, "argv", ["salt-train", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            console.run(cli)
-        return int(ended.value.code or 0)
-
-    handler = signal.getsignal(signal.SIGTERM)
-    yield call
-    signal.signal(signal.SIGTERM, handler)
 
 
 def train(data: Path, out: Path, *more: str) -> str:
@@ -464,49 +444,6 @@ def test_what_is_not_given_stays_the_recipes(
     assert taught.pseudo.fraction == taught.config.pseudo_fraction == 1.0
 
 
-def test_sound_data(main: Main, capsys: pytest.CaptureFixture[str], labelled: Path) -> None:
-    assert main("--data", labelled, "--check-data") == 0
-    said = capsys.readouterr()
-    assert "40 tiles" in said.out
-    assert "WRONG" not in said.out
-    assert said.err == ""
-
-
-def test_what_an_examination_does_not_use_is_told(
-    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path
-) -> None:
-    given = (
-        "--out",
-        tmp_path / "run",
-        "--no-progress",
-        "--recipe",
-        "scratch",
-        "--missing-as-empty",
-    )
-    assert main("--data", labelled, "--check-data", *given) == 0
-    assert "not used: --out, --recipe, --no-progress (salt-report data" in capsys.readouterr().err
-    assert not (tmp_path / "run").exists()
-
-
-def test_the_examples_are_sound(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main("--data", ROOT / "examples", "--check-data") == 0
-    assert f"24 tiles in {ROOT / 'examples' / 'tiles'}\n" in capsys.readouterr().out
-
-
-def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    data = drawing.draw(6, seed=5)
-    synthetic.write(data, tmp_path)
-    (tmp_path / "masks" / f"{data.ids[2]}.png").unlink()
-    (tmp_path / "tiles" / f"{data.ids[4]}.png").write_bytes(png.encode(data.tiles[4])[:200])
-    assert main("--data", tmp_path, "--check-data") == 1
-    said = capsys.readouterr().out
-    assert said.count("WRONG") == 2
-    assert data.ids[2] in said
-    assert data.ids[4] in said
-    assert main("--data", tmp_path / "nothing", "--check-data") == 2
-    assert "no training data in" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -587,6 +524,10 @@ def test_faulty_data(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: P
         (["--out", ""], "the path is empty; is a variable of the shell not set?"),
         (["--depth", "34"], "No such option"),
         (["--check-data", "--dry-run"], "--check-data and --dry-run each stop before"),
+        (["--report", "r.json"], "--report is what --check-data finds"),
+        (["--check-data", "--overwrite"], "--overwrite replaces the --report of --check-data"),
+        (["--check-data", "--report", "r.txt"], "expected a name that ends in .json"),
+        (["--check-data", "--report", "no/r.json"], "does not exist; create it first"),
         (["--fold", "none", "--validate-every", "2"], "leave --validate-every out"),
         (["--out", "run", "--device", "abacus"], "device 'abacus' cannot be used here"),
     ],

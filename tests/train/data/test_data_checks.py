@@ -374,8 +374,23 @@ def test_the_report_as_json(folder: Path) -> None:
     assert value["facts"] == report.facts
     assert value["findings"][0] == {
         "kind": "bad-mask", "what": FAULTS["bad-mask"], "wrong": True,
-        "ids": [IDS[2]], "details": ["empty file (0 bytes)"],
+        "tiles": {IDS[2]: "empty file (0 bytes)"},
     }  # fmt: skip
+
+
+def test_the_text_says_where_all_tiles_are_named(folder: Path) -> None:
+    """Only where it leaves some out, or they are already written."""
+    here = folder / "found.json"
+    assert "--report" not in check(folder).to_text()
+    for number in range(SHOWN + 1):
+        image(f"bad-{number:02d}", b"")(folder)
+    report = check(folder)
+    *_, asked, verdict = report.to_text().splitlines()
+    assert asked == "--report FILE.json names all tiles of each kind"
+    assert verdict.startswith("NOT sound")
+    assert report.to_text(here).splitlines()[-2:] == [f"all tiles by name: {here}", verdict]
+    tiles = json.loads(report.to_json())["findings"][0]["tiles"]
+    assert tiles == {f"bad-{number:02d}": "empty file (0 bytes)" for number in range(SHOWN + 1)}
 
 
 def test_what_cannot_be_looked_at_at_all(folder: Path, tmp_path: Path) -> None:

@@ -18,10 +18,11 @@ from salt_infer.data.dataset import DatasetLayout
 from salt_infer.errors import UsageError
 from salt_infer.system import resource_limits
 from salt_infer.system.location import real
+from salt_train.cli.check_options import AskedCheck, check_options, tell_unused
 from salt_train.cli.pseudo_options import AskedPseudo, pseudo_options
 from salt_train.cli.settings_options import AskedSettings, is_given, settings_options
 from salt_train.compute import openmp
-from salt_train.data import data_checks, folds
+from salt_train.data import folds
 from salt_train.errors import ConfigError, NoCheckpointError
 from salt_train.settings import recipes, settings_file
 from salt_train.settings.config import FOLD, SHIPPED, TrainConfig
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from salt_train.job.job import Job
 
 _COMPILE = ("default", "reduce-overhead")  # modes of torch.compile; the first where none is named
-_OF_CHECKS = ("data", "missing_as_empty", "check_data")  # options that --check-data heeds
 
 
 def _no_rate(_context: click.Context, _option: click.Parameter, value: str | None) -> None:
@@ -102,25 +102,25 @@ def _no_rate(_context: click.Context, _option: click.Parameter, value: str | Non
     is_flag=True,
     help="Show settings and learning rates, with --data those of that many tiles, and stop.",
 )
-@click.option("--check-data", is_flag=True, help="Examine --data and stop; exit 1 if it is faulty.")
+@check_options
 @click.version_option(package_name="salt-toolkit")
 @click.pass_context
 def cli(
     context: click.Context, /, data: Path | None, missing_as_empty: bool, out: Path | None,
     asked: AskedSettings, pseudo: AskedPseudo, device: str, threads: int | None,
     validate_every: int, save_every: float, compiled: str | None, resume: bool,
-    progress: bool | None, dry_run: bool, check_data: bool,
+    progress: bool | None, dry_run: bool, check: AskedCheck,
 ) -> None:  # fmt: skip
     """Train a network on labelled 101x101 tiles and write checkpoints to --out."""
-    if check_data and dry_run:
+    if check.wanted and dry_run:
         raise click.UsageError(
             "--check-data and --dry-run each stop before anything is trained; give one of them."
         )
-    if check_data:
-        _tell_unused(context)
+    if check.wanted:
+        tell_unused(context)
         console.require(context, "data")
         assert data is not None
-        context.exit(_check(data, missing_as_empty))
+        context.exit(check.examine(data, missing_as_empty))
     config, every_fold = _config(asked, pseudo, out if resume else None)
     if config.fold is None and is_given(context, "validate_every"):
         raise click.UsageError("--fold none holds nothing out: leave --validate-every out.")
@@ -183,23 +183,6 @@ def _run(wanted: Job, world: World) -> None:
         world.leave()
     if world.first:
         click.echo(result)
-
-
-def _tell_unused(context: click.Context) -> None:
-    """Say what an examination passes over: one who puts it after a run's own options may wonder."""
-    others = [
-        (option.opts if context.params[str(option.name)] else option.secondary_opts or option.opts)[
-            0
-        ]
-        for option in context.command.params
-        if option.name not in _OF_CHECKS and is_given(context, str(option.name))
-    ]
-    if others:
-        click.echo(
-            f"salt-train: --check-data prints what it finds in --data and stops: not used: "
-            f"{', '.join(others)} (salt-report data writes a page about a data set)",
-            err=True,
-        )
 
 
 def _config(
@@ -280,12 +263,6 @@ def _check_apart(out: Path, place: DatasetLayout) -> None:
                 f"{out} is inside {folder}, where every picture is taken for one of the data set; "
                 "give --out a folder of its own"
             )
-
-
-def _check(data: Path, missing_as_empty: bool) -> int:
-    report = data_checks.check(data, missing_as_empty)
-    click.echo(report.to_text())
-    return 0 if report.ok else 1
 
 
 def _shown(config: TrainConfig, data: Path | None) -> str:

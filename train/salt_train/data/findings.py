@@ -63,6 +63,10 @@ class Finding:
     details: tuple[str, ...]
     wrong: bool
 
+    def said(self) -> dict[str, str]:
+        """Its details, by id."""
+        return dict(zip(self.ids, self.details, strict=True))
+
     def lines(self) -> list[str]:
         """The finding for people, with at most SHOWN of its ids."""
         head = f"{'WRONG' if self.wrong else 'note'}: {self.what} ({len(self.ids)})"
@@ -110,18 +114,33 @@ class Report:
         return not any(finding.wrong for finding in self.findings)
 
     def to_json(self) -> str:
-        """All of it, indented, with a line end."""
+        """All of it, indented, with a line end; of each finding every tile, and what is said."""
         more = {"path": str(self.path), "ok": self.ok}
-        return json.dumps(dataclasses.asdict(self) | more, indent=2) + "\n"
+        findings = [
+            {"kind": each.kind, "what": each.what, "wrong": each.wrong, "tiles": each.said()}
+            for each in self.findings
+        ]
+        value = dataclasses.asdict(self) | more | {"findings": findings}
+        return json.dumps(value, indent=2) + "\n"
 
-    def to_text(self) -> str:
-        """Counts, findings and a verdict for the terminal, without a last line end."""
+    def to_text(self, file: Path | None = None) -> str:
+        """Counts, findings and a verdict for the terminal, without a last line end.
+
+        Args:
+            file: where all of it has been written.
+        """
         found = [line for finding in self.findings for line in ("", *finding.lines())]
         wrong = sum(finding.wrong for finding in self.findings)
         kinds = f"(kinds of faults: {wrong}, of notes: {len(self.findings) - wrong})"
         verdict = f"{'sound' if self.ok else 'NOT sound'} {kinds}"
-        seen = filter(None, (self.orientation, self.doubts))
+        seen = filter(None, (self.orientation, self.doubts, self._where_all_are(file)))
         return "\n".join([*self._counts(), *found, "", *seen, verdict])
+
+    def _where_all_are(self, file: Path | None) -> str:
+        if file:
+            return f"all tiles by name: {file}"
+        cut = any(len(finding.ids) > SHOWN for finding in self.findings)
+        return "--report FILE.json names all tiles of each kind" if cut else ""
 
     def _counts(self) -> Iterator[str]:
         for index, (source, count) in enumerate(self.sources.items()):
