@@ -61,6 +61,19 @@ def spread(numbers: npt.NDArray[np.intp], most: int) -> npt.NDArray[np.intp]:
     return np.asarray(numbers[np.linspace(0, len(numbers) - 1, most).round().astype(int)])
 
 
+def ious(fixed: Masks, turned: Masks) -> npt.NDArray[np.float64]:
+    """Of masks [N, M, M], neither empty nor full, and others that are turned in each of WAYS:
+    float64 [WAYS, N].
+    """
+    plain = [_iou(fixed, turn(turned)) for turn in TURNS.values()]
+    # A mask of nearly everything has much of what another leaves out, and little the reverse.
+    inverted = [
+        np.minimum(_iou(fixed, ~turn(turned)), _iou(~fixed, turn(turned)))
+        for turn in TURNS.values()
+    ]
+    return np.stack(plain + inverted)
+
+
 class Fit(NamedTuple):
     """How well masks fit others, turned in several ways.
 
@@ -83,14 +96,8 @@ class Fit(NamedTuple):
         if not len(chosen):
             return cls()
         fixed, turned = first[chosen] != 0, second[chosen] != 0
-        plain = [_iou(fixed, turn(turned)) for turn in TURNS.values()]
-        # A mask of nearly everything has much of what another leaves out, and little the reverse.
-        inverted = [
-            np.minimum(_iou(fixed, ~turn(turned)), _iou(~fixed, turn(turned)))
-            for turn in TURNS.values()
-        ]
         others = float(_iou(fixed, np.roll(turned, 1, axis=0)).sum())
-        return cls(len(chosen), tuple(float(each.sum()) for each in plain + inverted), others)
+        return cls(len(chosen), tuple(ious(fixed, turned).sum(1).tolist()), others)
 
     def joined(self, other: Fit) -> Fit:
         """These masks and others."""

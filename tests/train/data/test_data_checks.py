@@ -88,7 +88,7 @@ def test_a_sound_set(folder: Path) -> None:
     assert report.facts["coverage"]["0"] == len(EMPTY) > 0
     assert sum(report.facts["coverage"].values()) == 12
     assert set(by_kind(report)) <= set(NOTES)
-    assert "\nsound (kinds of faults: 0, of notes: " in report.to_text()
+    assert "\nsound, but 1 label is doubted (kinds of faults: 0, of notes: " in report.to_text()
     assert "WRONG" not in report.to_text()
 
 

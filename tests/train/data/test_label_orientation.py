@@ -10,10 +10,12 @@ import pytest
 from salt_infer import SaltModel
 from salt_infer.backends.providers import ProviderRequest
 from salt_infer.errors import ProviderError
-from salt_infer.masks.orientation import WAYS
+from salt_infer.masks.coverage import coverage_class
+from salt_infer.masks.orientation import INVERTED, WAYS
 from salt_train import synthetic
+from salt_train.data import dataset, folds, label_doubts
 from salt_train.data.data_checks import check
-from salt_train.data.label_orientation import examine
+from salt_train.data.label_orientation import MANY, examine, one_by_one
 from salt_train.data.second_opinion import Opinion
 from tests import drawing
 from tests.infer.masks.test_orientation import back, changed
@@ -33,7 +35,7 @@ def set_of_tiles() -> tuple[Images, Images]:
 def test_labels_that_lie_as_tiles_do(set_of_tiles: tuple[Images, Images]) -> None:
     seen = examine(Opinion.of(*set_of_tiles))
     assert seen.ids == ()
-    assert "not much better turned, mirrored or inverted" in seen.said
+    assert "not much better if all are turned, mirrored or inverted" in seen.said
 
 
 @pytest.mark.parametrize("turn", WAYS[1:])
@@ -64,6 +66,96 @@ def test_a_check_calls_a_set_of_turned_masks_faulty(
     assert "with rows and columns exchanged" in report.orientation
     assert report.orientation in report.to_text().splitlines()
     assert json.loads(report.to_json())["orientation"] == report.orientation
+
+
+def some_turned(masks: Images, turn: str, every: int) -> tuple[Images, set[str]]:
+    """Every so manyeth mask in another way, as where sources of labels are merged."""
+    names = set([*masks][::every])
+    return {
+        name: changed(mask[None] != 0, turn)[0].astype(np.uint8) if name in names else mask
+        for name, mask in masks.items()
+    }, names
+
+
+@pytest.mark.parametrize("turn", ["upside down", WAYS[4], WAYS[5], INVERTED])
+def test_some_masks_that_lie_another_way_round(
+    set_of_tiles: tuple[Images, Images], turn: str
+) -> None:
+    tiles, masks = set_of_tiles
+    assert one_by_one(Opinion.of(*set_of_tiles)).turned == {}
+    merged, names = some_turned(masks, turn, 2)
+    opinion = Opinion.of(tiles, merged)
+    alone = one_by_one(opinion)
+    assert not examine(opinion).ids  # of the whole set nothing is to be seen
+    assert len(alone.turned) >= MANY
+    assert set(alone.turned) <= names
+    assert alone.faulty == [*alone.turned]
+    for each in alone.turned.values():
+        assert each.way == back(turn)
+        assert each.there > each.here + 0.3
+    seen = label_doubts.examine(opinion)
+    first = alone.faulty[0]
+    assert seen.turned[first].startswith(f"{back(turn)} its IoU would be 0.9")
+    assert not seen.turned.keys() & seen.details.keys()
+    assert f"{len(seen.turned)} would fit {back(turn)}: are some masks turned?" in seen.said
+
+
+def test_a_few_masks_that_lie_another_way_round_are_doubted(
+    set_of_tiles: tuple[Images, Images],
+) -> None:
+    """They may be chance, or a slip."""
+    tiles, masks = set_of_tiles
+    half, _ = some_turned(masks, "upside down", 2)
+    few = [*one_by_one(Opinion.of(tiles, half)).turned][: MANY - 1]
+    seen = label_doubts.examine(Opinion.of(tiles, masks | {name: half[name] for name in few}))
+    assert seen.turned == {}
+    assert set(seen.details) >= set(few)
+    assert all(seen.details[name].startswith("upside down its IoU") for name in few)
+    assert seen.said.endswith(f"; of these, {MANY - 1} would fit turned or inverted")
+
+
+def test_a_check_calls_merged_sources_of_labels_faulty(
+    set_of_tiles: tuple[Images, Images], tmp_path: Path
+) -> None:
+    tiles, masks = set_of_tiles
+    merged, _ = some_turned(masks, "upside down", 2)
+    drawn = synthetic.Dataset(
+        tuple(tiles), *(np.stack([*each.values()]) for each in (tiles, merged))
+    )
+    synthetic.write(drawn, tmp_path)
+    report = check(tmp_path)
+    (found,) = (each for each in report.findings if each.wrong)
+    assert found.kind == "turned"
+    assert all(each.startswith("upside down its IoU would be 0.") for each in found.details)
+    assert report.to_text().splitlines()[-1].startswith("NOT sound")
+
+
+@pytest.mark.slow
+def test_how_many_real_masks_fit_another_way_round(tgs: Path) -> None:
+    """None as they are drawn; one in ten upside down are a fault, and of those that the shipped
+    model has not seen half.
+    """
+    data = dataset.load(tgs)
+    tiles, masks = (dict(zip(data.ids, each, strict=True)) for each in (data.tiles, data.masks))
+    true = Opinion.of(tiles, masks)
+    assert one_by_one(true).turned == {}
+
+    def found(turned: npt.NDArray[np.bool_]) -> list[str]:
+        labels = true.labels.copy()
+        labels[turned] = labels[turned, ::-1]
+        return one_by_one(true._replace(labels=labels)).faulty
+
+    random = np.random.default_rng(0)
+    turned = random.random(len(true.ids)) < 0.1
+    salt = np.flatnonzero(true.labels.mean((1, 2)) > 0.05)
+    exchanged = true.labels.copy()
+    exchanged[salt] = exchanged[np.roll(salt, 1)]
+    assert one_by_one(true._replace(labels=exchanged)).faulty == []
+    assert set(found(turned)) <= {true.ids[at] for at in np.flatnonzero(turned)}
+    assert len(found(turned)) > 60
+    if len(data.ids) == 3594:
+        unseen = folds.assign(true.ids, coverage_class(true.labels), 10, 0) == 0
+        assert len(found(unseen)) == pytest.approx(82, abs=4)  # of 163 with a boundary
 
 
 def test_labels_of_other_tiles_are_not_said_to_be_turned() -> None:

@@ -199,7 +199,8 @@ class _Survey:
         self.orientation, turned = label_orientation.examine(opinion)
         self.noted["turned"] = dict.fromkeys(turned, "")
         if not turned:  # or every mask would be doubted
-            self.doubts, self.noted["doubtful"] = label_doubts.examine(opinion)
+            seen = label_doubts.examine(opinion)
+            self.doubts, self.noted["doubtful"], self.noted["turned"] = seen
 
     def _blank(self, name: str) -> None:
         self.noted["blank"][name] = ""

@@ -28,7 +28,7 @@ FAULTS = {
     # also contradicts every other blank tile. In the TGS data each blank tile has an empty mask.
     "blank-salt": "tiles of one grey value, yet with salt in the mask",
     **{kind: f"{ONE_SIDED[kind]}; {ASKED[kind]}" for kind in ("no-salt", "only-salt")},
-    "turned": "masks that fit what the shipped model finds better turned or inverted, see below",
+    "turned": "masks that fit what the shipped model finds better turned or inverted",
 }
 NOTES = {
     "assumed": "tiles without a label, taken for empty",
@@ -132,9 +132,14 @@ class Report:
         found = [line for finding in self.findings for line in ("", *finding.lines())]
         wrong = sum(finding.wrong for finding in self.findings)
         kinds = f"(kinds of faults: {wrong}, of notes: {len(self.findings) - wrong})"
-        verdict = f"{'sound' if self.ok else 'NOT sound'} {kinds}"
+        verdict = f"{f'sound{self._doubted()}' if self.ok else 'NOT sound'} {kinds}"
         seen = filter(None, (self.orientation, self.doubts, self._where_all_are(file)))
         return "\n".join([*self._counts(), *found, "", *seen, verdict])
+
+    def _doubted(self) -> str:
+        count = sum(len(finding.ids) for finding in self.findings if finding.kind == "doubtful")
+        what = f"{count} labels are" if count > 1 else "1 label is"
+        return f", but {what} doubted" if count else ""
 
     def _where_all_are(self, file: Path | None) -> str:
         if file:

@@ -2,7 +2,7 @@
 
 Of 360 tiles that the model has not seen, it doubts none with their true labels. Of masks that were
 emptied it doubts 5 in 6, of empty ones that became another tile's 5 in 8, and where tiles with salt
-got one another's masks 2 in 5 (``tests/train/data/test_label_doubts.py``).
+got one another's masks 3 in 7 (``tests/train/data/test_label_doubts.py``).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.masks import metric
+from salt_train.data import label_orientation
 from salt_train.data.second_opinion import Opinion
 
 SURE = 0.95  # what the judge says of salt, or of none, to be heard
@@ -27,19 +28,26 @@ class Doubts(NamedTuple):
     Attributes:
         said: how many of how many, for people, in a line.
         details: why, by id.
+        turned: likewise, of masks that so many others are turned like that it is no chance.
     """
 
     said: str
     details: dict[str, str]
+    turned: dict[str, str]
 
 
 def examine(opinion: Opinion) -> Doubts:
     """Labels that the shipped model doubts."""
-    details, tiles = _doubted(opinion), len(opinion.ids)
+    alone = label_orientation.one_by_one(opinion)
+    details = _doubted(opinion) | {name: str(each) for name, each in alone.turned.items()}
+    tiles = len(opinion.ids)
     said = f"the shipped model is sure of something else in {len(details)} of {tiles} tiles"
-    if len(details) > max(MANY * tiles, 1):
+    if len(details) - len(alone.turned) > max(MANY * tiles, 1):
         said += ": it may not know such tiles, or labels are of other tiles"
-    return Doubts(said, details)
+    if alone.turned:
+        said += f"; of these, {alone.summary()}"
+    turned = {name: details.pop(name) for name in alone.faulty}
+    return Doubts(said, details, turned)
 
 
 def _doubted(opinion: Opinion) -> dict[str, str]:

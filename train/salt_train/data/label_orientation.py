@@ -2,14 +2,26 @@
 
 Nothing in a mask alone tells that its rows and columns were exchanged, and a network that learns
 from such masks only scores badly.
+
+Of the 1588 TGS tiles whose masks have a boundary, none fits far better another way round; of as
+many that are put upside down three in five do, of those that the model has not seen one in two.
+Where all with salt got one another's masks, fewer than 1 % do in any one way
+(``tests/train/data/test_label_orientation.py``).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
-from salt_infer.masks.orientation import ENOUGH, Fit, are_partial
+import numpy as np
+
+from salt_infer.masks.orientation import ENOUGH, WAYS, Fit, are_partial, ious
 from salt_train.data.second_opinion import Opinion
+
+FITS = 0.8  # IoU of a single tile another way round from which it is no chance,
+BETTER = 0.3  # and by how much it has to be more than as drawn
+MANY, SHARE = 5, 0.02  # tiles, and of those with a boundary, that one way fits not by chance
 
 
 class Orientation(NamedTuple):
@@ -22,6 +34,70 @@ class Orientation(NamedTuple):
 
     said: str
     ids: tuple[str, ...] = ()
+
+
+class Turned(NamedTuple):
+    """A mask that fits what the shipped model finds far better another way round.
+
+    Attributes:
+        way: in which, one of WAYS.
+        here: IoU as drawn.
+        there: IoU in that way.
+    """
+
+    way: str
+    here: float
+    there: float
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.way} its IoU would be {self.there:.2f} instead of {self.here:.2f}"
+
+
+class Alone(NamedTuple):
+    """Masks looked at one by one.
+
+    Attributes:
+        tiles: how many have a boundary, as drawn and as found.
+        turned: those that fit far better another way round, by id.
+    """
+
+    tiles: int
+    turned: dict[str, Turned]
+
+    @property
+    def ways(self) -> dict[str, int]:
+        """How many fit in each way in which too many do, the commonest first."""
+        least = max(MANY, SHARE * self.tiles)
+        counts = Counter(each.way for each in self.turned.values())
+        return {way: count for way, count in counts.most_common() if count >= least}
+
+    @property
+    def faulty(self) -> list[str]:
+        """Ids of those that fit in such a way."""
+        ways = self.ways
+        return [name for name, each in self.turned.items() if each.way in ways]
+
+    def summary(self) -> str:
+        """How many fit how, for people."""
+        if not (ways := self.ways):
+            return f"{len(self.turned)} would fit turned or inverted"
+        fits = ", ".join(f"{count} would fit {way}" for way, count in ways.items())
+        return f"{fits}: are some masks turned?"
+
+
+def one_by_one(opinion: Opinion) -> Alone:
+    """Look for single masks that lie another way round, as where two sources were merged."""
+    bounded = np.flatnonzero(are_partial(opinion.labels) & are_partial(opinion.masks))
+    if not len(bounded):
+        return Alone(0, {})
+    found = ious(opinion.masks[bounded], opinion.labels[bounded] != 0)
+    best, here, there = found.argmax(0), found[0], found.max(0)
+    turned = {
+        opinion.ids[bounded[at]]: Turned(WAYS[best[at]], float(here[at]), float(there[at]))
+        for at in np.flatnonzero((there >= FITS) & (there >= here + BETTER))
+    }
+    return Alone(len(bounded), turned)
 
 
 def examine(opinion: Opinion) -> Orientation:
@@ -41,5 +117,5 @@ def examine(opinion: Opinion) -> Orientation:
         return Orientation(f"{doubt} Or the shipped model does not know such tiles")
     return Orientation(
         f"the shipped model's masks fit these with a mean IoU of {fit.iou[0] / fit.tiles:.2f} over "
-        f"{fit.tiles} tiles, and not much better turned, mirrored or inverted"
+        f"{fit.tiles} tiles, and not much better if all are turned, mirrored or inverted"
     )
