@@ -52,7 +52,7 @@ def test_train_then_refuse_then_resume(labelled: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--resume"):
         train(labelled, out, "--epochs", "2")
     assert "resume" not in said
-    assert "resuming after epoch 2" in train(labelled, out, "--epochs", "2", "--resume")
+    assert "fold 0 of 4 is finished" in train(labelled, out, "--epochs", "2", "--resume")
     with pytest.raises(CheckpointError, match=r"stages\.1\.epochs was 1 and is now 2"):
         train(labelled, out, "--epochs", "3", "--resume")
     assert checkpoints.load(out / "last.pth").epoch == 2
@@ -87,11 +87,11 @@ def test_a_run_goes_on_with_the_settings_it_was_begun_with(
         cli, [*arguments, "--batch-size", "8", "--epochs", "2", *SMALL], standalone_mode=False
     )
     said = resume(labelled, out)
-    assert said.count("resuming after epoch 2") == (4 if fold == "all" else 1)
+    assert said.count(" is finished") == (4 if fold == "all" else 1)
     assert said.splitlines()[-1] == first.output.splitlines()[-1]
     repeated = ["--batch-size", "8", "--epochs", "2", *dealt]
     for again in (["--fold", fold], ["--batch-size", "8"], repeated, [*repeated, "--fold", fold]):
-        assert "resuming after epoch 2" in resume(labelled, out, *again)
+        assert "is finished" in resume(labelled, out, *again)
     with pytest.raises(CheckpointError, match=r"has other settings: seed was 0 and is now 7; --re"):
         resume(labelled, out, "--seed", "7")
 

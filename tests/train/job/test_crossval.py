@@ -155,6 +155,8 @@ def test_each_decision_is_chosen_on_the_other_folds(run: Run) -> None:
     assert "out of fold on 15 tiles" in run.said
     assert scores["score_of_empty_masks"] == 1 - DATA.has_salt.mean()
     assert f"; {scores['score_of_empty_masks']:.4f} for empty masks; out-of-fold.npz" in run.said
+    assert scores["score_interval"][0] <= scores["score_of_empty_masks"]  # after two epochs
+    assert "train longer, or look at the labels (--check-data)" in run.said.splitlines()[-1]
 
 
 def test_a_lost_fold_is_trained_again_and_no_other(run: Run, tmp_path: Path) -> None:
@@ -166,7 +168,12 @@ def test_a_lost_fold_is_trained_again_and_no_other(run: Run, tmp_path: Path) -> 
     assert not (out / "fold-1" / LAST).exists()
     said = train(run.data, out, "--resume")
     assert said.count("epoch 1/2") == 1
-    assert said.count("resuming after epoch 2") == 2
+    assert [line for line in said.splitlines() if line.endswith("is finished")] == [
+        "fold 0 of 3 is finished",
+        "fold 2 of 3 is finished",
+    ]
+    assert "resuming" not in said
+    assert said.count("U-Net") == 1  # the header of the one that was begun
     for name in (SCORES, PREDICTIONS_OF_ALL, "split.csv"):
         assert (out / name).read_bytes() == (run.out / name).read_bytes(), name
     for fold in range(FOLDS):

@@ -19,6 +19,7 @@ from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.job import job
 from salt_train.job.job import Job
 from salt_train.scoring.evaluate import Decision
+from salt_train.scoring.verdict import beside_empty_masks
 from salt_train.settings.config import IMAGENET, TrainConfig
 from salt_train.settings.model_config import ModelConfig
 from salt_train.training.run_options import RunOptions
@@ -56,9 +57,10 @@ def test_one_fold(data: Path, tmp_path: Path) -> None:
     assert "on fold 1 of 3 with flip TTA" in result
     assert f"{scores['score_of_empty_masks']:.4f} for empty masks" in result
     assert f"threshold {checkpoint.decision.threshold:g}, gate" in result
+    assert result.splitlines()[2:] == beside_empty_masks(scores) != []
     again, said = asked(data, tmp_path / "deep" / "run", resume=True)
     assert job.run(again) == result
-    assert said[0].endswith("to validate on; resuming after epoch 2")
+    assert said == ["fold 1 of 3 is finished"]
     other = dataclasses.replace(again, config=dataclasses.replace(CONFIG, fold=2))
     with pytest.raises(CheckpointError, match="fold was 1 and is now 2"):
         job.run(other)
@@ -293,11 +295,12 @@ def test_every_tile_can_be_trained_on(data: Path, tmp_path: Path) -> None:
         f"{tmp_path / LAST}: epoch 2, trained on every tile; score of seen tiles {seen:.4f} with "
         "flip TTA, which says nothing of others\n"
     )
+    assert result.splitlines()[2:] == beside_empty_masks(checkpoint.scores)
     names = {path.name for path in tmp_path.iterdir()}
     assert names.isdisjoint({"best.pth", "validation.npz", "split.csv"})
     again, said = asked(data, tmp_path, config=ALL, resume=True)
     assert job.run(again) == result
-    assert said[0].endswith("resuming after epoch 2")
+    assert said == ["every tile is finished"]
     # All of them were learnt of: a network of 14 tiles differs.
     held_out, _ = asked(data, tmp_path / "other", config=dataclasses.replace(CONFIG, fold=0))
     job.run(held_out)

@@ -776,7 +776,7 @@ def test_a_run_knows_its_pseudo_labels(
     digest = labelled.load(0.5).sha256
     assert (done.config.pseudo_sha256, done.config.pseudo_fraction) == (digest, 0.5)
     assert done.scores["tiles"] == 10
-    assert "resuming after epoch 2" in train(data_folder, out, pseudo, resume=True)[0]
+    assert "is finished" in train(data_folder, out, pseudo, resume=True)[0]
     refused(data_folder, out, labelled.pseudo(0.6), r"pseudo_fraction was 0\.5 and is now 0\.6")
     refused(data_folder, out, None, f"pseudo_sha256 was {digest} and is now empty;")
     more = ("--details", "--gate", 1, "--overwrite")

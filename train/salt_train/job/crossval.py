@@ -16,7 +16,7 @@ from salt_train.checkpoints import shipped
 from salt_train.data.dataset import Dataset
 from salt_train.data.folds import FILE, Split
 from salt_train.errors import CheckpointError
-from salt_train.scoring import calibrate
+from salt_train.scoring import calibrate, verdict
 from salt_train.scoring.evaluate import Prediction, default_decision
 from salt_train.training.final_score import PREDICTIONS
 from salt_train.training.trainer import LAST
@@ -71,11 +71,12 @@ def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
     low, high = result["score_interval"]
     files = f"{PREDICTIONS_OF_ALL}, {SCORES}, {FILE}"
     write_whole(out / SCORES, (json.dumps(result, indent=2) + "\n").encode(), overwrite=True)
-    return (
+    line = (
         f"{out}: score {result['score']:.4f} ({low:.3f} to {high:.3f}) out of fold on "
         f"{len(data)} tiles with flip TTA{shipped.doubted(result)}; "
         f"{result['score_of_empty_masks']:.4f} for empty masks; {files}"
     )
+    return "\n".join([line, *verdict.beside_empty_masks(result)])
 
 
 def _predictions(folder: Path, ids: Sequence[str]) -> Prediction:

@@ -19,6 +19,7 @@ from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
 from salt_train.errors import ConfigError
 from salt_train.job import crossval
+from salt_train.scoring import verdict
 from salt_train.scoring.calibrate import SEEN
 from salt_train.settings.config import FOLD, IMAGENET, SHIPPED, TrainConfig
 from salt_train.settings.schedule import cut_short
@@ -184,7 +185,9 @@ def _train(job: Job, data: Dataset, fold: int | None, folder: Path) -> Checkpoin
         trainer.begin_anew()
         if options.world.first:
             job.say(f"nothing to resume in {folder}; beginning anew")
-    if options.world.first:
+    if options.world.first and trainer.scored:
+        job.say(f"{_part(config)} is finished")
+    elif options.world.first:
         remarks = job.pseudo.remarks(fold) if job.pseudo else []
         job.say("\n".join([_opening(trainer), *remarks]))
     try:
@@ -219,18 +222,19 @@ def _opening(trainer: Trainer) -> str:
     return "\n".join(lines)
 
 
+def _part(config: TrainConfig) -> str:
+    """Which part of the tiles a network is of."""
+    return "every tile" if config.fold is None else f"fold {config.fold} of {config.folds}"
+
+
 def _dealt(trainer: Trainer) -> str:
     """Which tiles are for what."""
     config = trainer.config
     labelled = len(trainer.split.ids) - int(trainer.split.held_out(config.fold).sum())
     pseudo = len(trainer.train_data) - labelled
     more = f" and {pseudo} with pseudo-labels" if pseudo else ""
-    if config.fold is None:
-        return f"every tile: {labelled} tiles{more} to train on, none held out to validate on"
-    return (
-        f"fold {config.fold} of {config.folds}: {labelled} tiles{more} to train on, "
-        f"{len(trainer.validation_data)} to validate on"
-    )
+    held_out = "none held out" if config.fold is None else len(trainer.validation_data)
+    return f"{_part(config)}: {labelled} tiles{more} to train on, {held_out} to validate on"
 
 
 def _started_from(trainer: Trainer) -> list[str]:
@@ -252,24 +256,29 @@ def _summary(checkpoint: Checkpoint, path: Path) -> str:
     if config.fold is None:
         return _summary_of_all(checkpoint, path)
     low, high = scores["score_interval"]
+    decision = checkpoint.decision
     parts = {
         "score_without_tta": "without TTA",  # one of all folds has none, see crossval
         "score_ungated": "without the gate",
         "score_of_empty_masks": "for empty masks",
     }
     more = ", ".join(f"{scores[key]:.4f} {what}" for key, what in parts.items() if key in scores)
-    return (
+    lines = [
         f"{path}: epoch {checkpoint.epoch}, score {scores['score']:.4f} ({low:.3f} to {high:.3f}) "
-        f"on fold {config.fold} of {config.folds} with flip TTA{shipped.doubted(scores)}\n"
-        f"{more}; threshold {checkpoint.decision.threshold:g}, gate {checkpoint.decision.gate:.3g}"
-    )
+        f"on fold {config.fold} of {config.folds} with flip TTA{shipped.doubted(scores)}",
+        f"{more}; threshold {decision.threshold:g}, gate {decision.gate:.3g}",
+        *verdict.beside_empty_masks(scores),
+    ]
+    return "\n".join(lines)
 
 
 def _summary_of_all(checkpoint: Checkpoint, path: Path) -> str:
     scores, decision = checkpoint.scores, checkpoint.decision
-    return (
+    lines = [
         f"{path}: epoch {checkpoint.epoch}, trained on every tile; score of seen tiles "
-        f"{scores[SEEN]:.4f} with flip TTA, which says nothing of others\n"
+        f"{scores[SEEN]:.4f} with flip TTA, which says nothing of others",
         f"{scores['score_of_empty_masks']:.4f} for empty masks; threshold {decision.threshold:g}, "
-        f"gate {decision.gate:.3g}, the neutral ones: there are no unseen tiles to choose them on"
-    )
+        f"gate {decision.gate:.3g}, the neutral ones: there are no unseen tiles to choose them on",
+        *verdict.beside_empty_masks(scores),
+    ]
+    return "\n".join(lines)
