@@ -78,7 +78,7 @@ _CHOICES = ("target", "gated", "precision", "opset")  # what a file that is ther
 @console.overwrite_option
 @click.option(
     "--progress/--no-progress", default=None,
-    help="Show what is being done; default: where stderr is a terminal.",
+    help="Show what is being done; default: on a terminal in a line, in a log in a line a stage.",
 )  # fmt: skip
 @click.version_option(package_name="salt-toolkit")
 def cli(

@@ -23,7 +23,10 @@ def compare(
     Raises:
         ParityError: something else.
     """
-    job.doing(f"comparing what {job.model.name} computes with torch")
+    job.doing(
+        f"comparing what {job.model.name} computes with torch, in several shapes and then as "
+        f"deployed on {len(seen.tiles)} tiles"
+    )
     decision = Decision(contract.threshold, contract.gate)
     reference = graph.DenseGraph(models).eval()
     try:

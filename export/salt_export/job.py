@@ -67,7 +67,6 @@ def _export(job: Job) -> Done:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if wanted.precision == "int8":
-            job.doing("measuring the ranges of int8 and what it loses")
             held = _quantised(job, wanted, proto, contract, folder)
             proto, proofs = held.proto, {"int8": held.to_json()}
             job.say(held.line())
@@ -103,7 +102,8 @@ def _quantised(
     def finish(quantised: onnx.ModelProto) -> bytes:
         return graph.with_contract(quantised, contract)
 
-    return guard.search(proto, int8.STYLES[wanted.int8], limits, finish, folder)
+    style = int8.STYLES[wanted.int8]
+    return guard.search(proto, style, limits, finish, folder, job.doing)
 
 
 def _rounded(

@@ -22,13 +22,19 @@ def test_the_command_end_to_end(tiny_checkpoint: Path, tmp_path: Path) -> None:
     assert "fp32 gated, opset 18" in done.stdout
     assert "GMAC a view" in done.stdout
     assert "against torch in 22 shapes: probability within" in done.stdout
-    assert done.stderr == ""
+    assert done.stderr.splitlines() == [
+        "salt-export: reading checkpoints and tiles ...",
+        "salt-export: tracing the network ...",
+        "salt-export: comparing what x.onnx computes with torch, in several shapes and then as "
+        "deployed on 64 tiles ...",
+    ]
     assert os.listdir(tmp_path) == ["x.onnx"]
     again = run(tiny_checkpoint, target)
     assert again.returncode == 2
     assert "--overwrite" in again.stderr
-    checked = run("--verify-only", tiny_checkpoint, target)
+    checked = run("--verify-only", tiny_checkpoint, target, "--no-progress")
     assert checked.returncode == 0, checked.stderr
+    assert checked.stderr == ""
     first, shown = checked.stdout.split("\n", 1)
     assert first.endswith("tensors are those of the network")
     assert shown == done.stdout

@@ -87,7 +87,18 @@ def test_an_int8_file_is_published_with_its_proof(
     lost = done.parity.score_of_network - done.parity.score  # type: ignore[operator]
     assert lost == pytest.approx(drop["mean"], abs=1e-3)  # the network's is torch's, not a file's
     assert json.loads(report.read_text())["contract"]["verification"]["int8"] == proof
-    export(int8_job(settled, tmp_path / "again.onnx", tiles, max_drop=0.02))
+    stages: list[str] = []
+    once_more = int8_job(
+        settled, tmp_path / "again.onnx", tiles, max_drop=0.02, doing=stages.append
+    )
+    export(once_more)
+    assert stages[2] == f"running the float32 file on {len(DATA)} tiles, to compare int8 with"
+    measured, tried = "measuring the ranges of int8 by", "trying int8 by"
+    assert [each.split(" on ")[0] for each in stages[3:-1]] == [
+        f"{measured} minmax", f"{measured} percentile",
+        f"{tried} minmax", f"{tried} percentile", f"{tried} {proof['method']}",
+    ]  # fmt: skip
+    assert stages[4].endswith(f" on {len(DATA)} tiles, 2 of 2")
     assert (tmp_path / "again.onnx").read_bytes() == path.read_bytes()
     verified = int8_job(settled, path, tiles, max_drop=0.02)
     assert verify(verified).parity == done.parity
@@ -149,9 +160,10 @@ def test_sensitive_layers_are_found_and_left_in_float(
     settled: Path, tiles: Path, tmp_path: Path
 ) -> None:
     said: list[str] = []
+    stages: list[str] = []
     job = int8_job(
         hurt(settled, tmp_path / "hurt.pth"), tmp_path / "x.onnx", tiles, max_drop=0.02,
-        say=said.append,
+        say=said.append, doing=stages.append,
     )  # fmt: skip
     proof = export(job).contract.verification["int8"]
     assert {f"models.0.{BLOCK}.0", f"models.0.{BLOCK}.3"} <= set(proof["in_float"][:3])
@@ -163,6 +175,7 @@ def test_sensitive_layers_are_found_and_left_in_float(
         lines, re.M,
     )  # fmt: skip
     assert f"1 in float32, with {proof['in_float'][0]}: score" in lines
+    assert f"trying 1 of {proof['layers']} convolutions in float32" in stages
     assert f"{len(proof['in_float'])} in float32, with {proof['in_float'][-1]}: score" in lines
 
 
@@ -228,7 +241,8 @@ def test_a_method_that_finds_no_ranges_is_left_out(
     monkeypatch.setattr(int8, "calibrate", calibrate)
     said: list[str] = []
     prepared = int8.Prepared(tmp_path, (), {}, ())
-    found = dict(guard._ranges(prepared, np.zeros((1, 101, 101), np.uint8), tmp_path, said.append))
+    blank, quiet = np.zeros((1, 101, 101), np.uint8), list[str]().append
+    found = dict(guard._ranges(prepared, blank, tmp_path, said.append, quiet))
     assert found == {method: tmp_path / method for method in ("minmax", "percentile")}
     assert said == ["int8 by entropy: left out, ONNX Runtime finds no range"]
 

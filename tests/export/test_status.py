@@ -1,4 +1,4 @@
-"""What is shown on a terminal while an export goes on, and nowhere else."""
+"""What is shown while an export goes on: a line that goes on a terminal, lines in a log."""
 
 from __future__ import annotations
 
@@ -21,11 +21,17 @@ def test_a_line_is_replaced_and_goes_and_what_is_said_stays(
     assert said.err.splitlines()[-1].strip() == ""
 
 
-@pytest.mark.parametrize("show", [None, False])
-def test_without_a_terminal_there_is_no_line(
-    capsys: pytest.CaptureFixture[str], show: bool | None
-) -> None:
-    with Status(show) as status:
+def test_in_a_log_each_stage_has_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with Status(None) as status:
+        status.doing("tracing the network")
+        assert capsys.readouterr().err == "salt-export: tracing the network ...\n"  # at once
+        status.say("int8 by minmax")
+        status.doing("comparing")
+    assert capsys.readouterr() == ("int8 by minmax\n", "salt-export: comparing ...\n")
+
+
+def test_where_none_is_asked_for_there_is_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with Status(False) as status:
         status.doing("tracing the network")
         status.say("int8 by minmax")
     assert capsys.readouterr() == ("int8 by minmax\n", "")

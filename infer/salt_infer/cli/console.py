@@ -83,8 +83,13 @@ report_option = click.option(
 )
 
 
+class _Terminated(SystemExit):
+    """SIGTERM came."""
+
+
 def run(command: click.Command) -> NoReturn:
-    """Run a click command and exit: 0 done, 1 failed, 2 bad usage, 3 bad tiles, 130 Ctrl-C.
+    """Run a click command and exit: 0 done, 1 failed, 2 bad usage, 3 bad tiles, 130 Ctrl-C, 143
+    SIGTERM.
 
     What standard output does not take costs no work; it is told in the end, and a failure.
     """
@@ -108,6 +113,9 @@ def _code(command: click.Command, name: str) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo(f"{name}: interrupted", err=True)
         return INTERRUPTED
+    except _Terminated:
+        click.echo(f"{name}: interrupted", err=True)
+        return TERMINATED
     except SaltError as error:
         click.echo(f"{name}: {error}", err=True)
         return error.exit_code
@@ -161,7 +169,7 @@ def _absent(error: ImportError, extra: str) -> str:
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     """SIGTERM unwinds like Ctrl-C does, so that temporary files go away."""
-    sys.exit(TERMINATED)
+    raise _Terminated(TERMINATED)
 
 
 def require(context: click.Context, *names: str) -> None:
