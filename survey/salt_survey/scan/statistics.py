@@ -101,21 +101,19 @@ class Gatherer:
         whole, alive = np.all(found.there, axis=1), np.any(found.there, axis=1)
         self.silent[traces] = ~alive
         self._dead += int(np.count_nonzero(found.dead))
-        if flagged.any():
-            held = recorded(samples[flagged], np.zeros(np.count_nonzero(flagged), bool)).there
-            self._loud += int(np.count_nonzero(held.any(axis=1)))
         self._flat += int(np.count_nonzero(found.flat))
         self._recorded += int(np.count_nonzero(alive))
+        self._count_loud(samples[flagged])
         self._count_no_amplitudes(samples, found, whole)
         self._count_filled(samples, found)
-        size = np.maximum(found.most, -found.least)
-        self._largest = max(self._largest, float(size[whole].max(initial=0)))
-        larger = alive & ~whole & ~(size <= self._largest)  # and those with NaN
-        told = _told(samples[larger], found.there[larger])
-        self._largest = max(self._largest, float(np.abs(told).max(initial=0)))
+        self._see_largest(samples, found, whole)
         chosen = alive & _some(traces, self._take_1_in)
         if chosen.any():
             self._kept.append(_told(samples[chosen], found.there[chosen]))
+
+    def _count_loud(self, flagged: Samples) -> None:
+        held = recorded(flagged, np.zeros(len(flagged), bool)).there
+        self._loud += int(np.count_nonzero(held.any(axis=1)))
 
     def _count_no_amplitudes(
         self, samples: Samples, found: Recorded, whole: npt.NDArray[np.bool_]
@@ -134,25 +132,33 @@ class Gatherer:
             self._fill = self._fill if self._filled else float(ends[filled][0])
             self._filled += int(np.count_nonzero(filled.any(axis=1)))
 
+    def _see_largest(self, samples: Samples, found: Recorded, whole: npt.NDArray[np.bool_]) -> None:
+        """Of traces that are not recorded as a whole, those that by their range may have it."""
+        size = np.maximum(found.most, -found.least)
+        self._largest = max(self._largest, float(size[whole].max(initial=0)))
+        larger = ~whole & ~(size <= self._largest)  # and those with NaN
+        told = _told(samples[larger], found.there[larger])
+        self._largest = max(self._largest, float(np.abs(told).max(initial=0)))
+
     def result(self) -> Stats:
         kept = np.concatenate(self._kept) if self._kept else np.empty((0, 1), np.float32)
         amplitudes = kept[kept != 0]
         often = repeated(amplitudes)
         return Stats(
-            self._dead,
-            self._loud,
-            self.silent,
-            self._recorded,
-            self._flat,
-            self._bad,
-            self._nulls,
-            self._filled,
-            self._fill,
-            percentiles(amplitudes),
-            spectrum(kept),
-            often,
-            usual(amplitudes, often),
-            self._largest,
+            dead=self._dead,
+            loud=self._loud,
+            silent=self.silent,
+            recorded=self._recorded,
+            flat=self._flat,
+            bad_samples=self._bad,
+            nulls=self._nulls,
+            filled=self._filled,
+            fill=self._fill,
+            percentiles=percentiles(amplitudes),
+            spectrum=spectrum(kept),
+            repeated=often,
+            usual=usual(amplitudes, often),
+            largest=self._largest,
         )
 
 
