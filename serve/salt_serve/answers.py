@@ -13,6 +13,7 @@ from salt_infer.data.png import Examined
 from salt_infer.errors import TileError
 from salt_infer.masks import rle
 from salt_infer.predictor.model import Settings
+from salt_infer.system import file_kind
 from salt_serve import levels
 from salt_serve.errors import RequestError, TooLargeError, UnreadableError, WrongTypeError
 from salt_serve.limits import Limits
@@ -30,8 +31,10 @@ def decode(upload: Upload, limits: Limits) -> Examined | RequestError:
     try:
         return png.examine(upload.data)
     except TileError as error:
-        is_png = upload.data.startswith(png.SIGNATURE)
-        return (UnreadableError if is_png else WrongTypeError)(str(error))
+        if upload.data.startswith(png.SIGNATURE):
+            return UnreadableError(str(error))
+        what = file_kind.sent(upload.data)
+        return WrongTypeError(f"{error}; it is {what}" if what else str(error))
 
 
 def decode_all(uploads: Sequence[Upload], limits: Limits) -> list[Examined | RequestError]:

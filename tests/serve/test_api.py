@@ -84,6 +84,25 @@ def test_a_bad_file_has_its_reason_and_does_not_sink_the_others(
     assert fine["rle"]
 
 
+@pytest.mark.parametrize(
+    ("start", "says"),
+    [
+        (
+            b"PK\x03\x04",
+            "50 4b 03 04 .*; it is a zip: send its tiles one by one, or as seve",
+        ),
+        (b"%PDF-1.7", "; it is a PDF"),
+        (b"<!DOCTYPE html>", "; it is a web page, such as"),
+        (b"\xff\xd8\xff\xe0", "; it is a JPEG, whatever its name: save it as PNG"),
+    ],
+)
+def test_a_file_of_another_kind_is_named(server: Running, start: bytes, says: str) -> None:
+    response = server.predict([("x.png", start + bytes(100))])
+    assert response.status_code == 415
+    assert re.search(f"not a PNG: starts with .*{says}", response.json()["detail"])
+    assert response.json()["detail"].count("it is") == 1
+
+
 def test_where_no_file_can_be_answered_the_status_is_theirs(server: Running) -> None:
     large, text, small = bytes(2**20 + 1), b"text", pngs.grey([[7] * 64] * 64, 64, 64)
     for files, status in [

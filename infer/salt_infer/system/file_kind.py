@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 ZIP = "a zip"
+_ZIP_SENT = f"{ZIP}: send its tiles one by one, or as several files"
 _SURVEYS = {".sgy", ".segy", ".seg", ".zarr"}
 _CARDS = ("C 1", "C01")  # beginnings of a SEG-Y file's text header
 _HEAD = 512  # bytes that are looked at
@@ -67,8 +68,21 @@ def kind(path: Path) -> str | None:
             tail = file.read(_TAIL)
     except OSError:
         return None
-    if not head:
-        return "empty"
+    return _kind(head, tail) if head else "empty"
+
+
+def sent(data: bytes) -> str | None:
+    """:func:`kind` of what came without a file, in place of a tile; None of pictures, which
+    :func:`picture` knows.
+    """
+    if picture(data) or (what := _kind(data[:_HEAD], data[-_TAIL:])) is None:
+        return None
+    return (
+        f"{ZIP}: send its tiles one by one, or as several files" if what.startswith(ZIP) else what
+    )
+
+
+def _kind(head: bytes, tail: bytes) -> str | None:
     return _begun(head) or _zip(head, tail) or _other(head)
 
 

@@ -134,3 +134,15 @@ def test_what_is_a_survey(tmp_path: Path, name: str, folder: bool, survey: bool)
     else:
         path.write_bytes(b"x")
     assert file_kind.is_survey(path) is survey
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name not in ("tile", "nothing")])
+def test_what_is_sent_in_place_of_a_tile_is_named(name: str) -> None:
+    data, says = FILES[name]
+    says = "a zip: send its tiles one by one, or as several files" if name == "zip" else says
+    assert says in str(file_kind.sent(data))
+
+
+@pytest.mark.parametrize("data", [b"", b"rubbish", b"\xff\xd8\xff\xe0", bytes(1000)])
+def test_what_is_sent_and_is_nothing_of_the_kind(data: bytes) -> None:
+    assert file_kind.sent(data) is None
