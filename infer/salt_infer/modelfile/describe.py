@@ -11,6 +11,22 @@ from salt_infer.modelfile.onnx_reader import ModelFile
 from salt_infer.system.text import shown
 
 _INDENT = "  "
+# What a number counts, or a word stands for, where its name does not say so.
+_MEANS = {
+    "decision_chosen_on": "whose labels threshold and gate were chosen by",
+    "false_salt": "of {tiles} tiles: given a mask, and without salt",
+    "missed_salt": "of {tiles} tiles: given no mask, and with salt",
+    "judge_accuracy": "share of tiles",
+    "presence_accuracy": "share of tiles",
+    "score_by_class": "by tenths of the tile that are salt, 0 to 10",
+    "score_interval": "95 %",
+    "score_with_perfect_gate": "if no tile without salt got a mask",
+    "start_sha256": "of the weights that training started from",
+    "knife_edge": "of {pixels} pixels: so near the threshold that rounding decides",
+    "pixels_flipped": "of {pixels}",
+    "rows_changed": "of {tiles} tiles",
+    "gmac": "billions of multiplications a view",
+}
 
 
 def describe(model: ModelFile) -> str:
@@ -41,9 +57,11 @@ def describe(model: ModelFile) -> str:
 
 
 def _listed(values: Mapping[str, Any], indent: str) -> Iterator[str]:
-    """``name value`` a line, names in order; what is nested is indented."""
+    """``name value`` a line, names in order; what is nested is indented, what is empty left out."""
     for key, value in sorted(values.items()):
         name = shown(key)
+        if value in ("", None):
+            continue
         if isinstance(value, Mapping):
             yield f"{indent}{name}"
             yield from _listed(value, indent + _INDENT)
@@ -54,7 +72,18 @@ def _listed(values: Mapping[str, Any], indent: str) -> Iterator[str]:
         elif isinstance(value, list) and len(value) > 1 and isinstance(value[0], list):
             yield f"{indent}{name} {len(value)}, {_shown(value[0])} to {_shown(value[-1])}"
         else:
-            yield f"{indent}{name} {_shown(value)}"
+            yield f"{indent}{name} {_shown(value)}{_meant(key, values)}"
+
+
+def _meant(key: str, values: Mapping[str, Any]) -> str:
+    """What a value means, in brackets; nothing where it needs others that are not there."""
+    counts = {
+        name: values[name] for name in ("tiles", "pixels") if isinstance(values.get(name), int)
+    }
+    try:
+        return f" ({_MEANS[key].format_map(counts)})" if key in _MEANS else ""
+    except KeyError:
+        return ""
 
 
 def _shown(value: Any) -> str:

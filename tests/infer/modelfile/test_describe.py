@@ -82,6 +82,21 @@ def test_a_file_does_not_write_to_the_terminal(
     assert "  list ['\\x07', 0.25]" in text.splitlines()
 
 
+def test_what_a_name_does_not_say_is_said_and_what_is_empty_is_not(dense_model: Path) -> None:
+    file = read_model(dense_model)
+    validation = {
+        "decision_chosen_on": "own fold", "false_salt": 5, "tiles": 360, "start_sha256": "",
+        "members": [{"false_salt": 3, "score_interval": [0.75, 0.8]}],
+    }  # fmt: skip
+    contract = dataclasses.replace(file.contract, validation=validation)
+    lines = describe(dataclasses.replace(file, contract=contract)).splitlines()
+    assert "  decision_chosen_on own fold (whose labels threshold and gate were chosen by)" in lines
+    assert "  false_salt 5 (of 360 tiles: given a mask, and without salt)" in lines
+    assert "    false_salt 3" in lines  # nothing says of how many
+    assert "    score_interval [0.75, 0.8] (95 %)" in lines
+    assert "start_sha256" not in "".join(lines)
+
+
 def test_nothing_else_is_asked_for(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["--images", str(tmp_path)])
     assert result.exit_code == 2
