@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from salt_survey.scan.findings import Said
 from salt_survey.scan.geometry import NO_TRACE, Grid
-from salt_survey.scan.pieces import pieces
+from salt_survey.scan.trace_pieces import pieces
 
 MANY = 0.1  # share of the traces: of gathers, where their offsets differ
 

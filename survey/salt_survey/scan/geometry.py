@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_survey.errors import SurveyError
-from salt_survey.scan.pieces import pieces
 from salt_survey.scan.record import Lines, Order
+from salt_survey.scan.trace_pieces import pieces
 
 NO_TRACE = -1
 _SPARSE = 64  # places for each trace, at most; more come of numbers that are none

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_survey.errors import SurveyError
-from salt_survey.scan import coordinates, geometry, placed
+from salt_survey.scan import coordinates, geometry, numbered_traces
 from salt_survey.scan.coordinates import Lattice, Positions
+from salt_survey.scan.numbered_traces import NumberedTraces
 from salt_survey.scan.overrides import Overrides
-from salt_survey.scan.placed import Placed
 from salt_survey.scan.record import LinesFrom
 from salt_survey.segy import headers, lines, text
 from salt_survey.segy.binary import STACKED
@@ -175,7 +175,7 @@ def _on_lattice(positions: Positions | None, said: Sayings) -> geometry.Grid | N
 
 def _on_lines(inlines: Column, crosslines: Column, said: Sayings) -> geometry.Grid:
     """The grid of the traces that have a place in it; a warning of the others."""
-    found = placed.find(inlines, crosslines)
+    found = numbered_traces.find(inlines, crosslines)
     grid = geometry.grid(inlines, crosslines, found.mask)
     if found.blank:
         said.warnings.append(
@@ -194,7 +194,7 @@ def _on_lines(inlines: Column, crosslines: Column, said: Sayings) -> geometry.Gr
     return grid
 
 
-def _strays(found: Placed, inlines: Column, crosslines: Column) -> str:
+def _strays(found: NumberedTraces, inlines: Column, crosslines: Column) -> str:
     """The first of them, with their numbers."""
     named = [
         f"{inlines[trace]} and {crosslines[trace]} of trace {trace + 1}"

@@ -12,11 +12,11 @@ import numpy as np
 from salt_infer.masks.rle import TILE_SHAPE
 from salt_survey.errors import SurveyError
 from salt_survey.scan import (
+    coordinate_checks,
     duplicates,
     geometry,
+    georeference,
     numbering,
-    places,
-    placing,
     sample_format,
     times,
 )
@@ -128,7 +128,11 @@ class _Scanner:
         positions = numbered.positions(columns)
         where = f"{numbered.x} and {numbered.y}"
         decided = self.overrides.x_byte is not None
-        if positions is None or decided or places.are_numbers(positions, where, self.said):
+        if (
+            positions is None
+            or decided
+            or coordinate_checks.are_numbers(positions, where, self.said)
+        ):
             return numbered, positions
         return dataclasses.replace(numbered, x=None, y=None), None
 
@@ -236,7 +240,7 @@ class _Scanner:
         positions: Positions | None = None,
     ) -> Scan:
         interval, delay = self._times(_of_placed(columns, grid))
-        placed = self._placing(grid, positions)
+        where = self._georeference(grid, positions)
         self._tell_of_size(grid)
         if self.known is not None:
             self.said.repeat(self.known, others=True)
@@ -257,23 +261,23 @@ class _Scanner:
             **_bytes_of(numbered),
             **_grid_of(grid, numbered),
             coordinate_scalar=int(columns[headers.SCALAR][0]) if columns else 0,
-            corners=placed.corners if placed else (),
-            bin_m=placed.bins if placed else None,
+            corners=where.corners if where else (),
+            bin_m=where.bins if where else None,
             allow_truncated=self.overrides.allow_truncated,
             **of_samples(stats, self.known),
             **self.said.fields(),
         )
 
-    def _placing(
+    def _georeference(
         self,
         grid: geometry.Grid | None,
         positions: Positions | None,
-    ) -> placing.Placing | None:
+    ) -> georeference.Georeference | None:
         if grid is None or positions is None:
             return None
         first = headers.read(self.file, self.layout, 0, 1)
         units = int(headers.column(first, headers.COORDINATE_UNITS, self.layout)[0])
-        return placing.told(grid, positions, units, self.header.in_feet, self.said)
+        return georeference.told(grid, positions, units, self.header.in_feet, self.said)
 
     def _tell_of_size(self, grid: geometry.Grid | None) -> None:
         if grid is None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from salt_survey.scan import coordinates
 from salt_survey.scan.findings import Said
-from salt_survey.scan.pieces import pieces
+from salt_survey.scan.trace_pieces import pieces
 from salt_survey.segy import headers
 from salt_survey.segy.headers import Column
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from salt_survey.scan.coordinates import Points, Positions
 from salt_survey.scan.geometry import Grid
-from salt_survey.scan.pieces import pieces
+from salt_survey.scan.trace_pieces import pieces
 
 _SOME = 1 << 16  # traces by which a plane is found that wrong coordinates have no say in
 _NEAR = 4  # times as far from it as half of them: those of which the plane is made

@@ -21,7 +21,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclasses.dataclass(frozen=True)
-class Placed:
+class NumberedTraces:
     """Traces with and without a place.
 
     Attributes:
@@ -35,7 +35,7 @@ class Placed:
     strays: tuple[int, ...] = ()
 
 
-def find(inlines: Column, crosslines: Column) -> Placed:
+def find(inlines: Column, crosslines: Column) -> NumberedTraces:
     """Tell them apart by the line numbers of all traces, integers [traces] each.
 
     A few traces beyond a gap at the end of the lines are strays: their headers are damaged, as no
@@ -46,8 +46,8 @@ def find(inlines: Column, crosslines: Column) -> Placed:
     away = _away(inlines, there) | _away(crosslines, there)
     strays = np.flatnonzero(away if there is None else away & there)
     if not 0 < len(strays) <= _few(len(inlines)):
-        return Placed(there, blank)
-    return Placed(~away if there is None else there & ~away, blank, tuple(strays.tolist()))
+        return NumberedTraces(there, blank)
+    return NumberedTraces(~away if there is None else there & ~away, blank, tuple(strays.tolist()))
 
 
 def _with_numbers(inlines: Column, crosslines: Column) -> Mask | None:

@@ -8,12 +8,12 @@ from typing import Self
 
 import numpy as np
 
-from salt_survey.scan import places
+from salt_survey.scan import coordinate_checks
+from salt_survey.scan.coordinate_plane import Traces, bin_size
 from salt_survey.scan.coordinates import Points, Positions
 from salt_survey.scan.findings import Said
 from salt_survey.scan.geometry import Grid, lines_of
 from salt_survey.scan.lone_line import LoneLine
-from salt_survey.scan.plane import Traces, bin_size
 
 _FOOT_M = 0.3048
 _OFF = 0.05  # share of the traces away from where the grid has them, that is told
@@ -21,7 +21,7 @@ _FAR = 10  # bins: traces so far from their place have wrong coordinates
 
 
 @dataclasses.dataclass(frozen=True)
-class Placing:
+class Georeference:
     """The plane that fits the coordinates of a grid best; those that are wrong have no say in it.
 
     Attributes:
@@ -47,10 +47,12 @@ class Placing:
         return dataclasses.replace(self, bins=bins)
 
 
-_NOT_OF_GRID = Placing((), None, off=1.0)
+_NOT_OF_GRID = Georeference((), None, off=1.0)
 
 
-def told(grid: Grid, positions: Positions, units: int, in_feet: bool, said: Said) -> Placing | None:
+def told(
+    grid: Grid, positions: Positions, units: int, in_feet: bool, said: Said
+) -> Georeference | None:
     """Where the grid lies, in metres where that is known, and what there is to say of it.
 
     Args:
@@ -63,42 +65,42 @@ def told(grid: Grid, positions: Positions, units: int, in_feet: bool, said: Said
     Returns:
         None if the coordinates are those of one place.
     """
-    placed = placing(grid, positions)
-    if placed is None:
+    found = georeference(grid, positions)
+    if found is None:
         return None
-    if not places.are_lengths(positions, units, said):
-        placed = dataclasses.replace(placed, bins=None)
+    if not coordinate_checks.are_lengths(positions, units, said):
+        found = dataclasses.replace(found, bins=None)
     elif in_feet:
-        placed = placed.of_feet()
+        found = found.of_feet()
         said.notes.append("coordinates are in feet, and stay so in corners and horizons")
-    _tell(placed, grid, said)
-    return placed
+    _tell(found, grid, said)
+    return found
 
 
-def _tell(placed: Placing, grid: Grid, said: Said) -> None:
-    if placed.nowhere:
+def _tell(found: Georeference, grid: Grid, said: Said) -> None:
+    if found.nowhere:
         said.notes.append(
-            f"{placed.nowhere} traces have the coordinates 0 0: they have no say in where the "
+            f"{found.nowhere} traces have the coordinates 0 0: they have no say in where the "
             "grid lies, and keep them in horizons"
         )
-    if not placed.corners:
+    if not found.corners:
         said.warnings.append(
             "the coordinates are not those of a grid with these lines, so that neither its corners "
             "nor the size of its bins are known (--x-byte and --y-byte to read others)"
         )
-    elif placed.far:
+    elif found.far:
         said.warnings.append(
-            f"{placed.far} traces have coordinates far from their place in the grid: they have no "
+            f"{found.far} traces have coordinates far from their place in the grid: they have no "
             "say in where it lies, and keep them in horizons"
         )
-    elif placed.off > _OFF and grid.order != "line":
+    elif found.off > _OFF and grid.order != "line":
         said.warnings.append(
-            f"{100 * placed.off:.0f} % of the traces have coordinates more than half a bin "
+            f"{100 * found.off:.0f} % of the traces have coordinates more than half a bin "
             "from their place in the grid"
         )
 
 
-def placing(grid: Grid, positions: Positions) -> Placing | None:
+def georeference(grid: Grid, positions: Positions) -> Georeference | None:
     """Where the grid lies; None if the coordinates are those of one place."""
     traces = Traces(grid, positions)
     if not traces.are_apart():
@@ -115,7 +117,7 @@ def placing(grid: Grid, positions: Positions) -> Placing | None:
     ends = np.array([[i, c, 1] @ plane for i in rows for c in columns])
     limit = bin_size(plane) / 2
     bins = np.linalg.norm(plane[:2], axis=1)
-    return Placing(
+    return Georeference(
         _corners(grid, positions, ends),
         _bins(grid, positions, bins),
         traces.away(plane, limit) / traces.count,
@@ -124,7 +126,7 @@ def placing(grid: Grid, positions: Positions) -> Placing | None:
     )
 
 
-def _of_line(grid: Grid, positions: Positions, traces: Traces) -> Placing:
+def _of_line(grid: Grid, positions: Positions, traces: Traces) -> Georeference:
     line = LoneLine(*traces.whole)
     if line.far > traces.count / 2:  # as of two lines, far from each other
         return _NOT_OF_GRID
@@ -135,7 +137,7 @@ def _of_line(grid: Grid, positions: Positions, traces: Traces) -> Placing:
         ends = ends[[0, 2, 0, 2]]
     plane = traces.fitted()
     nowhere = traces.away(plane, bin_size(plane) / 2, somewhere=False)
-    return Placing(
+    return Georeference(
         _corners(grid, positions, ends), _bins(grid, positions, size), 0.0, nowhere, line.far
     )
 

@@ -10,7 +10,7 @@ import pytest
 from salt_survey.reading.survey import scanned
 from salt_survey.scan import geometry
 from salt_survey.scan.coordinates import Positions
-from salt_survey.scan.placing import placing
+from salt_survey.scan.georeference import georeference
 from tests.survey.odd_surveys import sound
 
 
@@ -25,7 +25,7 @@ def test_a_corner_at_nothing_has_no_sign(degrees: int) -> None:
     y = 25 * (rows * np.sin(angle) + columns * np.cos(angle))
     numbers = (np.rint(1000 * each).astype(np.int32) for each in (x, y))
     positions = Positions.of(*numbers, np.full(25, -1000, np.int16))
-    placed = placing(geometry.grid(rows, columns), positions)
+    placed = georeference(geometry.grid(rows, columns), positions)
     assert placed is not None
     assert "-0.0" not in {str(each) for corner in placed.corners for each in corner}
     assert placed.bins == pytest.approx((25, 25), abs=0.01)
@@ -42,7 +42,7 @@ def test_a_line_that_bends_ends_where_its_traces_do() -> None:
     along = np.arange(80)
     x = 1000 + 12.5 * np.minimum(along, 40)
     y = 5000 + 12.5 * np.maximum(along - 40, 0)
-    placed = placing(geometry.line(5001 + along), places(x, y))
+    placed = georeference(geometry.line(5001 + along), places(x, y))
     assert placed is not None
     assert placed.corners[0] == (1, 5001, 1000.0, 5000.0)
     assert placed.corners[-1] == (1, 5080, 1500.0, 5487.5)
@@ -53,7 +53,7 @@ def test_traces_at_nothing_have_no_say_in_where_the_grid_lies() -> None:
     rows, columns = np.divmod(np.arange(200), 20)
     x, y = 600_000 + 25.0 * rows, 6_000_000 + 12.5 * columns
     x[[0, 7, 50]], y[[0, 7, 50]] = 0, 0
-    placed = placing(geometry.grid(rows, columns), places(x, y))
+    placed = georeference(geometry.grid(rows, columns), places(x, y))
     assert placed is not None
     assert placed.corners[0] == pytest.approx((0, 0, 600_000, 6_000_000), abs=0.01)
     assert placed.bins == (25.0, 12.5)
@@ -62,7 +62,7 @@ def test_traces_at_nothing_have_no_say_in_where_the_grid_lies() -> None:
 
 def test_a_grid_may_begin_at_nothing() -> None:
     rows, columns = np.divmod(np.arange(200), 20)
-    placed = placing(geometry.grid(rows, columns), places(25.0 * rows, 12.5 * columns))
+    placed = georeference(geometry.grid(rows, columns), places(25.0 * rows, 12.5 * columns))
     assert placed is not None
     assert placed.corners[0] == (0, 0, 0.0, 0.0)
     assert (placed.off, placed.nowhere) == (0, 0)
@@ -72,7 +72,7 @@ def test_a_grid_may_begin_at_nothing() -> None:
 def test_bins_are_as_exact_where_line_numbers_are_apart(step: int) -> None:
     rows, columns = np.divmod(np.arange(200), 20)
     grid = geometry.grid(step * rows, columns)
-    placed = placing(grid, places(25.0 * rows, 12.5 * columns))
+    placed = georeference(grid, places(25.0 * rows, 12.5 * columns))
     assert placed is not None and placed.bins is not None
     assert step * placed.bins[0] == pytest.approx(25, abs=1e-3)
 
@@ -85,14 +85,14 @@ def test_traces_of_a_line_are_as_far_apart_as_they_are_over_many(
     """Where a station has several of them, or coordinates are whole metres."""
     at = np.arange(300)
     x = np.round(12.5 * traces * (at // traces), decimals)
-    placed = placing(geometry.line(1 + at), places(x + 1000, 0 * x + 5000))
+    placed = georeference(geometry.line(1 + at), places(x + 1000, 0 * x + 5000))
     assert placed is not None
     assert placed.bins == (0.0, pytest.approx(12.5, rel=1e-3))
 
 
 def test_a_line_may_lie_in_few_places() -> None:
     x = 1000.0 * (np.arange(81) // 27)
-    placed = placing(geometry.line(1 + np.arange(81)), places(x, 0 * x + 1))
+    placed = georeference(geometry.line(1 + np.arange(81)), places(x, 0 * x + 1))
     assert placed is not None
     assert placed.bins == (0.0, pytest.approx(1000 / 27, rel=0.15))
 
@@ -101,7 +101,7 @@ def test_wrong_coordinates_at_the_ends_of_a_line_are_not_where_it_ends() -> None
     at = np.arange(200)
     x, y = 600_000 + 12.5 * at, 6_000_000 + 0.0 * at
     x[[0, 1, -1]], y[[0, 1, -1]] = y[[0, 1, -1]], x[[0, 1, -1]]
-    placed = placing(geometry.line(1 + at), places(x, y))
+    placed = georeference(geometry.line(1 + at), places(x, y))
     assert placed is not None
     assert placed.corners[0] == (1, 1, 600_025.0, 6_000_000.0)
     assert placed.corners[-1] == (1, 200, 602_475.0, 6_000_000.0)
@@ -118,7 +118,7 @@ def test_wrong_coordinates_have_no_say_in_where_the_grid_lies(wrong: str) -> Non
     others = {"999999": (999_999 + 0 * x, 999_999 + 0 * y), "scalar": (x / 10, y / 10)}
     bad = others.get(wrong, (y, x))
     x, y = np.where(which, bad[0], x), np.where(which, bad[1], y)
-    placed = placing(geometry.grid(rows, columns), places(x, y))
+    placed = georeference(geometry.grid(rows, columns), places(x, y))
     assert placed is not None
     assert placed.bins == (12.5, 25.0)
     assert placed.corners[0] == (0, 0, 600_000, 6_000_000)
@@ -131,7 +131,7 @@ def test_a_grid_may_be_full_along_its_diagonal_alone() -> None:
     rows, columns = 10 * block + rest // 10, 10 * block + rest % 10
     x, y = 600_000 + 25.0 * columns, 6_000_000 + 12.5 * rows
     x[:3], y[:3] = y[:3], x[:3]
-    placed = placing(geometry.grid(rows, columns), places(x, y))
+    placed = georeference(geometry.grid(rows, columns), places(x, y))
     assert placed is not None
     assert (placed.bins, placed.far) == ((12.5, 25.0), 3)
 
@@ -139,7 +139,7 @@ def test_a_grid_may_be_full_along_its_diagonal_alone() -> None:
 def test_a_line_across_the_lines_of_a_grid_is_as_before() -> None:
     along = np.arange(200)
     x, y = 25.0 * along + 40 * np.sin(along / 9), 6_000_000 + 25.0 * along
-    placed = placing(geometry.grid(along, along), places(x, y))
+    placed = georeference(geometry.grid(along, along), places(x, y))
     assert placed is not None
     assert placed.bins is not None and placed.corners
 
@@ -147,7 +147,7 @@ def test_a_line_across_the_lines_of_a_grid_is_as_before() -> None:
 def test_coordinates_in_hundreds_of_metres_are_those_of_a_grid_still() -> None:
     rows, columns = np.divmod(np.arange(10_000), 100)
     x, y = np.round(25.0 * columns, -2), 6_000_000 + np.round(25.0 * rows, -2)
-    placed = placing(geometry.grid(rows, columns), places(x, y))
+    placed = georeference(geometry.grid(rows, columns), places(x, y))
     assert placed is not None
     assert placed.bins == pytest.approx((25, 25), rel=0.02)
     assert placed.far == 0
@@ -180,7 +180,7 @@ def test_wrong_coordinates_are_warned_of(tmp_path: Path) -> None:
 def test_a_lone_crossline_may_bend_as_well() -> None:
     along = np.arange(80)
     x, y = 12.5 * np.minimum(along, 40), 12.5 * np.maximum(along - 40, 0)
-    placed = placing(geometry.grid(along, 0 * along + 7), places(x + 100, y))
+    placed = georeference(geometry.grid(along, 0 * along + 7), places(x + 100, y))
     assert placed is not None
     assert placed.bins == (12.5, 0.0)
     assert placed.corners[-1] == (79, 7, 600.0, 487.5)
@@ -192,7 +192,7 @@ def test_degrees_keep_the_decimals_that_they_have() -> None:
     x, y = 48_000 + 4 * columns, 547_000 + 3 * rows
     scalars = np.full(25, -10_000, np.int16)
     positions = Positions.of(x.astype(np.int32), y.astype(np.int32), scalars)
-    placed = placing(geometry.grid(rows, columns), positions)
+    placed = georeference(geometry.grid(rows, columns), positions)
     assert placed is not None
     assert placed.corners[0][2:] == (4.8, 54.7)
     assert placed.corners[3][2:] == (4.8016, 54.7012)
@@ -204,6 +204,6 @@ def test_two_lines_far_from_each_other_are_not_one() -> None:
     at = np.arange(100)
     x = np.concatenate([600_000 + 12.5 * at, 700_000 + 12.5 * at])
     y = np.repeat([6_000_000.0, 6_100_000.0], 100)
-    placed = placing(geometry.line(1 + np.arange(200)), places(x, y))
+    placed = georeference(geometry.line(1 + np.arange(200)), places(x, y))
     assert placed is not None
     assert (placed.corners, placed.bins, placed.off) == ((), None, 1.0)

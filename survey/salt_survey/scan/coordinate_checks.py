@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from salt_survey.scan.coordinates import Positions
 from salt_survey.scan.findings import Said
-from salt_survey.scan.pieces import pieces
+from salt_survey.scan.trace_pieces import pieces
 
 _EARTH = 1.5e8  # no coordinate is larger: more than the earth's circumference in feet
 _FLOATS = 1.0, 1e8  # numbers that coordinates have, where they are written as floats
