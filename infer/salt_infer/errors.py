@@ -28,8 +28,6 @@ from __future__ import annotations
 
 BAD_TILES = 3  # exit code wherever a tile could not be read
 
-_LONGEST = 500  # characters that are told of another library's error
-
 
 class SaltError(Exception):
     """Base of every error raised on purpose by this toolkit."""
@@ -106,9 +104,6 @@ class ProviderError(ModelError):
 
 
 def one_line(error: BaseException) -> str:
-    """What another library says of an error, in one line that is safe to print, and no longer than
-    a few: some hold all that a server has sent.
-    """
+    """What another library says of an error, in one line that is safe to print."""
     text = " ".join(str(error).split()) or type(error).__name__
-    text = text if text.isprintable() else ascii(text)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
+    return text if text.isprintable() else ascii(text)

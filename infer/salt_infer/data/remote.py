@@ -36,6 +36,7 @@ _QUERY = re.compile(r"(?<=[^\s?])\?[^\s'\")]*")
 # be 50 MB. Databricks' storage takes no other size than this.
 _BLOCK_BYTES = 2**20
 _INSTALL = "pip install 'salt-toolkit[cloud]'"
+_LONGEST = 300  # characters that are told of an error
 
 
 class _Opened(BinaryFile, AbstractContextManager["_Opened"], Protocol): ...
@@ -229,5 +230,8 @@ def _read(file: BinaryFile, size: int) -> bytes:
 
 
 def _told(error: Exception) -> str:
-    """Without what follows ``?`` in URLs: signatures of download links."""
-    return _QUERY.sub("", f"{type(error).__name__}: {one_line(error)}")
+    """Without what follows ``?`` in URLs: signatures of download links. And without most of what a
+    server has sent in place of an answer, all of which some errors hold.
+    """
+    text = _QUERY.sub("", f"{type(error).__name__}: {one_line(error)}")
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."

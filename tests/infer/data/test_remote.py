@@ -433,6 +433,14 @@ def test_signatures_of_links_are_not_told() -> None:
     assert "http://host/b.png)" in told
 
 
+def test_of_what_a_server_sends_for_an_answer_little_is_told() -> None:
+    """As aiohttp has all of a tile's bytes in its error where the length before them was wrong."""
+    told = remote._told(OSError(f"400, message='Bad status line: {bytes(9000)!r}"))
+    assert told.startswith("OSError: 400, message='Bad status line: b'")
+    assert len(told) == 304
+    assert told.endswith(" ...")
+
+
 @needs("aiohttp")
 def test_a_server_that_hangs_does_not_hold_up_ctrl_c(tmp_path: Path) -> None:
     """What was done before it hung is kept, and the same command goes on from there."""
