@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import importlib
 import warnings
 from collections.abc import Sequence
 
@@ -28,6 +29,7 @@ from salt_infer.modelfile.contract import (
     TILES,
     ModelContract,
 )
+from salt_infer.system import signals
 from salt_train.network.model import SaltNet
 
 
@@ -124,6 +126,8 @@ def build(models: Sequence[SaltNet], gated: bool, opset: int = request.OPSET) ->
     if gated:
         graph, inputs, shapes = GatedGraph(models), (example, torch.tensor(0.5)), (sizes, {})
     names = ([TILES, GATE], [PROBABILITY, SALT, KEPT]) if gated else ([TILES], [PROBABILITY, SALT])
+    with signals.deferred_signals():  # raised inside it, one would come out as another error
+        importlib.import_module("torch._dynamo")  # which torch.onnx loads when it needs it
     try:
         # Its warnings are about its own internals; what matters about the result is checked below.
         with quieted("torch.onnx"), warnings.catch_warnings(action="ignore"):

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 ZIP = "a zip"
-_ZIP_SENT = f"{ZIP}: send its tiles one by one, or as several files"
 _SURVEYS = {".sgy", ".segy", ".seg", ".zarr"}
 _CARDS = ("C 1", "C01")  # beginnings of a SEG-Y file's text header
 _HEAD = 512  # bytes that are looked at

@@ -10,7 +10,7 @@ from salt_infer.errors import InputError, OutputExistsError, UsageError
 from salt_infer.system.location import Location, real
 
 LONGEST = 255  # bytes of a name, on the file systems of Linux
-_HIDDEN = len("..01234567.partial")  # of them, what the longest hidden name has more
+_HIDDEN = len("..salt-survey.partial")  # of them, what the longest hidden name has more
 
 
 def check_output(
@@ -59,17 +59,9 @@ def check_folder(path: Path, ending: str, overwrite: bool) -> None:
         InputError: it is no directory, or a mount point, or holds anything else: it would be
             replaced as a whole. Or its name is too long, or its own folder missing or read-only.
     """
-    check_parent(path)
     target = real(path)
-    if not target.exists():
+    if not check_folder_place(path):
         return
-    if not target.is_dir():
-        raise InputError(f"{path} is not a directory, expected the name of one to write into")
-    if _is_mount_point(target):
-        raise InputError(
-            f"{path} is a mount point, which cannot be replaced; name a folder inside it, such as "
-            f"{path / target.name}"
-        )
     full = False
     with os.scandir(target) as entries:
         for entry in entries:
@@ -81,6 +73,24 @@ def check_folder(path: Path, ending: str, overwrite: bool) -> None:
                 )
     if full and not overwrite:
         raise OutputExistsError(f"{path} is not empty; give --overwrite to replace all of it")
+
+
+def check_folder_place(path: Path) -> bool:
+    """Whether there is a folder of that name; raises InputError where none can be put there, or in
+    its place.
+    """
+    check_parent(path)
+    target = real(path)
+    if not target.exists():
+        return False
+    if not target.is_dir():
+        raise InputError(f"{path} is not a directory, expected the name of one to write into")
+    if _is_mount_point(target):
+        raise InputError(
+            f"{path} is a mount point, which cannot be replaced; name a folder inside it, such as "
+            f"{path / target.name}"
+        )
+    return True
 
 
 def check_parent(path: Path) -> None:

@@ -22,6 +22,10 @@ from salt_survey.sections.reader import Reader, Recorded, Section
 from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.tiling import Grey, Tiles
 
+FALLS = (
+    "the file has its traces from the last number to the first; the columns of its label are taken "
+    "to rise by number all the same"
+)
 _FEW = 6  # lines that are named, each
 
 

@@ -33,10 +33,6 @@ if TYPE_CHECKING:
 
 _PATH = console.PATH
 _WITH = ", or the file that it is in by --with"
-_FALLS = (
-    "the file has its traces from the last number to the first; the columns of its label are taken "
-    "to rise by number all the same"
-)
 
 
 @click.command(
@@ -85,7 +81,7 @@ def calibrate(
     with console.importing("survey"):
         from salt_infer.predictor.model import SaltModel
         from salt_survey.calibration.calibrate import Sweep, calibrate
-        from salt_survey.calibration.labels import Interpreted
+        from salt_survey.calibration.labels import FALLS, Interpreted
         from salt_survey.reading.survey import Survey
         from salt_survey.scan import describe
         from salt_survey.scan.record import load
@@ -106,7 +102,7 @@ def calibrate(
         lines = [Interpreted.read(label, surveys, _WITH) for label in labels]
         for line in lines:
             if line.falls:
-                bar.note(f"line {line.name}: {_FALLS}")
+                bar.note(f"line {line.name}: {FALLS}")
         loaded = SaltModel.load(
             model, gate=GATE, provider=provider, batch_size=BATCH, tell=bar.note
         )

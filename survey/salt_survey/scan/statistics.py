@@ -125,11 +125,14 @@ class Gatherer:
         self._nulls += int(np.count_nonzero(are_null(wild)) + np.count_nonzero(tame == PADDING))
 
     def _count_filled(self, samples: Samples, found: Recorded) -> None:
-        ends = samples[:, [0, -1]]
-        filled = ~found.there[:, [0, -1]] & (ends != 0) & np.isfinite(ends) & ~are_null(ends)
-        filled &= ~(found.dead | found.flat)[:, None]
+        """Those whose recorded part lies beside something else than zeros and nulls."""
+        rows = np.flatnonzero(~found.there.all(axis=1) & ~(found.dead | found.flat))
+        beside = _beside(found.there[rows])
+        at = rows[:, None], beside
+        values = samples[at]
+        filled = ~found.there[at] & (values != 0) & np.isfinite(values) & ~are_null(values)
         if filled.any():
-            self._fill = self._fill if self._filled else float(ends[filled][0])
+            self._fill = self._fill if self._filled else float(values[filled][0])
             self._filled += int(np.count_nonzero(filled.any(axis=1)))
 
     def _see_largest(self, samples: Samples, found: Recorded, whole: npt.NDArray[np.bool_]) -> None:
@@ -160,6 +163,16 @@ class Gatherer:
             usual=usual(amplitudes, often),
             largest=self._largest,
         )
+
+
+def _beside(there: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """The samples before the first and behind the last that is there, int64 [n, 2]; those at the
+    ends where there are none.
+    """
+    last, some = there.shape[1] - 1, there.any(axis=1)
+    before = np.where(some, there.argmax(axis=1) - 1, 0)
+    behind = np.where(some, last + 1 - there[:, ::-1].argmax(axis=1), last)
+    return np.stack([before.clip(0), behind.clip(None, last)], axis=1)
 
 
 def _told(samples: Samples, there: npt.NDArray[np.bool_]) -> Samples:

@@ -8,6 +8,7 @@ next line is then found with probabilities below any threshold.
 from __future__ import annotations
 
 import dataclasses
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ _LEAST = SIDE  # pixels of salt in a tile of those with salt: a hundredth
 _DIGITS = 5  # of places in names
 
 Counts = npt.NDArray[np.int64]
+Pixels = TypeVar("Pixels", Grey, Mask)  # [samples, traces]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +59,7 @@ def cut(
     Args:
         recorded: a line's amplitudes.
         label: uint8 [samples, traces], 0 no salt, 128 unknown, 255 salt; what was not recorded is
-            none.
+            none, but dead traces, which are filled, are as their neighbours.
         display: how the line is shown; of both polarities each tile has one.
         count: tiles, at most; there are fewer where the line has not so many places.
         rng: chooses places and polarities.
@@ -65,13 +67,15 @@ def cut(
     Returns:
         In the order of their places; half of them have salt, if there are so many.
     """
-    along = display.along(recorded.section.direction)
+    along, live = display.along(recorded.section.direction), np.any(recorded.there, axis=0)
+    label, there = _bridged(label, live), _bridged(recorded.there, live)
     place = tiling.layout(*recorded.amplitude.shape, along.zoom, along.stride)
     canvas = Canvas.of(recorded.amplitude, recorded.there, place, along.stretch)
     salt = _zoomed(label == SALT, place)
-    unknown = _zoomed((label == UNKNOWN) & recorded.there, place, least=0.0)
+    unknown = _zoomed((label == UNKNOWN) & there, place, least=0.0)
+    shown = (_within(canvas.there) > 0) & (_within(unknown) == 0)
     found = []
-    for row, column in _places(salt, unknown, count, rng):
+    for row, column in _places(salt, shown, count, rng):
         where = slice(row, row + SIDE), slice(column, column + SIDE)
         turned = along.polarity == "reversed" or (along.polarity == "both" and rng.random() < 0.5)
         if canvas.shows(where):
@@ -88,13 +92,23 @@ def _zoomed(pixels: Mask, place: Layout, least: float = 0.5) -> Mask:
     return tiling.padded(small, place.padded) > least
 
 
-def _places(
-    salt: Mask, unknown: Mask, count: int, rng: np.random.Generator
-) -> list[tuple[int, int]]:
-    """Rows and columns at which tiles begin, in order."""
-    pixels, known = _within(salt), _within(unknown) == 0
+def _bridged(values: Pixels, live: Mask) -> Pixels:
+    """With each dead trace as the nearest live one is: what a tile shows there is made of these."""
+    there = np.flatnonzero(live)
+    if not len(there) or len(there) == len(live):
+        return values
+    traces = np.arange(len(live))
+    after = np.searchsorted(there, traces).clip(None, len(there) - 1)
+    before = (after - 1).clip(0)
+    left, right = there[before], there[after]
+    return values[:, np.where(np.abs(traces - left) < np.abs(right - traces), left, right)]
+
+
+def _places(salt: Mask, shown: Mask, count: int, rng: np.random.Generator) -> list[tuple[int, int]]:
+    """Rows and columns at which tiles begin, in order, of those that may be shown."""
+    pixels = _within(salt)
     chosen: list[int] = []
-    for of_these in (known & (pixels >= _LEAST), known & (pixels == 0)):
+    for of_these in (shown & (pixels >= _LEAST), shown & (pixels == 0)):
         there = np.flatnonzero(of_these)
         some = rng.choice(there, min(count // 2, len(there)), replace=False)
         chosen += map(int, some)

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import dataclasses
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from salt_infer.data import png
-from salt_infer.errors import InputError, OutputExistsError, UsageError
-from salt_infer.system import output_checks
-from salt_infer.system.location import real
+from salt_infer.errors import UsageError
 from salt_infer.system.output_locks import writing
 from salt_infer.system.whole_files import whole_folder
 from salt_survey.calibration import labelled
 from salt_survey.calibration.labelled import Label
-from salt_survey.calibration.labels import Interpreted
+from salt_survey.calibration.labels import FALLS, Interpreted
 from salt_survey.calibration.scoring import NONE, SALT, UNKNOWN
 from salt_survey.errors import SurveyError
 from salt_survey.reading.survey import Survey
@@ -27,13 +22,12 @@ from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import load
 from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import Calibration, Settings, Wishes, settled
-from salt_survey.sections.tiling import WHITE, Grey, levels_above
+from salt_survey.sections.tiling import Grey, levels_above
+from salt_survey.tiles import tile_folder
 from salt_survey.tiles.cutting import Cut, cut
 from salt_survey.volume import finished
 from salt_survey.volume.store import Store
 
-_IMAGES, _MASKS, _TABLE = "images", "masks", "tiles.csv"
-_COLUMNS = ("id", "line", "row", "column", "polarity", "salt")
 _FEW = 10  # tiles of a kind, below which a line teaches hardly anything
 
 
@@ -66,6 +60,39 @@ class TilesJob:
     overwrite: bool = False
 
 
+@dataclasses.dataclass(frozen=True)
+class _Line:
+    """What was cut of a line.
+
+    Attributes:
+        name: of the line.
+        tiles: in the order of their places.
+        falls: the file has its traces from the last number to the first.
+        why: why there may be few.
+    """
+
+    name: str
+    tiles: tuple[Cut, ...]
+    falls: bool
+    why: str
+
+    @property
+    def salt(self) -> int:
+        """Tiles with salt."""
+        return sum(bool(tile.mask.any()) for tile in self.tiles)
+
+    def remarks(self, count: int) -> Iterator[str]:
+        """What to say of it, where so many tiles were asked for."""
+        if self.falls:
+            yield f"line {self.name}: {FALLS}"
+        few, dry = min(_FEW, count // 2), len(self.tiles) - self.salt
+        if dry < few or self.salt < few:
+            yield (
+                f"warning: line {self.name} gives {self.salt} tiles with salt and {dry} without: "
+                f"{self.why}"
+            )
+
+
 def run(job: TilesJob, tell: Callable[[str], None]) -> list[str]:
     """Write the folder; returns what was done, a line each.
 
@@ -79,46 +106,24 @@ def run(job: TilesJob, tell: Callable[[str], None]) -> list[str]:
         OutputError: the disk is full.
     """
     labelled.check_each_once(job.labels)
-    _check_folder(job)
+    inputs = [job.survey, job.volume, job.scan, *(label.path for label in job.labels)]
+    tile_folder.check(job.out, inputs, job.overwrite)
     with contextlib.ExitStack() as stack:
         if unlocked := stack.enter_context(writing(job.out, replaced=True)):
             tell(unlocked)
         store = Store.open(job.volume) if job.volume else None
         survey = stack.enter_context(_opened(job, store))
         settings = _settings(job, survey, store, tell)
-        cuts = {}
-        for label in job.labels:
-            line = Interpreted.read(label, [survey], dry=True)
-            known = line.label if store is None else _decided(line, store, survey)
-            cuts[label.name] = _cuts(job, label, line, known, settings)
-            if doubt := _doubt(line, known, cuts[label.name]):
-                tell(doubt)
-        if not any(tile.mask.any() for tiles in cuts.values() for tile in tiles):
-            raise SurveyError(_nothing(job))
+        lines = [_line(job, label, survey, store, settings) for label in job.labels]
+        for line in lines:
+            for said in line.remarks(job.count):
+                tell(said)
+        if not any(line.salt for line in lines):
+            raise SurveyError(_nothing(lines))
         with whole_folder(job.out, "salt-survey") as folder:
-            _write(folder, job.survey.stem, cuts)
-    return _done(job, cuts, settings)
-
-
-def _check_folder(job: TilesJob) -> None:
-    """Fail where the folder cannot be written: what is there is replaced as a whole."""
-    output_checks.check_parent(job.out)
-    target = real(job.out)
-    for path in (job.survey, job.volume, *(label.path for label in job.labels)):
-        if path is not None and target in (real(path), *real(path).parents):
-            raise UsageError(f"{job.out} holds {path}, which is read; name another folder")
-    if not os.path.lexists(target):
-        return
-    if not target.is_dir():
-        raise InputError(f"{job.out} is not a directory, expected the name of one to write")
-    there = {entry.name for entry in target.iterdir()}
-    if others := sorted(there - {_IMAGES, _MASKS, _TABLE}):
-        raise InputError(
-            f"{job.out} holds {others[0]!r}, which salt-survey tiles does not write: it is "
-            "replaced as a whole; name a folder of its own"
-        )
-    if there and not job.overwrite:
-        raise OutputExistsError(f"{job.out} is not empty; give --overwrite to replace all of it")
+            tile_folder.write(folder, job.survey.stem, {line.name: line.tiles for line in lines})
+            tile_folder.check(job.out, inputs, job.overwrite)  # once more: it has been a while
+    return _done(job, lines, settings)
 
 
 def _opened(job: TilesJob, store: Store | None) -> Survey:
@@ -151,13 +156,16 @@ def _settings(
     return settings
 
 
-def _cuts(
-    job: TilesJob, label: Label, line: Interpreted, known: Grey, settings: Settings
-) -> list[Cut]:
-    """The tiles of a line; places do not depend on which others there are."""
+def _line(
+    job: TilesJob, label: Label, survey: Survey, store: Store | None, settings: Settings
+) -> _Line:
+    """Places do not depend on which other lines there are."""
+    line = Interpreted.read(label, [survey], dry=True)
+    known = line.label if store is None else _decided(line, store, survey)
     direction = int(label.direction == "crossline")
     rng = np.random.default_rng([job.seed, direction, abs(label.number), int(label.number < 0)])
-    return cut(line.recorded, known, settings.display, job.count, rng)
+    tiles = cut(line.recorded, known, settings.display, job.count, rng)
+    return _Line(line.name, tuple(tiles), line.falls, _why(line, known, store is not None))
 
 
 def _decided(line: Interpreted, store: Store, survey: Survey) -> Grey:
@@ -173,50 +181,35 @@ def _decided(line: Interpreted, store: Store, survey: Survey) -> Grey:
     return decided
 
 
-def _write(folder: Path, survey: str, cuts: dict[str, list[Cut]]) -> None:
-    for name in (_IMAGES, _MASKS):
-        (folder / name).mkdir()
-    with open(folder / _TABLE, "w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(_COLUMNS)
-        for line, tiles in cuts.items():
-            for tile in tiles:
-                identity = f"{survey}-{line}-{tile.name}"
-                for name, pixels in ((_IMAGES, tile.grey), (_MASKS, tile.mask * WHITE)):
-                    (folder / name / f"{identity}.png").write_bytes(png.encode(pixels))
-                way = "reversed" if tile.reversed else "normal"
-                share = f"{tile.mask.mean():.4f}"
-                table.writerow((identity, line, tile.row, tile.column, way, share))
-
-
-def _doubt(line: Interpreted, known: Grey, tiles: list[Cut]) -> str:
-    """What to say of a line that gives few tiles for what is unknown in it; empty of others."""
+def _why(line: Interpreted, known: Grey, was_run: bool) -> str:
+    """Why a line may give few tiles, and what to do about it."""
     unknown = np.count_nonzero((known == UNKNOWN) & line.recorded.there)
-    salt = sum(bool(tile.mask.any()) for tile in tiles)
-    if not unknown or min(salt, len(tiles) - salt) >= _FEW:
-        return ""
-    return (
-        f"warning: line {line.name} gives {salt} tiles with salt and {len(tiles) - salt} without: "
-        f"tiles with any of the {unknown / known.size:.1%} that is unknown are left out; give "
-        "--volume of a run, which decides there, or label more of it"
+    if unknown and was_run:
+        cause, mend = " and was not run", "run it"
+    else:
+        cause, mend = "", "give --volume of a run, which decides there"
+    if unknown:
+        return (
+            f"tiles with any of the {unknown / known.size:.1%} that is unknown{cause} are left "
+            f"out; {mend}, or label more of it"
+        )
+    if not np.any(known == SALT):
+        return "its label has no salt"
+    return "it has no more places for others at this zoom"
+
+
+def _nothing(lines: Sequence[_Line]) -> str:
+    return "no tile with salt can be cut: " + "; ".join(
+        f"line {line.name}: {line.why}" for line in lines
     )
 
 
-def _nothing(job: TilesJob) -> str:
-    lines = ", ".join(f"line {label.name}" for label in job.labels)
-    return (
-        f"no tile of {lines} has salt and nothing that the label leaves unknown; give --volume of "
-        "a run, which decides there, or label more"
-    )
-
-
-def _done(job: TilesJob, cuts: dict[str, list[Cut]], settings: Settings) -> list[str]:
-    tiles: Iterable[Cut] = [tile for each in cuts.values() for tile in each]
-    salt = [bool(tile.mask.any()) for tile in tiles]
+def _done(job: TilesJob, lines: Sequence[_Line], settings: Settings) -> list[str]:
     display = settings.display
     return [
-        f"{job.out}: {len(salt)} tiles of {', '.join(f'line {name}' for name in cuts)}, "
-        f"{sum(salt)} of them with salt",
+        f"{job.out}: {sum(len(line.tiles) for line in lines)} tiles of "
+        f"{', '.join(f'line {line.name}' for line in lines)}, "
+        f"{sum(line.salt for line in lines)} of them with salt",
         f"shown with zoom {display.zoom}, polarity {display.polarity}, stretch {display.stretch}: "
         "run what learns from them alike",
     ]

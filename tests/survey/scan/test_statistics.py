@@ -129,3 +129,17 @@ def test_what_has_nothing_recorded_has_no_spikes() -> None:
     said = Said()
     tell_spikes(Gatherer(3, 4).result(), said)
     assert not said.warnings
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_fill_is_counted_behind_zeros_too(turned: bool) -> None:
+    samples = np.random.default_rng(0).normal(size=(6, 80)).astype(np.float32)
+    samples[:2, :5] = 0
+    samples[:2, 5:25] = 128
+    samples[2, :9] = 0  # a mute alone
+    samples[3, :30], samples[3, 30:] = 7, 9  # nothing else
+    gatherer = Gatherer(6, 80)
+    gatherer.take(np.arange(6), samples[:, ::-1] if turned else samples, np.zeros(6, bool))
+    stats = gatherer.result()
+    assert (stats.filled, stats.recorded) == (3, 5)
+    assert stats.fill == 128

@@ -104,3 +104,27 @@ def test_a_line_smaller_than_a_tile_gives_one() -> None:
     (tile,) = cut(line, drawn, shown(Zoom(1, 1)), 60, np.random.default_rng(0))
     assert np.array_equal(tile.mask[:40, :60], drawn == 255)
     assert np.array_equal(tile.mask[40:80, :60], tile.mask[:40, :60][::-1])  # by reflection
+
+
+def test_dead_traces_are_as_the_neighbours_that_fill_them() -> None:
+    """A tile shows there what lies between these, and its mask has no stripe."""
+    drawn = label()
+    there = np.ones(SHAPE, bool)
+    there[:, [40, 60, 61, 62, 200]] = False
+    line = recorded(drawn, there)
+    known = np.where(there, drawn, 128).astype(np.uint8)  # as labels are where nothing was recorded
+    for tile in cut(line, known, shown(Zoom(1, 1)), 60, np.random.default_rng(1)):
+        part = drawn[tile.row : tile.row + 101, tile.column : tile.column + 101]
+        assert np.array_equal(tile.mask, part == 255)
+
+
+def test_tiles_without_salt_are_of_what_was_recorded() -> None:
+    drawn = np.zeros((230, 800), np.uint8)
+    drawn[:120, :60] = 255
+    there = np.zeros(drawn.shape, bool)
+    there[:, :250] = True
+    amplitude = np.where(there, np.random.default_rng(0).normal(size=drawn.shape), 0)
+    line = Recorded(Section("inline", 0, 0, 1), amplitude.astype(np.float32), there)
+    tiles = cut(line, drawn, shown(Zoom(1, 1)), 40, np.random.default_rng(0))
+    assert sum(bool(tile.mask.any()) for tile in tiles) == 20
+    assert len(tiles) == 40

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from salt_survey.cli.survey import cli
 from salt_survey.reading.survey import Survey
 from salt_survey.segy.create import Kind
 from salt_survey.synthetic import Plan, draw
+from salt_survey.tiles import tile_folder
 from salt_survey.volume.store import Store
 from salt_train.data.dataset import load
 
@@ -108,7 +110,8 @@ def test_a_run_decides_what_a_label_leaves_unknown(
     vague = unsure(label, tmp_path / "vague.png")
     code, _, errors = tiles(survey, "--labels", f"110={vague}", "--out", tmp_path / "x", *SHOWN)
     assert code == 2
-    assert "no tile of line 110 has salt and nothing that the label leaves unknown" in errors
+    assert "no tile with salt can be cut: line 110: tiles with any of the 18.2% that is" in errors
+    assert "unknown are left out; give --volume of a run, which decides there" in errors
     assert not (tmp_path / "x").exists()
 
     salt = np.zeros((SHAPE[0], SHAPE[1], SHAPE[2]), np.uint8)
@@ -116,7 +119,8 @@ def test_a_run_decides_what_a_label_leaves_unknown(
     volume = stored(survey, tmp_path / "v.zarr", salt)
     arguments = [survey, "--labels", f"110={vague}", "--volume", volume]
     code, said, errors = tiles(*arguments, "--out", tmp_path / "x")
-    assert (code, errors) == (0, "")
+    assert code == 0
+    assert "100 tiles with salt and 0 without: it has no more places for others" in errors
     assert "shown with zoom 1/1, polarity normal, stretch tile" in said  # as the run
     whole = png.decode(vague.read_bytes(), (SHAPE[2], SHAPE[1])) == 255
     whole[40:60, 30:60] = True
@@ -133,7 +137,7 @@ def test_only_what_was_run_is_decided(drawn: tuple[Path, Path], tmp_path: Path) 
         survey, "--labels", f"110={vague}", "--volume", volume, "--out", tmp_path / "x"
     )
     assert code == 2
-    assert "nothing that the label leaves unknown" in errors
+    assert "that is unknown and was not run are left out; run it, or label more of it" in errors
 
 
 def test_lines_do_not_change_each_other(drawn: tuple[Path, Path], tmp_path: Path) -> None:
@@ -144,7 +148,11 @@ def test_lines_do_not_change_each_other(drawn: tuple[Path, Path], tmp_path: Path
     one = ["--labels", f"110={label}", *SHOWN, "--count", 40]
     assert tiles(survey, *one, "--out", alone)[0] == 0
     code, said, errors = tiles(survey, "--labels", f"105={dry}", *one, "--out", both)
-    assert (code, errors) == (0, "")
+    assert code == 0
+    assert errors == (
+        "salt-survey: warning: line 105 gives 0 tiles with salt and 20 without: its label has no "
+        "salt\n"
+    )
     assert "60 tiles of line 105, line 110, 20 of them with salt" in said
     assert rows(both)[20:] == rows(alone)
     assert {row["salt"] for row in rows(both)[:20]} == {"0.0000"}
@@ -153,14 +161,14 @@ def test_lines_do_not_change_each_other(drawn: tuple[Path, Path], tmp_path: Path
 def test_a_line_with_few_tiles_is_told_of(drawn: tuple[Path, Path], tmp_path: Path) -> None:
     survey, label = drawn
     values = png.decode(label.read_bytes(), (SHAPE[2], SHAPE[1])).copy()
-    values[:, 200:] = 128
+    values[:, :150] = values[:, 253:] = 128
     few = tmp_path / "few.png"
     few.write_bytes(png.encode(values))
     arguments = [survey, "--labels", f"110={few}", *SHOWN, "--count", 18]
     code, _, errors = tiles(*arguments, "--out", tmp_path / "x")
     assert code == 0, errors
-    assert "warning: line 110 gives 9 tiles with salt and 9 without: tiles with any of" in errors
-    assert "the 50.0% that is unknown are left out; give --volume of a run" in errors
+    assert "warning: line 110 gives 9 tiles with salt and 0 without: tiles with any of" in errors
+    assert "the 74.2% that is unknown are left out; give --volume of a run" in errors
 
 
 def test_uncalibrated_lines_are_told_of(drawn: tuple[Path, Path], tmp_path: Path) -> None:
@@ -176,9 +184,8 @@ def test_uncalibrated_lines_are_told_of(drawn: tuple[Path, Path], tmp_path: Path
 @pytest.mark.parametrize(
     ("there", "more", "says"),
     [
-        ("precious.txt", ["--overwrite"], "holds 'precious.txt', which salt-survey tiles does not"),
-        ("tiles.csv", [], "is not empty; give --overwrite to replace all of it"),
-        ("tiles.csv", ["--overwrite"], ""),
+        ("precious.txt", ["--overwrite"], "holds 'precious.txt', which salt-survey tiles has not"),
+        ("tiles.csv", ["--overwrite"], "holds 'tiles.csv', which salt-survey tiles has not"),
         ("", [], ""),
     ],
 )
@@ -196,11 +203,69 @@ def test_a_folder_is_replaced_if_it_is_one_of_these(
     assert sorted(os.listdir(out)) == ([there] if says else ["images", "masks", "tiles.csv"])
 
 
-def test_what_is_read_is_not_written_over(drawn: tuple[Path, Path], tmp_path: Path) -> None:
+def test_what_this_wrote_is_replaced_and_nothing_else(
+    drawn: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """A training set of somebody else's has folders of the same names."""
     survey, label = drawn
-    code, _, errors = tiles(survey, "--labels", f"110={label}", "--out", survey.parent, *SHOWN)
+    arguments = [survey, "--labels", f"110={label}", "--out", tmp_path / "x", *SHOWN]
+    assert tiles(*arguments)[0] == 0
+    before = rows(tmp_path / "x")
+    code, _, errors = tiles(*arguments)
     assert code == 2
-    assert "which is read; name another folder" in errors
+    assert "is not empty; give --overwrite to replace all of it" in errors
+    assert tiles(*arguments, "--seed", 1, "--overwrite")[0] == 0
+    assert rows(tmp_path / "x") != before
+    (tmp_path / "x/images/notes.txt").touch()
+    assert "holds 'notes.txt', which" in tiles(*arguments, "--overwrite")[2]
+    (tmp_path / "x/images/notes.txt").unlink()
+    (tmp_path / "x/tiles.csv").unlink()
+    code, _, errors = tiles(*arguments, "--overwrite")
+    assert code == 2
+    assert "holds 'images', which salt-survey tiles has not written" in errors
+    assert len(os.listdir(tmp_path / "x/images")) == len(before)
+
+
+def test_what_is_read_is_not_written_over_or_into(drawn: tuple[Path, Path], tmp_path: Path) -> None:
+    survey, label = drawn
+    volume = stored(survey, tmp_path / "v.zarr", np.zeros(SHAPE, np.uint8))
+    arguments = [survey, "--labels", f"110={label}", "--volume", volume]
+    for out in (survey.parent, volume / "x"):
+        code, _, errors = tiles(*arguments, "--out", out)
+        assert code == 2
+        assert "which is read, lie in each other; name another" in errors
+
+
+def test_what_comes_while_tiles_are_cut_is_kept(
+    drawn: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    survey, label = drawn
+    out, write = tmp_path / "x", tile_folder.write
+
+    def late(*arguments: Any) -> None:
+        write(*arguments)
+        out.mkdir()
+        (out / "precious.txt").touch()
+
+    monkeypatch.setattr(tile_folder, "write", late)
+    assert tiles(survey, "--labels", f"110={label}", "--out", out, *SHOWN)[0] == 2
+    assert os.listdir(out) == ["precious.txt"]
+    assert os.listdir(tmp_path) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [(".hid.sgy", "hid"), ("a b\n\udcff.sgy", "a_b"), ("l" * 240 + ".sgy", "l" * 80)],
+)
+def test_names_of_tiles_are_plain(
+    drawn: tuple[Path, Path], tmp_path: Path, name: str, stem: str
+) -> None:
+    survey, label = drawn
+    (tmp_path / name).symlink_to(survey)
+    out = tmp_path / "x"
+    arguments = ["--labels", f"110={label}", "--out", out, "--count", 2, *SHOWN]
+    assert tiles(tmp_path / name, *arguments)[0] == 0
+    assert {each.partition("-110-")[0] for each in load(out).ids} == {stem}
 
 
 def test_a_volume_says_how_lines_are_shown(drawn: tuple[Path, Path], tmp_path: Path) -> None:
@@ -210,3 +275,19 @@ def test_a_volume_says_how_lines_are_shown(drawn: tuple[Path, Path], tmp_path: P
     code, _, errors = tiles(*arguments, *SHOWN)
     assert code == 2
     assert "--volume says how its survey was read and shown" in errors
+
+
+def test_a_file_whose_traces_fall_is_told_of(drawn: tuple[Path, Path], tmp_path: Path) -> None:
+    """Its label may be drawn as they lie."""
+    survey, label = drawn
+    data = survey.read_bytes()
+    size = 240 + 4 * SHAPE[2]
+    traces = [data[at : at + size] for at in range(3600, len(data), size)]
+    (tmp_path / "falls.sgy").write_bytes(data[:3600] + b"".join(traces[::-1]))
+    arguments = ["--labels", f"110={label}", *SHOWN]
+    code, _, errors = tiles(tmp_path / "falls.sgy", *arguments, "--out", tmp_path / "x")
+    assert code == 0
+    assert "line 110: the file has its traces from the last number to the first" in errors
+    assert tiles(survey, *arguments, "--out", tmp_path / "y")[0] == 0
+    masks = [load(tmp_path / name).masks for name in ("x", "y")]
+    assert np.array_equal(*masks)

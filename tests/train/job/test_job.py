@@ -300,7 +300,7 @@ def test_every_tile_can_be_trained_on(data: Path, tmp_path: Path) -> None:
     assert names.isdisjoint({"best.pth", "validation.npz", "split.csv"})
     again, said = asked(data, tmp_path, config=ALL, resume=True)
     assert job.run(again) == result
-    assert said == ["every tile is finished"]
+    assert said == ["training on every tile is finished"]
     # All of them were learnt of: a network of 14 tiles differs.
     held_out, _ = asked(data, tmp_path / "other", config=dataclasses.replace(CONFIG, fold=0))
     job.run(held_out)

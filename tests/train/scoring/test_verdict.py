@@ -27,3 +27,7 @@ def test_of_seen_tiles_there_is_no_interval() -> None:
     scores = {"score_of_seen_tiles": 0.5, "score_of_empty_masks": 0.5}
     assert beside_empty_masks(scores)[0].startswith("no better than empty masks")
     assert beside_empty_masks(scores | {"score_of_seen_tiles": 0.6}) == []
+
+
+def test_where_no_tile_has_salt_nothing_could_be_better() -> None:
+    assert said(1.0, 1.0, empty=1.0) == ""

@@ -186,7 +186,7 @@ def _train(job: Job, data: Dataset, fold: int | None, folder: Path) -> Checkpoin
         if options.world.first:
             job.say(f"nothing to resume in {folder}; beginning anew")
     if options.world.first and trainer.scored:
-        job.say(f"{_part(config)} is finished")
+        job.say(f"{'training on ' if fold is None else ''}{_part(config)} is finished")
     elif options.world.first:
         remarks = job.pseudo.remarks(fold) if job.pseudo else []
         job.say("\n".join([_opening(trainer), *remarks]))

@@ -20,6 +20,8 @@ def beside_empty_masks(scores: Mapping[str, Any]) -> list[str]:
     score = scores["score"] if "score" in scores else scores[SEEN]
     low, _ = scores.get("score_interval", (score, score))
     empty = scores["score_of_empty_masks"]
+    if empty == 1:  # no tile has salt: nothing could be better
+        return []
     if score <= empty:
         return [f"no better than empty masks: it has not learnt to find salt; {_REMEDY}"]
     if low <= empty:

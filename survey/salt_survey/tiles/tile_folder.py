@@ -1,0 +1,102 @@
+"""The folder that ``salt-survey tiles`` writes: images/ and masks/ for ``salt-train``, and a table
+that says where each tile is from.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from salt_infer.data import png
+from salt_infer.errors import InputError, OutputExistsError, UsageError
+from salt_infer.system import output_checks
+from salt_infer.system.location import real
+from salt_survey.sections.tiling import WHITE
+from salt_survey.tiles.cutting import Cut
+
+_FOLDERS, _TABLE = ("images", "masks"), "tiles.csv"
+_COLUMNS = ("id", "line", "row", "column", "polarity", "salt")
+_LONGEST = 80  # characters of a survey's name in those of its tiles
+
+
+def check(out: Path, inputs: Sequence[Path | None], overwrite: bool) -> None:
+    """Fail where the folder cannot be written: what is there is replaced as a whole.
+
+    Args:
+        out: the folder.
+        inputs: what is read.
+        overwrite: a folder that :func:`write` has written is replaced.
+
+    Raises:
+        UsageError: it holds what is read, or lies in it.
+        InputError: it is no directory or holds anything else; or none can be put there.
+        OutputExistsError: it is not empty, and ``overwrite`` is false.
+    """
+    target = real(out)
+    for path in inputs:
+        if path is not None and (
+            target in (real(path), *real(path).parents) or real(path) in target.parents
+        ):
+            raise UsageError(f"{out} and {path}, which is read, lie in each other; name another")
+    if not output_checks.check_folder_place(out) or not any(target.iterdir()):
+        return
+    if other := _other(target):
+        raise InputError(
+            f"{out} holds {other!r}, which salt-survey tiles has not written: it is replaced as a "
+            "whole; name a folder of its own"
+        )
+    if not overwrite:
+        raise OutputExistsError(f"{out} is not empty; give --overwrite to replace all of it")
+
+
+def _other(folder: Path) -> str:
+    """The name of something in a folder that is not of :func:`write`; empty where all is."""
+    there = {entry.name for entry in folder.iterdir()}
+    if strange := sorted(there - {*_FOLDERS, _TABLE}):
+        return strange[0]
+    if not _is_table(folder / _TABLE):
+        return sorted(there)[0]
+    files = (entry for name in _FOLDERS if name in there for entry in (folder / name).iterdir())
+    return next((entry.name for entry in files if entry.suffix != ".png"), "")
+
+
+def _is_table(path: Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.readline(200) == f"{','.join(_COLUMNS)}\n".encode()
+    except OSError:
+        return False
+
+
+def write(folder: Path, survey: str, cuts: Mapping[str, Sequence[Cut]]) -> None:
+    """Write tiles, their masks and the table.
+
+    Args:
+        folder: an empty one.
+        survey: its name, for those of tiles.
+        cuts: of each line.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    for name in _FOLDERS:
+        (folder / name).mkdir()
+    with open(folder / _TABLE, "w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(_COLUMNS)
+        for line, tiles in cuts.items():
+            for tile in tiles:
+                identity = f"{_name(survey)}-{line}-{tile.name}"
+                for name, pixels in zip(_FOLDERS, (tile.grey, tile.mask * WHITE), strict=True):
+                    (folder / name / f"{identity}.png").write_bytes(png.encode(pixels))
+                way = "reversed" if tile.reversed else "normal"
+                share = f"{tile.mask.mean():.4f}"
+                table.writerow((identity, line, tile.row, tile.column, way, share))
+
+
+def _name(survey: str) -> str:
+    """A survey's name in letters that every file system has, and no table has to quote."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", survey).strip("._")
+    return plain[:_LONGEST] or "survey"
