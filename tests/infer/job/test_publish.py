@@ -143,9 +143,9 @@ def test_a_folder_with_anything_else_in_it_is_never_replaced(tmp_path: Path, oth
         ({"table": "labels.csv", "inputs": ["labels.csv"]}, "both read and written"),
         ({"probabilities_in": "y.npz", "inputs": ["y.npz"]}, "both read and written"),
         ({"report": "x.txt"}, "ends in .json"),
-        ({"table": "x" * 236 + ".csv"}, "has 240 bytes, expected no more than 237"),
-        ({"report": "x" * 235 + ".json"}, "has 240 bytes, expected no more than 237"),
-        ({"masks_in": "m" * 300}, "has 300 bytes, expected no more than 237"),
+        ({"table": "x" * 236 + ".csv"}, "has 240 bytes, expected no more than 234"),
+        ({"report": "x" * 235 + ".json"}, "has 240 bytes, expected no more than 234"),
+        ({"masks_in": "m" * 300}, "has 300 bytes, expected no more than 234"),
     ],
 )
 def test_paths_that_cannot_be_used_are_refused_at_once(
