@@ -22,8 +22,6 @@ CALIBRATION_TILES = 300
 FEW = 10  # tiles with a mask, below which masks prove little
 MAX_FLOAT = 0.5  # share of layers left in float32 beyond which a file is not worth being int8
 
-Tell = Callable[[str], None]
-
 
 @dataclasses.dataclass(frozen=True)
 class Found:
@@ -79,7 +77,6 @@ def search(
     guard: Guard,
     finish: Finish,
     folder: Path,
-    doing: Tell = lambda _: None,
 ) -> Found:
     """Quantise a graph so that the score holds.
 
@@ -89,13 +86,11 @@ def search(
         guard: what to stand up to.
         finish: makes a file of a graph.
         folder: for files on the way.
-        doing: takes what is being done, when it begins.
 
     Raises:
         ParityError: half of the layers in float32 do not suffice; lists the most sensitive.
     """
-    count = len(guard.tiles)
-    doing(f"running the float32 file on {count} tiles, to compare int8 with")
+    guard.doing(f"running the float32 file on {len(guard.tiles)} tiles, to compare int8 with")
     trial = Trial(guard, finish, folder, proto)
     if trial.with_mask < FEW:
         guard.say(
@@ -106,19 +101,19 @@ def search(
         guard.calibration, trial.run(proto, guard.calibration), CALIBRATION_TILES
     )
     prepared = int8.prepare(proto, folder)
-    ranges = dict(_ranges(prepared, sample, folder, guard.say, doing))
-    losses: dict[str, Loss] = {}
-    for number, (method, path) in enumerate(ranges.items(), 1):
-        doing(f"trying int8 by {method} on {count} tiles, {number} of {len(ranges)}")
-        graph = int8.quantize(prepared, path, method, style)
-        losses[method] = trial.loss(graph)
-        guard.say(f"int8 by {method}: {losses[method].line()}")
-    best = min(ranges, key=lambda method: losses[method].rank(guard.limit))
-    make = _Make(prepared, ranges[best], best, style)
-    graph, in_float, drop = _relaxed(make, trial, guard, doing)
+    makes = [
+        _Make(prepared, path, method, style)
+        for method, path in _ranges(prepared, sample, folder, guard)
+    ]
+    losses = {
+        make.method: _lost(make, f"{number} of {len(makes)}", trial, guard)
+        for number, make in enumerate(makes, 1)
+    }
+    best = min(makes, key=lambda make: losses[make.method].rank(guard.limit))
+    graph, in_float, drop = _relaxed(best, trial, guard)
     return Found(
         proto=graph,
-        method=best,
+        method=best.method,
         drops={method: loss.drop.mean for method, loss in losses.items()},
         in_float=in_float,
         drop=drop,
@@ -131,19 +126,19 @@ def search(
 
 
 def _ranges(
-    prepared: Prepared, tiles: Tiles, folder: Path, say: Tell, doing: Tell
+    prepared: Prepared, tiles: Tiles, folder: Path, guard: Guard
 ) -> Iterator[tuple[Method, Path]]:
     """Of each method that finds some; the least and the greatest are always there."""
     seen: Path | None = None
     for number, method in enumerate(METHODS, 1):
         on = f"on {len(tiles)} tiles, {number} of {len(METHODS)}"
-        doing(f"measuring the ranges of int8 by {method} {on}")
+        guard.doing(f"measuring the ranges of int8 by {method} {on}")
         try:
             ranges = int8.calibrate(prepared, tiles, method, folder, seen)
             seen = ranges if method == "minmax" else seen
             yield method, ranges
         except CalibrationError as error:
-            say(f"int8 by {method}: left out, {error}")
+            guard.say(f"int8 by {method}: left out, {error}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,11 +154,18 @@ class _Make:
         return int8.quantize(self.prepared, self.ranges, self.method, self.style, in_float)
 
 
+def _lost(make: _Make, number: str, trial: Trial, guard: Guard) -> Loss:
+    guard.doing(f"trying int8 by {make.method} on {len(guard.tiles)} tiles, {number}")
+    loss = trial.loss(make())
+    guard.say(f"int8 by {make.method}: {loss.line()}")
+    return loss
+
+
 def _relaxed(
-    make: _Make, trial: Trial, guard: Guard, doing: Tell
+    make: _Make, trial: Trial, guard: Guard
 ) -> tuple[onnx.ModelProto, tuple[str, ...], Drop]:
     """Leave layers in float32, the most sensitive first, until score and masks hold."""
-    doing(f"trying int8 by {make.method} on all convolutions")
+    guard.doing(f"trying int8 by {make.method} on all convolutions")
     graph = make()
     loss = trial.loss(graph)
     if loss.within(guard.limit):
@@ -177,13 +179,13 @@ def _relaxed(
         f"one, which takes minutes, and up to {most} left in float32"
         + ("" if guard.truth is not None else "; --labels would tell what the score really loses")
     )
-    doing(f"trying {layers} convolutions one by one")
+    guard.doing(f"trying {layers} convolutions one by one")
     ranking = _ranked(make, trial, guard.say)
     names = [name for name, _ in ranking]
     losses = {0: loss}
 
     def holds(count: int) -> bool:
-        doing(f"trying {count} of {layers} convolutions in float32")
+        guard.doing(f"trying {count} of {layers} convolutions in float32")
         losses[count] = trial.loss(make(names[:count]))
         guard.say(f"{count} in float32, with {names[count - 1]}: {losses[count].line()}")
         return losses[count].within(guard.limit)
@@ -227,7 +229,7 @@ def fewest(holds: Callable[[int], bool], most: int) -> int:
     return above
 
 
-def _ranked(make: _Make, trial: Trial, say: Tell) -> list[tuple[str, float]]:
+def _ranked(make: _Make, trial: Trial, say: Callable[[str], None]) -> list[tuple[str, float]]:
     """Layers with how far probabilities move when each alone is in int8, farthest first."""
     layers = list(make.prepared.layers)
     expected = trial.few(make(layers))

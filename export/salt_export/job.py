@@ -97,13 +97,12 @@ def _quantised(
     pool, _ = samples.read(job.calibrate, None, CALIBRATION_POOL)
     tiles, truth = samples.read(job.verify_images or job.calibrate, job.labels, COMPARED_TILES)
     decision = Decision(contract.threshold, contract.gate)
-    limits = Guard(pool, tiles, truth, decision, job.max_drop, job.say)
+    limits = Guard(pool, tiles, truth, decision, job.max_drop, job.say, job.doing)
 
     def finish(quantised: onnx.ModelProto) -> bytes:
         return graph.with_contract(quantised, contract)
 
-    style = int8.STYLES[wanted.int8]
-    return guard.search(proto, style, limits, finish, folder, job.doing)
+    return guard.search(proto, int8.STYLES[wanted.int8], limits, finish, folder)
 
 
 def _rounded(

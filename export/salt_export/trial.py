@@ -40,6 +40,7 @@ class Guard:
         decision: threshold and gate.
         max_drop: of the score; without labels three times as much disagreement is let pass.
         say: takes lines about the progress.
+        doing: takes what is being done, when it begins.
     """
 
     calibration: Tiles
@@ -48,6 +49,7 @@ class Guard:
     decision: Decision
     max_drop: float
     say: Callable[[str], None] = lambda _: None
+    doing: Callable[[str], None] = lambda _: None
 
     @property
     def limit(self) -> float:

@@ -18,11 +18,12 @@ from salt_export.errors import CalibrationError, ExportError, ParityError
 from salt_export.job import export
 from salt_export.request import Job
 from salt_export.tolerances import TOLERANCES
-from salt_export.trial import Drop, Loss
+from salt_export.trial import Drop, Guard, Loss
 from salt_export.verify import verify
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.scoring.evaluate import Decision
 from salt_train.training import averaging
 from tests import drawing
 from tests.export.test_job import rewritten
@@ -241,8 +242,9 @@ def test_a_method_that_finds_no_ranges_is_left_out(
     monkeypatch.setattr(int8, "calibrate", calibrate)
     said: list[str] = []
     prepared = int8.Prepared(tmp_path, (), {}, ())
-    blank, quiet = np.zeros((1, 101, 101), np.uint8), list[str]().append
-    found = dict(guard._ranges(prepared, blank, tmp_path, said.append, quiet))
+    blank = np.zeros((1, 101, 101), np.uint8)
+    limits = Guard(blank, blank, None, Decision(0.5, 0.5), 0.0, said.append)
+    found = dict(guard._ranges(prepared, blank, tmp_path, limits))
     assert found == {method: tmp_path / method for method in ("minmax", "percentile")}
     assert said == ["int8 by entropy: left out, ONNX Runtime finds no range"]
 

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from salt_infer.errors import OutputError
@@ -88,13 +88,15 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def whole_folder(path: Path, run: str) -> Iterator[Path]:
+def whole_folder(path: Path, run: str, check: Callable[[], object]) -> Iterator[Path]:
     """A hidden folder to write into, which takes its place where nothing goes wrong.
 
     Args:
         path: of the folder to be; one that is there is replaced as a whole.
         run: see :func:`partial_of`; other runs of the same name are kept away by
             :func:`salt_infer.system.output_locks.writing`.
+        check: raises where what is there is not to be replaced; asked just before it is, as there
+            may be something else than when writing began.
 
     Raises:
         OutputError: the disk is full, or the folder cannot be put there.
@@ -105,6 +107,7 @@ def whole_folder(path: Path, run: str) -> Iterator[Path]:
             discard(partial)  # of one that was killed
             partial.mkdir()
             yield partial
+            check()
             put_in_place([(partial, real(path))])
     finally:
         with contextlib.suppress(OSError):

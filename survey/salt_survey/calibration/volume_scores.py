@@ -183,9 +183,7 @@ def _turned(store: Store, survey: Survey, label: Label, ran: Extent) -> Turned:
     line = Interpreted.read(label, [survey], dry=True)
     section = line.recorded.section
     drawn = _of_what_was_run(line.label, label, section.place, ran)
-    where = slice(section.place, section.place + 1)
-    salt = store.read("probability", label.direction, where)
-    return Turned.of(salt.squeeze(0 if label.direction == "inline" else 1).T, drawn)
+    return Turned.of(store.line(section.direction, section.place), drawn)
 
 
 def _of_what_was_run(drawn: Grey, label: Label, place: int, ran: Extent) -> Grey:

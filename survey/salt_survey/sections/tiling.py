@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Iterator
-from typing import Self
+from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,8 @@ from salt_survey.sections.display import Display, Stretch, Zoom
 Floats = npt.NDArray[np.float32]
 Grey = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.int64]
+Pixels = TypeVar("Pixels", Grey, Mask)
 Limits = tuple[np.floating, np.floating]
 Window = tuple[int, int]  # first place and the one after the last
 Place = tuple[slice, slice]  # rows and columns of a tile
@@ -130,17 +132,53 @@ def filled(section: Floats, live: Mask) -> Floats:
         section: [samples, traces].
         live: bool [traces].
     """
-    there = np.flatnonzero(live)
-    if not len(there) or len(there) == len(live):
+    dead, left, right, share = _gaps(live)
+    if not len(dead):
         return section
-    dead = np.flatnonzero(~live)
+    whole = section.copy()
+    whole[:, dead] = (1 - share) * section[:, left] + share * section[:, right]
+    return whole
+
+
+def filled_alike(values: Pixels, live: Mask) -> Pixels:
+    """The same for what is not between two values: give dead traces that of the nearest live one.
+
+    Args:
+        values: uint8 or bool [samples, traces].
+        live: bool [traces].
+    """
+    dead, left, right, share = _gaps(live)
+    if not len(dead):
+        return values
+    whole = values.copy()
+    whole[:, dead] = values[:, np.where(share < 0.5, left, right)]
+    return whole
+
+
+class _Gaps(NamedTuple):
+    """Dead traces, and the live ones that fill them; none where no trace is dead, or all are.
+
+    Attributes:
+        dead: int64 [n], their places.
+        left, right: likewise, the nearest live ones on both sides; beyond the outermost, that one.
+        share: float32 [n] in 0..1, how far from left to right each is.
+    """
+
+    dead: Places
+    left: Places
+    right: Places
+    share: Floats
+
+
+def _gaps(live: Mask) -> _Gaps:
+    there, dead = np.flatnonzero(live), np.flatnonzero(~live)
+    if not len(there):
+        dead = there
     after = np.searchsorted(there, dead)
     left = there[np.maximum(after - 1, 0)]
     right = there[np.minimum(after, len(there) - 1)]
     share = np.clip((dead - left) / np.maximum(right - left, 1), 0, 1).astype(np.float32)
-    whole = section.copy()
-    whole[:, dead] = (1 - share) * section[:, left] + share * section[:, right]
-    return whole
+    return _Gaps(dead, left, right, share)
 
 
 def resized(values: Floats, shape: tuple[int, int], method: Image.Resampling) -> Floats:

@@ -8,7 +8,6 @@ next line is then found with probabilities below any threshold.
 from __future__ import annotations
 
 import dataclasses
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +23,6 @@ _LEAST = SIDE  # pixels of salt in a tile of those with salt: a hundredth
 _DIGITS = 5  # of places in names
 
 Counts = npt.NDArray[np.int64]
-Pixels = TypeVar("Pixels", Grey, Mask)  # [samples, traces]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +66,7 @@ def cut(
         In the order of their places; half of them have salt, if there are so many.
     """
     along, live = display.along(recorded.section.direction), np.any(recorded.there, axis=0)
-    label, there = _bridged(label, live), _bridged(recorded.there, live)
+    label, there = tiling.filled_alike(label, live), tiling.filled_alike(recorded.there, live)
     place = tiling.layout(*recorded.amplitude.shape, along.zoom, along.stride)
     canvas = Canvas.of(recorded.amplitude, recorded.there, place, along.stretch)
     salt = _zoomed(label == SALT, place)
@@ -90,18 +88,6 @@ def _zoomed(pixels: Mask, place: Layout, least: float = 0.5) -> Mask:
     shares: Floats = pixels.astype(np.float32)
     small = tiling.resized(shares, place.zoomed, Image.Resampling.BILINEAR)
     return tiling.padded(small, place.padded) > least
-
-
-def _bridged(values: Pixels, live: Mask) -> Pixels:
-    """With each dead trace as the nearest live one is: what a tile shows there is made of these."""
-    there = np.flatnonzero(live)
-    if not len(there) or len(there) == len(live):
-        return values
-    traces = np.arange(len(live))
-    after = np.searchsorted(there, traces).clip(None, len(there) - 1)
-    before = (after - 1).clip(0)
-    left, right = there[before], there[after]
-    return values[:, np.where(np.abs(traces - left) < np.abs(right - traces), left, right)]
 
 
 def _places(salt: Mask, shown: Mask, count: int, rng: np.random.Generator) -> list[tuple[int, int]]:

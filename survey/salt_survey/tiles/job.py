@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -107,7 +108,8 @@ def run(job: TilesJob, tell: Callable[[str], None]) -> list[str]:
     """
     labelled.check_each_once(job.labels)
     inputs = [job.survey, job.volume, job.scan, *(label.path for label in job.labels)]
-    tile_folder.check(job.out, inputs, job.overwrite)
+    check = functools.partial(tile_folder.check, job.out, inputs, job.overwrite)
+    check()
     with contextlib.ExitStack() as stack:
         if unlocked := stack.enter_context(writing(job.out, replaced=True)):
             tell(unlocked)
@@ -120,9 +122,8 @@ def run(job: TilesJob, tell: Callable[[str], None]) -> list[str]:
                 tell(said)
         if not any(line.salt for line in lines):
             raise SurveyError(_nothing(lines))
-        with whole_folder(job.out, "salt-survey") as folder:
+        with whole_folder(job.out, "salt-survey", check) as folder:
             tile_folder.write(folder, job.survey.stem, {line.name: line.tiles for line in lines})
-            tile_folder.check(job.out, inputs, job.overwrite)  # once more: it has been a while
     return _done(job, lines, settings)
 
 
@@ -171,9 +172,7 @@ def _line(
 def _decided(line: Interpreted, store: Store, survey: Survey) -> Grey:
     """The label, and where it says unknown what the run found, of as much as was run."""
     section = line.recorded.section
-    where = slice(section.place, section.place + 1)
-    salt = store.read("probability", section.direction, where)
-    salt = salt.squeeze(0 if section.direction == "inline" else 1).T
+    salt = store.line(section.direction, section.place)
     found = np.where(levels_above(finished.threshold_of(store))[salt], SALT, NONE)
     decided = line.label.copy()
     if part := finished.ran(store, survey).of_section(section.direction, section.place):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -93,12 +94,13 @@ def as_horizons(
         UsageError: one of the files is not what it should be, or they do not belong together.
         OutputError: the disk is full.
     """
-    check_folder(out, survey, volume, overwrite)
+    check = functools.partial(check_folder, out, survey, volume, overwrite)
+    check()
     store = Store.open(volume)
     threshold = finished.threshold_of(store) if threshold is None else threshold
     with (
         finished.survey_of(store, survey, overrides) as opened,
-        whole_folder(out, "salt-survey") as folder,
+        whole_folder(out, "salt-survey", check) as folder,
     ):
         finished.check_lies_on(store, opened)
         samples = finished.ran(store, opened).samples

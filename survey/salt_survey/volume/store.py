@@ -169,6 +169,11 @@ class Store:
         """
         return self._read(name, _where(direction, lines, samples))
 
+    def line(self, direction: Direction, place: int, name: str = "probability") -> Grey:
+        """One section as labels are drawn, uint8 [samples, traces]; raises InputError likewise."""
+        values = self.read(name, direction, slice(place, place + 1))
+        return values.squeeze(0 if direction == "inline" else 1).T
+
     def _read(self, name: str, where: Region) -> Grey:
         try:
             return np.asarray(self._array(name)[where], np.uint8)

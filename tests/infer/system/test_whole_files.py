@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from salt_infer.errors import InputError, OutputError, UsageError
+from salt_infer.errors import InputError, OutputError, OutputExistsError, UsageError
 from salt_infer.system.location import Url
 from salt_infer.system.output_checks import check_output
 from salt_infer.system.whole_files import (
@@ -172,12 +172,26 @@ def test_a_folder_takes_its_place_whole_or_not_at_all(tmp_path: Path, there: boo
         (out / "old").touch()
     for error in (RuntimeError, OSError):
         told = OutputError if error is OSError else error
-        with pytest.raises(told), whole_folder(out, "0") as folder:
+        with pytest.raises(told), whole_folder(out, "0", list) as folder:
             (folder / "half").touch()
             raise error
         assert state(tmp_path) == ({"out": ["old"]} if there else {})
     partial_of(out, "0").mkdir()
     (partial_of(out, "0") / "killed").touch()
-    with whole_folder(out, "0") as folder:
+    with whole_folder(out, "0", list) as folder:
         (folder / "new").touch()
     assert state(tmp_path) == {"out": ["new"]}
+
+
+def test_a_folder_is_looked_at_just_before_it_is_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def check() -> None:
+        if out.exists():
+            raise OutputExistsError("it is there by now")
+
+    with pytest.raises(OutputExistsError), whole_folder(out, "0", check) as folder:
+        (folder / "new").touch()
+        out.mkdir()
+        (out / "precious").touch()
+    assert state(tmp_path) == {"out": ["precious"]}
