@@ -50,8 +50,7 @@ class Setup:
         if self.provider == "openvino":
             hint = "bf16" if self.arithmetic == "bf16" else "f32"
             options = {PRECISION: hint, "NUM_STREAMS": str(self.parts)}
-            # It runs batches of all sizes: it is not to be compiled anew for some of them.
-            session = OpenVinoSession(self.path, self.threads, options, by_shape=False)
+            session = OpenVinoSession(self.path, self.threads, options)
             return [session] * self.parts
         plan = Spinning() if self.spinning else SessionPlan()
         each = max(1, self.threads // self.parts)

@@ -14,7 +14,7 @@ from salt_infer.backends import availability, mask_graphs
 from salt_infer.backends.option_rules import GRAPH
 from salt_infer.backends.providers import CPU, GPUS, NAMES, SessionPlan
 from salt_infer.batch import doubtful
-from salt_infer.batch.result import padded
+from salt_infer.batch.parts import padded
 from salt_infer.errors import ProviderError
 from salt_infer.masks.rle import TILE_SHAPE
 from salt_infer.modelfile.contract import GATE, PROBABILITY, SALT, TILES

@@ -24,7 +24,8 @@ from salt_infer.backends.onnxruntime_session import ModelSession, load_planned, 
 from salt_infer.backends.option_rules import GRAPH
 from salt_infer.backends.providers import SessionPlan
 from salt_infer.batch import doubtful
-from salt_infer.batch.result import BatchResult, Cancel, Drawn, from_outputs, in_parts, padded
+from salt_infer.batch.parts import in_filled_parts, padded
+from salt_infer.batch.result import BatchResult, Cancel, Drawn, from_outputs
 from salt_infer.errors import ModelError, ProviderError, one_line
 from salt_infer.modelfile.contract import GATE
 from salt_infer.system.daemon_threads import Daemons
@@ -107,7 +108,7 @@ class DeviceSession(ModelSession):
         limit, count = np.float32(gate), self._count(tiles.shape[1])
 
         def run(lane: Lane, options: Options) -> BatchResult:
-            return in_parts(
+            return in_filled_parts(
                 lambda part: from_outputs(*lane.whole.fetch(part, options), None, limit),
                 tiles, count,
             )  # fmt: skip
@@ -123,7 +124,7 @@ class DeviceSession(ModelSession):
         def run(lane: Lane, options: Options) -> BatchResult:
             assert lane.second is not None
             network = lane.second.network
-            return in_parts(
+            return in_filled_parts(
                 lambda part: from_outputs(*network.fetch(part, options), None, limit),
                 tiles, self.plan.second,
             )  # fmt: skip

@@ -12,7 +12,8 @@ from salt_infer.backends import availability, node_placement, nvidia
 from salt_infer.backends.forked import Loader
 from salt_infer.backends.node_placement import Placement
 from salt_infer.backends.providers import CPU, GPUS, SessionPlan
-from salt_infer.batch.result import BatchResult, Cancel, from_outputs, in_parts
+from salt_infer.batch.parts import in_filled_parts, in_parts, together
+from salt_infer.batch.result import BatchResult, Cancel, from_outputs
 from salt_infer.errors import ContractError, ModelError, ProviderError, one_line
 from salt_infer.modelfile.contract import (
     GATE,
@@ -42,6 +43,7 @@ class ModelSession:
         threads: int | None = None,
         plan: SessionPlan | None = None,
         lanes: int = 1,
+        images: int | None = None,
     ) -> None:
         """Load and check a model.
 
@@ -50,13 +52,15 @@ class ModelSession:
             threads: threads of the runtime; as many as suit the machine if not given.
             plan: what is to run it; the CPU provider if not given.
             lanes: batches that share the threads on the CPU.
+            images: that are run together, see :mod:`salt_infer.batch.parts`; whole batches if not
+                given.
 
         Raises:
             ModelError: not there, not a model that ONNX Runtime loads, or not all of one.
             ContractError: no contract, or one that contradicts the graph.
             ProviderError: it runs elsewhere than planned.
         """
-        self.path, self.plan = path, plan or SessionPlan()
+        self.path, self.plan, self._images = path, plan or SessionPlan(), images
         self.sha256, self._loader = sha256_of(path), Loader(path)
         self.at_once = lanes if self.plan.provider == "cpu" else 1
         # With one thread a batch is computed by the thread that asks, so several may ask at once.
@@ -99,12 +103,16 @@ class ModelSession:
         self._loader.check()
         cancel = cancel or Cancel()
         limit = np.float32(gate)
+
+        def run(part: npt.NDArray[np.uint8]) -> BatchResult:
+            return self._run(part, limit, cancel)
+
         if self.plan.shape is None:
-            return self._run(tiles, limit, cancel)
+            return in_parts(run, tiles, together(tiles, self._images))
         count, views = self.plan.shape
         if tiles.shape[1] != views:
             raise ModelError(f"{self.path} is loaded for {views} views, got {tiles.shape[1]}")
-        return in_parts(lambda part: self._run(part, limit, cancel), tiles, count)
+        return in_filled_parts(run, tiles, count)
 
     def _run(self, tiles: npt.NDArray[np.uint8], gate: np.float32, cancel: Cancel) -> BatchResult:
         options = availability.onnxruntime().RunOptions()

@@ -8,9 +8,10 @@ do not depend on the size of a batch.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +21,20 @@ import numpy.typing as npt
 from salt_infer.backends import availability
 from salt_infer.backends.forked import Loader
 from salt_infer.backends.node_placement import Placement
-from salt_infer.backends.openvino_requests import RequestsByShape, Shape
+from salt_infer.backends.openvino_requests import Requests, RequestsByShape, Shape
+from salt_infer.batch.parts import filled_up, in_parts, together
 from salt_infer.batch.result import BatchResult, Cancel, from_outputs
 from salt_infer.errors import ModelError, ProviderError
-from salt_infer.modelfile.contract import GATE, KEPT, METADATA_KEY, PROBABILITY, SALT, TILES
+from salt_infer.masks.rle import TILE_SHAPE
+from salt_infer.modelfile.contract import (
+    GATE,
+    KEPT,
+    METADATA_KEY,
+    PROBABILITY,
+    SALT,
+    TILES,
+    ModelContract,
+)
 from salt_infer.modelfile.signature import Edge, kept_contract, sha256_of
 from salt_infer.system import file_kind, privacy, resource_limits
 from salt_infer.system.cpu import Machine, this_machine, threads_here
@@ -84,7 +95,7 @@ class OpenVinoSession:
         threads: int | None = None,
         options: Mapping[str, str] | None = None,
         lanes: int = 1,
-        by_shape: bool = True,
+        parts: Callable[[ModelContract], Shape] | None = None,
     ) -> None:
         """Load and check a model.
 
@@ -93,7 +104,9 @@ class OpenVinoSession:
             threads: that compute; as many as suit the machine if not given.
             options: of OpenVINO, by its own names.
             lanes: batches that share the threads.
-            by_shape: compile a dense one anew for the shape of batches that keeps coming.
+            parts: tells from a file's contract how many tiles, in how many views, are run together
+                (:mod:`salt_infer.batch.parts`); a dense file is compiled for as many. Whole
+                batches, of any size, if not given.
 
         Raises:
             ModelError: not there, or not a model that OpenVINO reads.
@@ -107,21 +120,26 @@ class OpenVinoSession:
         inputs, outputs = _edges(model.inputs), _edges(model.outputs)
         self.contract = kept_contract(_metadata(model), inputs, outputs, path)
         self.inputs, self.outputs = list(map(str, inputs)), list(map(str, outputs))
+        whole = parts(self.contract) if parts else None
+        self._images = whole[0] * whole[1] if whole else None
         fitting = arithmetic(self.contract.precision, this_machine())
         asked = settings(threads or threads_here(), options or {}, lanes, fitting)
         # One more than there are lanes: its answers are read while the others compute.
         self.at_once = lanes if lanes == 1 else lanes + 1
-        compiled = _compile(model, asked, path, options or {})
-        self.precision = _precision(compiled, asked[PRECISION])
-        self.placement = _placed(compiled)
 
         def compiled_for(shape: Shape) -> openvino.CompiledModel:
             fixed = model.clone()
-            fixed.reshape({TILES: list(shape)})
+            fixed.reshape({TILES: [*shape, *TILE_SHAPE]})
             return core().compile_model(fixed, DEVICE, asked)
 
-        gains = by_shape and not self.contract.gated
-        self._requests = RequestsByShape(compiled, compiled_for if gains else None)
+        with _refusals(path, options or {}):
+            self._requests: Requests | RequestsByShape
+            if whole is None or self.contract.gated:
+                self._requests = Requests(core().compile_model(model, DEVICE, asked))
+            else:
+                self._requests = RequestsByShape(whole, compiled_for)
+        self.precision = _precision(self._requests.compiled, asked[PRECISION])
+        self.placement = _placed(self._requests.compiled)
 
     @property
     def provider(self) -> str:
@@ -145,24 +163,39 @@ class OpenVinoSession:
     ) -> BatchResult:
         """Run one batch, see :meth:`salt_infer.backends.base.Session.run`."""
         self._loader.check()
-        limit = np.float32(gate)
-        feeds: dict[str, npt.NDArray[Any]] = {TILES: np.ascontiguousarray(tiles)}
-        if self.contract.gated:
-            feeds[GATE] = np.asarray(limit)
+        limit, ended = np.float32(gate), cancel or Cancel()
+        size = together(tiles, self._images)
+        return in_parts(lambda part: self._run_part(part, limit, ended), tiles, size)
+
+    def _run_part(
+        self, tiles: npt.NDArray[np.uint8], gate: np.float32, cancel: Cancel
+    ) -> BatchResult:
         try:
-            with self._requests.of(feeds).one() as request:
-                request.start_async(feeds)
-                # Only now: a request that has not started would not notice.
-                with (cancel or Cancel()).ends(request.cancel):
-                    request.wait()
-                names = (PROBABILITY, SALT, KEPT) if self.contract.gated else (PROBABILITY, SALT)
-                # Copied, as the request's memory is the next batch's.
-                values = {name: request.get_tensor(name).data.copy() for name in names}
+            requests = self._requests.of(tiles)
+            size = requests.size or len(tiles)
+            return filled_up(
+                lambda whole: self._answers(requests, whole, gate, cancel), tiles, size
+            )
         except Exception as error:  # OpenVINO's own exceptions share no narrower base
             raise ModelError(
                 f"{self.path} failed on a batch of {tiles.shape}: {_squeezed(error)}"
             ) from error
-        return from_outputs(values[PROBABILITY], values[SALT], values.get(KEPT), limit)
+
+    def _answers(
+        self, requests: Requests, tiles: npt.NDArray[np.uint8], gate: np.float32, cancel: Cancel
+    ) -> BatchResult:
+        feeds: dict[str, npt.NDArray[Any]] = {TILES: np.ascontiguousarray(tiles)}
+        if self.contract.gated:
+            feeds[GATE] = np.asarray(gate)
+        with requests.one() as request:
+            request.start_async(feeds)
+            # Only now: a request that has not started would not notice.
+            with cancel.ends(request.cancel):
+                request.wait()
+            names = (PROBABILITY, SALT, KEPT) if self.contract.gated else (PROBABILITY, SALT)
+            # Copied, as the request's memory is the next batch's.
+            values = {name: request.get_tensor(name).data.copy() for name in names}
+        return from_outputs(values[PROBABILITY], values[SALT], values.get(KEPT), gate)
 
 
 def _read(path: Path) -> openvino.Model:
@@ -207,11 +240,11 @@ def _new_core() -> openvino.Core:
     return openvino.Core()
 
 
-def _compile(
-    model: openvino.Model, asked: dict[str, str], path: Path, given: Mapping[str, str]
-) -> openvino.CompiledModel:
+@contextlib.contextmanager
+def _refusals(path: Path, given: Mapping[str, str]) -> Iterator[None]:
+    """Why a file cannot be compiled, or which of the user's options is to blame."""
     try:
-        return core().compile_model(model, DEVICE, asked)
+        yield
     except Exception as error:  # OpenVINO's own exceptions share no narrower base
         if why := resource_limits.limit(error):
             raise ModelError(why) from error

@@ -46,6 +46,9 @@ FALLBACKS: Mapping[str, tuple[Provider, ...]] = {
 }  # fmt: skip
 
 BATCH, GPU_BATCH = 32, 128  # tiles, where none are asked for
+# Images that OpenVINO is given at once, a tile in two views being two. One number for up to four
+# threads, as a run may go on with others, or be Ray's.
+_IMAGES, _FEW_THREADS = 16, 4
 _SECOND = 4  # second passes go in batches that are smaller by this
 
 ProviderList = list[tuple[str, Options]]
@@ -106,6 +109,17 @@ def fixes_the_batch(provider: Provider, options: Mapping[str, str]) -> bool:
 def batch_for(provider: Provider, asked: int | None) -> int:
     """Tiles a batch: those asked for, or what suits the provider."""
     return asked or (GPU_BATCH if provider in GPUS else BATCH)
+
+
+def part_of_openvino(views: int, threads: int) -> tuple[int, int]:
+    """Tiles, and views of each, that OpenVINO is given at once, whatever a batch has: networks for
+    different sizes may round differently, and the answers shall not depend on the batch.
+
+    Args:
+        views: of each tile.
+        threads: that compute; for many of them, with which none was measured, a usual batch.
+    """
+    return (max(1, _IMAGES // views) if threads <= _FEW_THREADS else BATCH), views
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,14 +21,17 @@ from salt_infer.backends.providers import (
     ProviderRequest,
     SessionPlan,
     batch_for,
+    part_of_openvino,
     plan,
     with_second_passes,
     without_layout,
 )
+from salt_infer.batch.parts import images_for
 from salt_infer.errors import ProviderError
 from salt_infer.modelfile.contract import ModelContract
 from salt_infer.modelfile.signature import sha256_of
 from salt_infer.models import default_model
+from salt_infer.system.cpu import threads_here
 
 Tell = Callable[[str], None]
 Expected = Callable[[ModelContract], "Batches"]
@@ -54,6 +57,16 @@ class _Work(NamedTuple):
     threads: int | None
     lanes: int
     in_turn: bool
+
+    @property
+    def computing(self) -> int:
+        """Threads of the runtime."""
+        return self.threads or threads_here()
+
+    @property
+    def images(self) -> int:
+        """That ONNX Runtime runs together on a processor."""
+        return images_for(max(1, self.computing // self.lanes))
 
 
 # Options that say where an engine lies, not what it is.
@@ -184,9 +197,12 @@ def _open(
     if provider == "openvino":
         from salt_infer.backends.openvino_session import OpenVinoSession
 
-        return OpenVinoSession(path, work.threads, request.options_of(provider), work.lanes)
+        return OpenVinoSession(
+            path, work.threads, request.options_of(provider), work.lanes,
+            lambda contract: part_of_openvino(batches(contract).views, work.computing),
+        )  # fmt: skip
     if provider not in GPUS:
-        return ModelSession(path, work.threads, lanes=work.lanes)
+        return ModelSession(path, work.threads, lanes=work.lanes, images=work.images)
     contract = peek(path)
     coming = batches(contract)
     load = functools.partial(_on_device, path, work, contract.gated)

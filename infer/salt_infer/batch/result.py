@@ -1,4 +1,4 @@
-"""One batch: what a model says of it, how it is cancelled, how it is cut to a fixed size."""
+"""One batch: what a model says of it, and how it is cancelled."""
 
 from __future__ import annotations
 
@@ -99,42 +99,3 @@ def from_outputs(
         return BatchResult(probability, salt, kept)
     kept = np.flatnonzero(exceeds(salt, gate))
     return BatchResult(probability if len(kept) == len(salt) else probability[kept], salt, kept)
-
-
-def in_parts(
-    run: Callable[[npt.NDArray[np.uint8]], BatchResult], tiles: npt.NDArray[np.uint8], size: int
-) -> BatchResult:
-    """Run tiles through something that takes exactly ``size`` at once: the last part is padded
-    with black tiles, and nothing of what is said about those is in the result.
-
-    Args:
-        run: takes uint8 [size, V, H, W].
-        tiles: uint8 [N, V, H, W], any N.
-        size: at least 1.
-    """
-    parts = []
-    for start in range(0, len(tiles), size) or (0,):
-        part = tiles[start : start + size]
-        parts.append((start, _first(run(padded(part, size)), len(part))))
-    if len(parts) == 1:
-        return parts[0][1]
-    return BatchResult(
-        np.concatenate([result.probability for _, result in parts]),
-        np.concatenate([result.salt for _, result in parts]),
-        np.concatenate([start + result.kept for start, result in parts]),
-    )
-
-
-def padded(tiles: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
-    """At most ``size`` tiles, with black ones behind them so that there are as many."""
-    if len(tiles) == size:
-        return tiles
-    padded = np.zeros((size, *tiles.shape[1:]), dtype=tiles.dtype)
-    padded[: len(tiles)] = tiles
-    return padded
-
-
-def _first(result: BatchResult, count: int) -> BatchResult:
-    """What a result says of its first tiles; ``kept`` ascends, so those come first there too."""
-    among = int(np.searchsorted(result.kept, count))
-    return BatchResult(result.probability[:among], result.salt[:count], result.kept[:among])

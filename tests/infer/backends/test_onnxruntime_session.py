@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -11,6 +12,7 @@ import pytest
 from salt_infer.backends.onnxruntime_session import ModelSession, peek
 from salt_infer.backends.providers import SessionPlan
 from salt_infer.batch.result import Cancel
+from salt_infer.batch.views import make
 from salt_infer.errors import ContractError, ModelError
 from salt_infer.models import default_model
 from tests import drawing
@@ -51,6 +53,30 @@ def test_results_do_not_depend_on_the_batch(dense_model: Path) -> None:
     np.testing.assert_array_equal(
         whole.probability, np.concatenate([one.probability for one in alone])
     )
+
+
+@pytest.mark.parametrize("kind", ["gated_model", "dense_model", "default", "default-cpu"])
+def test_nor_on_the_images_that_are_run_together(
+    request: pytest.FixtureRequest, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = default_model().with_name(f"{kind}.onnx")
+    path = file if kind.startswith("default") else request.getfixturevalue(kind)
+    batch = make(TILES, "hflip")
+    whole = ModelSession(path, 1).run(batch, 0.3)
+    for images in (1, 4, 8):
+        session, shapes = ModelSession(path, 1, images=images), list[int]()
+        alone = session._run
+
+        def noted(part: np.ndarray, *rest: Any, run: Any = alone, seen: Any = shapes) -> Any:
+            seen.append(len(part))
+            return run(part, *rest)
+
+        monkeypatch.setattr(session, "_run", noted)
+        parts = session.run(batch, 0.3)
+        assert sum(shapes) == len(TILES)
+        assert max(shapes) == max(1, images // 2)
+        for name in ("probability", "salt", "kept"):
+            np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
 
 
 def test_the_default_model_keeps_its_contract() -> None:

@@ -128,7 +128,7 @@ def test_what_ships_for_openvino_is_computed_so_here() -> None:
 
 
 def computed_in(session: OpenVinoSession) -> set[str]:
-    nodes = session._requests.any_shape.compiled.get_runtime_model().get_ops()
+    nodes = session._requests.compiled.get_runtime_model().get_ops()
     return {str(node.get_rt_info()["runtimePrecision"].value) for node in nodes}
 
 
@@ -143,7 +143,7 @@ def test_bf16_only_where_it_is_asked_for(dense_model: Path) -> None:
 
 
 def test_threads_and_hints_are_explicit(dense_model: Path) -> None:
-    compiled = OpenVinoSession(dense_model, threads=1)._requests.any_shape.compiled
+    compiled = OpenVinoSession(dense_model, threads=1)._requests.compiled
     assert compiled.get_property("INFERENCE_NUM_THREADS") == 1
     assert compiled.get_property("NUM_STREAMS") == 1
     assert compiled.get_property("ENABLE_CPU_PINNING") is False

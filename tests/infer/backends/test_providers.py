@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salt_infer.backends import option_rules, providers
-from salt_infer.backends.providers import ProviderRequest, SessionPlan, plan
+from salt_infer.backends.providers import ProviderRequest, SessionPlan, part_of_openvino, plan
 from salt_infer.errors import UsageError
 
 SHAPE = (32, 2)
@@ -238,3 +238,10 @@ def test_candidates() -> None:
     assert ProviderRequest("tensorrt").candidates == ("tensorrt",)
     fallen = ProviderRequest("tensorrt", allow_fallback=True)
     assert fallen.candidates == ("tensorrt", "cuda", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("views", "threads", "expected"), [(2, 1, 8), (1, 4, 16), (2, 5, 32), (1, 64, 32), (40, 1, 1)]
+)
+def test_what_openvino_is_given_at_once(views: int, threads: int, expected: int) -> None:
+    assert part_of_openvino(views, threads) == (expected, views)

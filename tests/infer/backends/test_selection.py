@@ -3,7 +3,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from salt_infer.backends import availability, nvidia, selection
@@ -15,6 +17,7 @@ from salt_infer.backends.selection import Batches, ProviderChoice, engine_key, o
 from salt_infer.errors import ModelError, ProviderError
 from salt_infer.modelfile.contract import ModelContract
 from salt_infer.models import default_model
+from tests import drawing
 
 LACKING = Problem("it is not there", "pip install it")
 
@@ -167,3 +170,29 @@ def test_the_number_of_a_gpu_that_is_not_used_is_told_of(dense_model: Path) -> N
     assert told == [
         "--device-id 3 has no effect: no usable GPU, running on cpu; salt-doctor tells why"
     ]
+
+
+@pytest.mark.parametrize(
+    ("threads", "lanes", "provider", "expected"),
+    [(2, 2, "cpu", 4), (2, 1, "cpu", 16), (1, 1, "openvino", 8), (8, 1, "openvino", 32)],
+)
+def test_a_processor_runs_batches_in_parts_that_stay_in_its_cache(
+    dense_model: Path, threads: int, lanes: int, provider: Provider, expected: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    if provider == "openvino":
+        pytest.importorskip("openvino", reason="pip install '.[openvino]'")
+    session, _ = open_session(
+        dense_model, ProviderRequest(provider), shape, threads=threads, lanes=lanes
+    )
+    name = "_run" if provider == "cpu" else "_run_part"
+    run, seen = getattr(session, name), list[int]()
+
+    def noted(tiles: np.ndarray, *rest: Any) -> Any:
+        seen.append(len(tiles))
+        return run(tiles, *rest)
+
+    monkeypatch.setattr(session, name, noted)
+    tiles = drawing.draw(33, seed=1).tiles[:, None].repeat(2, axis=1)
+    assert len(session.run(tiles, 0.0).salt) == 33
+    assert seen == [expected] * (33 // expected) + [1]
