@@ -119,7 +119,7 @@ _TTA = (("", "", "hflip"), ("-doubtful", ", `--tta doubtful`", "doubtful"))
 
 
 def _openvino() -> dict[str, Contender]:
-    """Its int8 also in batches that stay in the cache: many small requests may suit it better."""
+    """Also in batches that stay in the cache: many small requests suit it better."""
     ways = {
         f"openvino-int8{name}{small}": Contender(
             f"OpenVINO, NNCF int8{title}{said}", "OpenVINO", "openvino_async", NNCF, mode,
@@ -129,11 +129,13 @@ def _openvino() -> dict[str, Contender]:
         for small, said, size in (("", "", 0), ("-batch-4", ", batches of 4", 4))
     }  # fmt: skip
     floats = {
-        f"openvino-{name}": Contender(
-            f"OpenVINO, {name}", "OpenVINO", "openvino_async", "fp32 dense", mode, ("openvino",)
+        f"openvino-{name}{small}": Contender(
+            f"OpenVINO, {name}{said}", "OpenVINO", "openvino_async", "fp32 dense", mode,
+            ("openvino",), batch_size=size,
         )
         for name, mode in (("fp32", "f32"), ("bf16", "bf16"))
-    }
+        for small, said, size in (("", "", 0), ("-batch-8", ", batches of 8", 8))
+    }  # fmt: skip
     return floats | ways
 
 
@@ -210,6 +212,15 @@ CONTENDERS: Mapping[str, Contender] = {
     "torch-bf16": Contender("PyTorch, bf16", "PyTorch", "pytorch", CHECKPOINT),
     "torch-compile": Contender(
         "PyTorch, bf16, compiled", "PyTorch", "pytorch", CHECKPOINT, "compile", tools=("g++",)
+    ),
+    "torch-compile-batch-8": Contender(
+        "PyTorch, bf16, compiled, batches of 8",
+        "PyTorch",
+        "pytorch",
+        CHECKPOINT,
+        "compile",
+        tools=("g++",),
+        batch_size=8,
     ),
     "onnxruntime": Contender(
         "ONNX Runtime, plain loop", "ONNX Runtime", "onnxruntime_loop", "fp32 dense"
