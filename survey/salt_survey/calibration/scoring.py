@@ -16,6 +16,13 @@ NONE, UNKNOWN, SALT = 0, 128, 255  # of a label's pixels
 _LEVELS = WHITE + 1
 
 
+def known_within(label: Grey, part: tuple[slice, slice]) -> Grey:
+    """A label [samples, traces] in a part of its section, and unknown everywhere else."""
+    known = np.full_like(label, UNKNOWN)
+    known[part] = label[part]
+    return known
+
+
 class Counts(NamedTuple):
     """Pixels of a section.
 

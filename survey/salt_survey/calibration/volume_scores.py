@@ -20,7 +20,7 @@ from salt_survey.calibration import labelled, orientation
 from salt_survey.calibration.labelled import Label
 from salt_survey.calibration.labels import Interpreted
 from salt_survey.calibration.orientation import AS_DRAWN, Turned
-from salt_survey.calibration.scoring import UNKNOWN, Agreement, Counts
+from salt_survey.calibration.scoring import UNKNOWN, Agreement, Counts, known_within
 from salt_survey.reading.survey import Survey
 from salt_survey.scan.overrides import Overrides
 from salt_survey.sections.settings import LineScore
@@ -195,8 +195,7 @@ def _of_what_was_run(drawn: Grey, label: Label, place: int, ran: Extent) -> Grey
     of = f"{label.direction} {label.number}"
     if (part := ran.of_section(label.direction, place)) is None:
         raise UsageError(f"{of} was not run, as the run had --lines; give a line that was")
-    known = np.full_like(drawn, UNKNOWN)
-    known[part] = drawn[part]
+    known = known_within(drawn, part)
     if np.all(known == UNKNOWN):
         raise UsageError(
             f"nothing of {of} that {label.path} has as salt or none was recorded and run; give "

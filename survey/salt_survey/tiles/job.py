@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -13,23 +14,27 @@ import numpy as np
 from salt_infer.errors import UsageError
 from salt_infer.system.output_locks import writing
 from salt_infer.system.whole_files import whole_folder
-from salt_survey.calibration import labelled
+from salt_survey.calibration import labelled, orientation
 from salt_survey.calibration.labelled import Label
 from salt_survey.calibration.labels import FALLS, Interpreted
-from salt_survey.calibration.scoring import NONE, SALT, UNKNOWN
+from salt_survey.calibration.orientation import Turned
+from salt_survey.calibration.scoring import NONE, SALT, UNKNOWN, known_within
 from salt_survey.errors import SurveyError
 from salt_survey.reading.survey import Survey
 from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import load
+from salt_survey.sections.display import Display
 from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import Calibration, Settings, Wishes, settled
 from salt_survey.sections.tiling import Grey, levels_above
 from salt_survey.tiles import tile_folder
-from salt_survey.tiles.cutting import Cut, cut
+from salt_survey.tiles.cutting import cut
+from salt_survey.tiles.tile_folder import CutLine
 from salt_survey.volume import finished
 from salt_survey.volume.store import Store
 
 _FEW = 10  # tiles of a kind, below which a line teaches hardly anything
+_MARK = 8  # characters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,31 +71,33 @@ class _Line:
     """What was cut of a line.
 
     Attributes:
-        name: of the line.
-        tiles: in the order of their places.
+        cut: it.
         falls: the file has its traces from the last number to the first.
-        why: why there may be few.
+        why: why there may be few tiles.
+        doubt: that the label may lie another way round than what was found; empty as a rule.
     """
 
-    name: str
-    tiles: tuple[Cut, ...]
+    cut: CutLine
     falls: bool
     why: str
+    doubt: str
 
     @property
     def salt(self) -> int:
         """Tiles with salt."""
-        return sum(bool(tile.mask.any()) for tile in self.tiles)
+        return sum(bool(tile.mask.any()) for tile in self.cut.tiles)
 
     def remarks(self, count: int) -> Iterator[str]:
         """What to say of it, where so many tiles were asked for."""
         if self.falls:
-            yield f"line {self.name}: {FALLS}"
-        few, dry = min(_FEW, count // 2), len(self.tiles) - self.salt
+            yield f"line {self.cut.name}: {FALLS}"
+        if self.doubt:
+            yield f"warning: {self.doubt}"
+        few, dry = min(_FEW, count // 2), len(self.cut.tiles) - self.salt
         if dry < few or self.salt < few:
             yield (
-                f"warning: line {self.name} gives {self.salt} tiles with salt and {dry} without: "
-                f"{self.why}"
+                f"warning: line {self.cut.name} gives {self.salt} tiles with salt and {dry} "
+                f"without: {self.why}"
             )
 
 
@@ -123,7 +130,7 @@ def run(job: TilesJob, tell: Callable[[str], None]) -> list[str]:
         if not any(line.salt for line in lines):
             raise SurveyError(_nothing(lines))
         with whole_folder(job.out, "salt-survey", check) as folder:
-            tile_folder.write(folder, job.survey.stem, {line.name: line.tiles for line in lines})
+            tile_folder.write(folder, job.survey.stem, [line.cut for line in lines])
     return _done(job, lines, settings)
 
 
@@ -166,7 +173,16 @@ def _line(
     direction = int(label.direction == "crossline")
     rng = np.random.default_rng([job.seed, direction, abs(label.number), int(label.number < 0)])
     tiles = cut(line.recorded, known, settings.display, job.count, rng)
-    return _Line(line.name, tuple(tiles), line.falls, _why(line, known, store is not None))
+    mark = _mark(line, settings.display)
+    doubt = "" if store is None else _doubt(line, store, survey)
+    why = _why(line, known, store is not None)
+    return _Line(CutLine(line.name, mark, tuple(tiles)), line.falls, why, doubt)
+
+
+def _mark(line: Interpreted, display: Display) -> str:
+    told = hashlib.sha256(f"{display.zoom} {display.stretch} ".encode())
+    told.update(np.ascontiguousarray(line.recorded.amplitude).tobytes())
+    return told.hexdigest()[:_MARK]
 
 
 def _decided(line: Interpreted, store: Store, survey: Survey) -> Grey:
@@ -178,6 +194,16 @@ def _decided(line: Interpreted, store: Store, survey: Survey) -> Grey:
     if part := finished.ran(store, survey).of_section(section.direction, section.place):
         decided[part] = np.where(decided[part] == UNKNOWN, found[part], decided[part])
     return decided
+
+
+def _doubt(line: Interpreted, store: Store, survey: Survey) -> str:
+    """See :func:`salt_survey.calibration.orientation.doubt`; of what was run."""
+    section = line.recorded.section
+    part = finished.ran(store, survey).of_section(section.direction, section.place)
+    if part is None:
+        return ""
+    turned = Turned.of(store.line(section.direction, section.place), known_within(line.label, part))
+    return orientation.doubt(line.name, turned.ious(finished.threshold_of(store)))
 
 
 def _why(line: Interpreted, known: Grey, was_run: bool) -> str:
@@ -199,16 +225,17 @@ def _why(line: Interpreted, known: Grey, was_run: bool) -> str:
 
 def _nothing(lines: Sequence[_Line]) -> str:
     return "no tile with salt can be cut: " + "; ".join(
-        f"line {line.name}: {line.why}" for line in lines
+        f"line {line.cut.name}: {line.why}" for line in lines
     )
 
 
 def _done(job: TilesJob, lines: Sequence[_Line], settings: Settings) -> list[str]:
     display = settings.display
     return [
-        f"{job.out}: {sum(len(line.tiles) for line in lines)} tiles of "
-        f"{', '.join(f'line {line.name}' for line in lines)}, "
+        f"{job.out}: {sum(len(line.cut.tiles) for line in lines)} tiles of "
+        f"{', '.join(f'line {line.cut.name}' for line in lines)}, "
         f"{sum(line.salt for line in lines)} of them with salt",
         f"shown with zoom {display.zoom}, polarity {display.polarity}, stretch {display.stretch}: "
         "run what learns from them alike",
+        "tiles of a line overlap: learn from all of them, --fold none, and score on another line",
     ]

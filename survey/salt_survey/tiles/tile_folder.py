@@ -6,19 +6,34 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from salt_infer.data import png
+from salt_infer.data import cut_tiles, png
 from salt_infer.errors import InputError, OutputExistsError, UsageError
 from salt_infer.system import output_checks
 from salt_infer.system.location import real
 from salt_survey.sections.tiling import WHITE
 from salt_survey.tiles.cutting import Cut
 
-_FOLDERS, _TABLE = ("images", "masks"), "tiles.csv"
-_COLUMNS = ("id", "line", "row", "column", "polarity", "salt")
+_FOLDERS = ("images", "masks")
 _LONGEST = 80  # characters of a survey's name in those of its tiles
+
+
+class CutLine(NamedTuple):
+    """A line's tiles.
+
+    Attributes:
+        name: of the line.
+        mark: of its amplitudes and how they are shown, for file names: another survey's line, or
+            the same at another zoom, has another.
+        tiles: in the order of their places.
+    """
+
+    name: str
+    mark: str
+    tiles: tuple[Cut, ...]
 
 
 def check(out: Path, inputs: Sequence[Path | None], overwrite: bool) -> None:
@@ -54,46 +69,39 @@ def check(out: Path, inputs: Sequence[Path | None], overwrite: bool) -> None:
 def _other(folder: Path) -> str:
     """The name of something in a folder that is not of :func:`write`; empty where all is."""
     there = {entry.name for entry in folder.iterdir()}
-    if strange := sorted(there - {*_FOLDERS, _TABLE}):
+    if strange := sorted(there - {*_FOLDERS, cut_tiles.TABLE}):
         return strange[0]
-    if not _is_table(folder / _TABLE):
+    if (lines := cut_tiles.lines_in(folder)) is None:
         return sorted(there)[0]
+    ours = {f"{name}.png" for name in lines}
     files = (entry for name in _FOLDERS if name in there for entry in (folder / name).iterdir())
-    return next((entry.name for entry in files if entry.suffix != ".png"), "")
+    return next((entry.name for entry in files if entry.name not in ours), "")
 
 
-def _is_table(path: Path) -> bool:
-    try:
-        with open(path, "rb") as file:
-            return file.readline(200) == f"{','.join(_COLUMNS)}\n".encode()
-    except OSError:
-        return False
-
-
-def write(folder: Path, survey: str, cuts: Mapping[str, Sequence[Cut]]) -> None:
+def write(folder: Path, survey: str, lines: Sequence[CutLine]) -> None:
     """Write tiles, their masks and the table.
 
     Args:
         folder: an empty one.
         survey: its name, for those of tiles.
-        cuts: of each line.
+        lines: what was cut of each.
 
     Raises:
         OSError: the disk is full.
     """
     for name in _FOLDERS:
         (folder / name).mkdir()
-    with open(folder / _TABLE, "w", newline="", encoding="utf-8") as file:
+    with open(folder / cut_tiles.TABLE, "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(_COLUMNS)
-        for line, tiles in cuts.items():
-            for tile in tiles:
-                identity = f"{_name(survey)}-{line}-{tile.name}"
+        table.writerow(cut_tiles.COLUMNS)
+        for line in lines:
+            for tile in line.tiles:
+                identity = f"{_name(survey)}-{line.name}-{line.mark}-{tile.name}"
                 for name, pixels in zip(_FOLDERS, (tile.grey, tile.mask * WHITE), strict=True):
                     (folder / name / f"{identity}.png").write_bytes(png.encode(pixels))
                 way = "reversed" if tile.reversed else "normal"
                 share = f"{tile.mask.mean():.4f}"
-                table.writerow((identity, line, tile.row, tile.column, way, share))
+                table.writerow((identity, line.name, tile.row, tile.column, way, share))
 
 
 def _name(survey: str) -> str:

@@ -77,6 +77,7 @@ def test_salt_train_takes_what_is_cut(drawn: tuple[Path, Path], tmp_path: Path) 
     assert said == (
         f"{out}: 30 tiles of line 110, 15 of them with salt\n"
         "shown with zoom 1.25/1, polarity reversed, stretch tile: run what learns from them alike\n"
+        "tiles of a line overlap: learn from all of them, --fold none, and score on another line\n"
     )
     assert sorted(os.listdir(tmp_path)) == ["cut"]
     data = load(out)
@@ -158,6 +159,49 @@ def test_lines_do_not_change_each_other(drawn: tuple[Path, Path], tmp_path: Path
     assert {row["salt"] for row in rows(both)[:20]} == {"0.0000"}
 
 
+def test_a_label_that_lies_otherwise_than_what_was_found_is_told_of(
+    drawn: tuple[Path, Path], tmp_path: Path
+) -> None:
+    survey, label = drawn
+    values = png.decode(label.read_bytes(), (SHAPE[2], SHAPE[1]))
+    salt = np.zeros(SHAPE, np.uint8)
+    salt[AT] = values.T
+    volume = stored(survey, tmp_path / "v.zarr", salt)
+    arguments = ["--volume", volume, "--overwrite", "--out", tmp_path / "x"]
+    code, _, errors = tiles(survey, "--labels", f"110={label}", *arguments)
+    assert (code, "fits what was found better" in errors) == (0, False)
+    turned = tmp_path / "turned.png"
+    turned.write_bytes(png.encode(np.ascontiguousarray(values[::-1])))
+    code, _, errors = tiles(survey, "--labels", f"110={turned}", *arguments)
+    assert code == 0
+    assert "warning: line 110: its label fits what was found better upside down" in errors
+
+
+def test_names_tell_apart_surveys_of_one_name_and_zooms(
+    drawn: tuple[Path, Path], tmp_path: Path
+) -> None:
+    survey, label = drawn
+    other = tmp_path / "other" / survey.name
+    other.parent.mkdir()
+    content = bytearray(survey.read_bytes())
+    content[-1] ^= 1  # another amplitude, of the last line
+    other.write_bytes(content)
+    shown = ["--polarity", "normal", "--count", 40]
+    last, names = 100 + SHAPE[0] - 1, []
+    for number, (path, line, zoom) in enumerate(
+        [(survey, 110, "1.25/1"), (survey, 110, "1.5/1"), (other, 110, "1.25/1"),
+         (survey, last, "1.25/1"), (other, last, "1.25/1")]
+    ):  # fmt: skip
+        out = tmp_path / str(number)
+        asked = ["--labels", f"{line}={label}", *shown, "--zoom", zoom, "--out", out]
+        assert tiles(path, *asked)[0] == 0
+        names.append({row["id"] for row in rows(out)})
+    plain, zoomed, same, end, changed = names
+    assert plain == same  # the very pixels
+    assert not plain & zoomed
+    assert not end & changed
+
+
 def test_a_line_with_few_tiles_is_told_of(drawn: tuple[Path, Path], tmp_path: Path) -> None:
     survey, label = drawn
     values = png.decode(label.read_bytes(), (SHAPE[2], SHAPE[1])).copy()
@@ -216,9 +260,10 @@ def test_what_this_wrote_is_replaced_and_nothing_else(
     assert "is not empty; give --overwrite to replace all of it" in errors
     assert tiles(*arguments, "--seed", 1, "--overwrite")[0] == 0
     assert rows(tmp_path / "x") != before
-    (tmp_path / "x/images/notes.txt").touch()
-    assert "holds 'notes.txt', which" in tiles(*arguments, "--overwrite")[2]
-    (tmp_path / "x/images/notes.txt").unlink()
+    for name in ("notes.txt", "tile-of-another-survey.png"):
+        (tmp_path / "x/images" / name).touch()
+        assert f"holds '{name}', which" in tiles(*arguments, "--overwrite")[2]
+        (tmp_path / "x/images" / name).unlink()
     (tmp_path / "x/tiles.csv").unlink()
     code, _, errors = tiles(*arguments, "--overwrite")
     assert code == 2

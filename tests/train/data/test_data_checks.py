@@ -346,7 +346,7 @@ def test_what_is_odd_is_noted_and_nothing_is_wrong(folder: Path) -> None:
     report = check(folder)
     found = by_kind(report)
     assert report.ok
-    others = {"whole", "no-empty", "assumed", "case", "doubtful", *oddities.WHAT}  # see below
+    others = {"whole", "no-empty", "assumed", "case", "doubtful", "strange", *oddities.WHAT}
     assert set(found) == set(NOTES) - others
     assert [found[kind].ids for kind in ("vertical", "tiny", "full")] == [(n,) for n in names]
     assert set(found["blank"].ids) >= set(EMPTY[:2])

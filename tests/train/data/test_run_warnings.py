@@ -23,3 +23,11 @@ def test_pseudo_labels_that_are_all_of_one_side_are_told_of() -> None:
     assert run_warnings.of_all(both, both) == []
     assert run_warnings.of_pseudo(renamed.joined(DATA), len(DATA)) == []
     assert run_warnings.of_pseudo(both, 0) == []
+
+
+def test_tiles_of_one_line_are_told_of_by_its_name() -> None:
+    lines = dict.fromkeys(DATA.ids, "x120")
+    (line,) = run_warnings.of_lines(lines, DATA)
+    assert line.startswith("warning: 12 of these tiles are cut out of line x120 and overlap")
+    assert "--fold none" in line
+    assert run_warnings.of_lines(dict.fromkeys(["other"], "1"), DATA) == []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from salt_infer.data import cut_tiles
 from salt_infer.errors import InputError, OutputInUseError, PackageError, SaltError
 from salt_infer.system.output_locks import writing
 from salt_train import synthetic
@@ -139,6 +141,24 @@ def test_validation_tiles_that_are_trained_on_are_told_of(tmp_path: Path) -> Non
         "warning: validation tiles with the pixels of a training tile: 4 of 5, of one grey value: "
         f"2 ({', '.join(pictures)}, {blank[0]} and 1 more); the score takes them for unseen"
     ]
+
+
+def test_tiles_that_were_cut_out_of_lines_are_told_of_where_some_are_held_out(
+    data: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(data, tmp_path / "cut")
+    ids = drawing.draw(15, seed=3).ids
+    rows = [f"{name},{100 + index % 2},0,0,normal,0.5\n" for index, name in enumerate(ids[:12])]
+    table = tmp_path / "cut" / cut_tiles.TABLE
+    table.write_text(f"{','.join(cut_tiles.COLUMNS)}\n{''.join(rows)}")
+    wanted, said = asked(tmp_path / "cut", tmp_path / "run")
+    job.run(wanted)
+    assert said[0].startswith(
+        "warning: 12 of these tiles are cut out of 2 lines and overlap, so that those held out were"
+    )
+    wanted, said = asked(tmp_path / "cut", tmp_path / "all", config=ALL)
+    job.run(wanted)
+    assert not any("cut out of" in line for line in said)
 
 
 def test_with_nothing_to_resume_a_run_begins(data: Path, tmp_path: Path) -> None:

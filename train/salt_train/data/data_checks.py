@@ -196,8 +196,9 @@ class _Survey:
         except SaltError as error:
             self.orientation = f"labels were not held against the shipped model ({error})"
             return
-        self.orientation, turned = label_orientation.examine(opinion)
+        self.orientation, turned, strange = label_orientation.examine(opinion)
         self.noted["turned"] = dict.fromkeys(turned, "")
+        self.noted["strange"] = dict.fromkeys(strange, "")
         if not turned:  # or every mask would be doubted
             seen = label_doubts.examine(opinion)
             self.doubts, self.noted["doubtful"], self.noted["turned"] = seen

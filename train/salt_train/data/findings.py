@@ -32,6 +32,8 @@ FAULTS = {
 }
 NOTES = {
     "assumed": "tiles without a label, taken for empty",
+    "strange": "masks of a set that does not fit its tiles by the eye of the shipped model; look "
+    "at some beside their tiles",
     "doubtful": "labels that say otherwise than the shipped model is sure of; look at these",
     "case": "ids that differ in upper and lower case alone: on a system that does not tell these "
     "apart, one file would take the other's place",
@@ -137,7 +139,10 @@ class Report:
         return "\n".join([*self._counts(), *found, "", *seen, verdict])
 
     def _doubted(self) -> str:
-        count = sum(len(finding.ids) for finding in self.findings if finding.kind == "doubtful")
+        seen = {finding.kind: len(finding.ids) for finding in self.findings}
+        if "strange" in seen:
+            return ", but the labels may not be these tiles'"
+        count = seen.get("doubtful", 0)
         what = f"{count} labels are" if count > 1 else "1 label is"
         return f", but {what} doubted" if count else ""
 

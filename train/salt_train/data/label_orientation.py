@@ -21,6 +21,7 @@ from salt_train.data.second_opinion import Opinion
 
 FITS = 0.8  # IoU of a single tile another way round from which it is no chance,
 BETTER = 0.3  # and by how much it has to be more than as drawn
+STRANGE = 0.3  # mean IoU below which the labels of a set do not fit its tiles
 MANY, SHARE = 5, 0.02  # tiles, and of those with a boundary, that one way fits not by chance
 
 
@@ -29,11 +30,13 @@ class Orientation(NamedTuple):
 
     Attributes:
         said: for people, in a line.
-        ids: tiles whose masks have a boundary, if labels lie another way round; else none.
+        turned: tiles whose masks have a boundary, if labels lie another way round; else none.
+        strange: the same tiles, if labels do not fit them, whichever way round.
     """
 
     said: str
-    ids: tuple[str, ...] = ()
+    turned: tuple[str, ...] = ()
+    strange: tuple[str, ...] = ()
 
 
 class Turned(NamedTuple):
@@ -107,15 +110,20 @@ def examine(opinion: Opinion) -> Orientation:
         few = f"too few masks with a boundary ({count})"
         return Orientation(f"{few} to tell whether they lie as their tiles do")
     fit = Fit.of(opinion.masks, opinion.labels)
+    ids = tuple(name for name, has in zip(opinion.ids, bounded, strict=True) if has)
     if turned := fit.turned():
-        ids = (name for name, has in zip(opinion.ids, bounded, strict=True) if has)
-        return Orientation(f"beside the shipped model, {turned}", tuple(ids))
+        return Orientation(f"beside the shipped model, {turned}", turned=ids)
     if fit.tiles < ENOUGH:
         few = f"the shipped model finds a boundary of salt in too few of these tiles ({fit.tiles})"
         return Orientation(f"{few} to tell whether masks lie as their tiles do")
     if doubt := fit.doubt():
-        return Orientation(f"{doubt} Or the shipped model does not know such tiles")
-    return Orientation(
-        f"the shipped model's masks fit these with a mean IoU of {fit.iou[0] / fit.tiles:.2f} over "
-        f"{fit.tiles} tiles, and not much better if all are turned, mirrored or inverted"
-    )
+        return Orientation(f"{doubt} Or the shipped model does not know such tiles", strange=ids)
+    mean = fit.iou[0] / fit.tiles
+    how = f"with a mean IoU of {mean:.2f} over {fit.tiles} tiles, and not much better if all are"
+    if mean < STRANGE:
+        return Orientation(
+            f"the shipped model's masks hardly fit these, {how} turned, mirrored or inverted: "
+            "labels are of other tiles, or lie shifted, or the model does not know such tiles",
+            strange=ids,
+        )
+    return Orientation(f"the shipped model's masks fit these {how} turned, mirrored or inverted")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from salt_infer.masks import coverage
@@ -19,6 +21,25 @@ def of_parts(train: Dataset, held_out: Dataset) -> list[str]:
         *_one_sided(" of the tiles to validate on", held_out.masks),
     ]
     return [*_twins(train, held_out), *one_sided]
+
+
+def of_lines(lines: Mapping[str, str], data: Dataset) -> list[str]:
+    """Warnings about tiles, some of which are to be held out, that were cut out of lines.
+
+    Args:
+        lines: by tile, see :func:`salt_infer.data.cut_tiles.lines_of`.
+        data: all tiles.
+    """
+    cut = [lines[name] for name in data.ids if name in lines]
+    if not cut:
+        return []
+    names = sorted(set(cut))
+    of_what = f"line {shown(names[0])}" if len(names) == 1 else f"{len(names)} lines"
+    return [
+        f"warning: {len(cut)} of these tiles are cut out of {of_what} and overlap, so that those "
+        "held out were partly learnt: their score says nothing. Train on all, --fold none, and "
+        "score a line that was left out (salt-survey score)"
+    ]
 
 
 def of_pseudo(train: Dataset, count: int) -> list[str]:

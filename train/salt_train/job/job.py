@@ -8,7 +8,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from salt_infer.data import oddities
+from salt_infer.data import cut_tiles, oddities
+from salt_infer.data.dataset import find
 from salt_infer.system.output_locks import writing
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import shipped, weights
@@ -106,6 +107,9 @@ def _run(job: Job, folders: dict[int | None, Path]) -> str:
     data = dataset.load(job.data, job.missing_as_empty)
     if job.options.world.first:
         _tell_of(data, job.say)
+        if job.every_fold or job.config.fold is not None:
+            for line in run_warnings.of_lines(cut_tiles.lines_of(find(job.data)), data):
+                job.say(line)
     _check_ahead(job, data, folders)
     for fold, folder in folders.items():
         checkpoint = _train(job, data, fold, folder)
