@@ -163,7 +163,9 @@ def _case(job: EvaluateJob) -> Case:
             threshold=_origin(job, given, "threshold")[0],
             gate=_origin(job, given, "gate")[0],
             unscored=len(labels.ids) - len(ids),
-            unlabelled=sum(len(reading.unlabelled(each, labels)) for each in submissions),
+            unlabelled=len(
+                {name for each in submissions for name in reading.unlabelled(each, labels)}
+            ),
         )
 
 
@@ -183,9 +185,8 @@ def _tried_from(job: EvaluateJob, case: Case, found: Evaluation) -> list[str]:
         return []
     used = {name: _origin(job, given, name) for name in NEUTRAL}
     said = (f"{name} {value:.3g} ({origin})" for name, (value, origin) in used.items())
-    other = found.sweep.differs_from(found.headline.score)
-    doubt = "; the submission was made otherwise: --threshold and --gate say how" if other else ""
-    return [f"others were tried from {', '.join(said)}{doubt}"]
+    doubt = found.sweep.doubt(found.headline.score)
+    return [f"others were tried from {', '.join(said)}{f'; {doubt}' if doubt else ''}"]
 
 
 def _sources(job: EvaluateJob) -> list[Source]:

@@ -243,7 +243,9 @@ def test_a_submission_examined(
     assert "are not tried" not in page.text  # the file has probabilities of all tiles
 
 
-OTHERWISE = "; the submission was made otherwise: --threshold and --gate say how"
+OTHERWISE = "; the submission was made otherwise: --threshold and --gate say how, or by --min-area"
+
+ROUNDED = "; probabilities that were rounded do not tell of a threshold so near to 0 or 1"
 
 
 @pytest.mark.usefixtures("words")
@@ -261,6 +263,7 @@ def test_the_submissions_own_probabilities(folder: Path, tmp_path: Path) -> None
     ]  # fmt: skip
     assert run(*arguments, "--threshold", 0.5, "--gate", 0.5)[-2].endswith("gate 0.5 (--gate)")
     assert run(*arguments, "--threshold", 0.5, "--gate", 0.9)[-2].endswith(OTHERWISE)
+    assert run(*arguments, "--threshold", 0.001, "--gate", 0.5)[-2].endswith(ROUNDED)
 
 
 def test_what_is_tried_needs_probabilities(folder: Path, tmp_path: Path) -> None:
@@ -338,12 +341,14 @@ def test_depths_of_other_tiles_beside_the_data_are_left_out_by_name(
 
 @pytest.mark.usefixtures("words")
 def test_rows_without_a_label_are_told_of_both_submissions(folder: Path, tmp_path: Path) -> None:
-    more = tmp_path / "more.csv"
+    """Once each, though both may have them."""
+    more, own = tmp_path / "more.csv", tmp_path / "own.csv"
     more.write_text((folder / "other.csv").read_text() + "x,\ny,\n")
-    said = run("evaluate", "--submission", folder / "sub.csv", "--labels", folder / "labels.csv",
+    own.write_text((folder / "sub.csv").read_text() + "x,,0.1,0.9\n")
+    said = run("evaluate", "--submission", own, "--labels", folder / "labels.csv",
                "--against", more, "--partial", "--out", tmp_path / "x.html")  # fmt: skip
-    assert "2 rows without a label are not scored" in said
-    assert "2 rows of the submissions have no label" in (tmp_path / "x.html").read_text()
+    assert "2 tiles without a label are not scored" in said
+    assert "2 tiles of the submissions have no label" in (tmp_path / "x.html").read_text()
 
 
 def test_a_submission_by_itself(folder: Path, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ class Case:
         probabilities: of the network, where they were given.
         threshold, gate: the pair that sweeps of the probabilities vary one of.
         unscored: labelled tiles that not all submissions have.
-        unlabelled: rows of the submissions that have no label.
+        unlabelled: tiles of the submissions that have no label.
     """
 
     ids: tuple[str, ...]
@@ -65,7 +65,7 @@ class Evaluation:
         sweep: None without probabilities.
         pairs, other_groups: None without a second submission.
         unscored: labelled tiles that not all submissions have.
-        unlabelled: rows of the submissions that have no label.
+        unlabelled: tiles of the submissions that have no label.
         warnings: what all true masks have in common that they should not, and whether they lie
             another way round than the predicted ones; a sentence each.
     """
@@ -144,7 +144,7 @@ def summary(found: Evaluation) -> list[str]:
             if found.unscored
             else []
         ),
-        *([f"{found.unlabelled} rows without a label are not scored"] if found.unlabelled else []),
+        *([f"{found.unlabelled} tiles without a label are not scored"] if found.unlabelled else []),
         f"presence right on {presence.accuracy:.1%}: {presence.missed} with salt missed, "
         f"{presence.false} masked falsely; at most {head.perfect_presence:.4f} without these",
         "points lost: "

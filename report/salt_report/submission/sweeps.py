@@ -16,6 +16,7 @@ from salt_report.errors import ReportError
 
 THRESHOLDS = tuple(step / 20 for step in range(1, 20))  # .05 .. .95
 ROUNDING = 0.005  # of a score
+LEVEL = 1 / 510  # how far the probabilities of salt-infer are from the model's, at most
 GATES = tuple(step / 20 for step in range(20))  # 0 .. .95
 
 
@@ -41,11 +42,15 @@ class Sweep:
     grid: pd.DataFrame
     lowest_gate: float
 
-    def differs_from(self, score: float) -> bool:
-        """Whether a submission of that score was made otherwise; by less than ROUNDING, the
-        probabilities may have been rounded after.
+    def doubt(self, score: float) -> str:
+        """Why a submission may have another score, in words; empty where it is this one: by less
+        than ROUNDING, the probabilities may have been rounded after masks were made.
         """
-        return abs(self.score - score) > ROUNDING
+        if abs(self.score - score) <= ROUNDING:
+            return ""
+        if not LEVEL < self.threshold < 1 - LEVEL:
+            return "probabilities that were rounded do not tell of a threshold so near to 0 or 1"
+        return "the submission was made otherwise: --threshold and --gate say how, or by --min-area"
 
     @property
     def best(self) -> tuple[float, float, float]:
