@@ -80,7 +80,7 @@ def run(
     least = min(ABSENT, gate)
     first = forward(tiles[:, None], ALL if keep_all else least)
     possible = exceeds(first.salt[first.kept], least)
-    places = np.flatnonzero(possible & doubtful(first, threshold))  # among first.kept
+    places = np.flatnonzero(possible & doubtful(first, threshold, gate))  # among first.kept
     torn = first.kept[places]
     probability = np.stack([first.probability[:, 0], first.probability[:, 0, :, ::-1]], axis=1)
     salt = first.salt.copy()
@@ -92,11 +92,16 @@ def run(
     return BatchResult(probability[passed], salt, first.kept[passed])
 
 
-def doubtful(first: BatchResult, threshold: float) -> npt.NDArray[np.bool_]:
+def doubtful(first: BatchResult, threshold: float, gate: float) -> npt.NDArray[np.bool_]:
     """bool [K]: which of the kept tiles one view, float32 [K, 1, H, W], leaves in doubt."""
     near = np.abs(first.probability[:, 0] - np.float32(threshold)) < NEAR
     blurred: npt.NDArray[np.bool_] = near.mean(axis=(1, 2)) > SHARE
-    return blurred | (first.salt[first.kept] < PRESENT)
+    return blurred | _unsure(first.salt[first.kept], gate)
+
+
+def _unsure(salt: npt.NDArray[np.float32], gate: float) -> npt.NDArray[np.bool_]:
+    """Where the judge does not say yes: of a gate that asks for more, it has not until then."""
+    return (salt < PRESENT) | ~exceeds(salt, gate)
 
 
 def draw(
@@ -107,7 +112,7 @@ def draw(
     bits, salt = first.bits.copy(), first.salt.copy()
     blurred = first.nearby.astype(np.float64) / tiles[0].size > SHARE
     possible = exceeds(first.salt, min(ABSENT, gate))
-    torn = np.flatnonzero(possible & (blurred | (first.salt < PRESENT)))
+    torn = np.flatnonzero(possible & (blurred | _unsure(first.salt, gate)))
     if len(torn):
         bits[torn], second = passes.second(mirrored(tiles, torn), torn)
         salt[torn] = (salt[torn] + second) * np.float32(0.5)

@@ -109,6 +109,19 @@ def test_a_gate_below_the_judges_no_is_kept_to() -> None:
     assert doubtful.run(Judge(), EMPTY[None], THRESHOLD, 0.05).kept.tolist() == []
 
 
+@pytest.mark.parametrize(("gate", "kept"), [(0.9, [0]), (0.96, [0]), (0.99, [])])
+def test_a_gate_above_the_judges_yes_is_looked_at_twice(gate: float, kept: list[int]) -> None:
+    """.95 and .98 are above .96 together, though the first alone is not."""
+
+    def forward(tiles: npt.NDArray[np.uint8], asked: float) -> BatchResult:
+        salt = np.full(len(tiles), 0.98 if asked == doubtful.ALL else 0.95, np.float32)
+        passed = np.flatnonzero(salt > asked)
+        return BatchResult((tiles / np.float32(255))[passed], salt, passed)
+
+    found = doubtful.run(forward, SURE[None], THRESHOLD, gate)
+    assert found.kept.tolist() == kept
+
+
 @pytest.mark.parametrize("kind", ["gated_model", "dense_model"])
 def test_each_tile_is_as_with_one_view_or_as_with_two(
     request: pytest.FixtureRequest, kind: str
@@ -118,7 +131,7 @@ def test_each_tile_is_as_with_one_view_or_as_with_two(
     single = SaltModel.load(path, gate=doubtful.ABSENT, tta="none")
     first = single.run(TILES)
     again = np.zeros(len(TILES), np.bool_)
-    again[first.kept] = doubtful.doubtful(first, single.settings.threshold)
+    again[first.kept] = doubtful.doubtful(first, single.settings.threshold, 0.3)
     assert again.sum() > 0
     np.testing.assert_allclose(some.salt, np.where(again, two.salt, one.salt), atol=1e-6)
     expected = np.where(again[:, None, None], two.probability, one.probability)
