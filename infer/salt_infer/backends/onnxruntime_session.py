@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +15,7 @@ from salt_infer.backends import availability, node_placement, nvidia
 from salt_infer.backends.forked import Loader
 from salt_infer.backends.node_placement import Placement
 from salt_infer.backends.providers import CPU, GPUS, SessionPlan
-from salt_infer.batch.parts import in_filled_parts, in_parts, together
+from salt_infer.batch.parts import Parts, in_filled_parts, in_parts, tiles_of
 from salt_infer.batch.result import BatchResult, Cancel, from_outputs
 from salt_infer.errors import ContractError, ModelError, ProviderError, one_line
 from salt_infer.modelfile.contract import (
@@ -43,7 +46,7 @@ class ModelSession:
         threads: int | None = None,
         plan: SessionPlan | None = None,
         lanes: int = 1,
-        images: int | None = None,
+        parts: Parts | None = None,
     ) -> None:
         """Load and check a model.
 
@@ -52,15 +55,14 @@ class ModelSession:
             threads: threads of the runtime; as many as suit the machine if not given.
             plan: what is to run it; the CPU provider if not given.
             lanes: batches that share the threads on the CPU.
-            images: that are run together, see :mod:`salt_infer.batch.parts`; whole batches if not
-                given.
+            parts: of a batch on the CPU, and how threads share them; as a whole if not given.
 
         Raises:
             ModelError: not there, not a model that ONNX Runtime loads, or not all of one.
             ContractError: no contract, or one that contradicts the graph.
             ProviderError: it runs elsewhere than planned.
         """
-        self.path, self.plan, self._images = path, plan or SessionPlan(), images
+        self.path, self.plan, self._parts = path, plan or SessionPlan(), parts
         self.sha256, self._loader = sha256_of(path), Loader(path)
         self.at_once = lanes if self.plan.provider == "cpu" else 1
         # With one thread a batch is computed by the thread that asks, so several may ask at once.
@@ -104,17 +106,48 @@ class ModelSession:
         cancel = cancel or Cancel()
         limit = np.float32(gate)
 
-        def run(part: npt.NDArray[np.uint8]) -> BatchResult:
-            return self._run(part, limit, cancel)
-
         if self.plan.shape is None:
-            return in_parts(run, tiles, together(tiles, self._images))
+            return self._run_parts(tiles, limit, cancel)
         count, views = self.plan.shape
         if tiles.shape[1] != views:
             raise ModelError(f"{self.path} is loaded for {views} views, got {tiles.shape[1]}")
-        return in_filled_parts(run, tiles, count)
+        return in_filled_parts(
+            lambda part: self._run(self._session, part, limit, cancel), tiles, count
+        )
 
-    def _run(self, tiles: npt.NDArray[np.uint8], gate: np.float32, cancel: Cancel) -> BatchResult:
+    def _run_parts(
+        self, tiles: npt.NDArray[np.uint8], gate: np.float32, cancel: Cancel
+    ) -> BatchResult:
+        """All threads on each part, or where there are tiles for all of them a thread on each."""
+        count, views = tiles.shape[:2]
+        parts = self._parts or Parts(max(1, count * views))
+        several = 1 < parts.abreast <= count
+        session = self._of_one_thread if several else self._session
+        mapped = self._threads.map if several else map
+        size = parts.size(count, views) if several else tiles_of(parts.images, views)
+        return in_parts(lambda part: self._run(session, part, gate, cancel), tiles, size, mapped)
+
+    @functools.cached_property
+    def _of_one_thread(self) -> onnxruntime.InferenceSession:
+        """The same network for threads that run a part each; the one for all of them together where
+        the file is gone or another by now.
+        """
+        try:
+            content = self.path.read_bytes()
+        except OSError:
+            return self._session
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            return self._session
+        return _session(content, _options(1, self.plan), [(CPU, {})])
+
+    @functools.cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._parts.abreast if self._parts else 1)
+
+    def _run(
+        self, session: onnxruntime.InferenceSession, tiles: npt.NDArray[np.uint8],
+        gate: np.float32, cancel: Cancel,
+    ) -> BatchResult:  # fmt: skip
         options = availability.onnxruntime().RunOptions()
 
         def stop() -> None:
@@ -125,7 +158,7 @@ class ModelSession:
             feeds[GATE] = np.asarray(gate)
         try:
             with cancel.ends(stop):
-                values = self._session.run(self._names, feeds, options)
+                values = session.run(self._names, feeds, options)
         except Exception as error:  # the runtime's own exceptions share no narrower base
             raise ModelError(f"{self.path} failed on a batch of {tiles.shape}: {error}") from error
         named = dict(zip(self._names, map(np.asarray, values), strict=True))
@@ -196,12 +229,14 @@ def _options(threads: int, plan: SessionPlan) -> onnxruntime.SessionOptions:
 
 
 def _session(
-    path: Path, options: onnxruntime.SessionOptions, providers: list[tuple[str, dict[str, str]]]
+    model: Path | bytes,
+    options: onnxruntime.SessionOptions,
+    providers: list[tuple[str, dict[str, str]]],
 ) -> onnxruntime.InferenceSession:
-    # Loaded by path, not from bytes: the runtime then refuses external data outside the model's
-    # folder at once, and what lies within is refused after. Its own fallback would change the
-    # provider in the middle of a run.
-    return availability.onnxruntime().InferenceSession(path, options, providers, enable_fallback=0)
+    # A file is loaded by path first, not from bytes: the runtime then refuses external data outside
+    # the model's folder at once, and what lies within is refused after. Its own fallback would
+    # change the provider in the middle of a run.
+    return availability.onnxruntime().InferenceSession(model, options, providers, enable_fallback=0)
 
 
 def placed(

@@ -72,70 +72,47 @@ class RequestsByShape:
 
         Args:
             whole: shape of one. Parts in other numbers of views have as many images, and are
-                compiled for when they come.
+                compiled for when they come, while all wait.
             compiled_for: compiles it for a shape; RuntimeError or MemoryError where it cannot.
         """
         tiles, views = whole
         self._images, self._compiled_for = tiles * views, compiled_for
+        self._by_shape: dict[Shape, Requests] = {}
+        self._in_vain: Counter[Shape] = Counter()
         self._lock = threading.Lock()
-        self._by_views: dict[int, RequestsBySize] = {}
-        self.compiled = self._of_views(views).whole.compiled
+        self.compiled = self._nearest(tiles, views).compiled
 
     def of(self, part: Tiles) -> Requests:
-        """What this part, uint8 [n, V, H, W], fits into."""
-        return self._of_views(part.shape[1]).of(part)
-
-    def _of_views(self, views: int) -> RequestsBySize:
-        with self._lock:
-            if views not in self._by_views:
-                most = tiles_of(self._images, views)
-                self._by_views[views] = RequestsBySize(
-                    most, lambda size: self._compiled_for((size, views))
-                )
-            return self._by_views[views]
-
-
-class RequestsBySize:
-    """The same for one number of views.
-
-    Attributes:
-        whole: those for whole parts.
-    """
-
-    def __init__(self, most: int, compiled_for: Callable[[int], openvino.CompiledModel]) -> None:
-        """Compile it for whole parts.
-
-        Args:
-            most: tiles of one.
-            compiled_for: compiles it for so many tiles, as of :class:`RequestsByShape`.
+        """The smallest that a part, uint8 [n, V, H, W], fits into. One that comes when a smaller
+        one has paid waits for that, while other threads go on.
         """
-        self._most, self._compiled_for = most, compiled_for
-        self.whole = Requests(compiled_for(most), most)
-        self._by_size = {most: self.whole}
-        self._in_vain: Counter[int] = Counter()
-        self._lock = threading.Lock()
-
-    def of(self, part: Tiles) -> Requests:
-        """The smallest that a part, uint8 [n, V, H, W], n at most ``most``, fits into. One that
-        comes when a smaller one has paid waits for that, while other threads go on.
-        """
-        fitting = min(1 << max(0, len(part) - 1).bit_length(), self._most)
+        count, views = part.shape[:2]
+        fitting = min(1 << max(0, count - 1).bit_length(), tiles_of(self._images, views))
+        shape = fitting, views
         with self._lock:
-            nearest = self._by_size[min(size for size in self._by_size if size >= fitting)]
+            nearest = self._nearest(fitting, views)
             assert nearest.size is not None
-            before = self._in_vain[fitting]
-            self._in_vain[fitting] += nearest.size - fitting
-            due = before < PAYS_AFTER <= self._in_vain[fitting]
-        if due and (smaller := self._proven(fitting, part, nearest)):
+            before = self._in_vain[shape]
+            self._in_vain[shape] += nearest.size - fitting
+            due = before < PAYS_AFTER <= self._in_vain[shape]
+        if due and (smaller := self._proven(shape, part, nearest)):
             with self._lock:
-                self._by_size[fitting] = smaller
+                self._by_shape[shape] = smaller
             return smaller
         return nearest
 
-    def _proven(self, size: int, part: Tiles, known: Requests) -> Requests | None:
-        """Requests for parts of this size, if they answer this one with the same bits."""
+    def _nearest(self, fitting: int, views: int) -> Requests:
+        """The smallest there are for at least so many tiles, those for whole parts if need be."""
+        whole = tiles_of(self._images, views), views
+        if whole not in self._by_shape:
+            self._by_shape[whole] = Requests(self._compiled_for(whole), whole[0])
+        sizes = (size for size, number in self._by_shape if number == views and size >= fitting)
+        return self._by_shape[min(sizes), views]
+
+    def _proven(self, shape: Shape, part: Tiles, known: Requests) -> Requests | None:
+        """Requests for parts of a shape, if they answer this one with the same bits."""
         try:
-            smaller = Requests(self._compiled_for(size), size)
+            smaller = Requests(self._compiled_for(shape), shape[0])
             same = _answers(smaller, part) == _answers(known, part)
         except (RuntimeError, MemoryError):  # what can be done without is not worth a run
             return None

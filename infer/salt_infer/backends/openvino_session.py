@@ -22,7 +22,7 @@ from salt_infer.backends import availability
 from salt_infer.backends.forked import Loader
 from salt_infer.backends.node_placement import Placement
 from salt_infer.backends.openvino_requests import Requests, RequestsByShape, Shape
-from salt_infer.batch.parts import filled_up, in_parts, together
+from salt_infer.batch.parts import filled_up, in_parts, tiles_of
 from salt_infer.batch.result import BatchResult, Cancel, from_outputs
 from salt_infer.errors import ModelError, ProviderError
 from salt_infer.masks.rle import TILE_SHAPE
@@ -164,7 +164,8 @@ class OpenVinoSession:
         """Run one batch, see :meth:`salt_infer.backends.base.Session.run`."""
         self._loader.check()
         limit, ended = np.float32(gate), cancel or Cancel()
-        size = together(tiles, self._images)
+        count, views = tiles.shape[:2]
+        size = max(1, count) if self._images is None else tiles_of(self._images, views)
         return in_parts(lambda part: self._run_part(part, limit, ended), tiles, size)
 
     def _run_part(

@@ -25,6 +25,7 @@ from salt_infer.backends.option_rules import (
     profile_shape,
     tensorrt_options,
 )
+from salt_infer.batch.parts import Parts, tiles_of
 from salt_infer.errors import UsageError
 
 Provider = Literal["cpu", "cuda", "tensorrt", "openvino"]
@@ -46,9 +47,12 @@ FALLBACKS: Mapping[str, tuple[Provider, ...]] = {
 }  # fmt: skip
 
 BATCH, GPU_BATCH = 32, 128  # tiles, where none are asked for
-# Images that OpenVINO is given at once, a tile in two views being two. One number for up to four
-# threads, as a run may go on with others, or be Ray's.
-_IMAGES, _FEW_THREADS = 16, 4
+# Images, a tile in two views being two of them, that a processor runs together best: the layers of
+# so few stay in its caches. Threads that share a batch wait for each other after every layer, and
+# need more; up to so many had better have one each. Measured on two (benchmarks/LOG.md).
+_ALONE, _A_THREAD, _FEW_THREADS = 8, 16, 4
+# OpenVINO's, one number for few threads, as a run may go on with others, or be Ray's.
+_OF_OPENVINO = 16
 _SECOND = 4  # second passes go in batches that are smaller by this
 
 ProviderList = list[tuple[str, Options]]
@@ -111,6 +115,13 @@ def batch_for(provider: Provider, asked: int | None) -> int:
     return asked or (GPU_BATCH if provider in GPUS else BATCH)
 
 
+def parts_of_onnxruntime(threads: int) -> Parts:
+    """How so many threads of a processor share a batch."""
+    if threads <= _FEW_THREADS:
+        return Parts(_ALONE, threads)
+    return Parts(_A_THREAD * threads)
+
+
 def part_of_openvino(views: int, threads: int) -> tuple[int, int]:
     """Tiles, and views of each, that OpenVINO is given at once, whatever a batch has: networks for
     different sizes may round differently, and the answers shall not depend on the batch.
@@ -119,7 +130,7 @@ def part_of_openvino(views: int, threads: int) -> tuple[int, int]:
         views: of each tile.
         threads: that compute; for many of them, with which none was measured, a usual batch.
     """
-    return (max(1, _IMAGES // views) if threads <= _FEW_THREADS else BATCH), views
+    return (tiles_of(_OF_OPENVINO, views) if threads <= _FEW_THREADS else BATCH), views
 
 
 @dataclasses.dataclass(frozen=True)

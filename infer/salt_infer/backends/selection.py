@@ -22,11 +22,12 @@ from salt_infer.backends.providers import (
     SessionPlan,
     batch_for,
     part_of_openvino,
+    parts_of_onnxruntime,
     plan,
     with_second_passes,
     without_layout,
 )
-from salt_infer.batch.parts import images_for
+from salt_infer.batch.parts import Parts
 from salt_infer.errors import ProviderError
 from salt_infer.modelfile.contract import ModelContract
 from salt_infer.modelfile.signature import sha256_of
@@ -64,9 +65,9 @@ class _Work(NamedTuple):
         return self.threads or threads_here()
 
     @property
-    def images(self) -> int:
-        """That ONNX Runtime runs together on a processor."""
-        return images_for(max(1, self.computing // self.lanes))
+    def parts(self) -> Parts:
+        """How those of a lane share a batch with ONNX Runtime."""
+        return parts_of_onnxruntime(max(1, self.computing // self.lanes))
 
 
 # Options that say where an engine lies, not what it is.
@@ -202,7 +203,7 @@ def _open(
             lambda contract: part_of_openvino(batches(contract).views, work.computing),
         )  # fmt: skip
     if provider not in GPUS:
-        return ModelSession(path, work.threads, lanes=work.lanes, images=work.images)
+        return ModelSession(path, work.threads, lanes=work.lanes, parts=work.parts)
     contract = peek(path)
     coming = batches(contract)
     load = functools.partial(_on_device, path, work, contract.gated)

@@ -4,25 +4,32 @@ size of batch takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from salt_infer.batch.result import BatchResult
 
-# Images, a tile in two views being two of them, that a processor runs together best. The layers of
-# so few stay in its caches; several threads that share a batch need more, as they wait for each
-# other after every layer. Measured on two cores of a Sapphire Rapids (benchmarks/LOG.md).
-IMAGES_ALONE = 8
-IMAGES_A_THREAD = 16
-
 Run = Callable[[npt.NDArray[np.uint8]], BatchResult]
+Mapped = Callable[[Run, Iterable[npt.NDArray[np.uint8]]], Iterable[BatchResult]]
 
 
-def images_for(threads: int) -> int:
-    """Images that so many threads of a processor run together best."""
-    return IMAGES_ALONE if threads == 1 else IMAGES_A_THREAD * threads
+class Parts(NamedTuple):
+    """How the threads of a processor share a batch.
+
+    Attributes:
+        images: of a part, a tile in two views being two.
+        abreast: parts that are run at the same time, a thread each; with 1 all threads run each.
+    """
+
+    images: int
+    abreast: int = 1
+
+    def size(self, count: int, views: int) -> int:
+        """Tiles of a part, of a batch of so many: no fewer parts than can be run abreast."""
+        return max(1, min(tiles_of(self.images, views), -(-count // self.abreast)))
 
 
 def tiles_of(images: int, views: int) -> int:
@@ -30,28 +37,25 @@ def tiles_of(images: int, views: int) -> int:
     return max(1, images // max(1, views))
 
 
-def together(tiles: npt.NDArray[np.uint8], images: int | None) -> int:
-    """How many of uint8 [N, V, H, W] are run together; all if ``images`` is None."""
-    count, views = tiles.shape[:2]
-    return max(1, count) if images is None else tiles_of(images, views)
-
-
-def in_parts(run: Run, tiles: npt.NDArray[np.uint8], size: int) -> BatchResult:
+def in_parts(
+    run: Run, tiles: npt.NDArray[np.uint8], size: int, mapped: Mapped = map
+) -> BatchResult:
     """Run tiles through something that takes at most ``size`` at once.
 
     Args:
         run: takes uint8 [n, V, H, W], n up to ``size``.
         tiles: uint8 [N, V, H, W], any N.
         size: at least 1.
+        mapped: calls ``run`` with each part, in any order, and gives the results in theirs.
     """
-    starts = range(0, len(tiles), size) or (0,)
-    parts = [(start, run(tiles[start : start + size])) for start in starts]
-    if len(parts) == 1:
-        return parts[0][1]
+    starts = range(0, len(tiles), size)
+    if len(starts) <= 1:
+        return run(tiles)
+    results = list(mapped(run, [tiles[start : start + size] for start in starts]))
     return BatchResult(
-        np.concatenate([result.probability for _, result in parts]),
-        np.concatenate([result.salt for _, result in parts]),
-        np.concatenate([start + result.kept for start, result in parts]),
+        np.concatenate([each.probability for each in results]),
+        np.concatenate([each.salt for each in results]),
+        np.concatenate([start + each.kept for start, each in zip(starts, results, strict=True)]),
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from salt_infer.backends.onnxruntime_session import ModelSession, peek
 from salt_infer.backends.providers import SessionPlan
+from salt_infer.batch.parts import Parts
 from salt_infer.batch.result import Cancel
 from salt_infer.batch.views import make
 from salt_infer.errors import ContractError, ModelError
@@ -56,27 +57,63 @@ def test_results_do_not_depend_on_the_batch(dense_model: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["gated_model", "dense_model", "default", "default-cpu"])
-def test_nor_on_the_images_that_are_run_together(
-    request: pytest.FixtureRequest, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nor_on_the_parts_that_it_is_run_in(request: pytest.FixtureRequest, kind: str) -> None:
     file = default_model().with_name(f"{kind}.onnx")
     path = file if kind.startswith("default") else request.getfixturevalue(kind)
     batch = make(TILES, "hflip")
     whole = ModelSession(path, 1).run(batch, 0.3)
-    for images in (1, 4, 8):
-        session, shapes = ModelSession(path, 1, images=images), list[int]()
-        alone = session._run
+    for parts, threads in ((Parts(1), 1), (Parts(8), 1), (Parts(8, 2), 2), (Parts(4, 4), 4)):
+        session = ModelSession(path, threads, parts=parts)
+        for count in (len(TILES), 1):
+            seen = session.run(batch[:count], 0.3)
+            kept = whole.kept[whole.kept < count]
+            np.testing.assert_array_equal(seen.kept, kept)
+            np.testing.assert_array_equal(seen.salt, whole.salt[:count])
+            np.testing.assert_array_equal(seen.probability, whole.probability[: len(kept)])
 
-        def noted(part: np.ndarray, *rest: Any, run: Any = alone, seen: Any = shapes) -> Any:
-            seen.append(len(part))
-            return run(part, *rest)
 
-        monkeypatch.setattr(session, "_run", noted)
-        parts = session.run(batch, 0.3)
-        assert sum(shapes) == len(TILES)
-        assert max(shapes) == max(1, images // 2)
-        for name in ("probability", "salt", "kept"):
-            np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
+def ran(session: ModelSession, monkeypatch: pytest.MonkeyPatch) -> list[tuple[bool, int]]:
+    """To become, of each part that is run: whether by one thread of several, and its tiles."""
+    run, seen = session._run, list[tuple[bool, int]]()
+
+    def noted(inner: Any, tiles: np.ndarray, *rest: Any) -> Any:
+        seen.append((inner is not session._session, len(tiles)))
+        return run(inner, tiles, *rest)
+
+    monkeypatch.setattr(session, "_run", noted)
+    return seen
+
+
+def test_threads_share_a_tile_and_take_a_part_each_of_more(
+    dense_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = ModelSession(dense_model, 2, parts=Parts(4, 2))
+    seen = ran(session, monkeypatch)
+    batch = make(TILES, "hflip")
+    for count, expected in (
+        (1, [(False, 1)]), (2, [(True, 1)] * 2), (3, [(True, 1), (True, 2)]),
+        (9, [(True, 1), *[(True, 2)] * 4]),
+    ):  # fmt: skip
+        seen.clear()
+        session.run(batch[:count], 0.3)
+        assert sorted(seen) == expected
+
+
+@pytest.mark.parametrize("now", ["gone", "another"])
+def test_a_file_that_changed_after_it_was_loaded_is_not_loaded_again(
+    dense_model: Path, gated_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: str
+) -> None:
+    path = tmp_path / "x.onnx"
+    shutil.copy(dense_model, path)
+    session = ModelSession(path, 2, parts=Parts(4, 2))
+    path.unlink()
+    if now == "another":
+        shutil.copy(gated_model, path)
+    seen = ran(session, monkeypatch)
+    batch = make(TILES, "hflip")
+    found, expected = session.run(batch, 0.3), ModelSession(dense_model, 1).run(batch, 0.3)
+    np.testing.assert_array_equal(found.probability, expected.probability)
+    assert {apart for apart, _ in seen} == {False}
 
 
 def test_the_default_model_keeps_its_contract() -> None:

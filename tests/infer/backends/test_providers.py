@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salt_infer.backends import option_rules, providers
-from salt_infer.backends.providers import ProviderRequest, SessionPlan, part_of_openvino, plan
+from salt_infer.backends.providers import (
+    ProviderRequest,
+    SessionPlan,
+    part_of_openvino,
+    parts_of_onnxruntime,
+    plan,
+)
+from salt_infer.batch.parts import Parts
 from salt_infer.errors import UsageError
 
 SHAPE = (32, 2)
@@ -245,3 +252,10 @@ def test_candidates() -> None:
 )
 def test_what_openvino_is_given_at_once(views: int, threads: int, expected: int) -> None:
     assert part_of_openvino(views, threads) == (expected, views)
+
+
+@pytest.mark.parametrize(
+    ("threads", "expected"), [(1, Parts(8, 1)), (4, Parts(8, 4)), (5, Parts(80)), (16, Parts(256))]
+)
+def test_how_threads_share_a_batch_with_onnx_runtime(threads: int, expected: Parts) -> None:
+    assert parts_of_onnxruntime(threads) == expected

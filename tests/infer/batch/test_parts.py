@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salt_infer.batch.parts import images_for, in_filled_parts, in_parts, together
+from salt_infer.batch.parts import Parts, in_filled_parts, in_parts
 from salt_infer.batch.result import BatchResult, from_outputs
 
 
@@ -75,17 +79,35 @@ def test_nor_do_parts_of_at_most_a_size(
     assert all(one == size for one in sizes[:-1])
 
 
+def test_parts_abreast_keep_their_order() -> None:
+    """The last is done first."""
+    tiles = np.arange(7, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 3, 3), np.uint8)
+    gate = threading.Barrier(4)
+
+    def run(part: np.ndarray) -> BatchResult:
+        gate.wait(60)
+        time.sleep(0.05 * (3 - part[0, 0, 0, 0] // 2))
+        return judged(part, False, np.float32(0.5 / 255))
+
+    with ThreadPoolExecutor(4) as pool:
+        seen = in_parts(run, tiles, 2, pool.map)
+    expected = judged(tiles, False, np.float32(0.5 / 255))
+    for name in ("probability", "salt", "kept"):
+        np.testing.assert_array_equal(getattr(seen, name), getattr(expected, name))
+
+
 @pytest.mark.parametrize(
-    ("threads", "views", "count", "expected"),
-    [(1, 2, 32, 4), (1, 1, 32, 8), (2, 2, 32, 16), (4, 2, 128, 32), (1, 100, 5, 1)],
-)
-def test_what_is_run_together(threads: int, views: int, count: int, expected: int) -> None:
-    tiles = np.empty((count, views, 3, 3), np.uint8)
-    assert together(tiles, images_for(threads)) == expected
-    assert together(tiles, None) == count
+    ("parts", "views", "count", "expected"),
+    [
+        (Parts(8), 2, 32, 4), (Parts(8), 1, 32, 8), (Parts(32), 2, 32, 16), (Parts(8), 100, 5, 1),
+        (Parts(8, 2), 2, 32, 4), (Parts(8, 2), 2, 5, 3), (Parts(8, 4), 1, 4, 1),
+        (Parts(8, 4), 2, 0, 1),
+    ],
+)  # fmt: skip
+def test_tiles_of_a_part(parts: Parts, views: int, count: int, expected: int) -> None:
+    assert parts.size(count, views) == expected
 
 
 def test_a_batch_of_nothing_is_run_once() -> None:
     tiles = np.empty((0, 2, 3, 3), np.uint8)
-    assert together(tiles, None) == 1
     assert len(in_parts(lambda part: judged(part, False, np.float32(0)), tiles, 1).salt) == 0
