@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
@@ -61,6 +62,26 @@ class Web(http.server.SimpleHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         pass
+
+
+class Flaky(Web):
+    """Fails once for each path with a dot, or always where that holds ``broken``."""
+
+    seen: ClassVar[set[str]] = set()
+
+    def do_GET(self) -> None:
+        first = self.path not in self.seen
+        self.seen.add(self.path)
+        if "." in self.path and (first or "broken" in self.path):
+            self.send_error(503)
+        else:
+            super().do_GET()
+
+    def do_HEAD(self) -> None:
+        if "broken" in self.path:
+            self.send_error(503)
+        else:
+            super().do_HEAD()
 
 
 class Whole(Web):

@@ -113,15 +113,16 @@ class RequestsByShape:
         """Requests for parts of a shape, if they answer this one with the same bits."""
         try:
             smaller = Requests(self._compiled_for(shape), shape[0])
-            same = _answers(smaller, part) == _answers(known, part)
+            same = _answers(smaller, part, shape[0]) == _answers(known, part, shape[0])
         except (RuntimeError, MemoryError):  # what can be done without is not worth a run
             return None
         return smaller if same else None
 
 
-def _answers(requests: Requests, part: Tiles) -> list[bytes]:
+def _answers(requests: Requests, part: Tiles, count: int) -> list[bytes]:
+    """Of so many tiles, which the part is filled up to."""
     assert requests.size is not None
     feeds = {TILES: padded(part, requests.size)}
     with requests.one() as request:
         answers = request.infer(feeds).values()
-        return [np.asarray(each)[: len(part)].tobytes() for each in answers]
+        return [np.asarray(each)[:count].tobytes() for each in answers]

@@ -52,7 +52,7 @@ BATCH, GPU_BATCH = 32, 128  # tiles, where none are asked for
 # need more; up to so many had better have one each. Measured on two (benchmarks/LOG.md).
 _ALONE, _A_THREAD, _FEW_THREADS = 8, 16, 4
 # OpenVINO's, one number for few threads, as a run may go on with others, or be Ray's.
-_OF_OPENVINO = 16
+_OF_OPENVINO, _OF_GATED = 16, 32
 _SECOND = 4  # second passes go in batches that are smaller by this
 
 ProviderList = list[tuple[str, Options]]
@@ -122,15 +122,17 @@ def parts_of_onnxruntime(threads: int) -> Parts:
     return Parts(_A_THREAD * threads)
 
 
-def part_of_openvino(views: int, threads: int) -> tuple[int, int]:
+def part_of_openvino(views: int, threads: int, gated: bool) -> tuple[int, int]:
     """Tiles, and views of each, that OpenVINO is given at once, whatever a batch has: networks for
     different sizes may round differently, and the answers shall not depend on the batch.
 
     Args:
         views: of each tile.
         threads: that compute; for many of them, with which none was measured, a usual batch.
+        gated: a file whose parts are not of one shape throughout, and better larger.
     """
-    return (tiles_of(_OF_OPENVINO, views) if threads <= _FEW_THREADS else BATCH), views
+    images = _OF_GATED if gated else _OF_OPENVINO
+    return (tiles_of(images, views) if threads <= _FEW_THREADS else BATCH), views
 
 
 @dataclasses.dataclass(frozen=True)

@@ -200,7 +200,7 @@ def _open(
 
         return OpenVinoSession(
             path, work.threads, request.options_of(provider), work.lanes,
-            lambda contract: part_of_openvino(batches(contract).views, work.computing),
+            lambda contract: _part(contract, batches(contract), work),
         )  # fmt: skip
     if provider not in GPUS:
         return ModelSession(path, work.threads, lanes=work.lanes, parts=work.parts)
@@ -212,6 +212,10 @@ def _open(
         return _on_cuda(load, planned, request, lambda line: tell(f"{path.name}: {line}"))
     with _engine(path, request, coming, contract, tell) as planned:
         return load(planned)
+
+
+def _part(contract: ModelContract, coming: Batches, work: _Work) -> tuple[int, int]:
+    return part_of_openvino(coming.views, work.computing, contract.gated)
 
 
 def _planned(

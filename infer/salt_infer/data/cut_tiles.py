@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
 from pathlib import Path
 
 from salt_infer.data.dataset import DatasetLayout
+from salt_infer.data.zip_archive import TileZip
+from salt_infer.errors import InputError, LabelError
 
 TABLE = "tiles.csv"
 COLUMNS = ("id", "line", "row", "column", "polarity", "salt")
@@ -17,16 +18,18 @@ _MOST = 100 << 20  # bytes that are read of a table
 
 
 def lines_of(layout: DatasetLayout) -> dict[str, str]:
-    """Of each tile of a data set, by id, the line that it was cut out of, as far as it is known."""
+    """Of each tile of a data set, by id, the line that it was cut out of, as far as it is known:
+    the names of its survey and itself, and a mark of its amplitudes.
+    """
     folder = layout.images.parent
     if layout.root.is_dir():
         return lines_in(folder) or {}
     try:
-        with zipfile.ZipFile(layout.root) as archive:
+        with layout.open("images") as source:
+            assert isinstance(source, TileZip)
             name = (folder / TABLE).relative_to(layout.root).as_posix()
-            with archive.open(name) as entry:
-                return _lines(entry.read(_MOST)) or {}
-    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile, NotImplementedError):
+            return _lines(source.table(name)) or {}
+    except (InputError, LabelError):
         return {}  # it is a hint, and no part of the data
 
 
@@ -46,4 +49,5 @@ def _lines(data: bytes) -> dict[str, str] | None:
         return None
     if not rows or tuple(rows[0]) != COLUMNS:
         return None
-    return {row[0]: row[1] for row in rows[1:] if len(row) == len(COLUMNS)}
+    cut = (row[0] for row in rows[1:] if len(row) == len(COLUMNS))
+    return {name: name.rsplit("-", 2)[0] for name in cut}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import os
 import re
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import PurePosixPath
-from typing import Literal, Protocol, cast
+from typing import Literal, Protocol, TypeVar, cast
 from urllib.parse import unquote
 
 from salt_infer.data.folder import MAX_FOLDERS
@@ -29,6 +32,8 @@ from salt_infer.errors import InputError, PackageError, TileError, one_line
 from salt_infer.system.daemon_threads import Daemons, GivenUpError
 from salt_infer.system.location import Location, Url
 
+Got = TypeVar("Got")
+
 # What storages say of a file that is another once the file was changed; its size first.
 _CHANGING = ("size", "ETag", "etag", "md5Hash", "LastModified", "mtime", "created")
 _QUERY = re.compile(r"(?<=[^\s?])\?[^\s'\")]*")
@@ -37,6 +42,10 @@ _QUERY = re.compile(r"(?<=[^\s?])\?[^\s'\")]*")
 _BLOCK_BYTES = 2**20
 _INSTALL = "pip install 'salt-toolkit[cloud]'"
 _LONGEST = 300  # characters that are told of an error
+_PAUSE_S = 1.0  # before something is asked for once more,
+_PATIENCE = 30  # and how often at most, but for those that helped: a server may be gone for good
+_PASSING = {429, 500, 502, 503, 504}  # answers that a server may not give a second later
+_BROKEN = {"ClientConnectionError", "ClientPayloadError"}  # aiohttp's, of connections
 
 
 class _Opened(BinaryFile, AbstractContextManager["_Opened"], Protocol): ...
@@ -77,12 +86,57 @@ def open_remote(url: Url, folder: str | Callable[[Listing], str] = "") -> TileSo
     return ReadAhead(TileBucket(url, system, path))
 
 
+class _Patience:
+    """Asks once more where a network or a server may have failed for a moment; from any thread."""
+
+    def __init__(self) -> None:
+        self._left, self._lock = _PATIENCE, threading.Lock()
+
+    def __call__(self, read: Callable[[], Got]) -> Got:
+        """What ``read`` gives, or its error."""
+        try:
+            return read()
+        except Exception as error:  # each kind of storage has its own
+            if not _may_pass(error) or not self._take(1):
+                raise
+        time.sleep(_PAUSE_S)
+        found = read()
+        self._take(-1)
+        return found
+
+    def _take(self, count: int) -> bool:
+        with self._lock:
+            enough = self._left >= count
+            self._left -= count if enough else 0
+            return enough
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _status(error: Exception) -> int | None:
+    """What a web server answered; it may be hidden below that there is no such file."""
+    found = (getattr(each, "status", None) for each in _causes(error))
+    return next((status for status in found if isinstance(status, int)), None)
+
+
+def _may_pass(error: Exception) -> bool:
+    if (status := _status(error)) is not None:
+        return status in _PASSING
+    kinds = {kind.__name__ for each in _causes(error) for kind in type(each).__mro__}
+    return bool(kinds & (_BROKEN | {ConnectionError.__name__}))
+
+
 class _RemoteTiles(TileSource):
     """Tiles of one storage, and what it said of each when it was listed."""
 
     def __init__(self, tiles: list[Tile], url: Url, stamps: dict[str, str]) -> None:
         """``stamps`` are by path."""
         self.tiles, self._url, self._stamps = tiles, url, stamps
+        self._patiently = _Patience()
 
     def stamp(self, tile: Tile) -> str:
         """What the storage said when it was listed: nothing, of most web servers."""
@@ -91,7 +145,7 @@ class _RemoteTiles(TileSource):
     def read(self, tile: Tile) -> bytes:
         check_id(tile)
         try:
-            return self._up_to(MAX_FILE_BYTES + 1, tile.path)
+            return self._patiently(lambda: self._up_to(MAX_FILE_BYTES + 1, tile.path))
         except Exception as error:  # each kind of storage has its own
             raise TileError(f"cannot be read ({_told(error)})") from error
 
@@ -145,7 +199,7 @@ class TileBucket(_RemoteTiles):
     def _entries(self, folder: str) -> Iterator[tuple[str, bool, str]]:
         """Full name of what is in a folder, whether it is one, and what changes with it."""
         try:
-            found = self._system.ls(folder, detail=True)
+            found = self._patiently(lambda: self._system.ls(folder, detail=True))
         except Exception as error:  # each kind of storage has its own
             raise InputError(f"{self._url} cannot be listed ({_told(error)})") from error
         for entry in found:
@@ -163,15 +217,18 @@ class _RemoteZip:
     """
 
     def __init__(self, url: Url, system: _FileSystem, path: str) -> None:
+        self._patiently = _Patience()
+        options: dict[str, object] = {"block_size": _BLOCK_BYTES, "cache_type": "blockcache"}
         try:
-            self._file = system.open(path, "rb", block_size=_BLOCK_BYTES, cache_type="blockcache")
+            self._file = self._patiently(lambda: system.open(path, "rb", **options))
         except Exception as error:  # each kind of storage has its own
             raise InputError(f"{url} cannot be opened ({_told(error)})") from error
         self._reader = Daemons(1, "read-zip")
 
     def read(self, size: int = -1) -> bytes:
         try:
-            return self._reader.result(self._reader.submit(lambda: self._file.read(size)))
+            read = functools.partial(self._patiently, lambda: self._file.read(size))
+            return self._reader.result(self._reader.submit(read))
         except GivenUpError:
             raise
         except Exception as error:
@@ -234,4 +291,6 @@ def _told(error: Exception) -> str:
     server has sent in place of an answer, all of which some errors hold.
     """
     text = _QUERY.sub("", f"{type(error).__name__}: {one_line(error)}")
+    if isinstance(error, FileNotFoundError) and _status(error) in _PASSING:
+        return f"the server answered {_status(error)}"  # fsspec takes it for a file that is missing
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."

@@ -16,7 +16,7 @@ from salt_report.errors import ReportError
 
 THRESHOLDS = tuple(step / 20 for step in range(1, 20))  # .05 .. .95
 ROUNDING = 0.005  # of a score
-LEVEL = 1 / 510  # how far the probabilities of salt-infer are from the model's, at most
+LEVEL = 1 / 510  # how far probabilities in a file may be from those that masks were made of
 GATES = tuple(step / 20 for step in range(20))  # 0 .. .95
 
 
@@ -28,6 +28,7 @@ class Sweep:
         threshold, gate: what the masks are compared with: a pixel is salt above the one, a tile may
             have salt above the other; 0..1.
         score: what these give.
+        nearby: what the thresholds half a level of rounding below and above give.
         by_threshold: score by threshold, at ``gate``.
         by_gate: score by gate, at ``threshold``; none below ``lowest_gate``.
         grid: score of each pair; a row a threshold, a column a gate.
@@ -37,19 +38,21 @@ class Sweep:
     threshold: float
     gate: float
     score: float
+    nearby: tuple[float, float]
     by_threshold: pd.Series
     by_gate: pd.Series
     grid: pd.DataFrame
     lowest_gate: float
 
     def doubt(self, score: float) -> str:
-        """Why a submission may have another score, in words; empty where it is this one: by less
-        than ROUNDING, the probabilities may have been rounded after masks were made.
+        """Why a submission may have another score, in words; empty where it is this one, but for
+        ROUNDING.
         """
         if abs(self.score - score) <= ROUNDING:
             return ""
-        if not LEVEL < self.threshold < 1 - LEVEL:
-            return "probabilities that were rounded do not tell of a threshold so near to 0 or 1"
+        scores = self.score, *self.nearby
+        if min(scores) - ROUNDING <= score <= max(scores) + ROUNDING:
+            return "its probabilities were rounded after masks were made, which matters here"
         return "the submission was made otherwise: --threshold and --gate say how, or by --min-area"
 
     @property
@@ -81,20 +84,23 @@ def sweep(truth: Images, given: Probabilities, threshold: float, gate: float) ->
         )
     # In float32, as masks are made.
     gates = tuple(each for each in GATES if np.float32(each) >= np.float32(lowest)) or (gate,)
-    emitted = ungated(truth, given, (*THRESHOLDS, threshold))
+    tried = (*THRESHOLDS, threshold, threshold - LEVEL, threshold + LEVEL)
+    emitted = ungated(truth, given, tried)
     empty = ~truth.any(axis=(1, 2))
     # NaN is above no gate: a tile that the model has not seen gets an empty mask.
     passed = exceeds(given.salt, np.array([*gates, gate])[:, None])
     grid = np.stack([np.where(passed, row, empty).mean(axis=1) for row in emitted])
+    own, below, above = grid[-3:]
     columns = pd.Index(gates, name="gate")
     thresholds = pd.Index(THRESHOLDS, name="threshold")
     return Sweep(
         threshold=threshold,
         gate=gate,
-        score=float(grid[-1, -1]),
-        by_threshold=pd.Series(grid[:-1, -1], thresholds),
-        by_gate=pd.Series(grid[-1, :-1], columns),
-        grid=pd.DataFrame(grid[:-1, :-1], thresholds, columns),
+        score=float(own[-1]),
+        nearby=(float(below[-1]), float(above[-1])),
+        by_threshold=pd.Series(grid[:-3, -1], thresholds),
+        by_gate=pd.Series(own[:-1], columns),
+        grid=pd.DataFrame(grid[:-3, :-1], thresholds, columns),
         lowest_gate=lowest,
     )
 

@@ -38,6 +38,7 @@ VERTICAL = (0.64, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5)
 HORIZONTAL = (0.25, 0.32, 0.4, 0.5, 0.62, 0.8, 1.0)
 LOWER = (0.4, 0.3, 0.2)  # thresholds tried where the usual one finds little
 GAIN = 0.1  # of IoU, that a lower one has to bring
+LEAST = 0.25  # of the best IoU of a setting alone, that one has to have
 
 OnePolarity = Literal["normal", "reversed"]
 _POLARITIES: tuple[OnePolarity, ...] = ("normal", "reversed")
@@ -161,18 +162,24 @@ def _best_ways(of_line: Mapping[Setting, Turned], threshold: float) -> dict[str,
 
 
 def ranking(found: Found, threshold: float, sweep: Sweep) -> list[Ranked]:
-    """All settings but the outermost, the one to take first; the others by their score."""
-    scores = smoothed(_ious(found, threshold))
-    ranked = [
-        Ranked(Display(zoom, polarity, sweep.stretch, sweep.stride), float(score))
-        for (polarity, zoom), score in zip(_settings(), scores.ravel(), strict=True)
+    """All settings but the outermost, the one to take first; the others by their score. Those that
+    find next to nothing beside the best come last, whatever their neighbours find.
+    """
+    ious = _ious(found, threshold)
+    inner = [
+        (Ranked(Display(zoom, polarity, sweep.stretch, sweep.stride), float(score)), float(alone))
+        for (polarity, zoom), score, alone in zip(
+            _settings(), smoothed(ious).ravel(), ious.ravel(), strict=True
+        )
         if zoom.vertical in VERTICAL[1:-1] and zoom.horizontal in HORIZONTAL[1:-1]
     ]
-    ranked.sort(key=lambda each: -each.score)
-    good = [each for each in ranked if each.score >= ranked[0].score - MARGIN]
+    least = LEAST * max(alone for _, alone in inner)
+    inner.sort(key=lambda each: (each[1] < least, -each[0].score))
+    able = [ranked for ranked, alone in inner if alone >= least]
+    good = [each for each in able if each.score >= able[0].score - MARGIN]
     default = Display().zoom
     first = min(good, key=lambda each: (each.display.zoom.far_from(default), -each.score))
-    return [first, *(each for each in ranked if each is not first)]
+    return [first, *(ranked for ranked, _ in inner if ranked is not first)]
 
 
 def smoothed(ious: Ious) -> Ious:

@@ -144,15 +144,17 @@ def told(found: Calibration, sampling: Sampling) -> list[str]:
     lines += map(_score, found.lines)
     lines += [f"{'also good' if _as_good(found) else 'next best'}: {found.second}"]
     lines += map(_score, found.second_lines)
+    little = max(score.iou for score in found.lines) < 0.3
     lines += [
-        "the first is taken because the zooms beside it do well too, where one that does well "
+        "the first is taken because the zooms beside it do "
+        f"{'better than those beside others' if little else 'well too'}, where one that does well "
         f"alone is luck; of all that do as well, within {MARGIN:g} of IoU, it is the nearest to "
         f"the default{sampling.words and f' for {sampling.words}'}, {default.zoom}. The other may "
         "find more of these lines"
     ]
     if len(found.lines) == 1:
         lines += ["on one line alone; a second one tells whether it holds"]
-    if max(score.iou for score in found.lines) < 0.3:
+    if little:
         lines += ["no setting finds much of the salt: look at the tiles before you trust a run"]
     return lines
 

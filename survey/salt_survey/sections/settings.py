@@ -227,7 +227,7 @@ def _origin(
     defaults = {
         "zoom": f"the zoom is the default{sampling.words and f' for {sampling.words}'}, "
         f"{display.zoom}",
-        "polarity": "both polarities are shown",
+        "polarity": "both polarities are shown, of which a run takes the mean",
     }
     said = " and ".join(text for name, text in defaults.items() if name not in chosen)
     return Origin("defaults", _NOT_CALIBRATED, f"{said}, which may find nothing in this survey")

@@ -248,10 +248,12 @@ def test_candidates() -> None:
 
 
 @pytest.mark.parametrize(
-    ("views", "threads", "expected"), [(2, 1, 8), (1, 4, 16), (2, 5, 32), (1, 64, 32), (40, 1, 1)]
+    ("views", "threads", "dense", "gated"),
+    [(2, 1, 8, 16), (1, 4, 16, 32), (2, 5, 32, 32), (1, 64, 32, 32), (40, 1, 1, 1)],
 )
-def test_what_openvino_is_given_at_once(views: int, threads: int, expected: int) -> None:
-    assert part_of_openvino(views, threads) == (expected, views)
+def test_what_openvino_is_given_at_once(views: int, threads: int, dense: int, gated: int) -> None:
+    assert part_of_openvino(views, threads, False) == (dense, views)
+    assert part_of_openvino(views, threads, True) == (gated, views)
 
 
 @pytest.mark.parametrize(

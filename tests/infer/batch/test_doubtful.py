@@ -109,17 +109,39 @@ def test_a_gate_below_the_judges_no_is_kept_to() -> None:
     assert doubtful.run(Judge(), EMPTY[None], THRESHOLD, 0.05).kept.tolist() == []
 
 
-@pytest.mark.parametrize(("gate", "kept"), [(0.9, [0]), (0.96, [0]), (0.99, [])])
-def test_a_gate_above_the_judges_yes_is_looked_at_twice(gate: float, kept: list[int]) -> None:
-    """.95 and .98 are above .96 together, though the first alone is not."""
+class Surer:
+    """Passes whose judge says .95 and, asked again, .98 of every tile, on a device or not."""
 
-    def forward(tiles: npt.NDArray[np.uint8], asked: float) -> BatchResult:
-        salt = np.full(len(tiles), 0.98 if asked == doubtful.ALL else 0.95, np.float32)
-        passed = np.flatnonzero(salt > asked)
+    def __call__(self, tiles: npt.NDArray[np.uint8], gate: float) -> BatchResult:
+        salt = np.full(len(tiles), 0.98 if gate == doubtful.ALL else 0.95, np.float32)
+        passed = np.flatnonzero(salt > gate)
         return BatchResult((tiles / np.float32(255))[passed], salt, passed)
 
-    found = doubtful.run(forward, SURE[None], THRESHOLD, gate)
-    assert found.kept.tolist() == kept
+    def first(self, tiles: npt.NDArray[np.uint8]) -> doubtful.First:
+        count = len(tiles)
+        salt, nearby = np.full(count, 0.95, np.float32), np.zeros(count, np.float32)
+        return doubtful.First(np.zeros((count, 1276), np.uint8), nearby, salt)
+
+    def second(
+        self, mirrored: npt.NDArray[np.uint8], places: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+        count = len(mirrored)
+        return np.zeros((count, 1276), np.uint8), np.full(count, 0.98, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("gate", "kept", "salt"), [(0.9, [0], 0.95), (0.96, [0], 0.965), (0.99, [], 0.965)]
+)
+def test_a_gate_above_the_judges_yes_is_looked_at_twice(
+    gate: float, kept: list[int], salt: float
+) -> None:
+    """.95 and .98 are above .96 together, though the first alone is not."""
+    for found in (
+        doubtful.run(Surer(), SURE[None], THRESHOLD, gate),
+        doubtful.draw(Surer(), SURE[None], gate),
+    ):
+        assert found.kept.tolist() == kept
+        np.testing.assert_allclose(found.salt, [salt])
 
 
 @pytest.mark.parametrize("kind", ["gated_model", "dense_model"])

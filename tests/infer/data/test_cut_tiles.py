@@ -9,8 +9,9 @@ from salt_infer.data import cut_tiles
 from salt_infer.data.dataset import find
 
 HEAD = ",".join(cut_tiles.COLUMNS)
-ROWS = f"{HEAD}\na-1,110,3,4,normal,0.5\na-2,x7,0,0,reversed,0.0\n"
-LINES = {"a-1": "110", "a-2": "x7"}
+TILES = ("f3-110-1a2b3c4d-00003-00004n", "f3-x7-5e6f7a8b-00000-00000r")
+ROWS = f"{HEAD}\n{TILES[0]},110,3,4,normal,0.5\n{TILES[1]},x7,0,0,reversed,0.0\n"
+LINES = {TILES[0]: "f3-110-1a2b3c4d", TILES[1]: "f3-x7-5e6f7a8b"}
 
 
 @pytest.fixture
@@ -51,6 +52,20 @@ def test_another_table_of_that_name_tells_nothing(
     with zipfile.ZipFile(packed, "w") as archive:
         for path in sorted(data.rglob("*.*")):
             archive.write(path, path.relative_to(data))
+    assert cut_tiles.lines_of(find(packed)) == {}
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_a_damaged_table_tells_nothing(data: Path, tmp_path: Path, method: int) -> None:
+    packed = tmp_path / "x.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in ("images", "masks"):
+            archive.write(data / name / "a-1.png", f"{name}/a-1.png")
+        archive.writestr(cut_tiles.TABLE, ROWS * 100, method)
+        start = archive.getinfo(cut_tiles.TABLE).header_offset + 60
+    content = bytearray(packed.read_bytes())
+    content[start : start + 20] = bytes(byte ^ 0xFF for byte in content[start : start + 20])
+    packed.write_bytes(content)
     assert cut_tiles.lines_of(find(packed)) == {}
 
 

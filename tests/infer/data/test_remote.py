@@ -29,7 +29,7 @@ from salt_infer.system.location import Url
 from tests.conftest import ROOT
 from tests.infer import steady
 from tests.pngs import good_tile
-from tests.servers import BUCKET, BrokenOff, Bucket, Stuck, Unmeasured, Web, Whole, serving
+from tests.servers import BUCKET, BrokenOff, Bucket, Flaky, Stuck, Unmeasured, Web, Whole, serving
 
 fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed: extra cloud")
 
@@ -284,6 +284,53 @@ def test_a_web_servers_bad_tiles(served: Path, tmp_path: Path) -> None:
     assert "c.endless.png: file is larger than 4194304 bytes" in done.stderr
     assert "gone.png: cannot be read (FileNotFoundError" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@needs("aiohttp")
+@pytest.mark.parametrize("name", ["tiles/", "tiles.zip"])
+def test_a_server_that_fails_for_a_moment_is_asked_once_more(
+    served: Path, tmp_path: Path, name: str
+) -> None:
+    with serving(served, Flaky) as address:
+        done = infer("--images", f"{address}/{name}", "--out", tmp_path / "x.csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert table.read_rows(tmp_path / "x.csv").keys() == {"one two", "b"}
+
+
+@needs("aiohttp")
+def test_what_a_server_fails_for_good_is_told_as_that(served: Path, tmp_path: Path) -> None:
+    (served / "tiles/broken.png").write_bytes(good_tile())
+    with serving(served, Flaky) as address:
+        done = infer("--images", f"{address}/tiles/", "--out", tmp_path / "x.csv")
+    assert done.returncode == 3
+    assert "broken.png: cannot be read (the server answered 503)" in done.stderr
+
+
+def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a server that is gone only the first reads wait, and of what is not there none."""
+    waits: list[float] = []
+    monkeypatch.setattr(remote.time, "sleep", waits.append)
+    patiently = remote._Patience()
+
+    def fail(error: Exception) -> bytes:
+        raise error
+
+    for _ in range(3):
+        with pytest.raises(FileNotFoundError):
+            patiently(lambda: fail(FileNotFoundError("x")))
+    assert waits == []
+    answers = iter([ConnectionResetError("x"), b"found"] * 50)
+
+    def now_and_then() -> bytes:
+        answer = next(answers)
+        return fail(answer) if isinstance(answer, Exception) else answer
+
+    assert [patiently(now_and_then) for _ in range(50)] == [b"found"] * 50
+    assert len(waits) == 50
+    for _ in range(50):
+        with pytest.raises(ConnectionResetError):
+            patiently(lambda: fail(ConnectionResetError("x")))
+    assert len(waits) == 50 + remote._PATIENCE
 
 
 @needs("aiohttp")

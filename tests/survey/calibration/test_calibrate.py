@@ -68,6 +68,16 @@ def test_a_wide_hill_beats_a_narrow_peak() -> None:
     assert next(each.score for each in ranked if each.display.zoom == Zoom(1.0, 0.8)) < 0.5
 
 
+def test_a_zoom_that_finds_nothing_is_not_taken_for_what_is_beside_it() -> None:
+    """The hole of a ring has the best mean."""
+    ring = around(1.25, 0.5, 0.9) | {(1.25, 0.5): 0.0}
+    ranked = ranking(found(ring), 0.5, Sweep())
+    assert ranked[0].display.zoom != Zoom(1.25, 0.5)
+    assert found(ring)["reversed", ranked[0].display.zoom][0].iou(0.5) > 0.8
+    assert next(each.score for each in ranked if each.display.zoom == Zoom(1.25, 0.5)) > 0.6
+    assert len(ranked) == len(ranking(found(around(1.25, 0.5, 0.9)), 0.5, Sweep()))
+
+
 def test_what_is_as_good_gives_way_to_the_default() -> None:
     everywhere = dict.fromkeys(itertools.product(VERTICAL, HORIZONTAL), 0.6)
     first = ranking(found(everywhere | {(2.0, 0.8): 0.64}), 0.5, Sweep())[0]

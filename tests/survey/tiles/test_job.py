@@ -177,6 +177,27 @@ def test_a_label_that_lies_otherwise_than_what_was_found_is_told_of(
     assert "warning: line 110: its label fits what was found better upside down" in errors
 
 
+@pytest.mark.parametrize(
+    ("ran", "told"), [({"lines": "100:105"}, False), ({"times": "200:436"}, False), ({}, True)]
+)
+def test_a_label_is_held_against_what_was_run_alone(
+    drawn: tuple[Path, Path], tmp_path: Path, ran: dict[str, str], told: bool
+) -> None:
+    """Here from sample 50 on, as drawn; what the volume has elsewhere was not found by a run."""
+    survey, label = drawn
+    values = png.decode(label.read_bytes(), (SHAPE[2], SHAPE[1]))
+    salt = np.zeros(SHAPE, np.uint8)
+    salt[AT] = 255 - values.T
+    if "times" in ran:
+        salt[AT, :, 50:] = values[50:].T
+    volume = stored(survey, tmp_path / "v.zarr", salt, **ran)
+    code, _, errors = tiles(
+        survey, "--labels", f"110={label}", "--volume", volume, "--out", tmp_path / "x"
+    )
+    assert code == 0
+    assert ("its label fits what was found better" in errors) == told
+
+
 def test_names_tell_apart_surveys_of_one_name_and_zooms(
     drawn: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -189,16 +210,18 @@ def test_names_tell_apart_surveys_of_one_name_and_zooms(
     shown = ["--polarity", "normal", "--count", 40]
     last, names = 100 + SHAPE[0] - 1, []
     for number, (path, line, zoom) in enumerate(
-        [(survey, 110, "1.25/1"), (survey, 110, "1.5/1"), (other, 110, "1.25/1"),
-         (survey, last, "1.25/1"), (other, last, "1.25/1")]
+        [(survey, 110, "1.25/1"), (survey, 110, "1.5/1"), (survey, 110, "1.25/1"),
+         (other, 110, "1.25/1"), (survey, last, "1.25/1"), (other, last, "1.25/1")]
     ):  # fmt: skip
         out = tmp_path / str(number)
         asked = ["--labels", f"{line}={label}", *shown, "--zoom", zoom, "--out", out]
+        asked += ["--stretch", "section"] if number == 2 else []
         assert tiles(path, *asked)[0] == 0
         names.append({row["id"] for row in rows(out)})
-    plain, zoomed, same, end, changed = names
+    plain, zoomed, stretched, same, end, changed = names
     assert plain == same  # the very pixels
     assert not plain & zoomed
+    assert not plain & stretched
     assert not end & changed
 
 

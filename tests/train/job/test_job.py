@@ -148,13 +148,13 @@ def test_tiles_that_were_cut_out_of_lines_are_told_of_where_some_are_held_out(
 ) -> None:
     shutil.copytree(data, tmp_path / "cut")
     ids = drawing.draw(15, seed=3).ids
-    rows = [f"{name},{100 + index % 2},0,0,normal,0.5\n" for index, name in enumerate(ids[:12])]
+    rows = [f"{name},100,0,0,normal,0.5\n" for name in ids[:12]]
     table = tmp_path / "cut" / cut_tiles.TABLE
     table.write_text(f"{','.join(cut_tiles.COLUMNS)}\n{''.join(rows)}")
     wanted, said = asked(tmp_path / "cut", tmp_path / "run")
     job.run(wanted)
     assert said[0].startswith(
-        "warning: 12 of these tiles are cut out of 2 lines and overlap, so that those held out were"
+        "warning: 12 of these tiles are cut out of line synthetic and overlap, so that those held"
     )
     wanted, said = asked(tmp_path / "cut", tmp_path / "all", config=ALL)
     job.run(wanted)

@@ -123,7 +123,7 @@ def examine(opinion: Opinion) -> Orientation:
     if mean < STRANGE:
         return Orientation(
             f"the shipped model's masks hardly fit these, {how} turned, mirrored or inverted: "
-            "labels are of other tiles, or lie shifted, or the model does not know such tiles",
+            "labels are of other tiles, or the model does not know such tiles",
             strange=ids,
         )
     return Orientation(f"the shipped model's masks fit these {how} turned, mirrored or inverted")

@@ -107,7 +107,7 @@ def _run(job: Job, folders: dict[int | None, Path]) -> str:
     data = dataset.load(job.data, job.missing_as_empty)
     if job.options.world.first:
         _tell_of(data, job.say)
-        if job.every_fold or job.config.fold is not None:
+        if job.config.fold is not None:
             for line in run_warnings.of_lines(cut_tiles.lines_of(find(job.data)), data):
                 job.say(line)
     _check_ahead(job, data, folders)
