@@ -15,14 +15,13 @@ from salt_infer.backends.device_session import DeviceSession
 from salt_infer.backends.engine_cache import EngineCache, EngineKey
 from salt_infer.backends.onnxruntime_session import ModelSession, peek
 from salt_infer.backends.option_rules import NHWC, STREAMS, files_of_an_engine
+from salt_infer.backends.part_sizes import part_of_openvino, parts_of_onnxruntime
 from salt_infer.backends.providers import (
     GPUS,
     Provider,
     ProviderRequest,
     SessionPlan,
     batch_for,
-    part_of_openvino,
-    parts_of_onnxruntime,
     plan,
     with_second_passes,
     without_layout,

@@ -92,6 +92,10 @@ class _Patience:
     def __init__(self) -> None:
         self._left, self._lock = _PATIENCE, threading.Lock()
 
+    def __reduce__(self) -> tuple[type[_Patience], tuple[()]]:
+        """In another process it begins anew."""
+        return _Patience, ()
+
     def __call__(self, read: Callable[[], Got]) -> Got:
         """What ``read`` gives, or its error."""
         try:

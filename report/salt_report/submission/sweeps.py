@@ -17,6 +17,7 @@ from salt_report.errors import ReportError
 THRESHOLDS = tuple(step / 20 for step in range(1, 20))  # .05 .. .95
 ROUNDING = 0.005  # of a score
 LEVEL = 1 / 510  # how far probabilities in a file may be from those that masks were made of
+UNDECIDED = 0.005  # share of pixels so near to a threshold from which on that may matter
 GATES = tuple(step / 20 for step in range(20))  # 0 .. .95
 
 
@@ -28,7 +29,8 @@ class Sweep:
         threshold, gate: what the masks are compared with: a pixel is salt above the one, a tile may
             have salt above the other; 0..1.
         score: what these give.
-        nearby: what the thresholds half a level of rounding below and above give.
+        undecided: share of the pixels that may be on the other side of the threshold, as
+            probabilities are rounded after masks are made.
         by_threshold: score by threshold, at ``gate``.
         by_gate: score by gate, at ``threshold``; none below ``lowest_gate``.
         grid: score of each pair; a row a threshold, a column a gate.
@@ -38,7 +40,7 @@ class Sweep:
     threshold: float
     gate: float
     score: float
-    nearby: tuple[float, float]
+    undecided: float
     by_threshold: pd.Series
     by_gate: pd.Series
     grid: pd.DataFrame
@@ -50,8 +52,7 @@ class Sweep:
         """
         if abs(self.score - score) <= ROUNDING:
             return ""
-        scores = self.score, *self.nearby
-        if min(scores) - ROUNDING <= score <= max(scores) + ROUNDING:
+        if self.undecided > UNDECIDED:
             return "its probabilities were rounded after masks were made, which matters here"
         return "the submission was made otherwise: --threshold and --gate say how, or by --min-area"
 
@@ -84,23 +85,21 @@ def sweep(truth: Images, given: Probabilities, threshold: float, gate: float) ->
         )
     # In float32, as masks are made.
     gates = tuple(each for each in GATES if np.float32(each) >= np.float32(lowest)) or (gate,)
-    tried = (*THRESHOLDS, threshold, threshold - LEVEL, threshold + LEVEL)
-    emitted = ungated(truth, given, tried)
+    emitted = ungated(truth, given, (*THRESHOLDS, threshold))
     empty = ~truth.any(axis=(1, 2))
     # NaN is above no gate: a tile that the model has not seen gets an empty mask.
     passed = exceeds(given.salt, np.array([*gates, gate])[:, None])
     grid = np.stack([np.where(passed, row, empty).mean(axis=1) for row in emitted])
-    own, below, above = grid[-3:]
     columns = pd.Index(gates, name="gate")
     thresholds = pd.Index(THRESHOLDS, name="threshold")
     return Sweep(
         threshold=threshold,
         gate=gate,
-        score=float(own[-1]),
-        nearby=(float(below[-1]), float(above[-1])),
-        by_threshold=pd.Series(grid[:-3, -1], thresholds),
-        by_gate=pd.Series(own[:-1], columns),
-        grid=pd.DataFrame(grid[:-3, :-1], thresholds, columns),
+        score=float(grid[-1, -1]),
+        undecided=undecided(given, threshold),
+        by_threshold=pd.Series(grid[:-1, -1], thresholds),
+        by_gate=pd.Series(grid[-1, :-1], columns),
+        grid=pd.DataFrame(grid[:-1, :-1], thresholds, columns),
         lowest_gate=lowest,
     )
 
@@ -126,6 +125,17 @@ def lowest_gate(given: Probabilities) -> float:
         blank & (salt <= np.float32(highest)) & (given.salt < np.nanmin(drawn, initial=np.inf))
     )
     return float(np.max(given.salt[stopped], initial=0.0))
+
+
+def undecided(given: Probabilities, threshold: float) -> float:
+    """Share of all pixels that rounding may have brought to the other side of a threshold."""
+    if given.probability.dtype != np.uint8:
+        return 0.0
+    near = sum(
+        np.count_nonzero(np.abs(block - np.float32(threshold)) <= LEVEL)
+        for _, block in given.blocks()
+    )
+    return near / max(1, given.probability.size)
 
 
 def ungated(
