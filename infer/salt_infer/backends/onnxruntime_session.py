@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from salt_infer.backends import availability, node_placement, nvidia
 from salt_infer.backends.forked import Loader
 from salt_infer.backends.node_placement import Placement
 from salt_infer.backends.providers import CPU, GPUS, SessionPlan
-from salt_infer.batch.parts import Parts, in_filled_parts, in_parts, tiles_of
+from salt_infer.batch.parts import Mapped, Parts, Run, in_filled_parts, in_parts, tiles_of
 from salt_infer.batch.result import BatchResult, Cancel, from_outputs
 from salt_infer.errors import ContractError, ModelError, ProviderError, one_line
 from salt_infer.modelfile.contract import (
@@ -105,7 +106,6 @@ class ModelSession:
         self._loader.check()
         cancel = cancel or Cancel()
         limit = np.float32(gate)
-
         if self.plan.shape is None:
             return self._run_parts(tiles, limit, cancel)
         count, views = self.plan.shape
@@ -121,28 +121,36 @@ class ModelSession:
         """All threads on each part, or where there are tiles for all of them a thread on each."""
         count, views = tiles.shape[:2]
         parts = self._parts or Parts(max(1, count * views))
-        several = 1 < parts.abreast <= count
-        session = self._of_one_thread if several else self._session
-        mapped = self._threads.map if several else map
-        size = parts.size(count, views) if several else tiles_of(parts.images, views)
+        mapped: Mapped
+        if 1 < parts.abreast <= count and (alone := self._of_one_thread):
+            size, session, mapped = parts.size(count, views), alone, self._abreast
+        else:
+            size, session, mapped = tiles_of(parts.images, views), self._session, map
         return in_parts(lambda part: self._run(session, part, gate, cancel), tiles, size, mapped)
 
     @functools.cached_property
-    def _of_one_thread(self) -> onnxruntime.InferenceSession:
-        """The same network for threads that run a part each; the one for all of them together where
-        the file is gone or another by now.
+    def _of_one_thread(self) -> onnxruntime.InferenceSession | None:
+        """The same network for threads that run a part each; None where the file is gone, or
+        another by now, or there is no memory for it: all can be done without.
         """
         try:
             content = self.path.read_bytes()
-        except OSError:
-            return self._session
-        if hashlib.sha256(content).hexdigest() != self.sha256:
-            return self._session
-        return _session(content, _options(1, self.plan), [(CPU, {})])
+            if hashlib.sha256(content).hexdigest() != self.sha256:
+                return None
+            return _session(content, _options(1, self.plan), [(CPU, {})])
+        except Exception:  # the runtime's own exceptions share no narrower base
+            return None
+
+    def _abreast(self, run: Run, parts: Iterable[npt.NDArray[np.uint8]]) -> Iterable[BatchResult]:
+        try:
+            return self._threads.map(run, parts)
+        except RuntimeError:  # no thread can be started
+            return map(run, parts)
 
     @functools.cached_property
     def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self._parts.abreast if self._parts else 1)
+        assert self._parts is not None
+        return ThreadPoolExecutor(self._parts.abreast)
 
     def _run(
         self, session: onnxruntime.InferenceSession, tiles: npt.NDArray[np.uint8],

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
+from salt_infer.backends import onnxruntime_session
 from salt_infer.backends.onnxruntime_session import ModelSession, peek
 from salt_infer.backends.providers import SessionPlan
 from salt_infer.batch.parts import Parts
@@ -114,6 +115,26 @@ def test_a_file_that_changed_after_it_was_loaded_is_not_loaded_again(
     found, expected = session.run(batch, 0.3), ModelSession(dense_model, 1).run(batch, 0.3)
     np.testing.assert_array_equal(found.probability, expected.probability)
     assert {apart for apart, _ in seen} == {False}
+
+
+@pytest.mark.parametrize("lacking", ["memory", "threads"])
+def test_without_room_for_parts_abreast_they_are_run_one_by_one(
+    dense_model: Path, monkeypatch: pytest.MonkeyPatch, lacking: str
+) -> None:
+    session = ModelSession(dense_model, 2, parts=Parts(4, 2))
+    batch = make(TILES, "hflip")
+    expected = ModelSession(dense_model, 1).run(batch, 0.3)
+
+    def refuse(*_: Any) -> Any:
+        raise MemoryError if lacking == "memory" else RuntimeError("can't start new thread")
+
+    if lacking == "memory":
+        monkeypatch.setattr(onnxruntime_session, "_session", refuse)
+    else:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+    found = session.run(batch, 0.3)
+    np.testing.assert_array_equal(found.probability, expected.probability)
+    np.testing.assert_array_equal(found.salt, expected.salt)
 
 
 def test_the_default_model_keeps_its_contract() -> None:
