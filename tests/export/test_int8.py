@@ -178,7 +178,7 @@ def test_the_same_tiles_give_the_same_graph(calibrated: Calibrated, tmp_path: Pa
     assert one.SerializeToString(deterministic=True) == two.SerializeToString(deterministic=True)
 
 
-@pytest.mark.parametrize("method", ["entropy", "percentile"])
+@pytest.mark.parametrize("method", [pytest.param("entropy", marks=pytest.mark.slow), "percentile"])
 def test_activations_that_the_first_tiles_hardly_stir_have_no_more_bins(
     calibrated: Calibrated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: int8.Method
 ) -> None:
