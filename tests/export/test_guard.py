@@ -186,10 +186,10 @@ def test_what_cannot_be_held_is_not_published(
     settled: Path, tiles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guard, "MAX_FLOAT", 0.05)
-    job = int8_job(hurt(settled, tmp_path / "hurt.pth"), tmp_path / "x.onnx", tiles, max_drop=0.0)
+    job = int8_job(hurt(settled, tmp_path / "hurt.pth"), tmp_path / "x.onnx", tiles, max_drop=0.9)
     with pytest.raises(ParityError, match=r"flips 1\d\.\d+% .*; nothing was written") as refused:
         export(job)
-    assert "--max-drop" not in str(refused.value)  # of the score nothing is lost
+    assert "--max-drop" not in str(refused.value)  # the score may lose as much
     table = str(refused.value).splitlines()[2:]
     assert f"models.0.{BLOCK}." in table[0]
     assert len(table) == 38

@@ -142,15 +142,13 @@ class ModelSession:
             return None
 
     def _abreast(self, run: Run, parts: Iterable[npt.NDArray[np.uint8]]) -> Iterable[BatchResult]:
-        try:
-            return self._threads.map(run, parts)
-        except RuntimeError:  # no thread can be started
-            return map(run, parts)
-
-    @functools.cached_property
-    def _threads(self) -> ThreadPoolExecutor:
+        """In threads that are gone afterwards; starting them takes a hundredth of a batch."""
         assert self._parts is not None
-        return ThreadPoolExecutor(self._parts.abreast)
+        with ThreadPoolExecutor(self._parts.abreast) as threads:
+            try:
+                return list(threads.map(run, parts))
+            except RuntimeError:  # no thread can be started
+                return map(run, parts)
 
     def _run(
         self, session: onnxruntime.InferenceSession, tiles: npt.NDArray[np.uint8],
