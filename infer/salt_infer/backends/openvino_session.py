@@ -126,18 +126,9 @@ class OpenVinoSession:
         asked = settings(threads or threads_here(), options or {}, lanes, fitting)
         # One more than there are lanes: its answers are read while the others compute.
         self.at_once = lanes if lanes == 1 else lanes + 1
-
-        def compiled_for(shape: Shape) -> openvino.CompiledModel:
-            fixed = model.clone()
-            fixed.reshape({TILES: [*shape, *TILE_SHAPE]})
-            return core().compile_model(fixed, DEVICE, asked)
-
         with _refusals(path, options or {}):
-            self._requests: Requests | RequestsByShape
-            if whole is None or self.contract.gated:
-                self._requests = Requests(core().compile_model(model, DEVICE, asked))
-            else:
-                self._requests = RequestsByShape(whole, compiled_for)
+            fixed = None if self.contract.gated else whole
+            self._requests = _compiled(model, asked, fixed)
         self.precision = _precision(self._requests.compiled, asked[PRECISION])
         self.placement = _placed(self._requests.compiled)
 
@@ -239,6 +230,21 @@ def _new_core() -> openvino.Core:
     openvino = privacy.imported("openvino")
     _ = openvino.Tensor(np.zeros(1, np.float32)).data  # no assert: python -O leaves those out
     return openvino.Core()
+
+
+def _compiled(
+    model: openvino.Model, asked: dict[str, str], whole: Shape | None
+) -> Requests | RequestsByShape:
+    """A network for batches of any size, or for parts of a shape."""
+    if whole is None:
+        return Requests(core().compile_model(model, DEVICE, asked))
+
+    def compiled_for(shape: Shape) -> openvino.CompiledModel:
+        fixed = model.clone()
+        fixed.reshape({TILES: [*shape, *TILE_SHAPE]})
+        return core().compile_model(fixed, DEVICE, asked)
+
+    return RequestsByShape(whole, compiled_for)
 
 
 @contextlib.contextmanager

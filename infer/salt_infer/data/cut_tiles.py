@@ -9,7 +9,6 @@ import io
 from pathlib import Path
 
 from salt_infer.data.dataset import DatasetLayout
-from salt_infer.data.zip_archive import TileZip
 from salt_infer.errors import InputError, LabelError
 
 TABLE = "tiles.csv"
@@ -25,10 +24,7 @@ def lines_of(layout: DatasetLayout) -> dict[str, str]:
     if layout.root.is_dir():
         return lines_in(folder) or {}
     try:
-        with layout.open("images") as source:
-            assert isinstance(source, TileZip)
-            name = (folder / TABLE).relative_to(layout.root).as_posix()
-            return _lines(source.table(name)) or {}
+        return _lines(layout.zipped_table(folder / TABLE)) or {}
     except (InputError, LabelError):
         return {}  # it is a hint, and no part of the data
 

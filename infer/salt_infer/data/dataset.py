@@ -85,10 +85,18 @@ class DatasetLayout:
         assert self.table is not None
         if self.root.is_dir() or self.root not in self.table.parents:
             return table.read_rows(self.table)
+        return table.masks(table.parse(self.table, self.zipped_table(self.table)))
+
+    def zipped_table(self, path: Path) -> bytes:
+        """Content of a table in the zip.
+
+        Raises:
+            InputError: there are no tiles beside it.
+            LabelError: it is not there, or cannot be read.
+        """
         with self.open("images") as source:
             assert isinstance(source, TileZip)
-            data = source.table(self._name(self.table).rstrip("/"))
-        return table.masks(table.parse(self.table, data))
+            return source.table(self._name(path).rstrip("/"))
 
     def _name(self, path: Path) -> str:
         """Of a folder, in the zip."""

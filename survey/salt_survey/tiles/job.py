@@ -8,6 +8,7 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -64,6 +65,43 @@ class TilesJob:
     wishes: Wishes = dataclasses.field(default_factory=Wishes)
     overrides: Overrides = dataclasses.field(default_factory=Overrides)
     overwrite: bool = False
+
+
+class _Found(NamedTuple):
+    """What a run found of a line.
+
+    Attributes:
+        salt: uint8 [samples, traces], 255 for a probability of 1.
+        part: of it that was run; None where nothing was.
+        threshold: salt is above this.
+    """
+
+    salt: Grey
+    part: tuple[slice, slice] | None
+    threshold: float
+
+    @classmethod
+    def of(cls, line: Interpreted, store: Store, survey: Survey) -> Self:
+        """Out of a run's volume."""
+        where = line.recorded.section.direction, line.recorded.section.place
+        part = finished.ran(store, survey).of_section(*where)
+        return cls(store.line(*where), part, finished.threshold_of(store))
+
+    def decided(self, label: Grey) -> Grey:
+        """A label, and where it says unknown what was found, of as much as was run."""
+        decided = label.copy()
+        if self.part:
+            found = np.where(levels_above(self.threshold)[self.salt], SALT, NONE)[self.part]
+            unknown = decided[self.part] == UNKNOWN
+            decided[self.part] = np.where(unknown, found, decided[self.part])
+        return decided
+
+    def doubt(self, line: Interpreted) -> str:
+        """See :func:`salt_survey.calibration.orientation.doubt`; of what was run."""
+        if self.part is None:
+            return ""
+        turned = Turned.of(self.salt, known_within(line.label, self.part))
+        return orientation.doubt(line.name, turned.ious(self.threshold))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,13 +207,14 @@ def _line(
 ) -> _Line:
     """Places do not depend on which other lines there are."""
     line = Interpreted.read(label, [survey], dry=True)
-    known = line.label if store is None else _decided(line, store, survey)
+    found = None if store is None else _Found.of(line, store, survey)
+    known = line.label if found is None else found.decided(line.label)
     direction = int(label.direction == "crossline")
     rng = np.random.default_rng([job.seed, direction, abs(label.number), int(label.number < 0)])
     tiles = cut(line.recorded, known, settings.display, job.count, rng)
     mark = _mark(line, settings.display)
-    doubt = "" if store is None else _doubt(line, store, survey)
-    why = _why(line, known, store is not None)
+    doubt = "" if found is None else found.doubt(line)
+    why = _why(line, known, found is not None)
     return _Line(CutLine(line.name, mark, tuple(tiles)), line.falls, why, doubt)
 
 
@@ -183,27 +222,6 @@ def _mark(line: Interpreted, display: Display) -> str:
     told = hashlib.sha256(f"{display.zoom} {display.stretch} ".encode())
     told.update(np.ascontiguousarray(line.recorded.amplitude).tobytes())
     return told.hexdigest()[:_MARK]
-
-
-def _decided(line: Interpreted, store: Store, survey: Survey) -> Grey:
-    """The label, and where it says unknown what the run found, of as much as was run."""
-    section = line.recorded.section
-    salt = store.line(section.direction, section.place)
-    found = np.where(levels_above(finished.threshold_of(store))[salt], SALT, NONE)
-    decided = line.label.copy()
-    if part := finished.ran(store, survey).of_section(section.direction, section.place):
-        decided[part] = np.where(decided[part] == UNKNOWN, found[part], decided[part])
-    return decided
-
-
-def _doubt(line: Interpreted, store: Store, survey: Survey) -> str:
-    """See :func:`salt_survey.calibration.orientation.doubt`; of what was run."""
-    section = line.recorded.section
-    part = finished.ran(store, survey).of_section(section.direction, section.place)
-    if part is None:
-        return ""
-    turned = Turned.of(store.line(section.direction, section.place), known_within(line.label, part))
-    return orientation.doubt(line.name, turned.ious(finished.threshold_of(store)))
 
 
 def _why(line: Interpreted, known: Grey, was_run: bool) -> str:
