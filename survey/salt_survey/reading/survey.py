@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, Self
@@ -55,6 +55,11 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go of the file."""
+
+
+def probes(traces: int) -> list[int]:
+    """Which of so many traces a survey is known again by."""
+    return [int(at) for at in np.linspace(0, traces - 1, min(traces, _PROBES), dtype=int)]
 
 
 class Survey:
@@ -190,10 +195,14 @@ class Survey:
         """Hex text that changes with the amplitudes, of traces here and there, and with nothing
         else: neither headers nor names nor times of files.
         """
-        told = hashlib.sha256()
         there = np.flatnonzero(self.traces.ravel() != NO_TRACE)
-        for place in there[np.linspace(0, len(there) - 1, min(len(there), _PROBES), dtype=int)]:
-            row, column = divmod(int(place), self.traces.shape[1])
+        columns = self.traces.shape[1]
+        return self.amplitudes_at(divmod(int(there[at]), columns) for at in probes(len(there)))
+
+    def amplitudes_at(self, places: Iterable[tuple[int, int]]) -> str:
+        """The same of traces in these places, counted from 0; of one that is missing it is 0."""
+        told = hashlib.sha256()
+        for row, column in places:
             block = self.read(slice(row, row + 1), slice(column, column + 1))
             told.update(block.amplitude.tobytes())
         return told.hexdigest()

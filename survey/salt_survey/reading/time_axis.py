@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from salt_survey.errors import SurveyError
 from salt_survey.reading import damage, dimensions
+from salt_survey.reading.packing import Scaling, numbers
 
 NAMES = ("time_ms", "twt")  # whose numbers are milliseconds, unless they have other units
 _OTHERS = tuple(
@@ -75,8 +76,10 @@ class Axis:
     def ends(self) -> tuple[float, float] | None:
         """Its first and last number; None where they are none."""
         try:
-            first, last = (float(self.stored[at]) for at in (0, -1))
-        except damage.KINDS:
+            kept = np.asarray([self.stored[at] for at in (0, -1)])
+            said = getattr(self.stored, "attrs", {})
+            first, last = map(float, Scaling.of(said, kept.dtype, self.name).numbers(kept))
+        except (SurveyError, *damage.KINDS):
             return None
         return first, last
 
@@ -123,7 +126,7 @@ def read(path: Path, stored: Any, samples: int, name: str = NAMES[0]) -> Times:
             samples,
         )
     with damage.told(lambda seen: _no_axis(path, name, f"cannot be read ({seen})", samples)):
-        kept = np.asarray(stored)
+        kept = numbers(stored, name)
         times = _milliseconds(kept, getattr(stored, "attrs", {}).get("units"))
     if wrong := _wrong(times, kept.dtype == np.float32):
         raise _no_axis(path, name, wrong, samples)

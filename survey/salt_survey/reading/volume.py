@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from salt_infer.errors import PackageError
 from salt_survey.errors import SurveyError
-from salt_survey.reading import damage, dimensions, time_axis, unsupported
+from salt_survey.reading import damage, dimensions, packing, time_axis, unsupported
 from salt_survey.reading.packing import AS_KEPT, Packing
 from salt_survey.reading.time_axis import Axis, Times
 
@@ -148,7 +148,7 @@ def _coordinate(path: Path, group: Any, names: Sequence[str], length: int) -> np
             f"{name} {seen}, expected {length} numbers, one for each line; give it another name, "
             "or remove it where lines need no numbers"
         )
-    numbers = _whole(np.asarray(group[name]), name)
+    numbers = _whole(packing.numbers(group[name], name), name)
     if np.any(np.diff(numbers) <= 0):
         repeat = len(np.unique(numbers)) < length
         mend = f'leave out all but one (xarray: ds.drop_duplicates("{name}"))'

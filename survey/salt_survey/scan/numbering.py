@@ -143,7 +143,10 @@ def grid(
     if found is None and numbered.lines_from == "coordinates" and numbered.decided:
         where = "no coordinates are in the headers"
         if positions is not None:
-            where = f"the coordinates at {numbered.x} and {numbered.y} make no grid"
+            where = (
+                f"the coordinates at {numbered.x} and {numbered.y} make no grid, or the traces lie "
+                "in no order of lines"
+            )
         raise SurveyError(
             f"{where}, expected those of lines at right angles in equal steps; give --x-byte and "
             "--y-byte of others, --inline-byte and --crossline-byte, or --lines-from traces if it "

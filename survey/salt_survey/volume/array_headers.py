@@ -4,16 +4,18 @@ survey, as far as the two can be held against each other.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from salt_survey.reading.survey import Survey
+from salt_infer.errors import UsageError
+from salt_survey.reading.survey import Survey, probes
 from salt_survey.scan.record import Scan
-from salt_survey.volume.finished import check_lies_on, of_others, scan_of
+from salt_survey.volume.finished import AMPLITUDES, check_lies_on, of_others, scan_of
 from salt_survey.volume.store import Store
 
 _ALIKE = 1e-3  # of percentiles of the same amplitudes, which may have been stored otherwise
@@ -32,11 +34,12 @@ def doubts(store: Store, survey: Survey, array: Scan) -> Iterator[str]:
     """What to warn of where a SEG-Y stands in for the array, a line each.
 
     Raises:
-        UsageError: it has other lines or samples.
+        UsageError: it has other lines or samples, or the same traces in other places.
     """
     counted = _is_counted(store)
     check_lies_on(store, survey, numbered=not counted)
-    if counted:
+    known = _is_known_again(store, survey)
+    if counted and not known:
         yield (
             f"{store.path} was made of an array without line numbers: its traces are taken for "
             f"those of {survey.path} by their places alone"
@@ -47,8 +50,67 @@ def doubts(store: Store, survey: Survey, array: Scan) -> Iterator[str]:
         yield f"samples of {store.path} are of {first}, and the headers, which are kept, say {last}"
     found = survey.scan.percentiles
     both = [(value, found[name]) for name, value in array.percentiles.items() if name in found]
-    if not all(math.isclose(*pair, rel_tol=_ALIKE) for pair in both):
+    if not known and not all(math.isclose(*pair, rel_tol=_ALIKE) for pair in both):
         yield of_others(store, survey)
+
+
+class _Way(NamedTuple):
+    """How an array may lie that has a survey's traces.
+
+    Attributes:
+        inlines_fall, crosslines_fall: from the last to the first.
+        turned: its first axis is of crosslines.
+    """
+
+    inlines_fall: bool = False
+    crosslines_fall: bool = False
+    turned: bool = False
+
+    def amplitudes(self, survey: Survey) -> str:
+        """Of the survey as such an array, see :meth:`Survey.amplitudes`; it has all places."""
+        rows, columns = survey.traces.shape
+        return survey.amplitudes_at(
+            self._place(divmod(at, columns), rows, columns) for at in probes(rows * columns)
+        )
+
+    def _place(self, place: tuple[int, int], rows: int, columns: int) -> tuple[int, int]:
+        row, column = place
+        if self.turned:
+            row, column = column, row
+        return (
+            rows - 1 - row if self.inlines_fall else row,
+            columns - 1 - column if self.crosslines_fall else column,
+        )
+
+    def words(self) -> str:
+        """What is other than it should be."""
+        fall = {"inlines": self.inlines_fall, "crosslines": self.crosslines_fall}
+        falling = " and ".join(name for name, falls in fall.items() if falls)
+        said = [f"its {falling} go from the last to the first"] if falling else []
+        return " and ".join(said + ["its first axis is of crosslines"] * self.turned)
+
+
+def _is_known_again(store: Store, survey: Survey) -> bool:
+    """Whether a volume was made of the survey's amplitudes, each where it lies in the survey, as
+    far as traces here and there tell.
+
+    Raises:
+        UsageError: it was, but they lie another way: an array that was saved in a file's order may
+            have its lines the other way round.
+    """
+    kept = store.attributes.get(AMPLITUDES)
+    if kept in (survey.amplitudes(), _Way().amplitudes(survey)):
+        return True
+    rows, columns = survey.traces.shape
+    turns = (False, True) if rows == columns else (False,)
+    for way in itertools.starmap(_Way, itertools.product((False, True), (False, True), turns)):
+        if kept == way.amplitudes(survey):
+            raise UsageError(
+                f"{store.path} was made of an array with the amplitudes of {survey.path}, but "
+                f"{way.words()}; save it as [inline, crossline, sample] with rising numbers of "
+                "both, and run that"
+            )
+    return False
 
 
 def _is_counted(store: Store) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from salt_infer.errors import UsageError
+from salt_survey.reading.arrays import is_array
 from salt_survey.reading.survey import Survey
 from salt_survey.scan import fields
 from salt_survey.scan.overrides import Overrides
@@ -22,6 +23,7 @@ from salt_survey.volume.counts import Counts
 from salt_survey.volume.extent import Extent
 from salt_survey.volume.store import Store
 
+_FILES = {False: "SEG-Y", True: "an array"}
 AMPLITUDES = "amplitudes"  # among a volume's attributes, see Survey.amplitudes
 
 
@@ -42,6 +44,13 @@ def survey_of(store: Store, path: Path, overrides: Overrides) -> Survey:
         UsageError: it is another survey, or cannot be read.
     """
     scan = scan_of(store)
+    of_array = scan is not None and scan.kind != "segy"
+    if scan is not None and path.exists() and is_array(path) != of_array:
+        mine, theirs = (_FILES[one] for one in (of_array, not of_array))
+        raise UsageError(
+            f"{store.path} was made of {mine}, {path} is {theirs}: name the survey that the volume "
+            "was made of"
+        )
     if scan is not None and scan.size and path.is_file() and path.stat().st_size != scan.size:
         raise UsageError(
             f"{store.path} was made of a survey of {scan.size} bytes, {path} has "

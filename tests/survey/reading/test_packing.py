@@ -83,6 +83,36 @@ def test_amplitudes_may_be_kept_scaled(tmp_path: Path, version: Literal[2, 3]) -
     )
 
 
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("null", [-1, 65535])
+def test_integers_may_be_kept_with_a_sign_that_they_do_not_have(
+    tmp_path: Path, order: str, null: int
+) -> None:
+    """As netCDF's classic files keep them; what stands for nothing is said either way."""
+    meant = np.where(HOLES, 65535, 60 * amplitudes()).astype(f"{order}u2")
+    path = volume(tmp_path, meant.view(f"{order}i2"), _Unsigned="true", _FillValue=null)
+    block = read(path)
+    np.testing.assert_array_equal(block.recorded, ~HOLES)
+    np.testing.assert_array_equal(block.amplitude, np.where(HOLES, 0, meant))
+    assert "integers are unsigned ones, by _Unsigned" in scanned(path, MS).scan.notes
+
+
+def test_integers_may_be_kept_without_a_sign_that_they_have(tmp_path: Path) -> None:
+    meant = (np.where(HOLES, -128, amplitudes() / 8 - 100)).astype(np.int8)
+    said = {"_Unsigned": "false", "_FillValue": -128, "scale_factor": 0.5, "add_offset": 1}
+    block = read(volume(tmp_path, meant.view(np.uint8), **said))
+    np.testing.assert_array_equal(block.recorded, ~HOLES)
+    np.testing.assert_array_equal(block.amplitude, np.where(HOLES, 0, meant / 2 + 1))
+
+
+def test_integers_that_are_kept_as_they_are_meant_stay(tmp_path: Path) -> None:
+    kept = amplitudes().astype(np.uint16)
+    path = volume(tmp_path, kept, _Unsigned="true", _FillValue=-1)
+    np.testing.assert_array_equal(read(path).amplitude, kept)
+    with pytest.raises(SurveyError, match=r"volume's _Unsigned is 'maybe', expected true or false"):
+        read(volume(tmp_path / "b", kept, _Unsigned="maybe"))
+
+
 @pytest.mark.parametrize(
     ("version", "said", "is_null"),
     [(2, {}, True), (3, {}, False), (3, {"_FillValue": 0}, True)],

@@ -160,6 +160,22 @@ def test_numbers_may_have_a_unit(tmp_path: Path, units: str, axis: Any) -> None:
     assert (scan.interval_ms, scan.delay_ms, scan.warnings) == (4, 400, ())
 
 
+@pytest.mark.parametrize("name", ["time_ms", "depth"])
+def test_times_may_be_kept_scaled(tmp_path: Path, name: str) -> None:
+    """As amplitudes may; in the units that they are in then."""
+    packed: Any = {"scale_factor": 0.004, "add_offset": 0.4, "units": "s"}
+    path = renamed(tmp_path, name, np.arange(SAMPLES, dtype=np.int16), **packed)
+    scan = scanned(path).scan
+    assert (scan.interval_ms, scan.delay_ms) == (pytest.approx(4), pytest.approx(400))
+    assert scan.warnings == ()
+    zarr.open_group(path)[name].attrs["units"] = "furlong"
+    told = [*scanned(path, Overrides(interval_ms=4)).scan.warnings]
+    assert any("from 0.4 to 0.596 in 'furlong'" in line for line in told) == (name == "depth")
+    zarr.open_group(path)[name].attrs.update(scale_factor="much", units="s")
+    with pytest.raises(SurveyError, match=f"the {name}'s scale_factor is 'much', expected a num"):
+        scanned(path)
+
+
 def test_a_unit_that_is_not_known_is_told_of(tmp_path: Path) -> None:
     path = survey(tmp_path, EVEN)
     zarr.open_group(path)[time_axis.NAMES[0]].attrs["units"] = "furlong"

@@ -94,6 +94,21 @@ def test_lines_that_are_not_in_an_array_are_between_those_that_are(tmp_path: Pat
     assert scanned(tmp_path / "a.zarr", MS, scan).scan.warnings == ()
 
 
+def test_line_numbers_may_be_kept_scaled(tmp_path: Path) -> None:
+    group = zarr.create_group(tmp_path / "a.zarr")
+    group.create_array("amplitude", data=amplitudes(3, 4, 12))
+    inlines = group.create_array("inline", data=np.arange(3, dtype=np.int16))
+    inlines.attrs.update(scale_factor=2, add_offset=100)
+    bytes_of = np.array([126, 127, 128, 129], np.uint8).view(np.int8)
+    group.create_array("crossline", data=bytes_of).attrs["_Unsigned"] = "true"
+    with Survey.open(tmp_path / "a.zarr", overrides=MS) as survey:
+        assert survey.inlines.tolist() == [100, 102, 104]
+        assert survey.crosslines.tolist() == [126, 127, 128, 129]
+    inlines.attrs.update(scale_factor=0.3)
+    with pytest.raises(SurveyError, match=r"numbers of inlines are such as 100\.3, expected whole"):
+        Survey.open(tmp_path / "a.zarr", overrides=MS)
+
+
 def test_lines_far_apart_would_fill_no_grid(tmp_path: Path) -> None:
     group = zarr.create_group(tmp_path / "a.zarr")
     group.create_array("amplitude", data=amplitudes(3, 4, 12))

@@ -235,7 +235,7 @@ def test_coordinates_that_make_no_grid_are_a_fault(tmp_path: Path) -> None:
     scan = by_coordinates(file, tmp_path / "a.sgy")
     assert scan.verdict == "refuse"
     assert (
-        "the coordinates at 181 and 185 make no grid, expected those of lines at ri"
+        "the coordinates at 181 and 185 make no grid, or the traces lie in no order of lines, "
         in scan.faults[0]
     )
     for byte in (73, 77, 81, 85, 181, 185):
