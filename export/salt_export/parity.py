@@ -115,7 +115,7 @@ class Parity:
         if drop > max_drop:
             raise ParityError(
                 f"the file loses {drop:.4f} of the network's score {self.score_of_network:.4f}, "
-                f"expected at most {max_drop:g}"
+                f"expected at most {max_drop:g} (--max-drop)"
             )
 
 

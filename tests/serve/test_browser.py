@@ -210,7 +210,7 @@ def test_a_warning_of_a_tile_is_shown(visit: Visit, tiles: dict[str, bytes]) -> 
     sound = tiles["synthetic-00001.png"]
     visit.drop({"odd.png": png.encode(png.decode(sound) // 16), "sound.png": sound})
     visit.cards(2)
-    assert "use at most 1/16 of their range" in visit.card("odd").inner_text()
+    assert "with at most 1/16 of the range" in visit.card("odd").inner_text()
     assert "1/16" not in visit.card("sound").inner_text()
 
 

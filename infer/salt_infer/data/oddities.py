@@ -12,14 +12,15 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+# Of one tile and of many.
 WHAT = {
-    "narrow-16": "16-bit and use at most 1/16 of their range: were they stretched to 0..65535?",
-    "narrow-8": "8-bit and use at most 1/16 of their range: were they stretched to 0..255?",
+    "narrow-16": "16-bit, with at most 1/16 of the range in use: stretched to 0..65535?",
+    "narrow-8": "8-bit, with at most 1/16 of the range in use: stretched to 0..255?",
     "wrapped": "dark and bright with no grey between: were signed numbers saved as unsigned?",
-    "two-valued": "made of two values alone: are they masks?",
-    "coloured": "coloured and were read by brightness, which colour maps do not keep in order: "
+    "two-valued": "made of two values alone, as masks are",
+    "coloured": "coloured, and read by brightness, which colour maps do not keep in order: "
     "write the amplitudes as grey",
-    "hidden": "transparent in places, where what is hidden was read: write them without alpha",
+    "hidden": "transparent in places, where what is hidden was read: write without alpha",
 }
 
 _SHARE = 16  # of a range

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,12 @@ def check_counts(**counts: object) -> None:
 
 
 def check_path(path: Path | str | None) -> None:
-    """Raise InputError for an empty text, which a path would make the folder one is in."""
+    """Raise InputError for anything but a path, and for an empty text, which a path would make the
+    folder one is in.
+    """
+    if path is not None and not isinstance(path, str | os.PathLike):
+        raise InputError(
+            f"the path is {path!r}, expected a model file, or None for the one that ships"
+        )
     if path == "":
         raise InputError("the path is empty, expected a model file, or None for the one that ships")

@@ -9,7 +9,10 @@ const FILL = 0.4; // of the overlay's colour inside the mask; its border has all
 const SIGNATURE = 8; // bytes of a PNG before its chunks
 const ANCILLARY = 0x20; // this bit of a chunk's name: pixels can be had without it
 
-/** Pixels of a PNG that the server found to be a tile, as RGBA bytes. */
+/**
+ * Pixels of a PNG that the server found to be a tile, as RGBA bytes. Of transparent ones a canvas
+ * keeps no colour, though the server reads it: they stay unseen, as in the file.
+ */
 export async function pixelsOf(file) {
   const plain = plainOf(await file.arrayBuffer());
   const bitmap = await createImageBitmap(plain, { colorSpaceConversion: "none" });
@@ -65,6 +68,7 @@ export function drawOverlay(canvas, pixels, mask) {
       for (let c = 0; c < 3; c++) {
         data[4 * i + c] = (1 - share) * data[4 * i + c] + share * SALT[c];
       }
+      data[4 * i + 3] = 255; // a mask is seen where the tile is not
     }
   });
 }

@@ -538,6 +538,6 @@ def test_tiles_that_were_not_stretched_are_told_of(tmp_path: Path) -> None:
     done = here("--images", tmp_path / "tiles", "--out", tmp_path / "a.csv")
     assert done.returncode == 0
     assert done.stderr == (
-        "salt-infer: 3 of 3 tiles are 16-bit and use at most 1/16 of their range: were they "
+        "salt-infer: 3 of 3 tiles are 16-bit, with at most 1/16 of the range in use: "
         "stretched to 0..65535?\n"
     )

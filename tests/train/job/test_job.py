@@ -410,6 +410,6 @@ def test_tiles_that_can_hardly_be_meant_are_told_of(tmp_path: Path) -> None:
     wanted, said = asked(tmp_path, tmp_path / "run")
     job.run(wanted)
     assert said[0] == (
-        "warning: 4 of 15 tiles are 16-bit and use at most 1/16 of their range: were they "
+        "warning: 4 of 15 tiles are 16-bit, with at most 1/16 of the range in use: "
         "stretched to 0..65535?"
     )
