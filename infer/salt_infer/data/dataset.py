@@ -22,7 +22,7 @@ from salt_infer.system import file_kind
 from salt_infer.system.location import Location, Url
 from salt_infer.system.text import shown
 
-Part = Literal["images", "masks"]
+Part = Literal["images", "masks", "unknown"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,20 +35,23 @@ class DatasetLayout:
         masks: ``masks/`` beside these, or None. Where there is one, training takes its masks.
         table: a ``train.csv`` beside these, or beside the folder that holds them, be it in the zip
             or outside; or None. Not both are None.
+        unknown: ``unknown/`` beside the tiles, or None: masks, of some tiles or all, of pixels for
+            which a label does not count.
     """
 
     root: Path
     images: Path
     masks: Path | None
     table: Path | None
+    unknown: Path | None = None
 
     def open(self, name: Part) -> TileSource:
-        """List tiles or masks.
+        """List tiles, masks, or masks of what is unknown.
 
         Raises:
             InputError: there are none, or two with one id.
         """
-        folder = self.images if name == "images" else self.images.with_name("masks")
+        folder = self.images if name == "images" else self.images.with_name(name)
         return open_tiles(folder) if self.root.is_dir() else TileZip(self.root, self._name(folder))
 
     def labels(self) -> Labels:
@@ -149,9 +152,9 @@ def find(path: Path) -> DatasetLayout:
 def open_images(location: Location) -> TileSource:
     """:func:`salt_infer.data.factory.open_tiles`, but of a labelled data set the tiles alone.
 
-    That is a directory or zip with ``images/`` (or ``tiles/``) and ``masks/`` and no folder beside
-    them, as the competition's ``train.zip`` is: with the masks, each id would be there twice. A
-    folder around it is looked through.
+    That is a directory or zip with ``images/`` (or ``tiles/``) and ``masks/``, or ``unknown/``, and
+    no other folder beside them, as the competition's ``train.zip`` is: with the masks, each id
+    would be there twice. A folder around it is looked through.
 
     Raises:
         InputError: there are tiles beside them, too, besides what that function raises.
@@ -164,8 +167,11 @@ def open_labels(path: Path) -> Labels:
     and of what else :func:`find` takes the table. Tiles are never taken for masks.
 
     Raises:
-        InputError: there are tiles and no labels, besides what the class raises.
+        InputError: there are tiles and no labels, or the labels do not count everywhere, besides
+            what the class raises.
     """
+    if path.name == "masks" and (path.parent / "unknown").is_dir():
+        raise _not_scored()
     if table.kind(path) or _is_plain(path):
         return Labels(path)
     return _labels_of_folder(path) if path.is_dir() else _labels_of_zip(path)
@@ -190,8 +196,18 @@ def _label_folder(listing: Listing) -> str:
     """Path of a data set's masks; of its tiles where it has none; "" where there is no data set."""
     inside = _inside(listing)
     level = listing(inside)
+    if "unknown" in level.folders and level.images:
+        raise _not_scored()
     name = "masks" if "masks" in level.folders else level.images
     return f"{inside}{name}/" if name else ""
+
+
+def _not_scored() -> InputError:
+    return InputError(
+        "there is unknown/ beside these labels, so that they do not count everywhere, and a score "
+        "would take unknown pixels for pixels without salt; salt-train scores the fold that it "
+        "holds out, and salt-survey score a line"
+    )
 
 
 def _holds_masks(folder: str) -> bool:
@@ -245,12 +261,14 @@ def _tiles_alone(where: str, listing: Listing) -> str:
     hold tiles.
     """
     level = listing(tree.wrapped(listing))
-    if level.folders != {level.images, "masks"}:
+    of_labels = level.folders - {level.images}
+    if not level.images or not of_labels or of_labels - {"masks", "unknown"}:
         return ""
     if level.tiles:
         raise InputError(
-            f"{where} holds {level.tiles} {SUFFIX} files beside {level.images}/ and masks/, which "
-            f"would be left out; move them, or name {level.images}/ (unpacked if it is in a zip)"
+            f"{where} holds {level.tiles} {SUFFIX} files beside {level.images}/ and "
+            f"{min(of_labels)}/, which would be left out; move them, or name {level.images}/ "
+            "(unpacked if it is in a zip)"
         )
     return _within("images", listing)
 
@@ -280,7 +298,8 @@ def _spot(path: Path) -> _Spot | None:
 def _layout(spot: _Spot) -> DatasetLayout:
     folder = spot.root / spot.inside
     masks = folder / "masks" if "masks" in spot.level.folders else None
-    return DatasetLayout(spot.root, folder / spot.level.images, masks, _table(spot))
+    unknown = folder / "unknown" if "unknown" in spot.level.folders else None
+    return DatasetLayout(spot.root, folder / spot.level.images, masks, _table(spot), unknown)
 
 
 def _table(spot: _Spot) -> Path | None:

@@ -44,6 +44,11 @@ _WISHES = ("zoom", "polarity", "stretch")
     "--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N",
     help="Of the places, which are drawn at random.",
 )  # fmt: skip
+@click.option(
+    "--max-unknown", type=click.FloatRange(0, 1), default=0.0, show_default=True, metavar="SHARE",
+    help="Share of a tile with salt that labels may leave unknown; unknown/ then has which pixels, "
+    "and salt-train does not let them count.",
+)  # fmt: skip
 @click.option("--scan", type=_PATH, metavar="scan.json", help="JSON of scan or calibrate.")
 @click.option(
     "--zoom", type=ZOOM, metavar="V/H[/X]",

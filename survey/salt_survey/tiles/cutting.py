@@ -34,6 +34,7 @@ class Cut:
         reversed: black is shown as white.
         grey: uint8 [101, 101].
         mask: uint8 [101, 101], 0 or 1.
+        unknown: uint8 [101, 101], 1 where nothing is known; the mask is 0 there.
     """
 
     row: int
@@ -41,6 +42,7 @@ class Cut:
     reversed: bool
     grey: Grey
     mask: Grey
+    unknown: Grey
 
     @property
     def name(self) -> str:
@@ -50,9 +52,14 @@ class Cut:
 
 
 def cut(
-    recorded: Recorded, label: Grey, display: Display, count: int, rng: np.random.Generator
+    recorded: Recorded,
+    label: Grey,
+    display: Display,
+    count: int,
+    rng: np.random.Generator,
+    most_unknown: float = 0.0,
 ) -> list[Cut]:
-    """Cut tiles of which all pixels are known.
+    """Cut tiles, those without salt where all of their pixels are known.
 
     Args:
         recorded: a line's amplitudes.
@@ -61,6 +68,7 @@ def cut(
         display: how the line is shown; of both polarities each tile has one.
         count: tiles, at most; there are fewer where the line has not so many places.
         rng: chooses places and polarities.
+        most_unknown: share of a tile with salt that may be unknown, 0..1.
 
     Returns:
         In the order of their places; half of them have salt, if there are so many.
@@ -69,17 +77,18 @@ def cut(
     label, there = tiling.filled_alike(label, live), tiling.filled_alike(recorded.there, live)
     place = tiling.layout(*recorded.amplitude.shape, along.zoom, along.stride)
     canvas = Canvas.of(recorded.amplitude, recorded.there, place, along.stretch)
-    salt = _zoomed(label == SALT, place)
     unknown = _zoomed((label == UNKNOWN) & there, place, least=0.0)
-    shown = (_within(canvas.there) > 0) & (_within(unknown) == 0)
+    salt = _zoomed(label == SALT, place) & ~unknown
+    share = np.where(_within(canvas.there) > 0, _within(unknown) / SIDE**2, np.inf)
     found = []
-    for row, column in _places(salt, shown, count, rng):
+    for row, column in _places(salt, share <= most_unknown, share == 0, count, rng):
         where = slice(row, row + SIDE), slice(column, column + SIDE)
         turned = along.polarity == "reversed" or (along.polarity == "both" and rng.random() < 0.5)
         if canvas.shows(where):
             grey = canvas.tile(where)
-            mask = salt[where].astype(np.uint8)
-            found.append(Cut(row, column, turned, WHITE - grey if turned else grey, mask))
+            shown = WHITE - grey if turned else grey
+            labels = (pixels[where].astype(np.uint8) for pixels in (salt, unknown))
+            found.append(Cut(row, column, turned, shown, *labels))
     return found
 
 
@@ -90,11 +99,15 @@ def _zoomed(pixels: Mask, place: Layout, least: float = 0.5) -> Mask:
     return tiling.padded(small, place.padded) > least
 
 
-def _places(salt: Mask, shown: Mask, count: int, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """Rows and columns at which tiles begin, in order, of those that may be shown."""
+def _places(
+    salt: Mask, with_salt: Mask, without: Mask, count: int, rng: np.random.Generator
+) -> list[tuple[int, int]]:
+    """Rows and columns at which tiles begin, in order, of those that may be shown: with salt, and
+    without.
+    """
     pixels = _within(salt)
     chosen: list[int] = []
-    for of_these in (shown & (pixels >= _LEAST), shown & (pixels == 0)):
+    for of_these in (with_salt & (pixels >= _LEAST), without & (pixels == 0)):
         there = np.flatnonzero(of_these)
         some = rng.choice(there, min(count // 2, len(there)), replace=False)
         chosen += map(int, some)

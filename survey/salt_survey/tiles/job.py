@@ -52,6 +52,7 @@ class TilesJob:
         scan: JSON of a scan or calibration.
         wishes: how lines are shown; as the volume was run, if there is one.
         overrides: what the user says of the survey.
+        max_unknown: share of a tile with salt that may be unknown, 0..1.
         overwrite: replace a folder that an earlier call wrote.
     """
 
@@ -64,6 +65,7 @@ class TilesJob:
     scan: Path | None = None
     wishes: Wishes = dataclasses.field(default_factory=Wishes)
     overrides: Overrides = dataclasses.field(default_factory=Overrides)
+    max_unknown: float = 0.0
     overwrite: bool = False
 
 
@@ -211,7 +213,7 @@ def _line(
     known = line.label if found is None else found.decided(line.label)
     direction = int(label.direction == "crossline")
     rng = np.random.default_rng([job.seed, direction, abs(label.number), int(label.number < 0)])
-    tiles = cut(line.recorded, known, settings.display, job.count, rng)
+    tiles = cut(line.recorded, known, settings.display, job.count, rng, job.max_unknown)
     mark = _mark(line, settings.display)
     doubt = "" if found is None else found.doubt(line)
     why = _why(line, known, found is not None)
@@ -230,7 +232,7 @@ def _why(line: Interpreted, known: Grey, was_run: bool) -> str:
     if unknown and was_run:
         cause, mend = " and was not run", "run it"
     else:
-        cause, mend = "", "give --volume of a run, which decides there"
+        cause, mend = "", "give --volume of a run, which decides there, or --max-unknown"
     if unknown:
         return (
             f"tiles with any of the {unknown / known.size:.1%} that is unknown{cause} are left "

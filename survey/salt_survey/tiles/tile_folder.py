@@ -1,5 +1,5 @@
-"""The folder that ``salt-survey tiles`` writes: images/ and masks/ for ``salt-train``, and a table
-that says where each tile is from.
+"""The folder that ``salt-survey tiles`` writes: images/ and masks/ for ``salt-train``, unknown/ of
+tiles with pixels that are, and a table that says where each tile is from.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from salt_infer.data import cut_tiles, png
 from salt_infer.errors import InputError, OutputExistsError, UsageError
 from salt_infer.system import output_checks
 from salt_infer.system.location import real
-from salt_survey.sections.tiling import WHITE
+from salt_survey.sections.tiling import WHITE, Grey
 from salt_survey.tiles.cutting import Cut
 
-_FOLDERS = ("images", "masks")
+_FOLDERS, _UNKNOWN = ("images", "masks"), "unknown"
 _LONGEST = 80  # characters of a survey's name in those of its tiles
 
 
@@ -69,17 +69,18 @@ def check(out: Path, inputs: Sequence[Path | None], overwrite: bool) -> None:
 def _other(folder: Path) -> str:
     """The name of something in a folder that is not of :func:`write`; empty where all is."""
     there = {entry.name for entry in folder.iterdir()}
-    if strange := sorted(there - {*_FOLDERS, cut_tiles.TABLE}):
+    if strange := sorted(there - {*_FOLDERS, _UNKNOWN, cut_tiles.TABLE}):
         return strange[0]
     if (lines := cut_tiles.lines_in(folder)) is None:
         return sorted(there)[0]
     ours = {f"{name}.png" for name in lines}
-    files = (entry for name in _FOLDERS if name in there for entry in (folder / name).iterdir())
+    folders = there & {*_FOLDERS, _UNKNOWN}
+    files = (entry for name in sorted(folders) for entry in (folder / name).iterdir())
     return next((entry.name for entry in files if entry.name not in ours), "")
 
 
 def write(folder: Path, survey: str, lines: Sequence[CutLine]) -> None:
-    """Write tiles, their masks and the table.
+    """Write tiles, their masks, what is unknown of these, and the table.
 
     Args:
         folder: an empty one.
@@ -89,7 +90,8 @@ def write(folder: Path, survey: str, lines: Sequence[CutLine]) -> None:
     Raises:
         OSError: the disk is full.
     """
-    for name in _FOLDERS:
+    any_unknown = any(tile.unknown.any() for line in lines for tile in line.tiles)
+    for name in (*_FOLDERS, _UNKNOWN) if any_unknown else _FOLDERS:
         (folder / name).mkdir()
     with open(folder / cut_tiles.TABLE, "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
@@ -97,11 +99,17 @@ def write(folder: Path, survey: str, lines: Sequence[CutLine]) -> None:
         for line in lines:
             for tile in line.tiles:
                 identity = f"{_name(survey)}-{line.name}-{line.mark}-{tile.name}"
-                for name, pixels in zip(_FOLDERS, (tile.grey, tile.mask * WHITE), strict=True):
+                for name, pixels in _pictures(tile).items():
                     (folder / name / f"{identity}.png").write_bytes(png.encode(pixels))
                 way = "reversed" if tile.reversed else "normal"
                 share = f"{tile.mask.mean():.4f}"
                 table.writerow((identity, line.name, tile.row, tile.column, way, share))
+
+
+def _pictures(tile: Cut) -> dict[str, Grey]:
+    """By the folder that each belongs into."""
+    pictures = dict(zip(_FOLDERS, (tile.grey, tile.mask * WHITE), strict=True))
+    return pictures | ({_UNKNOWN: tile.unknown * WHITE} if tile.unknown.any() else {})
 
 
 def _name(survey: str) -> str:

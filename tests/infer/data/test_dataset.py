@@ -119,6 +119,24 @@ def test_of_a_data_set_the_tiles_and_the_masks(
         assert (labels.masks(DATA.ids) == DATA.masks).all()
 
 
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_of_a_data_set_whose_labels_do_not_count_everywhere(
+    root: Path, tmp_path_factory: pytest.TempPathFactory, kind: str
+) -> None:
+    """Its tiles are what is run; no score is told of unknown pixels as if they had no salt."""
+    shutil.copytree(root / "masks", root / "unknown")
+    path = root if kind == "folder" else packed(root, tmp_path_factory.mktemp("zip") / "x.zip")
+    with dataset.open_images(path) as source:
+        assert [tile.id for tile in source.tiles] == list(DATA.ids)
+    for labels in (path, root / "masks"):
+        with pytest.raises(InputError, match="there is unknown/ beside these labels, so that"):
+            dataset.open_labels(labels)
+    assert dataset.find(path).unknown == path / "unknown"
+    shutil.rmtree(root / "masks")
+    with dataset.open_images(root) as source:
+        assert len(source.tiles) == 3
+
+
 @pytest.mark.parametrize("names", [("images/a.png", "masks/a.png"), ("a.png",)])
 def test_the_table_of_a_zip_is_read_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]

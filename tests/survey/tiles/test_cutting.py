@@ -70,6 +70,19 @@ def test_nothing_in_a_tile_is_unknown() -> None:
         assert np.array_equal(tile.mask, part == 255)
 
 
+@pytest.mark.parametrize("most", [0.05, 0.1, 0.25])
+def test_so_much_may_be_unknown_of_tiles_with_salt(most: float) -> None:
+    drawn = label(unknown=True)
+    tiles = cut(recorded(drawn), drawn, shown(Zoom(1, 1)), 200, np.random.default_rng(1), most)
+    shares = [tile.unknown.mean() for tile in tiles]
+    assert most / 2 < max(shares) <= most
+    for tile in tiles:
+        part = drawn[tile.row : tile.row + 101, tile.column : tile.column + 101]
+        assert np.array_equal(tile.unknown, part == 128)
+        assert np.array_equal(tile.mask, part == 255)
+        assert tile.mask.any() or not tile.unknown.any()  # it would teach nothing
+
+
 def test_what_was_not_recorded_is_no_salt_and_known() -> None:
     """A label is unknown where nothing was recorded."""
     drawn = label()

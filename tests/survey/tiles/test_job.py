@@ -112,7 +112,7 @@ def test_a_run_decides_what_a_label_leaves_unknown(
     code, _, errors = tiles(survey, "--labels", f"110={vague}", "--out", tmp_path / "x", *SHOWN)
     assert code == 2
     assert "no tile with salt can be cut: line 110: tiles with any of the 18.2% that is" in errors
-    assert "unknown are left out; give --volume of a run, which decides there" in errors
+    assert "unknown are left out; give --volume of a run, which decides there, or --max-" in errors
     assert not (tmp_path / "x").exists()
 
     salt = np.zeros((SHAPE[0], SHAPE[1], SHAPE[2]), np.uint8)
@@ -128,6 +128,31 @@ def test_a_run_decides_what_a_label_leaves_unknown(
     for row, mask in zip(rows(tmp_path / "x"), load(tmp_path / "x").masks, strict=True):
         down, along = int(row["row"]), int(row["column"])
         assert np.array_equal(mask, whole[down : down + 101, along : along + 101])
+
+
+def test_what_a_label_leaves_unknown_may_not_count(
+    drawn: tuple[Path, Path], tmp_path: Path
+) -> None:
+    survey, label = drawn
+    vague, out = unsure(label, tmp_path / "vague.png"), tmp_path / "x"
+    arguments = [survey, "--labels", f"110={vague}", "--out", out, "--count", 20, *SHOWN]
+    arguments[-3:] = ["1/1", *SHOWN[2:]]
+    code, _, errors = tiles(*arguments, "--max-unknown", 0.5)
+    assert code == 0, errors
+    drawn_label, data = png.decode(vague.read_bytes(), (SHAPE[2], SHAPE[1])), load(out)
+    assert data.unknown is not None
+    for row, mask, unknown in zip(rows(out), data.masks, data.unknown, strict=True):
+        down, along = int(row["row"]), int(row["column"])
+        part = drawn_label[down : down + 101, along : along + 101]
+        assert np.array_equal(mask, part == 255)
+        assert np.array_equal(unknown, part == 128)
+    assert 0 < data.unknown.mean() < 0.25
+    assert len(list((out / "unknown").iterdir())) == np.count_nonzero(data.unknown.any((1, 2)))
+    assert tiles(*arguments, "--max-unknown", 1, "--overwrite")[0] == 0
+    (out / "unknown" / "mine.png").touch()
+    code, _, errors = tiles(*arguments, "--max-unknown", 1, "--overwrite")
+    assert code == 2
+    assert "holds 'mine.png', which salt-survey tiles has not written" in errors
 
 
 def test_only_what_was_run_is_decided(drawn: tuple[Path, Path], tmp_path: Path) -> None:

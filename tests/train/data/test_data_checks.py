@@ -137,6 +137,11 @@ def mask(name: str, data: bytes) -> Change:
     return lambda root: (root / "masks" / f"{name}.png").write_bytes(data)
 
 
+def unknown(root: Path, name: str, data: bytes) -> None:
+    (root / "unknown").mkdir()
+    (root / "unknown" / f"{name}.png").write_bytes(data)
+
+
 def copy_tile(root: Path) -> None:
     shutil.copy(root / "images" / f"{SALT[0]}.png", root / "images" / f"{EMPTY[0]}.png")
 
@@ -185,6 +190,14 @@ FAULTY: dict[str, tuple[str, Change, tuple[str, ...], str]] = {
     "twins differ": (
         "conflict", copy_tile, tuple(sorted([SALT[0], EMPTY[0]])),
         f"same as {max(SALT[0], EMPTY[0])}",
+    ),
+    "unknown broken": (
+        "bad-unknown", lambda root: unknown(root, SALT[0], pngs.good_tile()), (SALT[0],),
+        "grey levels",
+    ),
+    "unknown of no tile": (
+        "unknown-no-tile", lambda root: unknown(root, "other", BLANK), ("other",),
+        "in unknown only",
     ),
     "blank with salt": ("blank-salt", image(SALT[0], BLANK), (SALT[0],), "pixels of salt"),
 }  # fmt: skip
@@ -346,7 +359,8 @@ def test_what_is_odd_is_noted_and_nothing_is_wrong(folder: Path) -> None:
     report = check(folder)
     found = by_kind(report)
     assert report.ok
-    others = {"whole", "no-empty", "assumed", "case", "doubtful", "strange", *oddities.WHAT}
+    others = {"whole", "no-empty", "assumed", "case", "doubtful", "strange", "unknown"}
+    others |= oddities.WHAT.keys()
     assert set(found) == set(NOTES) - others
     assert [found[kind].ids for kind in ("vertical", "tiny", "full")] == [(n,) for n in names]
     assert set(found["blank"].ids) >= set(EMPTY[:2])
@@ -356,6 +370,18 @@ def test_what_is_odd_is_noted_and_nothing_is_wrong(folder: Path) -> None:
     assert f"note: {NOTES['vertical']} (1)\n    {names[0]}\n" in text
     few = "too few masks with a boundary (2) to tell whether they lie as their tiles do"
     assert text.endswith(f"\n\n{few}\n{report.doubts}\nsound (kinds of faults: 0, of notes: 5)")
+
+
+def test_where_masks_do_not_count_they_are_not_looked_at(folder: Path) -> None:
+    """Neither for what they are made of nor beside what the shipped model finds."""
+    whole = np.ones((101, 101), np.uint8)
+    write_mask(folder, EMPTY[0], whole)
+    whole[:50] = 0
+    unknown(folder, EMPTY[0], png.encode(whole * 255))
+    found = by_kind(check(folder))
+    assert found["unknown"].said() == {EMPTY[0]: "5151 pixels"}
+    assert "full" not in found
+    assert "doubtful" not in found or EMPTY[0] not in found["doubtful"].ids
 
 
 def masks_in(folder: Path) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from salt_infer.data import png
 from salt_infer.errors import InputError
 from salt_infer.masks import rle
 from salt_train import synthetic
@@ -41,6 +42,48 @@ def write_csv(path: Path) -> None:
 
 def test_images_and_masks(folder: Path) -> None:
     check(folder)
+
+
+def write_unknown(root: Path, name: str, pixels: np.ndarray) -> None:
+    (root / "unknown").mkdir(exist_ok=True)
+    (root / "unknown" / f"{name}.png").write_bytes(png.encode(pixels.astype(np.uint8) * 255))
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "table"])
+def test_masks_may_not_count_everywhere(folder: Path, kind: str) -> None:
+    """And of tiles without a file for it they do."""
+    pixels = np.zeros((101, 101))
+    pixels[20:70, 40:] = 1
+    write_unknown(folder, DATA.ids[1], pixels)
+    if kind == "table":
+        shutil.rmtree(folder / "masks")
+        write_csv(folder / "train.csv")
+    path = folder
+    if kind == "zip":
+        path = Path(shutil.make_archive(str(folder), "zip", folder))
+    loaded = dataset.load(path)
+    expected = np.zeros_like(DATA.masks)
+    expected[1] = pixels
+    assert loaded.unknown is not None
+    np.testing.assert_array_equal(loaded.unknown, expected)
+    np.testing.assert_array_equal(loaded.masks, DATA.masks * (1 - expected))
+    assert loaded.sha256 != DATA.sha256
+    chosen = np.arange(5) > 0
+    np.testing.assert_array_equal(loaded.subset(chosen).unknown, expected[1:])
+    for pair, at in ((loaded.joined(DATA), 0), (DATA.joined(loaded), 5)):
+        assert pair.unknown is not None
+        np.testing.assert_array_equal(pair.unknown[at : at + 5], expected)
+        assert np.count_nonzero(pair.unknown) == np.count_nonzero(expected)
+    assert DATA.joined(DATA).unknown is None
+
+
+def test_what_is_unknown_is_of_a_tile(folder: Path) -> None:
+    write_unknown(folder, "other", np.ones((101, 101)))
+    with pytest.raises(DataError, match=r"unknown has 1 files without a tile, such as other; they"):
+        dataset.load(folder)
+    (folder / "unknown" / "other.png").unlink()
+    with pytest.raises(InputError, match="unknown"):
+        dataset.load(folder)
 
 
 def test_images_and_a_csv(folder: Path) -> None:

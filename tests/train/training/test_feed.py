@@ -31,7 +31,7 @@ def test_an_epoch_has_each_tile_once_at_most() -> None:
 
 def test_a_batch_is_its_tiles_changed_as_drawn() -> None:
     drawn, which = FEED.draw(12, AugmentConfig(), generator(5)), slice(4, 8)
-    tiles, masks, salt = FEED.batch(drawn, which)
+    tiles, masks, salt, known = FEED.batch(drawn, which)
     chosen = drawn.order[which].numpy()
     expected = augment.apply(
         to_input(DATA.tiles[chosen], CPU),
@@ -41,6 +41,7 @@ def test_a_batch_is_its_tiles_changed_as_drawn() -> None:
     assert torch.equal(tiles, expected[0])
     assert torch.equal(masks, expected[1])
     assert torch.equal(salt, masks.flatten(1).any(dim=1).float())
+    assert known is None
     assert (tiles.dtype, masks.dtype) == (torch.float32, torch.float32)
     assert (tiles.shape, masks.shape) == ((4, 1, 101, 101), (4, 101, 101))
 
@@ -53,7 +54,7 @@ def test_of_soft_labels_what_is_true_stays_sharp() -> None:
     soft = SoftLabels(probability, said, np.zeros(6, dtype=bool))
     feed = Feed(true.joined(dataclasses.replace(taught, soft=soft)), CPU)
     drawn = feed.draw(12, AugmentConfig(), generator(3))
-    tiles, masks, salt = feed.batch(drawn, slice(0, 12))
+    tiles, masks, salt, _ = feed.batch(drawn, slice(0, 12))
     plain = FEED.batch(drawn, slice(0, 12))
     assert torch.equal(tiles, plain.tiles)
     of_true = drawn.order < 6
@@ -64,7 +65,7 @@ def test_of_soft_labels_what_is_true_stays_sharp() -> None:
     between = (masks[~of_true] > 0.01) & (masks[~of_true] < 0.99)
     assert float(between.float().mean()) > 0.9
     still = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]).repeat(12, 1, 1)
-    _, masks, _ = feed.batch(
+    _, masks, *_ = feed.batch(
         drawn._replace(changes=drawn.changes._replace(matrices=still)), slice(0, 12)
     )
     np.testing.assert_allclose(masks[~of_true].numpy(), probability[places] / 255, atol=1e-4)
@@ -76,9 +77,39 @@ def test_soft_labels_move_with_a_stretched_and_turned_tile() -> None:
     soft = SoftLabels(probability, np.full(12, 0.5, np.float32), np.zeros(12, dtype=bool))
     feed = Feed(dataclasses.replace(DATA, soft=soft), CPU)
     config = AugmentConfig(brightness=0, contrast=0, gamma=0, polarity=1, stretch=1.5)
-    tiles, masks, salt = feed.batch(feed.draw(12, config, generator(3)), slice(0, 12))
+    tiles, masks, salt, _ = feed.batch(feed.draw(12, config, generator(3)), slice(0, 12))
     torch.testing.assert_close(tiles[:, 0], 1 - masks, atol=1e-5, rtol=0)
     assert len(masks.unique()) > 1000
+    assert torch.equal(salt, torch.full((12,), 0.5))
+
+
+def test_what_is_unknown_moves_with_its_tile() -> None:
+    """A tile that is white where it is unknown, in whole or in part, stays so."""
+    unknown = DATA.masks.copy()
+    unknown[6:] = 0
+    data = dataclasses.replace(
+        DATA, tiles=unknown * np.uint8(255), masks=DATA.masks * 0, unknown=unknown
+    )
+    config = AugmentConfig(brightness=0, contrast=0, gamma=0, stretch=0.5)
+    feed = Feed(data.joined(DATA), CPU)
+    drawn = feed.draw(24, config, generator(3))
+    tiles, masks, salt, known = feed.batch(drawn, slice(0, 24))
+    assert known is not None
+    ours = drawn.order < 12
+    assert torch.equal(known[ours] == 0, tiles[ours, 0] >= 0.01)
+    assert bool((known[~ours] == 1).all())
+    assert not bool((masks * (1 - known)).any())
+    assert torch.equal(salt[ours], torch.zeros(12))
+
+
+def test_of_soft_labels_some_pixels_may_be_unknown() -> None:
+    unknown = DATA.masks[:, ::-1].copy()
+    soft = SoftLabels(DATA.tiles, np.full(12, 0.5, np.float32), np.zeros(12, dtype=bool))
+    feed = Feed(dataclasses.replace(DATA, soft=soft, unknown=unknown), CPU)
+    _, masks, salt, known = feed.batch(feed.draw(12, AugmentConfig(), generator()), slice(0, 12))
+    assert known is not None
+    assert not bool((masks * (1 - known)).any())
+    assert 0 < float(known.mean()) < 1
     assert torch.equal(salt, torch.full((12,), 0.5))
 
 

@@ -200,6 +200,42 @@ def test_parts_of_a_batch_weighed_by_their_salt_average_to_the_whole() -> None:
     assert [float(has_salt(masks[part]).sum()) for part in (slice(0, 3), slice(3, 6))] == [3, 1]
 
 
+@pytest.mark.parametrize("name", get_args(LossName))
+def test_pixels_that_are_unknown_are_as_if_they_were_not_there(name: LossName) -> None:
+    stage = Stage(name, 1, bce_weight=0.3)
+    logits, masks = random((3, 6, 8))
+    logits, known = logits.double().requires_grad_(), torch.ones(3, 6, 8, dtype=torch.float64)
+    known[:, :, 5:] = 0
+    found = mask_loss(logits, masks * known, stage, known)
+    expected = mask_loss(logits[:, :, :5], masks[:, :, :5], stage)
+    torch.testing.assert_close(found, expected)
+    gradients = (torch.autograd.grad(each.sum(), logits)[0] for each in (found, expected))
+    torch.testing.assert_close(*gradients)
+    nothing = mask_loss(logits, masks * 0, stage, known * 0)
+    assert nothing.tolist() == [0, 0, 0]
+    assert not torch.autograd.grad(nothing.sum(), logits)[0].any()
+    whole = mask_loss(logits, masks, stage, torch.ones_like(known))
+    torch.testing.assert_close(whole, mask_loss(logits, masks, stage))
+
+
+def test_a_judge_learns_nothing_of_tiles_that_may_have_salt_where_they_are_unknown() -> None:
+    logits, masks = random((3, 6, 6))
+    masks[1:] = 0
+    known = torch.ones(3, 6, 6)
+    known[:2, 0] = masks[:2, 0] = 0
+    judge = torch.tensor([0.3, -1.0, 2.0], requires_grad=True)
+    levels = (random((3, 6, 6), 1)[0],)
+    stage = Stage("bce", 1, level_weight=0.3)
+    loss = total_loss(Logits(logits, judge, levels), masks, stage, 0.5, known=known)
+    rows = [bce(each[:1, 1:].float(), masks[:1, 1:]) for each in (logits, *levels)]
+    judged = -(judge.sigmoid()[0].log() + (1 - judge.sigmoid()[2]).log()) / 3
+    expected = (rows[0] + 0.3 * rows[1] + 0.5 * judged).item()
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    loss.backward()
+    assert judge.grad is not None
+    assert [bool(each) for each in judge.grad] == [True, False, True]
+
+
 def test_what_a_teacher_says_of_a_tile_is_its_weight_and_what_the_judge_learns() -> None:
     logits, masks = random((3, 6, 6))
     judge, salt = torch.tensor([0.3, -1.0, 2.0]), torch.tensor([1.0, 0.25, 0.5])

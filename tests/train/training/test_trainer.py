@@ -23,7 +23,7 @@ from salt_train.compute.distributed import World
 from salt_train.data.dataset import Images
 from salt_train.errors import CheckpointError, ConfigError, TrainError
 from salt_train.network.model import Logits, SaltNet
-from salt_train.scoring import evaluate
+from salt_train.scoring import calibrate, evaluate
 from salt_train.scoring.evaluate import Decision, Prediction, Views, predict, to_input
 from salt_train.settings.config import PrecisionName
 from salt_train.settings.recipes import two_stages
@@ -513,6 +513,29 @@ def test_a_run_keeps_its_predictions_and_the_decision_they_lead_to(
     assert (tmp_path / "split.csv").read_text().startswith("id,fold,coverage_class\n")
 
 
+def test_pixels_that_are_unknown_neither_teach_nor_count(tmp_path: Path) -> None:
+    """Whatever a mask says there, and however the network fills it."""
+    unknown = np.zeros_like(FEW.masks)
+    unknown[:, 30:80, 20:60] = 1
+    data = dataclasses.replace(FEW, masks=FEW.masks * (1 - unknown), unknown=unknown)
+    trainer = Trainer(CONFIG, options(tmp_path), data)
+    final = trainer.run()
+    held_out = trainer.validation_data
+    assert held_out.unknown is not None
+    _, prediction = Prediction.load(tmp_path / PREDICTIONS)
+    assert not prediction.probability[held_out.unknown != 0].any()
+    assert prediction.probability[held_out.unknown == 0].all()
+    assert trainer.data_sha256 == data.sha256 != dataclasses.replace(data, unknown=None).sha256
+    again = predict(checkpoints.build_model(final), held_out.tiles, "hflip")
+    expected = calibrate.final_scores(
+        again.where_known(held_out),
+        predict(checkpoints.build_model(final), held_out.tiles, "none").where_known(held_out),
+        held_out,
+        evaluate.default_decision(CONFIG.model),
+    )
+    assert final.scores["score"] == expected["score"]
+
+
 @pytest.fixture
 def group() -> Iterator[None]:
     """A group of processes of which this is the only one."""
@@ -551,7 +574,7 @@ def test_parts_of_soft_labels_average_to_the_whole_batch(
         parts = [
             learner._loss(Logits(logits.mask[half], logits.judge[half]), part, stage)
             for half in (slice(0, 2), slice(2, 4))
-            for part in [Batch(*(each[half] for each in batch))]
+            for part in [Batch(*(each[half] for each in batch[:3]))]
         ]
     assert float(sum(parts) / 2) == pytest.approx(float(whole), rel=1e-5)
 

@@ -64,6 +64,7 @@ class _Survey:
         self.listed: dict[str, Collection[str]] = {}  # ids by place, in the order of sources
         self.tiles: dict[str, Image] = {}  # those that can be read
         self.masks: dict[str, Image] = {}
+        self.unknown: dict[str, Image] = {}
         counted = ("tile_modes", "tile_sizes", "mask_modes", "mask_sizes", "mask_values")
         self.facts: dict[str, Counter[str]] = {kind: Counter() for kind in counted}
         self.noted: defaultdict[str, dict[str, str]] = defaultdict(dict)  # kind: {id: detail}
@@ -78,6 +79,9 @@ class _Survey:
             with self._labels(layout.masks), layout.open("masks") as source:
                 self.listed[str(layout.masks)] = [tile.id for tile in source.tiles]
                 self.masks = dict(self._images("mask", source, self._mask))
+        if layout.unknown is not None:
+            with self._labels(layout.unknown), layout.open("unknown") as source:
+                self.unknown = dict(self._images("unknown", source, _decoded))
         if layout.table is not None:
             with self._labels(layout.table):
                 self._rows(layout.table, layout.rows())
@@ -96,7 +100,8 @@ class _Survey:
         for tile in source.tiles:
             try:
                 data = source.read(tile)
-                self._count(what, data)
+                if what != "unknown":  # of these no statistics are told
+                    self._count(what, data)
                 yield tile.id, decode(tile.id, data)
             except TileError as error:
                 self.noted[f"bad-{what}"][tile.id] = str(error)
@@ -151,6 +156,18 @@ class _Survey:
         self.noted["no-label"] = pairing.unlabelled(tiles, places)
         self.noted["no-tile"] = pairing.strangers(tiles, places)
         self.masks = pairing.respelled(tiles, self.masks)
+        self._leave_out(Known(tiles))
+
+    def _leave_out(self, tiles: Known) -> None:
+        """Pixels of masks that do not count."""
+        for written, unknown in self.unknown.items():
+            name = tiles.find(written)
+            if name is None:
+                self.noted["unknown-no-tile"][written] = "in unknown only"
+            elif unknown.any():
+                self.noted["unknown"][name] = f"{np.count_nonzero(unknown)} pixels"
+                if name in self.masks:
+                    self.masks[name] = self.masks[name] & ~unknown
 
     def compare_ids(self) -> None:
         """Tiles whose names are one name to other systems."""
@@ -189,10 +206,12 @@ class _Survey:
 
     def hold_against_the_shipped_model(self) -> None:
         """Masks that lie another way round, or are another tile's, look sound one by one."""
-        if not self.tiles.keys() & self.masks.keys():
+        some = self.noted["unknown"]
+        known = {name: mask for name, mask in self.masks.items() if name not in some}
+        if not self.tiles.keys() & known.keys():
             return
         try:
-            opinion = Opinion.of(self.tiles, self.masks)
+            opinion = Opinion.of(self.tiles, known)
         except SaltError as error:
             self.orientation = f"labels were not held against the shipped model ({error})"
             return
@@ -226,6 +245,10 @@ class _Survey:
         facts["coverage"] = _coverage(self.masks)
         seen = self.orientation, self.doubts
         return Report(path, tiles, masks, sources, facts, tuple(findings), *seen)
+
+
+def _decoded(_: str, data: bytes) -> Image:
+    return png.decode_mask(data)
 
 
 def _mask_kinds(mask: Image) -> Iterator[str]:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.data import dataset, mismatch
+from salt_infer.data.dataset import DatasetLayout
 from salt_infer.data.ids import Known
 from salt_infer.data.labels import Labels
 from salt_infer.data.tiles import decode_all
@@ -37,6 +38,8 @@ class Dataset:
         odd: how many tiles, as they were read, have each of the keys of
             :data:`salt_infer.data.oddities.WHAT`.
         soft: what is learnt instead of the masks; None where it is them.
+        unknown: uint8 [N, 101, 101], 1 where a mask does not count, and is 0; None where all of
+            all masks does.
     """
 
     ids: tuple[str, ...]
@@ -45,6 +48,7 @@ class Dataset:
     assumed: tuple[str, ...] = ()
     odd: Mapping[str, int] = dataclasses.field(default_factory=dict)
     soft: SoftLabels | None = None
+    unknown: Images | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -57,6 +61,8 @@ class Dataset:
         digest.update(np.ascontiguousarray(self.masks).tobytes())
         for part in vars(self.soft).values() if self.soft else ():
             digest.update(part.tobytes())
+        if self.unknown is not None:
+            digest.update(np.ascontiguousarray(self.unknown).tobytes())
         return digest.hexdigest()
 
     @property
@@ -78,7 +84,8 @@ class Dataset:
         """The tiles where ``chosen`` (bool [N]) is true."""
         ids = tuple(name for name, keep in zip(self.ids, chosen, strict=True) if keep)
         soft = self.soft.subset(chosen) if self.soft else None
-        return Dataset(ids, self.tiles[chosen], self.masks[chosen], soft=soft)
+        unknown = None if self.unknown is None else self.unknown[chosen]
+        return Dataset(ids, self.tiles[chosen], self.masks[chosen], soft=soft, unknown=unknown)
 
     def joined(self, other: Dataset) -> Dataset:
         """These tiles and then the other's."""
@@ -87,10 +94,19 @@ class Dataset:
             np.concatenate([self.tiles, other.tiles]),
             np.concatenate([self.masks, other.masks]),
             soft=self._soft().joined(other._soft()) if self.soft or other.soft else None,
+            unknown=_joined_unknown(self, other),
         )
 
     def _soft(self) -> SoftLabels:
         return self.soft or SoftLabels.of(self.masks)
+
+
+def _joined_unknown(first: Dataset, second: Dataset) -> Images | None:
+    if first.unknown is None and second.unknown is None:
+        return None
+    return np.concatenate(
+        [np.zeros_like(of.masks) if of.unknown is None else of.unknown for of in (first, second)]
+    )
 
 
 def has_salt(masks: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -116,8 +132,12 @@ def load(path: Path, missing_as_empty: bool = False) -> Dataset:
             assumed = _assumed(labels, ids) if missing_as_empty else ()
             if not assumed:
                 labels.check(ids, sparse=pairing.SPARSE)  # before the tiles are read
+            unknown = _unknown(place, ids)
             tiles, odd = decode_all(path, source, source.tiles)
-            return Dataset(ids, tiles, _masks(labels, ids, assumed), assumed, odd)
+            masks = _masks(labels, ids, assumed)
+            if unknown is not None:
+                masks[unknown != 0] = 0
+            return Dataset(ids, tiles, masks, assumed, odd, unknown=unknown)
     except (DataError, InputError):
         raise
     except SaltError as error:
@@ -134,6 +154,22 @@ def _assumed(labels: Labels, ids: Sequence[str]) -> tuple[str, ...]:
             f"while {len(strangers)} labels have no tile, such as {shown(strangers[0])}"
         )
     return tuple(missing)
+
+
+def _unknown(place: DatasetLayout, ids: Sequence[str]) -> Images | None:
+    """Of all tiles; those without a file in the folder have none."""
+    if place.unknown is None:
+        return None
+    with Labels(place.unknown, place.open("unknown")) as labels:
+        if strangers := sorted(Known(ids).missing(labels.ids)):
+            raise DataError(
+                f"{shown(str(place.unknown))} has {len(strangers)} files without a tile, such as "
+                f"{shown(strangers[0])}; they are named like the tiles whose pixels are unknown"
+            )
+        unknown = np.zeros((len(ids), *TILE_SHAPE), dtype=np.uint8)
+        some = np.array([labels.find(name) is not None for name in ids], dtype=bool)
+        unknown[some] = labels.masks([name for name, there in zip(ids, some, strict=True) if there])
+        return unknown
 
 
 def _masks(labels: Labels, ids: Sequence[str], assumed: Collection[str]) -> Images:

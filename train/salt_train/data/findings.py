@@ -19,10 +19,12 @@ FAULTS = {
     "bad-labels": "labels that cannot be listed",
     "bad-tile": "tiles that cannot be used",
     "bad-mask": "masks that cannot be used",
+    "bad-unknown": "files in unknown/ that cannot be used",
     "bad-row": "run-length strings that cannot be decoded",
     "row-differs": "run-length strings that say something else than the mask",
     "no-label": "tiles without a label",
     "no-tile": "labels without a tile",
+    "unknown-no-tile": "files in unknown/ without a tile",
     "conflict": "tiles of the same pixels but with different masks",
     # Nothing in such a tile can tell where the salt is: the mask is most likely another tile's. It
     # also contradicts every other blank tile. In the TGS data each blank tile has an empty mask.
@@ -32,6 +34,7 @@ FAULTS = {
 }
 NOTES = {
     "assumed": "tiles without a label, taken for empty",
+    "unknown": "tiles with pixels that are unknown, where the mask does not count",
     "strange": "masks of a set that does not fit its tiles by the eye of the shipped model; look "
     "at some beside their tiles",
     "doubtful": "labels that say otherwise than the shipped model is sure of; look at these",

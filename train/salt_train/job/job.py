@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from salt_infer.data import cut_tiles, oddities
 from salt_infer.data.dataset import find
 from salt_infer.system.output_locks import writing
@@ -127,6 +129,12 @@ def _tell_of(data: Dataset, say: Callable[[str], None]) -> None:
     if data.assumed:
         count = f"{len(data.assumed)} of {len(data)}"
         say(f"tiles without a label, taken for tiles without salt: {count}")
+    if data.unknown is not None:
+        some, share = data.unknown.any(axis=(1, 2)), data.unknown.mean()
+        say(
+            f"tiles with pixels that are unknown, which neither teach nor count in scores: "
+            f"{np.count_nonzero(some)} of {len(data)}, {share:.1%} of all pixels"
+        )
     for line in oddities.lines(data.odd, len(data)):
         say(f"warning: {line}")
 

@@ -55,6 +55,12 @@ class Prediction:
         """bool [N, 101, 101]: pixels above the threshold, in tiles above the gate."""
         return decision.masks(self.probability, self.salt)
 
+    def where_known(self, data: Dataset) -> Prediction:
+        """0 where a mask does not count: nothing is found or missed there, as ``data`` has it."""
+        if data.unknown is None:
+            return self
+        return dataclasses.replace(self, probability=self.probability * (data.unknown == 0))
+
     def subset(self, chosen: npt.NDArray[np.bool_]) -> Prediction:
         """Of the tiles where ``chosen`` (bool [N]) is true."""
         return Prediction(self.probability[chosen], self.salt[chosen])

@@ -107,11 +107,12 @@ def apply(
     Returns:
         Tiles and masks of the same shapes, tiles still in 0..1, certain masks still 0 or 1.
     """
-    warped, warped_masks = _warp(tiles, masks, changes.matrices)
+    both = warped(torch.cat([tiles, masks[:, None].to(tiles.dtype)], dim=1), changes.matrices)
+    moved, warped_masks = both[:, :1], both[:, 1].to(masks.dtype)
     sharp = (warped_masks > 0.5).to(masks.dtype)
     if certain is not None:
         sharp = torch.where(certain[:, None, None], sharp, warped_masks)
-    return _relight(turned(warped, changes.polarity), changes), sharp
+    return _relight(turned(moved, changes.polarity), changes), sharp
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
@@ -144,13 +145,12 @@ def _of_another_survey(
     return polarity, _uniform(count, -config.stretch, config.stretch, generator)
 
 
-def _warp(tiles: Tensor, masks: Tensor, matrices: Tensor) -> tuple[Tensor, Tensor]:
-    both = torch.cat([tiles, masks[:, None].to(tiles.dtype)], dim=1)
-    grid = F.affine_grid(matrices.to(tiles.device), list(both.shape), align_corners=False)
-    warped = F.grid_sample(
-        both, grid, mode="bilinear", padding_mode="reflection", align_corners=False
+def warped(images: Tensor, matrices: Tensor) -> Tensor:
+    """Images, float [B, C, H, W], as maps, float [B, 2, 3], from output to input have them."""
+    grid = F.affine_grid(matrices.to(images.device), list(images.shape), align_corners=False)
+    return F.grid_sample(
+        images, grid, mode="bilinear", padding_mode="reflection", align_corners=False
     )
-    return warped[:, :1], warped[:, 1].to(masks.dtype)
 
 
 def _relight(tiles: Tensor, changes: Changes) -> Tensor:

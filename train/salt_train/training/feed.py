@@ -13,6 +13,8 @@ from salt_train.training import augment
 from salt_train.training.augment import Changes
 from salt_train.training.losses import has_salt
 
+_SOME = 0.01  # of a pixel; what comes of rounding is far less
+
 
 class Drawn(NamedTuple):
     """What an epoch draws, on the device.
@@ -33,11 +35,13 @@ class Batch(NamedTuple):
         tiles: float32 [b, 1, H, W] in 0..1.
         masks: float32 [b, H, W], 0 or 1; of soft labels, 0..1.
         salt: float32 [b], probability that a tile has any.
+        known: float32 [b, H, W], 0 where a mask does not count, else 1; None where all of it does.
     """
 
     tiles: Tensor
     masks: Tensor
     salt: Tensor
+    known: Tensor | None = None
 
 
 class Feed:
@@ -53,6 +57,8 @@ class Feed:
         self._masks = torch.from_numpy(soft.probability if soft else data.masks).to(device)
         self._salt = torch.from_numpy(soft.salt).to(device) if soft else None
         self._certain = torch.from_numpy(soft.certain).to(device) if soft else None
+        unknown = data.unknown
+        self._unknown = None if unknown is None else torch.from_numpy(unknown).to(device)
 
     def draw(self, count: int, config: AugmentConfig, generator: torch.Generator) -> Drawn:
         """Order and changes of an epoch.
@@ -72,10 +78,20 @@ class Feed:
         tiles = self._tiles.index_select(0, chosen)[:, None].float() / 255.0
         masks = self._masks.index_select(0, chosen).float() / self._whole
         changes = drawn.changes.part(which)
+        known = self._known(chosen, changes)
         if self._certain is None or self._salt is None:
             tiles, masks = augment.apply(tiles, masks, changes)
-            return Batch(tiles, masks, has_salt(masks))
+            masks = masks if known is None else masks * known
+            return Batch(tiles, masks, has_salt(masks), known)
         certain = self._certain.index_select(0, chosen)
         tiles, masks = augment.apply(tiles, masks, changes, certain)
+        masks = masks if known is None else masks * known
         salt = self._salt.index_select(0, chosen)
-        return Batch(tiles, masks, torch.where(certain, has_salt(masks), salt))
+        return Batch(tiles, masks, torch.where(certain, has_salt(masks), salt), known)
+
+    def _known(self, chosen: Tensor, changes: Changes) -> Tensor | None:
+        """Pixels that take some of one that is not known are not known either."""
+        if self._unknown is None:
+            return None
+        unknown = self._unknown.index_select(0, chosen).float()
+        return (augment.warped(unknown[:, None], changes.matrices)[:, 0] < _SOME).float()

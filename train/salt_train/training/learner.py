@@ -142,7 +142,7 @@ class Learner:
             # A part divides by 1 at least, see total_loss, and soft labels may come to less.
             share = mine.clamp(min=1.0) * self.world.size / self.world.sum(mine).clamp(min=1.0)
         weight = self.config.judge_weight
-        return self._total_loss(logits, batch.masks, stage, weight, share, batch.salt)
+        return self._total_loss(logits, batch.masks, stage, weight, share, batch.salt, batch.known)
 
     def _whole(self, loss: Tensor) -> Tensor:
         """The whole batch's loss, of this part's."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -19,6 +21,7 @@ def total_loss(
     judge_weight: float,
     salt_share: Tensor | float = 1.0,
     salt: Tensor | None = None,
+    known: Tensor | None = None,
 ) -> Tensor:
     """Mask loss plus the judge's BCE over every tile.
 
@@ -36,18 +39,22 @@ def total_loss(
         salt: float [B], 0..1, probability that a tile has any, where the masks do not say: the
             judge learns it, and the tile counts so much for the mask. Without a judge the mask is
             multiplied by it.
+        known: float [B, H, W], 0 where a mask does not count, and is 0, else 1; default: all of it
+            does. A tile without salt in what is known, and not all of which is known, counts
+            nothing for the judge.
 
     Returns:
         Scalar. A batch without salt has the judge's part alone; the mask's gradients are 0 then.
     """
     if logits.judge is None:
         whole = masks if salt is None else masks * salt[:, None, None]
-        return _all_levels(logits, whole, stage).mean()
-    each = _all_levels(logits, masks, stage)
+        return _all_levels(logits, whole, stage, known).mean()
+    each = _all_levels(logits, masks, stage, known)
     # Tiles without salt count nothing, and are not left out: to know which they are the host would
     # have to wait for the device. So every weight has a gradient, be there salt or not.
     salty = has_salt(masks) if salt is None else salt
-    judged = F.binary_cross_entropy_with_logits(logits.judge.float(), salty)
+    told = None if known is None else torch.maximum(has_salt(masks), known.amin((1, 2)))
+    judged = F.binary_cross_entropy_with_logits(logits.judge.float(), salty, told)
     masked = (each * salty).sum() / salty.sum().clamp(min=1.0)
     return judge_weight * judged + salt_share * masked
 
@@ -57,31 +64,34 @@ def has_salt(masks: Tensor) -> Tensor:
     return masks.flatten(1).any(dim=1).float()
 
 
-def _all_levels(logits: Logits, masks: Tensor, stage: Stage) -> Tensor:
+def _all_levels(logits: Logits, masks: Tensor, stage: Stage, known: Tensor | None) -> Tensor:
     """Each tile's mask loss, [B], of the output, and under deep supervision of the levels too."""
-    loss = mask_loss(logits.mask.float(), masks, stage)
+    loss = mask_loss(logits.mask.float(), masks, stage, known)
     for level in logits.levels:
-        loss = loss + stage.level_weight * mask_loss(level.float(), masks, stage)
+        loss = loss + stage.level_weight * mask_loss(level.float(), masks, stage, known)
     return loss
 
 
-def mask_loss(logits: Tensor, masks: Tensor, stage: Stage) -> Tensor:
-    """Each tile's loss, [B], of float32 logits [B, H, W] against masks of the same shape."""
+def mask_loss(logits: Tensor, masks: Tensor, stage: Stage, known: Tensor | None = None) -> Tensor:
+    """Each tile's loss, [B], of float32 logits [B, H, W] against masks of the same shape; of the
+    pixels that are known, see :func:`total_loss`.
+    """
     if stage.loss == "bce":
-        return bce(logits, masks)
+        return bce(logits, masks, known)
     if stage.loss == "focal":
-        return focal(logits, masks, stage.focal_gamma)
+        return focal(logits, masks, stage.focal_gamma, known)
     lovasz = symmetric_lovasz if stage.loss == "symmetric-lovasz" else lovasz_hinge
-    loss = lovasz(logits, masks)
-    return loss + stage.bce_weight * bce(logits, masks) if stage.bce_weight else loss
+    loss = lovasz(logits, masks, known)
+    return loss + stage.bce_weight * bce(logits, masks, known) if stage.bce_weight else loss
 
 
-def bce(logits: Tensor, masks: Tensor) -> Tensor:
-    """Binary cross-entropy, mean over each tile's pixels: [B]."""
-    return F.binary_cross_entropy_with_logits(logits, masks, reduction="none").mean((1, 2))
+def bce(logits: Tensor, masks: Tensor, known: Tensor | None = None) -> Tensor:
+    """Binary cross-entropy, mean over each tile's pixels that are known: [B]."""
+    each = F.binary_cross_entropy_with_logits(logits, masks, reduction="none")
+    return _mean(each, known)
 
 
-def focal(logits: Tensor, masks: Tensor, gamma: float) -> Tensor:
+def focal(logits: Tensor, masks: Tensor, gamma: float, known: Tensor | None = None) -> Tensor:
     """BCE with each pixel weighted by (1 - p)^gamma, p the probability given to the truth: pixels
     that are right already count little (Lin et al., "Focal Loss for Dense Object Detection", 2017,
     who chose a gamma of 2).
@@ -89,15 +99,23 @@ def focal(logits: Tensor, masks: Tensor, gamma: float) -> Tensor:
     each = F.binary_cross_entropy_with_logits(logits, masks, reduction="none")
     # Below a gamma of 1 the power's slope at 0 is infinite, and a sure pixel's gradient NaN.
     wrong = (1.0 - torch.exp(-each)).clamp(min=_SMALLEST_SHARE)
-    return (wrong**gamma * each).mean((1, 2))
+    return _mean(wrong**gamma * each, known)
 
 
-def symmetric_lovasz(logits: Tensor, masks: Tensor) -> Tensor:
+def _mean(each: Tensor, known: Tensor | None) -> Tensor:
+    """Mean over each tile's pixels that are known, 0 where none is: [B, H, W] -> [B]."""
+    if known is None:
+        return each.mean((1, 2))
+    return (each * known).sum((1, 2)) / known.sum((1, 2)).clamp(min=1.0)
+
+
+def symmetric_lovasz(logits: Tensor, masks: Tensor, known: Tensor | None = None) -> Tensor:
     """Mean of the Lovasz hinge of the salt and that of everything else: [B]."""
-    return 0.5 * (lovasz_hinge(logits, masks) + lovasz_hinge(-logits, 1.0 - masks))
+    salt, rest = lovasz_hinge(logits, masks, known), lovasz_hinge(-logits, 1.0 - masks, known)
+    return 0.5 * (salt + rest)
 
 
-def lovasz_hinge(logits: Tensor, masks: Tensor) -> Tensor:
+def lovasz_hinge(logits: Tensor, masks: Tensor, known: Tensor | None = None) -> Tensor:
     """Lovasz hinge of each tile by itself, [B] (Berman et al., CVPR 2018).
 
     ``elu(error) + 1`` stands for ``relu(error)``, as the winning competitors used it: pixels on
@@ -106,9 +124,13 @@ def lovasz_hinge(logits: Tensor, masks: Tensor) -> Tensor:
     Args:
         logits: float32 [B, H, W].
         masks: float [B, H, W], 0..1, of which what is likelier counts.
+        known: see :func:`total_loss`.
     """
     labels = (masks.flatten(1) > 0.5).float()
     errors = 1.0 - logits.flatten(1) * (2.0 * labels - 1.0)
+    if known is not None:  # the last of all, where the hinge is 0: no other's weight sees them
+        labels = labels * known.flatten(1)
+        errors = errors.masked_fill(known.flatten(1) == 0.0, -math.inf)
     ordered, order = errors.sort(dim=1, descending=True)
     weights = _lovasz_gradient(labels.gather(1, order))
     return ((F.elu(ordered) + 1.0) * weights).sum(dim=1)

@@ -239,7 +239,8 @@ class Trainer:
         deployed is scored in float32.
         """
         with self.learner.compute.autocast():
-            return evaluate.predict(self.learner.average, self.validation_data.tiles, "none")
+            predicted = evaluate.predict(self.learner.average, self.validation_data.tiles, "none")
+        return predicted.where_known(self.validation_data)
 
     def _save(self, row: dict[str, Any]) -> None:
         """Best first: a run killed in between repeats the epochs and saves both again."""
