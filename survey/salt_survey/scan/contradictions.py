@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from salt_survey.errors import SurveyError
-from salt_survey.scan.kinds import Kind
+from salt_survey.scan.finding_kinds import Kind
 from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import Scan
 

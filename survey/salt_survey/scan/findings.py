@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_survey.scan.coordinates import Positions
+from salt_survey.scan.finding_kinds import Kind
 from salt_survey.scan.geometry import Grid
-from salt_survey.scan.kinds import Kind
 from salt_survey.scan.record import Scan, Verdict
 from salt_survey.scan.recorded import FILL, PADDING
 from salt_survey.scan.statistics import Stats

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from salt_survey.errors import SurveyError
-from salt_survey.scan.fields import (
+from salt_survey.scan.finding_kinds import KINDS, Kind, kinds_of_before
+from salt_survey.scan.json_fields import (
     Field,
     between,
     check_names,
@@ -23,7 +24,6 @@ from salt_survey.scan.fields import (
     text,
     whole,
 )
-from salt_survey.scan.kinds import KINDS, Kind, kinds_of_before
 from salt_survey.segy.layout import HEADER
 from salt_survey.segy.order import Endian
 

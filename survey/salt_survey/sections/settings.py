@@ -8,8 +8,8 @@ from typing import Any, Literal, Self
 
 from salt_infer.errors import SaltError
 from salt_survey.errors import SurveyError
-from salt_survey.scan import fields
-from salt_survey.scan.fields import check_names
+from salt_survey.scan import json_fields
+from salt_survey.scan.json_fields import check_names
 from salt_survey.sections.display import Display, Polarity, Stretch, Zoom
 from salt_survey.sections.sampling import Sampling
 
@@ -124,7 +124,7 @@ def _names(kind: type[Calibration | Display]) -> list[str]:
 def _scores(values: Any) -> tuple[LineScore, ...]:
     scores = tuple(LineScore(**value) for value in values)
     for score in scores:
-        fields.text("line", score.line)
+        json_fields.text("line", score.line)
     return scores
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from salt_infer.errors import UsageError
 from salt_survey.reading.arrays import is_array
 from salt_survey.reading.survey import Survey
-from salt_survey.scan import fields
+from salt_survey.scan import json_fields
 from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import Scan
 from salt_survey.sections.display import Display
@@ -68,7 +68,7 @@ def settings_of(store: Store, otherwise: Settings) -> Settings:
     said = _said(store)
     if "threshold" not in said:
         return otherwise
-    origin = Origin.of_words(fields.text("calibration", said.get("calibration", "")))
+    origin = Origin.of_words(json_fields.text("calibration", said.get("calibration", "")))
     return Settings(Display.from_dict(said), threshold_of(store), origin)
 
 
@@ -79,7 +79,7 @@ def threshold_of(store: Store) -> float:
         SurveyError: it says it wrongly.
     """
     said = _said(store).get("threshold", THRESHOLD)
-    return float(fields.between(0, 1)("threshold", said))
+    return float(json_fields.between(0, 1)("threshold", said))
 
 
 def times_of(store: Store) -> str:
@@ -88,7 +88,7 @@ def times_of(store: Store) -> str:
     Raises:
         SurveyError: it says it wrongly.
     """
-    return fields.text("times", _said(store).get("times", "all"))
+    return json_fields.text("times", _said(store).get("times", "all"))
 
 
 def _said(store: Store) -> Mapping[str, Any]:
@@ -106,7 +106,9 @@ def counts_of(store: Store) -> Counts | None:
     if not isinstance(kept, Mapping):
         return None
     names = (field.name for field in dataclasses.fields(Counts))
-    return Counts(**{name: fields.whole(0)(f"counts.{name}", kept.get(name)) for name in names})
+    return Counts(
+        **{name: json_fields.whole(0)(f"counts.{name}", kept.get(name)) for name in names}
+    )
 
 
 def ran(store: Store, survey: Survey) -> Extent:
@@ -118,7 +120,7 @@ def ran(store: Store, survey: Survey) -> Extent:
     said = _said(store)
     lines, times = (
         None if text == "all" else extent.parse(text)
-        for text in (fields.text("lines", said.get("lines", "all")), times_of(store))
+        for text in (json_fields.text("lines", said.get("lines", "all")), times_of(store))
     )
     crosswise = said.get("sections", survey.one_way) == "crossline"
     return extent.extent_of(survey, "crossline" if crosswise else "inline", lines, times)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from salt_survey.scan.kinds import Kind
+from salt_survey.scan.finding_kinds import Kind
 from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import Scan
 from salt_survey.scan.segy_scan import scan
