@@ -19,8 +19,8 @@ from salt_survey.calibration.calibrate import (
     ranking,
     smoothed,
 )
+from salt_survey.calibration.job import told
 from salt_survey.calibration.scoring import Agreement
-from salt_survey.cli.calibrate import told
 from salt_survey.scan.record import load
 from salt_survey.sections.display import Display, Zoom
 from salt_survey.sections.sampling import Sampling
