@@ -2,7 +2,7 @@
 
 A valid PNG may hold numbers that were never stretched, a colour map, or what nobody sees. A model
 answers all the same, and its answer looks like any other: so such tiles are counted and told of.
-Of the competition's tiles that are not of one grey, none uses less than an eighth of its range.
+Of the competition's tiles that are not of one grey, none leaves an eighth of its range unused.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import numpy.typing as npt
 WHAT = {
     "narrow-16": "16-bit, with at most 1/16 of the range in use: stretched to 0..65535?",
     "narrow-8": "8-bit, with at most 1/16 of the range in use: stretched to 0..255?",
+    "faint": "of less than half of the range of greys: the shipped model knows tiles that are each "
+    "stretched to all of it, and finds other masks in fainter ones",
     "wrapped": "dark and bright with no grey between: were signed numbers saved as unsigned?",
     "two-valued": "made of two values alone, as masks are",
     "coloured": "coloured, and read by brightness, which colour maps do not keep in order: "
@@ -23,7 +25,7 @@ WHAT = {
     "hidden": "transparent in places, where what is hidden was read: write without alpha",
 }
 
-_SHARE = 16  # of a range
+_SHARE, _FAINT = 16, 2  # of a range
 _TINT = 16  # of 255; what JPEG makes of grey differs by less from channel to channel
 _MIDDLE = slice(64, 192)  # between the dark and the bright quarter of 256 levels
 _MANY = 0.1  # of the pixels
@@ -54,9 +56,10 @@ def of_greys(tiles: npt.NDArray[np.uint8]) -> list[tuple[str, ...]]:
     """
     flat, row = tiles.reshape(len(tiles), -1), tiles[:, tiles.shape[1] // 2]
     low, high = flat.min(axis=1), flat.max(axis=1)
+    wide = (high - low).astype(int) >= 256 // _FAINT
     third = ((row != low[:, None]) & (row != high[:, None])).any(axis=1)
     middle = ((row >= _MIDDLE.start) & (row < _MIDDLE.stop)).any(axis=1)
-    cleared = (low == high) | ((high - low >= 256 // _SHARE) & third & middle)
+    cleared = (low == high) | (wide & third & middle)
     return [
         () if sure else of(tile[:, :, None], tile, None)
         for tile, sure in zip(tiles, cleared.tolist(), strict=True)
@@ -85,11 +88,14 @@ def _of_greys(
     low, high = int(values.min()), int(values.max())
     if low == high:  # tiles of one grey are common, and right
         return ""
-    if high - low < (65536 if wide else 256) // _SHARE:
+    levels = 65536 if wide else 256
+    if high - low < levels // _SHARE:
         return "narrow-16" if wide else "narrow-8"
     if ((values == low) | (values == high)).all():
         return "two-valued"
-    return "wrapped" if _wrapped(grey) else ""
+    if _wrapped(grey):
+        return "wrapped"
+    return "faint" if high - low < levels // _FAINT else ""
 
 
 def _wrapped(grey: npt.NDArray[np.uint8]) -> bool:

@@ -4,6 +4,7 @@ from another.
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer.data import png
+from salt_infer.data import oddities, png
 from salt_infer.data.dataset import open_images
 from salt_infer.data.source import Tile, TileSource
 from salt_infer.errors import BadTilesError, InputError, TileError
@@ -60,6 +61,9 @@ def read_tiles(images: Path | str) -> Tiles:
         InputError: no such place, no tiles in it, or two with one id.
         BadTilesError: some cannot be read; they are named.
         PackageError: what a URL needs is not installed.
+
+    Warns:
+        UserWarning: some can be read and hardly be meant, see :mod:`salt_infer.data.oddities`.
     """
     if not isinstance(images, Path | str):
         raise InputError(
@@ -69,7 +73,10 @@ def read_tiles(images: Path | str) -> Tiles:
     place = parse(str(images))  # as text it has no signature of a link
     with open_images(place) as source:
         ids = [tile.id for tile in source.tiles]
-        return Tiles(ids, decode_all(place, source, source.tiles).pixels)
+        found = decode_all(place, source, source.tiles)
+    for line in oddities.lines(found.odd, len(ids)):
+        warnings.warn(line, stacklevel=2)
+    return Tiles(ids, found.pixels)
 
 
 def decode_all(place: Location, source: TileSource, tiles: Sequence[Tile]) -> Decoded:

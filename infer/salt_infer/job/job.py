@@ -215,7 +215,7 @@ def _report(run: JournaledRun, job: Job, truth: scoring.Truth | None, digest: st
     """What was done, as the report says it; scored if there are labels, with a doubt about them."""
     report = run.report(job.out, digest)
     if truth:
-        doubts = truth.doubt, scoring.flattered(Path(report.model["path"]), truth)
+        doubts = truth.doubt, scoring.flattered(report.model, truth)
         report = _warning(report, *doubts)
     _write(report, run.journal, job)
     if truth and report.rows:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -47,17 +47,25 @@ class Truth(NamedTuple):
     doubt: str
 
 
-def flattered(model: Path, truth: Truth) -> str:
-    """A warning where the shipped model may have learnt from the tiles that it is scored on, by
-    the look of their ids; empty as a rule.
+def flattered(model: Mapping[str, Any], truth: Truth) -> str:
+    """A warning where the shipped model, or the one that a model started from, may have learnt from
+    the tiles that are scored, by the look of their ids; empty as a rule.
+
+    Args:
+        model: path and contract, as a report has them.
+        truth: the labels.
     """
     alike = all(_COMPETITIONS.fullmatch(name) for name in truth.rle)
-    if not (models.ships(model) and alike and any(map(_LETTER.search, truth.rle))):
+    if not (alike and any(map(_LETTER.search, truth.rle))):
         return ""
-    return (
-        "these ids look like those of the competition's tiles: the shipped model has learnt from "
-        "nine in ten of the labelled ones, and a score on these flatters it"
-    )
+    told = "these ids look like those of the competition's tiles: the shipped model"
+    learnt = "has learnt from nine in ten of the labelled ones, and a score on these"
+    if models.ships(Path(model["path"])):
+        return f"{told} {learnt} flatters it"
+    start = model["contract"]["validation"].get("start_sha256")
+    if isinstance(start, str) and models.is_of_one(start):
+        return f"{told}, from which this one started, {learnt} may flatter it"
+    return ""
 
 
 def read(labels: Labels, ids: Sequence[str], partial: bool) -> Truth:

@@ -4,6 +4,7 @@ are and how good.
 
 from __future__ import annotations
 
+import hashlib
 from importlib import resources
 from pathlib import Path
 
@@ -16,6 +17,13 @@ DENSE_DEFAULT = "default.onnx"
 def ships(path: Path) -> bool:
     """Whether a model file is one of these."""
     return path.name in (CPU_DEFAULT, DENSE_DEFAULT) and path.parent == default_model().parent
+
+
+def is_of_one(sha256: str) -> bool:
+    """Whether a digest is that of one of these files."""
+    folder = default_model().parent
+    files = (folder / name for name in (CPU_DEFAULT, DENSE_DEFAULT))
+    return sha256 in (hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
 
 
 def default_model(provider: str = "cpu", machine: Machine | None = None) -> Path:

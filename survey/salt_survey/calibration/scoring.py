@@ -46,10 +46,12 @@ class Agreement:
     Attributes:
         salt: int64 [256], pixels of salt with each probability, 255 for 1.
         none: int64 [256], pixels without.
+        unknown: int64 [256], pixels of which the label says neither, and which no score is of.
     """
 
     salt: npt.NDArray[np.int64]
     none: npt.NDArray[np.int64]
+    unknown: npt.NDArray[np.int64]
 
     @classmethod
     def of(cls, probability: Grey, label: Grey) -> Self:
@@ -57,16 +59,22 @@ class Agreement:
 
         Args:
             probability: uint8, in 1/255.
-            label: uint8 of the same shape; other values than salt and none are left out.
+            label: uint8 of the same shape; other values than salt and none are unknown.
         """
-        salt, none = (
-            np.bincount(probability[label == kind], minlength=_LEVELS) for kind in (SALT, NONE)
+        total, salt, none = (
+            np.bincount(these, minlength=_LEVELS).astype(np.int64)
+            for these in (
+                probability.ravel(),
+                probability[label == SALT],
+                probability[label == NONE],
+            )
         )
-        return cls(salt.astype(np.int64), none.astype(np.int64))
+        return cls(salt, none, total - salt - none)
 
     def joined(self, other: Agreement) -> Agreement:
         """Of these pixels and others."""
-        return Agreement(self.salt + other.salt, self.none + other.none)
+        parts = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Agreement(*(mine + theirs for mine, theirs in parts))
 
     def score(self, line: str, threshold: float) -> LineScore:
         """The same in a few numbers; ``line``: what it is of."""
@@ -79,6 +87,10 @@ class Agreement:
         above = levels_above(threshold)
         parts = (self.salt[above], self.salt[~above], self.none[above], self.none[~above])
         return Counts(*(int(part.sum()) for part in parts))
+
+    def found_where_unknown(self, threshold: float) -> int:
+        """Pixels above a threshold of which the label does not say what they are."""
+        return int(self.unknown[levels_above(threshold)].sum())
 
     def iou(self, threshold: float) -> float:
         """Intersection over union of salt above a threshold and salt, 0..1."""

@@ -64,12 +64,14 @@ class VolumeScore:
         label: the path of what was drawn; None of several lines.
         samples: those of what was run for which the label says what they are, at the threshold.
         score: IoU and the like; None of a line without salt, as they mean nothing there.
+        found_where_unknown: samples found as salt of which the label does not say what they are.
     """
 
     line: str
     label: str | None
     samples: Counts
     score: LineScore | None
+    found_where_unknown: int
 
     @classmethod
     def of(cls, line: str, label: Path | None, agreement: Agreement, threshold: float) -> Self:
@@ -77,20 +79,25 @@ class VolumeScore:
         samples = agreement.counts(threshold)
         salt = samples.found + samples.missed
         score = agreement.score(line, threshold) if salt else None
-        return cls(line, str(label) if label else None, samples, score)
+        more = agreement.found_where_unknown(threshold)
+        return cls(line, str(label) if label else None, samples, score, more)
 
     def to_dict(self) -> dict[str, Any]:
         """For a report; without a score its numbers are null."""
         scores = dict.fromkeys(field.name for field in dataclasses.fields(LineScore))
         if self.score:
             scores = dataclasses.asdict(self.score)
-        return scores | {"line": self.line, "label": self.label} | self.samples._asdict()
+        of = {"line": self.line, "label": self.label}
+        more = {"found_where_unknown": self.found_where_unknown}
+        return scores | of | self.samples._asdict() | more
 
     def words(self) -> str:
         """For people."""
         name = self.line if self.line == TOGETHER else f"line {self.line}"
         found, missed, wrong, right = self.samples
         taken = f"{_share(wrong, wrong + right)} without it taken for salt"
+        if self.found_where_unknown:
+            taken += f"; {self.found_where_unknown} more found, where the label is unknown"
         if not self.score:
             return f"{name}: no salt is labelled in what was run; {taken}"
         of_salt = f"{_share(found, found + missed)} with salt found"

@@ -155,7 +155,8 @@ def _volume(volume: Volume, viewer: Viewer) -> Iterator[str]:
     for time, values in volume.slices:
         yield _heat(values, 1.0, f"probability of salt at {time:g} ms", viewer)
     most = float(np.nanmax(volume.thickness)) if np.isfinite(volume.thickness).any() else 0.0
-    yield _heat(volume.thickness, most, f"thickness of salt, darkest {most:g} ms", viewer)
+    caption = f"thickness of salt, as far as it was recorded, darkest {most:g} ms"
+    yield _heat(volume.thickness, most, caption, viewer)
     if volume.disagreement is not None:
         note = "greatest disagreement of inline and crossline sections"
         yield _heat(volume.disagreement, 1.0, note, viewer)

@@ -56,6 +56,16 @@ def test_16_bits_are_scaled_as_the_command_does(drawn: Path) -> None:
     np.testing.assert_array_equal(salt_infer.read_tiles(path.parent).pixels, tile[None])
 
 
+def test_tiles_that_can_hardly_be_meant_are_warned_of(drawn: Path) -> None:
+    (tile,) = drawing.draw(1, seed=2).tiles
+    path = drawn / "deep/x.png"
+    path.parent.mkdir()
+    Image.fromarray(tile.astype(np.uint16)).save(path)
+    with pytest.warns(UserWarning, match="1 of 1 tiles are 16-bit, with at most 1/16") as told:
+        salt_infer.read_tiles(path.parent)
+    assert told[0].filename == __file__
+
+
 def test_tiles_that_cannot_be_read_are_named(drawn: Path) -> None:
     for kind, (data, _) in pngs.bad_tiles().items():
         (drawn / f"tiles/bad-{kind}.png").write_bytes(data)

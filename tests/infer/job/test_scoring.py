@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,13 +79,22 @@ def test_a_run_warns_of_them(tmp_path: Path) -> None:
 
 def test_only_the_shipped_model_on_the_competitions_tiles_is_said_to_be_flattered() -> None:
     ids, others = ["000e218f21", "0fabc01234"], ["000e218f21", "line-7"]
-    for model in (default_model("cpu"), default_model("cuda")):
+    digest = hashlib.sha256(default_model("cuda").read_bytes()).hexdigest()
+    for model in (of(default_model("cpu")), of(default_model("cuda")), of(Path("mine"), digest)):
         assert "the competition's tiles" in scoring.flattered(model, truth_of(ids))
         assert scoring.flattered(model, truth_of(others)) == ""
         assert scoring.flattered(model, truth_of(["0000000001", "0000000002"])) == ""
         assert scoring.flattered(model, truth_of([])) == ""
-    own = Path("mine") / default_model("cpu").name
-    assert scoring.flattered(own, truth_of(ids)) == ""
+    assert "model, from which this one started, has learnt" in scoring.flattered(
+        model, truth_of(ids)
+    )
+    for own in (Path("mine") / default_model("cpu").name, Path("other.onnx")):
+        assert scoring.flattered(of(own), truth_of(ids)) == ""
+        assert scoring.flattered(of(own, "0" * 64), truth_of(ids)) == ""
+
+
+def of(path: Path, start: str | None = None) -> dict[str, Any]:
+    return {"path": str(path), "contract": {"validation": {"start_sha256": start} if start else {}}}
 
 
 def truth_of(ids: list[str]) -> Truth:

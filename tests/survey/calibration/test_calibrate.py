@@ -41,7 +41,7 @@ def found(reversed_: Zooms, value: int = 255) -> calibrate.Found:
         share = reversed_.get(zoom, 0.0) if polarity == "reversed" else 0.0
         salt, none = np.zeros(256, np.int64), np.zeros(256, np.int64)
         salt[value], salt[0], none[0] = round(1000 * share), 1000 - round(1000 * share), 1000
-        made[polarity, Zoom(*zoom)] = [Agreement(salt, none)]
+        made[polarity, Zoom(*zoom)] = [Agreement(salt, none, 0 * none)]
     return made  # type: ignore[return-value]
 
 

@@ -138,9 +138,11 @@ def test_a_line_without_salt_tells_of_false_alarms(
     assert second.score is None
     assert second.samples == counted(salt[10].T, dry, 0.9)
     wrong, none = second.samples.wrong, dry[9:].size
+    more = np.count_nonzero(salt[10].T[:9] > 0.9 * 255)
+    assert second.found_where_unknown == more > 0
     assert found.words()[2] == (
         f"line 110: no salt is labelled in what was run; {wrong / none:.2%} of {none} samples "
-        "without it taken for salt"
+        f"without it taken for salt; {more} more found, where the label is unknown"
     )
     assert first.score is not None
     assert together.score is not None
@@ -148,6 +150,7 @@ def test_a_line_without_salt_tells_of_false_alarms(
     written = json.loads(found.to_json())["lines"][1]
     assert written["iou"] is None
     assert (written["label"], written["wrong"]) == (str(path), wrong)
+    assert written["found_where_unknown"] == more
 
 
 def test_a_label_that_lies_another_way_round_is_warned_of(

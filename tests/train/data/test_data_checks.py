@@ -137,6 +137,13 @@ def mask(name: str, data: bytes) -> Change:
     return lambda root: (root / "masks" / f"{name}.png").write_bytes(data)
 
 
+def values(root: Path, salt: dict[str, int]) -> None:
+    """Write masks with these values instead of 255."""
+    for name, value in salt.items():
+        path = root / "masks" / f"{name}.png"
+        path.write_bytes(png.encode(png.decode_mask(path.read_bytes()) * np.uint8(value)))
+
+
 def unknown(root: Path, name: str, data: bytes) -> None:
     (root / "unknown").mkdir()
     (root / "unknown" / f"{name}.png").write_bytes(data)
@@ -160,6 +167,14 @@ FAULTY: dict[str, tuple[str, Change, tuple[str, ...], str]] = {
     ),
     "mask small": (
         "bad-mask", mask(IDS[2], pngs.grey([[0] * 9] * 9, 9, 9)), (IDS[2],), "9x9 pixels",
+    ),
+    "mask of another class": (
+        "other-value", lambda root: values(root, {SALT[0]: 128}), (SALT[0],),
+        "128, where most have 255",
+    ),
+    "masks of several classes": (
+        "other-value", lambda root: values(root, dict.fromkeys(SALT, 2) | {SALT[1]: 3}),
+        (SALT[1],), "3, where most have 2",
     ),
     "mask missing": (
         "no-label", lambda root: (root / "masks" / f"{IDS[4]}.png").unlink(), (IDS[4],),
@@ -370,6 +385,13 @@ def test_what_is_odd_is_noted_and_nothing_is_wrong(folder: Path) -> None:
     assert f"note: {NOTES['vertical']} (1)\n    {names[0]}\n" in text
     few = "too few masks with a boundary (2) to tell whether they lie as their tiles do"
     assert text.endswith(f"\n\n{few}\n{report.doubts}\nsound (kinds of faults: 0, of notes: 5)")
+
+
+def test_salt_may_be_1_in_some_masks_and_the_largest_value_in_others(folder: Path) -> None:
+    values(folder, {SALT[0]: 1})
+    assert "other-value" not in by_kind(check(folder))
+    values(folder, dict.fromkeys(SALT, 7))
+    assert "other-value" not in by_kind(check(folder))
 
 
 def test_where_masks_do_not_count_they_are_not_looked_at(folder: Path) -> None:

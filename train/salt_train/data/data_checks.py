@@ -30,6 +30,7 @@ from salt_train.data.findings import FAULTS, NOTES, Finding, Report
 from salt_train.data.second_opinion import Opinion
 
 Image = npt.NDArray[np.uint8]  # [101, 101]
+_PLAIN = (1, 255, 65535)  # values that stand for salt, whatever others do
 
 
 def check(path: Path, missing_as_empty: bool = False) -> Report:
@@ -65,6 +66,7 @@ class _Survey:
         self.tiles: dict[str, Image] = {}  # those that can be read
         self.masks: dict[str, Image] = {}
         self.unknown: dict[str, Image] = {}
+        self.values: dict[str, int] = {}  # that stand for salt, of masks with some
         counted = ("tile_modes", "tile_sizes", "mask_modes", "mask_sizes", "mask_values")
         self.facts: dict[str, Counter[str]] = {kind: Counter() for kind in counted}
         self.noted: defaultdict[str, dict[str, str]] = defaultdict(dict)  # kind: {id: detail}
@@ -112,9 +114,14 @@ class _Survey:
             self.noted[kind][name] = ""
         return seen.pixels
 
-    def _mask(self, _: str, data: bytes) -> Image:
-        self._count_values(data)
-        return png.decode_mask(data)
+    def _mask(self, name: str, data: bytes) -> Image:
+        found = png.values(data)
+        said = " and ".join(map(str, found)) if len(found) <= 2 else f"{len(found)} values"
+        self.facts["mask_values"][said] += 1
+        mask = png.decode_mask(data)
+        if mask.any():
+            self.values[name] = found[-1]
+        return mask
 
     def _count(self, what: str, data: bytes) -> None:
         """Mode and size by the header, which stands at the same place in every PNG."""
@@ -124,11 +131,6 @@ class _Survey:
         name = png.COLOUR_TYPES.get(colour, f"colour type {colour}")
         self.facts[f"{what}_modes"][f"{depth}-bit {name}"] += 1
         self.facts[f"{what}_sizes"][f"{width}x{height}"] += 1
-
-    def _count_values(self, data: bytes) -> None:
-        found = png.values(data)
-        name = " and ".join(map(str, found)) if len(found) <= 2 else f"{len(found)} values"
-        self.facts["mask_values"][name] += 1
 
     def _rows(self, file: Path, rows: Mapping[str, str]) -> None:
         """Run-length strings: the labels where nothing else is, else compared with the masks."""
@@ -195,6 +197,7 @@ class _Survey:
         for name, mask in self.masks.items():
             for kind in _mask_kinds(mask):
                 self.noted[kind][name] = ""
+        self.noted["other-value"] = dict(_of_other_values(self.values))
         twins: defaultdict[bytes, list[str]] = defaultdict(list)
         for name, tile in self.tiles.items():
             if tile.min() == tile.max():
@@ -245,6 +248,16 @@ class _Survey:
         facts["coverage"] = _coverage(self.masks)
         seen = self.orientation, self.doubts
         return Report(path, tiles, masks, sources, facts, tuple(findings), *seen)
+
+
+def _of_other_values(values: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    """Masks, by name, that seem to be made of another class than others: each is one of two values,
+    and which of several numbers is salt, nobody has said.
+    """
+    commonest = Counter(values.values()).most_common(1)
+    for name, value in sorted(values.items()):
+        if value not in (commonest[0][0], *_PLAIN):
+            yield name, f"{value}, where most have {commonest[0][0]}"
 
 
 def _decoded(_: str, data: bytes) -> Image:
