@@ -62,8 +62,7 @@ def flattered(model: Mapping[str, Any], truth: Truth) -> str:
     learnt = "has learnt from nine in ten of the labelled ones, and a score on these"
     if models.ships(Path(model["path"])):
         return f"{told} {learnt} flatters it"
-    start = model["contract"]["validation"].get("start_sha256")
-    if isinstance(start, str) and models.is_of_one(start):
+    if models.is_of_one(model["contract"]["validation"].get("start_sha256")):
         return f"{told}, from which this one started, {learnt} may flatter it"
     return ""
 

@@ -19,11 +19,11 @@ def ships(path: Path) -> bool:
     return path.name in (CPU_DEFAULT, DENSE_DEFAULT) and path.parent == default_model().parent
 
 
-def is_of_one(sha256: str) -> bool:
+def is_of_one(sha256: object) -> bool:
     """Whether a digest is that of one of these files."""
     folder = default_model().parent
     files = (folder / name for name in (CPU_DEFAULT, DENSE_DEFAULT))
-    return sha256 in (hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
+    return any(hashlib.sha256(file.read_bytes()).hexdigest() == sha256 for file in files)
 
 
 def default_model(provider: str = "cpu", machine: Machine | None = None) -> Path:

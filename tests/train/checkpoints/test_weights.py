@@ -245,6 +245,24 @@ def test_a_run_starts_from_a_checkpoint(tiny_checkpoint: Path, tmp_path: Path) -
     assert trainer.start_sha256 == first.sha256
 
 
+def test_heads_of_deep_supervision_are_of_training_alone(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    first = checkpoints.load(tiny_checkpoint)
+    deep = dataclasses.replace(first.config.model, deep_supervision=True)
+    trainer = started_from(tiny_checkpoint, tmp_path, model=deep)
+    state = trainer.learner.model.state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in first.weights.items())
+    heads = {name for name in state if name not in first.weights}
+    assert heads
+    assert all(name.startswith("level_heads.") for name in heads)
+    config = dataclasses.replace(first.config, model=deep)
+    path = tmp_path / "deep.pth"
+    checkpoints.save(dataclasses.replace(first, config=config, weights=dict(state)), path)
+    plain = started_from(path, tmp_path / "plain", model=first.config.model).learner.model
+    assert plain.state_dict().keys() == first.weights.keys()
+
+
 def test_a_checkpoint_of_another_network_is_refused(tiny_checkpoint: Path, tmp_path: Path) -> None:
     other = dataclasses.replace(tiny_config(2).model, canvas_px=112, mean=0.4)
     with pytest.raises(CheckpointError, match=r"they differ in canvas_px, mean$"):

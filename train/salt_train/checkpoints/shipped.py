@@ -11,7 +11,6 @@ from typing import Any
 
 from salt_infer.modelfile.contract import ModelContract
 from salt_infer.modelfile.onnx_reader import read_model
-from salt_infer.modelfile.signature import sha256_of
 from salt_infer.models import default_model
 from salt_train.data.folds import Split
 from salt_train.errors import CheckpointError, ConfigError
@@ -20,6 +19,10 @@ from salt_train.settings.recipes import RECIPES
 
 # Among a checkpoint's scores: the weights that it started from may have learnt its held-out tiles.
 MAY_HAVE_SEEN = "start_may_have_seen_fold"
+DOUBTED = (
+    "warning: what this run started from, or what labelled for it, may have seen tiles that it "
+    "validates on; if so, scores are too high"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,12 +92,6 @@ def _alike(one: ModelConfig, other: ModelConfig) -> bool:
     """Whether they compute the same; dropout and deep supervision are of training alone."""
     plain = {"judge_dropout": 0.0, "deep_supervision": False}
     return one.__class__(**(vars(one) | plain)) == other.__class__(**(vars(other) | plain))
-
-
-def ships(sha256: object) -> bool:
-    """Whether this is the digest of a model file that ships."""
-    files = (default_model("cpu"), default_model("cuda"))
-    return any(sha256_of(path) == sha256 for path in files)
 
 
 def networks(contract: ModelContract, path: Path) -> list[ModelConfig]:

@@ -188,7 +188,8 @@ def first_checkpoint(config: TrainConfig, split: Split) -> tuple[Checkpoint, str
 
 
 def load_checkpoint(model: SaltNet, checkpoint: Checkpoint, name: str) -> str:
-    """Load all weights of a checkpoint into a network of the same shape.
+    """Load all weights of a checkpoint into a network of the same shape; the heads of deep
+    supervision, which are of training alone, where both have them.
 
     Returns:
         The checkpoint's sha256.
@@ -197,7 +198,7 @@ def load_checkpoint(model: SaltNet, checkpoint: Checkpoint, name: str) -> str:
         CheckpointError: it is of another network, or not finite.
     """
     theirs, ours = (
-        dataclasses.replace(config.meant, judge_dropout=0.0)
+        dataclasses.replace(config.meant, judge_dropout=0.0, deep_supervision=False)
         for config in (checkpoint.config.model, model.config)
     )
     if theirs != ours:
@@ -205,7 +206,8 @@ def load_checkpoint(model: SaltNet, checkpoint: Checkpoint, name: str) -> str:
             f"{name} is of {theirs.architecture}, this run trains {ours.architecture}; they differ "
             f"in {', '.join(_differing(theirs, ours))}"
         )
-    model.load_state_dict(build_model(checkpoint).state_dict())
+    kept, own = build_model(checkpoint).state_dict(), model.state_dict()
+    model.load_state_dict(own | {name: value for name, value in kept.items() if name in own})
     return checkpoint.sha256
 
 

@@ -167,7 +167,7 @@ _OPTIONS = (
     ),
     click.option(
         "--precision", type=click.Choice(get_args(PrecisionName)),
-        help="Arithmetic of the forward pass; weights and losses stay fp32.",
+        help="Arithmetic of the forward pass; weights and losses stay fp32. fp16 is for GPUs.",
     ),
     click.option(
         "--seed", type=int, metavar="N", help="Seed of first weights, order, augmentation.",

@@ -257,7 +257,7 @@ def _check_compiler(config: TrainConfig, mode: str) -> None:
 
 def _check_apart(out: Path, place: DatasetLayout) -> None:
     """A run draws its curves, and every picture below a data set's folders is taken for a tile."""
-    for folder in filter(None, (place.images, place.masks)):
+    for folder in filter(None, (place.images, place.masks, place.unknown)):
         if real(out).is_relative_to(real(folder)):
             raise UsageError(
                 f"{out} is inside {folder}, where every picture is taken for one of the data set; "
@@ -267,7 +267,9 @@ def _check_apart(out: Path, place: DatasetLayout) -> None:
 
 def _shown(config: TrainConfig, data: Path | None) -> str:
     steps = _steps(config, data) if data else 0
-    return "\n".join([*listed(config), "", recipes.picture(config, steps)])
+    more = ["pseudo-labels make an epoch longer, by how much is not told here"]
+    picture = recipes.picture(config, steps)
+    return "\n".join([*listed(config), "", picture, *(more if config.pseudo_fraction else [])])
 
 
 def _steps(config: TrainConfig, data: Path) -> int:

@@ -107,8 +107,8 @@ class Split:
             if seen[0] is not None and seen[1] is None:
                 raise DataError(
                     f"{what} a model that was trained on every tile (--fold none), this run holds "
-                    f"out fold {fold}, which it has seen; {instead} a model that held this fold "
-                    "out, or train on every tile here too, by --fold none"
+                    f"out fold {fold}, which it may have seen; {instead} a model that held this "
+                    "fold out, or train on every tile here too, by --fold none"
                 )
             held = f"fold {seen[1]!r}" if seen[1] is not None else "no fold"
             raise DataError(

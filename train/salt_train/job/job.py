@@ -30,11 +30,6 @@ from salt_train.training.pseudo import Pseudo
 from salt_train.training.run_options import RunOptions
 from salt_train.training.trainer import LAST, Trainer
 
-_DOUBTED = (
-    "warning: what this run started from, or what labelled for it, may have seen tiles that it "
-    "validates on; if so, scores are too high"
-)
-
 
 @dataclasses.dataclass(frozen=True)
 class Job:
@@ -222,11 +217,11 @@ def _opening(trainer: Trainer) -> str:
         *trainer.pseudo_remarks,
         *_started_from(trainer),
         *(
-            ["this CPU emulates bf16 slowly: --precision fp32 is faster"]
+            [f"this CPU computes {config.precision} slowly: --precision fp32 is faster"]
             if slow_precision(config, trainer.options.device)
             else []
         ),
-        *([_DOUBTED] if trainer.doubted else []),
+        *([shipped.DOUBTED] if trainer.doubted else []),
         *(run_warnings.of_all(*world) if config.fold is None else run_warnings.of_parts(*world)),
         *run_warnings.of_pseudo(trainer.train_data, trainer.pseudo_tiles),
         *cut_short(config, trainer.steps_per_epoch),

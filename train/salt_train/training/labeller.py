@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from salt_infer import models
 from salt_train.checkpoints import shipped
 from salt_train.data.folds import Split
 from salt_train.errors import DataError
@@ -112,7 +113,7 @@ class Labeller:
         trained elsewhere, and does not name its tiles: with another split they may be these or none
         of these, as where a run starts from it.
         """
-        if not shipped.ships(self.report["model"].get("sha256")):
+        if not models.is_of_one(self.report["model"].get("sha256")):
             return origins
         return [origin for origin in origins if origin["split_sha256"] == split.sha256]
 

@@ -153,6 +153,8 @@ class Trainer:
             self.doubted |= bool(first.scores.get(shipped.MAY_HAVE_SEEN))
             if self.config.init_weights == SHIPPED:
                 self._settle(first)
+            elif first.scores.get(shipped.MAY_HAVE_SEEN) and self.world.first:
+                tqdm.write(shipped.DOUBTED)
         self.learner.average.load_state_dict(self.learner.model.state_dict())
         if self.world.first:
             settings_file.write(self.options.out, self.config, self.options.threads)
