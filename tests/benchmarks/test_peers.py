@@ -339,6 +339,7 @@ def test_one_that_fails_runs_no_more_and_the_others_go_on(
     assert len(order) == 3
 
 
+@pytest.mark.slow
 def test_a_process_that_takes_too_long_is_ended_with_its_children(tmp_path: Path) -> None:
     code = (
         "import os, pathlib, time\n"

@@ -302,6 +302,7 @@ def test_what_cannot_end_well_ends_soon(
         export(dataclasses.replace(job, verify_images=None, check_tensorrt=True))
 
 
+@pytest.mark.slow
 def test_an_ensemble_has_no_network_twice(
     two_checkpoints: tuple[Path, Path], tmp_path: Path
 ) -> None:

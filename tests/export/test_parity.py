@@ -82,6 +82,7 @@ def test_an_honest_file_passes_with_nothing_changed(network: DenseGraph, gated_m
 
 
 @pytest.mark.usefixtures("few_shapes")
+@pytest.mark.slow
 def test_tampered_weights_are_found(network: DenseGraph, dense_model: Path, tmp_path: Path) -> None:
     path = tampered(dense_model, tmp_path / "x.onnx", 1.05)
     found = parity.compare(network, path, DATA.tiles, DECISION)

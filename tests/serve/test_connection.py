@@ -91,6 +91,7 @@ def test_the_next_head_on_a_connection_has_the_same_time(patient: Running) -> No
         assert rest(connection) == b""
 
 
+@pytest.mark.slow
 def test_a_request_under_way_has_the_time_of_its_body(strict: Running) -> None:
     with connected(strict.port) as connection:
         connection.sendall(UPLOAD + BODY[:100])

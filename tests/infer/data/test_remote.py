@@ -288,6 +288,7 @@ def test_a_web_servers_bad_tiles(served: Path, tmp_path: Path) -> None:
 
 @needs("aiohttp")
 @pytest.mark.parametrize("name", ["tiles/", "tiles.zip"])
+@pytest.mark.slow
 def test_a_server_that_fails_for_a_moment_is_asked_once_more(
     served: Path, tmp_path: Path, name: str
 ) -> None:
@@ -298,6 +299,7 @@ def test_a_server_that_fails_for_a_moment_is_asked_once_more(
 
 
 @needs("aiohttp")
+@pytest.mark.slow
 def test_what_a_server_fails_for_good_is_told_as_that(served: Path, tmp_path: Path) -> None:
     (served / "tiles/broken.png").write_bytes(good_tile())
     with serving(served, Flaky) as address:
@@ -334,6 +336,7 @@ def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs("aiohttp")
+@pytest.mark.slow
 def test_no_web_server(tmp_path: Path) -> None:
     with serving(tmp_path) as address:
         pass

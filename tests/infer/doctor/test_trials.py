@@ -87,6 +87,7 @@ def test_the_fastest_provider_is_named_where_its_rounds_tell() -> None:
     assert said(RAN, dataclasses.replace(faster, tta="none")) == []
 
 
+@pytest.mark.slow
 def test_ways_are_run_as_salt_infer_runs(tmp_path: Path) -> None:
     counting = Counting()
     found = [Way("cpu", "hflip"), Way("cpu", "none")]

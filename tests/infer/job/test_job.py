@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -755,11 +756,13 @@ def test_a_list_that_names_other_files_is_another_input(job: Job, batches: list[
 
 def test_odd_tiles_are_counted_once_though_the_run_was_ended(job: Job, batches: list[int]) -> None:
     assert isinstance(job.images, Path)
-    odd = sum("narrow-8" in png.examine(path.read_bytes()).odd for path in job.images.iterdir())
-    assert 0 < odd < COUNT
+    odd = Counter(
+        kind for path in job.images.iterdir() for kind in png.examine(path.read_bytes()).odd
+    )
+    assert 0 < odd["narrow-8"] < odd["faint"] < COUNT
     broken(job, at=8)
     report = run(job, Watcher())
-    assert report.warnings == (f"{odd} of {COUNT} tiles are {oddities.WHAT['narrow-8']}",)
+    assert report.warnings == oddities.lines(odd, COUNT)
     assert json.loads(report.to_json())["warnings"] == list(report.warnings)
 
 

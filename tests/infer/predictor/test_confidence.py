@@ -117,6 +117,7 @@ def details_of(
     return np.concatenate(salt), np.concatenate(sure)
 
 
+@pytest.mark.slow
 def test_dense_and_gated_models_are_equally_sure(
     tile_folder: Path, dense_model: Path, gated_model: Path
 ) -> None:

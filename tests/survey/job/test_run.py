@@ -199,6 +199,7 @@ def test_both_directions_give_mean_and_disagreement(survey: Path, tmp_path: Path
     assert (volume(out, "disagreement") == abs(one - other)).all()
 
 
+@pytest.mark.slow
 def test_sections_of_both_directions_are_shown_as_they_are_sampled(tmp_path: Path) -> None:
     """Every 2 ms, inlines 50 m apart and crosslines 25 m: as two runs at zooms of their own."""
     crosslines, samples = 40, 160
@@ -236,6 +237,7 @@ def test_without_a_calibration_it_says_so(survey: Path, tmp_path: Path) -> None:
         assert "not calibrated" in bytes(written.text[0]).decode("ascii", "replace")
 
 
+@pytest.mark.slow
 def test_where_nothing_is_found_it_says_what_to_do(survey: Path, tmp_path: Path) -> None:
     """Of settings that somebody gave; of the default ones it is said as the run begins."""
     report = tmp_path / "r.json"
@@ -253,6 +255,7 @@ def test_where_nothing_is_found_it_says_what_to_do(survey: Path, tmp_path: Path)
     assert "no salt was found" not in errors
 
 
+@pytest.mark.slow
 def test_where_small_sections_halve_the_mean_they_are_named_first(tmp_path: Path) -> None:
     line = draw(Plan(2, 160, 110), tmp_path, labelled=())[0]
     looks = ("--zoom", "1.25/0.8", "--polarity", "normal", "--threshold", "1")
@@ -369,6 +372,7 @@ def killed(survey: Path, folder: Path) -> Path:
     pytest.skip("each was done before it could be killed")
 
 
+@pytest.mark.slow
 def test_a_slab_that_was_damaged_is_run_again(survey: Path, whole: Path, tmp_path: Path) -> None:
     partial = killed(survey, tmp_path)
     shutil.rmtree(partial / "probability/c", ignore_errors=True)
@@ -377,6 +381,7 @@ def test_a_slab_that_was_damaged_is_run_again(survey: Path, whole: Path, tmp_pat
     assert (volume(tmp_path / "p.zarr") == volume(whole / "p.zarr")).all()
 
 
+@pytest.mark.slow
 def test_half_a_chunk_is_not_published(survey: Path, whole: Path, tmp_path: Path) -> None:
     """Under the name that Zarr writes it by before it is whole."""
     folder = killed(survey, tmp_path) / "probability/c/0/0"

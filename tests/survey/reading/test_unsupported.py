@@ -126,6 +126,7 @@ def test_what_is_not_there(tmp_path: Path, name: str) -> None:
         scanned(tmp_path / name)
 
 
+@pytest.mark.slow
 def test_every_command_says_it_and_writes_nothing(tmp_path: Path) -> None:
     path, label = tmp_path / "a.png", tmp_path / "l.png"
     path.write_bytes(good_tile())

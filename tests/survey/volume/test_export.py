@@ -65,7 +65,9 @@ def test_another_survey_of_the_same_lines_is_doubted(survey: Path, tmp_path: Pat
     assert said in errors
 
 
-@pytest.mark.parametrize("kind", ["zarr", "bare zarr", "npy"])
+@pytest.mark.parametrize(
+    "kind", ["npy", *(pytest.param(each, marks=pytest.mark.slow) for each in ("zarr", "bare zarr"))]
+)
 def test_a_volume_of_an_array_gets_the_headers_of_the_same_survey(
     survey: Path, tmp_path: Path, kind: str
 ) -> None:
@@ -130,6 +132,7 @@ def test_other_times_are_told_and_other_lines_refused(survey: Path, tmp_path: Pa
     assert not (tmp_path / "q.sgy").exists()
 
 
+@pytest.mark.slow
 def test_another_survey_of_the_same_shape_is_doubted(survey: Path, tmp_path: Path) -> None:
     array = as_array(survey, tmp_path / "a.zarr")
     louder = zarr.open_group(array, mode="r+")["amplitude"]
@@ -139,6 +142,7 @@ def test_another_survey_of_the_same_shape_is_doubted(survey: Path, tmp_path: Pat
     assert f"amplitudes of {survey} are others than those that" in errors
 
 
+@pytest.mark.slow
 def test_the_text_says_whose_numbers_are_meant(survey: Path, tmp_path: Path) -> None:
     """The array has other times than the headers."""
     array = as_array(survey, tmp_path / "a.zarr", delay_ms=300)

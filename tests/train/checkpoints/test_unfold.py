@@ -133,6 +133,7 @@ def test_tiles_that_it_has_learnt_are_not_validated_on(ships: TrainConfig) -> No
         unfold.first(dataclasses.replace(ships, fold=1), split)
 
 
+@pytest.mark.slow
 def test_where_it_cannot_be_told_what_it_has_seen_that_is_said_and_kept(
     ships: TrainConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -159,6 +159,7 @@ def test_how_many_real_masks_fit_another_way_round(tgs: Path) -> None:
         assert len(found(unseen)) == pytest.approx(82, abs=4)  # of 163 with a boundary
 
 
+@pytest.mark.slow
 def test_labels_of_other_tiles_are_not_said_to_be_turned() -> None:
     data = drawing.draw(200, seed=4)
     model = SaltModel.load(provider=ProviderRequest("cpu"), gate=0.0, tta="none")

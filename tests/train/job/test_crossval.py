@@ -159,6 +159,7 @@ def test_each_decision_is_chosen_on_the_other_folds(run: Run) -> None:
     assert "train longer, or look at the labels (--check-data)" in run.said.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_lost_fold_is_trained_again_and_no_other(run: Run, tmp_path: Path) -> None:
     out = tmp_path / "run"
     shutil.copytree(run.out, out)
@@ -261,6 +262,7 @@ def test_what_a_fold_may_have_seen_is_said_of_all(run: Run, tmp_path: Path) -> N
     assert json.loads((out / SCORES).read_text())[shipped.MAY_HAVE_SEEN] is True
 
 
+@pytest.mark.slow
 def test_predictions_that_are_not_a_folds_own_are_refused(run: Run, tmp_path: Path) -> None:
     out = tmp_path / "run"
     shutil.copytree(run.out, out)

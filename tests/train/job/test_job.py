@@ -143,6 +143,7 @@ def test_validation_tiles_that_are_trained_on_are_told_of(tmp_path: Path) -> Non
     ]
 
 
+@pytest.mark.slow
 def test_tiles_that_were_cut_out_of_lines_are_told_of_where_some_are_held_out(
     data: Path, tmp_path: Path
 ) -> None:

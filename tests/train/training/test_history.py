@@ -125,6 +125,7 @@ def test_a_line_for_people() -> None:
     assert history.line(row(3, 2.0, None), 3) == "epoch 3/3: lovasz loss 2.0000, 12.3 tiles/s, 61 s"
 
 
+@pytest.mark.slow
 def test_a_resumed_runs_history_has_every_epoch_once(tmp_path: Path) -> None:
     config, data = shrunk("baseline", "stages.0.epochs=3"), drawing.draw(12, seed=2)
     options = RunOptions(tmp_path, progress=False)

@@ -439,6 +439,7 @@ def test_a_gate_of_0_hides_nothing_of_probabilities(taught: Pseudo, tmp_path: Pa
     assert len(dataclasses.replace(taught, labels=labels).load(DATA, SPLIT, 0)) == len(NEW)
 
 
+@pytest.mark.slow
 def test_labels_of_a_model_that_may_have_seen_the_tiles(
     labelled: Labelled, data_folder: Path, tmp_path: Path
 ) -> None:

@@ -88,6 +88,7 @@ def test_a_resumed_run_ends_with_the_same_bits(whole: Whole, tmp_path: Path) -> 
     assert [row["loss"] for row in final.history] == [row["loss"] for row in whole.final.history]
 
 
+@pytest.mark.slow
 def test_checkpoints_wait_for_their_time_but_for_the_first_and_the_last(
     whole: Whole, tmp_path: Path
 ) -> None:
@@ -295,6 +296,7 @@ def test_steps_wait_for_their_device_only_to_read_many_losses(
     assert lists == [(3, 3)]
 
 
+@pytest.mark.slow
 def test_losses_that_are_read_late_are_those_of_every_step(whole: Whole, tmp_path: Path) -> None:
     late = Trainer(CONFIG, options(tmp_path / "late"), DATA)
     assert late.steps_per_epoch == 3
