@@ -103,6 +103,8 @@ class Job:
 
 def _check_file(path: Path, what: str) -> None:
     if path.is_dir():
-        raise InputError(f"{what} {shown(str(path))} is a directory, expected a file in it")
+        last = path / "last.pth"  # of a run's folder
+        named = f": {shown(str(last))}" if last.is_file() else ""
+        raise InputError(f"{what} {shown(str(path))} is a directory, expected a file in it{named}")
     if not path.is_file():
         raise InputError(f"{what} {shown(str(path))} does not exist")

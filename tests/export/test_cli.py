@@ -49,7 +49,10 @@ def test_a_model_alone_is_bad_usage(tmp_path: Path) -> None:
 def test_a_run_is_no_checkpoint(tmp_path: Path) -> None:
     done = run(tmp_path, tmp_path / "x.onnx")
     assert done.returncode == 2
-    assert f"checkpoint {tmp_path} is a directory, expected a file in it" in done.stderr
+    assert f"checkpoint {tmp_path} is a directory, expected a file in it\n" in done.stderr
+    (tmp_path / "last.pth").touch()
+    done = run(tmp_path, tmp_path / "x.onnx")
+    assert f"expected a file in it: {tmp_path / 'last.pth'}\n" in done.stderr
 
 
 def test_nan_is_no_drop(tmp_path: Path) -> None:

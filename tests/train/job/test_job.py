@@ -86,6 +86,12 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, when: Callable[[Trainer], bool]) 
 def test_interrupted_it_says_how_to_go_on(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    interrupt(monkeypatch, lambda trainer: True)
+    wanted, said = asked(data, tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        job.run(wanted)
+    assert said[-1] == "no epoch was finished, and nothing of it is kept"
+    monkeypatch.undo()
     interrupt(monkeypatch, lambda trainer: trainer.epoch == 2)
     wanted, said = asked(data, tmp_path, resume=True)
     with pytest.raises(KeyboardInterrupt):

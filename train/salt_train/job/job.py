@@ -203,8 +203,9 @@ def _train(job: Job, data: Dataset, fold: int | None, folder: Path) -> Checkpoin
         done = [f"{last} has {trainer.saved} of {config.epochs} epochs"] if last.exists() else []
         if job.every_fold and fold:
             done.insert(0, f"{job.options.out} has {fold} of {config.folds} folds")
-        if options.world.first and done:
-            job.say(f"{' and '.join(done)}; --resume goes on from there")
+        if options.world.first:
+            kept = f"{' and '.join(done)}; --resume goes on from there"
+            job.say(kept if done else "no epoch was finished, and nothing of it is kept")
         raise
 
 
