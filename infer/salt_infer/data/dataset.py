@@ -19,7 +19,7 @@ from salt_infer.data.zip_archive import TileZip
 from salt_infer.errors import InputError
 from salt_infer.masks import table
 from salt_infer.system import file_kind
-from salt_infer.system.location import Location, Url
+from salt_infer.system.location import Location, Url, real
 from salt_infer.system.text import shown
 
 Part = Literal["images", "masks", "unknown"]
@@ -170,8 +170,7 @@ def open_labels(path: Path) -> Labels:
         InputError: there are tiles and no labels, or the labels do not count everywhere, besides
             what the class raises.
     """
-    if path.name == "masks" and (path.parent / "unknown").is_dir():
-        raise _not_scored()
+    _check_count_everywhere(real(path))
     if table.kind(path) or _is_plain(path):
         return Labels(path)
     return _labels_of_folder(path) if path.is_dir() else _labels_of_zip(path)
@@ -181,7 +180,7 @@ def _labels_of_folder(path: Path) -> Labels:
     folder = _label_folder(tree.of_folder(path))
     if _holds_masks(folder):
         return Labels(path, open_tiles(path / folder))
-    return Labels(path) if _spot(path) is None else find(path).labels()
+    return Labels(path) if _spot(path) is None else _labels_of(find(path))
 
 
 def _labels_of_zip(path: Path) -> Labels:
@@ -189,7 +188,21 @@ def _labels_of_zip(path: Path) -> Labels:
     if not source.folder or _holds_masks(source.folder):
         return Labels(path, source)
     source.close()
-    return find(path).labels()
+    return _labels_of(find(path))
+
+
+def _labels_of(layout: DatasetLayout) -> Labels:
+    if layout.unknown is not None:
+        raise _not_scored()
+    return layout.labels()
+
+
+def _check_count_everywhere(labels: Path) -> None:
+    """Refuse masks, or a table, of a data set in which some pixels are unknown."""
+    beside, of_tiles = labels.parent, labels.name == "masks" or table.kind(labels)
+    unknown, *images = (_is_there(beside / name) for name in ("unknown", "images", "tiles"))
+    if of_tiles and unknown and any(images):
+        raise _not_scored()
 
 
 def _label_folder(listing: Listing) -> str:

@@ -48,8 +48,8 @@ class Truth(NamedTuple):
 
 
 def flattered(model: Mapping[str, Any], truth: Truth) -> str:
-    """A warning where the shipped model, or the one that a model started from, may have learnt from
-    the tiles that are scored, by the look of their ids; empty as a rule.
+    """A warning where the shipped model may have learnt from the tiles that are scored, by the look
+    of their ids, be it itself or what started from it, as far as a file tells; empty as a rule.
 
     Args:
         model: path and contract, as a report has them.
@@ -62,7 +62,9 @@ def flattered(model: Mapping[str, Any], truth: Truth) -> str:
     learnt = "has learnt from nine in ten of the labelled ones, and a score on these"
     if models.ships(Path(model["path"])):
         return f"{told} {learnt} flatters it"
-    if models.is_of_one(model["contract"]["validation"].get("start_sha256")):
+    validation = model["contract"]["validation"]
+    members = validation.get("members", [validation])
+    if any(models.is_of_one(each.get("start_sha256")) for each in members):
         return f"{told}, from which this one started, {learnt} may flatter it"
     return ""
 

@@ -40,12 +40,14 @@ class LabelledTiles:
         masks: uint8 [N, 101, 101], 0 or 1.
         odd: how many tiles, as they were read, have each of the keys of
             :data:`salt_infer.data.oddities.WHAT`.
+        some_unknown: pixels of some are unknown, and are here as their masks have them.
     """
 
     ids: tuple[str, ...]
     tiles: Images
     masks: Images
     odd: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    some_unknown: bool = False
 
     @property
     def classes(self) -> npt.NDArray[np.int64]:
@@ -82,7 +84,8 @@ def labelled_tiles(path: Path) -> LabelledTiles:
         ids = tuple(tile.id for tile in source.tiles)
         labels.check(ids)
         found = decode_all(path, source, source.tiles)
-        return LabelledTiles(ids, found.pixels, masks(labels, ids), found.odd)
+        some_unknown = layout.unknown is not None
+        return LabelledTiles(ids, found.pixels, masks(labels, ids), found.odd, some_unknown)
 
 
 def tiles(path: Path, ids: Sequence[str], submissions: Iterable[Labels] = ()) -> Images:

@@ -61,6 +61,8 @@ class Exploration:
         """
         kind = coverage.one_sided(self.data.masks)
         common = [f"{coverage.ONE_SIDED[kind]}; {coverage.ASKED[kind]}"] if kind else []
+        if self.data.some_unknown:
+            common.append("unknown/ is not looked at here: all pixels are as the masks have them")
         return [*common, *oddities.lines(self.data.odd, len(self.data.ids))]
 
 

@@ -34,7 +34,8 @@ _WISHES = ("zoom", "polarity", "stretch")
 @click.option(
     "--volume", type=_PATH, metavar="OUT.zarr",
     help="What a finished run of IN found: it decides where labels say unknown, and lines are "
-    "shown as they were to it. Without it, tiles with unknown pixels are left out.",
+    "shown as they were to it. Without it, tiles with unknown pixels are left out, but for "
+    "--max-unknown.",
 )  # fmt: skip
 @click.option(
     "--count", type=click.IntRange(2), default=200, show_default=True, metavar="N",

@@ -16,6 +16,7 @@ import dataclasses
 import math
 import struct
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -75,14 +76,22 @@ class Scaling:
             )
 
 
-def numbers(stored: Any, what: str) -> npt.NDArray[Any]:
-    """All that an array beside the volume says, such as line numbers; ``what`` it is, for errors.
+def numbers(path: Path, stored: Any, what: str) -> npt.NDArray[Any]:
+    """All that an array beside the volume says, such as line numbers.
+
+    Args:
+        path: of the Zarr, for errors.
+        stored: the array, not read yet.
+        what: it is, for errors.
 
     Raises:
         SurveyError: its attributes are not known here.
     """
     kept = np.asarray(stored)
-    return Scaling.of(getattr(stored, "attrs", {}), kept.dtype, what).numbers(kept)
+    try:
+        return Scaling.of(getattr(stored, "attrs", {}), kept.dtype, what).numbers(kept)
+    except SurveyError as error:
+        raise SurveyError(f"{path}: {error}") from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,12 +147,14 @@ def _nulls(array: Any) -> Iterator[float]:
 def _wrapped(null: float, dtype: np.dtype[Any]) -> float:
     """As it is kept, an integer that may be said as it is meant: without a sign, or with one."""
     limits, size = np.iinfo(dtype), 256.0**dtype.itemsize
-    return null - size * (limits.max < null < size) + size * (-size / 2 <= null < limits.min)
+    if limits.max < null < size:
+        return null - size
+    return null + size if -size / 2 <= null < limits.min else null
 
 
 def _other_kind(said: Mapping[str, Any], kind: str, what: str) -> str:
     """The kind of integers that are meant, where it is not theirs."""
-    unsigned = str(said.get("_Unsigned", "")).lower()
+    unsigned = "" if said.get("_Unsigned") is None else str(said["_Unsigned"]).lower()
     if unsigned not in ("", "true", "false"):
         raise _unknown("_Unsigned", said["_Unsigned"], what, "true or false")
     meant = {"true": "u", "false": "i"}.get(unsigned, kind)

@@ -126,7 +126,7 @@ def read(path: Path, stored: Any, samples: int, name: str = NAMES[0]) -> Times:
             samples,
         )
     with damage.told(lambda seen: _no_axis(path, name, f"cannot be read ({seen})", samples)):
-        kept = numbers(stored, name)
+        kept = numbers(path, stored, name)
         times = _milliseconds(kept, getattr(stored, "attrs", {}).get("units"))
     if wrong := _wrong(times, kept.dtype == np.float32):
         raise _no_axis(path, name, wrong, samples)

@@ -148,7 +148,7 @@ def _coordinate(path: Path, group: Any, names: Sequence[str], length: int) -> np
             f"{name} {seen}, expected {length} numbers, one for each line; give it another name, "
             "or remove it where lines need no numbers"
         )
-    numbers = _whole(packing.numbers(group[name], name), name)
+    numbers = _whole(packing.numbers(path, group[name], name), name)
     if np.any(np.diff(numbers) <= 0):
         repeat = len(np.unique(numbers)) < length
         mend = f'leave out all but one (xarray: ds.drop_duplicates("{name}"))'

@@ -79,16 +79,17 @@ def cut(
     canvas = Canvas.of(recorded.amplitude, recorded.there, place, along.stretch)
     unknown = _zoomed((label == UNKNOWN) & there, place, least=0.0)
     salt = _zoomed(label == SALT, place) & ~unknown
-    share = np.where(_within(canvas.there) > 0, _within(unknown) / SIDE**2, np.inf)
+    shown, counts = _within(canvas.there) > 0, _within(unknown)
+    with_salt, without = shown & (counts <= most_unknown * SIDE**2), shown & (counts == 0)
     found = []
-    for row, column in _places(salt, share <= most_unknown, share == 0, count, rng):
+    for row, column in _places(salt, with_salt, without, count, rng):
         where = slice(row, row + SIDE), slice(column, column + SIDE)
         turned = along.polarity == "reversed" or (along.polarity == "both" and rng.random() < 0.5)
         if canvas.shows(where):
             grey = canvas.tile(where)
-            shown = WHITE - grey if turned else grey
+            grey = WHITE - grey if turned else grey
             labels = (pixels[where].astype(np.uint8) for pixels in (salt, unknown))
-            found.append(Cut(row, column, turned, shown, *labels))
+            found.append(Cut(row, column, turned, grey, *labels))
     return found
 
 

@@ -216,7 +216,7 @@ def _line(
     tiles = cut(line.recorded, known, settings.display, job.count, rng, job.max_unknown)
     mark = _mark(line, settings.display)
     doubt = "" if found is None else found.doubt(line)
-    why = _why(line, known, found is not None)
+    why = _why(line, known, found is not None, job.max_unknown)
     return _Line(CutLine(line.name, mark, tuple(tiles)), line.falls, why, doubt)
 
 
@@ -226,17 +226,16 @@ def _mark(line: Interpreted, display: Display) -> str:
     return told.hexdigest()[:_MARK]
 
 
-def _why(line: Interpreted, known: Grey, was_run: bool) -> str:
+def _why(line: Interpreted, known: Grey, was_run: bool, most: float) -> str:
     """Why a line may give few tiles, and what to do about it."""
     unknown = np.count_nonzero((known == UNKNOWN) & line.recorded.there)
-    if unknown and was_run:
-        cause, mend = " and was not run", "run it"
-    else:
-        cause, mend = "", "give --volume of a run, which decides there, or --max-unknown"
+    cause = " and was not run" if was_run else ""
+    mend = "run it" if was_run else "give --volume of a run, which decides there"
     if unknown:
+        which = f"without salt with any and others with over {most:.0%}" if most else "with any"
         return (
-            f"tiles with any of the {unknown / known.size:.1%} that is unknown{cause} are left "
-            f"out; {mend}, or label more of it"
+            f"tiles {which} of the {unknown / known.size:.1%} that is unknown{cause} are left "
+            f"out; {mend}, or {'a larger ' * (most > 0)}--max-unknown, or label more of it"
         )
     if not np.any(known == SALT):
         return "its label has no salt"

@@ -92,25 +92,31 @@ class _Way(NamedTuple):
 
 def _is_known_again(store: Store, survey: Survey) -> bool:
     """Whether a volume was made of the survey's amplitudes, each where it lies in the survey, as
-    far as traces here and there tell.
+    far as traces here and there tell: nothing, where these are dead.
 
     Raises:
         UsageError: it was, but they lie another way: an array that was saved in a file's order may
             have its lines the other way round.
     """
-    kept = store.attributes.get(AMPLITUDES)
-    if kept in (survey.amplitudes(), _Way().amplitudes(survey)):
-        return True
+    if (kept := store.attributes.get(AMPLITUDES)) is None:
+        return False
     rows, columns = survey.traces.shape
-    turns = (False, True) if rows == columns else (False,)
-    for way in itertools.starmap(_Way, itertools.product((False, True), (False, True), turns)):
-        if kept == way.amplitudes(survey):
-            raise UsageError(
-                f"{store.path} was made of an array with the amplitudes of {survey.path}, but "
-                f"{way.words()}; save it as [inline, crossline, sample] with rising numbers of "
-                "both, and run that"
-            )
-    return False
+    either, as_is = (False, True), (False,)
+    ways = itertools.product(
+        either if rows > 1 else as_is,
+        either if columns > 1 else as_is,
+        either if rows == columns > 1 else as_is,
+    )
+    alike = {way for way in itertools.starmap(_Way, ways) if kept == way.amplitudes(survey)}
+    if kept == survey.amplitudes():
+        alike.add(_Way())
+    if alike and _Way() not in alike:
+        raise UsageError(
+            f"{store.path} was made of an array with the amplitudes of {survey.path}, but "
+            f"{min(alike).words()}; save it as [inline, crossline, sample] with rising numbers of "
+            "both, and run that"
+        )
+    return alike == {_Way()}
 
 
 def _is_counted(store: Store) -> bool:

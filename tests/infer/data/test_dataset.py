@@ -128,7 +128,9 @@ def test_of_a_data_set_whose_labels_do_not_count_everywhere(
     path = root if kind == "folder" else packed(root, tmp_path_factory.mktemp("zip") / "x.zip")
     with dataset.open_images(path) as source:
         assert [tile.id for tile in source.tiles] == list(DATA.ids)
-    for labels in (path, root / "masks"):
+    (root / "train.csv").write_text("id,rle_mask\n")
+    (root / "link").symlink_to(root / "masks")
+    for labels in (path, root / "masks", root / "train.csv", root / "link"):
         with pytest.raises(InputError, match="there is unknown/ beside these labels, so that"):
             dataset.open_labels(labels)
     assert dataset.find(path).unknown == path / "unknown"

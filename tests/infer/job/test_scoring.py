@@ -88,6 +88,9 @@ def test_only_the_shipped_model_on_the_competitions_tiles_is_said_to_be_flattere
     assert "model, from which this one started, has learnt" in scoring.flattered(
         model, truth_of(ids)
     )
+    several = [{"start_sha256": "0" * 64}, {"start_sha256": digest}]
+    ensemble = {"path": "e.onnx", "contract": {"validation": {"members": several}}}
+    assert ", from which this one started, has" in scoring.flattered(ensemble, truth_of(ids))
     for own in (Path("mine") / default_model("cpu").name, Path("other.onnx")):
         assert scoring.flattered(of(own), truth_of(ids)) == ""
         assert scoring.flattered(of(own, "0" * 64), truth_of(ids)) == ""

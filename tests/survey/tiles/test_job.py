@@ -163,7 +163,7 @@ def test_only_what_was_run_is_decided(drawn: tuple[Path, Path], tmp_path: Path) 
         survey, "--labels", f"110={vague}", "--volume", volume, "--out", tmp_path / "x"
     )
     assert code == 2
-    assert "that is unknown and was not run are left out; run it, or label more of it" in errors
+    assert "that is unknown and was not run are left out; run it, or --max-unknown, or la" in errors
 
 
 def test_lines_do_not_change_each_other(drawn: tuple[Path, Path], tmp_path: Path) -> None:

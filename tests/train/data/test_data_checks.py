@@ -170,11 +170,15 @@ FAULTY: dict[str, tuple[str, Change, tuple[str, ...], str]] = {
     ),
     "mask of another class": (
         "other-value", lambda root: values(root, {SALT[0]: 128}), (SALT[0],),
-        "128, where most have 255",
+        "128, where others have 255",
     ),
     "masks of several classes": (
         "other-value", lambda root: values(root, dict.fromkeys(SALT, 2) | {SALT[1]: 3}),
-        (SALT[1],), "3, where most have 2",
+        (SALT[1],), "3, where others have 2",
+    ),
+    "most masks of another value": (
+        "other-value", lambda root: values(root, dict.fromkeys(SALT[1:], 128)), tuple(SALT[1:]),
+        "128, where others have 255",
     ),
     "mask missing": (
         "no-label", lambda root: (root / "masks" / f"{IDS[4]}.png").unlink(), (IDS[4],),
@@ -404,6 +408,16 @@ def test_where_masks_do_not_count_they_are_not_looked_at(folder: Path) -> None:
     assert found["unknown"].said() == {EMPTY[0]: "5151 pixels"}
     assert "full" not in found
     assert "doubtful" not in found or EMPTY[0] not in found["doubtful"].ids
+
+
+def test_twins_may_differ_where_one_is_unknown(folder: Path) -> None:
+    (folder / "train.csv").unlink()
+    copy_tile(folder)
+    drawn = masks_in(folder)[SALT[0]]
+    unknown(folder, EMPTY[0], png.encode(drawn * 255))
+    found = by_kind(check(folder))
+    assert "conflict" not in found
+    assert SALT[0] in found["duplicate"].ids
 
 
 def masks_in(folder: Path) -> dict[str, np.ndarray]:

@@ -82,6 +82,10 @@ def test_what_is_unknown_is_of_a_tile(folder: Path) -> None:
     with pytest.raises(DataError, match=r"unknown has 1 files without a tile, such as other; they"):
         dataset.load(folder)
     (folder / "unknown" / "other.png").unlink()
+    write_unknown(folder, DATA.ids[2], np.ones((101, 101)))
+    with pytest.raises(DataError, match=f"1 tiles have no pixel that is known .{DATA.ids[2]}.: th"):
+        dataset.load(folder)
+    (folder / "unknown" / f"{DATA.ids[2]}.png").unlink()
     with pytest.raises(InputError, match="unknown"):
         dataset.load(folder)
 

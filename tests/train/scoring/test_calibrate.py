@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from itertools import product
@@ -46,6 +47,18 @@ def planted(edge_in: float, edge_out: float, yes: float, no: float) -> Predictio
     probability[:, 30:60, 30:60] = edge_in
     probability[:, 35:55, 35:55] = 0.9
     return Prediction(probability, np.where(SALT, yes, no).astype(np.float32))
+
+
+def test_a_judge_is_not_held_against_tiles_that_may_have_salt_where_they_are_unknown() -> None:
+    unknown = np.zeros_like(DATA.masks)
+    unknown[:10, 30:60] = 1  # all of their salt
+    data = dataclasses.replace(DATA, masks=DATA.masks * (1 - unknown), unknown=unknown)
+    assert data.told.tolist() == [*[False] * 10, *[True] * 30]
+    found = planted(edge_in=0.67, edge_out=0.2, yes=0.9, no=0.1).where_known(data)
+    scores = final_scores(found, found, data, DEFAULT)
+    assert scores["judge_accuracy"] == scores["score"] == 1.0
+    blank = data.subset(np.arange(COUNT) < 10)
+    assert final_scores(*[found.subset(np.arange(COUNT) < 10)] * 2, blank, DEFAULT)["score"] == 1.0
 
 
 def test_a_planted_optimum_is_found() -> None:

@@ -162,11 +162,13 @@ class _Survey:
 
     def _leave_out(self, tiles: Known) -> None:
         """Pixels of masks that do not count."""
-        for written, unknown in self.unknown.items():
+        written_here, self.unknown = self.unknown, {}
+        for written, unknown in written_here.items():
             name = tiles.find(written)
             if name is None:
                 self.noted["unknown-no-tile"][written] = "in unknown only"
             elif unknown.any():
+                self.unknown[name] = unknown
                 self.noted["unknown"][name] = f"{np.count_nonzero(unknown)} pixels"
                 if name in self.masks:
                     self.masks[name] = self.masks[name] & ~unknown
@@ -231,10 +233,17 @@ class _Survey:
             self.noted["blank-salt"][name] = f"{salt} pixels of salt"
 
     def _compare(self, twins: list[str]) -> None:
-        agree = all(np.array_equal(self.masks[twins[0]], self.masks[name]) for name in twins[1:])
+        agree = all(self._agree(twins[0], name) for name in twins[1:])
         for name in twins if len(twins) > 1 else ():
             other = shown(twins[name == twins[0]])  # the first, or of the first the second
             self.noted["duplicate" if agree else "conflict"][name] = f"same as {other}"
+
+    def _agree(self, one: str, other: str) -> bool:
+        """Whether two masks are the same, where both are known."""
+        differ = self.masks[one] != self.masks[other]
+        for unknown in (self.unknown.get(one), self.unknown.get(other)):
+            differ &= True if unknown is None else unknown == 0
+        return not differ.any()
 
     def report(self, path: Path) -> Report:
         sources = {source: len(ids) for source, ids in self.listed.items()}
@@ -254,10 +263,12 @@ def _of_other_values(values: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     """Masks, by name, that seem to be made of another class than others: each is one of two values,
     and which of several numbers is salt, nobody has said.
     """
-    commonest = Counter(values.values()).most_common(1)
+    counts = Counter(values.values())
+    usual = [value for value in _PLAIN if value in counts]
+    usual = usual or [value for value, _ in counts.most_common(1)]
     for name, value in sorted(values.items()):
-        if value not in (commonest[0][0], *_PLAIN):
-            yield name, f"{value}, where most have {commonest[0][0]}"
+        if value not in usual:
+            yield name, f"{value}, where others have {' or '.join(map(str, usual))}"
 
 
 def _decoded(_: str, data: bytes) -> Image:

@@ -18,7 +18,7 @@ from salt_infer.data.labels import Labels
 from salt_infer.data.tiles import decode_all
 from salt_infer.errors import InputError, SaltError
 from salt_infer.masks.rle import TILE_SHAPE
-from salt_infer.system.text import shown
+from salt_infer.system.text import named, shown
 from salt_train.data import pairing
 from salt_train.data.soft_labels import SoftLabels
 from salt_train.errors import DataError
@@ -69,6 +69,15 @@ class Dataset:
     def has_salt(self) -> npt.NDArray[np.bool_]:
         """Which masks are not empty: bool [N]."""
         return has_salt(self.masks)
+
+    @property
+    def told(self) -> npt.NDArray[np.bool_]:
+        """Of which tiles it is known whether they have salt: bool [N]. Of others none is known, and
+        some pixels are unknown.
+        """
+        if self.unknown is None:
+            return np.ones(len(self), bool)
+        return np.asarray(self.has_salt | ~has_salt(self.unknown))
 
     @property
     def blank(self) -> npt.NDArray[np.bool_]:
@@ -169,7 +178,13 @@ def _unknown(place: DatasetLayout, ids: Sequence[str]) -> Images | None:
         unknown = np.zeros((len(ids), *TILE_SHAPE), dtype=np.uint8)
         some = np.array([labels.find(name) is not None for name in ids], dtype=bool)
         unknown[some] = labels.masks([name for name, there in zip(ids, some, strict=True) if there])
-        return unknown
+    names = [name for name, pixels in zip(ids, unknown, strict=True) if pixels.all()]
+    if names:
+        raise DataError(
+            f"{len(names)} tiles have no pixel that is known ({named(names)}): they teach nothing, "
+            "and every mask would be right; leave them out"
+        )
+    return unknown
 
 
 def _masks(labels: Labels, ids: Sequence[str], assumed: Collection[str]) -> Images:

@@ -19,7 +19,7 @@ FAULTS = {
     "bad-labels": "labels that cannot be listed",
     "bad-tile": "tiles that cannot be used",
     "bad-mask": "masks that cannot be used",
-    "other-value": "masks whose salt is another value than most have, neither 1 nor the largest: "
+    "other-value": "masks whose salt is another value than that of others, not 1 or the largest: "
     "another class, or 128 for unknown? All but 0 is salt here; what is unknown goes into unknown/",
     "bad-unknown": "files in unknown/ that cannot be used",
     "bad-row": "run-length strings that cannot be decoded",

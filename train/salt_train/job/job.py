@@ -222,7 +222,7 @@ def _opening(trainer: Trainer) -> str:
             if slow_precision(config, trainer.options.device)
             else []
         ),
-        *([shipped.DOUBTED] if trainer.doubted else []),
+        *([shipped.DOUBTED] if trainer.doubted and config.fold is not None else []),
         *(run_warnings.of_all(*world) if config.fold is None else run_warnings.of_parts(*world)),
         *run_warnings.of_pseudo(trainer.train_data, trainer.pseudo_tiles),
         *cut_short(config, trainer.steps_per_epoch),

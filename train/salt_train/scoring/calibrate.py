@@ -137,12 +137,13 @@ def final_scores(
         data: the held-out tiles.
         default: the decision to start from.
     """
-    decided, truth = fits(prediction, data, default), data.has_salt
+    decided, told = fits(prediction, data, default), data.told
+    right = (prediction.salt > 0.5) == data.has_salt
     per_tile, said = scored(masks_by(decided, prediction), data)
     without_tta = metric.score(data.masks, masks_by(decided, plain)).mean
     return {
         **headline(per_tile, said, data),
-        "judge_accuracy": float(((prediction.salt > 0.5) == truth).mean()),
+        "judge_accuracy": float(right[told].mean()) if told.any() else 0.0,
         "score_without_tta": without_tta,
         **by_other_gates(prediction, data, decided),
     }

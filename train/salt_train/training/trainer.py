@@ -150,10 +150,11 @@ class Trainer:
         if self.config.init_weights:
             first, name = weights.first_checkpoint(self.config, self.split)
             self.start_sha256 = weights.load_checkpoint(self.learner.model, first, name)
-            self.doubted |= bool(first.scores.get(shipped.MAY_HAVE_SEEN))
+            was_told, seen = self.doubted, bool(first.scores.get(shipped.MAY_HAVE_SEEN))
+            self.doubted |= seen
             if self.config.init_weights == SHIPPED:
                 self._settle(first)
-            elif first.scores.get(shipped.MAY_HAVE_SEEN) and self.world.first:
+            elif seen and not was_told and self.config.fold is not None and self.world.first:
                 tqdm.write(shipped.DOUBTED)
         self.learner.average.load_state_dict(self.learner.model.state_dict())
         if self.world.first:
