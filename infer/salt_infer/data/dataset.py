@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from salt_infer.data import tree, zip_archive
 from salt_infer.data.factory import open_tiles
-from salt_infer.data.labels import Labels
+from salt_infer.data.labels import NOT_EVERYWHERE, Labels
 from salt_infer.data.list_file import LIST_SUFFIXES
 from salt_infer.data.remote import open_remote
 from salt_infer.data.source import SUFFIX, TileSource
@@ -167,8 +167,7 @@ def open_labels(path: Path) -> Labels:
     and of what else :func:`find` takes the table. Tiles are never taken for masks.
 
     Raises:
-        InputError: there are tiles and no labels, or the labels do not count everywhere, besides
-            what the class raises.
+        InputError: as the class; or there are tiles alone, or labels do not count everywhere.
     """
     _check_count_everywhere(real(path))
     if table.kind(path) or _is_plain(path):
@@ -193,7 +192,7 @@ def _labels_of_zip(path: Path) -> Labels:
 
 def _labels_of(layout: DatasetLayout) -> Labels:
     if layout.unknown is not None:
-        raise _not_scored()
+        raise InputError(NOT_EVERYWHERE)
     return layout.labels()
 
 
@@ -202,7 +201,7 @@ def _check_count_everywhere(labels: Path) -> None:
     beside, of_tiles = labels.parent, labels.name == "masks" or table.kind(labels)
     unknown, *images = (_is_there(beside / name) for name in ("unknown", "images", "tiles"))
     if of_tiles and unknown and any(images):
-        raise _not_scored()
+        raise InputError(NOT_EVERYWHERE)
 
 
 def _label_folder(listing: Listing) -> str:
@@ -210,17 +209,9 @@ def _label_folder(listing: Listing) -> str:
     inside = _inside(listing)
     level = listing(inside)
     if "unknown" in level.folders and level.images:
-        raise _not_scored()
+        raise InputError(NOT_EVERYWHERE)
     name = "masks" if "masks" in level.folders else level.images
     return f"{inside}{name}/" if name else ""
-
-
-def _not_scored() -> InputError:
-    return InputError(
-        "there is unknown/ beside these labels, so that they do not count everywhere, and a score "
-        "would take unknown pixels for pixels without salt; salt-train scores the fold that it "
-        "holds out, and salt-survey score a line"
-    )
 
 
 def _holds_masks(folder: str) -> bool:

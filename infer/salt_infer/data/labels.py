@@ -20,6 +20,11 @@ from salt_infer.masks import rle, table
 from salt_infer.masks.table import read_rows as read_rows  # benchmarks look for it here
 from salt_infer.system.text import shown
 
+NOT_EVERYWHERE = (
+    "there is unknown/ beside these labels, so that they do not count everywhere, and a score "
+    "would take unknown pixels for pixels without salt; salt-train scores the fold that it holds "
+    "out, and salt-survey score a line"
+)
 # What libraries and people write where a mask is empty; pandas makes nan of an empty cell.
 _NOTHING = {"nan", "none", "null", "na", "n/a", "<na>", "-1", "-1.0", "-", "[]", "0", "empty"}
 _PLAIN = set("0123456789 ")
