@@ -137,6 +137,9 @@ def mask(name: str, data: bytes) -> Change:
     return lambda root: (root / "masks" / f"{name}.png").write_bytes(data)
 
 
+FULL = png.encode(np.full((101, 101), 255, np.uint8))
+
+
 def values(root: Path, salt: dict[str, int]) -> None:
     """Write masks with these values instead of 255."""
     for name, value in salt.items():
@@ -213,6 +216,9 @@ FAULTY: dict[str, tuple[str, Change, tuple[str, ...], str]] = {
     "unknown broken": (
         "bad-unknown", lambda root: unknown(root, SALT[0], pngs.good_tile()), (SALT[0],),
         "grey levels",
+    ),
+    "all unknown": (
+        "bad-unknown", lambda root: unknown(root, EMPTY[0], FULL), (EMPTY[0],), "leave it out",
     ),
     "unknown of no tile": (
         "unknown-no-tile", lambda root: unknown(root, "other", BLANK), ("other",),

@@ -167,6 +167,8 @@ class _Survey:
             name = tiles.find(written)
             if name is None:
                 self.noted["unknown-no-tile"][written] = "in unknown only"
+            elif unknown.all():
+                self.noted["bad-unknown"][name] = "nothing of the tile is known: leave it out"
             elif unknown.any():
                 self.unknown[name] = unknown
                 self.noted["unknown"][name] = f"{np.count_nonzero(unknown)} pixels"
