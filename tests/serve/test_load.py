@@ -67,6 +67,12 @@ def ask(port: int, bodies: list[bytes]) -> tuple[list[str], int]:
     return masks, refused
 
 
+def settled(memory: list[float]) -> bool:
+    """Whether a round has added less than a twentieth; fails where eight have each added more."""
+    assert len(memory) < 8, memory
+    return len(memory) > 2 and memory[-1] <= 1.05 * memory[-2]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("queue", "refuses"), [(512, False), (8, True)])
 def test_sixty_four_clients_lose_nothing_and_leave_nothing(
@@ -79,7 +85,7 @@ def test_sixty_four_clients_lose_nothing_and_leave_nothing(
     command = [sys.executable, "-m", "salt_serve", *options.split(), str(queue)]
     memory, refused = [], 0
     with started(command) as port, ThreadPoolExecutor(CLIENTS) as clients:
-        for _ in range(3):  # in the first, the memory of the runtime settles
+        while not settled(memory):
             work = [[bodies[tile] for tile in each] for each in chosen]
             answers = clients.map(ask, [port] * CLIENTS, work)
             for each, (masks, times) in zip(chosen, answers, strict=True):
@@ -89,4 +95,3 @@ def test_sixty_four_clients_lose_nothing_and_leave_nothing(
             memory.append(metric(port, "process_resident_memory_bytes"))
         assert metric(port, "salt_held_bytes") == 0
     assert (refused > 0) == refuses
-    assert memory[2] <= 1.1 * memory[1]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 WHAT = {
     "narrow-16": "16-bit, with at most 1/16 of the range in use: stretched to 0..65535?",
     "narrow-8": "8-bit, with at most 1/16 of the range in use: stretched to 0..255?",
-    "faint": "of less than half of the range of greys: the shipped model knows tiles that are each "
+    "faint": "of less than 2/5 of the range of greys: the shipped model knows tiles that are each "
     "stretched to all of it, and finds other masks in fainter ones",
     "wrapped": "dark and bright with no grey between: were signed numbers saved as unsigned?",
     "two-valued": "made of two values alone, as masks are",
@@ -25,7 +25,7 @@ WHAT = {
     "hidden": "transparent in places, where what is hidden was read: write without alpha",
 }
 
-_SHARE, _FAINT = 16, 2  # of a range
+_SHARE, _FAINT = 1 / 16, 2 / 5  # of a range
 _TINT = 16  # of 255; what JPEG makes of grey differs by less from channel to channel
 _MIDDLE = slice(64, 192)  # between the dark and the bright quarter of 256 levels
 _MANY = 0.1  # of the pixels
@@ -56,7 +56,7 @@ def of_greys(tiles: npt.NDArray[np.uint8]) -> list[tuple[str, ...]]:
     """
     flat, row = tiles.reshape(len(tiles), -1), tiles[:, tiles.shape[1] // 2]
     low, high = flat.min(axis=1), flat.max(axis=1)
-    wide = (high - low).astype(int) >= 256 // _FAINT
+    wide = high - low >= 256 * _FAINT
     third = ((row != low[:, None]) & (row != high[:, None])).any(axis=1)
     middle = ((row >= _MIDDLE.start) & (row < _MIDDLE.stop)).any(axis=1)
     cleared = (low == high) | (wide & third & middle)
@@ -89,13 +89,13 @@ def _of_greys(
     if low == high:  # tiles of one grey are common, and right
         return ""
     levels = 65536 if wide else 256
-    if high - low < levels // _SHARE:
+    if high - low < levels * _SHARE:
         return "narrow-16" if wide else "narrow-8"
     if ((values == low) | (values == high)).all():
         return "two-valued"
     if _wrapped(grey):
         return "wrapped"
-    return "faint" if high - low < levels // _FAINT else ""
+    return "faint" if high - low < levels * _FAINT else ""
 
 
 def _wrapped(grey: npt.NDArray[np.uint8]) -> bool:

@@ -30,9 +30,9 @@ ODD = {
     "16 bits around the middle": (wide(RAMP * 8 + 31_000), "narrow-16"),
     "signed 16 bits as unsigned": (wide((50 * NOISE).astype(np.int16).view(np.uint16)), "wrapped"),
     "8 bits of which 4 are used": (grey(RAMP // 16), "narrow-8"),
-    "half of the range, and less": (grey(RAMP // 2), "faint"),
+    "a third of the range": (grey(RAMP // 3), "faint"),
     "5 of 8 bits": (grey(RAMP // 8), "faint"),
-    "15 of 16 bits": (wide(RAMP * 128), "faint"),
+    "14 of 16 bits": (wide(RAMP * 64), "faint"),
     "numbers 0..1 as 8 bits": (grey(RAMP // 200), "narrow-8"),
     "signed 8 bits as unsigned": (grey(NOISE.clip(-60, 60)), "wrapped"),
     "a mask": (grey((RAMP > 128) * 255), "two-valued"),
@@ -52,7 +52,7 @@ def test_what_cannot_be_meant(kind: str) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        grey(RAMP), wide(RAMP * 257), wide(FULL), grey(FULL * 0), grey(RAMP.clip(0, 128)),
+        grey(RAMP), wide(RAMP * 257), wide(FULL), grey(FULL * 0), grey(RAMP // 2), wide(RAMP * 128),
         colours(RAMP, RAMP, RAMP), colours(RAMP, RAMP, RAMP, FULL),
         colours(RAMP, RAMP.clip(8) - 8, RAMP), grey(RAMP.clip(0, 140)),
     ],
