@@ -89,9 +89,8 @@ def fitting(file: Shipped, model: ModelConfig) -> list[Member]:
 
 
 def _alike(one: ModelConfig, other: ModelConfig) -> bool:
-    """Whether they compute the same; dropout and deep supervision are of training alone."""
-    plain = {"judge_dropout": 0.0, "deep_supervision": False}
-    return one.__class__(**(vars(one) | plain)) == other.__class__(**(vars(other) | plain))
+    """Whether they compute the same."""
+    return one.deployed == other.deployed
 
 
 def networks(contract: ModelContract, path: Path) -> list[ModelConfig]:

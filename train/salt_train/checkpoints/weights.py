@@ -197,10 +197,7 @@ def load_checkpoint(model: SaltNet, checkpoint: Checkpoint, name: str) -> str:
     Raises:
         CheckpointError: it is of another network, or not finite.
     """
-    theirs, ours = (
-        dataclasses.replace(config.meant, judge_dropout=0.0, deep_supervision=False)
-        for config in (checkpoint.config.model, model.config)
-    )
+    theirs, ours = (config.meant.deployed for config in (checkpoint.config.model, model.config))
     if theirs != ours:
         raise CheckpointError(
             f"{name} is of {theirs.architecture}, this run trains {ours.architecture}; they differ "

@@ -101,20 +101,19 @@ class _Survey:
     ) -> Iterator[tuple[str, Image]]:
         for tile in source.tiles:
             try:
-                data = source.read(tile)
-                if what != "unknown":  # of these no statistics are told
-                    self._count(what, data)
-                yield tile.id, decode(tile.id, data)
+                yield tile.id, decode(tile.id, source.read(tile))
             except TileError as error:
                 self.noted[f"bad-{what}"][tile.id] = str(error)
 
     def _tile(self, name: str, data: bytes) -> Image:
+        self._count("tile", data)
         seen = png.examine(data)
         for kind in seen.odd:
             self.noted[kind][name] = ""
         return seen.pixels
 
     def _mask(self, name: str, data: bytes) -> Image:
+        self._count("mask", data)
         found = png.values(data)
         said = " and ".join(map(str, found)) if len(found) <= 2 else f"{len(found)} values"
         self.facts["mask_values"][said] += 1

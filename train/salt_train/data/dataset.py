@@ -175,9 +175,7 @@ def _unknown(place: DatasetLayout, ids: Sequence[str]) -> Images | None:
                 f"{shown(str(place.unknown))} has {len(strangers)} files without a tile, such as "
                 f"{shown(strangers[0])}; they are named like the tiles whose pixels are unknown"
             )
-        unknown = np.zeros((len(ids), *TILE_SHAPE), dtype=np.uint8)
-        some = np.array([labels.find(name) is not None for name in ids], dtype=bool)
-        unknown[some] = labels.masks([name for name, there in zip(ids, some, strict=True) if there])
+        unknown = _masks(labels, ids, labels.missing(ids))
     names = [name for name, pixels in zip(ids, unknown, strict=True) if pixels.all()]
     if names:
         raise DataError(

@@ -130,6 +130,11 @@ class ModelConfig:
         return dataclasses.replace(self, **idle)
 
     @property
+    def deployed(self) -> ModelConfig:
+        """The same without what is of training alone."""
+        return dataclasses.replace(self, judge_dropout=0.0, deep_supervision=False)
+
+    @property
     def coarsest_stride(self) -> int:
         """Canvas pixels a pixel of the encoder's last feature map."""
         return 16 if self.is_resnet and not self.stem_pool else 32

@@ -78,16 +78,15 @@ class Feed:
         tiles = self._tiles.index_select(0, chosen)[:, None].float() / 255.0
         masks = self._masks.index_select(0, chosen).float() / self._whole
         changes = drawn.changes.part(which)
-        known = self._known(chosen, changes)
-        if self._certain is None or self._salt is None:
-            tiles, masks = augment.apply(tiles, masks, changes)
-            masks = masks if known is None else masks * known
-            return Batch(tiles, masks, has_salt(masks), known)
-        certain = self._certain.index_select(0, chosen)
+        certain = None if self._certain is None else self._certain.index_select(0, chosen)
         tiles, masks = augment.apply(tiles, masks, changes, certain)
-        masks = masks if known is None else masks * known
-        salt = self._salt.index_select(0, chosen)
-        return Batch(tiles, masks, torch.where(certain, has_salt(masks), salt), known)
+        known = self._known(chosen, changes)
+        if known is not None:
+            masks = masks * known
+        salt = has_salt(masks)
+        if certain is not None and self._salt is not None:
+            salt = torch.where(certain, salt, self._salt.index_select(0, chosen))
+        return Batch(tiles, masks, salt, known)
 
     def _known(self, chosen: Tensor, changes: Changes) -> Tensor | None:
         """Pixels that take some of one that is not known are not known either."""
