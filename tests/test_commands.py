@@ -131,8 +131,8 @@ def test_a_run_names_the_extra_that_it_lacks(tmp_path: Path) -> None:
     for command, arguments, package, extra in (
         ("salt-train", ["--data", TILES.parent, "--out", out], "matplotlib", "train"),
         ("salt-export", [checkpoint, tmp_path / "a.onnx"], "onnx", "export"),
-        ("salt-report", ["data", TILES, "--out", out], "jinja2", "report"),
-        ("salt-report", ["evaluate", *rows, "--out", out], "jinja2", "report"),
+        ("salt-report", ["data", TILES, "--out", out], "pandas", "report"),
+        ("salt-report", ["evaluate", *rows, "--out", out], "pandas", "report"),
         ("salt-serve", [], "starlette", "serve"),
         ("salt-survey", ["run", "x.sgy", "--out", out], "zarr", "survey"),
     ):  # fmt: skip

@@ -165,9 +165,10 @@ ROOMS = {
         "errors": set(),
         "common": set(),
         "dataset": {"common"},
+        "predictions": {"common"},
         "submission": {"common"},
-        "job": {"common", "dataset", "submission"},
-        "cli": {"common", "dataset", "submission", "job"},
+        "job": {"common", "dataset", "predictions", "submission"},
+        "cli": {"common", "dataset", "predictions", "submission", "job"},
         "": {"cli"},
     },
 }

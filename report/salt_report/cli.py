@@ -1,4 +1,4 @@
-"""``salt-report``: a data set explored, a submission examined."""
+"""``salt-report``: a data set explored, a submission looked at or examined."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _OUT = click.option(
 @click.group("salt-report", cls=strict_options.Group)
 @click.version_option(package_name="salt-toolkit")
 def cli() -> None:
-    """Explore a labelled data set, or examine a submission, as one page of HTML.
+    """Explore a labelled data set, look at a submission, or examine it against true masks: one page
+    of HTML.
 
     Exit codes: 0 done; 1 failed; 2 bad usage; 3 bad tiles.
     """
@@ -44,6 +45,32 @@ def data(**request: Any) -> None:
         from salt_report import job
 
     _say(job.data(job.DataJob(**request)))
+
+
+@cli.command(short_help="Look at a submission's masks, without true ones.")
+@click.option(
+    "--submission", type=_PATH, required=True, metavar="FILE",
+    help="What to look at: .csv, .csv.gz or .parquet of id,rle_mask; of salt-infer --details, the "
+    "least sure tiles first.",
+)  # fmt: skip
+@click.option(
+    "--images", type=_PATH, required=True, metavar="PATH",
+    help="Its tiles: directory, .zip or list; there may be more.",
+)  # fmt: skip
+@_OUT
+@click.option(
+    "--tiles", type=click.IntRange(0, 200), default=24, show_default=True, metavar="N",
+    help="Tiles to show of each kind.",
+)  # fmt: skip
+@console.overwrite_option
+def look(**request: Any) -> None:
+    """Look at a submission's masks over their tiles: how much salt, the least sure tiles, unusual
+    masks.
+    """
+    with console.importing("report"):
+        from salt_report import job
+
+    _say(job.look(job.LookJob(**request)))
 
 
 @cli.command(short_help="Examine a submission against true masks.")

@@ -17,6 +17,7 @@ from salt_infer.system.whole_files import write_together, write_whole
 from salt_report.common import reading, tables
 from salt_report.common.sources import Source, sources
 from salt_report.dataset import page
+from salt_report.predictions import page as look_page
 from salt_report.submission import evaluation
 from salt_report.submission import page as evaluation_page
 from salt_report.submission.evaluation import Case, Evaluation
@@ -40,6 +41,25 @@ class DataJob:
     out: Path
     depths: Path | None = None
     split: Path | None = None
+    overwrite: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class LookJob:
+    """A submission to look at, without true masks.
+
+    Attributes:
+        submission: table of ``id,rle_mask``.
+        images: its tiles: directory, zip or list; there may be more.
+        out: page to write.
+        tiles: pictures a gallery.
+        overwrite: replace a file that exists.
+    """
+
+    submission: Path
+    images: Path
+    out: Path
+    tiles: int = 24
     overwrite: bool = False
 
 
@@ -106,6 +126,30 @@ def _data(job: DataJob) -> list[str]:
     found = page.explore(known, depth, fold)
     write_whole(job.out, page.render(found, job.data.resolve().name, made_from), job.overwrite)
     return [*page.summary(found), *said, f"-> {job.out}"]
+
+
+def look(job: LookJob) -> list[str]:
+    """Look at a submission; returns the answers for the terminal.
+
+    Raises:
+        UsageError: an input or output cannot be used.
+        BadTilesError, LabelError, ReportError: an input is faulty, or they do not belong together;
+            nothing is written.
+    """
+    check_output(job.out, ".html", (job.submission, job.images), job.overwrite)
+    with writing(job.out) as unlocked:
+        return [*_warned(unlocked), *_look(job)]
+
+
+def _look(job: LookJob) -> list[str]:
+    made_from = sources((job.out,), submission=job.submission, images=job.images)
+    with reading.rows(job.submission) as rows:
+        ids = reading.all_ids(rows)
+        found = look_page.look(ids, reading.submission(rows, ids), job.tiles)
+        tiles = reading.tiles(job.images, found.shown, [rows]) if found.shown else ()
+    html = look_page.render(found, dict(zip(found.shown, tiles, strict=True)), made_from)
+    write_whole(job.out, html, job.overwrite)
+    return [*look_page.summary(found), f"-> {job.out}"]
 
 
 def evaluate(job: EvaluateJob) -> list[str]:

@@ -13,10 +13,12 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from salt_infer.data.probabilities import Probabilities
-from salt_report.common import drawing
+from salt_report.common import coverage, drawing
 from salt_report.common.reading import LabelledTiles, Submission
 from salt_report.dataset import charts as data_charts
 from salt_report.dataset import exploration
+from salt_report.predictions import charts as look_charts
+from salt_report.predictions import overview
 from salt_report.submission import charts as evaluation_charts
 from salt_report.submission import evaluation
 from salt_report.submission.evaluation import Case, Evaluation
@@ -42,14 +44,20 @@ def found(drawn: LabelledTiles, predicted: np.ndarray) -> Evaluation:
 def of_data(known: pd.DataFrame) -> dict[str, Callable[[], Markup]]:
     depths = exploration.depths(known)
     return {
-        "coverage": lambda: data_charts.coverage(exploration.histogram(known)),
-        "classes": lambda: data_charts.classes(exploration.classes(known)),
+        "coverage": lambda: coverage.draw_histogram(coverage.histogram(known)),
+        "classes": lambda: coverage.draw_classes(coverage.classes(known)),
         "depth_coverage": lambda: data_charts.depth_coverage(known),
         "depth_salt": lambda: data_charts.depth_salt(depths),
         "brightness": lambda: data_charts.measure(known, "brightness"),
         "noise": lambda: data_charts.measure(known, "noise"),
         "where": lambda: data_charts.where_salt_is(np.tri(101)),
     }
+
+
+def of_a_look(drawn: LabelledTiles, predicted: np.ndarray) -> dict[str, Callable[[], Markup]]:
+    sure = np.random.default_rng(6).uniform(size=60)
+    known = overview.table(drawn.ids, Submission(Path("a.csv"), predicted, sure, sure))
+    return {"confidence": lambda: look_charts.confidence(overview.by_confidence(known))}
 
 
 def of_evaluation(found: Evaluation) -> dict[str, Callable[[], Markup]]:
@@ -80,8 +88,10 @@ def of_evaluation(found: Evaluation) -> dict[str, Callable[[], Markup]]:
 
 
 @pytest.fixture(scope="module")
-def charts(known: pd.DataFrame, found: Evaluation) -> dict[str, Callable[[], Markup]]:
-    return of_data(known) | of_evaluation(found)
+def charts(
+    known: pd.DataFrame, found: Evaluation, drawn: LabelledTiles, predicted: np.ndarray
+) -> dict[str, Callable[[], Markup]]:
+    return of_data(known) | of_evaluation(found) | of_a_look(drawn, predicted)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import base64
 import contextlib
 import csv
+import io
 import itertools
 import json
 import os
@@ -18,6 +20,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from markupsafe import Markup
+from PIL import Image
 
 from salt_infer.cli import console
 from salt_infer.data import png
@@ -28,9 +31,11 @@ from salt_infer.job.watcher import Watcher
 from salt_infer.masks import metric, rle
 from salt_infer.system.output_locks import writing
 from salt_report.cli import cli
+from salt_report.common import coverage
 from salt_report.common.reading import LabelledTiles
 from salt_report.dataset import charts as dataset_charts
 from salt_report.errors import ReportError
+from salt_report.predictions import charts as look_charts
 from salt_report.submission import charts as submission_charts
 from tests import pngs
 from tests.conftest import ROOT
@@ -63,7 +68,7 @@ def no_charts() -> Iterator[None]:
         return Markup('<svg class="chart" role="img" aria-label="{}"></svg>').format(alt)
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (dataset_charts, submission_charts):
+        for module in (coverage, dataset_charts, look_charts, submission_charts):
             patch.setattr(module, "chart", empty)
         yield
 
@@ -122,7 +127,7 @@ def check(page: Page) -> None:
     assert all(image.get("alt") for image in page.all("img"))
     assert all(svg.get("aria-label") for svg in page.all("svg"))
     assert all(cell.get("scope") for cell in page.all("th"))
-    assert len(page.all("caption")) == len(page.all("table")) > 1
+    assert len(page.all("caption")) == len(page.all("table")) >= 1
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
@@ -623,3 +628,112 @@ def test_a_submission_along_the_rows(tmp_path: Path) -> None:
     assert first.startswith("warning: true and predicted masks fit each other better with rows")
     assert "a mean IoU of 1.00 over 12 tiles" in first
     assert f"W{first[1:]}" in page.read_text()
+
+
+@pytest.fixture
+def looked_at(folder: Path, predicted: np.ndarray, drawn: LabelledTiles, tmp_path: Path) -> Path:
+    """A submission whose tiles the model is the less sure of the later they come; the last tile it
+    has not seen.
+    """
+    rows = rle.encode(predicted)
+    lines = [
+        f"{name},{text},0.5,{1 - place / 64:.4f}\n"
+        for place, (name, text) in enumerate(zip(drawn.ids[:-1], rows[:-1], strict=True))
+    ]
+    path = tmp_path / "sub.csv"
+    path.write_text("id,rle_mask,salt,confidence\n" + "".join(lines) + f"{drawn.ids[-1]},,nan,0\n")
+    return path
+
+
+def test_a_submission_looked_at(
+    folder: Path, looked_at: Path, predicted: np.ndarray, drawn: LabelledTiles, tmp_path: Path
+) -> None:
+    out = tmp_path / "look.html"
+    given = ["look", "--submission", looked_at, "--images", folder / "images", "--out"]
+    said = run(*given, out, "--tiles", 5)
+    salt = sum(mask.any() for mask in predicted[:-1])
+    share = predicted[:-1].sum() / (60 * 10201)
+    assert said[0].startswith(f"60 masks: {salt} with salt (")
+    assert said[0].endswith(f"{60 - salt} empty; {share:.1%} of all pixels are salt")
+    assert said[1] == "1 tiles could not be read: their masks say nothing"
+    # 1 - place / 64 is below 0.8 from place 13 on.
+    last = ", ".join(drawn.ids[place] for place in (58, 57, 56))
+    assert said[2:] == [f"confidence below 0.8: 46, the least sure {last}", f"-> {out}"]
+    page = Page(out)
+    check(page)
+    assert {str(it["id"]) for it in page.all("section")} == {"masks", "doubt", "kinds"}
+    assert len(page.all("svg")) == 3
+    assert "<h3>Least sure (5 of 59)</h3>" in page.text
+    doubt = page.text[page.text.index("<h3>Least sure") : page.text.index('id="kinds"')]
+    names = re.findall("<figcaption><code>([^<]+)</code>", doubt)
+    assert names == [drawn.ids[place] for place in (58, 57, 56, 55, 54)]
+    assert drawn.ids[59] not in page.text
+    run(*given, tmp_path / "again.html", "--tiles", 5)
+    assert (tmp_path / "again.html").read_bytes() == out.read_bytes()
+
+
+def test_what_is_shown_is_the_tile_and_its_mask(
+    folder: Path, looked_at: Path, predicted: np.ndarray, drawn: LabelledTiles, tmp_path: Path
+) -> None:
+    out = tmp_path / "look.html"
+    run(
+        "look", "--submission", looked_at, "--images", folder / "images", "--out", out, "--tiles", 9
+    )
+    shown = [it for it in Page(out).all("img") if str(it["alt"]).startswith(drawn.ids[58])]
+    data = base64.b64decode(str(shown[0]["src"]).partition(",")[2])
+    with Image.open(io.BytesIO(data)) as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)
+    left, right = pixels[:, :101], pixels[:, 104:]
+    assert np.abs(left - drawn.tiles[58][..., None]).max() <= 3
+    yellow = right[..., 0] - right[..., 2] > 60
+    assert (yellow == (predicted[58] > 0)).all()
+
+
+@pytest.mark.usefixtures("words")
+def test_a_look_at_masks_alone(folder: Path, tmp_path: Path) -> None:
+    """Of labels, which know no confidence; and of no pictures."""
+    out = tmp_path / "look.html"
+    given = ["look", "--submission", folder / "labels.csv", "--images", folder / "images"]
+    said = run(*given, "--out", out)
+    assert [line for line in said if "confidence" in line] == []
+    assert "salt-infer --details" in out.read_text()
+    assert "Least sure" not in out.read_text()
+    check(Page(out))
+    run(*given, "--out", out, "--tiles", 0, "--overwrite")
+    assert Page(out).all("img") == []
+
+
+@pytest.mark.usefixtures("words")
+def test_a_look_at_masks_without_salt(folder: Path, drawn: LabelledTiles, tmp_path: Path) -> None:
+    rows = "".join(f"{name},\n" for name in drawn.ids[:3])
+    (tmp_path / "sub.csv").write_text("id,rle_mask\n" + rows)
+    out = tmp_path / "look.html"
+    said = run("look", "--submission", tmp_path / "sub.csv", "--images", folder, "--out", out)
+    assert said[0] == (
+        "3 masks: 0 with salt (0 of 1 to 50 px, 0 full), 3 empty; 0.0% of all pixels are salt"
+    )
+    check(Page(out))
+    assert {str(it["id"]) for it in Page(out).all("section")} == {"masks", "doubt"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "code", "says"),
+    [
+        ("", 1, "has no rows, expected one for each tile"),
+        ("nobody,,0.5,0.5\n", 1, "does not have 1 of the 1 tiles: nobody"),
+        ("synthetic-00000,,0.5,1.5\n", 1, "in the column confidence are no probabilities"),
+        ("synthetic-00000,,0.5,nan\n", 1, "in the column confidence are no probabilities"),
+        ("synthetic-00000,,2,0.5\n", 1, "in the column salt are no probabilities"),
+        ("synthetic-00000,9,0.5,0.5\n", 1, "synthetic-00000"),
+    ],
+)
+def test_a_look_at_what_is_none(
+    folder: Path, tmp_path: Path, main: Main, rows: str, code: int, says: str
+) -> None:
+    path = tmp_path / "sub.csv"
+    path.write_text(f"id,rle_mask,salt,confidence\n{rows}")
+    ended, said = main(
+        "look", "--submission", path, "--images", folder / "images", "--out", tmp_path / "x.html"
+    )
+    assert (ended, os.listdir(tmp_path)) == (code, ["sub.csv"])
+    assert says in said

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from salt_report.common import reading, tables
+from salt_report.common import coverage, reading, tables
 from salt_report.common.kinds import flags
 from salt_report.common.reading import LabelledTiles
 from salt_report.dataset import exploration, page
@@ -50,7 +50,7 @@ def test_masks_are_counted_as_their_run_lengths_say(
     assert known.vertical.tolist() == vertical
     found = exploration.overview(known)
     assert (found.empty, found.full, found.largest_px) == (salt.count(0), 0, 10200)
-    counts = exploration.classes(known)
+    counts = coverage.classes(known)
     for number in range(11):
         assert counts[number] == sum(
             10201 * (number - 1) < 10 * total <= 10201 * number for total in salt

@@ -17,6 +17,7 @@ from salt_infer.system.text import shown
 COLUMNS = ("id", "rle_mask")
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 SALT = "salt"  # the column that has NaN for a tile that could not be read
+CONFIDENCE = "confidence"
 
 # A compressed CSV of masks unpacks to some ten times its size; what goes far beyond is a bomb.
 _RATIO, _SLACK = 200, 1 << 20

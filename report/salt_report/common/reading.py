@@ -64,11 +64,13 @@ class Submission:
         masks: uint8 [N, 101, 101], 0 or 1.
         salt: float64 [N], the judge's probability, NaN for a tile that the model has not seen; or
             None where the file does not have it.
+        confidence: float64 [N], the score that the model expected; None likewise.
     """
 
     path: Path
     masks: Images
     salt: npt.NDArray[np.float64] | None
+    confidence: npt.NDArray[np.float64] | None = None
 
 
 def labelled_tiles(path: Path) -> LabelledTiles:
@@ -156,6 +158,17 @@ def rows(path: Path) -> Labels:
     return Labels(path)
 
 
+def all_ids(submission: Labels) -> tuple[str, ...]:
+    """The tiles of a submission, sorted.
+
+    Raises:
+        ReportError: there are none.
+    """
+    if not submission.ids:
+        raise ReportError(f"{submission.path} has no rows, expected one for each tile")
+    return tuple(sorted(submission.ids))
+
+
 def scored_ids(
     submission: Labels, truth: Labels, partial: bool, other: Labels | None = None
 ) -> tuple[str, ...]:
@@ -168,8 +181,7 @@ def scored_ids(
     """
     submissions = [submission] if other is None else [submission, other]
     for each in submissions:
-        if not each.ids:
-            raise ReportError(f"{each.path} has no rows, expected one for each tile")
+        all_ids(each)
         if not truth.ids:
             raise ReportError(f"{truth.path} has no labels, expected one for each tile")
         _check_once(each, truth)
@@ -229,27 +241,28 @@ def _sides(submission: Labels, truth: Labels) -> str:
 
 
 def submission(rows: Labels, ids: Sequence[str]) -> Submission:
-    """A submission's masks, and the judge's probabilities where the file has them.
+    """A submission's masks, the judge's probabilities and the confidence where the file has them.
 
     Raises:
         LabelError: run-length strings or numbers are malformed; they are named.
         ReportError: a probability is not within 0..1.
     """
     written = [rows.find(name) or name for name in ids]
-    return Submission(rows.path, masks(rows, ids), _salt(rows.path, written))
+    judged = (_column(rows.path, name, written) for name in (table.SALT, table.CONFIDENCE))
+    return Submission(rows.path, masks(rows, ids), *judged)
 
 
-def _salt(path: Path, ids: Sequence[str]) -> npt.NDArray[np.float64] | None:
-    if (salt := table.find_column(path, table.SALT)) is None:
+def _column(path: Path, column: str, ids: Sequence[str]) -> npt.NDArray[np.float64] | None:
+    if (found := table.find_column(path, column)) is None:
         return None
     faults = [
-        (name, repr(salt[name]))
+        (name, repr(found[name]))
         for name in ids
-        if not (math.isnan(salt[name]) or 0 <= salt[name] <= 1)
+        if not ((column == table.SALT and math.isnan(found[name])) or 0 <= found[name] <= 1)
     ]
     if faults:
         raise ReportError(
-            f"{path}: {len(faults)} of {len(ids)} numbers in the column {table.SALT} are no "
+            f"{path}: {len(faults)} of {len(ids)} numbers in the column {column} are no "
             f"probabilities, expected 0 to 1:{listed(faults)}"
         )
-    return np.array([salt[name] for name in ids])
+    return np.array([found[name] for name in ids])

@@ -11,7 +11,7 @@ from matplotlib.ticker import NullFormatter
 
 from salt_report.common.drawing import INK, MAIN, OTHER, chart, colour, legend_above
 from salt_report.common.page import metres
-from salt_report.dataset.exploration import BIN_PERCENT, Depths
+from salt_report.dataset.exploration import Depths
 
 # Of pictures inside a chart, which cannot follow the page: seen on white and on black.
 _DOT = "#4a90d9"
@@ -23,44 +23,6 @@ MEASURES = {
     "contrast": "standard deviation (grey levels)",
     "noise": "estimated noise (grey levels)",
 }
-
-
-def coverage(histogram: pd.Series) -> Markup:
-    """Tiles with salt by share of salt."""
-
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        axes.bar(
-            histogram.index + BIN_PERCENT / 2,
-            histogram,
-            width=0.9 * BIN_PERCENT,
-            color=colour(MAIN),
-        )
-        axes.set(xlabel="salt (% of the tile)", ylabel="tiles", xlim=(0, 100))
-        axes.grid(axis="x", visible=False)
-
-    top = histogram.idxmax()
-    alt = (
-        f"Histogram of the coverage of tiles with salt. The highest bar, {top} to "
-        f"{top + BIN_PERCENT} %, has {histogram.max()} of {histogram.sum()} tiles."
-    )
-    return chart("coverage", alt, draw)
-
-
-def classes(counts: pd.Series) -> Markup:
-    """Tiles of each coverage class."""
-
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        colours = [colour(OTHER), *[colour(MAIN)] * (len(counts) - 1)]
-        bars = axes.bar(counts.index, counts, width=0.8, color=colours)
-        axes.bar_label(bars, fontsize=7.5, padding=1)
-        axes.set(xlabel="coverage class (tenths of the tile, rounded up)", ylabel="tiles")
-        axes.set_xticks(counts.index)
-        axes.grid(axis="x", visible=False)
-
-    listed = ", ".join(f"{number}: {count}" for number, count in counts.items())
-    return chart("classes", f"Bars of the tiles of each coverage class. {listed}.", draw)
 
 
 def depth_coverage(known: pd.DataFrame) -> Markup:

@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from salt_infer.masks import coverage as coverage_kinds
+from salt_infer.masks.coverage import CLASSES
+from salt_report.common import coverage
 from salt_report.common.estimates import spearman, wilson
 from salt_report.common.kinds import KINDS, Flags, Images, flags
 from salt_report.common.reading import LabelledTiles
 from salt_report.dataset import pixels
 
-BIN_PERCENT = 5  # width of the coverage histogram's bars
 DEPTH_GROUPS = 10
 
 
@@ -39,11 +39,8 @@ def table(
         of the KINDS, ``brightness``, ``contrast`` and ``noise`` (grey levels), and ``depth_m`` and
         ``fold`` where they were given.
     """
-    salt = np.count_nonzero(data.masks, axis=(1, 2))
     columns: dict[str, npt.NDArray[Any]] = {
-        "salt_px": salt,
-        "coverage": salt / data.masks[0].size,
-        "coverage_class": coverage_kinds.coverage_class(data.masks),
+        **coverage.columns(data.masks),
         **flags(data.masks, data.tiles),
     }
     columns |= {"depth_m": depth} if depth is not None else {}
@@ -87,24 +84,6 @@ def overview(known: pd.DataFrame) -> Overview:
         largest_px=int(known.salt_px.max()),
         rounded_to_zero=int((salt & (np.rint(known.coverage * 10) == 0)).sum()),
     )
-
-
-def histogram(known: pd.DataFrame) -> pd.Series:
-    """Tiles with salt by coverage: count by the lower bound of each bar in per cent, 0, 5 .. 95.
-
-    A bar holds what is above its lower bound, up to and with its upper one.
-    """
-    salt = known[known.salt_px > 0]
-    number = np.ceil(salt.coverage * 100 / BIN_PERCENT).astype(int) - 1
-    bounds = range(0, 100, BIN_PERCENT)
-    counted = (number * BIN_PERCENT).value_counts()
-    return counted.reindex(bounds, fill_value=0).rename_axis("percent")
-
-
-def classes(known: pd.DataFrame) -> pd.Series:
-    """Tiles of each coverage class 0..10."""
-    counted = known.coverage_class.value_counts()
-    return counted.reindex(range(coverage_kinds.CLASSES), fill_value=0)
 
 
 def kinds(known: pd.DataFrame) -> pd.DataFrame:
@@ -208,7 +187,7 @@ class Balance:
 def balance(known: pd.DataFrame) -> Balance:
     """Examine the column ``fold`` of a :func:`table`."""
     counts = pd.crosstab(known.fold, known.coverage_class)
-    counts = counts.reindex(columns=range(coverage_kinds.CLASSES), fill_value=0)
+    counts = counts.reindex(columns=range(CLASSES), fill_value=0)
     means = ["coverage", "brightness", *(["depth_m"] if "depth_m" in known else [])]
     grouped = known.assign(salt=known.salt_px > 0).groupby("fold")
     folds = pd.concat([grouped.size().rename("tiles"), grouped[["salt", *means]].mean()], axis=1)

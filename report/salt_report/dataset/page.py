@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.data import oddities
-from salt_infer.masks import coverage
+from salt_infer.masks.coverage import ASKED, ONE_SIDED, one_sided
 from salt_infer.system.text import shown
-from salt_report.common import page, pictures
+from salt_report.common import coverage, page, pictures
+from salt_report.common.coverage import CLASS
 from salt_report.common.kinds import KINDS
 from salt_report.common.page import Gallery, Picture
 from salt_report.common.reading import LabelledTiles
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 OF_A_KIND = 8  # pictures of a gallery
 OF_BLACK = 2  # of the one that are all alike
 EXTREMES = 4  # tiles at each end of a measure
-CLASS = "coverage_class"
 TWINS = 20  # groups of duplicates in the table
 
 _ENDS = {
@@ -59,8 +59,8 @@ class Exploration:
         """What all masks have in common that they should not, and which tiles can hardly be meant;
         empty as a rule.
         """
-        kind = coverage.one_sided(self.data.masks)
-        common = [f"{coverage.ONE_SIDED[kind]}; {coverage.ASKED[kind]}"] if kind else []
+        kind = one_sided(self.data.masks)
+        common = [f"{ONE_SIDED[kind]}; {ASKED[kind]}"] if kind else []
         if self.data.some_unknown:
             common.append("unknown/ is not looked at here: all pixels are as the masks have them")
         return [*common, *oddities.lines(self.data.odd, len(self.data.ids))]
@@ -84,7 +84,7 @@ def explore(
 def summary(found: Exploration) -> list[str]:
     """The answers in a few lines for the terminal."""
     all_, known = found.overview, found.known
-    counts = exploration.classes(known)
+    counts = coverage.classes(known)
     rows = exploration.kinds(known).itertuples()
     lines = [
         *(f"warning: {line}" for line in found.warnings),
@@ -153,8 +153,8 @@ def _charts(found: Exploration) -> dict[str, Markup | None]:
     salt = (known.salt_px > 0).to_numpy()
     where = exploration.where_salt_is(found.data.masks, salt) if salt.any() else None
     return {
-        "coverage": charts.coverage(exploration.histogram(known)),
-        "classes": charts.classes(exploration.classes(known)),
+        "coverage": coverage.draw_histogram(coverage.histogram(known)),
+        "classes": coverage.draw_classes(coverage.classes(known)),
         "where": None if where is None else charts.where_salt_is(where),
         "depth_salt": charts.depth_salt(depths) if depths else None,
         "depth_coverage": charts.depth_coverage(known) if depths else None,

@@ -34,21 +34,6 @@ def test_overview(known: pd.DataFrame, drawn: LabelledTiles) -> None:
     assert found.rounded_to_zero == sum(0 < share <= 0.05 for share in shares) > 0
 
 
-def test_the_histogram_and_classes_hold_every_tile_once(
-    known: pd.DataFrame, drawn: LabelledTiles
-) -> None:
-    shares = coverages(drawn)
-    histogram = exploration.histogram(known)
-    assert histogram.index.tolist() == list(range(0, 100, 5))
-    for low, count in histogram.items():
-        assert count == sum(low < 100 * share <= low + 5 for share in shares)
-    classes = exploration.classes(known)
-    for number in range(11):
-        expected = sum((number - 1) / 10 < share <= number / 10 for share in shares)
-        assert classes[number] == expected
-    assert classes[0] == shares.count(0)
-
-
 def test_kinds(known: pd.DataFrame) -> None:
     found = exploration.kinds(known)
     assert found.tiles["black"] == found["empty"]["black"] >= 1

@@ -1,0 +1,1 @@
+"""``salt-report look``: masks that there is no truth for, looked at."""

@@ -1,0 +1,132 @@
+"""What can be said of masks without true ones: how much salt they have, how sure the model was.
+
+Everything is counted from one table with a row a tile (:func:`table`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from salt_infer.masks.table import CONFIDENCE, SALT
+from salt_report.common import coverage
+from salt_report.common.kinds import flags
+from salt_report.common.reading import Submission
+
+# Bounds of the classes of confidence.
+BOUNDS = (0.0, 0.4, 0.6, 0.8, 0.9, 0.95, 1.0)
+UNSURE = 0.8  # of the challenge's tiles below it, a mask scores less than the model expects
+
+
+def table(ids: Sequence[str], submission: Submission) -> pd.DataFrame:
+    """What is known of each of N tiles.
+
+    Returns:
+        Indexed by id: ``salt_px``, ``coverage`` (0..1), ``coverage_class`` (0..10), a bool each for
+        ``vertical``, ``tiny`` and ``nearly full`` (:data:`salt_report.common.kinds.KINDS`) and for
+        ``unread``, and ``salt`` and ``confidence`` (0..1) where the submission has them.
+    """
+    judged = {SALT: submission.salt, CONFIDENCE: submission.confidence}
+    nobody = np.zeros(len(ids), dtype=bool)
+    columns = {
+        **coverage.columns(submission.masks),
+        **flags(submission.masks, None),
+        "unread": nobody if submission.salt is None else np.isnan(submission.salt),
+        **{name: values for name, values in judged.items() if values is not None},
+    }
+    return pd.DataFrame(columns, index=pd.Index(list(ids), name="id", dtype=object))
+
+
+@dataclasses.dataclass(frozen=True)
+class Overview:
+    """Counts of tiles.
+
+    Attributes:
+        tiles, salt: all, and those with a mask that is not empty.
+        tiny: masks of no more than :data:`salt_infer.masks.coverage.TINY` pixels.
+        full: masks of nothing but salt.
+        share: of all pixels that are salt, 0..1.
+        unread: tiles that the model has not seen, as far as the submission tells.
+        unsure: of the others, those with a confidence below UNSURE; None where it is not known.
+    """
+
+    tiles: int
+    salt: int
+    tiny: int
+    full: int
+    share: float
+    unread: int
+    unsure: int | None
+
+
+def overview(known: pd.DataFrame) -> Overview:
+    """Sum up a :func:`table`."""
+    unsure = known[CONFIDENCE] < UNSURE if CONFIDENCE in known else None
+    return Overview(
+        tiles=len(known),
+        salt=int((known.salt_px > 0).sum()),
+        tiny=int(known.tiny.sum()),
+        full=int((known.coverage == 1).sum()),
+        share=float(known.coverage.mean()),
+        unread=int(known.unread.sum()),
+        unsure=None if unsure is None else int((unsure & ~known.unread).sum()),
+    )
+
+
+def by_confidence(known: pd.DataFrame) -> pd.DataFrame:
+    """Tiles that the model has seen in classes of confidence, the least sure first.
+
+    Returns:
+        A row a class, named by its bounds, of which the lower one is in it: ``tiles``, and of these
+        ``salt`` with a mask and ``clear`` without.
+    """
+    seen = known[~known.unread]
+    number = np.searchsorted(BOUNDS[1:-1], seen[CONFIDENCE].to_numpy(), side="right")
+    counted = pd.crosstab(number, seen.salt_px > 0)
+    counted = counted.reindex(index=range(len(BOUNDS) - 1), columns=[True, False], fill_value=0)
+    counted.columns = ["salt", "clear"]
+    bounds = itertools.pairwise(BOUNDS)
+    counted.index = pd.Index([f"{low:.3g} to {high:.3g}" for low, high in bounds])
+    return counted.assign(tiles=counted.salt + counted.clear)
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """Tiles to be shown together, of those that there are; ``known`` has the shown ones' rows."""
+
+    section: str
+    title: str
+    text: str
+    known: pd.DataFrame
+    of: int
+
+
+def choices(known: pd.DataFrame, most: int) -> list[Choice]:
+    """What to look at, up to ``most`` tiles of each kind; kinds that there are none of left out."""
+    known = known[~known.unread]
+    salt = known[known.salt_px > 0]
+    sure = known.sort_values(CONFIDENCE, kind="stable") if CONFIDENCE in known else known[:0]
+    by_size = salt.sort_values("salt_px", kind="stable")
+    tiny, full = by_size[by_size.tiny], by_size[by_size["nearly full"]][::-1]
+    kinds = (
+        ("doubt", "Least sure", "The least sure first.", sure),
+        ("masks", "From all over", "Of each coverage class as many, by turns.", _by_turns(known)),
+        ("kinds", "Tiny", "The smallest masks first.", tiny),
+        ("kinds", "Nearly full", "The fullest first.", full),
+        ("kinds", "Vertical", "Masks of whole columns.", salt[salt.vertical]),
+    )  # fmt: skip
+    return [
+        Choice(section, title, text, rows.head(most), len(rows))
+        for section, title, text, rows in kinds
+        if len(rows) and most
+    ]
+
+
+def _by_turns(known: pd.DataFrame) -> pd.DataFrame:
+    """A tile of each coverage class, then another of each, until there are no more."""
+    turn = known.groupby(coverage.CLASS).cumcount()
+    return known.assign(turn=turn).sort_values(["turn", coverage.CLASS], kind="stable")
