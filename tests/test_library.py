@@ -60,6 +60,8 @@ def test_a_loop_of_ones_own_leaves_a_checkpoint(capsys: pytest.CaptureFixture[st
     checkpoint = checkpoints.load(Path("own.pth"))
     assert f"score {checkpoint.scores['score']:.4f}" in capsys.readouterr().out
     assert checkpoint.config.fold == checkpoint.scores["fold"] == 0
+    assert checkpoint.learnt.complete
+    assert 0 < len(checkpoint.learnt.fingerprints) <= 18
     checkpoints.build_model(checkpoint)
 
 

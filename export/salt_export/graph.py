@@ -29,6 +29,8 @@ from salt_infer.modelfile.contract import (
     TILES,
     ModelContract,
 )
+from salt_infer.modelfile.learnt import METADATA_KEY as LEARNT_KEY
+from salt_infer.modelfile.learnt import UNKNOWN, Learnt
 from salt_infer.system import signals
 from salt_train.network.model import SaltNet
 
@@ -171,10 +173,15 @@ def opset(proto: onnx.ModelProto) -> int:
     return int(version)
 
 
-def with_contract(proto: onnx.ModelProto, contract: ModelContract) -> bytes:
-    """The file's bytes: the graph with the contract in its metadata."""
+def with_contract(
+    proto: onnx.ModelProto, contract: ModelContract, learnt: Learnt = UNKNOWN
+) -> bytes:
+    """The file's bytes: the graph with the contract in its metadata, and what its networks have
+    learnt from.
+    """
     result = stripped(proto)
-    onnx.helper.set_model_props(result, {METADATA_KEY: contract.to_json()})
+    texts = {METADATA_KEY: contract.to_json(), LEARNT_KEY: learnt.to_text()}
+    onnx.helper.set_model_props(result, texts)
     data: bytes = result.SerializeToString(deterministic=True)
     return data
 

@@ -20,6 +20,7 @@ from salt_export import (
     members,
     outcome,
     parity,
+    provenance,
     samples,
     tensorrt,
 )
@@ -57,6 +58,9 @@ def _export(job: Job) -> Done:
     job.doing("reading checkpoints and tiles")
     seen = loading.tiles(job)
     loaded, models = loading.networks(job)
+    learnt = provenance.learnt(loaded)
+    for line in provenance.flattered(learnt, seen):
+        job.say(line)
     wanted = job.wanted
     job.doing("tracing the network")
     networks = graph.halved(models) if wanted.precision == "fp16" else models
@@ -74,7 +78,7 @@ def _export(job: Job) -> Done:
             job.doing("rounding to float16")
             proofs = {"half": _rounded(job, models, networks, contract, seen.tiles)}
         draft = folder / job.model.name
-        draft.write_bytes(graph.with_contract(proto, contract))
+        draft.write_bytes(graph.with_contract(proto, contract, learnt))
         proofs |= tensorrt.built(job, draft)
         found = comparison.compare(job, models, draft, contract, seen)
     members.tell(job, loaded, models, *seen)
@@ -83,7 +87,7 @@ def _export(job: Job) -> Done:
         provenance={**contract.provenance, "graph_sha256": graph.digest(proto)},
         verification=found.to_json() | proofs,
     )
-    data = graph.with_contract(proto, contract)
+    data = graph.with_contract(proto, contract, learnt)
     done = Done(contract, found, spent, len(data))
     write_together({**outcome.report(job, done), job.model: data}, job.overwrite)
     return done

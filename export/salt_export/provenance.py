@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from salt_export.loading import Seen
+from salt_infer.modelfile.learnt import Learnt
 from salt_infer.system.text import shown
 from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.scoring.calibrate import SEEN
@@ -73,6 +75,23 @@ def _is_unfinished(member: Mapping[str, Any]) -> bool:
     """Whether a run wrote it before it was scored; what was picked by its score never is."""
     ended = {"score", SEEN, "selected_on_its_own_fold"}
     return "split_sha256" in member and not ended & member.keys()
+
+
+def learnt(checkpoints: Sequence[Checkpoint]) -> Learnt:
+    """The tiles that any of the networks has learnt from."""
+    first, *others = (each.learnt for each in checkpoints)
+    return first.joined(*others)
+
+
+def flattered(known: Learnt, seen: Seen) -> list[str]:
+    """A warning where the labelled tiles are some that the networks have learnt from."""
+    count = 0 if seen.masks is None else int(known.among(seen.tiles).sum())
+    if not count:
+        return []
+    return [
+        f"warning: the model has learnt from {count} of the {len(seen.tiles)} labelled tiles: what "
+        "is lost or gained on them says less of others"
+    ]
 
 
 def command_line() -> str:

@@ -21,12 +21,15 @@ from salt_export import (
     tensorrt,
     tensors,
 )
-from salt_export.errors import ParityError
+from salt_export.errors import ExportError, ParityError
+from salt_export.loading import Seen
 from salt_export.outcome import Done
 from salt_export.request import Job
 from salt_export.targets import Precision, Target
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.modelfile.contract import ModelContract
+from salt_infer.modelfile.learnt import Learnt
+from salt_infer.modelfile.onnx_reader import read_model
 from salt_infer.system.whole_files import write_whole
 from salt_train.network.model import SaltNet
 
@@ -53,6 +56,7 @@ def _verify(job: Job) -> Done:
     file = onnx.load(job.model, load_external_data=False)
     contracts.check(contract, loaded, job.model)
     contracts.check_precision(contract, file, job.model)
+    _check_learnt(job, provenance.learnt(loaded), seen)
     spent = cost.of_all(models)
     made = Target(contract.gated, cast(Precision, contract.precision))
     drafted = contracts.draft(loaded, job.target, made, graph.opset(file), spent)
@@ -74,6 +78,19 @@ def _verify(job: Job) -> Done:
     for path, data in outcome.report(job, done).items():
         write_whole(path, data, job.overwrite)
     return done
+
+
+def _check_learnt(job: Job, learnt: Learnt, seen: Seen) -> None:
+    """The file has to name the tiles that its checkpoints do."""
+    said = read_model(job.model).learnt
+    if said.to_text() != learnt.to_text():
+        raise ExportError(
+            f"{job.model} says that it has learnt from {said.words()}, its checkpoints from "
+            f"{learnt.words()}; it was changed after its export, or written by another version: "
+            "export it anew"
+        )
+    for line in provenance.flattered(learnt, seen):
+        job.say(line)
 
 
 def _check_graph(

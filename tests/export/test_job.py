@@ -17,10 +17,12 @@ from onnx import numpy_helper
 from salt_export import graph, provenance
 from salt_export.errors import ExportError, ParityError
 from salt_export.job import export
+from salt_export.loading import Seen
 from salt_export.request import Job
 from salt_export.verify import verify
-from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.errors import OutputExistsError, OutputInUseError
+from salt_infer.modelfile.learnt import UNKNOWN, Learnt
+from salt_infer.modelfile.onnx_reader import read_model
 from salt_infer.system.output_locks import writing
 from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
@@ -127,7 +129,7 @@ def test_threshold_and_gate_come_from_the_checkpoint(tiny_checkpoint: Path, tmp_
     decision = dataclasses.replace(loaded.decision, threshold=0.35, gate=0.65)
     checkpoints.save(dataclasses.replace(loaded, decision=decision), tmp_path / "a.pth")
     export(Job((tmp_path / "a.pth",), tmp_path / "a.onnx"))
-    contract = ModelSession(tmp_path / "a.onnx").contract
+    contract = read_model(tmp_path / "a.onnx").contract
     assert (contract.threshold, contract.gate) == (0.35, 0.65)
 
 
@@ -164,11 +166,13 @@ def test_verify_only_compares_the_weights_of_float16(tiny_checkpoint: Path, tmp_
 @pytest.mark.usefixtures("traced", "few_shapes")
 def test_on_labelled_tiles_the_score_is_compared(tiny_checkpoint: Path, tmp_path: Path) -> None:
     synthetic.write(drawing.draw(70, seed=6), tmp_path)
+    said: list[str] = []
     job = Job(
         (tiny_checkpoint,), tmp_path / "x.onnx", verify_images=tmp_path / "tiles",
-        labels=tmp_path / "masks", report=tmp_path / "x.json",
+        labels=tmp_path / "masks", report=tmp_path / "x.json", say=said.append,
     )  # fmt: skip
     found = export(job).parity
+    assert not [line for line in said if "has learnt from" in line]
     assert found.tiles == 70
     assert found.score == found.score_of_network
     report = json.loads((tmp_path / "x.json").read_text())
@@ -184,9 +188,9 @@ def rewritten(
     source: Path, target: Path, proto: onnx.ModelProto | None = None, **facts: Any
 ) -> Path:
     """The file with another graph, and with other facts in its contract."""
-    contract = ModelSession(source).contract
-    proto = proto or onnx.load(source)
-    target.write_bytes(graph.with_contract(proto, dataclasses.replace(contract, **facts)))
+    file = read_model(source)
+    proto, contract = proto or onnx.load(source), dataclasses.replace(file.contract, **facts)
+    target.write_bytes(graph.with_contract(proto, contract, file.learnt))
     return target
 
 
@@ -249,7 +253,7 @@ def test_another_operator_set_or_a_function_is_found(
 def test_a_file_of_another_version_is_compared_by_what_it_computes(
     tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
 ) -> None:
-    versions = ModelSession(dense_model).contract.versions | {"torch": "1.0"}  # type: ignore[operator]
+    versions = read_model(dense_model).contract.versions | {"torch": "1.0"}  # type: ignore[operator]
     old = rewritten(dense_model, tmp_path / "old.onnx", versions=versions)
     said: list[str] = []
     verify(Job((tiny_checkpoint,), old, say=said.append))
@@ -257,6 +261,28 @@ def test_a_file_of_another_version_is_compared_by_what_it_computes(
     bad = rewritten(old, tmp_path / "bad.onnx", nudged(dense_model))
     with pytest.raises(ParityError, match=r"bad.onnx was changed after its export: .* flipped"):
         verify(Job((tiny_checkpoint,), bad))
+
+
+def test_labelled_tiles_that_it_has_learnt_from_are_told_of() -> None:
+    data = drawing.draw(40, seed=2)
+    learnt = Learnt.of(data.tiles[:20])
+    [line] = provenance.flattered(learnt, Seen(data.tiles, data.masks))
+    assert line.startswith(
+        f"warning: the model has learnt from {len(learnt.fingerprints)} of the 40"
+    )
+    assert provenance.flattered(learnt, Seen(data.tiles, None)) == []
+    assert provenance.flattered(UNKNOWN, Seen(data.tiles, data.masks)) == []
+
+
+@pytest.mark.usefixtures("traced", "few_shapes")
+def test_a_file_that_names_other_tiles_is_found(
+    tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
+) -> None:
+    file, bad = read_model(dense_model), tmp_path / "bad.onnx"
+    for learnt in (UNKNOWN, Learnt(file.learnt.fingerprints[1:], complete=True)):
+        bad.write_bytes(graph.with_contract(onnx.load(dense_model), file.contract, learnt))
+        with pytest.raises(ExportError, match=r"says that it has learnt from .*from 29 tiles"):
+            verify(Job((tiny_checkpoint,), bad))
 
 
 @pytest.mark.usefixtures("traced", "few_shapes")
@@ -276,7 +302,7 @@ def test_a_changed_contract_is_found(
 def test_a_file_that_names_no_graph_is_said_to(
     tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
 ) -> None:
-    provenance = dict(ModelSession(dense_model).contract.provenance)
+    provenance = dict(read_model(dense_model).contract.provenance)
     del provenance["graph_sha256"]
     said: list[str] = []
     file = rewritten(dense_model, tmp_path / "x.onnx", provenance=provenance)

@@ -5,7 +5,6 @@ from another.
 from __future__ import annotations
 
 import warnings
-import zlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from salt_infer.data.source import Tile, TileSource
 from salt_infer.errors import BadTilesError, InputError, TileError
 from salt_infer.masks.rle import TILE_SHAPE
 from salt_infer.masks.table import find_texts
+from salt_infer.system.digest import checksums
 from salt_infer.system.location import Location, parse
 from salt_infer.system.text import listed, shown
 
@@ -104,18 +104,6 @@ def decode_all(place: Location, source: TileSource, tiles: Sequence[Tile]) -> De
             f"remove them:{listed(faults)}"
         )
     return Decoded(pixels, odd)
-
-
-def checksums(pixels: npt.NDArray[np.uint8]) -> list[str]:
-    """CRC-32 of each tile's grey values, row by row, as eight hexadecimal digits.
-
-    It tells a tile from another of the same name, however the file was written. Against somebody
-    who wants two tiles to have the same one it is no help.
-
-    Args:
-        pixels: uint8 [N, 101, 101].
-    """
-    return [f"{zlib.crc32(tile.tobytes()):08x}" for tile in pixels]
 
 
 def others_than(

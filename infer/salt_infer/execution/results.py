@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.data.source import BadTile, Tile
-from salt_infer.data.tiles import checksums
 from salt_infer.errors import JournalError
 from salt_infer.execution.decoding import Decoded
 from salt_infer.masks import rle
 from salt_infer.masks.rle import TILE_SHAPE
 from salt_infer.predictor.model import Decided
+from salt_infer.system.digest import checksums
 
 Map = npt.NDArray[np.uint8]  # [101, 101], a tile's probabilities in 1/255
 
@@ -74,8 +74,8 @@ class FinishedGroup:
         maps: their probabilities in 1/255, uint8 [K, 101, 101] in C order, compressed by zlib.
         bad: the group's tiles that could not be read.
         odd: what is odd about the others: a key of :data:`salt_infer.data.oddities.WHAT` for each.
-        crc32: of the pixels of ``ids``, see :func:`salt_infer.data.tiles.checksums`; there where
-            confidence is.
+        crc32: of the pixels of ``ids``, see :func:`salt_infer.system.digest.checksums`; None where
+            they were not asked for or no tile could be read.
     """
 
     number: int
@@ -94,6 +94,7 @@ class FinishedGroup:
     def of(
         cls, decoded: Decoded, decided: Decided | None,
         confidence: npt.NDArray[np.float32] | None = None, probabilities: bool = False,
+        crc32: bool = False,
     ) -> Self:  # fmt: skip
         """A group after the last step.
 
@@ -102,6 +103,7 @@ class FinishedGroup:
             decided: their masks; None where no tile could be read.
             confidence: of each, if it was asked for.
             probabilities: keep those in ``decided``, which has them then.
+            crc32: work out the tiles' checksums.
         """
         number, stamp, ids, tiles, bad, odd = decoded
         if decided is None:
@@ -111,7 +113,7 @@ class FinishedGroup:
             texts[place] = text
         kept = decided.kept.tolist() if probabilities else []
         maps = _maps(decided) if probabilities else b""
-        sums = None if confidence is None else checksums(tiles)
+        sums = checksums(tiles) if crc32 else None
         return cls(number, stamp, ids, texts, decided.salt, confidence, kept, maps, bad, odd, sums)
 
     @property

@@ -25,6 +25,8 @@ from salt_infer.job.publish import Outputs
 from salt_infer.job.run_report import RunReport
 from salt_infer.job.watcher import Watcher
 from salt_infer.modelfile.contract import Tta
+from salt_infer.modelfile.learnt import Learnt
+from salt_infer.modelfile.onnx_reader import learnt_of
 from salt_infer.system import location
 from salt_infer.system.cpu import decoders_here
 from salt_infer.system.location import Location, real
@@ -192,6 +194,7 @@ def _options(job: Job, executor: Executor) -> RunOptions:
     return RunOptions(
         executor.model.batch_size, job.decode_workers or decoders_here(), job.decode_in,
         details=job.details, probabilities=job.probabilities is not None,
+        checksums=job.details or job.labels is not None,
     )  # fmt: skip
 
 
@@ -215,15 +218,17 @@ def _report(run: JournaledRun, job: Job, truth: scoring.Truth | None, digest: st
     """What was done, as the report says it; scored if there are labels, with a doubt about them."""
     report = run.report(job.out, digest)
     if truth:
-        doubts = truth.doubt, scoring.flattered(report.model, truth)
-        report = _warning(report, *doubts)
+        report = _warning(report, truth.doubt)
     _write(report, run.journal, job)
     if truth and report.rows:
-        score = _score(run, job, truth)
+        learnt = learnt_of(Path(report.model["path"]), report.model["sha256"])
+        score = _score(run, job, truth, learnt)
         report = dataclasses.replace(
-            report, score=score.mean, empty_score=score.empty, scored=score.tiles
-        )
-        report = _warning(report, f"{job.labels}: {score.doubt}" if score.doubt else "")
+            report, score=score.mean, empty_score=score.empty, scored=score.tiles,
+            scored_learnt=score.learnt,
+        )  # fmt: skip
+        doubt = f"{job.labels}: {score.doubt}" if score.doubt else ""
+        report = _warning(report, doubt, score.flattered())
         _write(report, run.journal, job)
     return report
 
@@ -233,9 +238,9 @@ def _warning(report: RunReport, *lines: str) -> RunReport:
     return dataclasses.replace(report, warnings=(*report.warnings, *filter(None, lines)))
 
 
-def _score(run: JournaledRun, job: Job, truth: scoring.Truth) -> scoring.Score:
+def _score(run: JournaledRun, job: Job, truth: scoring.Truth, learnt: Learnt) -> scoring.Score:
     try:
-        return scoring.score(truth, run.rows(), job.out)
+        return scoring.score(truth, run.rows(), job.out, learnt)
     except LabelError:
         run.journal.remove()  # the outputs are there, and the same command would end the same
         raise

@@ -34,6 +34,7 @@ class RunReport:
         score: mean precision against the labels given, or None.
         empty_score: what all-empty masks would score on them, or None.
         scored: rows that had a label, or None; a tile without a row is not among them.
+        scored_learnt: of these, those that the model is known to have learnt from, or None.
         warnings: what may make the masks other than they look, a sentence each.
     """
 
@@ -52,6 +53,7 @@ class RunReport:
     score: float | None = None
     empty_score: float | None = None
     scored: int | None = None
+    scored_learnt: int | None = None
     warnings: tuple[str, ...] = ()
 
     @property

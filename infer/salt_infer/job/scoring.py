@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from salt_infer import models
 from salt_infer.data.labels import Labels
 from salt_infer.errors import LabelError
 from salt_infer.execution.results import Row
 from salt_infer.masks import coverage, metric, rle
 from salt_infer.masks.orientation import MOST, Fit
+from salt_infer.modelfile.learnt import Learnt
 
-_COMPETITIONS = re.compile(r"[0-9a-f]{10}")  # ids of its tiles
-_LETTER = re.compile("[a-f]")  # among ten digits of a number that counts there is none
 _AT_ONCE = 1024  # tiles; true and predicted masks of these are in memory together
 
 
@@ -27,12 +24,23 @@ class Score(NamedTuple):
 
     Attributes:
         doubt: a warning about how labels lie; empty as a rule.
+        learnt: those of the tiles that the model is known to have learnt from.
     """
 
     mean: float
     empty: float
     tiles: int
     doubt: str
+    learnt: int = 0
+
+    def flattered(self) -> str:
+        """A warning where the score is of tiles that the model has learnt from; empty as a rule."""
+        if not self.learnt:
+            return ""
+        return (
+            f"the model has learnt from {self.learnt} of the {self.tiles} tiles that are scored: "
+            "the score says less of others"
+        )
 
 
 class Truth(NamedTuple):
@@ -45,28 +53,6 @@ class Truth(NamedTuple):
 
     rle: dict[str, str]
     doubt: str
-
-
-def flattered(model: Mapping[str, Any], truth: Truth) -> str:
-    """A warning where the shipped model may have learnt from the tiles that are scored, by the look
-    of their ids, be it itself or what started from it, as far as a file tells; empty as a rule.
-
-    Args:
-        model: path and contract, as a report has them.
-        truth: the labels.
-    """
-    alike = all(_COMPETITIONS.fullmatch(name) for name in truth.rle)
-    if not (alike and any(map(_LETTER.search, truth.rle))):
-        return ""
-    told = "these ids look like those of the competition's tiles: the shipped model"
-    learnt = "has learnt from nine in ten of the labelled ones, and a score on these"
-    if models.ships(Path(model["path"])):
-        return f"{told} {learnt} flatters it"
-    validation = model["contract"]["validation"]
-    members = validation.get("members", [validation])
-    if any(models.is_of_one(each.get("start_sha256")) for each in members):
-        return f"{told}, from which this one started, {learnt} may flatter it"
-    return ""
 
 
 def read(labels: Labels, ids: Sequence[str], partial: bool) -> Truth:
@@ -94,28 +80,30 @@ def read(labels: Labels, ids: Sequence[str], partial: bool) -> Truth:
     return Truth(strings, f"{labels.path}: {doubt}" if doubt else "")
 
 
-def score(truth: Truth, rows: Iterator[Row], out: Path) -> Score:
+def score(truth: Truth, rows: Iterator[Row], out: Path, learnt: Learnt) -> Score:
     """Score the rows that have a label, as written.
 
     Args:
         truth: the labels.
         rows: at least one with a label.
         out: where the rows were written.
+        learnt: what the model has learnt from.
 
     Raises:
         LabelError: no row has one.
     """
-    mine, empty, fit = [], [], Fit()
+    mine, empty, fit, known = [], [], Fit(), 0
     rows = (row for row in rows if row.id in truth.rle)
     while part := list(itertools.islice(rows, _AT_ONCE)):
         true = np.stack([rle.decode(truth.rle[row.id]) for row in part])
         predicted = np.stack([rle.decode(row.rle) for row in part])
         mine.append(metric.score(true, predicted).per_tile)
         empty.append(metric.score(true, np.zeros_like(true)).per_tile)
+        known += int(learnt.among_checksums([row.crc32 for row in part]).sum())
         if fit.tiles < MOST:
             fit = fit.joined(Fit.of(predicted, true))
     if not mine:
         raise LabelError(f"{out} is written but has no score: it has no tile that has a label")
     scores = np.concatenate(mine)
     mean, all_empty = float(scores.mean()), float(np.concatenate(empty).mean())
-    return Score(mean, all_empty, len(scores), fit.doubt())
+    return Score(mean, all_empty, len(scores), fit.doubt(), known)

@@ -40,6 +40,7 @@ def describe(model: ModelFile) -> str:
         f"padded to {contract.canvas_px} px ({contract.padding}), mean {contract.mean:g}, "
         f"std {contract.std:g}; opset {contract.opset}",
         f"threshold {contract.threshold:g}, gate {contract.gate:.3g}, tta {contract.tta}",
+        f"learnt from: {model.learnt.words()}",
     ]
     lines += ["inputs", *(f"{_INDENT}{value}" for value in model.inputs)]
     # The exporter gives the number of decoded tiles a name such as u0.

@@ -9,15 +9,19 @@ what is read has bounds. A package that parses all of it would be one more to in
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
-from salt_infer.errors import ModelError
+from salt_infer.errors import ContractError, ModelError
+from salt_infer.modelfile import learnt as learnt_tiles
 from salt_infer.modelfile.contract import METADATA_KEY, ModelContract
+from salt_infer.modelfile.learnt import UNKNOWN, Learnt
 from salt_infer.modelfile.protobuf import MalformedError, Span, Walk
 from salt_infer.modelfile.signature import Edge, check_edges, read_contract, sha256_of
 from salt_infer.system import file_kind
 
 MAX_TEXT_BYTES = 4 * 1024 * 1024  # of a name or a contract
+MAX_LEARNT_BYTES = 64 * 1024 * 1024  # of the list of tiles that were learnt: six million
 MAX_FIELDS = 1_000_000  # that are looked at, of all messages: a network has some thousand
 
 # Numbers of fields, by their messages.
@@ -27,6 +31,9 @@ _GRAPH_INPUT, _GRAPH_OUTPUT = 11, 12
 _VALUE_NAME, _VALUE_TYPE, _TYPE_TENSOR = 1, 2, 1
 _TENSOR_KIND, _TENSOR_SHAPE, _SHAPE_SIZE = 1, 2, 1
 _SIZE_NUMBER, _SIZE_NAME = 1, 2
+
+# Entries of the metadata that are read, and their longest texts.
+_TEXTS = {METADATA_KEY: MAX_TEXT_BYTES, learnt_tiles.METADATA_KEY: MAX_LEARNT_BYTES}
 
 _KINDS = {1: "float", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool", 10: "float16"}
 
@@ -40,6 +47,7 @@ class ModelFile:
         sha256: hex digest of it.
         contract: what it promises.
         inputs, outputs: of its graph.
+        learnt: the tiles that its networks have learnt from; UNKNOWN where it does not say.
     """
 
     path: Path
@@ -47,6 +55,7 @@ class ModelFile:
     contract: ModelContract
     inputs: tuple[Edge, ...]
     outputs: tuple[Edge, ...]
+    learnt: Learnt = UNKNOWN
 
 
 def read_model(path: Path) -> ModelFile:
@@ -60,30 +69,59 @@ def read_model(path: Path) -> ModelFile:
     try:
         with open(path, "rb") as file:
             walk = _Walk(file, MAX_FIELDS)
-            texts, graphs = [], []
+            texts, graphs = dict[str, str](), []
             for number, value in walk.fields(walk.whole()):
-                if number == _MODEL_METADATA and walk.text(value, _ENTRY_KEY) == METADATA_KEY:
-                    texts.append(walk.text(value, _ENTRY_VALUE))
+                if number == _MODEL_METADATA:
+                    walk.keep(value, texts)
                 elif number == _MODEL_GRAPH:
                     graphs.append(value)
-            if len(graphs) != 1 or len(texts) > 1:
-                raise MalformedError(f"{len(graphs)} graphs and {len(texts)} contracts")
+            if len(graphs) != 1:
+                raise MalformedError(f"{len(graphs)} graphs")
             inputs = tuple(map(walk.edge, walk.all(graphs[0], _GRAPH_INPUT)))
             outputs = tuple(map(walk.edge, walk.all(graphs[0], _GRAPH_OUTPUT)))
     except (OSError, MalformedError) as error:
         reason = file_kind.no_model(path, str(error))
         raise ModelError(f"{path} cannot be read as an ONNX file ({reason})") from error
-    contract = read_contract(texts[0] if texts else None, path)
+    contract = read_contract(texts.get(METADATA_KEY), path)
     check_edges(inputs, outputs, contract, path)
-    return ModelFile(path, digest, contract, inputs, outputs)
+    return ModelFile(path, digest, contract, inputs, outputs, _learnt(texts, path))
+
+
+def learnt_of(path: Path, sha256: str) -> Learnt:
+    """What the networks of a file have learnt from; UNKNOWN where it is no longer there, or is
+    another than the one with that digest.
+    """
+    try:
+        file = read_model(path)
+    except ModelError:
+        return UNKNOWN
+    return file.learnt if file.sha256 == sha256 else UNKNOWN
+
+
+def _learnt(texts: Mapping[str, str], path: Path) -> Learnt:
+    if (text := texts.get(learnt_tiles.METADATA_KEY)) is None:
+        return UNKNOWN
+    try:
+        return Learnt.from_text(text)
+    except ContractError as error:
+        raise ContractError(f"{path}: {error}") from error
 
 
 class _Walk(Walk):
     """Through the messages of an ONNX file."""
 
-    def text(self, message: int | Span, wanted: int) -> str:
-        """A field that is text; empty if there is none."""
-        texts = [self._text(value) for value in self.all(message, wanted)]
+    def keep(self, entry: int | Span, texts: dict[str, str]) -> None:
+        """Add an entry of the metadata to those that are of use, if it is one."""
+        name = self.text(entry, _ENTRY_KEY)
+        if (most := _TEXTS.get(name)) is None:
+            return
+        if name in texts:
+            raise MalformedError(f"two entries {name}")
+        texts[name] = self.text(entry, _ENTRY_VALUE, most)
+
+    def text(self, message: int | Span, wanted: int, most: int = MAX_TEXT_BYTES) -> str:
+        """A field that is text, of so many bytes at most; empty if there is none."""
+        texts = [self._text(value, most) for value in self.all(message, wanted)]
         return texts[-1] if texts else ""
 
     def edge(self, message: int | Span) -> Edge:
@@ -111,7 +149,7 @@ class _Walk(Walk):
             return numbers[-1]
         return self.text(message, _SIZE_NAME) or None
 
-    def _text(self, value: int | Span) -> str:
-        if isinstance(value, int) or value.end - value.start > MAX_TEXT_BYTES:
+    def _text(self, value: int | Span, most: int) -> str:
+        if isinstance(value, int) or value.end - value.start > most:
             raise MalformedError("a text that is a number, or too long")
         return self.read(value).decode(errors="replace")

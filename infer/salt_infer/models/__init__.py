@@ -14,16 +14,12 @@ CPU_DEFAULT = "default-cpu.onnx"
 DENSE_DEFAULT = "default.onnx"
 
 
-def ships(path: Path) -> bool:
-    """Whether a model file is one of these."""
-    return path.name in (CPU_DEFAULT, DENSE_DEFAULT) and path.parent == default_model().parent
-
-
-def is_of_one(sha256: object) -> bool:
-    """Whether a digest is that of one of these files."""
+def of_digest(sha256: object) -> Path | None:
+    """Which of these files has that sha256, if any."""
     folder = default_model().parent
     files = (folder / name for name in (CPU_DEFAULT, DENSE_DEFAULT))
-    return any(hashlib.sha256(file.read_bytes()).hexdigest() == sha256 for file in files)
+    digests = ((hashlib.sha256(file.read_bytes()).hexdigest(), file) for file in files)
+    return next((file for digest, file in digests if digest == sha256), None)
 
 
 def default_model(provider: str = "cpu", machine: Machine | None = None) -> Path:

@@ -2,22 +2,25 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from salt_infer.backends.providers import ProviderRequest
+from salt_infer.data.tiles import read_tiles
 from salt_infer.execution.results import Row
 from salt_infer.job import scoring
 from salt_infer.job.job import Job, run
 from salt_infer.job.scoring import Truth
 from salt_infer.job.watcher import Watcher
 from salt_infer.masks import metric, rle
+from salt_infer.modelfile.learnt import METADATA_KEY, UNKNOWN, Learnt
+from salt_infer.modelfile.onnx_reader import read_model
 from salt_infer.models import default_model
+from salt_infer.system.digest import checksums
 from salt_train import synthetic
 from tests import drawing
 
@@ -43,7 +46,7 @@ def truth(masks: np.ndarray) -> Truth:
 def test_more_tiles_than_are_unpacked_at_once() -> None:
     true, predicted = wedges(1030), wedges(1030)
     predicted[:1000] = False
-    found = scoring.score(truth(true), iter(rows(predicted)), OUT)
+    found = scoring.score(truth(true), iter(rows(predicted)), OUT, UNKNOWN)
     assert found.tiles == 1030
     assert found.mean == pytest.approx(metric.score(true, predicted).mean)
     assert found.empty == pytest.approx(metric.score(true, np.zeros_like(true)).mean)
@@ -53,10 +56,10 @@ def test_more_tiles_than_are_unpacked_at_once() -> None:
 def test_labels_along_the_rows_are_doubted_whichever_part_they_are_in() -> None:
     true, predicted = wedges(1040), wedges(1040)
     predicted[8:1032] = False  # 8 before and 8 after, where 10 are enough to tell
-    turned = scoring.score(truth(true.transpose(0, 2, 1)), iter(rows(predicted)), OUT)
+    turned = scoring.score(truth(true.transpose(0, 2, 1)), iter(rows(predicted)), OUT, UNKNOWN)
     assert "over 16 tiles" in turned.doubt
     assert "run-length strings go along rows" in turned.doubt
-    assert scoring.score(truth(true), iter(rows(predicted)), OUT).doubt == ""
+    assert scoring.score(truth(true), iter(rows(predicted)), OUT, UNKNOWN).doubt == ""
 
 
 def test_a_run_warns_of_them(tmp_path: Path) -> None:
@@ -77,28 +80,46 @@ def test_a_run_warns_of_them(tmp_path: Path) -> None:
     assert json.loads(report.read_text())["warnings"] == list(warnings)
 
 
-def test_only_the_shipped_model_on_the_competitions_tiles_is_said_to_be_flattered() -> None:
-    ids, others = ["000e218f21", "0fabc01234"], ["000e218f21", "line-7"]
-    digest = hashlib.sha256(default_model("cuda").read_bytes()).hexdigest()
-    for model in (of(default_model("cpu")), of(default_model("cuda")), of(Path("mine"), digest)):
-        assert "the competition's tiles" in scoring.flattered(model, truth_of(ids))
-        assert scoring.flattered(model, truth_of(others)) == ""
-        assert scoring.flattered(model, truth_of(["0000000001", "0000000002"])) == ""
-        assert scoring.flattered(model, truth_of([])) == ""
-    assert "model, from which this one started, has learnt" in scoring.flattered(
-        model, truth_of(ids)
+def test_a_score_of_tiles_that_were_learnt_says_so(tmp_path: Path) -> None:
+    """Of those that were, and whatever the tiles are called."""
+    data = drawing.draw(24, seed=3)
+    synthetic.write(data, tmp_path)
+    model = tmp_path / "mine.onnx"
+    proto = onnx.load(default_model("cpu"))
+    texts = {entry.key: entry.value for entry in proto.metadata_props}
+    known = Learnt.of(data.tiles[:9])
+    count = len(known.fingerprints)
+    onnx.helper.set_model_props(proto, texts | {METADATA_KEY: known.to_text()})
+    onnx.save(proto, model)
+    job = Job(
+        tmp_path / "tiles", tmp_path / "a.csv", model, provider=ProviderRequest("cpu"),
+        labels=tmp_path / "masks", report=tmp_path / "r.json",
+    )  # fmt: skip
+    found = run(job, Watcher())
+    assert found.scored_learnt == count > 0
+    assert found.warnings[-1] == (
+        f"the model has learnt from {count} of the 24 tiles that are scored: the score says less "
+        "of others"
     )
-    several = [{"start_sha256": "0" * 64}, {"start_sha256": digest}]
-    ensemble = {"path": "e.onnx", "contract": {"validation": {"members": several}}}
-    assert ", from which this one started, has" in scoring.flattered(ensemble, truth_of(ids))
-    for own in (Path("mine") / default_model("cpu").name, Path("other.onnx")):
-        assert scoring.flattered(of(own), truth_of(ids)) == ""
-        assert scoring.flattered(of(own, "0" * 64), truth_of(ids)) == ""
+    assert json.loads((tmp_path / "r.json").read_text())["scored_learnt"] == count
+    assert (tmp_path / "a.csv").read_text().startswith("id,rle_mask\n")
+    (tmp_path / "a.csv").unlink()
+    (tmp_path / "r.json").unlink()
+    shipped = run(dataclasses.replace(job, model=None), Watcher())
+    assert shipped.scored_learnt == 0
+    assert not [line for line in shipped.warnings if "learnt" in line]
 
 
-def of(path: Path, start: str | None = None) -> dict[str, Any]:
-    return {"path": str(path), "contract": {"validation": {"start_sha256": start} if start else {}}}
-
-
-def truth_of(ids: list[str]) -> Truth:
-    return Truth(dict.fromkeys(ids, ""), "")
+@pytest.mark.slow
+def test_of_the_competitions_tiles_the_shipped_model_knows_which_it_has_learnt(
+    tgs: Path, tmp_path: Path
+) -> None:
+    _, tiles = read_tiles(tgs / "train.zip")
+    learnt = read_model(default_model("cpu")).learnt
+    same = read_model(default_model("cuda")).learnt
+    assert (learnt.complete, learnt.to_text()) == (True, same.to_text())
+    seen = learnt.among(tiles)
+    assert (seen == learnt.among_checksums(checksums(tiles))).all()
+    if len(tiles) == 3594:
+        lit = tiles.min(axis=(1, 2)) < tiles.max(axis=(1, 2))
+        assert seen.sum() == lit.sum() - 352  # of the 360 held out, 8 are black

@@ -31,6 +31,7 @@ def test_a_file_tells_what_it_is_and_what_proved_it(gated_model: Path) -> None:
     assert f"sha256 {session.sha256}" in lines
     assert contract.architecture in lines
     assert f"threshold {contract.threshold:g}, gate {contract.gate:.3g}, tta hflip" in lines
+    assert "learnt from: 29 tiles, those of one grey value not counted" in lines
     assert "  tiles uint8 [N, V, 101, 101]" in lines
     assert "  gate float []" in lines
     assert "  salt float [N]" in lines
@@ -70,13 +71,11 @@ def test_an_ensemble_lists_its_members(dense_model: Path) -> None:
     assert lines[first:second].count("    fold 0") == lines[second:].count("    fold 3") == 1
 
 
-def test_a_file_does_not_write_to_the_terminal(
-    dense_model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    session = ModelSession(dense_model)
+def test_a_file_does_not_write_to_the_terminal(dense_model: Path) -> None:
+    file = read_model(dense_model)
     hostile = {"score\x1b[1m": "\x1b[2J", "list": ["\x07", 0.25]}
-    session.contract = dataclasses.replace(session.contract, validation=hostile)
-    text = describe(session)
+    contract = dataclasses.replace(file.contract, validation=hostile)
+    text = describe(dataclasses.replace(file, contract=contract))
     assert all(line.isprintable() for line in text.splitlines())
     assert "  'score\\x1b[1m' '\\x1b[2J'" in text.splitlines()
     assert "  list ['\\x07', 0.25]" in text.splitlines()

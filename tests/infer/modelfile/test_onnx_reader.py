@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.errors import ContractError, ModelError
-from salt_infer.modelfile import onnx_reader
+from salt_infer.modelfile import learnt, onnx_reader
 from salt_infer.modelfile.contract import METADATA_KEY
-from salt_infer.modelfile.onnx_reader import read_model
+from salt_infer.modelfile.learnt import UNKNOWN
+from salt_infer.modelfile.onnx_reader import learnt_of, read_model
 from salt_infer.models import default_model
 
 SHIPPED = [default_model("cpu"), default_model("cuda")]
@@ -56,7 +57,7 @@ def test_two_contracts(small: onnx.ModelProto, tmp_path: Path) -> None:
     model = onnx.ModelProto()
     model.CopyFrom(small)
     model.metadata_props.add(key=METADATA_KEY, value="{}")
-    with pytest.raises(ModelError, match="1 graphs and 2 contracts"):
+    with pytest.raises(ModelError, match=f"two entries {METADATA_KEY}"):
         read_model(saved(tmp_path, model.SerializeToString()))
 
 
@@ -76,9 +77,29 @@ def test_what_is_read_is_bounded(
     with pytest.raises(ModelError, match="more than 20 fields"):
         read_model(path)
     monkeypatch.undo()
-    monkeypatch.setattr(onnx_reader, "MAX_TEXT_BYTES", 100)
-    with pytest.raises(ModelError, match="too long"):
-        read_model(path)
+    for key in (METADATA_KEY, learnt.METADATA_KEY):
+        monkeypatch.setitem(onnx_reader._TEXTS, key, 100)
+        with pytest.raises(ModelError, match="too long"):
+            read_model(path)
+        monkeypatch.undo()
+
+
+def test_what_it_has_learnt_from(small: onnx.ModelProto, tmp_path: Path) -> None:
+    found = read_model(saved(tmp_path, small.SerializeToString()))
+    assert found.learnt.complete
+    assert len(found.learnt.fingerprints) > 3000
+    assert learnt_of(found.path, found.sha256).to_text() == found.learnt.to_text()
+    # Of another file at that place, or of none, it tells nothing.
+    assert learnt_of(found.path, "0" * 64) is UNKNOWN
+    assert learnt_of(tmp_path / "gone.onnx", found.sha256) is UNKNOWN
+    model = onnx.ModelProto()
+    model.CopyFrom(small)
+    [entry] = [each for each in model.metadata_props if each.key == learnt.METADATA_KEY]
+    entry.value = "{}"
+    with pytest.raises(ContractError, match=r"x\.onnx: salt\.learnt is not what"):
+        read_model(saved(tmp_path, model.SerializeToString()))
+    model.metadata_props.remove(entry)  # as in files of before
+    assert read_model(saved(tmp_path, model.SerializeToString())).learnt is UNKNOWN
 
 
 @settings(deadline=None)

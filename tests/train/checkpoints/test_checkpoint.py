@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 import torch
 
+from salt_infer.modelfile.learnt import UNKNOWN
 from salt_infer.models import default_model
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import weights
+from salt_train.data.folds import Split
 from salt_train.errors import CheckpointError
-from tests import pngs
+from tests import drawing, pngs
 from tests.train.settings.test_config import NEWER, NEWER_IN_STAGES
 
 
@@ -32,6 +34,7 @@ def test_round_trip(tiny_checkpoint: Path, tmp_path: Path) -> None:
     again = checkpoints.load(tmp_path / "copy.pth")
     assert (again.config, again.epoch, again.scores) == (first.config, first.epoch, first.scores)
     assert again.history == first.history
+    assert again.learnt.to_text() == first.learnt.to_text()
     for name, tensor in first.weights.items():
         assert torch.equal(again.weights[name], tensor)
     assert [path.name for path in tmp_path.iterdir()] == ["copy.pth"]
@@ -39,8 +42,28 @@ def test_round_trip(tiny_checkpoint: Path, tmp_path: Path) -> None:
 
 def test_the_file_holds_nothing_but_tensors_and_plain_values(tiny_checkpoint: Path) -> None:
     content = torch.load(tiny_checkpoint, weights_only=True)
-    assert content.keys() == {"format", "version", "meta", "weights", "run"}
+    assert content.keys() == {"format", "version", "meta", "weights", "run", "learnt"}
     assert isinstance(content["meta"], str)
+
+
+def test_what_a_network_has_learnt_from_is_known(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    """The tiles of its folds; of the epoch chosen by the others, these, too."""
+    data = drawing.draw(40, seed=2)
+    lit = data.tiles.any(axis=(1, 2))
+    own = ~Split.of(data, 4, 0).held_out(0)
+    last = checkpoints.load(tiny_checkpoint).learnt
+    assert last.complete
+    assert (last.among(data.tiles) == (own & lit)).all()
+    best = checkpoints.load(tiny_checkpoint.with_name("best.pth")).learnt
+    assert (best.among(data.tiles) == lit).all()
+    content = torch.load(tiny_checkpoint, weights_only=True)
+    del content["learnt"]  # as in files of before
+    torch.save(content, tmp_path / "old.pth")
+    assert checkpoints.load(tmp_path / "old.pth").learnt is UNKNOWN
+    for text in ("{}", 7):
+        torch.save(content | {"learnt": text}, tmp_path / "bad.pth")
+        with pytest.raises(CheckpointError, match=r"bad\.pth is damaged: what it says of itself"):
+            checkpoints.load(tmp_path / "bad.pth")
 
 
 class Bomb:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from salt_infer.modelfile.learnt import UNKNOWN
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import initialisers, shipped, unfold
 from salt_train.compute.distributed import World
@@ -130,13 +131,31 @@ def test_tiles_that_it_has_learnt_are_not_validated_on(ships: TrainConfig) -> No
     data = drawing.draw(40, seed=2)
     split = Split.of(data, 4, 0)
     with pytest.raises(DataError, match=r"the shipped network is a model that held out fold 0 of"):
-        unfold.first(dataclasses.replace(ships, fold=1), split)
+        unfold.first(dataclasses.replace(ships, fold=1), split, data.subset(split.held_out(1)))
+    other = Split.of(data, 5, 1)  # by which it is told from the tiles
+    with pytest.raises(DataError, match=r"the shipped network is a model that has learnt from"):
+        unfold.first(ships, other, data.subset(other.held_out(0)))
+
+
+def test_of_other_tiles_it_is_sure(
+    ships: TrainConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trainer = Trainer(ships, RunOptions(tmp_path, progress=False), drawing.draw(24, seed=9))
+    trainer._start()
+    assert not trainer.doubted
+    assert trainer.learnt.complete
+    assert "warning" not in capsys.readouterr().out
 
 
 @pytest.mark.slow
 def test_where_it_cannot_be_told_what_it_has_seen_that_is_said_and_kept(
-    ships: TrainConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ships: TrainConfig,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    older = dataclasses.replace(shipped.read(), learnt=UNKNOWN)
+    monkeypatch.setattr(shipped, "read", lambda: older)
     ours = drawing.draw(24, seed=9)
     final = Trainer(ships, RunOptions(tmp_path, progress=False), ours).run()
     assert "warning: the shipped network has learnt from 40 tiles but for fold 0" in (
@@ -166,6 +185,6 @@ def test_what_doubted_labels_may_have_seen_is_not_said_of_what_ships(
 
 def test_a_recipes_other_network_is_refused(ships: TrainConfig) -> None:
     other = dataclasses.replace(ships, model=dataclasses.replace(ships.model, width=24))
-    split = Split.of(drawing.draw(40, seed=2), 4, 0)
+    data = drawing.draw(40, seed=2)
     with pytest.raises(ConfigError, match=r"this run trains .*width 24.* leave out every --set"):
-        unfold.first(other, split)
+        unfold.first(other, Split.of(data, 4, 0), data)

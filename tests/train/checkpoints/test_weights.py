@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from salt_infer.errors import PackageError
+from salt_infer.modelfile.learnt import UNKNOWN
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import weights
 from salt_train.checkpoints.checkpoint import Checkpoint
@@ -283,8 +284,30 @@ def test_a_width_that_the_encoder_does_not_have_makes_no_other_network() -> None
 def test_a_checkpoint_that_has_seen_the_held_out_tiles_is_refused(
     tiny_checkpoint: Path, tmp_path: Path, change: dict[str, object]
 ) -> None:
-    with pytest.raises(DataError, match="may have been trained on; start from a model of the same"):
+    with pytest.raises(DataError, match=r"has learnt from \d+ of the 10 tiles that this run holds"):
         started_from(tiny_checkpoint, tmp_path, **change)
+    old = tmp_path / "old.pth"  # which does not say from which tiles it has learnt
+    checkpoints.save(dataclasses.replace(checkpoints.load(tiny_checkpoint), learnt=UNKNOWN), old)
+    with pytest.raises(DataError, match="may have been trained on; start from a model of the same"):
+        started_from(old, tmp_path, **change)
+
+
+def test_a_checkpoint_of_other_tiles_is_no_matter_of_folds(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    """What the new run has learnt from are both."""
+    ours, theirs = drawing.draw(24, seed=9), drawing.draw(40, seed=2)
+    config = dataclasses.replace(tiny_config(2), init_weights=str(tiny_checkpoint), fold=3)
+    trainer = Held(config, RunOptions(tmp_path), ours)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run()
+    assert not trainer.doubted
+    before = checkpoints.load(tiny_checkpoint).learnt
+    assert before.among(theirs.tiles).sum() == len(before.fingerprints) > 0
+    assert trainer.learnt.complete
+    assert (trainer.learnt.among(theirs.tiles) == before.among(theirs.tiles)).all()
+    lit = ours.tiles.any(axis=(1, 2))
+    assert (trainer.learnt.among(ours.tiles) == (lit & ~trainer.split.held_out(3))).all()
 
 
 def test_an_epoch_chosen_on_the_held_out_tiles_is_refused(

@@ -24,6 +24,7 @@ from salt_infer.errors import InputError
 from salt_infer.masks import rle
 from salt_infer.masks.coverage import coverage_class
 from salt_infer.masks.table import read_column, read_rows
+from salt_infer.modelfile.learnt import UNKNOWN
 from salt_infer.models import default_model
 from salt_infer.system.text import named
 from salt_train import synthetic
@@ -33,6 +34,7 @@ from salt_train.data.folds import Split
 from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.job import job
 from salt_train.job.job import Job
+from salt_train.training import labeller
 from salt_train.training import pseudo as pseudo_labels
 from salt_train.training.pseudo import Pseudo
 from salt_train.training.run_options import RunOptions
@@ -105,10 +107,13 @@ class Labelled:
         return self
 
     def sign(self, **validation: Any) -> None:
-        """Bring the report up to the submission; perhaps with another origin."""
+        """Bring the report up to the submission; perhaps with another origin, of a model whose
+        file is gone, so that this is all that is known of it.
+        """
         value = json.loads(self.report.read_text())
         value["out_sha256"] = hashlib.sha256(self.labels.read_bytes()).hexdigest()
         value["model"]["contract"]["validation"] |= validation
+        value["model"]["sha256"] = "0" * 64 if validation else value["model"]["sha256"]
         self.report.write_text(json.dumps(value))
 
 
@@ -271,20 +276,52 @@ def test_a_model_of_every_tile(labelled: Labelled) -> None:
     assert "a model that was trained on every tile" in labelled.refused()
 
 
-def test_another_fold(everything: Labelled) -> None:
-    says = everything.refused(fold=1)
+def test_another_fold(labelled: Labelled) -> None:
+    labelled.sign(fold=0)
+    says = labelled.refused(fold=1)
     assert "held out fold 0 of split" in says
     assert "this run holds out fold 1 of split" in says
     assert "label with a model of the same fold" in says
 
 
-@pytest.mark.parametrize(
-    "split", [Split.of(DATA, 4, 1), Split.of(DATA, 5, 0), Split.of(drawing.draw(36, 2), 4, 0)]
-)
-def test_another_split(everything: Labelled, split: Split) -> None:
-    says = everything.refused(split=split)
+OTHERS = [Split.of(DATA, 4, 1), Split.of(DATA, 5, 0)]
+
+
+@pytest.mark.parametrize("split", OTHERS)
+def test_another_split(labelled: Labelled, split: Split) -> None:
+    labelled.sign(fold=0)
+    says = labelled.refused(split=split)
     assert f"held out fold 0 of split '{SPLIT.sha256[:12]}'" in says
     assert f"of split '{split.sha256[:12]}': tiles that it validates on may have been" in says
+
+
+@pytest.mark.parametrize("split", [SPLIT, *OTHERS])
+def test_tiles_that_the_model_has_learnt_are_named(everything: Labelled, split: Split) -> None:
+    """Its file says which, whatever the split."""
+    learnt = set(DATA.ids) - set(HELD_OUT.ids)
+    held_out = DATA.subset(split.held_out(1))
+    lit = held_out.tiles.any(axis=(1, 2))
+    seen = [name for name, is_lit in zip(held_out.ids, lit, strict=True) if is_lit]
+    seen = [name for name in seen if name in learnt]
+    assert seen
+    assert everything.refused(split=split, fold=1) == (
+        f"{everything.labels} was labelled by a model that has learnt from {len(seen)} of the "
+        f"{len(held_out)} tiles that this run holds out in fold 1 ({named(seen)}); label with a "
+        "model that has not, as one of the same split and fold, or train on every tile here too, "
+        "by --fold none"
+    )
+
+
+def test_a_model_of_other_tiles_may_label(everything: Labelled) -> None:
+    """Whatever it held out."""
+    data = drawing.draw(30, seed=19)
+    data = data.subset(data.tiles.any(axis=(1, 2)))
+    split = Split.of(data, 3, 0)
+    pseudo = everything.pseudo()
+    assert not pseudo.doubted(split, 2)
+    own, taken = {tile.tobytes() for tile in data.tiles}, pseudo.load(data, split, 2)
+    assert len(taken)
+    assert not [tile for tile in taken.tiles if tile.tobytes() in own]
 
 
 @pytest.fixture(params=["cpu", "cuda"])
@@ -300,18 +337,23 @@ def shipped_labels(request: pytest.FixtureRequest, labelled: Labelled) -> Labell
 
 
 def test_what_ships_may_label_tiles_that_it_may_have_seen(
-    shipped_labels: Labelled, everything: Labelled
+    shipped_labels: Labelled, everything: Labelled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its file does not name the tiles it learnt from: that is told, as where a run starts from it.
-    Nor were its threshold and gate chosen on this run's tiles, as far as is known.
+    """If its file does not name the tiles it learnt from: that is told, as where a run starts from
+    it. Nor were its threshold and gate chosen on this run's tiles, as far as is known.
     """
     other = Split.of(DATA, 5, 0)
+    assert not shipped_labels.pseudo().doubted(other, 2)  # it does, and they are others
+    assert len(shipped_labels.load(split=other, fold=2)) == len(everything.load())
+    monkeypatch.setattr(labeller, "learnt_of", lambda *_: UNKNOWN)
     assert shipped_labels.pseudo().doubted(other, 2)
     assert len(shipped_labels.load(split=other, fold=2)) == len(everything.load())
-    assert not everything.pseudo().doubted(other, 2)  # it is refused
 
 
-def test_what_ships_has_seen_the_other_folds_of_its_own_split(shipped_labels: Labelled) -> None:
+def test_what_ships_has_seen_the_other_folds_of_its_own_split(
+    shipped_labels: Labelled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labeller, "learnt_of", lambda *_: UNKNOWN)
     assert not shipped_labels.pseudo().doubted(SPLIT, 0)
     assert "held out fold 0 of split" in shipped_labels.refused(fold=1)
     assert "which was chosen on the tiles that this run validates on" in shipped_labels.refused()
@@ -319,7 +361,7 @@ def test_what_ships_has_seen_the_other_folds_of_its_own_split(shipped_labels: La
 
 def test_the_trainer_asks_too(everything: Labelled, tmp_path: Path) -> None:
     config = dataclasses.replace(CONFIG, fold=2)
-    with pytest.raises(DataError, match="this run holds out fold 2"):
+    with pytest.raises(DataError, match="tiles that this run holds out in fold 2"):
         Trainer(config, RunOptions(tmp_path, progress=False), DATA, everything.pseudo())
 
 

@@ -1,7 +1,7 @@
 """Checkpoints: plain tensors and JSON, so that loading one can never run code.
 
-A file holds ``{"format", "version", "meta": JSON text, "weights": state dict}`` and, for a run
-that can be resumed, ``"run"`` with the training weights and the optimiser's tensors.
+A file holds ``{"format", "version", "meta": JSON text, "weights": state dict, "learnt": JSON}``,
+and, of a run that can be resumed, ``"run"`` with training weights and the optimiser's tensors.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from salt_infer.errors import ContractError
 from salt_infer.modelfile.contract import is_deep
+from salt_infer.modelfile.learnt import UNKNOWN, Learnt
 from salt_infer.system import file_kind
 from salt_infer.system.text import shown
 from salt_infer.system.whole_files import write_whole
@@ -48,6 +50,7 @@ class Checkpoint:
         history: one dict an epoch.
         decision: threshold and gate to deploy with.
         sha256: of the file it was loaded from; empty for one that was not.
+        learnt: the tiles that the weights have learnt from; UNKNOWN of files from before they said.
     """
 
     config: TrainConfig
@@ -58,6 +61,7 @@ class Checkpoint:
     history: tuple[dict[str, Any], ...] = ()
     decision: Decision = dataclasses.field(default_factory=Decision)
     sha256: str = ""
+    learnt: Learnt = UNKNOWN
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
@@ -80,6 +84,7 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         "meta": json.dumps(meta, sort_keys=True),
         "weights": checkpoint.weights,
         "run": checkpoint.run,
+        "learnt": checkpoint.learnt.to_text(),
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
@@ -114,8 +119,9 @@ def load(path: Path) -> Checkpoint:
             history=tuple(map(dict, meta["history"])),
             decision=Decision(**meta.get("decision", {})),
             sha256=digest,
+            learnt=Learnt.from_text(content["learnt"]) if "learnt" in content else UNKNOWN,
         )
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError, ContractError) as error:
         raise CheckpointError(
             f"{path} is damaged: what it says of itself is not what salt-train writes ({error!r})"
         ) from error

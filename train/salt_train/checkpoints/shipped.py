@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from salt_infer.modelfile.contract import ModelContract
+from salt_infer.modelfile.learnt import Learnt
 from salt_infer.modelfile.onnx_reader import read_model
 from salt_infer.models import default_model
-from salt_train.data.folds import Split
 from salt_train.errors import CheckpointError, ConfigError
 from salt_train.settings.model_config import ModelConfig
 from salt_train.settings.recipes import RECIPES
@@ -48,11 +48,13 @@ class Shipped:
         path: of the file.
         sha256: of the file.
         members: its networks.
+        learnt: the tiles that they have learnt from.
     """
 
     path: Path
     sha256: str
     members: tuple[Member, ...]
+    learnt: Learnt
 
 
 def read() -> Shipped:
@@ -69,7 +71,7 @@ def read() -> Shipped:
         raise CheckpointError(f"{path} has {len(shapes)} networks and {len(origins)} validations")
     pairs = enumerate(zip(shapes, origins, strict=True))
     members = tuple(Member(number, shape, origin) for number, (shape, origin) in pairs)
-    return Shipped(path, file.sha256, members)
+    return Shipped(path, file.sha256, members, file.learnt)
 
 
 def fitting(file: Shipped, model: ModelConfig) -> list[Member]:
@@ -121,23 +123,6 @@ def networks(contract: ModelContract, path: Path) -> list[ModelConfig]:
         ) from error
 
 
-def check_unseen(member: Member, split: Split, fold: int | None) -> bool:
-    """Whether it is sure that a network has not learnt of the tiles that a run holds out; with
-    None it holds none out.
-
-    Of a split that it was not trained with nothing can be told: its file does not name its tiles.
-
-    Raises:
-        DataError: it is sure that it has.
-    """
-    if fold is None:
-        return True
-    if member.origin.get("split_sha256") != split.sha256:
-        return False
-    split.check_unseen(dict(member.origin), fold, "the shipped network is", "start from")
-    return True
-
-
 def doubted(scores: Mapping[str, Any]) -> str:
     """What goes with a score that may be one of seen tiles; empty where it is not."""
     if not scores.get(MAY_HAVE_SEEN):
@@ -146,7 +131,7 @@ def doubted(scores: Mapping[str, Any]) -> str:
 
 
 def doubt(origin: Mapping[str, Any]) -> str:
-    """A warning where :func:`check_unseen` could not tell."""
+    """A warning where :func:`salt_train.checkpoints.unseen.check_shipped` could not tell."""
     fold = origin.get("fold")
     but = "" if fold is None else f" but for fold {fold}"
     return (

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from salt_infer.system.text import named
-from salt_train.checkpoints import initialisers, shipped
+from salt_train.checkpoints import initialisers, shipped, unseen
 from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.checkpoints.initialisers import Weights
 from salt_train.compute.distributed import World
+from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
 from salt_train.errors import CheckpointError, DataError
 from salt_train.network.model import SaltNet
@@ -31,11 +32,12 @@ _NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
 _TRAINING_ONLY = "level_heads."  # of deep supervision: no file has them
 
 
-def first(config: TrainConfig, split: Split) -> Checkpoint:
-    """The shipped network that a run may start from, its normalisations without effect.
+def first(config: TrainConfig, split: Split, held_out: Dataset) -> tuple[Checkpoint, bool]:
+    """The shipped network that a run may start from, its normalisations without effect, and whether
+    it may have learnt of the held-out tiles.
 
-    Of an ensemble it is the first one of the run's shape that has not seen the held-out tiles, or
-    of which that cannot be told.
+    Of an ensemble it is the first one of the run's shape that has not, or of which that cannot be
+    told.
 
     Raises:
         ConfigError: no network in the file is of the run's shape.
@@ -45,13 +47,13 @@ def first(config: TrainConfig, split: Split) -> Checkpoint:
     refusal: DataError | None = None
     for member in shipped.fitting(file, config.model):
         try:
-            sure = shipped.check_unseen(member, split, config.fold)
+            doubted = unseen.check_shipped(file, member, split, config.fold, held_out)
         except DataError as error:
             refusal = error
             continue
-        scores = dict(member.origin) | ({} if sure else {shipped.MAY_HAVE_SEEN: True})
         state = unfolded(config.model, initialisers.read(file.path), f"models.{member.number}.")
-        return Checkpoint(config, 0, scores, state, sha256=file.sha256)
+        scores = dict(member.origin)
+        return Checkpoint(config, 0, scores, state, sha256=file.sha256, learnt=file.learnt), doubted
     assert refusal is not None
     raise refusal
 

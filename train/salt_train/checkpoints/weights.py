@@ -9,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from salt_infer.errors import PackageError
-from salt_train.checkpoints import unfold
+from salt_train.checkpoints import unfold, unseen
 from salt_train.checkpoints.checkpoint import (
     Checkpoint,
     build_model,
@@ -24,6 +25,7 @@ from salt_train.checkpoints.checkpoint import (
     state_dict,
 )
 from salt_train.checkpoints.checkpoint import load as read_checkpoint
+from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
 from salt_train.errors import CheckpointError
 from salt_train.network.efficientnet import EfficientNetLite
@@ -171,20 +173,42 @@ def _published(encoder: Encoder | EfficientNetLite) -> str:
     return "a file of the same EfficientNet-Lite, named as in its PyTorch port"
 
 
-def first_checkpoint(config: TrainConfig, split: Split) -> tuple[Checkpoint, str]:
-    """The checkpoint that ``init_weights`` means for the held-out fold, and its path; of the
-    shipped network, by ``default``, the normalisations are to be measured yet.
+class Start(NamedTuple):
+    """What a run starts from.
+
+    Attributes:
+        checkpoint: of the network; of the shipped one, the normalisations are to be measured yet.
+        name: its path, or what it is.
+        doubted: it may have learnt of the held-out tiles.
+    """
+
+    checkpoint: Checkpoint
+    name: str
+    doubted: bool
+
+
+def first_checkpoint(config: TrainConfig, split: Split, held_out: Dataset) -> Start:
+    """What ``init_weights`` means for the held-out fold.
+
+    Args:
+        config: the run's.
+        split: of its tiles.
+        held_out: tiles of that fold.
 
     Raises:
         CheckpointError: it cannot be read.
         DataError: it may have learnt of the tiles that this run validates on.
     """
     if config.init_weights == SHIPPED:
-        return unfold.first(config, split), "the shipped network"
+        checkpoint, doubted = unfold.first(config, split, held_out)
+        return Start(checkpoint, "the shipped network", doubted)
     name = config.init_weights.replace(FOLD, config.fold_name)
     checkpoint = read_checkpoint(Path(name))
-    split.check_unseen(checkpoint.scores, config.fold, f"{name} is", "start from")
-    return checkpoint, name
+    doubted = unseen.check(
+        checkpoint.learnt, [checkpoint.scores], split, config.fold, held_out, f"{name} is",
+        "start from",
+    )  # fmt: skip
+    return Start(checkpoint, name, doubted)
 
 
 def load_checkpoint(model: SaltNet, checkpoint: Checkpoint, name: str) -> str:

@@ -18,6 +18,7 @@ from salt_infer.data.labels import Labels
 from salt_infer.data.tiles import decode_all
 from salt_infer.errors import InputError, SaltError
 from salt_infer.masks.rle import TILE_SHAPE
+from salt_infer.modelfile.learnt import Learnt
 from salt_infer.system.text import named, shown
 from salt_train.data import pairing
 from salt_train.data.soft_labels import SoftLabels
@@ -83,6 +84,11 @@ class Dataset:
     def blank(self) -> npt.NDArray[np.bool_]:
         """Which tiles are of one grey value: bool [N]."""
         return np.asarray(self.tiles.min(axis=(1, 2)) == self.tiles.max(axis=(1, 2)))
+
+    @property
+    def learnt(self) -> Learnt:
+        """What a network has learnt from that was trained on these tiles."""
+        return Learnt.of(self.tiles)
 
     def pixels_in(self, other: Dataset) -> npt.NDArray[np.bool_]:
         """Which tiles have the pixels of a tile of the other, whatever its name: bool [N]."""

@@ -8,6 +8,7 @@ them: the report that ``salt-infer`` writes beside a submission says where that 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import statistics
 from collections.abc import Mapping
@@ -15,7 +16,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from salt_infer import models
-from salt_train.checkpoints import shipped
+from salt_infer.modelfile.learnt import Learnt
+from salt_infer.modelfile.onnx_reader import learnt_of
+from salt_train.checkpoints import shipped, unseen
+from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
 from salt_train.errors import DataError
 from salt_train.scoring.calibrate import CHOSEN_ON, OTHER_FOLDS
@@ -59,16 +63,31 @@ class Labeller:
             DataError: the report does not say what the model learnt from.
         """
         origins = self._origins()
+        if self.learnt.complete:  # :meth:`check` is sure
+            return False
         unknown = len(self._known(origins, split)) < len(origins)
         return unknown or any(origin.get(shipped.MAY_HAVE_SEEN) for origin in origins)
 
-    def check(self, sha256: str, split: Split, fold: int | None, soft: bool) -> None:
-        """Raise DataError unless the report says that the model never saw a fold.
+    @functools.cached_property
+    def learnt(self) -> Learnt:
+        """The tiles that the model has learnt from; UNKNOWN where its file is no longer where the
+        run found it, and none that ships.
+        """
+        model = self.report.get("model")
+        model = model if isinstance(model, Mapping) else {}
+        digest, path = str(model.get("sha256")), Path(str(model.get("path")))
+        return learnt_of(models.of_digest(digest) or path, digest)
+
+    def check(
+        self, sha256: str, split: Split, fold: int | None, held_out: Dataset, soft: bool
+    ) -> None:
+        """Raise DataError unless the model, or its report, says that it never saw a fold.
 
         Args:
             sha256: of the submission as it is.
             split: how the run divides its tiles.
             fold: that it holds out; None for none.
+            held_out: the tiles of that fold.
             soft: whether probabilities are learnt, and not the masks.
         """
         if self.report.get("out_sha256") != sha256:
@@ -80,9 +99,8 @@ class Labeller:
             self._check_gate()
         if fold is None:  # nothing is held out that they could have seen
             return
-        known = self._known(origins, split)
-        for origin in known:
-            split.check_unseen(origin, fold, f"{self.labels} was labelled by", "label with")
+        known, what = self._known(origins, split), f"{self.labels} was labelled by"
+        unseen.check(self.learnt, known, split, fold, held_out, what, "label with")
         if any(origin.get(CHOSEN_ON) != OTHER_FOLDS for origin in known):
             self._check_decision(soft)
 
@@ -113,7 +131,7 @@ class Labeller:
         trained elsewhere, and does not name its tiles: with another split they may be these or none
         of these, as where a run starts from it.
         """
-        if not models.is_of_one(self.report["model"].get("sha256")):
+        if models.of_digest(self.report["model"].get("sha256")) is None:
             return origins
         return [origin for origin in origins if origin["split_sha256"] == split.sha256]
 

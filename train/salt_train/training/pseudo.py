@@ -20,6 +20,7 @@ from salt_infer.data.tiles import CRC32, decode_all, others_than
 from salt_infer.errors import InputError, SaltError
 from salt_infer.masks.coverage import coverage_class
 from salt_infer.masks.table import find_texts, read_column
+from salt_infer.modelfile.learnt import Learnt
 from salt_infer.system.text import named, shown
 from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
@@ -98,6 +99,14 @@ class Pseudo:
             return False
         return Labeller.of(self.for_fold(fold)).may_have_seen(split)
 
+    def learnt(self, fold: int | None) -> Learnt:
+        """The tiles that the labels' model has learnt from, as far as its file is at hand.
+
+        Raises:
+            DataError: there is no report of it.
+        """
+        return Labeller.of(self.for_fold(fold)).learnt
+
     def remarks(self, fold: int | None) -> list[str]:
         """What may be other than it looks, a line each.
 
@@ -138,7 +147,9 @@ class Pseudo:
                 tiles that this run holds out, or no tile is left to train on.
         """
         path, sha256 = self.for_fold(fold), self.sha256(fold)
-        Labeller.of(path).check(sha256, split, fold, soft=self.probabilities is not None)
+        held_out = data.subset(split.held_out(fold))
+        soft = self.probabilities is not None
+        Labeller.of(path).check(sha256, split, fold, held_out, soft)
         labelled, confidence = self._labelled(path, fold)
         new = _is_new(labelled, data)
         chosen = _surest(confidence, coverage_class(labelled.masks), new, self.fraction)

@@ -16,6 +16,7 @@ from salt_infer.system.text import shown
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import shipped, unfold, weights
 from salt_train.checkpoints.checkpoint import Checkpoint
+from salt_train.checkpoints.weights import Start
 from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
 from salt_train.errors import CheckpointError, NotFiniteError, TrainError
@@ -73,6 +74,9 @@ class Trainer:
         self.feed = Feed(self.train_data, self.learner.compute.device)
         self.start_sha256 = ""
         self.doubted = pseudo is not None and pseudo.doubted(self.split, config.fold)
+        self.learnt = self.train_data.learnt
+        if pseudo is not None:
+            self.learnt = self.learnt.joined(pseudo.learnt(config.fold))
         self.epoch = 0
         self.scored = False
         self.random = torch.Generator()
@@ -138,6 +142,7 @@ class Trainer:
         self.scored = resumable.is_scored(checkpoint)
         self.start_sha256 = checkpoint.scores["start_sha256"]
         self.doubted |= shipped.MAY_HAVE_SEEN in checkpoint.scores
+        self.learnt = self.learnt.joined(checkpoint.learnt)
         self.learner.restore(checkpoint)
         self.history.rows = list(checkpoint.history)
         self.best = max((r["score"] for r in checkpoint.history if "score" in r), default=self.best)
@@ -148,26 +153,30 @@ class Trainer:
             path = weights.fetch(self.config.encoder_weights, self.config.model)
             self.start_sha256 = weights.load_file(self.learner.model.encoder, path)
         if self.config.init_weights:
-            first, name = weights.first_checkpoint(self.config, self.split)
-            self.start_sha256 = weights.load_checkpoint(self.learner.model, first, name)
-            was_told, seen = self.doubted, bool(first.scores.get(shipped.MAY_HAVE_SEEN))
-            self.doubted |= seen
-            if self.config.init_weights == SHIPPED:
-                self._settle(first)
-            elif seen and not was_told and self.config.fold is not None and self.world.first:
-                tqdm.write(shipped.DOUBTED)
+            self._go_on_from(
+                weights.first_checkpoint(self.config, self.split, self.validation_data)
+            )
         self.learner.average.load_state_dict(self.learner.model.state_dict())
         if self.world.first:
             settings_file.write(self.options.out, self.config, self.options.threads)
             if self.config.fold is not None:
                 self.split.write(self.options.out)
 
-    def _settle(self, first: Checkpoint) -> None:
-        """What a file lacks of a network that is to be trained, and what it does not say."""
-        size, most = self.batch_size, self.config.statistics_tiles
-        unfold.measure(self.learner.model, self.train_data.tiles, size, most, self.world)
-        if first.scores.get(shipped.MAY_HAVE_SEEN) and self.world.first:
-            tqdm.write(shipped.doubt(first.scores))
+    def _go_on_from(self, start: Start) -> None:
+        self.start_sha256 = weights.load_checkpoint(
+            self.learner.model, start.checkpoint, start.name
+        )
+        self.learnt = self.learnt.joined(start.checkpoint.learnt)
+        was_told, self.doubted = self.doubted, self.doubted or start.doubted
+        told = start.doubted and self.world.first
+        if self.config.init_weights == SHIPPED:
+            # What a file lacks of a network that is to be trained.
+            size, most = self.batch_size, self.config.statistics_tiles
+            unfold.measure(self.learner.model, self.train_data.tiles, size, most, self.world)
+            if told:
+                tqdm.write(shipped.doubt(start.checkpoint.scores))
+        elif told and not was_told and self.config.fold is not None:
+            tqdm.write(shipped.DOUBTED)
 
     def _epoch(self) -> dict[str, Any]:
         started = time.perf_counter()
@@ -257,12 +266,17 @@ class Trainer:
             weights=dict(self.learner.average.state_dict()),
             history=tuple(self.history.rows),
             decision=evaluate.default_decision(self.config.model),
+            learnt=self.learnt,
         )
         if row.get("score", float("-inf")) > self.best:
             self.best = row["score"]
             chosen = plain.scores | {"selected_on_its_own_fold": True}
             kept = {name: value.to("cpu", copy=True) for name, value in plain.weights.items()}
-            self._unsaved_best = dataclasses.replace(plain, scores=chosen, weights=kept)
+            # Being chosen by the score on a tile is a way to learn from it.
+            learnt = self.learnt.joined(self.validation_data.learnt)
+            self._unsaved_best = dataclasses.replace(
+                plain, scores=chosen, weights=kept, learnt=learnt
+            )
         stage, within = stage_at(self.config, self.epoch - 1)
         if stage.snapshots and cycle_ends(stage, within):
             name = f"snapshot-{snapshots(self.config, self.epoch - 1)}.pth"
