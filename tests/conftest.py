@@ -125,6 +125,19 @@ def tiny_checkpoint(once: Once) -> Path:
 
 
 @pytest.fixture(scope="session")
+def judgeless_model(once: Once) -> Path:
+    """The file of a network that has no judge."""
+    import dataclasses
+
+    from salt_train.training.trainer import LAST
+
+    config = tiny_config(2)
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, judge=False))
+    checkpoint = once("tiny-judgeless", lambda out: _train(out, config)) / LAST
+    return _export(once, checkpoint, "judgeless.onnx", gated=False)
+
+
+@pytest.fixture(scope="session")
 def two_checkpoints(tiny_checkpoint: Path, once: Once) -> tuple[Path, Path]:
     """The tiny one and another that held out another fold."""
     import dataclasses

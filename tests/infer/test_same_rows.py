@@ -60,10 +60,8 @@ def test_a_tiles_bits_do_not_depend_on_its_batch(
     for seed, size in enumerate((1, 2, 5, 7, 11)):
         order = np.random.default_rng(seed).permutation(len(TILES))
         found = model.predict(TILES[order], batch_size=size)
-        for field in dataclasses.fields(found):
-            np.testing.assert_array_equal(
-                getattr(found, field.name), getattr(whole, field.name)[order]
-            )
+        for name in ("masks", "probability", "salt"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(whole, name)[order])
 
 
 @pytest.fixture

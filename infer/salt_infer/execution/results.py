@@ -55,6 +55,8 @@ class Row(NamedTuple):
 
     def pixel_salt(self) -> Map:
         """Probabilities that a pixel is salt, whether or not the tile has any."""
+        if not self.group.judged:
+            return self.probability()
         return quantised(self.probability() * np.float32(self.salt / 255))
 
 
@@ -76,6 +78,7 @@ class FinishedGroup:
         odd: what is odd about the others: a key of :data:`salt_infer.data.oddities.WHAT` for each.
         crc32: of the pixels of ``ids``, see :func:`salt_infer.system.digest.checksums`; None where
             they were not asked for or no tile could be read.
+        judged: the model has a judge, see :class:`salt_infer.predictor.model.Prediction`.
     """
 
     number: int
@@ -89,6 +92,7 @@ class FinishedGroup:
     bad: list[BadTile]
     odd: tuple[str, ...] = ()
     crc32: list[str] | None = None
+    judged: bool = True
 
     @classmethod
     def of(
@@ -114,7 +118,10 @@ class FinishedGroup:
         kept = decided.kept.tolist() if probabilities else []
         maps = _maps(decided) if probabilities else b""
         sums = checksums(tiles) if crc32 else None
-        return cls(number, stamp, ids, texts, decided.salt, confidence, kept, maps, bad, odd, sums)
+        return cls(
+            number, stamp, ids, texts, decided.salt, confidence, kept, maps, bad, odd, sums,
+            decided.judged,
+        )  # fmt: skip
 
     @property
     def tiles(self) -> int:
@@ -169,6 +176,7 @@ class FinishedGroup:
             "kept": self.kept,
             "odd": self.odd,
             "crc32": self.crc32,
+            "judged": self.judged,
         }
         return json.dumps(text).encode(), b"".join(self._data())
 
@@ -199,7 +207,7 @@ class FinishedGroup:
                 raise ValueError(f"{len(sums)} checksums of {count} tiles")
             return cls(
                 number, value["stamp"], value["ids"], value["rle"], salt, sure, value["kept"], maps,
-                bad, tuple(value.get("odd", ())), sums,
+                bad, tuple(value.get("odd", ())), sums, bool(value.get("judged", True)),
             )  # fmt: skip
         except (ValueError, KeyError, TypeError) as error:
             raise JournalError(f"group {number} of the journal cannot be read ({error})") from error

@@ -6,7 +6,8 @@ Probabilities are uint8, 255 for 1.0: off by up to 1/510, at a quarter of the si
 member of .npz   dtype and shape
 ===============  ==========================  ====================================================
 ``ids``          ``<U``, [N]                 of the tiles, ascending, as in the submission
-``pixel_salt``   uint8, [N, 101, 101]        that a pixel is salt: ``salt`` times ``probability``
+``pixel_salt``   uint8, [N, 101, 101]        that a pixel is salt: ``salt`` times ``probability``,
+                                             or, without a judge, ``probability`` itself
 ``probability``  uint8, [N, 101, 101]        that a pixel is salt if the tile has any; 0 where the
                                              gate found none
 ``salt``         float32, [N]                that the tile has any; NaN where it was not read

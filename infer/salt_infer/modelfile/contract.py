@@ -98,6 +98,13 @@ class ModelContract:
         if self.tta not in TTA_NAMES:
             raise ContractError(f"contract has tta {self.tta!r}, expected one of {TTA_NAMES}")
 
+    @property
+    def judged(self) -> bool:
+        """Whether a judge says if a tile has any salt. Where no network has one, ``salt`` is the
+        largest of the tile's probabilities, which then are of any tile, and not of those with salt.
+        """
+        return any(judges(self.provenance))
+
     def to_json(self) -> str:
         """Canonical JSON: the same contract always gives the same text.
 
@@ -145,6 +152,16 @@ class ModelContract:
         if isinstance(checkpoints, list):
             value["checkpoints"] = tuple(checkpoints)
         return cls(**value)
+
+
+def judges(provenance: Any) -> list[bool]:
+    """Whether each network of a file has a judge, by its contract's provenance; those that it does
+    not describe, as older files do not, are taken for one that has.
+    """
+    networks = provenance.get("networks") if isinstance(provenance, Mapping) else None
+    listed = networks if isinstance(networks, list) else []
+    known = [each for each in listed if isinstance(each, dict)] or [{}]
+    return [bool(each.get("judge", True)) for each in known]
 
 
 def is_deep(value: Any) -> bool:

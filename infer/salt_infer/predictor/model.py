@@ -37,10 +37,12 @@ class Settings(Decision):
     Attributes:
         tta: test-time augmentation; it is the mean over its views that is compared.
         min_area: pixels; a mask with fewer becomes empty.
+        judged: the model has a judge, see :class:`Prediction`; nothing that is set.
     """
 
     tta: Tta
     min_area: int = 0
+    judged: bool = True
 
     @classmethod
     def of(
@@ -53,6 +55,7 @@ class Settings(Decision):
             contract.gate if gate is None else gate,
             contract.tta if tta is None else tta,
             min_area,
+            contract.judged,
         )
 
     def __post_init__(self) -> None:
@@ -77,12 +80,22 @@ class Decided:
             asked for and the device drew them.
         masks: bool [K, 101, 101].
         salt: float32 [N], the judge's probability that a tile has any salt.
+        judged: there is a judge, see :attr:`salt_infer.modelfile.contract.ModelContract.judged`.
     """
 
     kept: npt.NDArray[np.int64]
     probability: npt.NDArray[np.float32] | None
     masks: npt.NDArray[np.bool_]
     salt: npt.NDArray[np.float32]
+    judged: bool = True
+
+    @property
+    def pixel_salt(self) -> npt.NDArray[np.float32]:
+        """Probability that a pixel is salt in any tile, float32 [K, 101, 101] in 0..1."""
+        assert self.probability is not None, "the model was asked for masks alone"
+        if not self.judged:
+            return self.probability
+        return self.probability * self.salt[self.kept][:, None, None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,18 +109,21 @@ class Prediction:
             nothing where ``salt`` is small: there, see ``pixel_salt``. All 0 where the gate found
             no salt: with ``gate=0`` every tile has its own.
         salt: float32 [N] in 0..1, the judge's probability that a tile has any salt.
+        judged: there is a judge. Where there is none ``salt`` is the tile's largest probability,
+            and ``probability`` is of any tile.
     """
 
     masks: npt.NDArray[np.bool_]
     probability: npt.NDArray[np.float32]
     salt: npt.NDArray[np.float32]
+    judged: bool = True
 
     @property
     def pixel_salt(self) -> npt.NDArray[np.float32]:
         """Probability that a pixel is salt, float32 [N, 101, 101] in 0..1: that the tile has any,
-        times ``probability``.
+        times ``probability``; without a judge, ``probability`` itself.
         """
-        return self.probability * self.salt[:, None, None]
+        return self.probability * self.salt[:, None, None] if self.judged else self.probability
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,7 +245,7 @@ class SaltModel:
             salt[batch] = found.salt
             masks[start + found.kept] = found.masks
             probability[start + found.kept] = found.probability
-        return Prediction(masks, probability, salt)
+        return Prediction(masks, probability, salt, self.settings.judged)
 
     def run(
         self,
@@ -299,7 +315,7 @@ class SaltModel:
             )
         if self.settings.min_area > 1:
             masks[np.count_nonzero(masks, axis=(1, 2)) < self.settings.min_area] = False
-        return Decided(result.kept, probability, masks, result.salt)
+        return Decided(result.kept, probability, masks, result.salt, self.settings.judged)
 
 
 def _load_again(kind: type[SaltModel], how: _Loading, settings: Settings, sha256: str) -> SaltModel:
@@ -310,7 +326,8 @@ def _load_again(kind: type[SaltModel], how: _Loading, settings: Settings, sha256
     """
     model = kind.load(
         how.path, threads=how.threads, lanes=how.lanes, provider=how.provider,
-        batch_size=how.batch_size, in_turn=how.in_turn, **dataclasses.asdict(settings),
+        batch_size=how.batch_size, in_turn=how.in_turn, threshold=settings.threshold,
+        gate=settings.gate, tta=settings.tta, min_area=settings.min_area,
     )  # fmt: skip
     if model.session.sha256 != sha256:
         raise ModelError(

@@ -169,9 +169,7 @@ def _products(model: SaltModel, grey: Grey, whole: int, cancel: Cancel | None) -
         if cancel is not None and cancel.cancelled:
             raise ModelError("the run was given up")
         found = model.decide(model.run(grey[start : start + size], cancel))
-        assert found.probability is not None  # run was asked for it, as by default
-        judge = found.salt[found.kept][:, None, None]
-        products[start + found.kept] = found.probability * judge
+        products[start + found.kept] = found.pixel_salt
     return products
 
 

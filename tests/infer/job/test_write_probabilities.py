@@ -10,9 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from salt_infer.execution.results import Row
+from salt_infer.backends.providers import ProviderRequest
+from salt_infer.execution.results import FinishedGroup, Row
 from salt_infer.job import write_probabilities
+from salt_infer.job.job import Job, run
+from salt_infer.job.watcher import Watcher
 from salt_infer.masks.decision import Decision
+from tests.conftest import ROOT
 from tests.infer.finished import finished
 
 GROUPS = [
@@ -88,3 +92,20 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
     assert peaks[1] < peaks[0] + 500_000
+
+
+def test_without_a_judge_a_pixels_salt_is_its_own(judgeless_model: Path, tmp_path: Path) -> None:
+    """From the command's job, through the journal."""
+    job = Job(
+        ROOT / "examples/tiles", tmp_path / "a.csv", judgeless_model, gate=0.0, threshold=0.5,
+        probabilities=tmp_path / "a.npz", provider=ProviderRequest("cpu"),
+    )  # fmt: skip
+    run(job, Watcher())
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as found:
+        np.testing.assert_array_equal(found["pixel_salt"], found["probability"])
+        assert found["probability"].any()
+    group = dataclasses.replace(GROUPS[0], judged=False)
+    again = FinishedGroup.unpack(group.number, *group.pack())
+    row = again.entries(empty=False)[0]
+    np.testing.assert_array_equal(row.pixel_salt(), row.probability())
+    assert not np.array_equal(row.pixel_salt(), GROUPS[0].entries(empty=False)[0].pixel_salt())

@@ -107,3 +107,15 @@ def test_what_is_nested_too_deep_is_refused(field: str) -> None:
     value[field] = {"x": deep}
     with pytest.raises(ContractError, match="nested more than 32 deep"):
         ModelContract.from_json(json.dumps(value))
+
+
+@pytest.mark.parametrize(
+    ("networks", "judged"),
+    [
+        (None, True), ("none", True), ([], True), ([3], True), ([{}], True),
+        ([{"judge": False}], False), ([{"judge": False}, {"judge": True}], True),
+    ],
+)  # fmt: skip
+def test_whether_there_is_a_judge(networks: object, judged: bool) -> None:
+    provenance = {} if networks is None else {"networks": networks}
+    assert ModelContract.from_json(changed(provenance=provenance)).judged == judged

@@ -271,3 +271,18 @@ def test_a_pixels_salt_is_the_tiles_times_its_own() -> None:
     expected = found.salt[:, None, None] * found.probability
     np.testing.assert_array_equal(found.pixel_salt, expected)
     assert (found.pixel_salt.max(axis=(1, 2)) <= found.salt).all()
+
+
+def test_without_a_judge_a_pixels_salt_is_its_own(judgeless_model: Path) -> None:
+    """What stands for the judge is the largest of the pixels: it would be counted twice."""
+    model = SaltModel.load(judgeless_model, gate=0.0, tta="none", threads=1)
+    found = model.predict(TILES[:3])
+    np.testing.assert_allclose(found.salt, found.probability.max(axis=(1, 2)), rtol=1e-6)
+    np.testing.assert_array_equal(found.pixel_salt, found.probability)
+    assert pickle.loads(pickle.dumps(model)).settings == model.settings
+    decided = model.decide(model.run(TILES[:3]))
+    assert not decided.judged
+    np.testing.assert_array_equal(decided.pixel_salt, found.probability)
+    judged = SaltModel.load(SHIPPED, gate=0.9, threads=1)
+    whole, part = judged.predict(TILES), judged.decide(judged.run(TILES))
+    np.testing.assert_array_equal(part.pixel_salt, whole.pixel_salt[part.kept])

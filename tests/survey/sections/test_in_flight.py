@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salt_infer.execution.stage_clock import StageClock
-from salt_infer.predictor.model import SaltModel
+from salt_infer.predictor.model import Decided, SaltModel
 from salt_survey.sections import tiling
 from salt_survey.sections.display import Display, Stretch, Zoom
 from salt_survey.sections.in_flight import Flight, Room
@@ -47,11 +47,11 @@ class Full:
         assert self.full.wait(60)
         return tiles
 
-    def decide(self, tiles: tiling.Grey) -> SimpleNamespace:
+    def decide(self, tiles: tiling.Grey) -> Decided:
         count = len(tiles)
-        return SimpleNamespace(
-            kept=np.arange(count), salt=np.full(count, 0.5, np.float32),
-            probability=np.full(tiles.shape, 0.5, np.float32),
+        return Decided(
+            kept=np.arange(count), probability=np.full(tiles.shape, 0.5, np.float32),
+            masks=np.zeros(tiles.shape, bool), salt=np.full(count, 0.5, np.float32),
         )  # fmt: skip
 
 

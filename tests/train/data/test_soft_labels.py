@@ -86,3 +86,18 @@ def test_true_labels_beside_a_teachers(tmp_path: Path) -> None:
                      Dataset(IDS, PROBABILITY, soft.masks(), soft=other))
     }  # fmt: skip
     assert len(digests) == 3
+
+
+def test_a_teacher_without_a_judge_says_all_by_its_pixels(tmp_path: Path) -> None:
+    """Their probabilities are the product of what a judge and a mask would have learnt."""
+    salt = (PROBABILITY.max(axis=(1, 2)) / np.float32(255)).astype(np.float32)
+    dim = (PROBABILITY * np.array([0.02, 0.4, 0.0])[:, None, None]).astype(np.uint8)
+    for pixels in (PROBABILITY, dim):
+        most = (pixels.max(axis=(1, 2)) / np.float32(255)).astype(np.float32)
+        soft = SoftLabels.read(saved(tmp_path, probability=pixels, salt=most), IDS)
+        found = soft.of_tiles_with_salt()
+        product = found.probability * found.salt[:, None, None]
+        np.testing.assert_allclose(product, pixels, atol=0.51)
+        np.testing.assert_array_equal(found.salt, most)
+        assert (found.probability.max(axis=(1, 2)) == np.where(most > 0, 255, 0)).all()
+    assert (salt == 1).all()

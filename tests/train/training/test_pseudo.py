@@ -691,6 +691,26 @@ def taught(tmp_path_factory: pytest.TempPathFactory, gated_model: Path) -> Pseud
     return Pseudo(labels, folder / "tiles", 1.0, soft)
 
 
+def test_a_teacher_without_a_judge_is_learnt_as_it_is(
+    judgeless_model: Path, tmp_path: Path
+) -> None:
+    """Its pixels' probabilities, and not these times the largest of them."""
+    synthetic.write(NEW, tmp_path)
+    soft, tiles = tmp_path / "soft.npz", tmp_path / "tiles"
+    label(
+        tiles, tmp_path / "sub.csv", judgeless_model,
+        "--details", "--gate", 0, "--threshold", 0.5, "--probabilities", soft,
+    )  # fmt: skip
+    taught = Pseudo(tmp_path / "sub.csv", tiles, 1.0, soft).load(DATA, SPLIT, 0)
+    assert taught.soft is not None
+    with np.load(soft) as written:
+        place = [written["ids"].tolist().index(name) for name in taught.ids]
+        pixels = written["probability"][place].astype(np.float32)
+    product = taught.soft.probability * taught.soft.salt[:, None, None]
+    np.testing.assert_allclose(product, pixels, atol=1.01)
+    assert pixels.max() > 10
+
+
 def as_labels(taught: Pseudo, folder: Path) -> Pseudo:
     """The same masks, as if they had been drawn with the neutral gate."""
     folder.mkdir()

@@ -64,6 +64,14 @@ class SoftLabels:
         uncertain = np.zeros(len(found), dtype=bool)
         return cls(np.concatenate(pixels), found.salt.astype(np.float32), uncertain)
 
+    def of_tiles_with_salt(self) -> SoftLabels:
+        """The same by a teacher without a judge, whose probabilities are of any tile, and ``salt``
+        the largest of them: divided by it, they are what such a tile would have with salt.
+        """
+        most = np.maximum(self.salt, np.float32(1 / 255))[:, None, None]
+        scaled = np.rint(np.minimum(self.probability / most, 255)).astype(np.uint8)
+        return dataclasses.replace(self, probability=scaled)
+
     def masks(self, threshold: float = _LIKELY) -> npt.NDArray[np.uint8]:
         """Labels made of them: uint8 [N, 101, 101], 0 or 1; of a tile that likelier has no salt
         than any, 0.

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from salt_infer import models
+from salt_infer.modelfile.contract import judges
 from salt_infer.modelfile.learnt import Learnt
 from salt_infer.modelfile.onnx_reader import learnt_of
 from salt_train.checkpoints import shipped, unseen
@@ -105,6 +106,13 @@ class Labeller:
             self._check_decision(soft)
 
     @property
+    def judged(self) -> bool:
+        """Whether a judge says if a tile has any salt, see
+        :attr:`salt_infer.modelfile.contract.ModelContract.judged`.
+        """
+        return any(judges(self._contract.get("provenance")))
+
+    @property
     def _options(self) -> Mapping[str, Any]:
         return self.report.get("options", {})  # type: ignore[no-any-return]
 
@@ -138,7 +146,7 @@ class Labeller:
     def _check_gate(self) -> None:
         """Refuse masks of tiles that the judge holds for empty: only probabilities are weighted."""
         neutral = self._neutral().gate
-        if any(_judges(self._contract)) and self._options.get("gate", neutral) <= 0:
+        if self.judged and self._options.get("gate", neutral) <= 0:
             raise DataError(
                 f"{self.labels} was labelled with a gate of 0, so that it has masks where the "
                 f"judge says that there is no salt; label with --gate {neutral:.3g}, or have the "
@@ -160,19 +168,9 @@ class Labeller:
 
     def _neutral(self) -> Decision:
         """What the networks decide by before anything is known of them, their mean."""
-        gates = [(Decision() if judge else NO_JUDGE).gate for judge in _judges(self._contract)]
+        known = judges(self._contract.get("provenance"))
+        gates = [(Decision() if judge else NO_JUDGE).gate for judge in known]
         return Decision(gate=statistics.fmean(gates))
-
-
-def _judges(contract: Mapping[str, Any]) -> list[bool]:
-    """Whether each network of a file has a judge; those that it does not describe, as older files
-    do not, are taken for one that has.
-    """
-    provenance = contract.get("provenance")
-    networks = provenance.get("networks") if isinstance(provenance, dict) else None
-    listed = networks if isinstance(networks, list) else []
-    known = [each for each in listed if isinstance(each, dict)] or [{}]
-    return [bool(each.get("judge", True)) for each in known]
 
 
 def _is_origin(value: Any) -> bool:

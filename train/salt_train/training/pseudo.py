@@ -205,6 +205,7 @@ class Pseudo:
                 probabilities = _of_fold(self.probabilities, fold)
                 soft = SoftLabels.read(probabilities, ids)
                 _check_one_run(soft, probabilities, data, written, path)
+                soft = soft if Labeller.of(path).judged else soft.of_tiles_with_salt()
                 data, sure = _softened(data, sure, soft)
         except InputError:
             raise
