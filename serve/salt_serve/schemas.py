@@ -40,7 +40,8 @@ class TileAnswer(_Strict):
         description="With probabilities=true: base64 of 101x101 bytes, row by row, of the "
         "probability that a pixel is salt if the tile has any; times `salt` that in any case "
         "(of a model without a judge it is that already), by itself it means nothing where "
-        "`salt` is small. Byte q of a pixel says that this probability is above the first q of `levels` and not above the next: "
+        "`salt` is small. Byte q of a pixel says that this "
+        "probability is above the first q of `levels` and not above the next: "
         "levels[q-1] < p <= levels[q]. So its precision is 0.005, and at any threshold of "
         "`levels` the mask (q > index) is to the pixel that of the full float32 probabilities.",
     )
