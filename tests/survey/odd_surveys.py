@@ -328,6 +328,13 @@ def _halves(inline: int, crossline: int) -> Callable[[File], None]:
     return bend
 
 
+def _about_the_middle(file: File) -> None:
+    """Amplitudes of a few steps about the middle of a range without a sign."""
+    width = FORMATS[file.kind.format].width
+    values = np.round(amplitudes() / 2000).astype(np.int64) + 2 ** (8 * width - 1)
+    file.samples = np.ascontiguousarray(values.astype(f">u{width}")).view(np.uint8)
+
+
 def _other_way(file: File) -> None:
     """Samples in the byte order that the headers are not in."""
     width = FORMATS[file.kind.format].width
@@ -378,10 +385,20 @@ def _angles(units: int, scalar: int, x: int, y: int) -> Callable[[File], None]:
     return bend
 
 
-def _float_coordinates(file: File) -> None:
-    file.set(71, 1)
-    for byte, values in ((181, 600_000 + 25 * COLUMNS), (185, 6_000_000 + 25 * ROWS)):
-        file.set(byte, values.astype(np.float32).view(np.int32))
+def _float_coordinates(scalar: int) -> Callable[[File], None]:
+    def bend(file: File) -> None:
+        file.set(71, scalar)
+        for byte, values in ((181, 600_000 + 25 * COLUMNS), (185, 6_000_000 + 25 * ROWS)):
+            file.set(byte, values.astype(np.float32).view(np.int32))
+
+    return bend
+
+
+def _thousandths(file: File) -> None:
+    """On earth, and words that would make floats of the size of coordinates."""
+    file.set(71, -1000)
+    file.set(181, 1_150_000_000 + 25_000 * COLUMNS)
+    file.set(185, 1_200_000_000 + 25_000 * ROWS)
 
 
 def _no_scalar(file: File) -> None:
@@ -663,6 +680,8 @@ ALL = [
            {"format": code, "verdict": "warn", "sample_endian": "little"}, "endian, the samples",
            same=False, kind={"format": code})
       for code, divisor, factor in (*_JUSTIFIED, *_SMALL)),
+    Case("format 11, within 10 of the middle of its range", _about_the_middle, {"format": 11},
+         same=False, kind={"format": 11}),
     *(Case(f"format {code}, file header big endian, traces little endian", _traces_other_way,
            {"format": code, "verdict": "warn"}, "the traces little endian", kind={"format": code})
       for code in (1, 3, 5)),
@@ -707,8 +726,12 @@ ALL = [
          {"coordinate_scalar": -10_000}, "are degrees"),
     Case("coordinates said to be in degrees, which are none", _angles(3, 1, 600_000, 6_000_000),
          {"coordinate_scalar": -1}, "taken for lengths"),
-    Case("coordinates as floating-point numbers", _float_coordinates,
-         {"coordinate_scalar": 1, "verdict": "warn"}, "floating-point numbers"),
+    *(Case(f"coordinates as floating-point numbers{more}", _float_coordinates(scalar),
+           {"coordinate_scalar": scalar, "verdict": "warn"}, "floating-point numbers")
+      for scalar, more in ((1, ""), (-10, ", scalar -10"), (-100, ", scalar -100"),
+                           (-1000, ", scalar -1000"))),
+    Case("coordinates in thousandths that could be floating-point numbers", _thousandths,
+         {"coordinate_scalar": -1000}),
     Case("x and y of three traces exchanged", _exchanged, {"verdict": "warn"},
          "3 traces have coordinates far from their place"),
     Case("coordinates in centimetres, scalar 0", _no_scalar, {"coordinate_scalar": 0},

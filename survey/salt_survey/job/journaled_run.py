@@ -17,6 +17,7 @@ from salt_infer.job.watcher import Watcher
 from salt_infer.system import signals
 from salt_infer.system.location import real
 from salt_infer.system.whole_files import discard
+from salt_survey.errors import SurveyError
 from salt_survey.execution import slab_work
 from salt_survey.execution.executors import SlabExecutor, Volumes
 from salt_survey.execution.slab_work import Work
@@ -42,6 +43,7 @@ class JournaledRun:
         self._out, self._survey, self._executor, self._journal = out, survey, executor, journal
         self._division, self._work, self._watcher = division, work, watcher
         self._clock, self.startup_s, self._resumed = StageClock(), 0.0, 0
+        self._as_begun = survey.digest()
         self._store = self._opened()
         survey.forget_positions()
 
@@ -136,8 +138,9 @@ class JournaledRun:
 
         Raises:
             OutputError: the disk is full, or a folder has become read-only.
-            SurveyError: the survey cannot be read any more.
+            SurveyError: the survey cannot be read any more, or was changed since the run began.
         """
+        self._check_unchanged()
         started, settings = time.perf_counter(), {**used, "calibration": origin.words}
         counts = counted(self._journal, self._division)
         if if_nothing and not counts.salt:
@@ -147,6 +150,16 @@ class JournaledRun:
         self._out.publish(segy, surfaces, self._journal.publishing)
         seconds = time.perf_counter() - started
         return self._report(settings, origin, counts, warnings, seconds)
+
+    def _check_unchanged(self) -> None:
+        """Probabilities, headers and what they are known again by are to be of one file."""
+        if self._survey.digest() == self._as_begun:
+            return
+        self._journal.remove()
+        raise SurveyError(
+            f"{self._survey.path} was changed or replaced during the run, so that what was found "
+            "is of another; nothing of it is kept: run this again when nothing writes to it"
+        )
 
     def _attributes(self, settings: dict[str, Any], counts: Counts) -> dict[str, Any]:
         session = self._executor.model.session
@@ -162,6 +175,7 @@ class JournaledRun:
         told = text_lines.lines("probability", settings)
         traces = Traces(Store.open(self._store.path))
         write_like(self._survey, path, traces, told, overwrite=True)
+        self._check_unchanged()
 
     def _surfaces(self, settings: dict[str, Any], folder: Path) -> None:
         """Top and base of salt, and a note of traces in which they were not seen."""

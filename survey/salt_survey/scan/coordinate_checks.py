@@ -11,6 +11,10 @@ from salt_survey.scan.trace_pieces import pieces
 
 _EARTH = 1.5e8  # no coordinate is larger: more than the earth's circumference in feet
 _FLOATS = 1.0, 1e8  # numbers that coordinates have, where they are written as floats
+# Words that may be floats are, if as integers they are beyond all grids of maps or trace lies on
+# trace: a scalar of -10 to -1000 hides the one or the other.
+_GRIDS = 1.0e7
+_LEAST_STEP, _LOOKS = 1.0, 1 << 12
 # Units of byte 89 that are angles: name, and the most there can be.
 _ANGLES = {
     2: ("seconds of arc", 1_296_000.0),
@@ -29,18 +33,17 @@ def are_numbers(positions: Positions, where: str, said: Said) -> bool:
         said: gets what there is to say.
     """
     largest = _largest(positions)
-    if largest <= _EARTH:
-        return True
-    if all(_are_floats(each) for each in (positions.x, positions.y)):
+    if _are_floats(positions) and (largest > _GRIDS or _step(positions) < _LEAST_STEP):
         said.warnings.append(
             f"the coordinates at bytes {where} seem to be floating-point numbers, expected "
             "integers; none are taken (--x-byte and --y-byte to decide)"
         )
         return False
-    said.notes.append(
-        f"coordinates of {largest:.6g}, which no place on earth has; the coordinate scalar may be "
-        "wrong"
-    )
+    if largest > _EARTH:
+        said.notes.append(
+            f"coordinates of {largest:.6g}, which no place on earth has; the coordinate scalar may "
+            "be wrong"
+        )
     return True
 
 
@@ -48,10 +51,26 @@ def _largest(positions: Positions) -> float:
     return max(float(np.abs(positions.at(part)).max()) for part in pieces(len(positions.x)))
 
 
-def _are_floats(words: npt.NDArray[np.signedinteger]) -> bool:
-    """But for zeros, which are the same in both."""
+def _are_floats(positions: Positions) -> bool:
+    """Whether all words, but for zeros, which are the same in both, make such floating-point
+    numbers as coordinates are. So do integers of about a thousand million.
+    """
+    return all(
+        words.any() and all(_may_be_floats(words[part]) for part in pieces(len(words)))
+        for words in (positions.x, positions.y)
+    )
+
+
+def _may_be_floats(words: npt.NDArray[np.signedinteger]) -> bool:
     sizes = np.abs(words[words != 0].astype(np.int32).view(np.float32))
-    return bool(len(sizes) and np.all((sizes >= _FLOATS[0]) & (sizes <= _FLOATS[1])))
+    return bool(np.all((sizes >= _FLOATS[0]) & (sizes <= _FLOATS[1])))
+
+
+def _step(positions: Positions) -> float:
+    """From one trace to the next, the median of some; infinite where none is elsewhere."""
+    points = positions.at(slice(0, _LOOKS))
+    steps = np.hypot(*np.diff(points, axis=0).T)
+    return float(np.median(steps[steps > 0])) if steps.any() else np.inf
 
 
 def are_lengths(positions: Positions, units: int, said: Said) -> bool:

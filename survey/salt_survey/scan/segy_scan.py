@@ -107,7 +107,7 @@ class _Scanner:
                     headers.TRACE_KIND, *numbered.bytes()}),
             numbered.widths(),
         )  # fmt: skip
-        if np.all(columns.pop(headers.TRACE_KIND) == headers.DEAD):
+        if np.all(columns[headers.TRACE_KIND] == headers.DEAD):
             self.layout = dataclasses.replace(self.layout, dead_flags=False)
         times.tell_intervals(columns[headers.INTERVAL], self.said)
         numbered, positions = self._positions(numbered, columns)

@@ -79,9 +79,24 @@ def _swapped_integers(
         return "only so do they run on smoothly"
     signed = min(kinds)  # i before u
     sizes = [words(raw, signed, order).astype(np.float64) for order in orders]
-    if _shrinks(*sizes) and rough[1] <= 1.1 * rough[0]:
+    small = _shrinks(*sizes) and rough[1] <= 1.1 * rough[0]
+    if small and not _are_about_the_middle(raw, code, orders[0], sizes[1]):
         return "only so are they small, of both signs"
     return None
+
+
+def _are_about_the_middle(
+    raw: Raw, code: int, endian: Endian, turned: npt.NDArray[np.float64]
+) -> bool:
+    """Unsigned integers as near to the middle of their range as those are to 0 that the other
+    order makes.
+    """
+    kind = FORMATS[code].kind
+    if not kind.startswith("u"):
+        return False
+    middle = 2.0 ** (8 * FORMATS[code].width - 1)
+    own = np.abs(words(raw, kind, endian).astype(np.float64) - middle)
+    return bool(np.percentile(own, 95) <= np.percentile(np.abs(turned), 95))
 
 
 def _are_few(raw: Raw, code: int, endian: Endian) -> bool:

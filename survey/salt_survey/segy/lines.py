@@ -17,7 +17,8 @@ MOST = 40_000  # headers that are looked at
 # Where programs put them, the commonest first: inline, crossline.
 USUAL = ((189, 193), (9, 21), (5, 21), (221, 225), (181, 185))
 _SOURCE_X, _SOURCE_Y, _X, _Y = 73, 77, 181, 185
-_NEVER = {headers.OFFSET, _SOURCE_X, _SOURCE_Y, 81, 85}  # offset and coordinates
+# Offset and coordinates, and whether a trace is dead.
+_NEVER = {headers.OFFSET, _SOURCE_X, _SOURCE_Y, 81, 85, headers.TRACE_KIND}
 _COUNTERS = {1, 5, 25}  # numbers of traces, which may count along a line
 _IN_RECORD = 13  # number of a trace in its record: the crossline, or a counter likewise
 _WORDS = _COUNTERS | _NEVER | {_X, _Y}  # have 4 bytes, whatever line numbers have

@@ -10,12 +10,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import segyio
 
+from salt_survey.cli.survey import cli
+from salt_survey.errors import SurveyError
+from salt_survey.job import journaled_run
+from salt_survey.job.journaled_run import JournaledRun
 from salt_survey.sections.tiling import Grey
 from salt_survey.segy.create import Kind, Traces, write
 from salt_survey.synthetic import Plan, draw
@@ -435,6 +440,49 @@ def test_ctrl_c_before_the_first_slab_says_that_nothing_is_kept(
     assert process.returncode == 130
     assert "no slab was finished: the same command begins anew" in errors
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("how", ["replaced", "overwritten", "written as the headers are copied"])
+def test_a_survey_that_changes_during_the_run_is_not_mixed_with_itself(
+    how: str, survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lines renumbered: probabilities of the one would lie at the numbers of the other."""
+    mine, other = Path(shutil.copy(survey, tmp_path / "in.sgy")), tmp_path / "other.sgy"
+    data = bytearray(mine.read_bytes())
+    pitch = 240 + 4 * small.SAMPLES
+    for start in range(3600, len(data), pitch):
+        line = int.from_bytes(data[start + 188 : start + 192], "big")
+        data[start + 188 : start + 192] = (239 - line).to_bytes(4, "big")
+    other.write_bytes(data)
+
+    def changed(*_: object) -> None:
+        if how == "replaced":
+            other.replace(mine)
+        else:
+            mine.write_bytes(data)
+
+    def after(step: Callable[..., object]) -> Callable[..., object]:
+        def both(*arguments: object, **named: object) -> object:
+            result = step(*arguments, **named)
+            changed()
+            return result
+
+        return both
+
+    if how.startswith("written"):
+        monkeypatch.setattr(journaled_run, "write_like", after(journaled_run.write_like))
+    else:
+        monkeypatch.setattr(JournaledRun, "carry_out", after(JournaledRun.carry_out))
+    arguments = asked(mine, tmp_path / "p.zarr", "--segy", tmp_path / "p.sgy")
+    with pytest.raises(SurveyError, match=r"in\.sgy was changed or replaced during the run"):
+        cli(["run", *map(str, arguments)], standalone_mode=False)
+    assert not (tmp_path / "p.zarr").exists()
+    assert not (tmp_path / "p.sgy").exists()
+    monkeypatch.undo()
+    code, _, errors = small.run("run", *arguments)
+    assert code == 0, errors
+    with segyio.open(tmp_path / "p.sgy", ignore_geometry=True) as found:
+        assert found.header[0][189] == 139
 
 
 def test_too_little_memory_is_refused(survey: Path, tmp_path: Path) -> None:

@@ -254,3 +254,17 @@ def test_traces_without_coordinates_have_no_place_among_those_with_some(tmp_path
     assert (scan.inlines, scan.crosslines) == ((1, INLINES, 1), (1, CROSSLINES, 1))
     assert scan.missing == 2
     assert "2 traces have the coordinates 0 0, where others make a grid" in scan.warnings[0]
+
+
+@pytest.mark.parametrize("byte", [29, 71, 89, 109, 115, 117, 215])
+@pytest.mark.parametrize("names", [("inline", "crossline"), ("crossline", "inline"), ("x", "y")])
+def test_bytes_that_mean_something_else_can_be_asked_for(
+    byte: int, names: tuple[str, str], tmp_path: Path
+) -> None:
+    """It is of no use, and no fault of the program."""
+    path = tmp_path / "a.sgy"
+    path.write_bytes(sound().bytes())
+    words = [f"--{names[0]}-byte", str(byte), f"--{names[1]}-byte", "185"]
+    done = CliRunner().invoke(cli, ["scan", str(path), *words], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "can be run" in done.output or "question" in done.output or "fault" in done.output
