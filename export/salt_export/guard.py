@@ -176,7 +176,8 @@ def _relaxed(
     guard.say(
         f"more than is allowed, {-guard.limit:+z.4f} against {against}, {bounds.flipped:.0%} of "
         f"the pixels and {bounds.mean:g} of probabilities: {layers} convolutions are tried one by "
-        f"one, which takes minutes, and up to {most} left in float32"
+        f"one, which takes minutes, and up to {most} left in float32 (without --calibrate all are, "
+        "at once)"
         + ("" if guard.truth is not None else "; --labels would tell what the score really loses")
     )
     guard.doing(f"trying {layers} convolutions one by one")
@@ -194,11 +195,12 @@ def _relaxed(
         return make(names[:count]), tuple(names[:count]), losses[count].drop
     loss = losses[most]
     raise ParityError(
+        f"{_table(ranking)}\n"
         f"int8 loses {loss.drop.mean:.4f} of the score, flips {loss.flipped:.2%} of the pixels and "
         f"moves probabilities by {loss.moved:.4f} on average with the {most} most sensitive of "
         f"{len(names)} convolutions in float32, expected at most {guard.limit:g}, "
-        f"{bounds.flipped:.0%} and {bounds.mean:g}; {_advice(guard, loss)}; nothing was written\n"
-        + _table(ranking)
+        f"{bounds.flipped:.0%} and {bounds.mean:g}; {_advice(guard, loss)}, or leave --calibrate "
+        "out, which keeps float32; nothing was written"
     )
 
 

@@ -103,8 +103,10 @@ class Job:
 
 def _check_file(path: Path, what: str) -> None:
     if path.is_dir():
-        last = path / "last.pth"  # of a run's folder
+        last, folds = path / "last.pth", sorted(path.glob("fold-*/last.pth"))  # of a run's folder
         named = f": {shown(str(last))}" if last.is_file() else ""
+        if folds:
+            named = f": each fold's, {shown(str(path / 'fold-*' / 'last.pth'))}"
         raise InputError(f"{what} {shown(str(path))} is a directory, expected a file in it{named}")
     if not path.is_file():
         raise InputError(f"{what} {shown(str(path))} does not exist")

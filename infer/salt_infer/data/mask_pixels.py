@@ -63,7 +63,10 @@ def _check_kinds(pixels: npt.NDArray[Any], salt: npt.NDArray[np.bool_]) -> None:
     kinds = np.unique(flat)[:, None] if flat.shape[1] == 1 else np.unique(flat, axis=0)
     what = "grey levels" if pixels.shape[2] == 1 else "colours"
     if len(kinds) > 2:
-        raise TileError(f"has {len(kinds)} {what}, expected a mask of at most two")
+        raise TileError(
+            f"has {len(kinds)} {what}, expected a mask of at most two: draw it without smoothing, "
+            "and save it without loss"
+        )
     if len(kinds) == 2 and salt.all():
         one, other = (_told(kind) for kind in kinds)
         raise TileError(f"has the values {one} and {other}, expected 0 and another")

@@ -232,7 +232,7 @@ def _check_rows(submission: Labels, ids: Sequence[str]) -> None:
     if missing := [name for name in ids if submission.find(name) is None]:
         raise ReportError(
             f"{submission.path} has no row for {len(missing)} of {len(ids)} tiles: "
-            f"{named(missing)}; {_PARTIAL}"
+            f"{named(missing)}; a tile without salt has a row too, with an empty mask ({_PARTIAL})"
         )
 
 

@@ -142,8 +142,8 @@ def test_of_other_tiles_it_is_sure(
 ) -> None:
     trainer = Trainer(ships, RunOptions(tmp_path, progress=False), drawing.draw(24, seed=9))
     trainer._start()
-    assert not trainer.doubted
-    assert trainer.learnt.complete
+    assert not trainer.lineage.doubted
+    assert trainer.lineage.learnt.complete
     assert "warning" not in capsys.readouterr().out
 
 
@@ -170,14 +170,15 @@ def test_where_it_cannot_be_told_what_it_has_seen_that_is_said_and_kept(
     (tmp_path / "later").mkdir()
     later = Trainer(on, RunOptions(tmp_path / "later", progress=False), ours)
     later._start()
-    assert later.doubted
+    assert later.lineage.doubted
 
 
 def test_what_doubted_labels_may_have_seen_is_not_said_of_what_ships(
     ships: TrainConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trainer = Trainer(ships, RunOptions(tmp_path, progress=False), drawing.draw(40, seed=2))
-    trainer.doubted = True  # as by labels; the shipped network held out the same fold
+    # As by labels; the shipped network held out the same fold.
+    trainer.lineage = dataclasses.replace(trainer.lineage, doubted=True)
     trainer._start()
     assert "the shipped network has learnt" not in capsys.readouterr().out
     assert trainer._origin()[shipped.MAY_HAVE_SEEN] is True

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.util
+import math
 import sys
 import urllib.error
 from pathlib import Path
@@ -124,7 +125,7 @@ def test_a_run_starts_from_the_weights_and_names_their_digest(tmp_path: Path) ->
                 assert torch.equal(value, state[name]), name
         grey = state["conv1.weight"].sum(dim=1)
         torch.testing.assert_close(model.encoder.conv1.weight[:, 0], grey)
-    assert trainer.start_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert trainer.lineage.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_a_resumed_run_does_not_need_the_file(tmp_path: Path) -> None:
@@ -243,7 +244,29 @@ def test_a_run_starts_from_a_checkpoint(tiny_checkpoint: Path, tmp_path: Path) -
     for model in (trainer.learner.model, trainer.learner.average):
         state = model.state_dict()
         assert all(torch.equal(value, state[name]) for name, value in first.weights.items())
-    assert trainer.start_sha256 == first.sha256
+    assert trainer.lineage.sha256 == first.sha256
+
+
+def test_what_it_started_from_is_scored_on_the_same_tiles(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    """As that one scored them itself; and it is not forgotten by a run that goes on."""
+    first = checkpoints.load(tiny_checkpoint)
+    trainer = started_from(tiny_checkpoint, tmp_path, seed=9)
+    assert trainer.lineage.score == pytest.approx(first.scores["score"])
+    config = dataclasses.replace(tiny_config(1), init_weights=str(tiny_checkpoint))
+    data = drawing.draw(40, seed=2)
+    final = Trainer(config, RunOptions(tmp_path / "b", progress=False), data).run()
+    assert final.scores["score_of_start"] == trainer.lineage.score
+    again = Trainer(config, RunOptions(tmp_path / "b", progress=False), data)
+    again.resume(final)
+    assert again.lineage.to_json() == {
+        "start_sha256": first.sha256, "score_of_start": trainer.lineage.score,
+    }  # fmt: skip
+    for bad in (None, "high", math.nan):
+        spoilt = dataclasses.replace(final, scores=final.scores | {"score_of_start": bad})
+        with pytest.raises(CheckpointError, match="score_of_start of another kind"):
+            again.resume(spoilt)
 
 
 def test_heads_of_deep_supervision_are_of_training_alone(
@@ -301,13 +324,13 @@ def test_a_checkpoint_of_other_tiles_is_no_matter_of_folds(
     trainer = Held(config, RunOptions(tmp_path), ours)
     with pytest.raises(KeyboardInterrupt):
         trainer.run()
-    assert not trainer.doubted
+    assert not trainer.lineage.doubted
     before = checkpoints.load(tiny_checkpoint).learnt
     assert before.among(theirs.tiles).sum() == len(before.fingerprints) > 0
-    assert trainer.learnt.complete
-    assert (trainer.learnt.among(theirs.tiles) == before.among(theirs.tiles)).all()
+    assert trainer.lineage.learnt.complete
+    assert (trainer.lineage.learnt.among(theirs.tiles) == before.among(theirs.tiles)).all()
     lit = ours.tiles.any(axis=(1, 2))
-    assert (trainer.learnt.among(ours.tiles) == (lit & ~trainer.split.held_out(3))).all()
+    assert (trainer.lineage.learnt.among(ours.tiles) == (lit & ~trainer.split.held_out(3))).all()
 
 
 def test_an_epoch_chosen_on_the_held_out_tiles_is_refused(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from salt_train.scoring.verdict import beside_empty_masks
+from salt_train.scoring.verdict import FEW, beside_empty_masks, beside_start
 
 
 def said(score: float, low: float, empty: float = 0.39) -> str:
@@ -31,3 +31,22 @@ def test_of_seen_tiles_there_is_no_interval() -> None:
 
 def test_where_no_tile_has_salt_nothing_could_be_better() -> None:
     assert said(1.0, 1.0, empty=1.0) == ""
+
+
+@pytest.mark.parametrize("score", [0.2, 0.45])
+def test_of_a_few_tiles_nothing_is_said_to_be_known(score: float) -> None:
+    scores = {"score": score, "score_interval": [0.0, 1.0], "score_of_empty_masks": 0.39}
+    for tiles in (3, FEW - 1):
+        assert beside_empty_masks(scores | {"tiles": tiles})[0].startswith(
+            f"{tiles} tiles are too few to tell whether it is better than empty masks"
+        )
+    assert "tiles are too few" not in beside_empty_masks(scores | {"tiles": FEW})[0]
+    sure = scores | {"tiles": 3, "score": 0.45, "score_interval": [0.4, 0.5]}
+    assert beside_empty_masks(sure) == []
+
+
+def test_what_a_run_started_from_is_told_beside_it() -> None:
+    assert beside_start({"score": 0.9}) == []
+    assert beside_start({"score": 0.85, "score_of_start": 0.875}) == [
+        "0.8750 for the network that it started from: -0.0250"
+    ]

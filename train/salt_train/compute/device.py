@@ -69,4 +69,6 @@ def _device(name: str) -> torch.device:
         return torch.device(name)
     except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
         reason = str(error).partition("\n")[0]
-        raise ConfigError(f"device {name!r} cannot be used here ({reason})") from error
+        raise ConfigError(
+            f"device {name!r} cannot be used here ({reason}); expected cpu, cuda or cuda:0"
+        ) from error

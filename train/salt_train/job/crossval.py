@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,16 +58,17 @@ def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
         probability[mine], salt[mine] = part.probability, part.salt
         folds.append(_Fold(folder / LAST, checkpoint, mine))
     everything = Prediction(probability, salt)
-    per_tile, said = np.zeros(len(data)), np.zeros(len(data), dtype=bool)
+    per_tile, masked = np.zeros(len(data)), np.zeros(len(data), dtype=bool)
     for fold in folds:
-        per_tile[fold.mine], said[fold.mine] = _rescore(fold, everything, data)
+        per_tile[fold.mine], masked[fold.mine] = _rescore(fold, everything, data)
     everything.save(out / PREDICTIONS_OF_ALL, data.ids)
     split.write(out)
     doubted = any(fold.checkpoint.scores.get(shipped.MAY_HAVE_SEEN) for fold in folds)
     result = {
-        **calibrate.headline(per_tile, said, data),
+        **calibrate.headline(per_tile, masked, data),
         **({shipped.MAY_HAVE_SEEN: True} if doubted else {}),
         "score_by_fold": [float(per_tile[fold.mine].mean()) for fold in folds],
+        **_of_start(folds),
     }
     low, high = result["score_interval"]
     files = f"{PREDICTIONS_OF_ALL}, {SCORES}, {FILE}"
@@ -76,7 +78,18 @@ def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
         f"{len(data)} tiles with flip TTA{shipped.doubted(result)}; "
         f"{result['score_of_empty_masks']:.4f} for empty masks; {files}"
     )
-    return "\n".join([line, *verdict.beside_empty_masks(result)])
+    said = [*verdict.beside_start(result), *verdict.beside_empty_masks(result)]
+    members = f"{shlex.quote(str(out))}/fold-*/{LAST}"
+    return "\n".join([line, *said, f"all in one file: salt-export {members} model.onnx"])
+
+
+def _of_start(folds: Sequence[_Fold]) -> dict[str, float]:
+    """What the networks that all folds started from score on all tiles, each on its fold's."""
+    if not all(verdict.OF_START in fold.checkpoint.scores for fold in folds):
+        return {}
+    known = [float(fold.checkpoint.scores[verdict.OF_START]) for fold in folds]
+    sizes = [int(fold.mine.sum()) for fold in folds]
+    return {verdict.OF_START: float(np.average(known, weights=sizes))}
 
 
 def _predictions(folder: Path, ids: Sequence[str]) -> Prediction:

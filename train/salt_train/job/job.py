@@ -223,7 +223,7 @@ def _opening(trainer: Trainer) -> str:
             if slow_precision(config, trainer.options.device)
             else []
         ),
-        *([shipped.DOUBTED] if trainer.doubted and config.fold is not None else []),
+        *([shipped.DOUBTED] if trainer.lineage.doubted and config.fold is not None else []),
         *(run_warnings.of_all(*world) if config.fold is None else run_warnings.of_parts(*world)),
         *run_warnings.of_pseudo(trainer.train_data, trainer.pseudo_tiles),
         *cut_short(config, trainer.steps_per_epoch),
@@ -276,6 +276,7 @@ def _summary(checkpoint: Checkpoint, path: Path) -> str:
         f"{path}: epoch {checkpoint.epoch}, score {scores['score']:.4f} ({low:.3f} to {high:.3f}) "
         f"on fold {config.fold} of {config.folds} with flip TTA{shipped.doubted(scores)}",
         f"{more}; threshold {decision.threshold:g}, gate {decision.gate:.3g}",
+        *verdict.beside_start(scores),
         *verdict.beside_empty_masks(scores),
     ]
     return "\n".join(lines)

@@ -1,4 +1,6 @@
-"""What a score says by itself: whether a network has learnt to find salt at all."""
+"""What a score says beside others: whether a network has learnt to find salt at all, and more than
+the one that it started from knew.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,20 @@ from typing import Any
 
 from salt_train.scoring.calibrate import SEEN
 
+OF_START = "score_of_start"  # among a checkpoint's scores
+FEW = 30  # tiles
 _REMEDY = "train longer, or look at the labels (--check-data)"
+
+
+def beside_start(scores: Mapping[str, Any]) -> list[str]:
+    """A line where a run started from a whole network: what that one scores on the same tiles.
+
+    Args:
+        scores: of a checkpoint.
+    """
+    if (start := scores.get(OF_START)) is None:
+        return []
+    return [f"{start:.4f} for the network that it started from: {scores['score'] - start:+.4f}"]
 
 
 def beside_empty_masks(scores: Mapping[str, Any]) -> list[str]:
@@ -22,6 +37,11 @@ def beside_empty_masks(scores: Mapping[str, Any]) -> list[str]:
     empty = scores["score_of_empty_masks"]
     if empty == 1:  # no tile has salt: nothing could be better
         return []
+    if low <= empty and "score" in scores and scores.get("tiles", FEW) < FEW:
+        return [
+            f"{scores['tiles']} tiles are too few to tell whether it is better than empty masks: "
+            "label more, or hold out more of them by fewer --folds"
+        ]
     if score <= empty:
         return [f"no better than empty masks: it has not learnt to find salt; {_REMEDY}"]
     if low <= empty:

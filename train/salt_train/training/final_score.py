@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from salt_train.checkpoints import checkpoint as checkpoints
-from salt_train.checkpoints import shipped
 from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
@@ -17,21 +16,19 @@ from salt_train.scoring import calibrate, evaluate
 from salt_train.scoring.evaluate import Decision, Prediction
 from salt_train.settings.config import TrainConfig
 from salt_train.training.history import History
+from salt_train.training.lineage import Lineage
 
 PREDICTIONS = "validation.npz"
 
 
-def origin(
-    config: TrainConfig, split: Split, data_sha256: str, start_sha256: str, doubted: bool
-) -> dict[str, Any]:
+def origin(config: TrainConfig, split: Split, data_sha256: str, lineage: Lineage) -> dict[str, Any]:
     """What a score was measured on.
 
     Args:
         config: the run's.
         split: all its tiles, dealt to folds.
         data_sha256: digest of these tiles and their masks.
-        start_sha256: digest of the weights that it started from; empty where they were drawn.
-        doubted: what it started from or learnt from may have seen the held-out tiles.
+        lineage: what its weights come from.
     """
     return {
         "data_sha256": data_sha256,
@@ -40,8 +37,7 @@ def origin(
         "split_seed": config.split_seed,
         "folds": config.folds,
         "fold": config.fold,
-        "start_sha256": start_sha256,
-        **({shipped.MAY_HAVE_SEEN: True} if doubted else {}),
+        **lineage.to_json(),
     }
 
 
@@ -68,6 +64,13 @@ class FinalScore:
             prediction.save(path.with_name(PREDICTIONS), self.data.ids, scored.decision)
         history.close()
         checkpoints.save(scored, path)
+
+    def brief(self) -> float:
+        """The score of these weights on held-out tiles alone, as :meth:`of` gives it."""
+        default = evaluate.default_decision(self.network.config)
+        prediction = evaluate.predict(self.network, self.data.tiles, "hflip").where_known(self.data)
+        per_tile, _ = calibrate.cross_fitted(prediction, self.data, default)
+        return float(per_tile.mean())
 
     def of(self, checkpoint: Checkpoint) -> tuple[Checkpoint, Prediction]:
         """A checkpoint of these weights with their scores, and with a threshold and a gate that

@@ -30,6 +30,7 @@ from salt_train.training.feed import Drawn, Feed
 from salt_train.training.final_score import FinalScore
 from salt_train.training.history import History, line
 from salt_train.training.learner import Learner
+from salt_train.training.lineage import Lineage
 from salt_train.training.pseudo import Pseudo
 from salt_train.training.run_options import RunOptions
 
@@ -72,11 +73,7 @@ class Trainer:
         self.data_sha256 = data.sha256
         self.learner = Learner(config, options.device, self.world, options.compiled)
         self.feed = Feed(self.train_data, self.learner.compute.device)
-        self.start_sha256 = ""
-        self.doubted = pseudo is not None and pseudo.doubted(self.split, config.fold)
-        self.learnt = self.train_data.learnt
-        if pseudo is not None:
-            self.learnt = self.learnt.joined(pseudo.learnt(config.fold))
+        self.lineage = Lineage.of(self.train_data, pseudo, self.split, config.fold)
         self.epoch = 0
         self.scored = False
         self.random = torch.Generator()
@@ -140,9 +137,7 @@ class Trainer:
             )
         self.epoch = self.saved = checkpoint.epoch
         self.scored = resumable.is_scored(checkpoint)
-        self.start_sha256 = checkpoint.scores["start_sha256"]
-        self.doubted |= shipped.MAY_HAVE_SEEN in checkpoint.scores
-        self.learnt = self.learnt.joined(checkpoint.learnt)
+        self.lineage = self.lineage.resumed(checkpoint)
         self.learner.restore(checkpoint)
         self.history.rows = list(checkpoint.history)
         self.best = max((r["score"] for r in checkpoint.history if "score" in r), default=self.best)
@@ -151,23 +146,24 @@ class Trainer:
         """What a new run does and a resumed one must not need again."""
         if self.config.encoder_weights:
             path = weights.fetch(self.config.encoder_weights, self.config.model)
-            self.start_sha256 = weights.load_file(self.learner.model.encoder, path)
+            digest = weights.load_file(self.learner.model.encoder, path)
+            self.lineage = dataclasses.replace(self.lineage, sha256=digest)
         if self.config.init_weights:
             self._go_on_from(
                 weights.first_checkpoint(self.config, self.split, self.validation_data)
             )
         self.learner.average.load_state_dict(self.learner.model.state_dict())
+        if self.config.init_weights and self.config.fold is not None and self.world.first:
+            score = self._final_score().brief()
+            self.lineage = dataclasses.replace(self.lineage, score=score)
         if self.world.first:
             settings_file.write(self.options.out, self.config, self.options.threads)
             if self.config.fold is not None:
                 self.split.write(self.options.out)
 
     def _go_on_from(self, start: Start) -> None:
-        self.start_sha256 = weights.load_checkpoint(
-            self.learner.model, start.checkpoint, start.name
-        )
-        self.learnt = self.learnt.joined(start.checkpoint.learnt)
-        was_told, self.doubted = self.doubted, self.doubted or start.doubted
+        weights.load_checkpoint(self.learner.model, start.checkpoint, start.name)
+        was_told, self.lineage = self.lineage.doubted, self.lineage.started(start)
         told = start.doubted and self.world.first
         if self.config.init_weights == SHIPPED:
             # What a file lacks of a network that is to be trained.
@@ -266,14 +262,14 @@ class Trainer:
             weights=dict(self.learner.average.state_dict()),
             history=tuple(self.history.rows),
             decision=evaluate.default_decision(self.config.model),
-            learnt=self.learnt,
+            learnt=self.lineage.learnt,
         )
         if row.get("score", float("-inf")) > self.best:
             self.best = row["score"]
             chosen = plain.scores | {"selected_on_its_own_fold": True}
             kept = {name: value.to("cpu", copy=True) for name, value in plain.weights.items()}
             # Being chosen by the score on a tile is a way to learn from it.
-            learnt = self.learnt.joined(self.validation_data.learnt)
+            learnt = plain.learnt.joined(self.validation_data.learnt)
             self._unsaved_best = dataclasses.replace(
                 plain, scores=chosen, weights=kept, learnt=learnt
             )
@@ -298,6 +294,4 @@ class Trainer:
         return FinalScore(self.learner.average, self.validation_data, self._origin())
 
     def _origin(self) -> dict[str, Any]:
-        return final_score.origin(
-            self.config, self.split, self.data_sha256, self.start_sha256, self.doubted
-        )
+        return final_score.origin(self.config, self.split, self.data_sha256, self.lineage)

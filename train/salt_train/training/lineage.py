@@ -1,0 +1,79 @@
+"""What a run's weights come from: what it started from, what labelled for it, what all that learnt.
+
+It goes into each checkpoint, and from there into model files: a score is worth something on tiles
+alone that none of it has seen.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Self
+
+from salt_infer.modelfile.learnt import Learnt
+from salt_train.checkpoints.checkpoint import Checkpoint
+from salt_train.checkpoints.shipped import MAY_HAVE_SEEN
+from salt_train.checkpoints.weights import Start
+from salt_train.data.dataset import Dataset
+from salt_train.data.folds import Split
+from salt_train.scoring.verdict import OF_START
+from salt_train.training.pseudo import Pseudo
+
+
+@dataclasses.dataclass(frozen=True)
+class Lineage:
+    """What a run's weights come from.
+
+    Attributes:
+        learnt: all tiles that had a part in them.
+        sha256: of the weights that it started from; empty where they were drawn.
+        doubted: what it started from or learns labels of may have seen the held-out tiles.
+        score: of the network that it started from, on these; None where it was no whole network.
+    """
+
+    learnt: Learnt
+    sha256: str = ""
+    doubted: bool = False
+    score: float | None = None
+
+    @classmethod
+    def of(cls, train: Dataset, pseudo: Pseudo | None, split: Split, fold: int | None) -> Self:
+        """That of a run which has not started.
+
+        Args:
+            train: tiles to learn from.
+            pseudo: where labels of some of them come from.
+            split: of all its tiles.
+            fold: that is held out, or none.
+
+        Raises:
+            DataError: the pseudo-labels have no report.
+        """
+        if pseudo is None:
+            return cls(train.learnt)
+        return cls(train.learnt.joined(pseudo.learnt(fold)), doubted=pseudo.doubted(split, fold))
+
+    def started(self, start: Start) -> Self:
+        """With weights of another run."""
+        learnt = self.learnt.joined(start.checkpoint.learnt)
+        doubted = self.doubted or start.doubted
+        sha256 = start.checkpoint.sha256
+        return dataclasses.replace(self, learnt=learnt, sha256=sha256, doubted=doubted)
+
+    def resumed(self, checkpoint: Checkpoint) -> Self:
+        """As it was when the run left this checkpoint."""
+        scores = checkpoint.scores
+        return dataclasses.replace(
+            self,
+            learnt=self.learnt.joined(checkpoint.learnt),
+            sha256=scores["start_sha256"],
+            doubted=self.doubted or MAY_HAVE_SEEN in scores,
+            score=scores.get(OF_START),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """What a checkpoint's scores say of it; its tiles have a place of their own."""
+        return {
+            "start_sha256": self.sha256,
+            **({OF_START: self.score} if self.score is not None else {}),
+            **({MAY_HAVE_SEEN: True} if self.doubted else {}),
+        }
