@@ -165,6 +165,7 @@ def test_a_data_set_explored(folder: Path, tmp_path: Path) -> None:
         "kinds",
         "pixels",
         "split",
+        "words",
     }
     assert len(page.all("svg")) == 8
     assert "<h3>Vertical (1 of 1)</h3>" in page.text
@@ -233,7 +234,7 @@ def test_a_submission_examined(
     score = metric.score(drawn.masks, predicted)
     assert said[0].startswith(f"score {score.mean:.4f} (")
     assert f"{score.mean:.4f}" in page.text
-    assert len(page.all("section")) == 8
+    assert len(page.all("section")) == 9
     assert len(page.all("svg")) == 12
     value = json.loads((out / "x.json").read_text())
     assert value["headline"]["score"] == pytest.approx(score.mean)
@@ -246,6 +247,30 @@ def test_a_submission_examined(
     assert len(value["sweep"]["grid"]) == 19
     assert "<h2>Against other.csv</h2>" in page.text
     assert "are not tried" not in page.text  # the file has probabilities of all tiles
+
+
+# What readers asked about who work with neither statistics nor networks.
+ASKED = (
+    "IoU", "bootstrap", "Brier", "Receiver operating", "calibration error", "judge", "gate",
+    "threshold", "rank correlation", "logarithmic", "stratified", "paired", "confidence",
+    "coverage class", "presence", "contrast", "noise", "95 %",
+)  # fmt: skip
+
+
+def test_the_words_of_each_page_are_explained_on_it(
+    evaluated: tuple[Path, list[str]], folder: Path, looked_at: Path, tmp_path: Path
+) -> None:
+    for name in ("data", "look"):
+        given = [folder, "--split", folder / "split.csv"]
+        if name == "look":
+            given = ["--submission", looked_at, "--images", folder / "images"]
+        run(name, *given, "--out", tmp_path / f"{name}.html")
+    for path in (evaluated[0] / "x.html", tmp_path / "data.html", tmp_path / "look.html"):
+        text = re.sub("<[^>]*>", " ", path.read_text().partition("</style>")[2])
+        text = text.replace("\N{NO-BREAK SPACE}", " ").lower()
+        page, _, words = text.rpartition("coverage, coverage class")
+        unknown = [each for each in ASKED if each.lower() in page and each.lower() not in words]
+        assert unknown == [] or unknown == ["coverage class"], path
 
 
 OTHERWISE = "; the submission was made otherwise: --threshold and --gate say how, or by --min-area"
@@ -389,7 +414,7 @@ def test_a_submission_by_itself(folder: Path, tmp_path: Path) -> None:
     page = Page(out)
     check(page)
     names = {it["id"] for it in page.all("section")}
-    assert names == {"score", "lost", "parts", "border", "worst"}
+    assert names == {"score", "lost", "parts", "border", "worst", "words"}
     assert "Black tiles are counted where the tiles are given" in page.text
 
 
@@ -661,7 +686,7 @@ def test_a_submission_looked_at(
     assert said[2:] == [f"confidence below 0.8: 46, the least sure {last}", f"-> {out}"]
     page = Page(out)
     check(page)
-    assert {str(it["id"]) for it in page.all("section")} == {"masks", "doubt", "kinds"}
+    assert {str(it["id"]) for it in page.all("section")} == {"masks", "doubt", "kinds", "words"}
     assert len(page.all("svg")) == 3
     assert "<h3>Least sure (5 of 59)</h3>" in page.text
     doubt = page.text[page.text.index("<h3>Least sure") : page.text.index('id="kinds"')]
@@ -713,7 +738,7 @@ def test_a_look_at_masks_without_salt(folder: Path, drawn: LabelledTiles, tmp_pa
         "3 masks: 0 with salt (0 of 1 to 50 px, 0 full), 3 empty; 0.0% of all pixels are salt"
     )
     check(Page(out))
-    assert {str(it["id"]) for it in Page(out).all("section")} == {"masks", "doubt"}
+    assert {str(it["id"]) for it in Page(out).all("section")} == {"masks", "doubt", "words"}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -38,8 +39,9 @@ class Source:
 
     @functools.cached_property
     def sha256(self) -> str:
-        """Of a file; of a folder, that of the sorted list of its files, as ``sha256sum`` prints it;
-        empty where there is neither, or some file of it cannot be read or is gone meanwhile.
+        """Of a file; of a folder, that of the sorted list of its files, as ``sha256sum`` prints it,
+        those in linked folders among them; empty where there is none, or some file of it cannot be
+        read or is gone meanwhile.
 
         Raises:
             ReportError: the file was changed since it was named here.
@@ -76,14 +78,23 @@ def _state(path: Path) -> tuple[int, ...]:
 def _sha256_of_folder(folder: Path, but: tuple[Path, ...]) -> str:
     told = hashlib.sha256()
     own = [real(path) for path in but]
-    files = (
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and not any(_is_of(real(path), each) for each in own)
-    )
-    for name, path in sorted((path.relative_to(folder).as_posix(), path) for path in files):
+    files = (path for path in _files(folder) if not any(_is_of(real(path), each) for each in own))
+    named = sorted((path.relative_to(folder).as_posix(), path) for path in files)
+    for name, path in named:
         told.update(f"{of_file(path)}  {name}\n".encode("utf-8", "surrogateescape"))
-    return told.hexdigest()
+    return told.hexdigest() if named else ""
+
+
+def _files(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """Files below a folder, in linked folders too, as tiles are read from these; none twice over
+    where a link leads to a folder above.
+    """
+    above |= {real(folder)}
+    for path in folder.iterdir():
+        if path.is_file():
+            yield path
+        elif path.is_dir() and real(path) not in above:
+            yield from _files(path, above)
 
 
 def _is_of(path: Path, output: Path) -> bool:

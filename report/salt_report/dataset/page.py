@@ -12,7 +12,7 @@ import numpy.typing as npt
 from salt_infer.data import oddities
 from salt_infer.masks.coverage import ASKED, ONE_SIDED, one_sided
 from salt_infer.system.text import shown
-from salt_report.common import coverage, page, pictures
+from salt_report.common import coverage, glossary, page, pictures
 from salt_report.common.coverage import CLASS
 from salt_report.common.kinds import KINDS
 from salt_report.common.page import Gallery, Picture
@@ -141,7 +141,12 @@ def render(found: Exploration, name: str, sources: Sequence[Source]) -> bytes:
         balance=found.balance,
         charts=_charts(found),
         galleries=_galleries(found),
-    )
+        words=glossary.words(
+            "coverage, coverage class", "brightness, contrast", "noise", "logarithmic",
+            *(["rank correlation", "95 % interval"] if found.depths else []),
+            *(["fold", "stratified"] if found.balance else ["fold"]),
+        ),
+    )  # fmt: skip
 
 
 def _twin_tiles(twins: Sequence[Twins]) -> int:

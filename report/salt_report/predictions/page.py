@@ -12,7 +12,7 @@ import pandas as pd
 from salt_infer.masks.coverage import TINY
 from salt_infer.masks.table import CONFIDENCE, SALT
 from salt_infer.system.text import shown
-from salt_report.common import coverage, page, pictures
+from salt_report.common import coverage, glossary, page, pictures
 from salt_report.common.kinds import KINDS
 from salt_report.common.page import Gallery, Picture
 from salt_report.common.reading import Submission
@@ -103,6 +103,7 @@ def render(
         unsure=UNSURE,
         tiny=TINY,
         kinds=KINDS,
+        words=glossary.words("coverage, coverage class", "judge", "confidence"),
         charts={
             "coverage": coverage.draw_histogram(coverage.histogram(found.known)),
             "classes": coverage.draw_classes(coverage.classes(found.known)),

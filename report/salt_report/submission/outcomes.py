@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from salt_infer.masks import coverage, metric
+from salt_infer.masks.coverage import TINY
 from salt_report.common.kinds import Flags, Images, nearly_full
 
 THRESHOLDS = tuple(float(twentieth) / 20 for twentieth in metric.TWENTIETHS)  # 0.50 .. 0.95
@@ -169,6 +170,29 @@ def losses(outcome: pd.DataFrame) -> pd.DataFrame:
     lost = (1 - outcome.score).groupby(outcome.loss).agg(["size", "sum"])
     lost = lost.reindex(list(LOSSES), fill_value=0)
     return pd.DataFrame({"tiles": lost["size"].astype(int), "points": lost["sum"] / len(outcome)})
+
+
+def advice(outcome: pd.DataFrame) -> str:
+    """What cost most, and what to try first, in words; empty where nothing was lost."""
+    lost = losses(outcome).points
+    if not lost.sum():
+        return ""
+    worst, share = str(lost.idxmax()), lost.max() / lost.sum()
+    begin = f"Most was lost by {worst}, {share:.0%} of the points"
+    if worst == MISSED:
+        return f"{begin}: see whether a lower gate finds it (salt-infer --gate)."
+    if worst == BOUNDARY:
+        return (
+            f"{begin}: salt is found and drawn otherwise. See whether another threshold fits "
+            "(salt-infer --threshold); else it takes a better network, or several together."
+        )
+    tiny = int((outcome.predicted_px[outcome.loss == FALSE] <= TINY).sum())
+    if 2 * tiny > (outcome.loss == FALSE).sum():
+        return (
+            f"{begin}: {tiny} of these masks have {TINY} pixels or fewer, which salt-infer "
+            f"--min-area {TINY + 1} leaves out."
+        )
+    return f"{begin}: see whether a higher gate leaves it out (salt-infer --gate)."
 
 
 def by_class(outcome: pd.DataFrame) -> pd.DataFrame:

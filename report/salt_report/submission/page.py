@@ -9,11 +9,12 @@ import pandas as pd
 from markupsafe import Markup
 
 from salt_infer.system.text import shown
-from salt_report.common import page, pictures
+from salt_report.common import glossary, page, pictures
 from salt_report.common.kinds import KINDS
 from salt_report.common.page import Gallery, Picture
 from salt_report.common.sources import Source
 from salt_report.submission import charts as draw
+from salt_report.submission import outcomes
 from salt_report.submission.borders import CROP
 from salt_report.submission.evaluation import Case, Evaluation
 from salt_report.submission.outcomes import BOUNDARY, FALSE, LOSSES, MISSED
@@ -49,6 +50,7 @@ def render(case: Case, found: Evaluation, sources: Sequence[Source], worst: int)
         found=found,
         head=found.headline,
         presence=found.presence,
+        advice=outcomes.advice(found.outcome),
         judge=found.judge,
         sweep=found.sweep,
         pairs=found.pairs,
@@ -65,7 +67,16 @@ def render(case: Case, found: Evaluation, sources: Sequence[Source], worst: int)
             "worst": [*_worst(case, found, worst)],
             "changed": [*_changed(case, found, worst)],
         },
+        words=_words(found),
     )
+
+
+def _words(found: Evaluation) -> list[tuple[str, str]]:
+    of_judge = ["calibration error", "Brier score", "ROC"] if found.judge else []
+    return glossary.words(
+        "coverage, coverage class", "IoU", "IoU threshold", "precision", "presence", "judge",
+        "gate", "threshold", "95 % interval", "paired interval", *of_judge,
+    )  # fmt: skip
 
 
 def _most_moved(found: Evaluation) -> int:

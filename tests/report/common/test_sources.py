@@ -54,3 +54,19 @@ def test_a_file_that_was_changed_meanwhile_has_no_digest(tmp_path: Path) -> None
         source.to_json()
     (again,) = sources((), file=file)
     assert again.sha256 == hashlib.sha256(b"abd").hexdigest()
+
+
+def test_linked_folders_are_of_a_folder(tmp_path: Path) -> None:
+    """As ``images/`` may be, of which the tiles are read."""
+    plain, linked, other = (tmp_path / name for name in ("plain", "linked", "other"))
+    for folder, text in ((plain, b"abc"), (other, b"abd")):
+        (folder / "images").mkdir(parents=True)
+        (folder / "images/x").write_bytes(text)
+    linked.mkdir()
+    (linked / "images").symlink_to(plain / "images")
+    assert Source.of("data", linked).sha256 == Source.of("data", plain).sha256 != ""
+    assert Source.of("data", linked).sha256 != Source.of("data", other).sha256
+    (linked / "images").unlink()
+    assert Source.of("data", linked).sha256 == ""  # of nothing
+    (plain / "images/again").symlink_to(plain)
+    assert Source.of("data", plain).sha256 != ""  # and it ends

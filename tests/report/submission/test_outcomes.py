@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -144,3 +145,28 @@ def test_a_single_tile() -> None:
     assert outcomes.headline(outcome, 10201).score == 1
     assert np.isnan(outcomes.at_thresholds(outcome).salt_in_both).all()
     assert outcomes.losses(outcome).points.sum() == 0
+
+
+def of(truth_px: int, predicted_px: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Tiles with so many pixels of salt, and masks of so many, from the first one on."""
+    masks = np.zeros((2, count, 101 * 101), np.uint8)
+    masks[0, :, :truth_px] = 1
+    masks[1, :, :predicted_px] = 1
+    return masks[0].reshape(-1, 101, 101), masks[1].reshape(-1, 101, 101)
+
+
+@pytest.mark.parametrize(
+    ("tiles", "says"),
+    [
+        ([of(500, 500, 5)], ""),
+        ([of(500, 0, 3), of(500, 400, 2)], "missed salt, 79% of the points: see whether a lower g"),
+        ([of(0, 9, 3), of(0, 900, 2)], r"false salt, 100% .*: 3 of these .* --min-area 51 leaves"),
+        ([of(0, 9, 2), of(0, 900, 3)], "false salt, 100% of the points: see whether a higher gate"),
+        ([of(500, 300, 9), of(0, 9, 1)], "boundary, .*threshold"),
+    ],
+)
+def test_what_to_try_first(tiles: list[tuple[np.ndarray, np.ndarray]], says: str) -> None:
+    truth, masks = (np.concatenate(each) for each in zip(*tiles, strict=True))
+    ids = [str(place) for place in range(len(truth))]
+    found = outcomes.advice(outcomes.table(ids, truth, masks))
+    assert re.search(f"^Most was lost by {says}" if says else "^$", found), found
