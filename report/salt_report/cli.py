@@ -62,6 +62,11 @@ def data(**request: Any) -> None:
     "--tiles", type=click.IntRange(0, 200), default=24, show_default=True, metavar="N",
     help="Tiles to show of each kind.",
 )  # fmt: skip
+@click.option(
+    "--to-correct", type=_PATH, metavar="DIR",
+    help="Write the least sure of these, and their masks to be painted over, into a folder that "
+    "salt-train --data takes.",
+)  # fmt: skip
 @console.overwrite_option
 def look(**request: Any) -> None:
     """Look at a submission's masks over their tiles: how much salt, the least sure tiles, unusual

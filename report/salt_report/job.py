@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from pathlib import Path
 
 from salt_infer.data import dataset
@@ -13,10 +14,11 @@ from salt_infer.masks.metric import NEUTRAL_GATE, NEUTRAL_THRESHOLD
 from salt_infer.system.output_checks import check_output
 from salt_infer.system.output_locks import writing
 from salt_infer.system.text import shown
-from salt_infer.system.whole_files import write_together, write_whole
+from salt_infer.system.whole_files import whole_folder, write_together, write_whole
 from salt_report.common import reading, tables
 from salt_report.common.sources import Source, sources
 from salt_report.dataset import page
+from salt_report.predictions import corrections
 from salt_report.predictions import page as look_page
 from salt_report.submission import evaluation
 from salt_report.submission import page as evaluation_page
@@ -53,13 +55,15 @@ class LookJob:
         images: its tiles: directory, zip or list; there may be more.
         out: page to write.
         tiles: pictures a gallery.
-        overwrite: replace a file that exists.
+        to_correct: folder for the least sure tiles and their masks.
+        overwrite: replace a page that exists.
     """
 
     submission: Path
     images: Path
     out: Path
     tiles: int = 24
+    to_correct: Path | None = None
     overwrite: bool = False
 
 
@@ -137,7 +141,9 @@ def look(job: LookJob) -> list[str]:
             nothing is written.
     """
     check_output(job.out, ".html", (job.submission, job.images), job.overwrite)
-    with writing(job.out) as unlocked:
+    if job.to_correct:
+        corrections.check(job.to_correct)
+    with writing(job.out, job.to_correct) as unlocked:
         return [*_warned(unlocked), *_look(job)]
 
 
@@ -146,10 +152,18 @@ def _look(job: LookJob) -> list[str]:
     with reading.rows(job.submission) as rows:
         ids = reading.all_ids(rows)
         found = look_page.look(ids, reading.submission(rows, ids), job.tiles)
-        tiles = reading.tiles(job.images, found.shown, [rows]) if found.shown else ()
-    html = look_page.render(found, dict(zip(found.shown, tiles, strict=True)), made_from)
+        unsure = corrections.chosen(found) if job.to_correct else []
+        pixels = reading.tiles(job.images, found.shown, [rows]) if found.shown else ()
+    tiles = dict(zip(found.shown, pixels, strict=True))
+    html = look_page.render(found, tiles, made_from)
+    said = [*look_page.summary(found)]
+    if job.to_correct:
+        check = functools.partial(corrections.check, job.to_correct)
+        with whole_folder(job.to_correct, "salt-report", check) as folder:
+            corrections.write(folder, unsure, tiles, found)
+        said.append(f"{len(unsure)} tiles to correct, and their masks -> {job.to_correct}")
     write_whole(job.out, html, job.overwrite)
-    return [*look_page.summary(found), f"-> {job.out}"]
+    return [*said, f"-> {job.out}"]
 
 
 def evaluate(job: EvaluateJob) -> list[str]:

@@ -32,11 +32,14 @@ from salt_infer.masks import metric, rle
 from salt_infer.system.output_locks import writing
 from salt_report.cli import cli
 from salt_report.common import coverage
-from salt_report.common.reading import LabelledTiles
+from salt_report.common.reading import LabelledTiles, Submission
 from salt_report.dataset import charts as dataset_charts
 from salt_report.errors import ReportError
 from salt_report.predictions import charts as look_charts
+from salt_report.predictions import corrections
+from salt_report.predictions import page as look_page
 from salt_report.submission import charts as submission_charts
+from salt_train.data import dataset
 from tests import pngs
 from tests.conftest import ROOT
 from tests.report.conftest import write_rows
@@ -762,3 +765,48 @@ def test_a_look_at_what_is_none(
     )
     assert (ended, os.listdir(tmp_path)) == (code, ["sub.csv"])
     assert says in said
+
+
+@pytest.mark.usefixtures("words")
+def test_the_least_sure_tiles_are_a_data_set_to_correct(
+    folder: Path, looked_at: Path, predicted: np.ndarray, drawn: LabelledTiles, tmp_path: Path,
+    main: Main,
+) -> None:  # fmt: skip
+    given = ["look", "--submission", looked_at, "--images", folder / "images", "--tiles", 7]
+    fix = tmp_path / "fix"
+    said = run(*given, "--out", tmp_path / "a.html", "--to-correct", fix)
+    assert said[-2] == f"7 tiles to correct, and their masks -> {fix}"
+    data = dataset.load(fix)
+    assert data.ids == drawn.ids[52:59]
+    np.testing.assert_array_equal(data.tiles, drawn.tiles[52:59])
+    np.testing.assert_array_equal(data.masks, predicted[52:59])
+    # Somebody's work may be in it by now.
+    before = {path: path.read_bytes() for path in fix.rglob("*.png")}
+    code, errors = main(*given, "--out", tmp_path / "b.html", "--to-correct", fix, "--overwrite")
+    assert code == 2
+    assert f"{fix} is not empty: it may hold masks that were corrected" in errors
+    assert before == {path: path.read_bytes() for path in fix.rglob("*.png")}
+    assert not (tmp_path / "b.html").exists()
+
+
+def test_without_a_confidence_there_is_nothing_to_correct_first(
+    folder: Path, tmp_path: Path, main: Main
+) -> None:
+    code, errors = main(
+        "look", "--submission", folder / "labels.csv", "--images", folder / "images",
+        "--out", tmp_path / "a.html", "--to-correct", tmp_path / "fix",
+    )  # fmt: skip
+    assert (code, os.listdir(tmp_path)) == (2, [])
+    assert "write it with salt-infer --details" in errors
+
+
+def test_an_id_is_not_a_way_out_of_the_folder(tmp_path: Path) -> None:
+    masks = np.zeros((1, 101, 101), np.uint8)
+    given = Submission(tmp_path / "a.csv", masks, np.array([0.5]), np.array([0.5]))
+    for name in ("../x", "a/b", "", "a\nb"):
+        found = look_page.look([name], given, 1)
+        with pytest.raises(UsageError, match="has no name that a file could have"):
+            corrections.write(tmp_path, corrections.chosen(found), {name: masks[0]}, found)
+        shutil.rmtree(tmp_path / "images")
+        shutil.rmtree(tmp_path / "masks")
+    assert os.listdir(tmp_path) == []

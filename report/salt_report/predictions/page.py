@@ -20,6 +20,8 @@ from salt_report.common.sources import Source
 from salt_report.predictions import charts, overview
 from salt_report.predictions.overview import UNSURE, Choice, Overview
 
+DOUBT = "doubt"  # the section of the least sure tiles
+
 _NAMED = 3  # tiles in the terminal's line
 
 
@@ -78,7 +80,7 @@ def summary(found: Look) -> list[str]:
 
 def _least_sure(found: Look) -> str:
     for choice in found.choices:
-        if choice.section == "doubt":
+        if choice.section == DOUBT:
             names = map(shown, choice.known.index[:_NAMED])
             return f", the least sure {', '.join(names)}"
     return ""
