@@ -24,7 +24,7 @@ from salt_infer.errors import InputError
 from salt_infer.masks import rle
 from salt_infer.masks.coverage import coverage_class
 from salt_infer.masks.table import read_column, read_rows
-from salt_infer.modelfile.learnt import UNKNOWN
+from salt_infer.modelfile.learnt import UNKNOWN, Learnt
 from salt_infer.models import default_model
 from salt_infer.system.text import named
 from salt_train import synthetic
@@ -318,7 +318,7 @@ def test_a_model_of_other_tiles_may_label(everything: Labelled) -> None:
     data = data.subset(data.tiles.any(axis=(1, 2)))
     split = Split.of(data, 3, 0)
     pseudo = everything.pseudo()
-    assert not pseudo.doubted(split, 2)
+    assert not pseudo.doubted(split, 2, data.subset(split.held_out(2)))
     own, taken = {tile.tobytes() for tile in data.tiles}, pseudo.load(data, split, 2)
     assert len(taken)
     assert not [tile for tile in taken.tiles if tile.tobytes() in own]
@@ -343,10 +343,15 @@ def test_what_ships_may_label_tiles_that_it_may_have_seen(
     it. Nor were its threshold and gate chosen on this run's tiles, as far as is known.
     """
     other = Split.of(DATA, 5, 0)
-    assert not shipped_labels.pseudo().doubted(other, 2)  # it does, and they are others
+    held_out = DATA.subset(other.held_out(2))
+    assert not shipped_labels.pseudo().doubted(other, 2, held_out)  # it does, and they are others
     assert len(shipped_labels.load(split=other, fold=2)) == len(everything.load())
     monkeypatch.setattr(labeller, "learnt_of", lambda *_: UNKNOWN)
-    assert shipped_labels.pseudo().doubted(other, 2)
+    assert shipped_labels.pseudo().doubted(other, 2, held_out)
+    assert len(shipped_labels.load(split=other, fold=2)) == len(everything.load())
+    known = Learnt.of(held_out.tiles[:3])
+    monkeypatch.setattr(labeller, "learnt_of", lambda *_: known)
+    assert shipped_labels.pseudo().doubted(other, 2, held_out)
     assert len(shipped_labels.load(split=other, fold=2)) == len(everything.load())
 
 
@@ -354,7 +359,7 @@ def test_what_ships_has_seen_the_other_folds_of_its_own_split(
     shipped_labels: Labelled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(labeller, "learnt_of", lambda *_: UNKNOWN)
-    assert not shipped_labels.pseudo().doubted(SPLIT, 0)
+    assert not shipped_labels.pseudo().doubted(SPLIT, 0, HELD_OUT)
     assert "held out fold 0 of split" in shipped_labels.refused(fold=1)
     assert "which was chosen on the tiles that this run validates on" in shipped_labels.refused()
 
@@ -485,10 +490,10 @@ def test_a_gate_of_0_hides_nothing_of_probabilities(taught: Pseudo, tmp_path: Pa
 def test_labels_of_a_model_that_may_have_seen_the_tiles(
     labelled: Labelled, data_folder: Path, tmp_path: Path
 ) -> None:
-    assert not labelled.pseudo().doubted(SPLIT, 0)
+    assert not labelled.pseudo().doubted(SPLIT, 0, HELD_OUT)
     labelled.sign(start_may_have_seen_fold=True)
-    assert labelled.pseudo().doubted(SPLIT, 0)
-    assert not labelled.pseudo().doubted(SPLIT, None)  # there is nothing to have seen
+    assert labelled.pseudo().doubted(SPLIT, 0, HELD_OUT)
+    assert not labelled.pseudo().doubted(SPLIT, None, DATA)  # there is nothing to have seen
     opening, *_, summary = train(data_folder, tmp_path / "run", labelled.pseudo())
     assert "warning: what this run started from, or what labelled for it, may have" in opening
     assert "with flip TTA, whose tiles the weights it started from or what labelled" in summary

@@ -131,11 +131,19 @@ def doubted(scores: Mapping[str, Any]) -> str:
 
 
 def doubt(origin: Mapping[str, Any]) -> str:
-    """A warning where :func:`salt_train.checkpoints.unseen.check_shipped` could not tell."""
+    """A warning of a file that does not name the tiles that it has learnt from."""
     fold = origin.get("fold")
     but = "" if fold is None else f" but for fold {fold}"
     return (
         f"warning: the shipped network has learnt from {origin.get('split_tiles')} tiles{but} "
         f"(split {str(origin.get('split_sha256'))[:12]}); its file does "
         "not say which, so if tiles validated on here are among them, scores are too high"
+    )
+
+
+def seen(tiles: int, among: int) -> str:
+    """A warning where so many of the held-out tiles are some that the network has learnt from."""
+    return (
+        f"warning: the shipped network has learnt from {tiles} of the {among} tiles that are held "
+        "out: scores are too high"
     )

@@ -32,9 +32,9 @@ _NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
 _TRAINING_ONLY = "level_heads."  # of deep supervision: no file has them
 
 
-def first(config: TrainConfig, split: Split, held_out: Dataset) -> tuple[Checkpoint, bool]:
-    """The shipped network that a run may start from, its normalisations without effect, and whether
-    it may have learnt of the held-out tiles.
+def first(config: TrainConfig, split: Split, held_out: Dataset) -> tuple[Checkpoint, str]:
+    """The shipped network that a run may start from, its normalisations without effect, and a
+    warning if it may have learnt of the held-out tiles.
 
     Of an ensemble it is the first one of the run's shape that has not, or of which that cannot be
     told.
@@ -47,13 +47,13 @@ def first(config: TrainConfig, split: Split, held_out: Dataset) -> tuple[Checkpo
     refusal: DataError | None = None
     for member in shipped.fitting(file, config.model):
         try:
-            doubted = unseen.check_shipped(file, member, split, config.fold, held_out)
+            doubt = unseen.doubt_of_shipped(file, member, split, config.fold, held_out)
         except DataError as error:
             refusal = error
             continue
         state = unfolded(config.model, initialisers.read(file.path), f"models.{member.number}.")
         scores = dict(member.origin)
-        return Checkpoint(config, 0, scores, state, sha256=file.sha256, learnt=file.learnt), doubted
+        return Checkpoint(config, 0, scores, state, sha256=file.sha256, learnt=file.learnt), doubt
     assert refusal is not None
     raise refusal
 

@@ -11,12 +11,11 @@ from typing import Any
 
 from salt_infer.modelfile.learnt import Learnt
 from salt_infer.system.text import named
+from salt_train.checkpoints import shipped
 from salt_train.checkpoints.shipped import MAY_HAVE_SEEN, Member, Shipped
 from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
 from salt_train.errors import DataError
-
-_SHIPPED = "the shipped network is"
 
 
 def check(
@@ -40,40 +39,40 @@ def check(
     Raises:
         DataError: one has, or the file does not say and it held out others.
     """
-    if fold is not None:
-        for origin in origins:
-            same = (origin.get("split_sha256"), origin.get("fold")) == (split.sha256, fold)
-            if same or not learnt.complete:
-                split.check_unseen(dict(origin), fold, what, instead)
-        if learnt.complete:
-            _check_tiles(learnt, fold, held_out, what, instead)
-            return False
-    return any(bool(origin.get(MAY_HAVE_SEEN)) for origin in origins)
-
-
-def check_shipped(
-    file: Shipped, member: Member, split: Split, fold: int | None, held_out: Dataset
-) -> bool:
-    """:func:`check` of a network that ships; by its fold where the split is its own, as the file's
-    tiles are those of all its networks. Of one whose file does not name its tiles, with another
-    split, nothing can be told.
-    """
+    flagged = any(bool(origin.get(MAY_HAVE_SEEN)) for origin in origins)
     if fold is None:
-        return False
-    if member.origin.get("split_sha256") == split.sha256:
-        split.check_unseen(dict(member.origin), fold, _SHIPPED, "start from")
-        return False
-    if file.learnt.complete:
-        _check_tiles(file.learnt, fold, held_out, _SHIPPED, "start from")
-    return not file.learnt.complete
-
-
-def _check_tiles(learnt: Learnt, fold: int, held_out: Dataset, what: str, instead: str) -> None:
+        return flagged
+    asked = (split.sha256, fold)
+    same = [(origin.get("split_sha256"), origin.get("fold")) == asked for origin in origins]
+    for origin, is_same in zip(origins, same, strict=True):
+        if is_same or not learnt.complete:
+            split.check_unseen(dict(origin), fold, what, instead)
     seen = learnt.among(held_out.tiles)
-    if seen.any():
+    if learnt.complete and not all(same) and seen.any():
         names = [name for name, is_seen in zip(held_out.ids, seen, strict=True) if is_seen]
         raise DataError(
             f"{what} a model that has learnt from {len(names)} of the {len(held_out)} tiles that "
             f"this run holds out in fold {fold} ({named(names)}); {instead} a model that has not, "
             "as one of the same split and fold, or train on every tile here too, by --fold none"
         )
+    return bool(seen.any()) or (flagged and not learnt.complete)
+
+
+def doubt_of_shipped(
+    file: Shipped, member: Member, split: Split, fold: int | None, held_out: Dataset
+) -> str:
+    """The same of a network that ships, from which any data may go on: by its fold where the split
+    is its own; else a warning of the tiles that it has learnt, or that its file does not say.
+
+    Raises:
+        DataError: the split is its own, and it held out another fold.
+    """
+    if fold is None:
+        return ""
+    if member.origin.get("split_sha256") == split.sha256:
+        split.check_unseen(dict(member.origin), fold, "the shipped network is", "start from")
+        return ""
+    if not file.learnt.complete:
+        return shipped.doubt(member.origin)
+    seen = int(file.learnt.among(held_out.tiles).sum())
+    return shipped.seen(seen, len(held_out)) if seen else ""

@@ -25,6 +25,7 @@ from salt_train.checkpoints.checkpoint import (
     state_dict,
 )
 from salt_train.checkpoints.checkpoint import load as read_checkpoint
+from salt_train.checkpoints.shipped import DOUBTED
 from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
 from salt_train.errors import CheckpointError
@@ -179,12 +180,12 @@ class Start(NamedTuple):
     Attributes:
         checkpoint: of the network; of the shipped one, the normalisations are to be measured yet.
         name: its path, or what it is.
-        doubted: it may have learnt of the held-out tiles.
+        doubt: a warning that it may have learnt of the held-out tiles; empty as a rule.
     """
 
     checkpoint: Checkpoint
     name: str
-    doubted: bool
+    doubt: str
 
 
 def first_checkpoint(config: TrainConfig, split: Split, held_out: Dataset) -> Start:
@@ -200,15 +201,15 @@ def first_checkpoint(config: TrainConfig, split: Split, held_out: Dataset) -> St
         DataError: it may have learnt of the tiles that this run validates on.
     """
     if config.init_weights == SHIPPED:
-        checkpoint, doubted = unfold.first(config, split, held_out)
-        return Start(checkpoint, "the shipped network", doubted)
+        checkpoint, doubt = unfold.first(config, split, held_out)
+        return Start(checkpoint, "the shipped network", doubt)
     name = config.init_weights.replace(FOLD, config.fold_name)
     checkpoint = read_checkpoint(Path(name))
     doubted = unseen.check(
         checkpoint.learnt, [checkpoint.scores], split, config.fold, held_out, f"{name} is",
         "start from",
     )  # fmt: skip
-    return Start(checkpoint, name, doubted)
+    return Start(checkpoint, name, DOUBTED if doubted else "")
 
 
 def load_checkpoint(model: SaltNet, checkpoint: Checkpoint, name: str) -> str:

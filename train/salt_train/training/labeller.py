@@ -55,17 +55,17 @@ class Labeller:
         """Which its masks were made by, 0..1."""
         return float(self._options.get("threshold", Decision().threshold))
 
-    def may_have_seen(self, split: Split) -> bool:
-        """Whether it may have learnt tiles that a fold of this split holds out, though
-        :meth:`check` lets it pass: through what it started from, as its report says, or as it is
-        one that ships and learnt by another split.
+    def may_have_seen(self, split: Split, held_out: Dataset) -> bool:
+        """Whether it may have learnt of tiles that a fold of this split holds out, though
+        :meth:`check` lets it pass: through what it started from, or as it is one that ships and
+        learnt by another split.
 
         Raises:
             DataError: the report does not say what the model learnt from.
         """
         origins = self._origins()
-        if self.learnt.complete:  # :meth:`check` is sure
-            return False
+        if self.learnt.complete:
+            return bool(self.learnt.among(held_out.tiles).any())
         unknown = len(self._known(origins, split)) < len(origins)
         return unknown or any(origin.get(shipped.MAY_HAVE_SEEN) for origin in origins)
 
@@ -101,9 +101,14 @@ class Labeller:
         if fold is None:  # nothing is held out that they could have seen
             return
         known, what = self._known(origins, split), f"{self.labels} was labelled by"
-        unseen.check(self.learnt, known, split, fold, held_out, what, "label with")
+        if known or not self._ships:  # one that ships may label for any data
+            unseen.check(self.learnt, known, split, fold, held_out, what, "label with")
         if any(origin.get(CHOSEN_ON) != OTHER_FOLDS for origin in known):
             self._check_decision(soft)
+
+    @property
+    def _ships(self) -> bool:
+        return models.of_digest(self.report["model"].get("sha256")) is not None
 
     @property
     def judged(self) -> bool:
@@ -139,7 +144,7 @@ class Labeller:
         trained elsewhere, and does not name its tiles: with another split they may be these or none
         of these, as where a run starts from it.
         """
-        if models.of_digest(self.report["model"].get("sha256")) is None:
+        if not self._ships:
             return origins
         return [origin for origin in origins if origin["split_sha256"] == split.sha256]
 

@@ -36,11 +36,15 @@ class Lineage:
     score: float | None = None
 
     @classmethod
-    def of(cls, train: Dataset, pseudo: Pseudo | None, split: Split, fold: int | None) -> Self:
+    def of(
+        cls, train: Dataset, held_out: Dataset, pseudo: Pseudo | None, split: Split,
+        fold: int | None,
+    ) -> Self:  # fmt: skip
         """That of a run which has not started.
 
         Args:
             train: tiles to learn from.
+            held_out: tiles of the fold.
             pseudo: where labels of some of them come from.
             split: of all its tiles.
             fold: that is held out, or none.
@@ -50,12 +54,14 @@ class Lineage:
         """
         if pseudo is None:
             return cls(train.learnt)
-        return cls(train.learnt.joined(pseudo.learnt(fold)), doubted=pseudo.doubted(split, fold))
+        return cls(
+            train.learnt.joined(pseudo.learnt(fold)), doubted=pseudo.doubted(split, fold, held_out)
+        )
 
     def started(self, start: Start) -> Self:
         """With weights of another run."""
         learnt = self.learnt.joined(start.checkpoint.learnt)
-        doubted = self.doubted or start.doubted
+        doubted = self.doubted or bool(start.doubt)
         sha256 = start.checkpoint.sha256
         return dataclasses.replace(self, learnt=learnt, sha256=sha256, doubted=doubted)
 

@@ -88,16 +88,16 @@ class Pseudo:
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error.strerror})") from error
 
-    def doubted(self, split: Split, fold: int | None) -> bool:
-        """Whether the labels' model may have seen the held-out tiles: through what it started from,
-        as its report says, or as it is one that ships and learnt by another split.
+    def doubted(self, split: Split, fold: int | None, held_out: Dataset) -> bool:
+        """Whether the labels' model may have seen the held-out tiles, though :meth:`load` lets it
+        label: through what it started from, or as it is one that ships.
 
         Raises:
             DataError: there is no such report.
         """
         if fold is None:
             return False
-        return Labeller.of(self.for_fold(fold)).may_have_seen(split)
+        return Labeller.of(self.for_fold(fold)).may_have_seen(split, held_out)
 
     def learnt(self, fold: int | None) -> Learnt:
         """The tiles that the labels' model has learnt from, as far as its file is at hand.

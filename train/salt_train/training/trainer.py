@@ -73,7 +73,9 @@ class Trainer:
         self.data_sha256 = data.sha256
         self.learner = Learner(config, options.device, self.world, options.compiled)
         self.feed = Feed(self.train_data, self.learner.compute.device)
-        self.lineage = Lineage.of(self.train_data, pseudo, self.split, config.fold)
+        self.lineage = Lineage.of(
+            self.train_data, self.validation_data, pseudo, self.split, config.fold
+        )
         self.epoch = 0
         self.scored = False
         self.random = torch.Generator()
@@ -164,15 +166,13 @@ class Trainer:
     def _go_on_from(self, start: Start) -> None:
         weights.load_checkpoint(self.learner.model, start.checkpoint, start.name)
         was_told, self.lineage = self.lineage.doubted, self.lineage.started(start)
-        told = start.doubted and self.world.first
         if self.config.init_weights == SHIPPED:
             # What a file lacks of a network that is to be trained.
             size, most = self.batch_size, self.config.statistics_tiles
             unfold.measure(self.learner.model, self.train_data.tiles, size, most, self.world)
-            if told:
-                tqdm.write(shipped.doubt(start.checkpoint.scores))
-        elif told and not was_told and self.config.fold is not None:
-            tqdm.write(shipped.DOUBTED)
+        told = was_told and start.doubt == shipped.DOUBTED
+        if start.doubt and not told and self.config.fold is not None and self.world.first:
+            tqdm.write(start.doubt)
 
     def _epoch(self) -> dict[str, Any]:
         started = time.perf_counter()
