@@ -59,6 +59,7 @@ def answer(
     return TileAnswer(
         name=name,
         salt=found.salt,
+        confidence=found.confidence,
         coverage=float(found.mask.mean()),
         rle=rle.encode(found.mask[None])[0],
         above=None if steps is None else _base64(levels.above(probability, steps)),

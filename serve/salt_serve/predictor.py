@@ -11,6 +11,7 @@ import numpy.typing as npt
 from salt_infer import SaltModel
 from salt_infer.errors import ModelError
 from salt_infer.masks import rle
+from salt_infer.predictor import confidence
 
 
 class Query(NamedTuple):
@@ -26,12 +27,14 @@ class Found:
 
     Attributes:
         salt: the judge's probability that there is any salt, 0..1.
+        confidence: the score that the model itself expects, 0..1.
         mask: bool [101, 101], by the model's own threshold and gate.
         probability: float32 [101, 101], 0..1; None where it was not asked for and the gate, which
             found no salt, saved the work.
     """
 
     salt: float
+    confidence: float
     mask: npt.NDArray[np.bool_]
     probability: npt.NDArray[np.float32] | None
 
@@ -60,10 +63,14 @@ class Predictor:
         masks[decided.kept] = decided.masks
         masks &= model.settings.passes(decided.salt)[:, None, None]
         maps = dict(zip(decided.kept.tolist(), decided.probability, strict=True))
-        judged = np.clip(decided.salt, 0, 1)  # float32 sums may round to a little above 1
+        sure = confidence.of_tiles(
+            decided.salt, decided.kept, decided.probability, masks[decided.kept]
+        )
+        # float32 sums may round to a little above 1
+        numbers = (np.clip(each, 0, 1).tolist() for each in (decided.salt, sure))
         return [
-            Found(float(salt), mask, maps.get(place))
-            for place, (salt, mask) in enumerate(zip(judged, masks, strict=True))
+            Found(salt, trust, mask, maps.get(place))
+            for place, (salt, trust, mask) in enumerate(zip(*numbers, masks, strict=True))
         ]
 
     def warm_up(self) -> None:

@@ -30,6 +30,12 @@ class TileAnswer(_Strict):
     name: str = Field(description="The file's name as it was sent, at most 255 characters.")
     status: Literal[200] = 200
     salt: float = Field(ge=0, le=1, description="Probability that the tile has any salt.")
+    confidence: float = Field(
+        ge=0,
+        le=1,
+        description="The score that the model itself expects for the tile: to sort tiles by, the "
+        "least sure first. It promises too much where it is low.",
+    )
     coverage: float = Field(ge=0, le=1, description="Share of the tile's pixels in the mask.")
     rle: str = Field(
         description="The mask as 'start length' pairs; pixels are numbered from 1, down the "

@@ -627,7 +627,7 @@ def test_tiles_that_can_hardly_be_meant(folder: Path, tmp_path: Path) -> None:
     # The other of the two is of one grey, of which nothing can be told.
     assert first == (
         "warning: 1 of 60 tiles are 16-bit, with at most 1/16 of the range in use: "
-        "stretched to 0..65535?"
+        "stretched to 0..65535? (synthetic-00001)"
     )
     assert f"W{first[1:]}" in page.read_text()
 

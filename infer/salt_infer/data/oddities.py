@@ -7,10 +7,14 @@ Of the competition's tiles that are not of one grey, none leaves an eighth of it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+
+from salt_infer.system.text import shown
+
+Odd = Mapping[str, Sequence[str]]  # ids of tiles by the keys of WHAT
 
 # Of one tile and of many.
 WHAT = {
@@ -29,6 +33,7 @@ _SHARE, _FAINT = 1 / 16, 2 / 5  # of a range
 _TINT = 16  # of 255; what JPEG makes of grey differs by less from channel to channel
 _MIDDLE = slice(64, 192)  # between the dark and the bright quarter of 256 levels
 _MANY = 0.1  # of the pixels
+_NAMED = 3  # tiles in a sentence
 
 
 def of(
@@ -66,18 +71,30 @@ def of_greys(tiles: npt.NDArray[np.uint8]) -> list[tuple[str, ...]]:
     ]
 
 
-def lines(counts: Mapping[str, int], tiles: int) -> tuple[str, ...]:
+def lines(found: Odd, tiles: int) -> tuple[str, ...]:
     """A sentence for each kind that was met, in the order of WHAT.
 
     Args:
-        counts: how many tiles have each of the keys of WHAT.
+        found: tiles that are odd.
         tiles: how many were read.
     """
     return tuple(
-        f"{counts[kind]} of {tiles} tiles are {text}"
+        f"{len(ids)} of {tiles} tiles are {text} ({_some(ids)})"
         for kind, text in WHAT.items()
-        if counts.get(kind)
+        if (ids := found.get(kind, ()))
     )
+
+
+def add(found: dict[str, list[str]], name: str, kinds: Iterable[str]) -> None:
+    """Note a tile that is of some kinds."""
+    for kind in kinds:
+        found.setdefault(kind, []).append(name)
+
+
+def _some(ids: Sequence[str]) -> str:
+    names = sorted(ids)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(map(shown, names[:_NAMED])) + more
 
 
 def _of_greys(

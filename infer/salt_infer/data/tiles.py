@@ -5,7 +5,6 @@ from another.
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from salt_infer.data import oddities, png
 from salt_infer.data.dataset import open_images
+from salt_infer.data.oddities import Odd
 from salt_infer.data.source import Tile, TileSource
 from salt_infer.errors import BadTilesError, InputError, TileError
 from salt_infer.masks.rle import TILE_SHAPE
@@ -43,11 +43,11 @@ class Decoded(NamedTuple):
 
     Attributes:
         pixels: uint8 [N, 101, 101], grey values.
-        odd: how many tiles have each of the keys of :data:`salt_infer.data.oddities.WHAT`.
+        odd: those that are, see :data:`salt_infer.data.oddities.Odd`.
     """
 
     pixels: npt.NDArray[np.uint8]
-    odd: Counter[str]
+    odd: Odd
 
 
 def read_tiles(images: Path | str) -> Tiles:
@@ -91,11 +91,11 @@ def decode_all(place: Location, source: TileSource, tiles: Sequence[Tile]) -> De
         BadTilesError: some cannot be read; they are named, once all have been tried.
     """
     pixels = np.zeros((len(tiles), *TILE_SHAPE), np.uint8)
-    odd, faults = Counter[str](), []
+    odd, faults = dict[str, list[str]](), []
     for row, tile in enumerate(tiles):
         try:
             pixels[row], kinds = png.examine(source.read(tile))
-            odd.update(kinds)
+            oddities.add(odd, tile.id, kinds)
         except TileError as error:
             faults.append((tile.id, str(error)))
     if faults:

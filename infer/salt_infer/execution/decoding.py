@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -11,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.batch.result import Cancel
-from salt_infer.data import png, png_filters
+from salt_infer.data import oddities, png, png_filters
+from salt_infer.data.oddities import Odd
 from salt_infer.data.png_filters import Rows
 from salt_infer.data.source import BadTile, Tile, TileSource
 from salt_infer.errors import ModelError, TileError
@@ -34,7 +34,7 @@ class Decoded(NamedTuple):
         ids: of the tiles that could be read.
         tiles: these, uint8 [N, 101, 101].
         bad: those that could not be read.
-        odd: what is odd about the others: a key of :data:`salt_infer.data.oddities.WHAT` for each.
+        odd: those of the others that are, see :data:`salt_infer.data.oddities.Odd`.
     """
 
     number: int
@@ -42,7 +42,7 @@ class Decoded(NamedTuple):
     ids: list[str]
     tiles: npt.NDArray[np.uint8]
     bad: list[BadTile]
-    odd: tuple[str, ...] = ()
+    odd: Odd = {}  # noqa: RUF012  nobody changes it
 
 
 def stamp_of(stamps: Iterable[str]) -> str:
@@ -66,16 +66,16 @@ def decode_group(
     Raises:
         ModelError: it was cancelled.
     """
-    found = _Found([], [], [], [])
+    found = _Found([], [], [], {})
     tiles = np.empty((len(group.tiles), *TILE_SHAPE), np.uint8) if into is None else into
     for start in range(0, len(group.tiles), png_filters.AT_ONCE):
         before = len(found.ids)
         rows = _read(source, group.tiles[start : start + png_filters.AT_ONCE], cancel, found)
         tiles[before : len(found.ids)], odd = png_filters.examine(rows, TILE_SHAPE)
-        found.odd.extend(itertools.chain.from_iterable(odd))
-    count = len(found.ids)
-    stamp, odd_ones = stamp_of(found.stamps), tuple(found.odd)
-    return Decoded(group.number, stamp, found.ids, tiles[:count], found.bad, odd_ones)
+        for name, kinds in zip(found.ids[before:], odd, strict=True):
+            oddities.add(found.odd, name, kinds)
+    count, stamp = len(found.ids), stamp_of(found.stamps)
+    return Decoded(group.number, stamp, found.ids, tiles[:count], found.bad, found.odd)
 
 
 class _Found(NamedTuple):
@@ -84,7 +84,7 @@ class _Found(NamedTuple):
     stamps: list[str]
     ids: list[str]
     bad: list[BadTile]
-    odd: list[str]
+    odd: dict[str, list[str]]
 
 
 def _read(source: TileSource, tiles: Sequence[Tile], cancel: Cancel, found: _Found) -> list[Rows]:

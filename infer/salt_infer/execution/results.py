@@ -7,11 +7,12 @@ import functools
 import json
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from salt_infer.data.oddities import Odd
 from salt_infer.data.source import BadTile, Tile
 from salt_infer.errors import JournalError
 from salt_infer.execution.decoding import Decoded
@@ -75,7 +76,7 @@ class FinishedGroup:
         kept: places among ``ids`` of those that passed the gate, if probabilities are kept.
         maps: their probabilities in 1/255, uint8 [K, 101, 101] in C order, compressed by zlib.
         bad: the group's tiles that could not be read.
-        odd: what is odd about the others: a key of :data:`salt_infer.data.oddities.WHAT` for each.
+        odd: those of the others that are, see :data:`salt_infer.data.oddities.Odd`.
         crc32: of the pixels of ``ids``, see :func:`salt_infer.system.digest.checksums`; None where
             they were not asked for or no tile could be read.
         judged: the model has a judge, see :class:`salt_infer.predictor.model.Prediction`.
@@ -90,7 +91,7 @@ class FinishedGroup:
     kept: list[int]
     maps: bytes
     bad: list[BadTile]
-    odd: tuple[str, ...] = ()
+    odd: Odd = dataclasses.field(default_factory=dict)
     crc32: list[str] | None = None
     judged: bool = True
 
@@ -207,10 +208,16 @@ class FinishedGroup:
                 raise ValueError(f"{len(sums)} checksums of {count} tiles")
             return cls(
                 number, value["stamp"], value["ids"], value["rle"], salt, sure, value["kept"], maps,
-                bad, tuple(value.get("odd", ())), sums, bool(value.get("judged", True)),
+                bad, _odd(value.get("odd", {})), sums, bool(value.get("judged", True)),
             )  # fmt: skip
         except (ValueError, KeyError, TypeError) as error:
             raise JournalError(f"group {number} of the journal cannot be read ({error})") from error
+
+
+def _odd(value: Any) -> Odd:
+    if not isinstance(value, dict) or not all(isinstance(ids, list) for ids in value.values()):
+        raise ValueError(f"odd tiles {value!r}"[:99])
+    return value
 
 
 def _maps(decided: Decided) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -67,7 +66,7 @@ class JournaledRun:
         self.startup_s = self.publish_s = 0.0
         self._written = self._read = self._resumed = self._with_salt = 0
         self._bad: list[BadTile] = []
-        self._odd: Counter[str] = Counter()
+        self._odd: dict[str, list[str]] = {}
 
     @property
     def settings(self) -> Settings:
@@ -159,12 +158,14 @@ class JournaledRun:
             | {"on_error": self._on_error},
             out_sha256=sha256,
             warnings=oddities.lines(self._odd, self._read),
+            odd={kind: sorted(ids) for kind, ids in self._odd.items()},
         )
 
     def _count(self, group: FinishedGroup) -> None:
         self._read += len(group.ids)
         self._with_salt += sum(1 for text in group.rle if text)
-        self._odd.update(group.odd)
+        for kind, ids in group.odd.items():
+            self._odd.setdefault(kind, []).extend(ids)
         self._written += len(group.ids)
         if self._on_error == "empty":
             self._written += sum(1 for bad in group.bad if bad.tile.id.isprintable())

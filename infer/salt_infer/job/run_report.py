@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from salt_infer.data.oddities import Odd
 from salt_infer.data.source import BadTile
 from salt_infer.execution.stage_clock import Timing, shares
 from salt_infer.predictor.model import SaltModel
@@ -35,6 +36,7 @@ class RunReport:
         empty_score: what all-empty masks would score on them, or None.
         scored: rows that had a label, or None; a tile without a row is not among them.
         scored_learnt: of these, those that the model is known to have learnt from, or None.
+        odd: tiles that can be read and hardly be meant, by the kinds of the warnings.
         warnings: what may make the masks other than they look, a sentence each.
     """
 
@@ -54,6 +56,7 @@ class RunReport:
     empty_score: float | None = None
     scored: int | None = None
     scored_learnt: int | None = None
+    odd: Odd = dataclasses.field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -68,6 +71,7 @@ class RunReport:
         value |= value.pop("timing") | {
             "tiles_per_s": self.tiles_per_s,
             "verdict": self.timing.verdict,
+            "odd": {kind: [*map(shown, ids)] for kind, ids in self.odd.items()},
             "bad": [
                 {"id": shown(bad.tile.id), "path": shown(bad.tile.path), "reason": bad.reason}
                 for bad in self.bad

@@ -19,6 +19,7 @@ from salt_infer.batch.result import BatchResult, Cancel, Drawn
 from salt_infer.errors import InputError, ModelError
 from salt_infer.masks.decision import Decision
 from salt_infer.modelfile.contract import TTA_NAMES, ModelContract, Tta
+from salt_infer.predictor import confidence
 from salt_infer.predictor.arguments import check_count, check_counts, check_path, check_tiles
 
 
@@ -98,7 +99,7 @@ class Decided:
         return self.probability * self.salt[self.kept][:, None, None]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Prediction:
     """What a model says of N tiles.
 
@@ -124,6 +125,17 @@ class Prediction:
         times ``probability``; without a judge, ``probability`` itself.
         """
         return self.probability * self.salt[:, None, None] if self.judged else self.probability
+
+    @property
+    def confidence(self) -> npt.NDArray[np.float32]:
+        """The score that the model expects, float32 [N] in 0..1; too high where it is low."""
+        every = np.arange(len(self.masks))
+        return confidence.of_tiles(self.salt, every, self.probability, self.masks)
+
+    def __repr__(self) -> str:
+        return (
+            f"Prediction of {len(self.masks)} tiles, {self.masks.any(axis=(1, 2)).sum()} with salt"
+        )
 
 
 @dataclasses.dataclass(frozen=True)

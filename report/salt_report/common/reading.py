@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from salt_infer.data import dataset
 from salt_infer.data.ids import Known, some
 from salt_infer.data.labels import Labels
+from salt_infer.data.oddities import Odd
 from salt_infer.data.tiles import decode_all, others_than
 from salt_infer.errors import InputError, LabelError
 from salt_infer.masks import table
@@ -38,15 +39,14 @@ class LabelledTiles:
         ids: N ids, sorted.
         tiles: uint8 [N, 101, 101].
         masks: uint8 [N, 101, 101], 0 or 1.
-        odd: how many tiles, as they were read, have each of the keys of
-            :data:`salt_infer.data.oddities.WHAT`.
+        odd: tiles that are, as they were read, see :data:`salt_infer.data.oddities.Odd`.
         some_unknown: pixels of some are unknown, and are here as their masks have them.
     """
 
     ids: tuple[str, ...]
     tiles: Images
     masks: Images
-    odd: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    odd: Odd = dataclasses.field(default_factory=dict)
     some_unknown: bool = False
 
     @property

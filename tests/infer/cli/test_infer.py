@@ -539,5 +539,5 @@ def test_tiles_that_were_not_stretched_are_told_of(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert done.stderr == (
         "salt-infer: 3 of 3 tiles are 16-bit, with at most 1/16 of the range in use: "
-        "stretched to 0..65535?\n"
+        "stretched to 0..65535? (synthetic-00000, synthetic-00001, synthetic-00002)\n"
     )

@@ -62,5 +62,8 @@ def test_what_is_as_it_should_be(data: bytes) -> None:
 
 
 def test_each_kind_is_told_once_with_its_count() -> None:
-    told = oddities.lines({"hidden": 2, "narrow-16": 1}, 5)
+    told = oddities.lines({"hidden": ["b", "a"], "narrow-16": ["c\n"]}, 5)
     assert [line[:20] for line in told] == ["1 of 5 tiles are 16-", "2 of 5 tiles are tra"]
+    assert [line.rpartition(" (")[2] for line in told] == ["'c\\n')", "a, b)"]
+    [many] = oddities.lines({"hidden": list("edcba")}, 5)
+    assert many.endswith(" (a, b, c and 2 more)")

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -756,14 +755,16 @@ def test_a_list_that_names_other_files_is_another_input(job: Job, batches: list[
 
 def test_odd_tiles_are_counted_once_though_the_run_was_ended(job: Job, batches: list[int]) -> None:
     assert isinstance(job.images, Path)
-    odd = Counter(
-        kind for path in job.images.iterdir() for kind in png.examine(path.read_bytes()).odd
-    )
-    assert 0 < odd["narrow-8"] < odd["faint"] < COUNT
+    odd: dict[str, list[str]] = {}
+    for path in sorted(job.images.iterdir()):
+        oddities.add(odd, path.stem, png.examine(path.read_bytes()).odd)
+    assert 0 < len(odd["narrow-8"]) < len(odd["faint"]) < COUNT
     broken(job, at=8)
     report = run(job, Watcher())
     assert report.warnings == oddities.lines(odd, COUNT)
-    assert json.loads(report.to_json())["warnings"] == list(report.warnings)
+    written = json.loads(report.to_json())
+    assert written["warnings"] == list(report.warnings)
+    assert written["odd"] == odd
 
 
 def test_labels_of_some_tiles_score_these_if_asked_to(job: Job, batches: list[int]) -> None:

@@ -25,6 +25,7 @@ from salt_infer.execution.stage_clock import StageClock
 from salt_infer.masks import rle
 from salt_infer.modelfile.contract import Tta
 from salt_infer.models import default_model
+from salt_infer.predictor import confidence
 from salt_infer.predictor.model import Settings
 from tests import drawing
 
@@ -286,3 +287,18 @@ def test_without_a_judge_a_pixels_salt_is_its_own(judgeless_model: Path) -> None
     judged = SaltModel.load(SHIPPED, gate=0.9, threads=1)
     whole, part = judged.predict(TILES), judged.decide(judged.run(TILES))
     np.testing.assert_array_equal(part.pixel_salt, whole.pixel_salt[part.kept])
+
+
+@pytest.mark.parametrize("gate", [None, 0.0])
+def test_confidence_is_what_a_run_writes(gate: float | None, tmp_path: Path) -> None:
+    model = SaltModel.load(SHIPPED, gate=gate, threads=1)
+    found = model.predict(TILES)
+    decided = model.decide(model.run(TILES))
+    assert decided.probability is not None
+    written = confidence.of_tiles(decided.salt, decided.kept, decided.probability, decided.masks)
+    np.testing.assert_allclose(found.confidence, written, rtol=1e-6)
+    empty = ~found.masks.any(axis=(1, 2))
+    assert empty.any()
+    assert not empty.all()
+    np.testing.assert_array_equal(found.confidence[empty], 1 - found.salt[empty])
+    assert repr(found) == f"Prediction of {len(TILES)} tiles, {np.sum(~empty)} with salt"

@@ -205,7 +205,9 @@ def test_a_fold_of_all_is_a_run_of_its_own_too(run: Run) -> None:
 def test_every_fold_starts_from_its_own_weights_or_none_does(run: Run, tmp_path: Path) -> None:
     """Found out before the first fold is trained, and not when its turn comes."""
     one = ("--init-weights", str(run.out / "fold-0" / LAST))
-    with pytest.raises(DataError, match=r"fold-0/last\.pth is a model that has learnt from 5 of the 5"):
+    with pytest.raises(
+        DataError, match=r"fold-0/last\.pth is a model that has learnt from 5 of the 5"
+    ):
         train(run.data, tmp_path / "refused", *one)
     assert not list((tmp_path / "refused").rglob("*.pth"))
     train(run.data, tmp_path / "run", "--init-weights", str(run.out / "fold-{fold}" / LAST))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from salt_infer.data import dataset, mismatch
 from salt_infer.data.dataset import DatasetLayout
 from salt_infer.data.ids import Known
 from salt_infer.data.labels import Labels
+from salt_infer.data.oddities import Odd
 from salt_infer.data.tiles import decode_all
 from salt_infer.errors import InputError, SaltError
 from salt_infer.masks.rle import TILE_SHAPE
@@ -36,8 +37,7 @@ class Dataset:
         tiles: uint8 [N, 101, 101].
         masks: uint8 [N, 101, 101], 0 or 1.
         assumed: ids of tiles that have no label, and whose mask was taken for empty.
-        odd: how many tiles, as they were read, have each of the keys of
-            :data:`salt_infer.data.oddities.WHAT`.
+        odd: tiles that are, as they were read, see :data:`salt_infer.data.oddities.Odd`.
         soft: what is learnt instead of the masks; None where it is them.
         unknown: uint8 [N, 101, 101], 1 where a mask does not count, and is 0; None where all of
             all masks does.
@@ -47,7 +47,7 @@ class Dataset:
     tiles: Images
     masks: Images
     assumed: tuple[str, ...] = ()
-    odd: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    odd: Odd = dataclasses.field(default_factory=dict)
     soft: SoftLabels | None = None
     unknown: Images | None = None
 
