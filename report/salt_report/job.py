@@ -143,7 +143,8 @@ def look(job: LookJob) -> list[str]:
     check_output(job.out, ".html", (job.submission, job.images), job.overwrite)
     if job.to_correct:
         corrections.check(job.to_correct)
-    with writing(job.out, job.to_correct) as unlocked:
+        corrections.check_apart(job.to_correct, (job.images, job.submission, job.out))
+    with writing(job.out) as unlocked, writing(job.to_correct, replaced=True):
         return [*_warned(unlocked), *_look(job)]
 
 
@@ -161,8 +162,10 @@ def _look(job: LookJob) -> list[str]:
         check = functools.partial(corrections.check, job.to_correct)
         with whole_folder(job.to_correct, "salt-report", check) as folder:
             corrections.write(folder, unsure, tiles, found)
-        said.append(f"{len(unsure)} tiles to correct, and their masks -> {job.to_correct}")
-    write_whole(job.out, html, job.overwrite)
+            write_whole(job.out, html, job.overwrite)
+        said.append(f"to correct: {len(unsure)} tiles and their masks -> {job.to_correct}")
+    else:
+        write_whole(job.out, html, job.overwrite)
     return [*said, f"-> {job.out}"]
 
 

@@ -692,7 +692,7 @@ def test_a_submission_looked_at(
     assert {str(it["id"]) for it in page.all("section")} == {"masks", "doubt", "kinds", "words"}
     assert len(page.all("svg")) == 3
     assert "<h3>Least sure (5 of 59)</h3>" in page.text
-    doubt = page.text[page.text.index("<h3>Least sure") : page.text.index('id="kinds"')]
+    doubt = page.text[page.text.index("<h3>Least sure") : page.text.index('id="masks"')]
     names = re.findall("<figcaption><code>([^<]+)</code>", doubt)
     assert names == [drawn.ids[place] for place in (58, 57, 56, 55, 54)]
     assert drawn.ids[59] not in page.text
@@ -774,8 +774,9 @@ def test_the_least_sure_tiles_are_a_data_set_to_correct(
 ) -> None:  # fmt: skip
     given = ["look", "--submission", looked_at, "--images", folder / "images", "--tiles", 7]
     fix = tmp_path / "fix"
+    fix.mkdir()  # an empty one may be there
     said = run(*given, "--out", tmp_path / "a.html", "--to-correct", fix)
-    assert said[-2] == f"7 tiles to correct, and their masks -> {fix}"
+    assert said[-2] == f"to correct: 7 tiles and their masks -> {fix}"
     data = dataset.load(fix)
     assert data.ids == drawn.ids[52:59]
     np.testing.assert_array_equal(data.tiles, drawn.tiles[52:59])
@@ -787,6 +788,21 @@ def test_the_least_sure_tiles_are_a_data_set_to_correct(
     assert f"{fix} is not empty: it may hold masks that were corrected" in errors
     assert before == {path: path.read_bytes() for path in fix.rglob("*.png")}
     assert not (tmp_path / "b.html").exists()
+
+
+def test_what_is_to_correct_lies_apart(folder: Path, looked_at: Path, main: Main) -> None:
+    """Tiles are looked for in all of a folder."""
+    before = sorted(folder.rglob("*"))
+    out = looked_at.with_name("a.html")
+    for inside in (folder / "images" / "fix", folder, out):
+        code, errors = main(
+            "look", "--submission", looked_at, "--images", folder / "images", "--out", out,
+            "--to-correct", inside,
+        )  # fmt: skip
+        assert code == 2
+        assert "lie in each other; keep them apart" in errors or "is not empty" in errors
+    assert sorted(folder.rglob("*")) == before
+    assert not out.exists()
 
 
 def test_without_a_confidence_there_is_nothing_to_correct_first(

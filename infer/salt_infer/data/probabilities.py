@@ -2,10 +2,10 @@
 
 Three arrays: ``ids`` (text) [N], ``probability`` [N, 101, 101] (uint8, of which 255 means 1.0, or
 float16 or float32 in 0..1), that a pixel is salt if the tile has any, ``salt`` (float) [N], the
-judge's probability that it has. ``pixel_salt``, their product, is passed over: thresholds are
-compared with ``probability``, as masks are made. ``threshold`` and
-``gate``, a float each, may say what masks were made with. ``validation.npz`` of ``salt-train`` is
-such a file. Nothing is allocated before the headers are known to be of such
+judge's probability that it has. ``pixel_salt``, their product (without a judge, ``probability``
+again), is passed over: thresholds are compared with ``probability``, as masks are made.
+``threshold`` and ``gate``, a float each, may say what masks were made with. ``validation.npz`` of
+``salt-train`` is such a file. Nothing is allocated before the headers are known to be of such
 arrays, of sizes that are bounded; nothing is unpickled.
 """
 

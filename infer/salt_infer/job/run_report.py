@@ -35,7 +35,8 @@ class RunReport:
         score: mean precision against the labels given, or None.
         empty_score: what all-empty masks would score on them, or None.
         scored: rows that had a label, or None; a tile without a row is not among them.
-        scored_learnt: of these, those that the model is known to have learnt from, or None.
+        scored_learnt: of these, those that the model has learnt from, or None where that is not
+            known.
         odd: tiles that can be read and hardly be meant, by the kinds of the warnings.
         warnings: what may make the masks other than they look, a sentence each.
     """
@@ -141,7 +142,7 @@ def describe_model(model: SaltModel | ModelInfo) -> dict[str, Any]:
     """The model's part of a report."""
     session, choice = model.session, model.choice
     return {
-        "path": str(session.path),
+        "path": str(Path(session.path).absolute()),
         "sha256": session.sha256,
         "provider": session.provider,
         "asked": choice.asked if choice else None,

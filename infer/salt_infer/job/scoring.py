@@ -24,14 +24,15 @@ class Score(NamedTuple):
 
     Attributes:
         doubt: a warning about how labels lie; empty as a rule.
-        learnt: those of the tiles that the model is known to have learnt from.
+        learnt: those of the tiles that the model is known to have learnt from; None where that
+            is none and its file does not name all of its tiles.
     """
 
     mean: float
     empty: float
     tiles: int
     doubt: str
-    learnt: int = 0
+    learnt: int | None = 0
 
     def flattered(self) -> str:
         """A warning where the score is of tiles that the model has learnt from; empty as a rule."""
@@ -106,4 +107,5 @@ def score(truth: Truth, rows: Iterator[Row], out: Path, learnt: Learnt) -> Score
         raise LabelError(f"{out} is written but has no score: it has no tile that has a label")
     scores = np.concatenate(mine)
     mean, all_empty = float(scores.mean()), float(np.concatenate(empty).mean())
-    return Score(mean, all_empty, len(scores), fit.doubt(), known)
+    told = known if known or learnt.complete else None
+    return Score(mean, all_empty, len(scores), fit.doubt(), told)

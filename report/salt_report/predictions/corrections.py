@@ -32,6 +32,16 @@ def check(folder: Path) -> None:
         )
 
 
+def check_apart(folder: Path, others: Sequence[Path]) -> None:
+    """Raise UsageError where the folder and another path lie in each other: tiles are looked for in
+    all of a folder, and would be found twice.
+    """
+    for other in others:
+        one, two = real(folder), real(other)
+        if one == two or one in two.parents or two in one.parents:
+            raise UsageError(f"{folder} and {other} lie in each other; keep them apart")
+
+
 def chosen(found: Look) -> list[str]:
     """Ids of the least sure tiles, the least sure first.
 

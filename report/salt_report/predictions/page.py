@@ -91,8 +91,8 @@ def render(
 ) -> bytes:
     """The page, UTF-8; ``tiles`` has those that are shown, uint8 [101, 101] each."""
     sections = [
+        (DOUBT, "Where the model is in doubt"),
         ("masks", "Masks"),
-        ("doubt", "Where the model is in doubt"),
         *([("kinds", "Unusual masks")] if _galleries(found, tiles, "kinds") else []),
     ]
     return page.render(

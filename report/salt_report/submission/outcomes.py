@@ -18,6 +18,7 @@ from salt_infer.masks.coverage import TINY
 from salt_report.common.kinds import Flags, Images, nearly_full
 
 THRESHOLDS = tuple(float(twentieth) / 20 for twentieth in metric.TWENTIETHS)  # 0.50 .. 0.95
+_OFF = 0.1  # of an area, for masks to be too large or too small on the whole
 GROUPS = 11  # scores of a tile in tenths: 0 to 10
 
 # How a tile can fall short of a score of 1, in the order of the pages.
@@ -178,14 +179,11 @@ def advice(outcome: pd.DataFrame) -> str:
     if not lost.sum():
         return ""
     worst, share = str(lost.idxmax()), lost.max() / lost.sum()
-    begin = f"Most was lost by {worst}, {share:.0%} of the points"
+    begin = f"{share:.0%} of the points went to {'outlines' if worst == BOUNDARY else worst}"
     if worst == MISSED:
         return f"{begin}: see whether a lower gate finds it (salt-infer --gate)."
     if worst == BOUNDARY:
-        return (
-            f"{begin}: salt is found and drawn otherwise. See whether another threshold fits "
-            "(salt-infer --threshold); else it takes a better network, or several together."
-        )
+        return f"{begin}: {_outlines(outcome[outcome.loss == BOUNDARY])}."
     tiny = int((outcome.predicted_px[outcome.loss == FALSE] <= TINY).sum())
     if 2 * tiny > (outcome.loss == FALSE).sum():
         return (
@@ -193,6 +191,22 @@ def advice(outcome: pd.DataFrame) -> str:
             f"--min-area {TINY + 1} leaves out."
         )
     return f"{begin}: see whether a higher gate leaves it out (salt-infer --gate)."
+
+
+def _outlines(tiles: pd.DataFrame) -> str:
+    """What masks have in common that are not where the salt is."""
+    elsewhere = int((2 * tiles.intersection <= tiles.union).sum())
+    ratio = tiles.predicted_px.sum() / tiles.truth_px.sum()
+    if ratio > 1 + _OFF:
+        said = f"they are {ratio:.2f} times as large as the salt, so try a higher threshold"
+    elif ratio < 1 - _OFF:
+        said = f"they are {ratio:.2f} times as large as the salt, so try a lower threshold"
+    else:
+        said = "they are about as large as the salt, so it takes a better network, or several"
+    return (
+        f"masks are drawn where there is salt and do not fit it; {said}; {elsewhere} of these "
+        f"{len(tiles)} tiles have an IoU of .5 or less, such as those of another place"
+    )
 
 
 def by_class(outcome: pd.DataFrame) -> pd.DataFrame:

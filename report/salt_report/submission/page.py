@@ -50,7 +50,7 @@ def render(case: Case, found: Evaluation, sources: Sequence[Source], worst: int)
         found=found,
         head=found.headline,
         presence=found.presence,
-        advice=outcomes.advice(found.outcome),
+        advice="" if found.warnings else outcomes.advice(found.outcome),
         judge=found.judge,
         sweep=found.sweep,
         pairs=found.pairs,

@@ -16,6 +16,7 @@ from salt_report.errors import ReportError
 
 THRESHOLDS = tuple(step / 20 for step in range(1, 20))  # .05 .. .95
 ROUNDING = 0.005  # of a score
+ROUNDED = 0.05  # likewise, at most, where rounding matters; more has other reasons
 LEVEL = 1 / 510  # how far probabilities in a file may be from those that masks were made of
 UNDECIDED = 0.005  # share of pixels so near to a threshold from which on that may matter
 GATES = tuple(step / 20 for step in range(20))  # 0 .. .95
@@ -50,9 +51,10 @@ class Sweep:
         """Why a submission may have another score, in words; empty where it is this one, but for
         ROUNDING.
         """
-        if abs(self.score - score) <= ROUNDING:
+        apart = abs(self.score - score)
+        if apart <= ROUNDING:
             return ""
-        if self.undecided > UNDECIDED:
+        if self.undecided > UNDECIDED and apart <= ROUNDED:
             return "its probabilities were rounded after masks were made, which matters here"
         return "the submission was made otherwise: --threshold and --gate say how, or by --min-area"
 

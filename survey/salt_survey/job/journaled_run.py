@@ -153,8 +153,13 @@ class JournaledRun:
 
     def _check_unchanged(self) -> None:
         """Probabilities, headers and what they are known again by are to be of one file."""
-        if self._survey.digest() == self._as_begun:
-            return
+        try:
+            if self._survey.digest() == self._as_begun:
+                return
+        except OSError as error:
+            raise SurveyError(
+                f"{self._survey.path} is no longer there ({error.strerror or error}); bring it back"
+            ) from error
         self._journal.remove()
         raise SurveyError(
             f"{self._survey.path} was changed or replaced during the run, so that what was found "
@@ -183,6 +188,7 @@ class JournaledRun:
         for surface in horizons.write(folder, store, self._survey, work.samples, work.threshold):
             if doubt := surface.doubt(settings["times"]):
                 self._watcher.note(doubt)
+        self._check_unchanged()
 
     def _report(
         self, settings: dict[str, Any], origin: Origin, counts: Counts, warnings: tuple[str, ...],

@@ -27,6 +27,19 @@ from tests import drawing
 OUT = Path("out.csv")
 
 
+class Ending(Watcher):
+    """Ends a run, as Ctrl-C does, after so many tiles."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.left = after
+
+    def advanced(self, tiles: int) -> None:
+        self.left -= tiles
+        if self.left <= 0:
+            raise KeyboardInterrupt
+
+
 def wedges(count: int) -> np.ndarray:
     y, x = np.indices((101, 101))
     return np.stack([y > 40 + number % 9 + 0.7 * x for number in range(count)])
@@ -105,7 +118,20 @@ def test_a_score_of_tiles_that_were_learnt_says_so(tmp_path: Path) -> None:
     assert (tmp_path / "a.csv").read_text().startswith("id,rle_mask\n")
     (tmp_path / "a.csv").unlink()
     (tmp_path / "r.json").unlink()
-    shipped = run(dataclasses.replace(job, model=None), Watcher())
+    # Of a run that was begun without labels, too.
+    plain = dataclasses.replace(job, labels=None, batch_size=8)
+    with pytest.raises(KeyboardInterrupt):
+        run(plain, Ending(after=16))
+    again = run(dataclasses.replace(job, batch_size=8), Watcher())
+    assert (again.resumed > 0, again.scored_learnt) == (True, count)
+    (tmp_path / "a.csv").unlink()
+    (tmp_path / "r.json").unlink()
+    # Of a file that does not say, nothing is known.
+    del proto.metadata_props[:]
+    onnx.helper.set_model_props(proto, {k: v for k, v in texts.items() if k != METADATA_KEY})
+    onnx.save(proto, model)
+    assert run(dataclasses.replace(job, overwrite=True), Watcher()).scored_learnt is None
+    shipped = run(dataclasses.replace(job, model=None, overwrite=True), Watcher())
     assert shipped.scored_learnt == 0
     assert not [line for line in shipped.warnings if "learnt" in line]
 

@@ -442,7 +442,9 @@ def test_ctrl_c_before_the_first_slab_says_that_nothing_is_kept(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("how", ["replaced", "overwritten", "written as the headers are copied"])
+@pytest.mark.parametrize(
+    "how", ["replaced", "overwritten", "removed", "written as the headers are copied"]
+)
 def test_a_survey_that_changes_during_the_run_is_not_mixed_with_itself(
     how: str, survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -458,6 +460,8 @@ def test_a_survey_that_changes_during_the_run_is_not_mixed_with_itself(
     def changed(*_: object) -> None:
         if how == "replaced":
             other.replace(mine)
+        elif how == "removed":
+            mine.unlink()
         else:
             mine.write_bytes(data)
 
@@ -474,12 +478,16 @@ def test_a_survey_that_changes_during_the_run_is_not_mixed_with_itself(
     else:
         monkeypatch.setattr(JournaledRun, "carry_out", after(JournaledRun.carry_out))
     arguments = asked(mine, tmp_path / "p.zarr", "--segy", tmp_path / "p.sgy")
-    with pytest.raises(SurveyError, match=r"in\.sgy was changed or replaced during the run"):
+    says = "is no longer there" if how == "removed" else "was changed or replaced during the run"
+    with pytest.raises(SurveyError, match=rf"in\.sgy {says}"):
         cli(["run", *map(str, arguments)], standalone_mode=False)
     assert not (tmp_path / "p.zarr").exists()
     assert not (tmp_path / "p.sgy").exists()
     monkeypatch.undo()
-    code, _, errors = small.run("run", *arguments)
+    if how == "removed":
+        mine.write_bytes(data)
+    more = ["--restart"] if how == "removed" else []  # it may come back as it was
+    code, _, errors = small.run("run", *arguments, *more)
     assert code == 0, errors
     with segyio.open(tmp_path / "p.sgy", ignore_geometry=True) as found:
         assert found.header[0][189] == 139

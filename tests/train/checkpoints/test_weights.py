@@ -289,7 +289,11 @@ def test_heads_of_deep_supervision_are_of_training_alone(
 
 def test_a_checkpoint_of_another_network_is_refused(tiny_checkpoint: Path, tmp_path: Path) -> None:
     other = dataclasses.replace(tiny_config(2).model, canvas_px=112, mean=0.4)
-    with pytest.raises(CheckpointError, match=r"they differ in canvas_px, mean$"):
+    with pytest.raises(
+        CheckpointError,
+        match=r"they differ in canvas_px, mean; to go on from it: "
+        r"--set model\.canvas_px=\d+ --set model\.mean=0\.\d+$",
+    ):
         started_from(tiny_checkpoint, tmp_path, model=other)
 
 

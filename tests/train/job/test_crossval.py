@@ -157,8 +157,13 @@ def test_each_decision_is_chosen_on_the_other_folds(run: Run) -> None:
     assert f"; {scores['score_of_empty_masks']:.4f} for empty masks; out-of-fold.npz" in run.said
     assert scores["score_interval"][0] <= scores["score_of_empty_masks"]  # after two epochs
     *_, verdict, last = run.said.splitlines()
-    assert verdict.startswith("15 tiles are too few to tell whether it is better than empty masks")
-    assert last == f"all in one file: salt-export {run.out}/fold-*/last.pth model.onnx"
+    assert verdict == (
+        "too few tiles (15) to tell whether it is better than empty masks: label more"
+    )
+    assert last == (
+        "all in one file, which has learnt from every tile: salt-export "
+        f"{run.out}/fold-*/last.pth model.onnx"
+    )
 
 
 @pytest.mark.slow

@@ -416,5 +416,5 @@ def test_tiles_that_can_hardly_be_meant_are_told_of(tmp_path: Path) -> None:
     job.run(wanted)
     assert said[0] == (
         "warning: 4 of 15 tiles are 16-bit, with at most 1/16 of the range in use: "
-        "stretched to 0..65535?"
+        "stretched to 0..65535? (synthetic-00000, synthetic-00001, synthetic-00002 and 1 more)"
     )

@@ -38,9 +38,9 @@ def test_of_a_few_tiles_nothing_is_said_to_be_known(score: float) -> None:
     scores = {"score": score, "score_interval": [0.0, 1.0], "score_of_empty_masks": 0.39}
     for tiles in (3, FEW - 1):
         assert beside_empty_masks(scores | {"tiles": tiles})[0].startswith(
-            f"{tiles} tiles are too few to tell whether it is better than empty masks"
+            f"too few tiles ({tiles}) to tell whether it is better than empty masks: label more, or"
         )
-    assert "tiles are too few" not in beside_empty_masks(scores | {"tiles": FEW})[0]
+    assert "too few tiles" not in beside_empty_masks(scores | {"tiles": FEW})[0]
     sure = scores | {"tiles": 3, "score": 0.45, "score_interval": [0.4, 0.5]}
     assert beside_empty_masks(sure) == []
 

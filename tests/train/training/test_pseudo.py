@@ -307,8 +307,8 @@ def test_tiles_that_the_model_has_learnt_are_named(everything: Labelled, split: 
     assert everything.refused(split=split, fold=1) == (
         f"{everything.labels} was labelled by a model that has learnt from {len(seen)} of the "
         f"{len(held_out)} tiles that this run holds out in fold 1 ({named(seen)}); label with a "
-        "model that has not, as one of the same split and fold, or train on every tile here too, "
-        "by --fold none"
+        "model that has not, as one of the same split and fold (it held out fold 0 of 4), or train "
+        "on every tile here too, by --fold none"
     )
 
 

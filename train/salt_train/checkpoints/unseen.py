@@ -37,7 +37,7 @@ def check(
         Whether one of them may have learnt of the tiles all the same, so far as can be told.
 
     Raises:
-        DataError: one has, or the file does not say and it held out others.
+        DataError: one that held out other tiles has, or its file does not say.
     """
     flagged = any(bool(origin.get(MAY_HAVE_SEEN)) for origin in origins)
     if fold is None:
@@ -47,15 +47,27 @@ def check(
     for origin, is_same in zip(origins, same, strict=True):
         if is_same or not learnt.complete:
             split.check_unseen(dict(origin), fold, what, instead)
+    if all(same):  # what of these is learnt are twins, or was doubted before
+        return flagged
     seen = learnt.among(held_out.tiles)
-    if learnt.complete and not all(same) and seen.any():
+    if learnt.complete and seen.any():
         names = [name for name, is_seen in zip(held_out.ids, seen, strict=True) if is_seen]
         raise DataError(
             f"{what} a model that has learnt from {len(names)} of the {len(held_out)} tiles that "
             f"this run holds out in fold {fold} ({named(names)}); {instead} a model that has not, "
-            "as one of the same split and fold, or train on every tile here too, by --fold none"
+            f"as one of the same split and fold{_own(origins)}, or train on every tile here too, "
+            "by --fold none"
         )
-    return bool(seen.any()) or (flagged and not learnt.complete)
+    return flagged and not learnt.complete
+
+
+def _own(origins: Sequence[Mapping[str, Any]]) -> str:
+    """What they held out themselves, where that is one fold."""
+    known = {(origin.get("fold"), origin.get("folds")) for origin in origins}
+    if len(known) != 1:
+        return ""
+    fold, folds = known.pop()
+    return f" (it held out fold {fold} of {folds})" if isinstance(fold, int) else ""
 
 
 def doubt_of_shipped(

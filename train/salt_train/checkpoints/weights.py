@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -205,6 +206,7 @@ def first_checkpoint(config: TrainConfig, split: Split, held_out: Dataset) -> St
         return Start(checkpoint, "the shipped network", doubt)
     name = config.init_weights.replace(FOLD, config.fold_name)
     checkpoint = read_checkpoint(Path(name))
+    _check_network(checkpoint, config.model, name)
     doubted = unseen.check(
         checkpoint.learnt, [checkpoint.scores], split, config.fold, held_out, f"{name} is",
         "start from",
@@ -222,15 +224,27 @@ def load_checkpoint(model: SaltNet, checkpoint: Checkpoint, name: str) -> str:
     Raises:
         CheckpointError: it is of another network, or not finite.
     """
-    theirs, ours = (config.meant.deployed for config in (checkpoint.config.model, model.config))
-    if theirs != ours:
-        raise CheckpointError(
-            f"{name} is of {theirs.architecture}, this run trains {ours.architecture}; they differ "
-            f"in {', '.join(_differing(theirs, ours))}"
-        )
+    _check_network(checkpoint, model.config, name)
     kept, own = build_model(checkpoint).state_dict(), model.state_dict()
     model.load_state_dict(own | {name: value for name, value in kept.items() if name in own})
     return checkpoint.sha256
+
+
+def _check_network(checkpoint: Checkpoint, wanted: ModelConfig, name: str) -> None:
+    theirs, ours = (config.meant.deployed for config in (checkpoint.config.model, wanted))
+    if theirs != ours:
+        differing = _differing(theirs, ours)
+        fitting = " ".join(f"--set model.{each}={_typed(theirs, each)}" for each in differing)
+        raise CheckpointError(
+            f"{name} is of {theirs.architecture}, this run trains {ours.architecture}; they differ "
+            f"in {', '.join(differing)}; to go on from it: {fitting}"
+        )
+
+
+def _typed(config: ModelConfig, name: str) -> str:
+    """A setting as it is typed."""
+    value = getattr(config, name)
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _differing(one: ModelConfig, other: ModelConfig) -> list[str]:

@@ -180,8 +180,9 @@ _OPTIONS = (
     ),
     click.option(
         "--init-weights", metavar="FILE.pth|default",
-        help="Start from the weights of a checkpoint of the same network, split and fold ({fold} "
-        "in the name stands for the fold), or from the shipped network, whatever the recipe's is.",
+        help="Start from the weights of a checkpoint of the same network that has not learnt from "
+        "the held-out tiles ({fold} in the name stands for the fold), or from the shipped network, "
+        "whatever the recipe's is.",
     ),
 )  # fmt: skip
 

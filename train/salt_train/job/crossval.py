@@ -68,7 +68,6 @@ def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
         **calibrate.headline(per_tile, masked, data),
         **({shipped.MAY_HAVE_SEEN: True} if doubted else {}),
         "score_by_fold": [float(per_tile[fold.mine].mean()) for fold in folds],
-        **_of_start(folds),
     }
     low, high = result["score_interval"]
     files = f"{PREDICTIONS_OF_ALL}, {SCORES}, {FILE}"
@@ -78,18 +77,11 @@ def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
         f"{len(data)} tiles with flip TTA{shipped.doubted(result)}; "
         f"{result['score_of_empty_masks']:.4f} for empty masks; {files}"
     )
-    said = [*verdict.beside_start(result), *verdict.beside_empty_masks(result)]
     members = f"{shlex.quote(str(out))}/fold-*/{LAST}"
-    return "\n".join([line, *said, f"all in one file: salt-export {members} model.onnx"])
-
-
-def _of_start(folds: Sequence[_Fold]) -> dict[str, float]:
-    """What the networks that all folds started from score on all tiles, each on its fold's."""
-    if not all(verdict.OF_START in fold.checkpoint.scores for fold in folds):
-        return {}
-    known = [float(fold.checkpoint.scores[verdict.OF_START]) for fold in folds]
-    sizes = [int(fold.mine.sum()) for fold in folds]
-    return {verdict.OF_START: float(np.average(known, weights=sizes))}
+    together = (
+        f"all in one file, which has learnt from every tile: salt-export {members} model.onnx"
+    )
+    return "\n".join([line, *verdict.beside_empty_masks(result, held_out=False), together])
 
 
 def _predictions(folder: Path, ids: Sequence[str]) -> Prediction:
@@ -126,7 +118,8 @@ def _rescore(
     prediction.save(fold.path.with_name(PREDICTIONS), held_out.ids, decision)
     # That one's decisions were chosen within the fold, and it cannot be scored anew: what the views
     # said one by one is not kept.
-    scores.pop("score_without_tta", None)
+    for name in ("score_without_tta", verdict.OF_START):
+        scores.pop(name, None)
     checkpoints.save(
         dataclasses.replace(fold.checkpoint, scores=scores, decision=decision), fold.path
     )

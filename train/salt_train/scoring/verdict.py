@@ -25,12 +25,13 @@ def beside_start(scores: Mapping[str, Any]) -> list[str]:
     return [f"{start:.4f} for the network that it started from: {scores['score'] - start:+.4f}"]
 
 
-def beside_empty_masks(scores: Mapping[str, Any]) -> list[str]:
+def beside_empty_masks(scores: Mapping[str, Any], held_out: bool = True) -> list[str]:
     """A line where a score is no better than that of empty masks, which cost nothing to find, or
     may be none; no line as a rule.
 
     Args:
         scores: of :func:`salt_train.scoring.calibrate.headline`, or of ``seen_scores``.
+        held_out: these are some of the tiles, and more could be held out.
     """
     score = scores["score"] if "score" in scores else scores[SEEN]
     low, _ = scores.get("score_interval", (score, score))
@@ -38,9 +39,10 @@ def beside_empty_masks(scores: Mapping[str, Any]) -> list[str]:
     if empty == 1:  # no tile has salt: nothing could be better
         return []
     if low <= empty and "score" in scores and scores.get("tiles", FEW) < FEW:
+        more = ", or hold out more of them by fewer --folds" if held_out else ""
         return [
-            f"{scores['tiles']} tiles are too few to tell whether it is better than empty masks: "
-            "label more, or hold out more of them by fewer --folds"
+            f"too few tiles ({scores['tiles']}) to tell whether it is better than empty masks: "
+            f"label more{more}"
         ]
     if score <= empty:
         return [f"no better than empty masks: it has not learnt to find salt; {_REMEDY}"]

@@ -104,7 +104,8 @@ class Labeller:
         if known or not self._ships:  # one that ships may label for any data
             unseen.check(self.learnt, known, split, fold, held_out, what, "label with")
         if any(origin.get(CHOSEN_ON) != OTHER_FOLDS for origin in known):
-            self._check_decision(soft)
+            same = all(origin.get("split_sha256") == split.sha256 for origin in known)
+            self._check_decision(soft, "was" if same else "may have been")
 
     @property
     def _ships(self) -> bool:
@@ -140,9 +141,8 @@ class Labeller:
         return origins
 
     def _known(self, origins: list[dict[str, Any]], split: Split) -> list[dict[str, Any]]:
-        """Those networks of which it can be told what they have learnt. A file that ships was
-        trained elsewhere, and does not name its tiles: with another split they may be these or none
-        of these, as where a run starts from it.
+        """Those networks that hold a run to what they held out: of a file that ships, which may
+        label for any data, those that were trained with this split.
         """
         if not self._ships:
             return origins
@@ -158,7 +158,7 @@ class Labeller:
                 "probabilities learnt: --pseudo-probabilities"
             )
 
-    def _check_decision(self, soft: bool) -> None:
+    def _check_decision(self, soft: bool, was: str) -> None:
         """Refuse a threshold or gate that was chosen by the labels of the tiles held out here."""
         contract, used, neutral = self._contract, self._options, self._neutral()
         # A gate of 0 hides nothing, and soft labels have no other.
@@ -166,7 +166,7 @@ class Labeller:
         for name, value in checked.items():
             if used.get(name) == contract.get(name) and abs(used.get(name, value) - value) > _EQUAL:
                 raise DataError(
-                    f"{self.labels} was labelled with a {name} of {used.get(name)}, which was "
+                    f"{self.labels} was labelled with a {name} of {used.get(name)}, which {was} "
                     "chosen on the tiles that this run validates on; label with --threshold "
                     f"{neutral.threshold:g} --gate {0.0 if soft else neutral.gate:.3g}"
                 )

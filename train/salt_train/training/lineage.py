@@ -67,10 +67,11 @@ class Lineage:
 
     def resumed(self, checkpoint: Checkpoint) -> Self:
         """As it was when the run left this checkpoint."""
-        scores = checkpoint.scores
+        scores, learnt = checkpoint.scores, checkpoint.learnt
         return dataclasses.replace(
             self,
-            learnt=self.learnt.joined(checkpoint.learnt),
+            # What labelled may be gone by now; the checkpoint knew it.
+            learnt=learnt if learnt.complete else learnt.joined(self.learnt),
             sha256=scores["start_sha256"],
             doubted=self.doubted or MAY_HAVE_SEEN in scores,
             score=scores.get(OF_START),
