@@ -43,7 +43,7 @@ def finished(
     if not ids:
         return FinishedGroup.of(decoded, None)
     found = decided(number, texts)
-    return FinishedGroup.of(decoded, found, np.float32(1) - found.salt, probabilities)
+    return FinishedGroup.of(decoded, found, np.float32(1) - found.salt, probabilities, crc32=True)
 
 
 def some(count: int) -> list[FinishedGroup]:

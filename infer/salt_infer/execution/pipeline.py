@@ -44,6 +44,7 @@ class RunOptions:
         decode_in: whether they do it themselves, see :mod:`salt_infer.execution.decoders`.
         details: work out each tile's confidence.
         probabilities: they are kept.
+        checksums: work out each tile's.
     """
 
     batch_size: int = 32
@@ -51,6 +52,7 @@ class RunOptions:
     decode_in: DecodeIn = "auto"
     details: bool = False
     probabilities: bool = False
+    checksums: bool = False
 
     @property
     def more_than_masks(self) -> bool:
@@ -199,7 +201,9 @@ def encode_group(ran: Ran, model: SaltModel, options: RunOptions) -> FinishedGro
         return FinishedGroup.of(ran.decoded, None)
     decided = model.decide(ran.result)
     sure = _confidence(decided) if options.details else None
-    return FinishedGroup.of(ran.decoded, decided, sure, options.probabilities)
+    return FinishedGroup.of(
+        ran.decoded, decided, sure, options.probabilities, crc32=options.checksums
+    )
 
 
 def _confidence(decided: Decided) -> npt.NDArray[np.float32]:

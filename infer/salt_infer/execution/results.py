@@ -78,7 +78,7 @@ class FinishedGroup:
         bad: the group's tiles that could not be read.
         odd: those of the others that are, see :data:`salt_infer.data.oddities.Odd`.
         crc32: of the pixels of ``ids``, see :func:`salt_infer.system.digest.checksums`; None where
-            no tile could be read.
+            they were not asked for or no tile could be read.
         judged: the model has a judge, see :class:`salt_infer.predictor.model.Prediction`.
     """
 
@@ -99,6 +99,7 @@ class FinishedGroup:
     def of(
         cls, decoded: Decoded, decided: Decided | None,
         confidence: npt.NDArray[np.float32] | None = None, probabilities: bool = False,
+        crc32: bool = False,
     ) -> Self:  # fmt: skip
         """A group after the last step.
 
@@ -107,6 +108,7 @@ class FinishedGroup:
             decided: their masks; None where no tile could be read.
             confidence: of each, if it was asked for.
             probabilities: keep those in ``decided``, which has them then.
+            crc32: work out the tiles' checksums, which takes as long as what else is done here.
         """
         number, stamp, ids, tiles, bad, odd = decoded
         if decided is None:
@@ -116,7 +118,7 @@ class FinishedGroup:
             texts[place] = text
         kept = decided.kept.tolist() if probabilities else []
         maps = _maps(decided) if probabilities else b""
-        sums = checksums(tiles)
+        sums = checksums(tiles) if crc32 else None
         return cls(
             number, stamp, ids, texts, decided.salt, confidence, kept, maps, bad, odd, sums,
             decided.judged,

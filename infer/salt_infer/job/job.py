@@ -194,6 +194,7 @@ def _options(job: Job, executor: Executor) -> RunOptions:
     return RunOptions(
         executor.model.batch_size, job.decode_workers or decoders_here(), job.decode_in,
         details=job.details, probabilities=job.probabilities is not None,
+        checksums=job.details or job.labels is not None,
     )  # fmt: skip
 
 

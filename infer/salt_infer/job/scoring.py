@@ -19,13 +19,20 @@ from salt_infer.modelfile.learnt import Learnt
 _AT_ONCE = 1024  # tiles; true and predicted masks of these are in memory together
 
 
+_UNTOLD = (
+    "whether the model has learnt from {} of the {} tiles that are scored is not known: the run "
+    "was begun without --labels"
+)
+
+
 class Score(NamedTuple):
     """Mean precision of rows, and what all-empty masks would have; of how many tiles.
 
     Attributes:
         doubt: a warning about how labels lie; empty as a rule.
         learnt: those of the tiles that the model is known to have learnt from; None where that
-            is none and its file does not name all of its tiles.
+            is none, and its file does not name all of its tiles, or ``untold`` is not 0.
+        untold: tiles of which it cannot be told, as their run was begun without labels.
     """
 
     mean: float
@@ -33,11 +40,12 @@ class Score(NamedTuple):
     tiles: int
     doubt: str
     learnt: int | None = 0
+    untold: int = 0
 
     def flattered(self) -> str:
         """A warning where the score is of tiles that the model has learnt from; empty as a rule."""
         if not self.learnt:
-            return ""
+            return _UNTOLD.format(self.untold, self.tiles) if self.untold else ""
         return (
             f"the model has learnt from {self.learnt} of the {self.tiles} tiles that are scored: "
             "the score says less of others"
@@ -93,7 +101,7 @@ def score(truth: Truth, rows: Iterator[Row], out: Path, learnt: Learnt) -> Score
     Raises:
         LabelError: no row has one.
     """
-    mine, empty, fit, known = [], [], Fit(), 0
+    mine, empty, fit, known, untold = [], [], Fit(), 0, 0
     rows = (row for row in rows if row.id in truth.rle)
     while part := list(itertools.islice(rows, _AT_ONCE)):
         true = np.stack([rle.decode(truth.rle[row.id]) for row in part])
@@ -101,11 +109,12 @@ def score(truth: Truth, rows: Iterator[Row], out: Path, learnt: Learnt) -> Score
         mine.append(metric.score(true, predicted).per_tile)
         empty.append(metric.score(true, np.zeros_like(true)).per_tile)
         known += int(learnt.among_checksums([row.crc32 for row in part]).sum())
+        untold += sum(not row.crc32 and row.position >= 0 for row in part)
         if fit.tiles < MOST:
             fit = fit.joined(Fit.of(predicted, true))
     if not mine:
         raise LabelError(f"{out} is written but has no score: it has no tile that has a label")
     scores = np.concatenate(mine)
     mean, all_empty = float(scores.mean()), float(np.concatenate(empty).mean())
-    told = known if known or learnt.complete else None
-    return Score(mean, all_empty, len(scores), fit.doubt(), told)
+    told = known if known or (learnt.complete and not untold) else None
+    return Score(mean, all_empty, len(scores), fit.doubt(), told, untold)
