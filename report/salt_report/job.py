@@ -152,7 +152,7 @@ def _look(job: LookJob) -> list[str]:
     made_from = sources((job.out,), submission=job.submission, images=job.images)
     with reading.rows(job.submission) as rows:
         ids = reading.all_ids(rows)
-        found = look_page.look(ids, reading.submission(rows, ids), job.tiles)
+        found = look_page.look(ids, reading.submission(rows, ids, confidence=True), job.tiles)
         unsure = corrections.chosen(found) if job.to_correct else []
         pixels = reading.tiles(job.images, found.shown, [rows]) if found.shown else ()
     tiles = dict(zip(found.shown, pixels, strict=True))

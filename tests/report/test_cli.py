@@ -826,3 +826,17 @@ def test_an_id_is_not_a_way_out_of_the_folder(tmp_path: Path) -> None:
         shutil.rmtree(tmp_path / "images")
         shutil.rmtree(tmp_path / "masks")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.usefixtures("words")
+def test_a_score_does_not_hang_on_a_column_that_it_is_not_about(
+    folder: Path, tmp_path: Path
+) -> None:
+    """As of a program of one's own, whose confidence is something else."""
+    rows = (folder / "other.csv").read_text().splitlines()
+    lines = [f"{rows[0]},confidence", *(f"{row},high" for row in rows[1:])]
+    (tmp_path / "sub.csv").write_text("\n".join(lines))
+    given = ["--labels", folder / "labels.csv", "--out"]
+    said = run("evaluate", "--submission", tmp_path / "sub.csv", *given, tmp_path / "a.html")
+    plain = run("evaluate", "--submission", folder / "other.csv", *given, tmp_path / "b.html")
+    assert said[:-1] == plain[:-1]

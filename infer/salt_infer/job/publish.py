@@ -24,7 +24,7 @@ from salt_infer.masks import table
 from salt_infer.masks.decision import Decision
 from salt_infer.system.digest import of_file
 from salt_infer.system.location import Location, real
-from salt_infer.system.output_checks import LONGEST, check_folder, check_output
+from salt_infer.system.output_checks import LONGEST, check_folder, check_output, overlap
 from salt_infer.system.text import shown
 from salt_infer.system.whole_files import discard, partial_of, put_in_place
 
@@ -169,7 +169,7 @@ class Outputs:
     def check_apart_from(self, other: Path) -> None:
         """Raise UsageError where a folder to write and another path lie in each other."""
         for folder in self._folders:
-            if folder is not other and _overlap(real(folder), real(other)):
+            if folder is not other and overlap(folder, other):
                 raise UsageError(f"{folder} and {other} lie in each other; keep them apart")
 
     @property
@@ -239,7 +239,3 @@ def _is_safe(name: str) -> bool:
     """Whether a file may be named so, with an ending, in the folder it belongs in."""
     fits = len(os.fsencode(name)) + len(write_masks.ENDING) <= LONGEST
     return fits and not name.startswith(".") and not {"/", "\\"} & set(name)
-
-
-def _overlap(one: Path, other: Path) -> bool:
-    return one == other or one in other.parents or other in one.parents

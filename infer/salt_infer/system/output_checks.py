@@ -93,6 +93,14 @@ def check_folder_place(path: Path) -> bool:
     return True
 
 
+def overlap(one: Path, other: Path) -> bool:
+    """Whether two paths are one, or lie in each other: what is written as a whole folder must not
+    be part of what is read, nor hold it.
+    """
+    first, second = real(one), real(other)
+    return first == second or first in second.parents or second in first.parents
+
+
 def check_parent(path: Path) -> None:
     """Fail where nothing of that name can be put: its folder is missing or cannot be written to,
     or there is no room for a hidden name beside it; raises InputError.

@@ -64,7 +64,8 @@ class Submission:
         masks: uint8 [N, 101, 101], 0 or 1.
         salt: float64 [N], the judge's probability, NaN for a tile that the model has not seen; or
             None where the file does not have it.
-        confidence: float64 [N], the score that the model expected; None likewise.
+        confidence: float64 [N], the score that the model expected; None likewise, or where it was
+            not asked for.
     """
 
     path: Path
@@ -240,16 +241,22 @@ def _sides(submission: Labels, truth: Labels) -> str:
     return f"rows are called {some(submission.ids, 2)}, labels {some(truth.ids, 2)}"
 
 
-def submission(rows: Labels, ids: Sequence[str]) -> Submission:
-    """A submission's masks, the judge's probabilities and the confidence where the file has them.
+def submission(rows: Labels, ids: Sequence[str], confidence: bool = False) -> Submission:
+    """A submission's masks, and the judge's probabilities where the file has them.
+
+    Args:
+        rows: the submission.
+        ids: in which order.
+        confidence: read that column too, which not every page is about.
 
     Raises:
         LabelError: run-length strings or numbers are malformed; they are named.
         ReportError: a probability is not within 0..1.
     """
     written = [rows.find(name) or name for name in ids]
-    judged = (_column(rows.path, name, written) for name in (table.SALT, table.CONFIDENCE))
-    return Submission(rows.path, masks(rows, ids), *judged)
+    salt = _column(rows.path, table.SALT, written)
+    sure = _column(rows.path, table.CONFIDENCE, written) if confidence else None
+    return Submission(rows.path, masks(rows, ids), salt, sure)
 
 
 def _column(path: Path, column: str, ids: Sequence[str]) -> npt.NDArray[np.float64] | None:

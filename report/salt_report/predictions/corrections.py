@@ -11,7 +11,7 @@ import numpy.typing as npt
 from salt_infer.data import png
 from salt_infer.errors import OutputExistsError, UsageError
 from salt_infer.system.location import real
-from salt_infer.system.output_checks import check_folder_place
+from salt_infer.system.output_checks import check_folder_place, overlap
 from salt_infer.system.text import shown
 from salt_report.predictions.page import DOUBT, Look
 
@@ -37,8 +37,7 @@ def check_apart(folder: Path, others: Sequence[Path]) -> None:
     all of a folder, and would be found twice.
     """
     for other in others:
-        one, two = real(folder), real(other)
-        if one == two or one in two.parents or two in one.parents:
+        if overlap(folder, other):
             raise UsageError(f"{folder} and {other} lie in each other; keep them apart")
 
 

@@ -51,9 +51,7 @@ def check(out: Path, inputs: Sequence[Path | None], overwrite: bool) -> None:
     """
     target = real(out)
     for path in inputs:
-        if path is not None and (
-            target in (real(path), *real(path).parents) or real(path) in target.parents
-        ):
+        if path is not None and output_checks.overlap(out, path):
             raise UsageError(f"{out} and {path}, which is read, lie in each other; name another")
     if not output_checks.check_folder_place(out) or not any(target.iterdir()):
         return
