@@ -25,7 +25,7 @@ def test_it_has_every_key() -> None:
 
 def test_names_that_are_allowed_are_there() -> None:
     (row,) = [line for line in PAGE.splitlines() if line.startswith("| `stages.N.loss` ")]
-    assert "| `bce`, `focal`, `lovasz`, `symmetric-lovasz` | `bce`, then `lovasz` |" in row
+    assert "| `bce`, `focal`, `dice`, `lovasz`, `symmetric-lovasz` | `bce`, then `lovasz` |" in row
 
 
 def test_a_docstring_is_read_entry_by_entry() -> None:

@@ -291,8 +291,8 @@ def test_a_checkpoint_of_another_network_is_refused(tiny_checkpoint: Path, tmp_p
     other = dataclasses.replace(tiny_config(2).model, canvas_px=112, mean=0.4)
     with pytest.raises(
         CheckpointError,
-        match=r"they differ in canvas_px, mean; to go on from it: "
-        r"--set model\.canvas_px=\d+ --set model\.mean=0\.\d+$",
+        match=r"they differ in canvas_px, mean; leave --set of these out, or give what it has: "
+        r"model\.canvas_px=\d+, model\.mean=0\.\d+$",
     ):
         started_from(tiny_checkpoint, tmp_path, model=other)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from salt_infer.errors import SaltError
-from salt_train.cli.settings_options import AskedSettings
+from salt_train.checkpoints import checkpoint
+from salt_train.cli.settings_options import AskedSettings, network_to_start_from
 from salt_train.cli.train import cli
 
 
@@ -48,6 +50,33 @@ def test_weights_to_start_from_are_the_same_by_set(recipe: str, start: str) -> N
     assert (lite2 in expected) == (start == "default")
     nowhere = ("--set", "init_weights=")
     assert dry("--recipe", recipe, *nowhere) == dry("--recipe", recipe)
+
+
+@pytest.mark.parametrize("fold", ["0", "all"])
+def test_a_checkpoint_brings_its_network(tiny_checkpoint: Path, tmp_path: Path, fold: str) -> None:
+    """Whatever the recipe's is; with ``{fold}`` that of the first."""
+    (tmp_path / "0.pth").symlink_to(tiny_checkpoint)
+    start = str(tmp_path / "{fold}.pth") if fold == "all" else str(tiny_checkpoint)
+    lines = dry("--init-weights", start, "--fold", fold)
+    assert {"model.encoder=resnet", "model.width=16", "encoder_weights="} <= set(lines)
+    recipes_own = [line for line in dry("--encoder-weights", "none") if "stages." in line]
+    assert [line for line in lines if "stages." in line] == recipes_own
+    both = ("--init-weights", start, "--fold", fold, "--set", "model.judge_dropout=0.3")
+    assert "model.judge_dropout=0.3" in dry(*both)
+
+
+def test_what_is_of_training_alone_stays_the_recipes_where_the_network_fits(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    kept = checkpoint.load(tiny_checkpoint).config.model
+    own = dataclasses.replace(kept, judge_dropout=0.4, deep_supervision=True)
+    assert network_to_start_from(str(tiny_checkpoint), own) == own
+    wider = dataclasses.replace(own, width=32)
+    assert network_to_start_from(str(tiny_checkpoint), wider) == kept
+    assert network_to_start_from(str(tmp_path / "none.pth"), wider) == wider
+    (tmp_path / "text.pth").write_text("text")
+    with pytest.raises(SaltError, match=r"text\.pth"):
+        network_to_start_from(str(tmp_path / "text.pth"), wider)
 
 
 def test_weights_do_not_come_from_two_places_by_set() -> None:

@@ -106,7 +106,10 @@ def test_impossible_runs(changes: dict[str, Any], says: str) -> None:
         ({"beta1": -0.1}, "beta1 is -0.1, expected 0 to 0.999999"),
         ({"beta2": NAN}, "beta2 is nan, expected 0 to 0.999999"),
         ({"epsilon": 0.0}, "epsilon is 0.0, expected 1e-16 to 1"),
-        ({"loss": "dice"}, "loss is 'dice', expected one of bce, focal, lovasz, symmetric-lovasz"),
+        (
+            {"loss": "iou"},
+            "loss is 'iou', expected one of bce, focal, dice, lovasz, symmetric-lovasz",
+        ),
         ({"schedule": "step"}, "schedule is 'step'"),
         ({"optimizer": "lamb"}, "optimizer is 'lamb', expected one of adamw, adam, sgd"),
         ({"average": "mean"}, "average is 'mean', expected one of ema, swa"),

@@ -6,6 +6,7 @@ import pytest
 
 from salt_train.errors import ConfigError
 from salt_train.settings.config import Stage, TrainConfig
+from salt_train.settings.idle import idle
 from salt_train.settings.model_config import ModelConfig
 from salt_train.settings.overrides import difference, flat, listed, override
 from salt_train.settings.recipes import RECIPES, two_stages
@@ -13,6 +14,16 @@ from salt_train.settings.recipes import RECIPES, two_stages
 CONFIG = TrainConfig(model=ModelConfig(depth=34, width=64), stages=two_stages(7, 2e-3), fold=3)
 SETTINGS = TrainConfig(model=ModelConfig(), stages=two_stages(6, 1e-3))
 LITE = RECIPES["cpu"].config
+# Every kind of stage, so that all its settings have an effect somewhere.
+ALL_KINDS = dataclasses.replace(
+    SETTINGS,
+    model=ModelConfig(deep_supervision=True),
+    stages=(
+        Stage("focal", 2),
+        Stage("lovasz", 3, "cyclic-cosine", cycle_epochs=1),
+        Stage("bce", 1, optimizer="sgd", average="swa"),
+    ),
+)
 
 
 def test_flat_names_every_setting_by_its_path() -> None:
@@ -59,9 +70,9 @@ def test_what_trains_the_same_is_no_difference() -> None:
         ("model.judge=false", "model.judge", False),
         ("model.upsampling=transposed", "model.upsampling", "transposed"),
         ("stages.1.learning_rate=3e-4", "stages.1.learning_rate", 3e-4),
-        ("stages.0.bce_weight=1", "stages.0.bce_weight", 1.0),
-        ("stages.0.bce_weight=.5", "stages.0.bce_weight", 0.5),
-        ("stages.0.bce_weight=5.", "stages.0.bce_weight", 5.0),
+        ("stages.1.bce_weight=1", "stages.1.bce_weight", 1.0),
+        ("stages.1.bce_weight=.5", "stages.1.bce_weight", 0.5),
+        ("stages.1.bce_weight=5.", "stages.1.bce_weight", 5.0),
         ("stages.1.learning_rate=.3e-3", "stages.1.learning_rate", 3e-4),
         ("stages.1.learning_rate=3.e-4", "stages.1.learning_rate", 3e-4),
         ("augment.hflip=0", "augment.hflip", 0.0),
@@ -69,7 +80,7 @@ def test_what_trains_the_same_is_no_difference() -> None:
         ("augment.stretch=0.7", "augment.stretch", 0.7),
         ("stages.0.focal_gamma=1.5", "stages.0.focal_gamma", 1.5),
         ("stages.1.level_weight=0", "stages.1.level_weight", 0.0),
-        ("stages.0.momentum=0.95", "stages.0.momentum", 0.95),
+        ("stages.2.momentum=0.95", "stages.2.momentum", 0.95),
         ("stages.0.beta1=0.8", "stages.0.beta1", 0.8),
         ("stages.1.beta2=0.99", "stages.1.beta2", 0.99),
         ("stages.1.epsilon=1e-6", "stages.1.epsilon", 1e-6),
@@ -82,7 +93,7 @@ def test_what_trains_the_same_is_no_difference() -> None:
     ],
 )
 def test_a_setting_is_changed_and_nothing_else(assignment: str, path: str, value: object) -> None:
-    start = override(SETTINGS, ["encoder_weights=x.pth"])
+    start = override(ALL_KINDS, ["encoder_weights=x.pth"])
     config = override(start, [assignment])
     before, after = flat(start.to_json()), flat(config.to_json())
     assert after.pop(path) == value
@@ -131,7 +142,7 @@ def test_a_setting_is_changed_and_nothing_else(assignment: str, path: str, value
         ("stages.0.beta1=1", "beta1 is 1.0, expected 0 to 0.999999"),
         ("stages.0.focal_gamma=NaN", "focal_gamma is nan, expected 0 or more"),
         ("model.upsampling=nearest", "upsampling is 'nearest', expected one of bilinear"),
-        ("stages.0.loss=dice", "loss is 'dice', expected one of bce, focal"),
+        ("stages.0.loss=tversky", "loss is 'tversky', expected one of bce, focal"),
         ("stages.0.learning_rate=2", r"learning rate is 2\.0, expected within 0\.\.1"),
         ("fold=10", "fold is changed by --fold, not by --set"),
         ("recipe=mine", "recipe is changed by --recipe, not by --set"),
@@ -233,3 +244,40 @@ def test_weights_that_are_asked_for_are_checked_with_the_encoder() -> None:
     assert override(LITE, wide, {"encoder_weights": "imagenet"}).encoder_weights == "imagenet"
     with pytest.raises(ConfigError, match=r"--set model\.width=64, or --encoder-weights none"):
         override(LITE, wide[:1], {"encoder_weights": "imagenet"})
+
+
+@pytest.mark.parametrize(
+    ("assignments", "reason"),
+    [
+        (["judge_weight=1", "model.judge=false"], "judge_weight has no effect, as model.judge is"),
+        (["model.judge_channels=8", "model.judge=false"], "no effect, as model.judge is false"),
+        (["model.subpixel_head=false", "model.zoom=2", "model.canvas_px=224"], "model.zoom is 2"),
+        (["ema_warmup=3", "ema_decay=0"], "ema_warmup has no effect, as ema_decay is 0: leave it"),
+        (["statistics_tiles=9"], "statistics_tiles has no effect, as no stage's average is swa"),
+        (["stages.0.bce_weight=1"], r"stages\.0\.loss is bce: leave it out, or change that too$"),
+        (["stages.1.focal_gamma=1"], r"as stages\.1\.loss is lovasz"),
+        (["stages.1.level_weight=1"], r"as model\.deep_supervision is false"),
+        (["stages.0.floor_rate=0"], r"as stages\.0\.schedule is constant"),
+        (["stages.1.cycle_epochs=2"], r"as stages\.1\.schedule is cosine"),
+        (["stages.1.momentum=0.5"], r"as stages\.1\.optimizer is adamw"),
+        (["stages.1.beta2=0.5", "stages.1.optimizer=sgd"], r"as stages\.1\.optimizer is sgd"),
+        (["stages.0.loss=focal", "stages.0.epochs=0"], r"0\.loss has .* stages\.0\.epochs is 0"),
+    ],
+)  # fmt: skip
+def test_what_nothing_reads_is_not_changed(assignments: list[str], reason: str) -> None:
+    for order in (assignments, assignments[::-1]):
+        with pytest.raises(ConfigError, match=reason):
+            override(SETTINGS, order)
+
+
+def test_what_nothing_reads_may_be_given_as_it_is() -> None:
+    """As settings that a run has, which is resumed with all that it was begun with."""
+    assert override(SETTINGS, ["stages.0.bce_weight=0.1", "statistics_tiles=1024"]) == SETTINGS
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_settings_without_effect_are_not_shown(name: str) -> None:
+    config = RECIPES[name].config
+    shown = {line.partition("=")[0] for line in listed(config)}
+    assert shown | set(idle(config)) == set(flat(config.to_json()))
+    assert not shown & set(idle(config))

@@ -14,6 +14,7 @@ from salt_train.network.model import Logits
 from salt_train.settings.config import LossName, Stage
 from salt_train.training.losses import (
     bce,
+    dice,
     focal,
     has_salt,
     lovasz_hinge,
@@ -109,7 +110,7 @@ def test_symmetric_lovasz_treats_salt_and_rest_alike() -> None:
     assert both == pytest.approx(np.mean(parts))
 
 
-@pytest.mark.parametrize("loss", [bce, partial(focal, gamma=1.5), symmetric_lovasz])
+@pytest.mark.parametrize("loss", [bce, dice, partial(focal, gamma=1.5), symmetric_lovasz])
 def test_gradients(loss: Callable[[Tensor, Tensor], Tensor]) -> None:
     logits, masks = random((2, 3, 4))
     assert torch.autograd.gradcheck(lambda x: loss(x, masks), logits.requires_grad_())
@@ -122,7 +123,20 @@ def test_better_masks_cost_less(name: LossName) -> None:
     assert bool((mask_loss(right, masks, stage) < mask_loss(-right, masks, stage) / 10).all())
 
 
-def test_bce_is_added_to_lovasz_alone() -> None:
+def test_dice_is_that_of_the_masks_where_the_network_is_sure() -> None:
+    """Of sets: 2 |A and B| / (|A| + |B|), with a pixel added to both sides."""
+    _, found = random((5, 12, 12))
+    _, masks = random((5, 12, 12), 1)
+    expected = [
+        1 - (2 * int((a & b).sum()) + 1) / (int(a.sum()) + int(b.sum()) + 1)
+        for a, b in zip(found.bool(), masks.bool(), strict=True)
+    ]
+    assert dice((found * 2 - 1) * 100, masks).tolist() == pytest.approx(expected)
+    nothing = torch.zeros(1, 101, 101)
+    assert float(dice(nothing - 100, nothing)) == 0.0
+
+
+def test_bce_is_added_to_losses_of_regions_alone() -> None:
     logits, masks = random((2, 8, 8))
     plain = mask_loss(logits, masks, Stage("lovasz", 1, bce_weight=0.0))
     torch.testing.assert_close(plain, lovasz_hinge(logits, masks))
@@ -266,8 +280,9 @@ def test_the_teachers_own_logits_have_the_least_bce() -> None:
     assert float(logits.grad.abs().max()) < 1e-7
 
 
-def test_lovasz_takes_what_is_likelier() -> None:
+def test_losses_of_regions_take_what_is_likelier() -> None:
     logits, masks = random((4, 6, 6))
     doubtful = masks * 0.4 + 0.3
     assert torch.equal(lovasz_hinge(logits, doubtful), lovasz_hinge(logits, masks))
     assert torch.equal(symmetric_lovasz(logits, doubtful), symmetric_lovasz(logits, masks))
+    assert torch.equal(dice(logits, doubtful), dice(logits, masks))

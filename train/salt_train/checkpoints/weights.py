@@ -234,10 +234,10 @@ def _check_network(checkpoint: Checkpoint, wanted: ModelConfig, name: str) -> No
     theirs, ours = (config.meant.deployed for config in (checkpoint.config.model, wanted))
     if theirs != ours:
         differing = _differing(theirs, ours)
-        fitting = " ".join(f"--set model.{each}={_typed(theirs, each)}" for each in differing)
+        fitting = ", ".join(f"model.{each}={_typed(theirs, each)}" for each in differing)
         raise CheckpointError(
             f"{name} is of {theirs.architecture}, this run trains {ours.architecture}; they differ "
-            f"in {', '.join(differing)}; to go on from it: {fitting}"
+            f"in {', '.join(differing)}; leave --set of these out, or give what it has: {fitting}"
         )
 
 

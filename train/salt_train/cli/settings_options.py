@@ -6,15 +6,19 @@ import dataclasses
 import functools
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, get_args
 
 import click
 from click.core import ParameterSource
 
+from salt_infer.cli import console
 from salt_train.checkpoints import shipped
+from salt_train.compute import openmp
 from salt_train.errors import ConfigError
 from salt_train.settings import recipes
-from salt_train.settings.config import NONE, SHIPPED, PrecisionName, TrainConfig
+from salt_train.settings.config import FOLD, NONE, SHIPPED, PrecisionName, TrainConfig
+from salt_train.settings.model_config import ModelConfig
 from salt_train.settings.overrides import override
 from salt_train.settings.scaling import scaled
 from salt_train.settings.validation import number, quoted
@@ -77,8 +81,10 @@ class AskedSettings:
             config = recipes.rescaled(config, self.epochs)
         given = {name: value for name, value in self.settings.items() if value is not None}
         start = self._weights("init_weights")
-        if start == SHIPPED and not run:
-            network = shipped.read().members[0].network
+        if start and not run:
+            fold = self._fold()["fold"]
+            named = start.replace(FOLD, NONE if fold is None else str(fold))
+            network = network_to_start_from(named, config.model)
             config = dataclasses.replace(config, model=network, encoder_weights="")
         if self.scale_batch:
             config = scaled(config, self.scale_batch)
@@ -127,6 +133,28 @@ class AskedSettings:
         if self.fold == NONE:
             return {"fold": None, "folds": 1}
         return {"fold": 0 if self.every_fold else int(self.fold)}
+
+
+def network_to_start_from(start: str, recipes_own: ModelConfig) -> ModelConfig:
+    """The network whose weights a run starts from.
+
+    Args:
+        start: ``default``, or the path of a checkpoint.
+        recipes_own: stays, with what it has for training alone, if it computes the same, and if
+            there is no such file, which is told once a run begins.
+
+    Raises:
+        CheckpointError: the file is no checkpoint.
+    """
+    if start == SHIPPED:
+        return shipped.read().members[0].network
+    if not Path(start).exists():
+        return recipes_own
+    openmp.spin_briefly()
+    with console.importing("train"):
+        from salt_train.checkpoints import checkpoint
+    found = checkpoint.load(Path(start)).config.model
+    return recipes_own if found.meant.deployed == recipes_own.meant.deployed else found
 
 
 def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -180,8 +208,8 @@ _OPTIONS = (
     ),
     click.option(
         "--init-weights", metavar="FILE.pth|default",
-        help="Start from the weights of a checkpoint of the same network that has not learnt from "
-        "the held-out tiles ({fold} in the name stands for the fold), or from the shipped network, "
+        help="Start from the network and weights of a checkpoint that has not learnt from the "
+        "held-out tiles ({fold} in the name stands for the fold), or from the shipped network, "
         "whatever the recipe's is.",
     ),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from salt_train.errors import ConfigError
 from salt_train.settings.model_config import ModelConfig
 from salt_train.settings.validation import AT_LEAST_ONE, NOT_NEGATIVE, SMALLEST, check
 
-LossName = Literal["bce", "focal", "lovasz", "symmetric-lovasz"]
+LossName = Literal["bce", "focal", "dice", "lovasz", "symmetric-lovasz"]
 ScheduleName = Literal["constant", "cosine", "triangular2", "cyclic-cosine"]
 OptimizerName = Literal["adamw", "adam", "sgd"]
 AverageName = Literal["ema", "swa"]
@@ -31,15 +31,15 @@ class Stage:
     """A stretch of training with one loss, one optimiser and one learning-rate schedule.
 
     Attributes:
-        loss: the mask's loss: ``bce``, ``focal``, ``lovasz`` (hinge, each tile by itself) or
-            ``symmetric-lovasz``.
+        loss: the mask's loss: ``bce``, ``focal``, ``dice`` (soft), ``lovasz`` (hinge) or
+            ``symmetric-lovasz``; the last three of each tile by itself.
         epochs: length of the stage.
         schedule: ``constant``; ``cosine`` from ``learning_rate`` down to ``floor_rate``;
             ``cyclic-cosine``, the same in each cycle; ``triangular2``, up from ``floor_rate`` and
             back in each cycle, half as high every time (Smith, 2017).
         learning_rate: the highest rate.
         floor_rate: the lowest rate.
-        bce_weight: BCE added to a Lovasz loss, which alone is slow to start.
+        bce_weight: BCE added to a Lovasz or Dice loss, which alone is slow to start.
         focal_gamma: exponent of the focal loss: how little pixels count that are right already.
         level_weight: of each decoder level's mask loss beside the output's 1, under deep
             supervision.
@@ -166,7 +166,7 @@ class TrainConfig:
         seed: of the first weights, the order of tiles and their augmentation.
         encoder_weights: ``imagenet`` or the path of a published file that the encoder starts
             from; empty, or ``none``, for random weights.
-        init_weights: path of a checkpoint of the same network that all weights start from, with
+        init_weights: path of a checkpoint whose network and weights the run goes on from, with
             ``{fold}`` for the fold's number, or ``default`` for the shipped network; empty for
             none.
         recipe: name of the recipe that this was made from.

@@ -11,7 +11,8 @@ from typing import Any
 
 from salt_infer.system.text import shown
 from salt_train.errors import ConfigError
-from salt_train.settings.config import NONE, SHIPPED, AugmentConfig, Stage, TrainConfig
+from salt_train.settings.config import NONE, AugmentConfig, Stage, TrainConfig
+from salt_train.settings.idle import idle
 from salt_train.settings.model_config import OF_RESNETS, ModelConfig
 from salt_train.settings.validation import KINDS, number, quoted
 
@@ -48,12 +49,12 @@ def flat(value: Any, name: str = "") -> dict[str, Any]:
 
 
 def listed(config: TrainConfig) -> list[str]:
-    """All settings that the network has, in the form that :func:`override` takes, a line each."""
-    idle = set() if config.model.is_resnet else _OF_RESNETS
+    """All settings with an effect, in the form that :func:`override` takes, a line each."""
+    without = idle(config)
     return [
         f"{name}={value if isinstance(value, str) else json.dumps(value)}"
         for name, value in flat(config.to_json()).items()
-        if name not in idle
+        if name not in without
     ]
 
 
@@ -93,7 +94,7 @@ def override(
 
     Raises:
         ConfigError: no such setting, one set twice, or a value of another kind, or a setting that
-            the encoder does not have.
+            has no effect beside the others.
     """
     value = config.to_json() | dict(given or {})
     paths = [_assigned(value, assignment) for assignment in assignments]
@@ -101,7 +102,9 @@ def override(
     if value["encoder_weights"] == NONE:  # as the option has it
         value["encoder_weights"] = ""
     _check_encoder(value, config, {*paths, *(given or {})})
-    return TrainConfig.from_json(value)
+    changed = TrainConfig.from_json(value)
+    _check_effect(config, changed, paths)
+    return changed
 
 
 def _assigned(value: dict[str, Any], assignment: str) -> str:
@@ -125,6 +128,16 @@ def _check_once(paths: Sequence[str]) -> None:
     for index, path in enumerate(paths):
         if path in paths[:index]:
             raise ConfigError(f"{path} is set twice, expected once at most")
+
+
+def _check_effect(before: TrainConfig, after: TrainConfig, paths: Sequence[str]) -> None:
+    """Who changes what nothing reads would take the result for one of that change."""
+    old, new, without = flat(before.to_json()), flat(after.to_json()), idle(after)
+    for path in paths:
+        if path in without and new[path] != old[path]:
+            raise ConfigError(
+                f"{path} has no effect, as {without[path]}: leave it out, or change that too"
+            )
 
 
 def _check_encoder(value: dict[str, Any], config: TrainConfig, chosen: set[str]) -> None:
@@ -153,8 +166,8 @@ def _check_encoder(value: dict[str, Any], config: TrainConfig, chosen: set[str])
 
 
 def _remedy(value: dict[str, Any], model: ModelConfig, is_chosen: bool, left: bool) -> str:
-    if value["init_weights"] == SHIPPED:
-        return f"leave that out, or --init-weights {SHIPPED}, which decides the network"
+    if value["init_weights"]:
+        return "leave that out, or --init-weights, which decides the network"
     more = " --encoder-weights none" if left else ""
     resnet = f"--set model.encoder=resnet{model.depth}{more}"
     return f"give {resnet} instead" if is_chosen else f"add {resnet}, or take --recipe scratch"

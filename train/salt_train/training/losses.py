@@ -12,6 +12,7 @@ from salt_train.network.model import Logits
 from salt_train.settings.config import Stage
 
 _SMALLEST_SHARE = 1e-8  # below what 1 - p can be in float32, but for 0
+_DICE_PIXELS = 1.0  # added to both sides: a tile without salt, and hardly any found, loses little
 
 
 def total_loss(
@@ -31,7 +32,7 @@ def total_loss(
 
     Args:
         logits: of B tiles.
-        masks: float [B, H, W], 0..1; for Lovasz each pixel is what is likelier.
+        masks: float [B, H, W], 0..1; for Lovasz and Dice each pixel is what is likelier.
         stage: which mask loss.
         judge_weight: factor of the judge's part.
         salt_share: factor of the mask's part: where several processes share a batch, this one's
@@ -80,8 +81,7 @@ def mask_loss(logits: Tensor, masks: Tensor, stage: Stage, known: Tensor | None 
         return bce(logits, masks, known)
     if stage.loss == "focal":
         return focal(logits, masks, stage.focal_gamma, known)
-    lovasz = symmetric_lovasz if stage.loss == "symmetric-lovasz" else lovasz_hinge
-    loss = lovasz(logits, masks, known)
+    loss = _OF_REGIONS[stage.loss](logits, masks, known)
     return loss + stage.bce_weight * bce(logits, masks, known) if stage.bce_weight else loss
 
 
@@ -107,6 +107,21 @@ def _mean(each: Tensor, known: Tensor | None) -> Tensor:
     if known is None:
         return each.mean((1, 2))
     return (each * known).sum((1, 2)) / known.sum((1, 2)).clamp(min=1.0)
+
+
+def dice(logits: Tensor, masks: Tensor, known: Tensor | None = None) -> Tensor:
+    """1 less the soft Dice of each tile by itself, [B] (Milletari et al., "V-Net", 2016, with plain
+    sums below instead of sums of squares).
+
+    Args:
+        logits: float32 [B, H, W].
+        masks: float [B, H, W], 0..1, of which what is likelier counts.
+        known: see :func:`total_loss`.
+    """
+    counted = 1.0 if known is None else known
+    found, salt = torch.sigmoid(logits) * counted, (masks > 0.5).float() * counted
+    both, either = (found * salt).sum((1, 2)), (found + salt).sum((1, 2))
+    return 1.0 - (2.0 * both + _DICE_PIXELS) / (either + _DICE_PIXELS)
 
 
 def symmetric_lovasz(logits: Tensor, masks: Tensor, known: Tensor | None = None) -> Tensor:
@@ -143,3 +158,6 @@ def _lovasz_gradient(labels: Tensor) -> Tensor:
     union = salt + (1.0 - labels).cumsum(dim=1)
     jaccard = 1.0 - intersection / union
     return torch.cat([jaccard[:, :1], jaccard[:, 1:] - jaccard[:, :-1]], dim=1)
+
+
+_OF_REGIONS = {"dice": dice, "lovasz": lovasz_hinge, "symmetric-lovasz": symmetric_lovasz}
