@@ -25,8 +25,8 @@ ABOUT = f"""\
 
 What `salt-train --set KEY=VALUE` changes, each key once, with its value in the recipe `{DEFAULT}`;
 `salt-train --dry-run --recipe NAME` shows those of any recipe ([training](training.md)). N is the
-number of a stage, from 0. A value of another type or out of its range is refused, and so is the change
-of a setting that nothing reads beside the others, such as the momentum of Adam.
+number of a stage, from 0. A value of another type or out of its range is refused, and so is the
+change of a setting that nothing reads beside the others, such as the momentum of Adam.
 
 This page is made by `python -m tests.settings_page > docs/settings.md`.
 """

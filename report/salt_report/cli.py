@@ -67,6 +67,11 @@ def data(**request: Any) -> None:
     help="Write the least sure of these, and their masks to be painted over, into a folder that "
     "salt-train --data takes.",
 )  # fmt: skip
+@click.option(
+    "--corrected", type=_PATH, multiple=True, metavar="DIR",
+    help="Data set of tiles that were corrected before: these are not among the least sure. May be "
+    "given several times.",
+)  # fmt: skip
 @console.overwrite_option
 def look(**request: Any) -> None:
     """Look at a submission's masks over their tiles: how much salt, the least sure tiles, unusual

@@ -56,6 +56,7 @@ class LookJob:
         out: page to write.
         tiles: pictures a gallery.
         to_correct: folder for the least sure tiles and their masks.
+        corrected: data sets of tiles that are not to be corrected again.
         overwrite: replace a page that exists.
     """
 
@@ -64,6 +65,7 @@ class LookJob:
     out: Path
     tiles: int = 24
     to_correct: Path | None = None
+    corrected: tuple[Path, ...] = ()
     overwrite: bool = False
 
 
@@ -140,19 +142,24 @@ def look(job: LookJob) -> list[str]:
         BadTilesError, LabelError, ReportError: an input is faulty, or they do not belong together;
             nothing is written.
     """
-    check_output(job.out, ".html", (job.submission, job.images), job.overwrite)
+    inputs = (job.submission, job.images, *job.corrected)
+    check_output(job.out, ".html", inputs, job.overwrite)
     if job.to_correct:
         corrections.check(job.to_correct)
-        corrections.check_apart(job.to_correct, (job.images, job.submission, job.out))
+        corrections.check_apart(job.to_correct, (*inputs, job.out))
     with writing(job.out) as unlocked, writing(job.to_correct, replaced=True):
         return [*_warned(unlocked), *_look(job)]
 
 
 def _look(job: LookJob) -> list[str]:
     made_from = sources((job.out,), submission=job.submission, images=job.images)
+    for path in job.corrected:
+        made_from += sources((job.out,), corrected=path)
+    done = corrections.ids_of(job.corrected)
     with reading.rows(job.submission) as rows:
         ids = reading.all_ids(rows)
-        found = look_page.look(ids, reading.submission(rows, ids, confidence=True), job.tiles)
+        given = reading.submission(rows, ids, confidence=True)
+        found = look_page.look(ids, given, job.tiles, done)
         unsure = corrections.chosen(found) if job.to_correct else []
         pixels = reading.tiles(job.images, found.shown, [rows]) if found.shown else ()
     tiles = dict(zip(found.shown, pixels, strict=True))

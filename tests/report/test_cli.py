@@ -790,6 +790,35 @@ def test_the_least_sure_tiles_are_a_data_set_to_correct(
     assert not (tmp_path / "b.html").exists()
 
 
+def test_what_was_corrected_is_not_asked_for_again(
+    folder: Path, looked_at: Path, drawn: LabelledTiles, tmp_path: Path, main: Main
+) -> None:
+    """The least sure first, then those that come after them, until there are no more."""
+    given = ["look", "--submission", looked_at, "--images", folder / "images"]
+    seen: list[str] = []
+    rounds: list[Path] = []
+    for number, tiles in enumerate((7, 5, 200)):
+        rounds.append(tmp_path / f"fix-{number}")
+        said = run(
+            *given, "--tiles", tiles, "--out", tmp_path / f"{number}.html",
+            "--to-correct", rounds[-1],
+            *(part for path in rounds[:-1] for part in ("--corrected", path)),
+        )  # fmt: skip
+        assert (f"{len(seen)} tiles were corrected before" in said) == bool(number)
+        new = dataset.load(rounds[-1]).ids
+        assert not set(new) & set(seen)
+        seen += new
+    text = (tmp_path / "2.html").read_text()
+    assert "The least sure first, without those that were corrected before." in text
+    assert all(path.name in text for path in rounds[:-1])  # among what the page was made from
+    assert set(seen) == set(drawn.ids[:59])  # the last could not be read
+    more = [part for path in rounds for part in ("--corrected", path)]
+    code, errors = main(*given, "--out", tmp_path / "x.html", "--to-correct", tmp_path / "x", *more)
+    assert code == 2
+    assert f"all tiles of {looked_at} were corrected before" in errors
+    assert not (tmp_path / "x.html").exists()
+
+
 def test_what_is_to_correct_lies_apart(folder: Path, looked_at: Path, main: Main) -> None:
     """Tiles are looked for in all of a folder."""
     before = sorted(folder.rglob("*"))

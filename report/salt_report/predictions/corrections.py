@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer.data import png
+from salt_infer.data import dataset, png
 from salt_infer.errors import OutputExistsError, UsageError
 from salt_infer.system.location import real
 from salt_infer.system.output_checks import check_folder_place, overlap
@@ -41,6 +41,19 @@ def check_apart(folder: Path, others: Sequence[Path]) -> None:
             raise UsageError(f"{folder} and {other} lie in each other; keep them apart")
 
 
+def ids_of(corrected: Sequence[Path]) -> frozenset[str]:
+    """Ids of the tiles of data sets that were corrected before.
+
+    Raises:
+        InputError: one is no data set.
+    """
+    names = set[str]()
+    for path in corrected:
+        with dataset.find(path).open("images") as source:
+            names |= {tile.id for tile in source.tiles}
+    return frozenset(names)
+
+
 def chosen(found: Look) -> list[str]:
     """Ids of the least sure tiles, the least sure first.
 
@@ -50,6 +63,8 @@ def chosen(found: Look) -> list[str]:
     for choice in found.choices:
         if choice.section == DOUBT:
             return list(choice.known.index)
+    if found.corrected and len(found.corrected) == found.overview.tiles - found.overview.unread:
+        raise UsageError(f"all tiles of {found.submission.path} were corrected before")
     raise UsageError(
         f"{found.submission.path} does not say of which tiles the model is least sure; write it "
         "with salt-infer --details, and have some shown (--tiles)"

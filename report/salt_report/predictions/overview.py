@@ -105,15 +105,21 @@ class Choice:
     of: int
 
 
-def choices(known: pd.DataFrame, most: int) -> list[Choice]:
-    """What to look at, up to ``most`` tiles of each kind; kinds that there are none of left out."""
+def choices(
+    known: pd.DataFrame, most: int, corrected: frozenset[str] = frozenset()
+) -> list[Choice]:
+    """What to look at, up to ``most`` tiles of each kind; kinds that there are none of left out.
+    Tiles that were ``corrected`` are not among the least sure.
+    """
     known = known[~known.unread]
     salt = known[known.salt_px > 0]
-    sure = known.sort_values(CONFIDENCE, kind="stable") if CONFIDENCE in known else known[:0]
+    new = known[~known.index.isin(corrected)]
+    sure = new.sort_values(CONFIDENCE, kind="stable") if CONFIDENCE in known else known[:0]
     by_size = salt.sort_values("salt_px", kind="stable")
     tiny, full = by_size[by_size.tiny], by_size[by_size["nearly full"]][::-1]
+    but = ", without those that were corrected before" if corrected else ""
     kinds = (
-        ("doubt", "Least sure", "The least sure first.", sure),
+        ("doubt", "Least sure", f"The least sure first{but}.", sure),
         ("masks", "From all over", "Of each coverage class as many, by turns.", _by_turns(known)),
         ("kinds", "Tiny", "The smallest masks first.", tiny),
         ("kinds", "Nearly full", "The fullest first.", full),

@@ -36,6 +36,7 @@ class Look:
         overview: counts.
         classes: of confidence; None where it is not known.
         choices: tiles to be shown.
+        corrected: ids of those that were corrected before.
     """
 
     submission: Submission
@@ -44,6 +45,7 @@ class Look:
     overview: Overview
     classes: pd.DataFrame | None
     choices: Sequence[Choice]
+    corrected: frozenset[str] = frozenset()
 
     @property
     def shown(self) -> list[str]:
@@ -51,16 +53,22 @@ class Look:
         return sorted({name for choice in self.choices for name in choice.known.index})
 
 
-def look(ids: Sequence[str], submission: Submission, most: int) -> Look:
-    """Count everything, and choose up to ``most`` tiles of each kind to be shown."""
+def look(
+    ids: Sequence[str], submission: Submission, most: int, corrected: frozenset[str] = frozenset()
+) -> Look:
+    """Count everything, and choose up to ``most`` tiles of each kind to be shown; ``corrected``
+    before were tiles of these ids, and may be others.
+    """
     known = overview.table(ids, submission)
+    seen = frozenset(known.index[~known.unread])
     return Look(
         submission=submission,
         places={name: place for place, name in enumerate(ids)},
         known=known,
         overview=overview.overview(known),
         classes=overview.by_confidence(known) if CONFIDENCE in known else None,
-        choices=overview.choices(known, most),
+        choices=overview.choices(known, most, corrected),
+        corrected=corrected & seen,
     )
 
 
@@ -73,6 +81,8 @@ def summary(found: Look) -> list[str]:
     ]
     if it.unread:
         lines.append(f"{it.unread} tiles could not be read: their masks say nothing")
+    if found.corrected:
+        lines.append(f"{len(found.corrected)} tiles were corrected before")
     if it.unsure is not None:
         lines.append(f"confidence below {UNSURE}: {it.unsure}{_least_sure(found)}")
     return lines
