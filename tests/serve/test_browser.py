@@ -22,7 +22,7 @@ from salt_infer.data import png
 from salt_infer.masks import rle
 from salt_infer.modelfile.onnx_reader import read_model
 from salt_infer.models import default_model
-from salt_infer.predictor.model import Settings
+from salt_infer.predictor.model import Prediction, Settings
 from salt_serve import levels
 from salt_serve.limits import MIB, Limits
 from salt_serve.predictor import Predictor
@@ -250,6 +250,51 @@ def test_sliders_decide_at_once_and_as_salt_infer_would(
     assert len(visit.asked) == asked
 
 
+def test_tiles_are_put_in_the_order_that_is_asked_for(
+    visit: Visit, server: Running, tiles: dict[str, bytes]
+) -> None:
+    """By what salt-infer says of each; also once a slider has changed that, and of new tiles. The
+    page knows probabilities to half a level, so that tiles as sure as each other may change places.
+    """
+    model = server.service._predictor.model
+    names = sorted(name.removesuffix(".png") for name in tiles)[:6]
+
+    def listed() -> list[str]:
+        return visit.page.locator(".card h2").all_inner_texts()
+
+    def predicted(name: str, **settings: float) -> Prediction:
+        decided = SaltModel(model.session, dataclasses.replace(model.settings, **settings))
+        return decided.predict(png.decode(tiles[f"{name}.png"])[None])
+
+    def check_unsure(given: list[str], **settings: float) -> None:
+        *found, last = listed()
+        assert (sorted(found), last) == (given, "bad")
+        sure = [float(predicted(name, **settings).confidence[0]) for name in found]
+        told = visit.page.locator('[data-is="confidence"]').all_inner_texts()
+        assert list(map(float, told)) == pytest.approx(sure, abs=0.011)
+        assert sure == pytest.approx(sorted(sure), abs=0.011)
+
+    visit.drop({"bad.png": b"bad"} | {f"{name}.png": tiles[f"{name}.png"] for name in names[:5]})
+    visit.cards(6)
+    assert listed() == ["bad", *names[:5]]
+    visit.page.locator("#order").select_option("salt")
+    share = {name: float(predicted(name).masks.mean()) for name in names[:5]}
+    assert listed() == [*sorted(names[:5], key=lambda name: -share[name]), "bad"]
+    visit.page.locator("#order").select_option("unsure")
+    check_unsure(names[:5])
+    visit.slide("gate", 0)
+    visit.slide("threshold", 20)
+    visit.page.locator("#gate").dispatch_event("change")  # a slider that is let go
+    visit.page.evaluate("new Promise(requestAnimationFrame)")
+    low = {"gate": 0.0, "threshold": levels.levels(MODEL.threshold)[20]}
+    check_unsure(names[:5], **low)
+    visit.drop({f"{names[5]}.png": tiles[f"{names[5]}.png"]})
+    visit.cards(7)
+    check_unsure(names, **low)
+    visit.page.locator("#order").select_option("given")
+    assert listed() == ["bad", *names]
+
+
 def test_everything_can_be_done_by_keyboard(visit: Visit) -> None:
     press = visit.page.keyboard.press
     focused = "document.activeElement.id || document.activeElement.textContent"
@@ -260,7 +305,7 @@ def test_everything_can_be_done_by_keyboard(visit: Visit) -> None:
     assert stops == ["API for programs", "files", "example"]
     press("Enter")
     visit.cards(3)
-    for stop in ("save-masks", "save-csv", "clear", "threshold"):
+    for stop in ("save-masks", "save-csv", "clear", "order", "threshold"):
         press("Tab")
         assert visit.page.evaluate(focused) == stop
     before = visit.rle("synthetic-00011")

@@ -1,7 +1,7 @@
 // What one file's result looks like.
 
 import { drawMask, drawOverlay, drawProbability, drawTile } from "./draw.js";
-import { bytesOf, coverageOf, maskOf, passes, rleOf } from "./masks.js";
+import { bytesOf, confidenceOf, coverageOf, maskOf, passes, rleOf } from "./masks.js";
 
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
@@ -14,7 +14,7 @@ export class AnswerCard {
    * @param {number[]} levels that `above` counts
    */
   constructor(id, { pixels, salt, above, warnings = [] }, levels) {
-    Object.assign(this, { id, pixels, salt, above: bytesOf(above) });
+    Object.assign(this, { id, pixels, salt, levels, above: bytesOf(above) });
     this.element = copyOf("answer");
     this.part = (name) => this.element.querySelector(`[data-is="${name}"]`);
     this.text = this.element.querySelector("textarea");
@@ -34,10 +34,13 @@ export class AnswerCard {
     const kept = passes(this.salt, decision.gate);
     this.mask = maskOf(this.above, decision.index, kept);
     this.rle = rleOf(this.mask);
-    const share = percent(coverageOf(this.mask));
+    this.coverage = coverageOf(this.mask);
+    this.confidence = confidenceOf(this.salt, this.above, this.levels, this.mask);
+    const share = percent(this.coverage);
     const noPixel = kept && !this.rle;
     this.part("verdict").textContent = noPixel ? "no pixel above threshold" : kept ? "yes" : "no";
     this.part("coverage").textContent = share;
+    this.part("confidence").textContent = this.confidence.toFixed(2);
     this.text.value = this.rle;
     drawMask(this.part("mask"), this.mask);
     drawOverlay(this.part("overlay"), this.pixels, this.mask);

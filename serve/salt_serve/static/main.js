@@ -11,7 +11,13 @@ const MOST = 500; // tiles on the page; for more there is salt-infer
 const EXAMPLES = ["synthetic-00001.png", "synthetic-00011.png", "synthetic-00019.png"];
 
 const $ = (id) => document.getElementById(id);
-const EMPTY = () => ({ waiting: [], asked: 0, cards: [], refused: 0, ids: new Set(), note: "" });
+// What comes first; files that were refused come last, but where all are as they were given.
+const ORDERS = {
+  given: null,
+  unsure: (one, other) => one.confidence - other.confidence,
+  salt: (one, other) => other.coverage - one.coverage,
+};
+const EMPTY = () => ({ waiting: [], asked: 0, cards: [], refusals: [], ids: new Set(), note: "" });
 const state = { ...EMPTY(), model: null, round: 0, working: false, busy: false };
 
 // Files ------------------------------------------------------------------------------------------
@@ -43,11 +49,13 @@ async function lookAt(files) {
   sayBusy(false);
   if (round !== state.round) return; // cleared meanwhile
   files.forEach((file, i) => show(file.name, found[i]));
+  if (ORDERS[$("order").value]) order();
   say();
 }
 
 function show(name, found) {
   const card = found.pixels ? answered(name, found) : refused(name, found.error);
+  card.number = state.cards.length + state.refusals.length;
   $("results").append(card.element);
   $("controls").hidden = $("save").hidden = false;
   for (const button of [$("save-masks"), $("save-csv")]) button.disabled = !state.cards.length;
@@ -62,8 +70,18 @@ function answered(name, found) {
 
 /** Takes no id: who tries the file again finds it saved by its own name. */
 function refused(name, reason) {
-  state.refused += 1;
-  return new RefusalCard(idOf(name), reason);
+  const card = new RefusalCard(idOf(name), reason);
+  state.refusals.push(card);
+  return card;
+}
+
+/** Put all cards in the order that was asked for. */
+function order() {
+  const by = ORDERS[$("order").value];
+  const { cards, refusals } = state;
+  const inTurn = (one, other) => one.number - other.number;
+  const sorted = by ? [...[...cards].sort(by), ...refusals] : [...cards, ...refusals].sort(inTurn);
+  $("results").append(...sorted.map((card) => card.element));
 }
 
 function clear() {
@@ -84,8 +102,9 @@ function sayBusy(busy) {
 /** How far things are. */
 function say() {
   const salt = state.cards.filter((card) => card.rle).length;
-  const done = state.cards.length + state.refused;
-  const unread = state.refused ? `, ${state.refused} could not be read` : "";
+  const refused = state.refusals.length;
+  const done = state.cards.length + refused;
+  const unread = refused ? `, ${refused} could not be read` : "";
   const counts = `${done} of ${state.asked} looked at: ${salt} with salt${unread}.`;
   const busy = "The server is busy; this page will ask it again.";
   const said = [state.asked && counts, state.note, state.busy && busy];
@@ -98,6 +117,11 @@ function say() {
 
 function decision() {
   return { index: Number($("threshold").value), gate: state.gates[Number($("gate").value)] };
+}
+
+/** Once a slider is let go: cards that change places while it moves could not be followed. */
+function orderAnew() {
+  if (ORDERS[$("order").value]) requestAnimationFrame(order);
 }
 
 function setSlider(name, levels, index) {
@@ -180,7 +204,12 @@ function listen() {
   $("example").addEventListener("click", addExamples);
   $("threshold").addEventListener("input", decide);
   $("gate").addEventListener("input", decide);
-  $("reset").addEventListener("click", reset);
+  for (const slider of ["threshold", "gate"]) $(slider).addEventListener("change", orderAnew);
+  $("reset").addEventListener("click", () => {
+    reset();
+    orderAnew();
+  });
+  $("order").addEventListener("change", order);
   $("save-masks").addEventListener("click", () => saveMasks(state.cards));
   $("save-csv").addEventListener("click", () => saveCsv(state.cards));
   $("clear").addEventListener("click", clear);
