@@ -64,7 +64,7 @@ class Checkpoint:
     learnt: Learnt = UNKNOWN
 
 
-def save(checkpoint: Checkpoint, path: Path) -> None:
+def save(checkpoint: Checkpoint, path: Path | str) -> None:
     """Write a checkpoint whole or not at all; one that is there is replaced.
 
     Raises:
@@ -88,16 +88,17 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    write_whole(path, buffer.getvalue(), overwrite=True)
+    write_whole(Path(path), buffer.getvalue(), overwrite=True)
 
 
-def load(path: Path) -> Checkpoint:
+def load(path: Path | str) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
         CheckpointError: unreadable, holds more than tensors and plain values (pickled code is
             refused, not run), or was written by a newer version.
     """
+    path = Path(path)
     content, digest = read(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f"{path} is not a salt-train checkpoint; expected one it wrote")

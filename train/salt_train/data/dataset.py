@@ -129,7 +129,7 @@ def has_salt(masks: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return np.asarray(masks.any(axis=(1, 2)))
 
 
-def load(path: Path, missing_as_empty: bool = False) -> Dataset:
+def load(path: Path | str, missing_as_empty: bool = False) -> Dataset:
     """Read a labelled data set.
 
     Args:
@@ -140,6 +140,7 @@ def load(path: Path, missing_as_empty: bool = False) -> Dataset:
         InputError: nothing of that kind is there, or two tiles have one id.
         DataError: a tile is unreadable, or a label is missing.
     """
+    path = Path(path)
     try:
         place = dataset.find(path)
         with place.open("images") as source, place.labels() as labels:
