@@ -20,7 +20,13 @@ from starlette.types import ASGIApp
 from salt_infer import __version__
 from salt_serve import metrics, uploads
 from salt_serve.body import Body
-from salt_serve.errors import BusyError, RequestError, TooSlowError, UnreadableError
+from salt_serve.errors import (
+    BusyError,
+    RequestError,
+    TooSlowError,
+    UnreadableError,
+    WrongTypeError,
+)
 from salt_serve.metrics import Counted
 from salt_serve.prefix import PREFIX, Prefixed
 from salt_serve.schemas import Health, Predictions, Problem, ServedModel, Wanted
@@ -103,6 +109,7 @@ async def predict(request: Request, wanted: Annotated[Wanted, Query()]) -> Respo
         _check_once(request)
         if service.batcher.full:
             raise BusyError("the queue is full; try again")
+        _check_plain(request)
         content_type = request.headers.get("content-type", "")
         with service.budget.share() as share:
             files = await uploads.read(content_type, body.chunks(share), service.limits)
@@ -218,6 +225,13 @@ def _check_once(request: Request) -> None:
     for name in Wanted.model_fields:
         if (count := len(request.query_params.getlist(name))) > 1:
             raise UnreadableError(f"the query has {name!r} {count} times, expected it once")
+
+
+def _check_plain(request: Request) -> None:
+    """Raise WrongTypeError where the body is packed, and would look like a damaged form."""
+    coding = request.headers.get("content-encoding", "").strip().lower()
+    if coding not in ("", "identity"):
+        raise WrongTypeError(f"the body is packed by {coding[:50]!r}, expected it as it is")
 
 
 def _service(request: Request) -> Service:

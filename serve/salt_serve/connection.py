@@ -4,20 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from salt_serve.security import HEADERS
 
 _CLOSE = (b"connection", b"close")
+_HEAD_BYTES = 64 * 1024  # uvicorn's own limit
+_LENGTHS = {b"content-length", b"transfer-encoding"}
+
+
+class Parser(h11.Connection):
+    """HTTP as it arrives, but for requests that say in two ways where they end: a proxy may have
+    believed the other one, and what follows would be another client's (RFC 9112, 6.1).
+    """
+
+    def next_event(self) -> Any:
+        """Raise RemoteProtocolError of such a request."""
+        event = super().next_event()
+        if isinstance(event, h11.Request) and {name for name, _ in event.headers} >= _LENGTHS:
+            raise h11.RemoteProtocolError("both Content-Length and Transfer-Encoding")
+        return event
 
 
 class Connection(H11Protocol):
     """uvicorn by itself waits for ever for the rest of a request's head, and takes connections
     until the system has no more. Here a head has a bounded time, and where there are too many
     connections, the one that has been waited for the longest makes room for the newest. Nor does it
-    wait for ever for who does not read an answer.
+    wait for ever for who does not read an answer, or take a request of two lengths.
 
     Attributes:
         head_s: seconds that a head has from the connection's begin or from the last answer's end.
@@ -29,6 +45,10 @@ class Connection(H11Protocol):
     read_s: ClassVar[float]
     most: ClassVar[int]
     _patience: asyncio.TimerHandle | None = None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.conn = Parser(h11.SERVER, _HEAD_BYTES)
 
     @property
     def idle(self) -> bool:

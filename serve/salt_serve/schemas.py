@@ -6,6 +6,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+_NAME = (
+    "The file's name as it was sent, at most 255 characters; of a Windows path, what follows the "
+    "last backslash, and of two backslashes in a row one."
+)
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,7 +32,7 @@ class Wanted(_Strict):
 class TileAnswer(_Strict):
     """What was found in one file."""
 
-    name: str = Field(description="The file's name as it was sent, at most 255 characters.")
+    name: str = Field(description=_NAME)
     status: Literal[200] = 200
     salt: float = Field(ge=0, le=1, description="Probability that the tile has any salt.")
     confidence: float = Field(
@@ -60,7 +65,7 @@ class TileAnswer(_Strict):
 class TileRefusal(_Strict):
     """Why one file has no answer."""
 
-    name: str = Field(description="The file's name as it was sent, at most 255 characters.")
+    name: str = Field(description=_NAME)
     status: Literal[413, 415, 422, 500] = Field(
         description="413: too large. 415: not a PNG. 422: damaged, or not 101x101 pixels. "
         "500: the model failed on it."

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import gzip
 import re
 import sys
 import threading
@@ -133,6 +134,14 @@ def test_too_many_files_and_other_forms_are_refused(server: Running) -> None:
     assert many.status_code == 413
     assert many.json() == {"detail": "the form has more than 64 files; send fewer at once"}
     assert server.client.post("/v1/predict", json={}).status_code == 415
+    packed = server.client.post(
+        "/v1/predict",
+        content=gzip.compress(b"--b"),
+        headers={"Content-Type": "multipart/form-data; boundary=b", "Content-Encoding": "gzip"},
+    )
+    assert (packed.status_code, packed.json()) == (
+        415, {"detail": "the body is packed by 'gzip', expected it as it is"},
+    )  # fmt: skip
     assert server.client.post("/v1/predict", data={"files": "x"}).status_code == 415
     other = server.client.post("/v1/predict", files={"image": b"x"})
     assert other.status_code == 422

@@ -182,6 +182,25 @@ def test_what_is_no_http_is_refused_as_everything_else_is(strict: Running) -> No
     assert healthy(strict.port)
 
 
+@pytest.mark.parametrize("length", [b"5", b"99999999", b"%d" % len(BODY)])
+def test_a_request_of_two_lengths_is_refused_and_the_last(strict: Running, length: bytes) -> None:
+    """Whichever is believed, a proxy before it may have believed the other."""
+    head = (
+        b"POST /v1/predict HTTP/1.1\r\nHost: x\r\n"
+        b"Content-Type: multipart/form-data; boundary=b\r\n"
+        b"Content-Length: %b\r\nTransfer-Encoding: chunked\r\n\r\n" % length
+    )
+    chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+    with logged() as log, connected(strict.port) as connection:
+        connection.sendall(head + chunked + HALF + b"\r\n")
+        said = rest(connection)
+    assert said.startswith(b"HTTP/1.1 400")
+    assert said.count(b"HTTP/1.1") == 1
+    assert b"connection: close" in said.lower()
+    assert "Traceback" not in log.getvalue()
+    assert healthy(strict.port)
+
+
 def test_a_body_that_stops_being_http_is_refused_too(strict: Running) -> None:
     head = UPLOAD.partition(b"Content-Length")[0] + b"Transfer-Encoding: chunked\r\n\r\n"
     with logged() as log, connected(strict.port) as connection:
