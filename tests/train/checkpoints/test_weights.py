@@ -8,6 +8,7 @@ import sys
 import urllib.error
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from salt_infer.modelfile.learnt import UNKNOWN
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import weights
 from salt_train.checkpoints.checkpoint import Checkpoint
+from salt_train.data.folds import Split
 from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.network.efficientnet import EfficientNetLite
 from salt_train.network.encoder import Encoder
@@ -335,6 +337,29 @@ def test_a_checkpoint_of_other_tiles_is_no_matter_of_folds(
     assert (trainer.lineage.learnt.among(theirs.tiles) == before.among(theirs.tiles)).all()
     lit = ours.tiles.any(axis=(1, 2))
     assert (trainer.lineage.learnt.among(ours.tiles) == (lit & ~trainer.split.held_out(3))).all()
+
+
+def test_pictures_that_were_exchanged_under_their_names_are_other_tiles(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    """A split is known by names: of the same fold, the network may have learnt the pixels that are
+    held out now. Twins it may: this run has learnt them, too.
+    """
+    data = drawing.draw(40, seed=2)
+    split = Split.of(data, 4, 0)
+    turned = dataclasses.replace(data, tiles=np.roll(data.tiles, 1, axis=0))
+    assert split.sha256 == Split.of(turned, 4, 0).sha256
+    config = dataclasses.replace(tiny_config(2), init_weights=str(tiny_checkpoint))
+    learnt = checkpoints.load(tiny_checkpoint).learnt
+    held_out = turned.subset(split.held_out(0))
+    count = int(learnt.among(held_out.tiles).sum())
+    says = rf"learnt from {count} of the 10 tiles .*: it held out these names, with other pixels;"
+    with pytest.raises(DataError, match=says):
+        Held(config, RunOptions(tmp_path), turned).run()
+    twins = dataclasses.replace(data, tiles=data.tiles.copy())
+    twins.tiles[split.held_out(0)] = data.tiles[~split.held_out(0)][:10]
+    with pytest.raises(KeyboardInterrupt):
+        Held(config, RunOptions(tmp_path), twins).run()
 
 
 def test_an_epoch_chosen_on_the_held_out_tiles_is_refused(

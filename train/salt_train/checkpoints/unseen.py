@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from salt_infer.modelfile.learnt import Learnt
 from salt_infer.system.text import named
 from salt_train.checkpoints import shipped
@@ -29,7 +31,7 @@ def check(
         origins: what each held out itself, as checkpoints' scores or a contract say.
         split: of the run.
         fold: that the run holds out; with None, no tile is kept from anything.
-        held_out: tiles of that fold.
+        held_out: tiles of that fold, see :meth:`Split.fresh`.
         what: the thing made by the networks, to begin a message with.
         instead: what to do with others, to end it with.
 
@@ -47,16 +49,19 @@ def check(
     for origin, is_same in zip(origins, same, strict=True):
         if is_same or not learnt.complete:
             split.check_unseen(dict(origin), fold, what, instead)
-    if all(same):  # what of these is learnt are twins, or was doubted before
-        return flagged
+    if all(same) and flagged:  # which was told before
+        return True
     seen = learnt.among(held_out.tiles)
     if learnt.complete and seen.any():
         names = [name for name, is_seen in zip(held_out.ids, seen, strict=True) if is_seen]
+        tiles = np.count_nonzero(split.held_out(fold))
+        # Of the same fold, too: the names that it knows a split by may have other pixels now.
+        others = ": it held out these names, with other pixels" if all(same) else ""
+        as_one = "" if all(same) else f", as one of the same split and fold{_own(origins)}"
         raise DataError(
-            f"{what} a model that has learnt from {len(names)} of the {len(held_out)} tiles that "
-            f"this run holds out in fold {fold} ({named(names)}); {instead} a model that has not, "
-            f"as one of the same split and fold{_own(origins)}, or train on every tile here too, "
-            "by --fold none"
+            f"{what} a model that has learnt from {len(names)} of the {tiles} tiles that this run "
+            f"holds out in fold {fold} ({named(names)}){others}; {instead} a model that has not"
+            f"{as_one}, or train on every tile here too, by --fold none"
         )
     return flagged and not learnt.complete
 

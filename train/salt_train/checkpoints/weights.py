@@ -195,7 +195,7 @@ def first_checkpoint(config: TrainConfig, split: Split, held_out: Dataset) -> St
     Args:
         config: the run's.
         split: of its tiles.
-        held_out: tiles of that fold.
+        held_out: tiles of that fold, see :meth:`Split.fresh`.
 
     Raises:
         CheckpointError: it cannot be read.

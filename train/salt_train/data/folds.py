@@ -79,9 +79,17 @@ class Split:
         """Which tiles are not trained on when that fold is held out, or none is: bool [N]."""
         return np.asarray(self.fold == (-1 if fold is None else fold))
 
+    def fresh(self, data: Dataset, fold: int | None) -> Dataset:
+        """The tiles of ``data``, of which this is the split, that are held out with a fold, without
+        those that have a twin among the others: of these every network of this fold has learnt.
+        """
+        held_out = self.held_out(fold)
+        found = data.subset(held_out)
+        return found.subset(~found.pixels_in(data.subset(~held_out)))
+
     @property
     def sha256(self) -> str:
-        """Digest of which tile is in which fold."""
+        """Digest of which tile is in which fold, by their names."""
         pairs = zip(self.ids, self.fold.tolist(), strict=True)
         rows = sorted(f"{name},{number}\n" for name, number in pairs)
         return hashlib.sha256("".join(rows).encode()).hexdigest()

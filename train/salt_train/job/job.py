@@ -178,8 +178,8 @@ def _check_ahead(job: Job, data: Dataset, folders: dict[int | None, Path]) -> No
         if job.pseudo:
             job.pseudo.load(data, split, fold)
         if job.config.init_weights and not (folder / LAST).exists():
-            held_out = data.subset(split.held_out(fold))
-            weights.first_checkpoint(dataclasses.replace(job.config, fold=fold), split, held_out)
+            config = dataclasses.replace(job.config, fold=fold)
+            weights.first_checkpoint(config, split, split.fresh(data, fold))
 
 
 def _train(job: Job, data: Dataset, fold: int | None, folder: Path) -> Checkpoint:

@@ -88,7 +88,7 @@ class Labeller:
             sha256: of the submission as it is.
             split: how the run divides its tiles.
             fold: that it holds out; None for none.
-            held_out: the tiles of that fold.
+            held_out: the tiles of that fold, see :meth:`Split.fresh`.
             soft: whether probabilities are learnt, and not the masks.
         """
         if self.report.get("out_sha256") != sha256:

@@ -44,7 +44,7 @@ class Lineage:
 
         Args:
             train: tiles to learn from.
-            held_out: tiles of the fold.
+            held_out: tiles of the fold, see :meth:`salt_train.data.folds.Split.fresh`.
             pseudo: where labels of some of them come from.
             split: of all its tiles.
             fold: that is held out, or none.

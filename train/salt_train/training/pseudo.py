@@ -147,7 +147,7 @@ class Pseudo:
                 tiles that this run holds out, or no tile is left to train on.
         """
         path, sha256 = self.for_fold(fold), self.sha256(fold)
-        held_out = data.subset(split.held_out(fold))
+        held_out = split.fresh(data, fold)
         soft = self.probabilities is not None
         Labeller.of(path).check(sha256, split, fold, held_out, soft)
         labelled, confidence = self._labelled(path, fold)

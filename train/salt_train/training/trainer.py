@@ -61,6 +61,7 @@ class Trainer:
         held_out = self.split.held_out(config.fold)
         self.train_data = data.subset(~held_out)
         self.validation_data = data if config.fold is None else data.subset(held_out)
+        self.fresh = self.split.fresh(data, config.fold)
         self.pseudo_tiles, self.pseudo_remarks = 0, list[str]()
         if pseudo is not None:
             more = pseudo.load(data, self.split, config.fold, self.pseudo_remarks.append)
@@ -73,9 +74,7 @@ class Trainer:
         self.data_sha256 = data.sha256
         self.learner = Learner(config, options.device, self.world, options.compiled)
         self.feed = Feed(self.train_data, self.learner.compute.device)
-        self.lineage = Lineage.of(
-            self.train_data, self.validation_data, pseudo, self.split, config.fold
-        )
+        self.lineage = Lineage.of(self.train_data, self.fresh, pseudo, self.split, config.fold)
         self.epoch = 0
         self.scored = False
         self.random = torch.Generator()
@@ -151,9 +150,7 @@ class Trainer:
             digest = weights.load_file(self.learner.model.encoder, path)
             self.lineage = dataclasses.replace(self.lineage, sha256=digest)
         if self.config.init_weights:
-            self._go_on_from(
-                weights.first_checkpoint(self.config, self.split, self.validation_data)
-            )
+            self._go_on_from(weights.first_checkpoint(self.config, self.split, self.fresh))
         self.learner.average.load_state_dict(self.learner.model.state_dict())
         if self.config.init_weights and self.config.fold is not None and self.world.first:
             score = self._final_score().brief()
