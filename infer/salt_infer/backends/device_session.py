@@ -109,7 +109,7 @@ class DeviceSession(ModelSession):
 
         def run(lane: Lane, options: Options) -> BatchResult:
             return in_filled_parts(
-                lambda part: from_outputs(*lane.whole.fetch(part, options), None, limit),
+                lambda part: from_outputs(part, *lane.whole.fetch(part, options), None, limit),
                 tiles, count,
             )  # fmt: skip
 
@@ -125,7 +125,7 @@ class DeviceSession(ModelSession):
             assert lane.second is not None
             network = lane.second.network
             return in_filled_parts(
-                lambda part: from_outputs(*network.fetch(part, options), None, limit),
+                lambda part: from_outputs(part, *network.fetch(part, options), None, limit),
                 tiles, self.plan.second,
             )  # fmt: skip
 

@@ -28,7 +28,8 @@ from salt_infer.modelfile.contract import (
     TILES,
     ModelContract,
 )
-from salt_infer.modelfile.signature import Edge, kept_contract, read_contract, sha256_of
+from salt_infer.modelfile.onnx_reader import kept_contract
+from salt_infer.modelfile.signature import Edge, read_contract, sha256_of
 from salt_infer.system import file_kind, resource_limits
 from salt_infer.system.cpu import this_machine, threads_here
 
@@ -168,7 +169,7 @@ class ModelSession:
         except Exception as error:  # the runtime's own exceptions share no narrower base
             raise ModelError(f"{self.path} failed on a batch of {tiles.shape}: {error}") from error
         named = dict(zip(self._names, map(np.asarray, values), strict=True))
-        return from_outputs(named[PROBABILITY], named[SALT], named.get(KEPT), gate)
+        return from_outputs(tiles, named[PROBABILITY], named[SALT], named.get(KEPT), gate)
 
 
 def peek(path: Path) -> ModelContract:

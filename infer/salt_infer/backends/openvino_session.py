@@ -35,7 +35,8 @@ from salt_infer.modelfile.contract import (
     TILES,
     ModelContract,
 )
-from salt_infer.modelfile.signature import Edge, kept_contract, sha256_of
+from salt_infer.modelfile.onnx_reader import kept_contract
+from salt_infer.modelfile.signature import Edge, sha256_of
 from salt_infer.system import file_kind, privacy, resource_limits
 from salt_infer.system.cpu import Machine, this_machine, threads_here
 
@@ -187,7 +188,7 @@ class OpenVinoSession:
             names = (PROBABILITY, SALT, KEPT) if self.contract.gated else (PROBABILITY, SALT)
             # Copied, as the request's memory is the next batch's.
             values = {name: request.get_tensor(name).data.copy() for name in names}
-        return from_outputs(values[PROBABILITY], values[SALT], values.get(KEPT), gate)
+        return from_outputs(tiles, values[PROBABILITY], values[SALT], values.get(KEPT), gate)
 
 
 def _read(path: Path) -> openvino.Model:

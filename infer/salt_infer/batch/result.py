@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
+from salt_infer.errors import ModelError
 from salt_infer.masks.decision import exceeds
 
 
@@ -82,20 +83,45 @@ class Cancel:
 
 
 def from_outputs(
+    tiles: npt.NDArray[np.uint8],
     probability: npt.NDArray[np.float32],
     salt: npt.NDArray[np.float32],
     kept: npt.NDArray[np.int64] | None,
     gate: np.float32,
 ) -> BatchResult:
-    """The result of a gated graph, or of a dense one (``kept`` None) with its gate applied here.
-    ``salt`` is NaN where a probability of the tile is: that is above nothing, and would look like
-    no salt.
+    """The result of a gated graph for ``tiles``, uint8 [N, V, H, W], or of a dense one (``kept``
+    None) with its gate applied here. ``salt`` is NaN where a probability of the tile is, or is
+    endless: NaN is above nothing, and would look like no salt.
+
+    Raises:
+        ModelError: the outputs contradict each other, or the tiles.
     """
-    spoilt = np.isnan(probability.sum(axis=(1, 2, 3)))
-    if spoilt.any():
-        salt = salt.copy()
+    passing = np.flatnonzero(exceeds(salt, gate))
+    _check(tiles, probability, salt, kept, passing)
+    spoilt = ~np.isfinite(probability.sum(axis=(1, 2, 3)))
+    if spoilt.any() or np.isinf(salt).any():
+        salt = np.where(np.isinf(salt), np.float32(np.nan), salt)
         salt[np.flatnonzero(spoilt) if kept is None else kept[spoilt]] = np.nan
     if kept is not None:
         return BatchResult(probability, salt, kept)
     kept = np.flatnonzero(exceeds(salt, gate))
     return BatchResult(probability if len(kept) == len(salt) else probability[kept], salt, kept)
+
+
+def _check(
+    tiles: npt.NDArray[np.uint8],
+    probability: npt.NDArray[np.float32],
+    salt: npt.NDArray[np.float32],
+    kept: npt.NDArray[np.int64] | None,
+    passing: npt.NDArray[np.int64],
+) -> None:
+    """A file of another program may have outputs of the right names, and no more."""
+    drawn = len(tiles) if kept is None else len(kept)
+    fits = salt.shape == tiles.shape[:1] and probability.shape == (drawn, *tiles.shape[1:])
+    if not fits or (kept is not None and not np.array_equal(kept, passing)):
+        raise ModelError(
+            f"the model gave salt {list(salt.shape)}, probability {list(probability.shape)}"
+            f"{'' if kept is None else f' and kept {list(kept.shape)}'} for tiles "
+            f"{list(tiles.shape)}: expected one salt a tile, and one probability a pixel of each "
+            "tile, of a gated model of those whose salt is above the gate; export it anew"
+        )

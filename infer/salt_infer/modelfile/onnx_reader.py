@@ -8,11 +8,13 @@ what is read has bounds. A package that parses all of it would be one more to in
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from salt_infer.errors import ContractError, ModelError
+from salt_infer.modelfile import external_data
 from salt_infer.modelfile import learnt as learnt_tiles
 from salt_infer.modelfile.contract import METADATA_KEY, ModelContract
 from salt_infer.modelfile.learnt import UNKNOWN, Learnt
@@ -66,25 +68,50 @@ def read_model(path: Path) -> ModelFile:
         ContractError: no contract, or one that contradicts the graph.
     """
     digest = sha256_of(path)
-    try:
-        with open(path, "rb") as file:
-            walk = _Walk(file, MAX_FIELDS)
-            texts, graphs = dict[str, str](), []
-            for number, value in walk.fields(walk.whole()):
-                if number == _MODEL_METADATA:
-                    walk.keep(value, texts)
-                elif number == _MODEL_GRAPH:
-                    graphs.append(value)
-            if len(graphs) != 1:
-                raise MalformedError(f"{len(graphs)} graphs")
-            inputs = tuple(map(walk.edge, walk.all(graphs[0], _GRAPH_INPUT)))
-            outputs = tuple(map(walk.edge, walk.all(graphs[0], _GRAPH_OUTPUT)))
-    except (OSError, MalformedError) as error:
-        reason = file_kind.no_model(path, str(error))
-        raise ModelError(f"{path} cannot be read as an ONNX file ({reason})") from error
+    with _walking(path) as walk:
+        texts, graphs = walk.texts(), walk.all(walk.whole(), _MODEL_GRAPH)
+        if len(graphs) != 1:
+            raise MalformedError(f"{len(graphs)} graphs")
+        inputs = tuple(map(walk.edge, walk.all(graphs[0], _GRAPH_INPUT)))
+        outputs = tuple(map(walk.edge, walk.all(graphs[0], _GRAPH_OUTPUT)))
     contract = read_contract(texts.get(METADATA_KEY), path)
     check_edges(inputs, outputs, contract, path)
     return ModelFile(path, digest, contract, inputs, outputs, _learnt(texts, path))
+
+
+def kept_contract(
+    text: str | None, inputs: Iterable[Edge], outputs: Iterable[Edge], path: Path
+) -> ModelContract:
+    """The contract of a file that a runtime has loaded, once all of it holds.
+
+    Args:
+        text: its metadata entry.
+        inputs: of the graph, as the runtime sees it.
+        outputs: likewise.
+        path: the file.
+
+    Raises:
+        ContractError: there is none, or it contradicts the graph.
+        ModelError: there are two, of which runtimes take one or the other; or parts of the model
+            are in other files.
+    """
+    contract = read_contract(text, path)
+    with _walking(path) as walk:
+        walk.texts()
+    external_data.check(path)
+    check_edges(inputs, outputs, contract, path)
+    return contract
+
+
+@contextlib.contextmanager
+def _walking(path: Path) -> Iterator[_Walk]:
+    """Raise ModelError where it is no ONNX file."""
+    try:
+        with open(path, "rb") as file:
+            yield _Walk(file, MAX_FIELDS)
+    except (OSError, MalformedError) as error:
+        reason = file_kind.no_model(path, str(error))
+        raise ModelError(f"{path} cannot be read as an ONNX file ({reason})") from error
 
 
 def learnt_of(path: Path, sha256: str) -> Learnt:
@@ -110,8 +137,15 @@ def _learnt(texts: Mapping[str, str], path: Path) -> Learnt:
 class _Walk(Walk):
     """Through the messages of an ONNX file."""
 
-    def keep(self, entry: int | Span, texts: dict[str, str]) -> None:
-        """Add an entry of the metadata to those that are of use, if it is one."""
+    def texts(self) -> dict[str, str]:
+        """The entries of the metadata that are of use."""
+        found: dict[str, str] = {}
+        for entry in self.all(self.whole(), _MODEL_METADATA):
+            self._keep(entry, found)
+        return found
+
+    def _keep(self, entry: int | Span, texts: dict[str, str]) -> None:
+        """Add an entry to those that are of use, if it is one."""
         name = self.text(entry, _ENTRY_KEY)
         if (most := _TEXTS.get(name)) is None:
             return

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from salt_infer.errors import ContractError, ModelError, NoModelError
 from salt_infer.masks.rle import TILE_SHAPE
-from salt_infer.modelfile import external_data
 from salt_infer.modelfile.contract import (
     GATE,
     KEPT,
@@ -63,27 +62,6 @@ def sha256_of(path: Path) -> str:
         raise NoModelError(f"{path} is a directory, expected a file from salt-export") from error
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror or error})") from error
-
-
-def kept_contract(
-    text: str | None, inputs: Iterable[Edge], outputs: Iterable[Edge], path: Path
-) -> ModelContract:
-    """The contract of a file that a runtime has loaded, once all of it holds.
-
-    Args:
-        text: its metadata entry.
-        inputs: of the graph, as the runtime sees it.
-        outputs: likewise.
-        path: the file.
-
-    Raises:
-        ContractError: there is none, or it contradicts the graph.
-        ModelError: parts of the model are in other files.
-    """
-    contract = read_contract(text, path)
-    external_data.check(path)
-    check_edges(inputs, outputs, contract, path)
-    return contract
 
 
 def read_contract(text: str | None, path: Path) -> ModelContract:

@@ -33,17 +33,15 @@ def check_tiles(tiles: npt.NDArray[np.uint8]) -> None:
         )
 
 
-def check_count(name: str, count: object) -> None:
-    """Raise InputError for anything but a whole number of at least 1."""
+def checked_count(name: str, count: int) -> int:
+    """A whole number of at least 1, as Python's own: numpy's small ones overflow.
+
+    Raises:
+        InputError: it is anything else.
+    """
     if not isinstance(count, int | np.integer) or count < 1:
         raise InputError(f"{name} is {count!r}, expected a whole number of at least 1")
-
-
-def check_counts(**counts: object) -> None:
-    """:func:`check_count` of each by its name, but for those that are None."""
-    for name, count in counts.items():
-        if count is not None:
-            check_count(name, count)
+    return int(count)
 
 
 def check_path(path: Path | str | None) -> None:

@@ -20,7 +20,7 @@ from salt_infer.errors import InputError, ModelError
 from salt_infer.masks.decision import Decision
 from salt_infer.modelfile.contract import TTA_NAMES, ModelContract, Tta
 from salt_infer.predictor import confidence
-from salt_infer.predictor.arguments import check_count, check_counts, check_path, check_tiles
+from salt_infer.predictor.arguments import check_path, check_tiles, checked_count
 
 
 def _is_share(value: Any) -> bool:
@@ -223,7 +223,9 @@ class SaltModel:
             return Batches(batch_size, views.together(tta), tta == "doubtful")
 
         check_path(path)
-        check_counts(threads=threads, lanes=lanes, batch_size=batch_size)
+        threads = None if threads is None else checked_count("threads", threads)
+        batch_size = None if batch_size is None else checked_count("batch_size", batch_size)
+        lanes = checked_count("lanes", lanes)
         request = provider if isinstance(provider, ProviderRequest) else ProviderRequest(provider)
         file = None if path is None else Path(path)
         session, choice = open_session(file, request, coming, threads, tell, lanes, in_turn)
@@ -244,9 +246,8 @@ class SaltModel:
             InputError: other tiles than that, or a batch size below 1.
             ModelError: the runtime failed, or the model gave NaN.
         """
-        size = self.batch_size if batch_size is None else batch_size
         check_tiles(tiles)
-        check_count("batch_size", size)
+        size = checked_count("batch_size", self.batch_size if batch_size is None else batch_size)
         masks = np.zeros(tiles.shape, dtype=np.bool_)
         probability = np.zeros(tiles.shape, dtype=np.float32)
         salt = np.empty(len(tiles), dtype=np.float32)

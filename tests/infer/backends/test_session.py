@@ -64,6 +64,15 @@ def test_no_contract(open_: Open, dense_model: Path, tmp_path: Path) -> None:
         open_(path)
 
 
+def test_two_contracts_are_none(open_: Open, dense_model: Path, tmp_path: Path) -> None:
+    """ONNX Runtime takes the last, OpenVINO the first: another threshold, and other masks."""
+    model = onnx.load(dense_model)
+    model.metadata_props.add(key=METADATA_KEY, value=contract_text(dense_model))
+    onnx.save(model, tmp_path / "x.onnx")
+    with pytest.raises(ModelError, match=f"two entries {METADATA_KEY}"):
+        open_(tmp_path / "x.onnx")
+
+
 def test_a_contract_of_another_graph(
     open_: Open, dense_model: Path, gated_model: Path, tmp_path: Path
 ) -> None:

@@ -18,9 +18,9 @@ def judged(tiles: np.ndarray, gated: bool, gate: np.float32) -> BatchResult:
     salt = tiles[:, 0, 0, 0].astype(np.float32) / 255
     probability = tiles.astype(np.float32) / 255
     if not gated:
-        return from_outputs(probability, salt, None, gate)
+        return from_outputs(tiles, probability, salt, None, gate)
     kept = np.flatnonzero(salt > gate)
-    return from_outputs(probability[kept], salt, kept, gate)
+    return from_outputs(tiles, probability[kept], salt, kept, gate)
 
 
 @given(

@@ -6,6 +6,43 @@ import numpy as np
 import pytest
 
 from salt_infer.batch.result import Cancel, from_outputs
+from salt_infer.errors import ModelError
+
+
+def test_what_is_endless_is_no_probability() -> None:
+    tiles, limit = np.zeros((3, 1, 2, 2), np.uint8), np.float32(0.5)
+    probability = np.full((3, 1, 2, 2), 0.5, np.float32)
+    probability[1, 0, 1, 1] = np.inf
+    salt = np.array([0.9, 0.9, np.inf], np.float32)
+    found = from_outputs(tiles, probability, salt, None, limit)
+    assert np.isnan(found.salt).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("salt", "drawn", "kept"),
+    [
+        (4, 3, None),
+        (3, 2, None),
+        (3, 4, None),
+        (3, 2, [1, 2]),
+        (3, 3, [0, 2]),
+        (3, 3, [0, 1, 2]),
+        (3, 2, [2, 0]),
+        (3, 2, [0, 3]),
+    ],
+)
+def test_outputs_that_contradict_each_other_are_refused(
+    salt: int, drawn: int, kept: list[int] | None
+) -> None:
+    """Above the gate are tiles 0 and 2."""
+    tiles, limit = np.zeros((3, 2, 4, 4), np.uint8), np.float32(0.5)
+    salts = np.array([0.9, 0.1, 0.8, 0.1], np.float32)[:salt]
+    probability = np.full((drawn, 2, 4, 4), 0.5, np.float32)
+    given = None if kept is None else np.array(kept)
+    with pytest.raises(ModelError, match="expected one salt a tile"):
+        from_outputs(tiles, probability, salts, given, limit)
+    with pytest.raises(ModelError, match="expected one salt a tile"):
+        from_outputs(tiles, np.zeros((2, 1, 4, 4), np.float32), salts, np.array([0, 2]), limit)
 
 
 @pytest.mark.parametrize("gated", [False, True])
@@ -15,7 +52,8 @@ def test_a_tile_with_a_probability_that_is_none_is_marked(gated: bool) -> None:
     probability = np.full((3, 2, 3, 3), 0.5, np.float32)
     probability[1, 1, 2, 0] = probability[2, 0, 1, 1] = np.nan
     kept = np.array([0, 2]) if gated else None
-    found = from_outputs(probability[kept] if gated else probability, salt, kept, limit)
+    given = probability[kept] if gated else probability
+    found = from_outputs(np.zeros(probability.shape, np.uint8), given, salt, kept, limit)
     spoilt = [False, not gated, True]  # a gated graph never looks at what it stops
     assert np.isnan(found.salt).tolist() == spoilt
     assert not np.isnan(salt).any()

@@ -302,3 +302,15 @@ def test_confidence_is_what_a_run_writes(gate: float | None, tmp_path: Path) -> 
     assert not empty.all()
     np.testing.assert_array_equal(found.confidence[empty], 1 - found.salt[empty])
     assert repr(found) == f"Prediction of {len(TILES)} tiles, {np.sum(~empty)} with salt"
+
+
+def test_a_count_of_numpys_does_not_overflow(gated_model: Path) -> None:
+    """200 and 200 are 144 in eight bits: a slice up to there is empty, and nothing would be run."""
+    tiles = np.resize(TILES, (300, 101, 101))
+    model = SaltModel.load(gated_model, provider="cpu", threads=np.int8(1), lanes=np.uint8(1))
+    small = model.predict(tiles, batch_size=np.uint8(200))
+    whole = model.predict(tiles, batch_size=200)
+    np.testing.assert_array_equal(small.salt, whole.salt)
+    np.testing.assert_array_equal(small.masks, whole.masks)
+    own = SaltModel.load(gated_model, provider="cpu", batch_size=np.uint8(200)).predict(tiles)
+    np.testing.assert_array_equal(own.masks, whole.masks)

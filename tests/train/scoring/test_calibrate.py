@@ -49,6 +49,16 @@ def planted(edge_in: float, edge_out: float, yes: float, no: float) -> Predictio
     return Prediction(probability, np.where(SALT, yes, no).astype(np.float32))
 
 
+def test_what_is_drawn_where_masks_are_unknown_is_no_error() -> None:
+    """Whoever calls it."""
+    unknown = np.zeros_like(DATA.masks)
+    unknown[::2, 20:60, 20:60] = 1
+    data = dataclasses.replace(DATA, masks=DATA.masks * (1 - unknown), unknown=unknown)
+    drawn = np.where(DATA.masks + unknown > 0, 0.9, 0.1).astype(np.float32)
+    sure = Prediction(drawn, np.where(data.has_salt, 0.95, 0.05).astype(np.float32))
+    assert final_scores(sure, sure, data, Decision())["score"] == 1.0
+
+
 def test_a_judge_is_not_held_against_tiles_that_may_have_salt_where_they_are_unknown() -> None:
     unknown = np.zeros_like(DATA.masks)
     unknown[:10, 30:60] = 1  # all of their salt

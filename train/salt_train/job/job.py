@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from salt_train.data.folds import Split
 from salt_train.errors import ConfigError
 from salt_train.job import crossval
 from salt_train.scoring import verdict
-from salt_train.scoring.calibrate import SEEN
+from salt_train.scoring.calibrate import BY_OWN_CHOICE, SEEN
 from salt_train.settings.config import FOLD, IMAGENET, SHIPPED, TrainConfig
 from salt_train.settings.schedule import cut_short
 from salt_train.training.pseudo import Pseudo
@@ -275,11 +276,19 @@ def _summary(checkpoint: Checkpoint, path: Path) -> str:
     lines = [
         f"{path}: epoch {checkpoint.epoch}, score {scores['score']:.4f} ({low:.3f} to {high:.3f}) "
         f"on fold {config.fold} of {config.folds} with flip TTA{shipped.doubted(scores)}",
-        f"{more}; threshold {decision.threshold:g}, gate {decision.gate:.3g}",
+        f"{more}; threshold {decision.threshold:g}, gate {decision.gate:.3g}"
+        f"{_by_own_choice(scores)}",
         *verdict.beside_start(scores),
         *verdict.beside_empty_masks(scores),
     ]
     return "\n".join(lines)
+
+
+def _by_own_choice(scores: Mapping[str, Any]) -> str:
+    """What an exported file scores on these tiles; too high, and no contradiction."""
+    if (score := scores.get(BY_OWN_CHOICE)) is None:
+        return ""
+    return f" ({score:.4f} with these, which were chosen on the same tiles)"
 
 
 def _summary_of_all(checkpoint: Checkpoint, path: Path) -> str:

@@ -21,6 +21,7 @@ GATES = np.round(np.arange(0.05, 0.96, 0.05), 2)
 # What a checkpoint says of the labels that its threshold and gate were chosen by.
 CHOSEN_ON, OWN_FOLD, OTHER_FOLDS = "decision_chosen_on", "own fold", "other folds"
 
+BY_OWN_CHOICE = "score_by_own_choice"  # of the fold that threshold and gate were chosen on
 SEEN = "score_of_seen_tiles"  # instead of a score, where no tile was held out
 
 Scores = npt.NDArray[np.float64]  # [N]
@@ -137,6 +138,7 @@ def final_scores(
         data: the held-out tiles.
         default: the decision to start from.
     """
+    prediction, plain = prediction.where_known(data), plain.where_known(data)
     decided, told = fits(prediction, data, default), data.told
     right = (prediction.salt > 0.5) == data.has_salt
     per_tile, said = scored(masks_by(decided, prediction), data)

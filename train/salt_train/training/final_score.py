@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from salt_infer.masks import metric
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.data.dataset import Dataset
@@ -91,5 +92,7 @@ class FinalScore:
         self, prediction: Prediction, plain: Prediction, default: Decision
     ) -> tuple[dict[str, Any], Decision]:
         scores = calibrate.final_scores(prediction, plain, self.data, default)
-        scores |= {calibrate.CHOSEN_ON: calibrate.OWN_FOLD}
-        return scores, calibrate.choose(prediction, self.data.masks, default)
+        decision = calibrate.choose(prediction, self.data.masks, default)
+        as_deployed = metric.score(self.data.masks, prediction.masks(decision)).mean
+        scores |= {calibrate.CHOSEN_ON: calibrate.OWN_FOLD, calibrate.BY_OWN_CHOICE: as_deployed}
+        return scores, decision

@@ -16,7 +16,7 @@ from torch import Tensor
 from salt_infer.system.text import named
 from salt_train.checkpoints.checkpoint import Checkpoint, not_finite
 from salt_train.errors import CheckpointError
-from salt_train.scoring.calibrate import SEEN
+from salt_train.scoring.calibrate import BY_OWN_CHOICE, SEEN
 from salt_train.scoring.verdict import OF_START
 from salt_train.settings.config import TrainConfig
 from salt_train.settings.overrides import difference
@@ -102,8 +102,8 @@ def _scores(checkpoint: Checkpoint) -> str:
     numbers["score_interval"] = (
         isinstance(low_high, list) and len(low_high) == 2 and all(map(_is_number, low_high))
     )
-    if OF_START in found:
-        numbers[OF_START] = _is_number(found[OF_START])
+    for name in {OF_START, BY_OWN_CHOICE} & found.keys():
+        numbers[name] = _is_number(found[name])
     numbers["start_sha256"] = isinstance(found["start_sha256"], str)
     odd = [name for name, right in numbers.items() if not right]
     return f"its scores have {named(odd)} of another kind" if odd else ""
