@@ -13,18 +13,18 @@ from salt_export import (
     comparison,
     contracts,
     cost,
+    float16,
     graph,
     guard,
     int8,
     loading,
     members,
     outcome,
-    parity,
     provenance,
     samples,
     tensorrt,
 )
-from salt_export.errors import ParityError
+from salt_export.float16 import Rounding
 from salt_export.guard import Found
 from salt_export.outcome import Done
 from salt_export.parity import Tiles
@@ -76,7 +76,8 @@ def _export(job: Job) -> Done:
             job.say(held.line())
         elif wanted.precision == "fp16":
             job.doing("rounding to float16")
-            proofs = {"half": _rounded(job, models, networks, contract, seen.tiles)}
+            half = _rounded(job, models, networks, contract, seen.tiles)
+            proofs = {"half": half.to_json()}
         draft = folder / job.model.name
         draft.write_bytes(graph.with_contract(proto, contract, learnt))
         proofs |= tensorrt.built(job, draft)
@@ -115,23 +116,11 @@ def _rounded(
     halved: list[SaltNet],
     contract: ModelContract,
     tiles: Tiles,
-) -> dict[str, Any]:
+) -> Rounding:
     """What float16 itself does, whatever the file."""
     decision = Decision(contract.threshold, contract.gate)
     reference, rounded = (graph.DenseGraph(each).eval() for each in (models, halved))
-    found = parity.rounding(reference, rounded, tiles, decision)
-    share = found["pixels_flipped"] / found["pixels"]
-    limit = TOLERANCES["fp16"]
-    if not limit.allows(found["probability_max"], share):
-        raise ParityError(
-            f"in float16 the network itself differs by {found['probability_max']:.3g} in "
-            f"probability and flips a share of {share:.2g} of the pixels, expected at most "
-            f"{limit.probability:g} and {limit.flipped:g}; use --precision fp32; nothing was "
-            "written"
-        )
-    job.say(
-        f"float16 rounded at every step, {found['tiles']} tiles: probability within "
-        f"{found['probability_max']:.2g}, {found['pixels_flipped']} of {found['pixels']} pixels "
-        "flipped"
-    )
+    found = float16.rounding(reference, rounded, tiles, decision)
+    found.check(TOLERANCES["fp16"])
+    job.say(found.line())
     return found

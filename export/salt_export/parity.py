@@ -32,8 +32,6 @@ from salt_infer.modelfile.contract import TTA_NAMES, Tta
 from salt_infer.predictor.model import SaltModel, Settings
 from salt_train.scoring.evaluate import Decision, Prediction
 
-HALF_TILES = 32  # a CPU without float16 arithmetic takes about a second for each
-
 Tiles = npt.NDArray[np.uint8]  # [N, 101, 101]
 
 
@@ -142,7 +140,7 @@ def compare(
     """
     check_enough(tiles)
     session = ModelSession(path)
-    apart = _Difference()
+    apart = Difference()
     for batch in _batches(tiles):
         _compare_shape(reference, session, batch, apart)
     if not session.contract.gated:
@@ -179,72 +177,40 @@ def check_enough(tiles: Tiles) -> None:
         raise ExportError(f"there are {len(tiles)} tiles to verify on, expected at least {TILES}")
 
 
-def rounding(
-    reference: nn.Module, halved: nn.Module, tiles: Tiles, decision: Decision
-) -> dict[str, Any]:
-    """What float16 does to the network, with arithmetic that rounds after every operator. ONNX
-    Runtime on a CPU does not: it computes a float16 file in float32.
+class Difference:
+    """Differences gathered over many comparisons.
 
-    Args:
-        reference: the dense graph in float32.
-        halved: the same with networks in float16.
-        tiles: uint8 [M, 101, 101]; the first HALF_TILES of them are used, without the flip.
-        decision: threshold and gate.
-
-    Returns:
-        Largest and mean difference of pixels' probabilities, pixels and how many flip, tiles.
-
-    Raises:
-        ParityError: float16 overflows.
+    Attributes:
+        shapes: compared, (N, V, K) each; told by the caller.
+        probability, salt: the largest so far.
     """
-    apart, flipped = _Difference(), 0
-    few = tiles[:HALF_TILES, None]
-    for start in range(0, len(few), BATCH_SIZES[-2]):
-        batch = few[start : start + BATCH_SIZES[-2]]
-        seen, expected = (Prediction(*_network(each, batch)) for each in (halved, reference))
-        if not np.isfinite(seen.probability).all():
-            raise ParityError(
-                "in float16 the network gives values that are not finite: numbers above 65504 "
-                "occur in it; use --precision fp32; nothing was written"
-            )
-        apart.add(seen.probability, expected.probability)
-        flipped += int(np.count_nonzero(_drawn(seen, decision) != _drawn(expected, decision)))
-    return {
-        "tiles": len(few),
-        "probability_max": apart.probability,
-        "probability_mean": apart.total / apart.count,
-        "pixels": apart.count,
-        "pixels_flipped": flipped,
-    }
-
-
-def _drawn(prediction: Prediction, decision: Decision) -> npt.NDArray[np.bool_]:
-    """Masks of tiles in one view."""
-    return Prediction(prediction.probability[:, 0], prediction.salt).masks(decision)
-
-
-class _Difference:
-    """Differences gathered over many comparisons."""
 
     def __init__(self) -> None:
         self.shapes: list[tuple[int, int, int]] = []
         self.probability = self.salt = self.total = 0.0
         self.count = 0
 
+    @property
+    def mean(self) -> float:
+        """Of all probabilities."""
+        return self.total / self.count
+
     def add(self, seen: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> None:
+        """Take probabilities; raise ParityError where shapes differ or some are not finite."""
         apart = _apart(seen, expected)
         self.probability = max(self.probability, float(apart.max(initial=0.0)))
         self.total += float(apart.sum(dtype=np.float64))
         self.count += apart.size
 
     def add_salt(self, seen: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> None:
+        """The same of tiles' salt."""
         self.salt = max(self.salt, float(_apart(seen, expected).max()))
 
 
 def _compare_shape(
-    reference: nn.Module, session: ModelSession, batch: Tiles, apart: _Difference
+    reference: nn.Module, session: ModelSession, batch: Tiles, apart: Difference
 ) -> None:
-    expected, salt = _network(reference, batch)
+    expected, salt = run_network(reference, batch)
     count, ways = batch.shape[:2]
     for gate in _gates(salt, session.contract.gated):
         seen = session.run(batch, gate)
@@ -265,13 +231,13 @@ def _as_deployed(
     tiles: Tiles,
     decision: Decision,
     truth: npt.NDArray[np.uint8] | None,
-    apart: _Difference,
+    apart: Difference,
 ) -> Parity:
     """Flip, threshold and gate over all tiles, a batch at a time."""
     mine, theirs, margins = [], [], []
     for start in range(0, len(tiles), TILES):
         stacked = views.make(tiles[start : start + TILES], "hflip")
-        network = _merged(*_network(reference, stacked))
+        network = _merged(*run_network(reference, stacked))
         file = whole(session, stacked)
         apart.add(file.probability, network.probability)
         apart.add_salt(file.salt, network.salt)
@@ -283,7 +249,7 @@ def _as_deployed(
     rows = zip(rle.encode(seen), rle.encode(expected), strict=True)
     return Parity(
         probability_max=apart.probability,
-        probability_mean=apart.total / apart.count,
+        probability_mean=apart.mean,
         salt_max=apart.salt,
         shapes=tuple(apart.shapes),
         tiles=len(tiles),
@@ -296,7 +262,10 @@ def _as_deployed(
     )
 
 
-def _network(reference: nn.Module, batch: Tiles) -> tuple[Any, Any]:
+def run_network(
+    reference: nn.Module, batch: Tiles
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Probability float32 [N, V, 101, 101] and salt float32 [N] of uint8 [N, V, 101, 101]."""
     with torch.inference_mode():
         probability, salt = reference(torch.from_numpy(batch))
     return probability.numpy(), salt.numpy()
