@@ -24,7 +24,7 @@ from salt_infer.batch.result import BatchResult, Cancel
 from salt_infer.data import png
 from salt_infer.modelfile.contract import ModelContract
 from salt_infer.models import default_model
-from salt_infer.predictor.model import Settings
+from salt_infer.predictor.settings import Settings
 
 MASKS = Path(__file__).parents[1] / "examples" / "masks"
 INSIDE, OUTSIDE = 0.9, 0.1  # probabilities of salt where a mask has it and where not

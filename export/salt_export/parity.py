@@ -29,7 +29,8 @@ from salt_infer.batch import views
 from salt_infer.masks import metric, rle
 from salt_infer.masks.decision import exceeds
 from salt_infer.modelfile.contract import TTA_NAMES, Tta
-from salt_infer.predictor.model import SaltModel, Settings
+from salt_infer.predictor.model import SaltModel
+from salt_infer.predictor.settings import Settings
 from salt_train.scoring.evaluate import Decision, Prediction
 
 Tiles = npt.NDArray[np.uint8]  # [N, 101, 101]

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from salt_infer.backends.providers import ProviderRequest
     from salt_infer.data.tiles import Tiles, read_tiles
     from salt_infer.errors import InputError, ModelError, SaltError
-    from salt_infer.predictor.model import Prediction, SaltModel
+    from salt_infer.predictor.model import SaltModel
+    from salt_infer.predictor.prediction import Prediction
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,7 +35,7 @@ __all__ = [
 _HOMES = {
     "InputError": "errors",
     "ModelError": "errors",
-    "Prediction": "predictor.model",
+    "Prediction": "predictor.prediction",
     "ProviderRequest": "backends.providers",
     "SaltError": "errors",
     "SaltModel": "predictor.model",

@@ -12,7 +12,7 @@ from salt_infer.data import oddities, png
 from salt_infer.data.png import Examined
 from salt_infer.errors import TileError
 from salt_infer.masks import rle
-from salt_infer.predictor.model import Settings
+from salt_infer.predictor.settings import Settings
 from salt_infer.system import file_kind
 from salt_serve import levels
 from salt_serve.errors import RequestError, TooLargeError, UnreadableError, WrongTypeError

@@ -13,7 +13,7 @@ from salt_infer.execution.results import FinishedGroup
 from salt_infer.job.fingerprint import Fingerprint
 from salt_infer.job.journal import Journal
 from salt_infer.masks import rle
-from salt_infer.predictor.model import Decided
+from salt_infer.predictor.prediction import Decided
 
 FINGERPRINT = Fingerprint(
     toolkit="0.1.0", model="ab" * 32, contract_version=1, precision="fp32",

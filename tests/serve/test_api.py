@@ -15,7 +15,7 @@ from salt_infer import SaltModel
 from salt_infer.batch.result import BatchResult
 from salt_infer.data import oddities, png
 from salt_infer.masks import rle
-from salt_infer.predictor.model import Decided
+from salt_infer.predictor.prediction import Decided
 from salt_serve.api import ADDRESSES
 from salt_serve.batcher import BatchOptions
 from salt_serve.limits import Limits

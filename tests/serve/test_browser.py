@@ -22,7 +22,8 @@ from salt_infer.data import png
 from salt_infer.masks import rle
 from salt_infer.modelfile.onnx_reader import read_model
 from salt_infer.models import default_model
-from salt_infer.predictor.model import Prediction, Settings
+from salt_infer.predictor.prediction import Prediction
+from salt_infer.predictor.settings import Settings
 from salt_serve import levels
 from salt_serve.limits import MIB, Limits
 from salt_serve.predictor import Predictor

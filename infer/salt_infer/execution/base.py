@@ -30,7 +30,7 @@ class ModelRequest:
 
     Attributes:
         path: of the file; the one that ships for the provider if None.
-        threshold, gate, tta, min_area: see :class:`salt_infer.predictor.model.Settings`.
+        threshold, gate, tta, min_area: see :class:`salt_infer.predictor.settings.Settings`.
         provider: what is to run it.
         batch_size: tiles a batch; as many as suit the provider if None.
     """

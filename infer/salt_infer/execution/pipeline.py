@@ -18,9 +18,6 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from salt_infer.batch.result import BatchResult, Cancel, Drawn
 from salt_infer.data.source import Tile, TileSource
 from salt_infer.execution.decoders import Decoders
@@ -29,8 +26,7 @@ from salt_infer.execution.flow import Stage, Timed, flow, pools, timed_work
 from salt_infer.execution.request import DecodeIn
 from salt_infer.execution.results import FinishedGroup
 from salt_infer.execution.stage_clock import StageClock
-from salt_infer.predictor import confidence
-from salt_infer.predictor.model import Decided, SaltModel
+from salt_infer.predictor.model import SaltModel
 from salt_infer.system.signals import Check, never
 
 
@@ -200,12 +196,7 @@ def encode_group(ran: Ran, model: SaltModel, options: RunOptions) -> FinishedGro
     if ran.result is None:
         return FinishedGroup.of(ran.decoded, None)
     decided = model.decide(ran.result)
-    sure = _confidence(decided) if options.details else None
+    sure = decided.confidence if options.details else None
     return FinishedGroup.of(
         ran.decoded, decided, sure, options.probabilities, crc32=options.checksums
     )
-
-
-def _confidence(decided: Decided) -> npt.NDArray[np.float32]:
-    assert decided.probability is not None, "details need probabilities"
-    return confidence.of_tiles(decided.salt, decided.kept, decided.probability, decided.masks)

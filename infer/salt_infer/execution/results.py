@@ -18,7 +18,7 @@ from salt_infer.errors import JournalError
 from salt_infer.execution.decoding import Decoded
 from salt_infer.masks import rle
 from salt_infer.masks.rle import TILE_SHAPE
-from salt_infer.predictor.model import Decided
+from salt_infer.predictor.prediction import Decided
 from salt_infer.system.digest import checksums
 
 Map = npt.NDArray[np.uint8]  # [101, 101], a tile's probabilities in 1/255
@@ -79,7 +79,7 @@ class FinishedGroup:
         odd: those of the others that are, see :data:`salt_infer.data.oddities.Odd`.
         crc32: of the pixels of ``ids``, see :func:`salt_infer.system.digest.checksums`; None where
             they were not asked for or no tile could be read.
-        judged: the model has a judge, see :class:`salt_infer.predictor.model.Prediction`.
+        judged: the model has a judge, see :class:`salt_infer.predictor.prediction.Prediction`.
     """
 
     number: int

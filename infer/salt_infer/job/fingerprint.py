@@ -33,7 +33,7 @@ class Fingerprint:
         runtime: name and version of what the provider belongs to.
         device: processor or GPU. Another may round differently, and then a run that goes on there
             would not give an unbroken one's bytes.
-        threshold, gate, tta, min_area: see :class:`salt_infer.predictor.model.Settings`.
+        threshold, gate, tta, min_area: see :class:`salt_infer.predictor.settings.Settings`.
         batch_size: groups are cut by it, and a tile's probability may differ in the last bit with
             the batch that it is in.
         details, probabilities: whether these are kept.

@@ -20,7 +20,7 @@ from salt_infer.execution.stage_clock import StageClock
 from salt_infer.job.journal import Journal
 from salt_infer.job.run_report import RunReport, describe_model
 from salt_infer.job.watcher import Watcher
-from salt_infer.predictor.model import Settings
+from salt_infer.predictor.settings import Settings
 from salt_infer.system import signals
 
 OnError = Literal["stop", "skip", "empty"]

@@ -16,126 +16,11 @@ from salt_infer.backends.providers import BATCH, Asked, ProviderRequest, batch_f
 from salt_infer.backends.selection import Batches, ProviderChoice, Tell, open_session
 from salt_infer.batch import doubtful, views
 from salt_infer.batch.result import BatchResult, Cancel, Drawn
-from salt_infer.errors import InputError, ModelError
-from salt_infer.masks.decision import Decision
-from salt_infer.modelfile.contract import TTA_NAMES, ModelContract, Tta
-from salt_infer.predictor import confidence
+from salt_infer.errors import ModelError
+from salt_infer.modelfile.contract import ModelContract, Tta
 from salt_infer.predictor.arguments import check_path, check_tiles, checked_count
-
-
-def _is_share(value: Any) -> bool:
-    """A number within 0..1, also an array of one such; text is none."""
-    try:
-        return not isinstance(value, str | bytes) and 0.0 <= float(value) <= 1.0
-    except (TypeError, ValueError):
-        return False
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings(Decision):
-    """How probabilities become masks.
-
-    Attributes:
-        tta: test-time augmentation; it is the mean over its views that is compared.
-        min_area: pixels; a mask with fewer becomes empty.
-        judged: the model has a judge, see :class:`Prediction`; nothing that is set.
-    """
-
-    tta: Tta
-    min_area: int = 0
-    judged: bool = True
-
-    @classmethod
-    def of(
-        cls, contract: ModelContract, threshold: float | None, gate: float | None, tta: Tta | None,
-        min_area: int,
-    ) -> Self:  # fmt: skip
-        """What a file says, but for what is given."""
-        return cls(
-            contract.threshold if threshold is None else threshold,
-            contract.gate if gate is None else gate,
-            contract.tta if tta is None else tta,
-            min_area,
-            contract.judged,
-        )
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.min_area, int | np.integer) or self.min_area < 0:
-            raise InputError(f"min_area is {self.min_area!r}, expected 0 or more pixels")
-        for name in ("threshold", "gate"):
-            value = getattr(self, name)
-            if not _is_share(value):
-                raise InputError(f"{name} is {value!r}, expected a number within 0..1")
-        if self.tta not in TTA_NAMES:
-            raise InputError(f"tta is {self.tta!r}, expected one of {', '.join(TTA_NAMES)}")
-
-
-@dataclasses.dataclass(frozen=True)
-class Decided:
-    """What was decided for the K of N tiles that passed the gate; the others' masks are empty. A
-    run keeps to these K, and :class:`Prediction` spreads the same over all N for callers.
-
-    Attributes:
-        kept: int64 [K], ascending: which tiles these are.
-        probability: float32 [K, 101, 101] in 0..1, mean over the views; None where masks alone were
-            asked for and the device drew them.
-        masks: bool [K, 101, 101].
-        salt: float32 [N], the judge's probability that a tile has any salt.
-        judged: there is a judge, see :attr:`salt_infer.modelfile.contract.ModelContract.judged`.
-    """
-
-    kept: npt.NDArray[np.int64]
-    probability: npt.NDArray[np.float32] | None
-    masks: npt.NDArray[np.bool_]
-    salt: npt.NDArray[np.float32]
-    judged: bool = True
-
-    @property
-    def pixel_salt(self) -> npt.NDArray[np.float32]:
-        """Probability that a pixel is salt in any tile, float32 [K, 101, 101] in 0..1."""
-        assert self.probability is not None, "the model was asked for masks alone"
-        if not self.judged:
-            return self.probability
-        return self.probability * self.salt[self.kept][:, None, None]
-
-
-@dataclasses.dataclass(frozen=True, repr=False)
-class Prediction:
-    """What a model says of N tiles.
-
-    Attributes:
-        masks: bool [N, 101, 101], true where there is salt.
-        probability: float32 [N, 101, 101] in 0..1, that a pixel is salt if the tile has any: what
-            the threshold is compared with. It was learnt from tiles with salt alone and means
-            nothing where ``salt`` is small: there, see ``pixel_salt``. All 0 where the gate found
-            no salt: with ``gate=0`` every tile has its own.
-        salt: float32 [N] in 0..1, the judge's probability that a tile has any salt.
-        judged: there is a judge. Where there is none ``salt`` is the tile's largest probability,
-            and ``probability`` is of any tile.
-    """
-
-    masks: npt.NDArray[np.bool_]
-    probability: npt.NDArray[np.float32]
-    salt: npt.NDArray[np.float32]
-    judged: bool = True
-
-    @property
-    def pixel_salt(self) -> npt.NDArray[np.float32]:
-        """Probability that a pixel is salt, float32 [N, 101, 101] in 0..1: that the tile has any,
-        times ``probability``; without a judge, ``probability`` itself.
-        """
-        return self.probability * self.salt[:, None, None] if self.judged else self.probability
-
-    @property
-    def confidence(self) -> npt.NDArray[np.float32]:
-        """The score that the model expects, float32 [N] in 0..1; too high where it is low."""
-        every = np.arange(len(self.masks))
-        return confidence.of_tiles(self.salt, every, self.probability, self.masks)
-
-    def __repr__(self) -> str:
-        return (
-            f"Prediction of {len(self.masks)} tiles, {self.masks.any(axis=(1, 2)).sum()} with salt"
-        )
+from salt_infer.predictor.prediction import Decided, Prediction
+from salt_infer.predictor.settings import Settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,7 +81,7 @@ class SaltModel:
 
         Args:
             path: file from ``salt-export``; the one that ships for the provider if not given.
-            threshold: 0..1, see :class:`Settings`.
+            threshold: 0..1, see :class:`salt_infer.predictor.settings.Settings`.
             gate: likewise.
             tta: ``none``, ``hflip``, or ``doubtful``: the flip for doubtful tiles alone.
             min_area: masks with fewer pixels than this become empty.

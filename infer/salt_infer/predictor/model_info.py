@@ -9,7 +9,8 @@ from typing import Self
 from salt_infer.backends.node_placement import Placement
 from salt_infer.backends.selection import ProviderChoice
 from salt_infer.modelfile.contract import ModelContract
-from salt_infer.predictor.model import SaltModel, Settings
+from salt_infer.predictor.model import SaltModel
+from salt_infer.predictor.settings import Settings
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,7 +25,7 @@ from salt_infer.errors import ModelError, ProviderError
 from salt_infer.job.job import Job, run
 from salt_infer.job.watcher import Watcher
 from salt_infer.modelfile.contract import TTA_NAMES, Tta
-from salt_infer.predictor.model import Settings
+from salt_infer.predictor.settings import Settings
 from salt_infer.system.cpu import lanes_here
 from tests import drawing
 

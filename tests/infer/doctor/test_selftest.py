@@ -19,7 +19,8 @@ from salt_infer.errors import ModelError, ProviderError
 from salt_infer.masks import rle
 from salt_infer.modelfile.signature import sha256_of
 from salt_infer.models import default_model
-from salt_infer.predictor.model import SaltModel, Settings
+from salt_infer.predictor.model import SaltModel
+from salt_infer.predictor.settings import Settings
 
 SHIPPED = sorted(default_model().parent.glob("*.onnx"))
 

@@ -18,7 +18,8 @@ from salt_infer.execution.flow import Stage, flow
 from salt_infer.execution.pipeline import RunOptions, finished_groups, stamps_of, unwritten
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.masks import rle
-from salt_infer.predictor.model import SaltModel, Settings
+from salt_infer.predictor.model import SaltModel
+from salt_infer.predictor.settings import Settings
 from salt_train.checkpoints.checkpoint import build_model, load
 from salt_train.scoring import evaluate
 from tests import drawing

@@ -26,7 +26,7 @@ from salt_infer.masks import rle
 from salt_infer.modelfile.contract import Tta
 from salt_infer.models import default_model
 from salt_infer.predictor import confidence
-from salt_infer.predictor.model import Settings
+from salt_infer.predictor.settings import Settings
 from tests import drawing
 
 SHIPPED = default_model()

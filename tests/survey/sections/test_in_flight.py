@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salt_infer.execution.stage_clock import StageClock
-from salt_infer.predictor.model import Decided, SaltModel
+from salt_infer.predictor.model import SaltModel
+from salt_infer.predictor.prediction import Decided
 from salt_survey.sections import tiling
 from salt_survey.sections.display import Display, Stretch, Zoom
 from salt_survey.sections.in_flight import Flight, Room

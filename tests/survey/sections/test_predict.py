@@ -10,7 +10,8 @@ import pytest
 from salt_infer.batch.result import BatchResult, Cancel
 from salt_infer.errors import ModelError
 from salt_infer.execution.stage_clock import StageClock
-from salt_infer.predictor.model import SaltModel, Settings
+from salt_infer.predictor.model import SaltModel
+from salt_infer.predictor.settings import Settings
 from salt_survey import synthetic
 from salt_survey.reading.survey import Survey
 from salt_survey.sections import predict, tiling
