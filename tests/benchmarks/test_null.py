@@ -38,4 +38,4 @@ def test_the_program_runs_with_it_and_only_then(tmp_path: Path) -> None:
     # Batches of 32: each begins with the first mask again.
     expected = [masks[number % 32 % len(masks)] for number in range(50)]
     assert [text for _, text in rows] == rle.encode(np.stack(expected))
-    assert report.model["provider"] == "null"
+    assert report.model.provider == "null"

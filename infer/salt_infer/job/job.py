@@ -221,7 +221,7 @@ def _report(run: JournaledRun, job: Job, truth: scoring.Truth | None, digest: st
         report = _warning(report, truth.doubt)
     _write(report, run.journal, job)
     if truth and report.rows:
-        learnt = learnt_of(Path(report.model["path"]), report.model["sha256"])
+        learnt = learnt_of(Path(report.model.path), report.model.sha256)
         score = _score(run, job, truth, learnt)
         report = dataclasses.replace(
             report, score=score.mean, empty_score=score.empty, scored=score.tiles,

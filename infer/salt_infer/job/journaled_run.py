@@ -18,7 +18,8 @@ from salt_infer.execution.pipeline import RunOptions
 from salt_infer.execution.results import FinishedGroup, Row
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.job.journal import Journal
-from salt_infer.job.run_report import RunReport, describe_model
+from salt_infer.job.model_report import ModelReport
+from salt_infer.job.run_report import RunReport
 from salt_infer.job.watcher import Watcher
 from salt_infer.predictor.settings import Settings
 from salt_infer.system import signals
@@ -152,7 +153,7 @@ class JournaledRun:
             bad=tuple(sorted(self._bad)),  # groups may have come in any order
             timing=self.clock.timing(self.startup_s, self.publish_s),
             engine=self._executor.about(),
-            model=describe_model(self._executor.model),
+            model=ModelReport.of(self._executor.model),
             options=dataclasses.asdict(self.settings)
             | dataclasses.asdict(self._options)
             | {"on_error": self._on_error},

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 from typing import Any
 
 from salt_infer.data.oddities import Odd
 from salt_infer.data.source import BadTile
 from salt_infer.execution.stage_clock import Timing, shares
-from salt_infer.predictor.model import SaltModel
-from salt_infer.predictor.model_info import ModelInfo
+from salt_infer.job.model_report import ModelReport
 from salt_infer.system.text import shown
 
 
@@ -29,7 +27,7 @@ class RunReport:
         bad: tiles that could not be read.
         timing: where the time went.
         engine: who ran it.
-        model: path, sha256, provider and contract of the model.
+        model: the file, and what ran it.
         options: threshold, gate and the other settings of the run.
         out_sha256: of the published file; empty where there is none.
         score: mean precision against the labels given, or None.
@@ -50,7 +48,7 @@ class RunReport:
     bad: tuple[BadTile, ...]
     timing: Timing
     engine: dict[str, Any]
-    model: dict[str, Any]
+    model: ModelReport
     options: dict[str, Any]
     out_sha256: str = ""
     score: float | None = None
@@ -101,12 +99,10 @@ class RunReport:
         return lines
 
     def _settings(self) -> str:
-        contract, options = self.model["contract"], self.options
-        kind = "gated" if contract["gated"] else "dense"
+        model, options = self.model, self.options
         return (
-            f"model: {Path(self.model['path']).name}, {contract['precision']} {kind}, "
-            f"{self._provider()}; tta {options['tta']}, threshold "
-            f"{options['threshold']:.3g}, gate {options['gate']:.3g}"
+            f"model: {model.name}, {model.kind}, {model.ran_on()}; tta {options['tta']}, "
+            f"threshold {options['threshold']:.3g}, gate {options['gate']:.3g}"
         )
 
     def _actors(self) -> list[str]:
@@ -120,35 +116,11 @@ class RunReport:
             "run again"
         ]
 
-    def _provider(self) -> str:
-        """What ran it and why, and how many of its nodes, with those that ran elsewhere."""
-        remark, nodes = self.model["remark"], self.model["nodes"]
-        said = [f"{self.model['provider']}{f' ({remark})' if remark else ''}"]
-        if len(nodes) > 1:
-            said += [f"{count} nodes on {name}" for name, count in nodes.items()]
-        else:
-            said += [f"all {count} nodes" for count in nodes.values()]
-        return ", ".join(said)
-
     def fallback(self) -> str:
         """How what ran differs from what was asked for, in a line; empty where it does not."""
-        asked = self.model["asked"]
-        if not self.model["fallback"]:
+        model = self.model
+        if not model.fallback:
             return ""
-        return f"ran on {self._provider()}, and {asked} was asked for; the report has the reasons"
-
-
-def describe_model(model: SaltModel | ModelInfo) -> dict[str, Any]:
-    """The model's part of a report."""
-    session, choice = model.session, model.choice
-    return {
-        "path": str(Path(session.path).absolute()),
-        "sha256": session.sha256,
-        "provider": session.provider,
-        "asked": choice.asked if choice else None,
-        "remark": choice.remark() if choice else "",
-        "passed_over": dict(choice.passed_over) if choice else {},
-        "fallback": list(choice.fell_back) if choice else [],
-        "nodes": session.placement.nodes,
-        "contract": dataclasses.asdict(session.contract),
-    }
+        return (
+            f"ran on {model.ran_on()}, and {model.asked} was asked for; the report has the reasons"
+        )

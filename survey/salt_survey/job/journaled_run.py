@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.job.journal import Journal
-from salt_infer.job.run_report import describe_model
+from salt_infer.job.model_report import ModelReport
 from salt_infer.job.watcher import Watcher
 from salt_infer.system import signals
 from salt_infer.system.location import real
@@ -110,7 +110,7 @@ class JournaledRun:
                     self._journal.append(slab_work.mean_slab(slab, self._work, self._store))
 
     @contextlib.contextmanager
-    def telling_what_is_kept(self) -> Any:
+    def telling_what_is_kept(self) -> Iterator[None]:
         """Where the run ends before its time, say that it can go on."""
         try:
             yield
@@ -201,7 +201,7 @@ class JournaledRun:
             counts=counts,
             timing=self._clock.timing(self.startup_s, publish_s),
             engine=self._executor.about(),
-            model=describe_model(self._executor.model),
+            model=ModelReport.of(self._executor.model),
             settings=settings,
             origin=origin.brief,
             warnings=warnings,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 from typing import Any
 
 from salt_infer.execution.stage_clock import Timing, shares
 from salt_infer.job.journal import Journal
+from salt_infer.job.model_report import ModelReport
 from salt_survey.execution.slabs import Division, SlabDone
 from salt_survey.volume.counts import Counts
 
@@ -24,7 +24,7 @@ class SurveyReport:
         counts: of the volume.
         timing: where the time went.
         engine: who ran it.
-        model: path, sha256, provider and contract of the model.
+        model: the file, and what ran it.
         settings: zoom, polarity, threshold and the others, and where they come from.
         origin: where zoom and polarity come from, in few words; JSON has it with the settings.
         warnings: what was decided against the survey's headers, a line each.
@@ -37,7 +37,7 @@ class SurveyReport:
     counts: Counts
     timing: Timing
     engine: dict[str, Any]
-    model: dict[str, Any]
+    model: ModelReport
     settings: dict[str, Any]
     origin: str
     warnings: tuple[str, ...] = ()
@@ -65,7 +65,6 @@ class SurveyReport:
         before = f", {self.resumed} of them before" if self.resumed else ""
         busy = shares(timing.wall_s, timing.busy_s, timing.threads)
         stages = ", ".join(f"{k} {v:.2f} s ({busy[k]:.0%})" for k, v in timing.busy_s.items())
-        model = self.model
         return [
             f"{self.sections} sections, {counts.tiles} tiles -> {self.out}{before}",
             f"salt: {counts.in_words(used['threshold'])}",
@@ -75,7 +74,7 @@ class SurveyReport:
             f"settings: zoom {used['zoom']}, polarity {used['polarity']}, stretch "
             f"{used['stretch']}, stride {used['stride']}, sections {used['sections']}; "
             f"{self.origin}",  # said in full when the run began
-            f"model: {Path(model['path']).name}, {model['provider']}, tta {used['tta']}, gate "
+            f"model: {self.model.name}, {self.model.provider}, tta {used['tta']}, gate "
             f"{used['gate']:g}",
         ]
 
