@@ -116,7 +116,7 @@ def prepare(
     facts = {
         "file": path.name, "sha256": session.sha256, "provider": provider,
         "options": dict(options), "given": session.plan.options,
-        "kind": f"{contract.precision} {'gated' if contract.gated else 'dense'}",
+        "kind": contract.kind,
         "nodes": session.placement.nodes, "batch": len(tiles), "views": stacked.shape[1],
         "gmac": contract.provenance.get("gmac"), "load_s": opened.load_s,
         "again_s": opened.again_s, "first_s": first_s, "same_when_loaded_again": opened.same,

@@ -97,7 +97,7 @@ def _describe(setup: Setup, session: Session) -> dict[str, Any]:
     return {
         "file": setup.path.name,
         "sha256": session.sha256,
-        "kind": f"{contract.precision} {'gated' if contract.gated else 'dense'}",
+        "kind": contract.kind,
         "provider": setup.provider,
         "runs_on": session.provider,
         "arithmetic": setup.arithmetic,

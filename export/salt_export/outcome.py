@@ -31,8 +31,7 @@ class Done:
         """For people."""
         contract = self.contract
         return [
-            f"{model}: {self.size / 1e6:.1f} MB, {contract.precision} "
-            f"{'gated' if contract.gated else 'dense'}, opset {contract.opset}",
+            f"{model}: {self.size / 1e6:.1f} MB, {contract.kind}, opset {contract.opset}",
             f"{self.cost.gmac:.2f} GMAC a view ({self.cost.gmac_as_drawn:.2f} with hypercolumns "
             f"projected after upsampling), {self.cost.parameters / 1e6:.2f} M parameters",
             *self.parity.lines(contract.precision),

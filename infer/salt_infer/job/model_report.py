@@ -59,11 +59,6 @@ class ModelReport:
         """Of the file, without its folder."""
         return Path(self.path).name
 
-    @property
-    def kind(self) -> str:
-        """In what it computes, and whether a gate leaves tiles out."""
-        return f"{self.contract.precision} {'gated' if self.contract.gated else 'dense'}"
-
     def ran_on(self) -> str:
         """What ran it and why, and how many of its nodes, with those that ran elsewhere."""
         said = [f"{self.provider}{f' ({self.remark})' if self.remark else ''}"]

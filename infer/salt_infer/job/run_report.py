@@ -101,7 +101,7 @@ class RunReport:
     def _settings(self) -> str:
         model, options = self.model, self.options
         return (
-            f"model: {model.name}, {model.kind}, {model.ran_on()}; tta {options['tta']}, "
+            f"model: {model.name}, {model.contract.kind}, {model.ran_on()}; tta {options['tta']}, "
             f"threshold {options['threshold']:.3g}, gate {options['gate']:.3g}"
         )
 

@@ -105,6 +105,11 @@ class ModelContract:
         """
         return any(judges(self.provenance))
 
+    @property
+    def kind(self) -> str:
+        """What it computes in, and whether the gate is within: ``int8 gated``, ``fp32 dense``."""
+        return f"{self.precision} {'gated' if self.gated else 'dense'}"
+
     def to_json(self) -> str:
         """Canonical JSON: the same contract always gives the same text.
 

@@ -32,9 +32,8 @@ _MEANS = {
 def describe(model: ModelFile) -> str:
     """All that a file says of itself, without a last line end."""
     contract = model.contract
-    kind = "gated" if contract.gated else "dense"
     lines = [
-        f"{model.path}: {model.path.stat().st_size / 1e6:.1f} MB, {contract.precision} {kind}",
+        f"{model.path}: {model.path.stat().st_size / 1e6:.1f} MB, {contract.kind}",
         f"sha256 {model.sha256}",
         contract.architecture,
         f"padded to {contract.canvas_px} px ({contract.padding}), mean {contract.mean:g}, "
