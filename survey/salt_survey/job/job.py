@@ -22,10 +22,10 @@ from salt_infer.system.locks import NO_LOCKS
 from salt_infer.system.output_locks import writing
 from salt_infer.system.whole_files import write_whole
 from salt_survey.execution.factory import open_executor
-from salt_survey.execution.slab_work import Work
-from salt_survey.execution.slabs import MIB, Division, SlabDone, divide
+from salt_survey.execution.slabs import MIB, SlabDone, divide
 from salt_survey.job.fingerprint import SlabPrints
 from salt_survey.job.journaled_run import JournaledRun
+from salt_survey.job.plan import Plan
 from salt_survey.job.publish import Targets
 from salt_survey.job.run_report import SurveyReport
 from salt_survey.reading.survey import Survey
@@ -35,7 +35,7 @@ from salt_survey.scan.record import load
 from salt_survey.sections.display import Direction
 from salt_survey.sections.predict import batch_of
 from salt_survey.sections.sampling import Sampling
-from salt_survey.sections.settings import ADVICE, GATE, Calibration, Settings, Wishes, settled
+from salt_survey.sections.settings import GATE, Calibration, Settings, Wishes, settled
 from salt_survey.segy.write import headers_of
 from salt_survey.volume import kept_headers
 from salt_survey.volume.extent import (
@@ -89,43 +89,6 @@ class Job:
     overwrite: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """What a job comes to for its survey.
-
-    Attributes:
-        settings: as asked for, calibrated or by default.
-        calibration: what the survey's scan has of it.
-        extent: the part of the survey.
-        division: of that into slabs.
-        warnings: what may make the volume other than it looks, a line each.
-        halved: why salt may not be found in both directions together; empty where it is not so.
-    """
-
-    settings: Settings
-    calibration: Calibration | None
-    extent: Extent
-    division: Division
-    warnings: tuple[str, ...]
-    halved: str
-
-    @property
-    def if_nothing(self) -> str:
-        """What to say where no salt was found; empty where it was said before."""
-        by_eye = self.settings.origin.source == "user"
-        return self.halved or (
-            f"no salt was found at this zoom and polarity{ADVICE}" if by_eye else ""
-        )
-
-    @property
-    def work(self) -> Work:
-        """What is done with every slab."""
-        settings, division = self.settings, self.division
-        return Work(
-            settings.display, self.extent.samples, division.block, settings.threshold, division.room
-        )
-
-
 def run(job: Job, watcher: Watcher | None = None) -> SurveyReport:
     """Carry out a job, and tell a watcher of it; its outputs are published whole or not at all.
 
@@ -148,7 +111,7 @@ def run(job: Job, watcher: Watcher | None = None) -> SurveyReport:
         # The journal keeps other runs from the Zarr; these they could have in common besides.
         others = (job.out.segy, job.out.horizons, job.out.report)
         unlocked = stack.enter_context(writing(*others, replaced=True))
-        request, division = _model_request(job, plan.extent, plan.settings), plan.division
+        request, division = _model_request(job, plan), plan.division
         executor = stack.enter_context(
             open_executor(job.executor, request, division.sections, division.room, watcher.note)
         )
@@ -159,12 +122,12 @@ def run(job: Job, watcher: Watcher | None = None) -> SurveyReport:
         if journal.local or unlocked:
             watcher.note(f"{journal.path}: {NO_LOCKS}" if journal.local else unlocked)
         job.out.check(_inputs(job), job.overwrite, journal.published)
-        under_way = JournaledRun(job.out, survey, executor, journal, division, plan.work, watcher)
+        under_way = JournaledRun(job.out, survey, executor, journal, plan, watcher)
         with under_way.telling_what_is_kept():
             under_way.resume()
             under_way.startup_s = time.perf_counter() - started
             under_way.carry_out()
-            report = under_way.publish(used, plan.settings.origin, plan.warnings, plan.if_nothing)
+            report = under_way.publish(used)
             _write(report, journal, job)
         journal.remove()
         return report
@@ -219,9 +182,7 @@ def _by_model(plan: Plan, job: Job, model: SaltModel | ModelInfo, watcher: Watch
         f"{job.scan} was calibrated with another model; name its file by --model, or calibrate anew"
     )
     watcher.note(line)
-    return dataclasses.replace(
-        plan, settings=plan.settings.with_another_model(), warnings=(*plan.warnings, line)
-    )
+    return plan.doubted(line)
 
 
 def _journal(job: Job, prints: SlabPrints, slabs: int) -> Journal[SlabDone]:
@@ -249,11 +210,11 @@ def _used(job: Job, model: SaltModel | ModelInfo, settings: Settings) -> dict[st
     }
 
 
-def _model_request(job: Job, extent: Extent, settings: Settings) -> ModelRequest:
+def _model_request(job: Job, plan: Plan) -> ModelRequest:
     """The model as the job needs it; all batches are of one size."""
     direction: Direction = "crossline" if job.sections == "crossline" else "inline"
-    tiles = batch_of(len(extent.place(direction, settings.display)))
+    tiles = batch_of(len(plan.extent.place(direction, plan.settings.display)))
     return ModelRequest(
-        path=job.model, threshold=settings.threshold, gate=job.gate, tta=job.tta, min_area=0,
+        path=job.model, threshold=plan.settings.threshold, gate=job.gate, tta=job.tta, min_area=0,
         provider=job.provider, batch_size=tiles,
     )  # fmt: skip

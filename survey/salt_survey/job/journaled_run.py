@@ -20,12 +20,11 @@ from salt_infer.system.whole_files import discard
 from salt_survey.errors import SurveyError
 from salt_survey.execution import slab_work
 from salt_survey.execution.executors import SlabExecutor, Volumes
-from salt_survey.execution.slab_work import Work
-from salt_survey.execution.slabs import Division, SlabDone
+from salt_survey.execution.slabs import SlabDone
+from salt_survey.job.plan import Plan
 from salt_survey.job.publish import Targets
 from salt_survey.job.run_report import SurveyReport, counted
 from salt_survey.reading.survey import Survey
-from salt_survey.sections.settings import Origin
 from salt_survey.segy.write import write_like
 from salt_survey.volume import finished, horizons, text_lines
 from salt_survey.volume.counts import Counts
@@ -38,10 +37,11 @@ class JournaledRun:
 
     def __init__(
         self, out: Targets, survey: Survey, executor: SlabExecutor, journal: Journal[SlabDone],
-        division: Division, work: Work, watcher: Watcher,
+        plan: Plan, watcher: Watcher,
     ) -> None:  # fmt: skip
         self._out, self._survey, self._executor, self._journal = out, survey, executor, journal
-        self._division, self._work, self._watcher = division, work, watcher
+        self._plan, self._watcher = plan, watcher
+        self._division, self._work = plan.division, plan.work
         self._clock, self.startup_s, self._resumed = StageClock(), 0.0, 0
         self._as_begun = survey.digest()
         self._store = self._opened()
@@ -125,31 +125,26 @@ class JournaledRun:
                     discard(self._out.partial)
             raise
 
-    def publish(
-        self, used: Mapping[str, Any], origin: Origin, warnings: tuple[str, ...], if_nothing: str
-    ) -> SurveyReport:
+    def publish(self, used: Mapping[str, Any]) -> SurveyReport:
         """Write what is made from the volume, put all in place, and say what was done.
 
         Args:
             used: what the run was carried out with, by name.
-            origin: where zoom and polarity come from.
-            warnings: for the report, a line each.
-            if_nothing: what to say where no salt was found; may be empty.
 
         Raises:
             OutputError: the disk is full, or a folder has become read-only.
             SurveyError: the survey cannot be read any more, or was changed since the run began.
         """
         self._check_unchanged()
-        started, settings = time.perf_counter(), {**used, "calibration": origin.words}
+        started, plan = time.perf_counter(), self._plan
+        settings = {**used, "calibration": plan.settings.origin.words}
         counts = counted(self._journal, self._division)
-        if if_nothing and not counts.salt:
-            self._watcher.note(if_nothing)
+        if plan.if_nothing and not counts.salt:
+            self._watcher.note(plan.if_nothing)
         self._store.describe(self._attributes(settings, counts))
         segy, surfaces = (partial(each, settings) for each in (self._segy, self._surfaces))
         self._out.publish(segy, surfaces, self._journal.publishing)
-        seconds = time.perf_counter() - started
-        return self._report(settings, origin, counts, warnings, seconds)
+        return self._report(settings, counts, time.perf_counter() - started)
 
     def _check_unchanged(self) -> None:
         """Probabilities, headers and what they are known again by are to be of one file."""
@@ -190,10 +185,7 @@ class JournaledRun:
                 self._watcher.note(doubt)
         self._check_unchanged()
 
-    def _report(
-        self, settings: dict[str, Any], origin: Origin, counts: Counts, warnings: tuple[str, ...],
-        publish_s: float,
-    ) -> SurveyReport:  # fmt: skip
+    def _report(self, settings: dict[str, Any], counts: Counts, publish_s: float) -> SurveyReport:
         return SurveyReport(
             out=str(self._out.store),
             sections=self._division.sections,
@@ -203,8 +195,8 @@ class JournaledRun:
             engine=self._executor.about(),
             model=ModelReport.of(self._executor.model),
             settings=settings,
-            origin=origin.brief,
-            warnings=warnings,
+            origin=self._plan.settings.origin.brief,
+            warnings=self._plan.warnings,
             notes=self._survey.scan.notes,
         )
 
