@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from salt_survey.errors import SurveyError
 from salt_survey.scan import coordinates, geometry, numbered_traces
 from salt_survey.scan.coordinates import Lattice, Positions
+from salt_survey.scan.findings import Said
 from salt_survey.scan.numbered_traces import NumberedTraces
 from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import LinesFrom
@@ -30,14 +30,6 @@ _SHOWN = 3
 _LEFT_OUT = "they are left out, and are 0 in SEG-Y that is written"
 
 Points = npt.NDArray[np.float64]
-
-
-class Sayings(Protocol):
-    """Where things to say are put."""
-
-    notes: list[str]
-    warnings: list[str]
-    questions: list[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +77,7 @@ def find(
     overrides: Overrides,
     sorting: int,
     text_lines: Sequence[str],
-    said: Sayings,
+    said: Said,
 ) -> Numbering:
     """Find what numbers the lines, and say so where it is unusual or has to be asked."""
     runs = headers.some(file, layout, lines.MOST)
@@ -121,7 +113,7 @@ def grid(
     columns: Mapping[int, Column],
     positions: Positions | None,
     traces: int,
-    said: Sayings,
+    said: Said,
 ) -> geometry.Grid | None:
     """Places of all traces; a warning where some have none.
 
@@ -155,7 +147,7 @@ def grid(
     return found
 
 
-def _on_lattice(positions: Positions | None, said: Sayings) -> geometry.Grid | None:
+def _on_lattice(positions: Positions | None, said: Said) -> geometry.Grid | None:
     """The grid of the traces that have coordinates; a warning of the others."""
     if positions is None:
         return None
@@ -176,7 +168,7 @@ def _on_lattice(positions: Positions | None, said: Sayings) -> geometry.Grid | N
     return geometry.grid(inlines, crosslines, there)
 
 
-def _on_lines(inlines: Column, crosslines: Column, said: Sayings) -> geometry.Grid:
+def _on_lines(inlines: Column, crosslines: Column, said: Said) -> geometry.Grid:
     """The grid of the traces that have a place in it; a warning of the others."""
     found = numbered_traces.find(inlines, crosslines)
     grid = geometry.grid(inlines, crosslines, found.mask)
@@ -238,7 +230,7 @@ def _coordinate_bytes(
     return None, None
 
 
-def _tell_halves(pair: Pair, narrow: Candidates, sorting: int, said: Sayings) -> None:
+def _tell_halves(pair: Pair, narrow: Candidates, sorting: int, said: Said) -> None:
     said.warnings.append(
         f"line numbers of two bytes each at {pair.inline} and {pair.crossline}: {pair.why} "
         f"({_options(pair.inline, pair.crossline, narrow)} to decide)"
@@ -252,7 +244,7 @@ def _options(inline: int, crossline: int, candidates: Candidates) -> str:
     return f"--inline-byte {inline} --crossline-byte {crossline}{width}"
 
 
-def _tell_pair(pair: Pair, candidates: Candidates, sorting: int, said: Sayings) -> None:
+def _tell_pair(pair: Pair, candidates: Candidates, sorting: int, said: Said) -> None:
     bytes_ = {pair.inline, pair.crossline}
     if bytes_ == _SHOTS and sorting != STACKED:
         said.questions.append(
@@ -273,7 +265,7 @@ def _tell_pair(pair: Pair, candidates: Candidates, sorting: int, said: Sayings) 
         )
 
 
-def _without_numbers(candidates: Candidates, bare: Numbering, said: Sayings) -> Numbering:
+def _without_numbers(candidates: Candidates, bare: Numbering, said: Said) -> Numbering:
     """A 2-D line, or traces whose coordinates alone make a grid, or neither."""
     found = _lattice(candidates, bare)
     if found is not None:
