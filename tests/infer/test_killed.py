@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from salt_infer.data import png
-from salt_infer.job import journal
+from salt_infer.job.frames import FRAME
 from salt_infer.system.cpu import lanes_here
 from tests.conftest import ROOT
 from tests.infer import steady
@@ -132,9 +132,9 @@ def kept(path: Path) -> int:
     """Batches that a journal has whole; what is before them is the fingerprint of the run."""
     content = path.read_bytes() if path.exists() else b""
     at, frames = content.find(b"\n") + 1, 0
-    while len(content) >= at + journal._FRAME.size:
-        *_, text, data = journal._FRAME.unpack_from(content, at)
-        at += journal._FRAME.size + text + data
+    while len(content) >= at + FRAME.size:
+        *_, text, data = FRAME.unpack_from(content, at)
+        at += FRAME.size + text + data
         frames += at <= len(content)
     return max(0, frames - 1)
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from salt_infer.errors import JournalError, OutputError, SaltError
 from salt_infer.execution.results import FinishedGroup
-from salt_infer.job import journal
+from salt_infer.job import frames, journal
 from salt_infer.job.journal import Journal, path_beside
 from tests.conftest import ROOT
 from tests.infer.finished import FINGERPRINT, finished, opened, some
@@ -180,7 +180,7 @@ def test_a_length_beyond_the_file_asks_for_no_memory(
 ) -> None:
     content, ends = sound
     path = tmp_path / "x.journal"
-    path.write_bytes(content[: ends[1]] + journal._FRAME.pack(0, 1, 2**32 - 1, 2**32 - 1))
+    path.write_bytes(content[: ends[1]] + frames.FRAME.pack(0, 1, 2**32 - 1, 2**32 - 1))
     tracemalloc.start()
     with opened(path, GROUPS) as log:
         assert len(log) == 1
@@ -211,7 +211,7 @@ def test_another_run_is_refused_and_loses_nothing(tmp_path: Path) -> None:
         (b"id,rle_mask\n", "is not a journal"),
         (bytes(100), "is not a journal"),
         (b"salt-infer journal 2\nwhatever", "of another version of salt-infer; --restart discards"),
-        (journal._MAGIC + bytes(100), "damaged at its beginning; --restart discards it"),
+        (journal.HEAD + bytes(100), "damaged at its beginning; --restart discards it"),
     ],
 )
 def test_what_is_no_journal_of_this_version_is_left_alone(
@@ -350,7 +350,7 @@ def test_flushes_are_bounded_in_time_and_not_in_groups(
     now, flushed = [0.0], []
     # The module's own clock: others' event loops would sleep for days by one that jumps.
     monkeypatch.setattr(journal, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
-    monkeypatch.setattr(journal.os, "fdatasync", lambda file: flushed.append(now[0]))
+    monkeypatch.setattr(frames.os, "fdatasync", lambda file: flushed.append(now[0]))
     with opened(tmp_path / "x.journal") as log:
         assert flushed == [0.0]  # the beginning is on the disk before any work
         group = some(1)[0]
