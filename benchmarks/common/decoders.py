@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer.data import png
+from salt_infer.data import png, png_file
 from salt_infer.masks import rle
 
 Pixels = npt.NDArray[np.uint8]
@@ -70,7 +70,7 @@ def _vips(module: Any) -> Decode:
 def _kornia(module: Any) -> Decode:
     # It takes size and kind from the caller, and is wrong about files of other kinds.
     def decode(data: bytes) -> Pixels:
-        width, height, _, colour, *_ = png.HEADER.unpack_from(data, 16)
+        width, height, _, colour, *_ = png_file.HEADER.unpack_from(data, 16)
         mode = {0: "mono", 2: "rgb"}[colour]
         return grey(module.decode_image_png_u8(data, (height, width), mode))
 
@@ -96,23 +96,23 @@ def checked(decode: Decode, size: bool, data: bytes) -> Pixels:
     """Decode after the checks of :func:`salt_infer.data.png.decode`; the one that unpacks all data
     for their ``size`` only where it is asked for.
     """
-    parts = png._parts(data)
-    png._check_header(parts.header, rle.TILE_SHAPE)
-    png._palette_size(parts)
+    parts = png_file.parse(data)
+    parts.check(rle.TILE_SHAPE)
+    plain = parts.plain()
     if size:
-        png._unpacked(parts)
-    return decode(png._plain(parts))
+        parts.unpacked()
+    return decode(plain)
 
 
 def refuses_half(decode: Decode) -> bool:
     """Whether a file with sound checksums that ends in the middle of the image, at the end of a row
     or within one, is an error, and not a tile with black rows.
     """
-    parts = png._parts(png.encode(np.full(rle.TILE_SHAPE, 200, np.uint8)))
+    parts = png_file.parse(png.encode(np.full(rle.TILE_SHAPE, 200, np.uint8)))
     raw, row = zlib.decompress(parts.data), 1 + rle.TILE_SHAPE[1]
     cuts = (50 * row, 50 * row + row // 2)
     return all(
-        _refuses(decode, png._plain(parts._replace(data=zlib.compress(raw[:cut])))) for cut in cuts
+        _refuses(decode, parts._replace(data=zlib.compress(raw[:cut])).plain()) for cut in cuts
     )
 
 

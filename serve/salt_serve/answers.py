@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer.data import oddities, png
+from salt_infer.data import oddities, png, png_file
 from salt_infer.data.png import Examined
 from salt_infer.errors import TileError
 from salt_infer.masks import rle
@@ -31,7 +31,7 @@ def decode(upload: Upload, limits: Limits) -> Examined | RequestError:
     try:
         return png.examine(upload.data)
     except TileError as error:
-        if upload.data.startswith(png.SIGNATURE):
+        if upload.data.startswith(png_file.SIGNATURE):
             return UnreadableError(str(error))
         what = file_kind.sent(upload.data)
         return WrongTypeError(f"{error}; it is {what}" if what else str(error))

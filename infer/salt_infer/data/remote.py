@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from salt_infer.data.folder import MAX_FOLDERS
 from salt_infer.data.list_file import LIST_SUFFIXES
-from salt_infer.data.png import MAX_FILE_BYTES
+from salt_infer.data.png_file import MAX_FILE_BYTES
 from salt_infer.data.prefetch import ReadAhead
 from salt_infer.data.source import (
     Tile,

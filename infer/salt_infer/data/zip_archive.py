@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Protocol, cast, runtime_checkable
 
 from salt_infer.data import tree, zip_names
-from salt_infer.data.png import MAX_FILE_BYTES
+from salt_infer.data.png_file import MAX_FILE_BYTES
 from salt_infer.data.source import Tile, TileSource, check_id, is_tile_name, sorted_unique
 from salt_infer.data.tree import Listing
 from salt_infer.errors import InputError, LabelError, TileError, one_line

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer.data import png
+from salt_infer.data import png, png_file
 from salt_infer.errors import TileError
 from salt_survey.calibration.labelled import Label
 from salt_survey.calibration.scoring import NONE, SALT, UNKNOWN
@@ -124,7 +124,7 @@ def _decoded(label: Label, survey: Survey, shape: tuple[int, ...], dry: bool) ->
     path, (rows, columns) = label.path, shape
     try:
         with open(path, "rb") as file:
-            data = file.read(png.MAX_FILE_BYTES + 1)
+            data = file.read(png_file.MAX_FILE_BYTES + 1)
     except OSError as error:
         raise SurveyError(f"{path} cannot be read ({error.strerror or error})") from error
     try:

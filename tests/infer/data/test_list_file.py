@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from salt_infer.data import list_file
 from salt_infer.data.factory import open_tiles
 from salt_infer.data.list_file import TileList
-from salt_infer.data.png import MAX_FILE_BYTES
+from salt_infer.data.png_file import MAX_FILE_BYTES
 from salt_infer.data.source import Tile
 from salt_infer.errors import BadTilesError, InputError, TileError
 from salt_infer.job import job

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from salt_infer.data import png
+from salt_infer.data import png, png_file
 from salt_infer.errors import TileError
 from tests import pngs
 
@@ -185,7 +185,7 @@ def test_chunks_before_the_header_are_refused() -> None:
 
 def test_a_file_too_large_for_a_tile_is_refused_before_it_is_parsed() -> None:
     with pytest.raises(TileError, match="too large for a tile"):
-        png.decode(pngs.good_tile() + bytes(png.MAX_FILE_BYTES))
+        png.decode(pngs.good_tile() + bytes(png_file.MAX_FILE_BYTES))
 
 
 @pytest.mark.parametrize("length", [0, 2**31 - 1, 2**32 - 1])

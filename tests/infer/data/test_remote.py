@@ -18,7 +18,7 @@ import pytest
 
 from salt_infer.data import remote, zip_archive
 from salt_infer.data.factory import open_tiles
-from salt_infer.data.png import MAX_FILE_BYTES
+from salt_infer.data.png_file import MAX_FILE_BYTES
 from salt_infer.data.tiles import read_tiles
 from salt_infer.errors import BadTilesError, InputError, TileError
 from salt_infer.job import job

@@ -9,7 +9,7 @@ import pytest
 
 from salt_infer.data import zip_archive
 from salt_infer.data.factory import open_tiles
-from salt_infer.data.png import MAX_FILE_BYTES
+from salt_infer.data.png_file import MAX_FILE_BYTES
 from salt_infer.data.zip_archive import TileZip
 from salt_infer.errors import InputError, LabelError, SaltError, TileError
 from tests.pngs import good_tile, pack

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer.data import dataset, labels, png
+from salt_infer.data import dataset, labels, png, png_file
 from salt_infer.data.dataset import DatasetLayout
 from salt_infer.data.ids import Known
 from salt_infer.data.source import TileSource
@@ -124,10 +124,10 @@ class _Survey:
 
     def _count(self, what: str, data: bytes) -> None:
         """Mode and size by the header, which stands at the same place in every PNG."""
-        if not data.startswith(png.SIGNATURE) or len(data) < 16 + png.HEADER.size:
+        if not data.startswith(png_file.SIGNATURE) or len(data) < 16 + png_file.HEADER.size:
             return
-        width, height, depth, colour, *_ = png.HEADER.unpack_from(data, 16)
-        name = png.COLOUR_TYPES.get(colour, f"colour type {colour}")
+        width, height, depth, colour, *_ = png_file.HEADER.unpack_from(data, 16)
+        name = png_file.COLOUR_TYPES.get(colour, f"colour type {colour}")
         self.facts[f"{what}_modes"][f"{depth}-bit {name}"] += 1
         self.facts[f"{what}_sizes"][f"{width}x{height}"] += 1
 
