@@ -8,7 +8,7 @@ import csv
 import io
 from pathlib import Path
 
-from salt_infer.data.dataset import DatasetLayout
+from salt_infer.data.layout import DatasetLayout
 from salt_infer.errors import InputError, LabelError
 
 TABLE = "tiles.csv"

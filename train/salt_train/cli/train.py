@@ -14,7 +14,7 @@ import click
 
 from salt_infer.cli import console, strict_options
 from salt_infer.data import dataset
-from salt_infer.data.dataset import DatasetLayout
+from salt_infer.data.layout import DatasetLayout
 from salt_infer.errors import UsageError
 from salt_infer.system import resource_limits
 from salt_infer.system.location import real

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.data import dataset, labels, png, png_file
-from salt_infer.data.dataset import DatasetLayout
 from salt_infer.data.ids import Known
+from salt_infer.data.layout import DatasetLayout
 from salt_infer.data.source import TileSource
 from salt_infer.errors import InputError, LabelError, RleError, SaltError, TileError
 from salt_infer.masks import coverage, rle

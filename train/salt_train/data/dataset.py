@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.data import dataset, mismatch
-from salt_infer.data.dataset import DatasetLayout
 from salt_infer.data.ids import Known
 from salt_infer.data.labels import Labels
+from salt_infer.data.layout import DatasetLayout
 from salt_infer.data.oddities import Odd
 from salt_infer.data.tiles import decode_all
 from salt_infer.errors import InputError, SaltError
