@@ -14,6 +14,7 @@ from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import initialisers, shipped, unfold
 from salt_train.compute.distributed import World
 from salt_train.data.folds import Split
+from salt_train.data.held_out import HeldOut
 from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.network.model import SaltNet
 from salt_train.scoring.evaluate import predict
@@ -131,15 +132,15 @@ def test_tiles_that_it_has_learnt_are_not_validated_on(ships: TrainConfig) -> No
     data = drawing.draw(40, seed=2)
     split = Split.of(data, 4, 0)
     with pytest.raises(DataError, match=r"the shipped network is a model that held out fold 0 of"):
-        unfold.first(dataclasses.replace(ships, fold=1), split, data.subset(split.held_out(1)))
+        unfold.first(dataclasses.replace(ships, fold=1), HeldOut.of(data, split, 1))
     # By another split it may go on, and it is told from the tiles what that is worth.
     other = Split.of(data, 5, 1)
-    held_out = data.subset(other.held_out(0))
-    first, doubt = unfold.first(ships, other, held_out)
-    seen = int(first.learnt.among(held_out.tiles).sum())
+    held_out = HeldOut.of(data, other, 0)
+    first, doubt = unfold.first(ships, held_out)
+    seen = int(first.learnt.among(held_out.data.tiles).sum())
     assert doubt == (
-        f"warning: the shipped network has learnt from {seen} of the {len(held_out)} tiles that "
-        "are held out: scores are too high"
+        f"warning: the shipped network has learnt from {seen} of the {len(held_out.data)} tiles "
+        "that are held out: scores are too high"
     )
 
 
@@ -194,4 +195,4 @@ def test_a_recipes_other_network_is_refused(ships: TrainConfig) -> None:
     other = dataclasses.replace(ships, model=dataclasses.replace(ships.model, width=24))
     data = drawing.draw(40, seed=2)
     with pytest.raises(ConfigError, match=r"this run trains .*width 24.* leave out every --set"):
-        unfold.first(other, Split.of(data, 4, 0), data)
+        unfold.first(other, HeldOut.of(data, Split.of(data, 4, 0), 0))

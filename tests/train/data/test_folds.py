@@ -71,16 +71,3 @@ def test_a_fold_is_as_large_as_its_number_says(tiles: int, count: int) -> None:
     assert folds.size(tiles, None, 1) == 0
     sizes = [folds.size(tiles, number, count) for number in range(count)]
     assert sizes == np.bincount(fold).tolist()
-
-
-def test_fresh_are_held_out_tiles_without_a_twin() -> None:
-    data = drawing.draw(40, seed=2)
-    data = data.subset(data.tiles.any(axis=(1, 2)))
-    split = Split.of(data, 4, 0)
-    held_out = split.held_out(1)
-    assert split.fresh(data, 1).ids == data.subset(held_out).ids
-    tiles = data.tiles.copy()
-    tiles[np.flatnonzero(held_out)[2]] = tiles[np.flatnonzero(~held_out)[5]]
-    left = split.fresh(dataclasses.replace(data, tiles=tiles), 1).ids
-    assert left == tuple(np.delete(np.array(data.subset(held_out).ids), 2))
-    assert len(split.fresh(data, None)) == 0

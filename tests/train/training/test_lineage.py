@@ -9,13 +9,14 @@ from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.checkpoints.weights import Start
 from salt_train.data.folds import Split
+from salt_train.data.held_out import HeldOut
 from salt_train.training.lineage import Lineage
 from tests import drawing
 from tests.conftest import tiny_config
 
 DATA = drawing.draw(40, seed=2)
 SPLIT = Split.of(DATA, 4, 0)
-TRAIN, HELD_OUT = DATA.subset(SPLIT.fold != 0), DATA.subset(SPLIT.fold == 0)
+TRAIN, HELD_OUT = DATA.subset(SPLIT.fold != 0), HeldOut.of(DATA, SPLIT, 0)
 OTHER = Learnt.of(drawing.draw(9, seed=4).tiles)
 
 
@@ -24,10 +25,10 @@ def left(learnt: Learnt, **scores: object) -> Checkpoint:
 
 
 def test_of_a_run_of_its_own_it_is_the_tiles_to_train_on() -> None:
-    found = Lineage.of(TRAIN, HELD_OUT, None, SPLIT, 0)
+    found = Lineage.of(TRAIN, HELD_OUT, None)
     assert found.to_json() == {"start_sha256": ""}
     assert (found.learnt.among(TRAIN.tiles) == TRAIN.tiles.any(axis=(1, 2))).all()
-    assert not found.learnt.among(HELD_OUT.tiles).any()
+    assert not found.learnt.among(HELD_OUT.data.tiles).any()
 
 
 def test_what_it_starts_from_is_joined(tiny_checkpoint: Path) -> None:

@@ -31,6 +31,7 @@ from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
+from salt_train.data.held_out import HeldOut
 from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.job import job
 from salt_train.job.job import Job
@@ -45,7 +46,7 @@ from tests.conftest import tiny_config
 DATA = drawing.draw(40, seed=2)  # what the labelling model, tiny_checkpoint, was trained on
 CONFIG = tiny_config(2)
 SPLIT = Split.of(DATA, CONFIG.folds, CONFIG.split_seed)
-HELD_OUT = DATA.subset(SPLIT.fold == CONFIG.fold)
+HELD_OUT = HeldOut.of(DATA, SPLIT, CONFIG.fold)
 
 
 def renamed(data: Dataset, prefix: str) -> Dataset:
@@ -83,7 +84,7 @@ class Labelled:
         return Pseudo(self.labels, self.images, fraction)
 
     def load(self, fraction: float = 1.0, fold: int = 0, split: Split = SPLIT) -> Dataset:
-        return self.pseudo(fraction).load(DATA, split, fold)
+        return self.pseudo(fraction).load(DATA, HeldOut.of(DATA, split, fold))
 
     def refused(self, **arguments: Any) -> str:
         with pytest.raises(DataError) as caught:
@@ -156,9 +157,9 @@ def test_a_run_takes_new_tiles_and_validates_on_the_same(
     masks = np.stack([rle.decode(rows[name]) for name in NEW.ids])
     np.testing.assert_array_equal(trainer.train_data.masks[30:], masks)
     assert 0 < np.count_nonzero(masks.any(axis=(1, 2))) < 30
-    assert trainer.validation_data.ids == alone.validation_data.ids == HELD_OUT.ids
-    np.testing.assert_array_equal(trainer.validation_data.tiles, HELD_OUT.tiles)
-    np.testing.assert_array_equal(trainer.validation_data.masks, HELD_OUT.masks)
+    assert trainer.validation_data.ids == alone.validation_data.ids == HELD_OUT.data.ids
+    np.testing.assert_array_equal(trainer.validation_data.tiles, HELD_OUT.data.tiles)
+    np.testing.assert_array_equal(trainer.validation_data.masks, HELD_OUT.data.masks)
     assert trainer.split.sha256 == alone.split.sha256
 
 
@@ -177,7 +178,7 @@ def test_known_tiles_are_dropped_and_do_not_count(labelled: Labelled) -> None:
 
 def test_held_out_tiles_alone_leave_nothing(labelled: Labelled, tmp_path: Path) -> None:
     images = tmp_path / "held-out"
-    for data in (HELD_OUT, renamed(HELD_OUT, "copy")):
+    for data in (HELD_OUT.data, renamed(HELD_OUT.data, "copy")):
         synthetic.write(data, images)
     labelled.with_rows({path.stem: ("", 1.0) for path in (images / "tiles").iterdir()})
     says = dataclasses.replace(labelled, images=images / "tiles").refused()
@@ -262,8 +263,8 @@ def test_labels_without_a_tile_are_told(labelled: Labelled) -> None:
 
 def test_where_no_fold_is_held_out_no_label_can_tell_of_it(everything: Labelled) -> None:
     """Of whatever fold the labelling model was; the name stands for none."""
-    whole = Split.of(DATA, 1, 0)
-    assert everything.pseudo().load(DATA, whole, None).ids == everything.load().ids
+    whole = HeldOut.of(DATA, Split.of(DATA, 1, 0), None)
+    assert everything.pseudo().load(DATA, whole).ids == everything.load().ids
     by_fold = Pseudo(Path("sub-{fold}.csv"), everything.images, 1.0)
     assert by_fold.for_fold(None) == Path("sub-none.csv")
 
@@ -298,8 +299,8 @@ def test_another_split(labelled: Labelled, split: Split) -> None:
 @pytest.mark.parametrize("split", [SPLIT, *OTHERS])
 def test_tiles_that_the_model_has_learnt_are_named(everything: Labelled, split: Split) -> None:
     """Its file says which, whatever the split."""
-    learnt = set(DATA.ids) - set(HELD_OUT.ids)
-    held_out = DATA.subset(split.held_out(1))
+    learnt = set(DATA.ids) - set(HELD_OUT.data.ids)
+    held_out = HeldOut.of(DATA, split, 1).data
     lit = held_out.tiles.any(axis=(1, 2))
     seen = [name for name, is_lit in zip(held_out.ids, lit, strict=True) if is_lit]
     seen = [name for name in seen if name in learnt]
@@ -316,10 +317,10 @@ def test_a_model_of_other_tiles_may_label(everything: Labelled) -> None:
     """Whatever it held out."""
     data = drawing.draw(30, seed=19)
     data = data.subset(data.tiles.any(axis=(1, 2)))
-    split = Split.of(data, 3, 0)
     pseudo = everything.pseudo()
-    assert not pseudo.doubted(split, 2, data.subset(split.held_out(2)))
-    own, taken = {tile.tobytes() for tile in data.tiles}, pseudo.load(data, split, 2)
+    held_out = HeldOut.of(data, Split.of(data, 3, 0), 2)
+    assert not pseudo.doubted(held_out)
+    own, taken = {tile.tobytes() for tile in data.tiles}, pseudo.load(data, held_out)
     assert len(taken)
     assert not [tile for tile in taken.tiles if tile.tobytes() in own]
 
@@ -344,15 +345,15 @@ def test_what_ships_may_label_tiles_that_it_may_have_seen(
     """
     expected = len(everything.load())
     other = Split.of(DATA, 5, 0)
-    held_out = DATA.subset(other.held_out(2))
-    assert not shipped_labels.pseudo().doubted(other, 2, held_out)  # it does, and they are others
+    held_out = HeldOut.of(DATA, other, 2)
+    assert not shipped_labels.pseudo().doubted(held_out)  # it does, and they are others
     assert len(shipped_labels.load(split=other, fold=2)) == expected
     monkeypatch.setattr(labeller, "learnt_of", lambda *_: UNKNOWN)
-    assert shipped_labels.pseudo().doubted(other, 2, held_out)
+    assert shipped_labels.pseudo().doubted(held_out)
     assert len(shipped_labels.load(split=other, fold=2)) == expected
-    known = Learnt.of(held_out.tiles[:3])
+    known = Learnt.of(held_out.data.tiles[:3])
     monkeypatch.setattr(labeller, "learnt_of", lambda *_: known)
-    assert shipped_labels.pseudo().doubted(other, 2, held_out)
+    assert shipped_labels.pseudo().doubted(held_out)
     assert len(shipped_labels.load(split=other, fold=2)) == expected
 
 
@@ -360,7 +361,7 @@ def test_what_ships_has_seen_the_other_folds_of_its_own_split(
     shipped_labels: Labelled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(labeller, "learnt_of", lambda *_: UNKNOWN)
-    assert not shipped_labels.pseudo().doubted(SPLIT, 0, HELD_OUT)
+    assert not shipped_labels.pseudo().doubted(HELD_OUT)
     assert "held out fold 0 of split" in shipped_labels.refused(fold=1)
     assert "which was chosen on the tiles that this run validates on" in shipped_labels.refused()
 
@@ -382,7 +383,7 @@ def test_other_tiles_of_the_same_names(
     assert not same.any()
     synthetic.write(other, tmp_path)
     with pytest.raises(DataError) as caught:
-        dataclasses.replace(pseudo, images=tmp_path / "tiles").load(DATA, SPLIT, 0)
+        dataclasses.replace(pseudo, images=tmp_path / "tiles").load(DATA, HELD_OUT)
     assert str(caught.value) == (
         f"{len(NEW)} of {len(NEW)} tiles in {tmp_path / 'tiles'} have other pixels than those that "
         f"{pseudo.labels} was made of ({named(NEW.ids)}); give the tiles that were "
@@ -462,7 +463,7 @@ def test_probabilities_are_asked_for_with_a_gate_that_they_take(
     copied = dataclasses.replace(taught, labels=labels)
     decided(Labelled(taught.images, labels), [{"judge": True}], threshold=0.35)
     with pytest.raises(DataError, match=r"a threshold of 0\.35.* --threshold 0\.5 --gate 0$"):
-        copied.load(DATA, SPLIT, 0)
+        copied.load(DATA, HELD_OUT)
 
 
 @pytest.mark.parametrize("fold", [0, None])
@@ -470,13 +471,13 @@ def test_a_gate_of_0_is_for_probabilities_alone(labelled: Labelled, fold: int | 
     """As labels, they would teach salt where the model sees none."""
     decided(labelled, [{"judge": True}], threshold=0.5, gate=0.0)
     with pytest.raises(DataError, match=r"a gate of 0, .* --gate 0\.556, or .*probabilities$"):
-        labelled.pseudo().load(DATA, SPLIT, fold)
+        labelled.pseudo().load(DATA, HeldOut.of(DATA, SPLIT, fold))
     # Where there is no judge to ask, it is a choice like any other.
     decided(labelled, [{"judge": False}], threshold=0.5, gate=0.5)
     value = json.loads(labelled.report.read_text())
     value["options"]["gate"] = 0.0
     labelled.report.write_text(json.dumps(value))
-    assert len(labelled.pseudo().load(DATA, SPLIT, fold))
+    assert len(labelled.pseudo().load(DATA, HeldOut.of(DATA, SPLIT, fold)))
 
 
 def test_a_gate_of_0_hides_nothing_of_probabilities(taught: Pseudo, tmp_path: Path) -> None:
@@ -484,17 +485,19 @@ def test_a_gate_of_0_hides_nothing_of_probabilities(taught: Pseudo, tmp_path: Pa
     shutil.copy(taught.labels, labels)
     shutil.copy(taught.labels.with_suffix(".json"), tmp_path)
     decided(Labelled(taught.images, labels), [{"judge": True}], threshold=0.5, gate=0.0)
-    assert len(dataclasses.replace(taught, labels=labels).load(DATA, SPLIT, 0)) == len(NEW)
+    assert len(dataclasses.replace(taught, labels=labels).load(DATA, HELD_OUT)) == len(NEW)
 
 
 @pytest.mark.slow
 def test_labels_of_a_model_that_may_have_seen_the_tiles(
     labelled: Labelled, data_folder: Path, tmp_path: Path
 ) -> None:
-    assert not labelled.pseudo().doubted(SPLIT, 0, HELD_OUT)
+    assert not labelled.pseudo().doubted(HELD_OUT)
     labelled.sign(start_may_have_seen_fold=True)
-    assert labelled.pseudo().doubted(SPLIT, 0, HELD_OUT)
-    assert not labelled.pseudo().doubted(SPLIT, None, DATA)  # there is nothing to have seen
+    assert labelled.pseudo().doubted(HELD_OUT)
+    assert not labelled.pseudo().doubted(
+        HeldOut.of(DATA, SPLIT, None)
+    )  # there is nothing to have seen
     opening, *_, summary = train(data_folder, tmp_path / "run", labelled.pseudo())
     assert "warning: what this run started from, or what labelled for it, may have" in opening
     assert "with flip TTA, whose tiles the weights it started from or what labelled" in summary
@@ -621,7 +624,7 @@ def test_labels_that_nobody_is_sure_of(labelled: Labelled, sure: float) -> None:
 @pytest.mark.parametrize("fraction", [0.5, 1.0])
 def test_what_is_left_out_is_told(labelled: Labelled, fraction: float) -> None:
     said: list[str] = []
-    learnt = labelled.pseudo(fraction).load(DATA, SPLIT, 0, said.append)
+    learnt = labelled.pseudo(fraction).load(DATA, HELD_OUT, said.append)
     (line,) = said
     total, known, *less = (int(number) for number in re.findall(r"\b\d+\b", line))
     assert line.startswith(f"of {total} tiles with pseudo-labels, {known} are among the labelled")
@@ -707,7 +710,7 @@ def test_a_teacher_without_a_judge_is_learnt_as_it_is(
         tiles, tmp_path / "sub.csv", judgeless_model,
         "--details", "--gate", 0, "--threshold", 0.5, "--probabilities", soft,
     )  # fmt: skip
-    taught = Pseudo(tmp_path / "sub.csv", tiles, 1.0, soft).load(DATA, SPLIT, 0)
+    taught = Pseudo(tmp_path / "sub.csv", tiles, 1.0, soft).load(DATA, HELD_OUT)
     assert taught.soft is not None
     with np.load(soft) as written:
         place = [written["ids"].tolist().index(name) for name in taught.ids]
@@ -739,7 +742,7 @@ def test_a_teachers_probabilities_are_learnt_beside_true_labels(
     with np.load(taught.probabilities) as written:
         np.testing.assert_array_equal(found.probability[assumed:], written["probability"])
         np.testing.assert_array_equal(found.salt[assumed:], written["salt"])
-    hard = as_labels(taught, tmp_path / "hard").load(DATA, SPLIT, 0)
+    hard = as_labels(taught, tmp_path / "hard").load(DATA, HELD_OUT)
     assert trainer.config.pseudo_sha256 != hard.sha256
     assert trainer.validation_data.soft is None
 
@@ -765,8 +768,8 @@ def test_where_the_teacher_is_sure_of_no_salt_it_is_learnt_and_first(
         soft = tmp_path / "soft.npz"
         np.savez_compressed(soft, **{**written, "salt": salt})
     pseudo = dataclasses.replace(labelled.pseudo(), probabilities=soft)
-    assert pseudo.load(DATA, SPLIT, 0).ids == (none, *others)
-    surest = dataclasses.replace(pseudo, fraction=1.5 / len(NEW)).load(DATA, SPLIT, 0)
+    assert pseudo.load(DATA, HELD_OUT).ids == (none, *others)
+    surest = dataclasses.replace(pseudo, fraction=1.5 / len(NEW)).load(DATA, HELD_OUT)
     assert surest.ids == (none,)
     assert surest.soft is not None
     assert surest.soft.salt.tolist() == pytest.approx([1e-5])
@@ -789,7 +792,7 @@ def test_probabilities_of_another_run(name: str, says: str, taught: Pseudo, tmp_
     other = tmp_path / "other.npz"
     np.savez_compressed(other, **arrays)
     with pytest.raises(DataError, match=rf"other\.npz has other {says} than .*sub\.csv; write"):
-        dataclasses.replace(taught, probabilities=other).load(DATA, SPLIT, 0)
+        dataclasses.replace(taught, probabilities=other).load(DATA, HELD_OUT)
 
 
 def test_probabilities_in_a_folder_lack_the_judges(taught: Pseudo, tmp_path: Path) -> None:
@@ -801,8 +804,8 @@ def test_probabilities_of_each_fold(taught: Pseudo, tmp_path: Path) -> None:
     pattern = tmp_path / "soft-{fold}.npz"
     assert taught.probabilities is not None
     shutil.copy(taught.probabilities, tmp_path / "soft-0.npz")
-    loaded = dataclasses.replace(taught, probabilities=pattern).load(DATA, SPLIT, 0)
-    assert loaded.sha256 == taught.load(DATA, SPLIT, 0).sha256
+    loaded = dataclasses.replace(taught, probabilities=pattern).load(DATA, HELD_OUT)
+    assert loaded.sha256 == taught.load(DATA, HELD_OUT).sha256
 
 
 @pytest.mark.slow

@@ -20,8 +20,7 @@ from salt_train.checkpoints import initialisers, shipped, unseen
 from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.checkpoints.initialisers import Weights
 from salt_train.compute.distributed import World
-from salt_train.data.dataset import Dataset
-from salt_train.data.folds import Split
+from salt_train.data.held_out import HeldOut
 from salt_train.errors import CheckpointError, DataError
 from salt_train.network.model import SaltNet
 from salt_train.scoring.evaluate import to_input
@@ -32,7 +31,7 @@ _NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
 _TRAINING_ONLY = "level_heads."  # of deep supervision: no file has them
 
 
-def first(config: TrainConfig, split: Split, held_out: Dataset) -> tuple[Checkpoint, str]:
+def first(config: TrainConfig, held_out: HeldOut) -> tuple[Checkpoint, str]:
     """The shipped network that a run may start from, its normalisations without effect, and a
     warning if it may have learnt of the held-out tiles.
 
@@ -47,7 +46,7 @@ def first(config: TrainConfig, split: Split, held_out: Dataset) -> tuple[Checkpo
     refusal: DataError | None = None
     for member in shipped.fitting(file, config.model):
         try:
-            doubt = unseen.doubt_of_shipped(file, member, split, config.fold, held_out)
+            doubt = unseen.doubt_of_shipped(file, member, held_out)
         except DataError as error:
             refusal = error
             continue

@@ -27,8 +27,7 @@ from salt_train.checkpoints.checkpoint import (
 )
 from salt_train.checkpoints.checkpoint import load as read_checkpoint
 from salt_train.checkpoints.shipped import DOUBTED
-from salt_train.data.dataset import Dataset
-from salt_train.data.folds import Split
+from salt_train.data.held_out import HeldOut
 from salt_train.errors import CheckpointError
 from salt_train.network.efficientnet import EfficientNetLite
 from salt_train.network.encoder import Encoder
@@ -189,28 +188,26 @@ class Start(NamedTuple):
     doubt: str
 
 
-def first_checkpoint(config: TrainConfig, split: Split, held_out: Dataset) -> Start:
+def first_checkpoint(config: TrainConfig, held_out: HeldOut) -> Start:
     """What ``init_weights`` means for the held-out fold.
 
     Args:
         config: the run's.
-        split: of its tiles.
-        held_out: tiles of that fold, see :meth:`Split.fresh`.
+        held_out: that fold.
 
     Raises:
         CheckpointError: it cannot be read.
         DataError: it may have learnt of the tiles that this run validates on.
     """
     if config.init_weights == SHIPPED:
-        checkpoint, doubt = unfold.first(config, split, held_out)
+        checkpoint, doubt = unfold.first(config, held_out)
         return Start(checkpoint, "the shipped network", doubt)
     name = config.init_weights.replace(FOLD, config.fold_name)
     checkpoint = read_checkpoint(Path(name))
     _check_network(checkpoint, config.model, name)
     doubted = unseen.check(
-        checkpoint.learnt, [checkpoint.scores], split, config.fold, held_out, f"{name} is",
-        "start from",
-    )  # fmt: skip
+        checkpoint.learnt, [checkpoint.scores], held_out, f"{name} is", "start from"
+    )
     return Start(checkpoint, name, DOUBTED if doubted else "")
 
 

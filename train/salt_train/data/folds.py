@@ -8,7 +8,7 @@ import hashlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from salt_infer.masks.coverage import coverage_class
 from salt_infer.system.whole_files import write_whole
 from salt_train.data.dataset import Dataset
-from salt_train.errors import ConfigError, DataError
+from salt_train.errors import ConfigError
 
 FILE = "split.csv"
 
@@ -79,56 +79,12 @@ class Split:
         """Which tiles are not trained on when that fold is held out, or none is: bool [N]."""
         return np.asarray(self.fold == (-1 if fold is None else fold))
 
-    def fresh(self, data: Dataset, fold: int | None) -> Dataset:
-        """The tiles of ``data``, of which this is the split, that are held out with a fold, without
-        those that have a twin among the others: of these every network of this fold has learnt.
-        """
-        held_out = self.held_out(fold)
-        found = data.subset(held_out)
-        return found.subset(~found.pixels_in(data.subset(~held_out)))
-
     @property
     def sha256(self) -> str:
         """Digest of which tile is in which fold, by their names."""
         pairs = zip(self.ids, self.fold.tolist(), strict=True)
         rows = sorted(f"{name},{number}\n" for name, number in pairs)
         return hashlib.sha256("".join(rows).encode()).hexdigest()
-
-    def check_unseen(
-        self, origin: dict[str, Any], fold: int | None, what: str, instead: str
-    ) -> None:
-        """Refuse a model that has learnt of a fold's tiles, by training or by being chosen.
-
-        Args:
-            origin: a checkpoint's scores, or what a contract says of its validation.
-            fold: the fold that is held out now; with None, no tile is kept from anything.
-            what: the thing made by the model, to begin the message with.
-            instead: what to use, to end the message with.
-
-        Raises:
-            DataError: the model held out other tiles, or was selected by its score on these.
-        """
-        seen = (origin.get("split_sha256"), origin.get("fold"))
-        if fold is None:
-            return
-        if seen != (self.sha256, fold):
-            if seen[0] is not None and seen[1] is None:
-                raise DataError(
-                    f"{what} a model that was trained on every tile (--fold none), this run holds "
-                    f"out fold {fold}, which it may have seen; {instead} a model that held this "
-                    "fold out, or train on every tile here too, by --fold none"
-                )
-            held = f"fold {seen[1]!r}" if seen[1] is not None else "no fold"
-            raise DataError(
-                f"{what} a model that held out {held} of split {str(seen[0])[:12]!r}, "
-                f"this run holds out fold {fold} of split {self.sha256[:12]!r}: tiles that it "
-                f"validates on may have been trained on; {instead} a model of the same fold"
-            )
-        if origin.get("selected_on_its_own_fold"):
-            raise DataError(
-                f"{what} a model whose epoch was chosen by its score on the tiles that this run "
-                f"validates on; {instead} that run's last.pth"
-            )
 
     def write(self, folder: Path) -> None:
         """Write ``split.csv``: id, fold, coverage class."""

@@ -21,6 +21,7 @@ from salt_train.compute.device import slow_precision
 from salt_train.data import dataset, folds, run_warnings
 from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
+from salt_train.data.held_out import HeldOut
 from salt_train.errors import ConfigError
 from salt_train.job import crossval
 from salt_train.scoring import verdict
@@ -176,11 +177,11 @@ def _check_ahead(job: Job, data: Dataset, folders: dict[int | None, Path]) -> No
         return
     split = Split.of(data, job.config.folds, job.config.split_seed)
     for fold, folder in folders.items():
+        held_out = HeldOut.of(data, split, fold)
         if job.pseudo:
-            job.pseudo.load(data, split, fold)
+            job.pseudo.load(data, held_out)
         if job.config.init_weights and not (folder / LAST).exists():
-            config = dataclasses.replace(job.config, fold=fold)
-            weights.first_checkpoint(config, split, split.fresh(data, fold))
+            weights.first_checkpoint(dataclasses.replace(job.config, fold=fold), held_out)
 
 
 def _train(job: Job, data: Dataset, fold: int | None, folder: Path) -> Checkpoint:

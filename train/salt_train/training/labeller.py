@@ -20,8 +20,8 @@ from salt_infer.modelfile.contract import judges
 from salt_infer.modelfile.learnt import Learnt
 from salt_infer.modelfile.onnx_reader import learnt_of
 from salt_train.checkpoints import shipped, unseen
-from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
+from salt_train.data.held_out import HeldOut
 from salt_train.errors import DataError
 from salt_train.scoring.calibrate import CHOSEN_ON, OTHER_FOLDS
 from salt_train.scoring.evaluate import NO_JUDGE, Decision
@@ -55,18 +55,17 @@ class Labeller:
         """Which its masks were made by, 0..1."""
         return float(self._options.get("threshold", Decision().threshold))
 
-    def may_have_seen(self, split: Split, held_out: Dataset) -> bool:
-        """Whether it may have learnt of tiles that a fold of this split holds out, though
-        :meth:`check` lets it pass: through what it started from, or as it is one that ships and
-        learnt by another split.
+    def may_have_seen(self, held_out: HeldOut) -> bool:
+        """Whether it may have learnt of tiles that are held out, though :meth:`check` lets it
+        pass: through what it started from, or as it is one that ships and learnt by another split.
 
         Raises:
             DataError: the report does not say what the model learnt from.
         """
         origins = self._origins()
         if self.learnt.complete:
-            return bool(self.learnt.among(held_out.tiles).any())
-        unknown = len(self._known(origins, split)) < len(origins)
+            return bool(self.learnt.among(held_out.fresh.tiles).any())
+        unknown = len(self._known(origins, held_out.split)) < len(origins)
         return unknown or any(origin.get(shipped.MAY_HAVE_SEEN) for origin in origins)
 
     @functools.cached_property
@@ -79,16 +78,12 @@ class Labeller:
         digest, path = str(model.get("sha256")), Path(str(model.get("path")))
         return learnt_of(models.of_digest(digest) or path, digest)
 
-    def check(
-        self, sha256: str, split: Split, fold: int | None, held_out: Dataset, soft: bool
-    ) -> None:
+    def check(self, sha256: str, held_out: HeldOut, soft: bool) -> None:
         """Raise DataError unless the model, or its report, says that it never saw a fold.
 
         Args:
             sha256: of the submission as it is.
-            split: how the run divides its tiles.
-            fold: that it holds out; None for none.
-            held_out: the tiles of that fold, see :meth:`Split.fresh`.
+            held_out: by the run that is to learn the labels.
             soft: whether probabilities are learnt, and not the masks.
         """
         if self.report.get("out_sha256") != sha256:
@@ -98,11 +93,12 @@ class Labeller:
         origins = self._origins()
         if not soft:
             self._check_gate()
-        if fold is None:  # nothing is held out that they could have seen
+        if held_out.fold is None:  # nothing is held out that they could have seen
             return
+        split = held_out.split
         known, what = self._known(origins, split), f"{self.labels} was labelled by"
         if known or not self._ships:  # one that ships may label for any data
-            unseen.check(self.learnt, known, split, fold, held_out, what, "label with")
+            unseen.check(self.learnt, known, held_out, what, "label with")
         if any(origin.get(CHOSEN_ON) != OTHER_FOLDS for origin in known):
             same = all(origin.get("split_sha256") == split.sha256 for origin in known)
             self._check_decision(soft, "was" if same else "may have been")

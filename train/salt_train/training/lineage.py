@@ -14,7 +14,7 @@ from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.checkpoints.shipped import MAY_HAVE_SEEN
 from salt_train.checkpoints.weights import Start
 from salt_train.data.dataset import Dataset
-from salt_train.data.folds import Split
+from salt_train.data.held_out import HeldOut
 from salt_train.scoring.verdict import OF_START
 from salt_train.training.pseudo import Pseudo
 
@@ -36,27 +36,21 @@ class Lineage:
     score: float | None = None
 
     @classmethod
-    def of(
-        cls, train: Dataset, held_out: Dataset, pseudo: Pseudo | None, split: Split,
-        fold: int | None,
-    ) -> Self:  # fmt: skip
+    def of(cls, train: Dataset, held_out: HeldOut, pseudo: Pseudo | None) -> Self:
         """That of a run which has not started.
 
         Args:
             train: tiles to learn from.
-            held_out: tiles of the fold, see :meth:`salt_train.data.folds.Split.fresh`.
-            pseudo: where labels of some of them come from.
-            split: of all its tiles.
-            fold: that is held out, or none.
+            held_out: that are not.
+            pseudo: where labels of some of those to learn from come from.
 
         Raises:
             DataError: the pseudo-labels have no report.
         """
         if pseudo is None:
             return cls(train.learnt)
-        return cls(
-            train.learnt.joined(pseudo.learnt(fold)), doubted=pseudo.doubted(split, fold, held_out)
-        )
+        learnt = train.learnt.joined(pseudo.learnt(held_out.fold))
+        return cls(learnt, doubted=pseudo.doubted(held_out))
 
     def started(self, start: Start) -> Self:
         """With weights of another run."""

@@ -23,7 +23,7 @@ from salt_infer.masks.table import find_texts, read_column
 from salt_infer.modelfile.learnt import Learnt
 from salt_infer.system.text import named, shown
 from salt_train.data.dataset import Dataset
-from salt_train.data.folds import Split
+from salt_train.data.held_out import HeldOut
 from salt_train.data.soft_labels import SoftLabels
 from salt_train.errors import ConfigError, DataError
 from salt_train.settings.config import FOLD, NONE
@@ -88,16 +88,16 @@ class Pseudo:
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error.strerror})") from error
 
-    def doubted(self, split: Split, fold: int | None, held_out: Dataset) -> bool:
+    def doubted(self, held_out: HeldOut) -> bool:
         """Whether the labels' model may have seen the held-out tiles, though :meth:`load` lets it
         label: through what it started from, or as it is one that ships.
 
         Raises:
             DataError: there is no such report.
         """
-        if fold is None:
+        if held_out.fold is None:
             return False
-        return Labeller.of(self.for_fold(fold)).may_have_seen(split, held_out)
+        return Labeller.of(self.for_fold(held_out.fold)).may_have_seen(held_out)
 
     def learnt(self, fold: int | None) -> Learnt:
         """The tiles that the labels' model has learnt from, as far as its file is at hand.
@@ -133,9 +133,8 @@ class Pseudo:
         return lines
 
     def load(
-        self, data: Dataset, split: Split, fold: int | None,
-        tell: Callable[[str], object] = lambda line: None,
-    ) -> Dataset:  # fmt: skip
+        self, data: Dataset, held_out: HeldOut, tell: Callable[[str], object] = lambda line: None
+    ) -> Dataset:
         """Tiles and masks to train on beside those of ``data``.
 
         Left out are tiles that ``data`` has, by name or by pixels: they have true labels, and
@@ -146,11 +145,9 @@ class Pseudo:
             DataError: the files do not fit together, the labels' model may have been trained on
                 tiles that this run holds out, or no tile is left to train on.
         """
-        path, sha256 = self.for_fold(fold), self.sha256(fold)
-        held_out = split.fresh(data, fold)
-        soft = self.probabilities is not None
-        Labeller.of(path).check(sha256, split, fold, held_out, soft)
-        labelled, confidence = self._labelled(path, fold)
+        path, sha256 = self.for_fold(held_out.fold), self.sha256(held_out.fold)
+        Labeller.of(path).check(sha256, held_out, soft=self.probabilities is not None)
+        labelled, confidence = self._labelled(path, held_out.fold)
         new = _is_new(labelled, data)
         chosen = _surest(confidence, coverage_class(labelled.masks), new, self.fraction)
         if not chosen.any():

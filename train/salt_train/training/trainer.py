@@ -19,6 +19,7 @@ from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.checkpoints.weights import Start
 from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
+from salt_train.data.held_out import HeldOut
 from salt_train.errors import CheckpointError, NotFiniteError, TrainError
 from salt_train.scoring import evaluate
 from salt_train.settings import settings_file
@@ -58,13 +59,12 @@ class Trainer:
         """
         self.options, self.world = options, options.world
         self.split = Split.of(data, config.folds, config.split_seed)
-        held_out = self.split.held_out(config.fold)
-        self.train_data = data.subset(~held_out)
-        self.validation_data = data if config.fold is None else data.subset(held_out)
-        self.fresh = self.split.fresh(data, config.fold)
+        self.held_out = HeldOut.of(data, self.split, config.fold)
+        self.train_data = data.subset(~self.split.held_out(config.fold))
+        self.validation_data = data if config.fold is None else self.held_out.data
         self.pseudo_tiles, self.pseudo_remarks = 0, list[str]()
         if pseudo is not None:
-            more = pseudo.load(data, self.split, config.fold, self.pseudo_remarks.append)
+            more = pseudo.load(data, self.held_out, self.pseudo_remarks.append)
             self.train_data, self.pseudo_tiles = self.train_data.joined(more), len(more)
             config = dataclasses.replace(
                 config, pseudo_sha256=more.sha256, pseudo_fraction=pseudo.fraction
@@ -74,7 +74,7 @@ class Trainer:
         self.data_sha256 = data.sha256
         self.learner = Learner(config, options.device, self.world, options.compiled)
         self.feed = Feed(self.train_data, self.learner.compute.device)
-        self.lineage = Lineage.of(self.train_data, self.fresh, pseudo, self.split, config.fold)
+        self.lineage = Lineage.of(self.train_data, self.held_out, pseudo)
         self.epoch = 0
         self.scored = False
         self.random = torch.Generator()
@@ -150,7 +150,7 @@ class Trainer:
             digest = weights.load_file(self.learner.model.encoder, path)
             self.lineage = dataclasses.replace(self.lineage, sha256=digest)
         if self.config.init_weights:
-            self._go_on_from(weights.first_checkpoint(self.config, self.split, self.fresh))
+            self._go_on_from(weights.first_checkpoint(self.config, self.held_out))
         self.learner.average.load_state_dict(self.learner.model.state_dict())
         if self.config.init_weights and self.config.fold is not None and self.world.first:
             score = self._final_score().brief()
