@@ -15,11 +15,12 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from salt_infer.errors import ProviderError
+from salt_infer.system.callbacks import Tell
 from salt_infer.system.locks import held, still_there
 from salt_infer.system.whole_files import write_whole
 
@@ -122,7 +123,7 @@ class EngineCache:
         return (self.folder(key) / _ABOUT).is_file()
 
     @contextlib.contextmanager
-    def building(self, key: EngineKey, what: str, tell: Callable[[str], None]) -> Iterator[Path]:
+    def building(self, key: EngineKey, what: str, tell: Tell) -> Iterator[Path]:
         """The engine's folder, to load a session with; tells of a build before it starts, and
         lets no two processes build the same one.
 
@@ -196,7 +197,7 @@ def _entry(folder: Path) -> CachedEngine:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
+def _locked(folder: Path, tell: Tell) -> Iterator[None]:
     """Make the folder, for its owner alone, and hold it."""
     while True:
         with _lock_file(folder) as file, contextlib.ExitStack() as stack:

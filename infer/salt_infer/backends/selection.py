@@ -31,9 +31,9 @@ from salt_infer.errors import ProviderError
 from salt_infer.modelfile.contract import ModelContract
 from salt_infer.modelfile.signature import sha256_of
 from salt_infer.models import default_model
+from salt_infer.system.callbacks import Tell
 from salt_infer.system.cpu import threads_here
 
-Tell = Callable[[str], None]
 Expected = Callable[[ModelContract], "Batches"]
 
 

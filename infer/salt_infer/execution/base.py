@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from salt_infer.backends.providers import ProviderRequest
-from salt_infer.backends.selection import Tell
 from salt_infer.data.source import TileSource
 from salt_infer.execution.pipeline import RunOptions
 from salt_infer.execution.results import FinishedGroup
@@ -21,6 +20,7 @@ from salt_infer.execution.stage_clock import StageClock
 from salt_infer.modelfile.contract import Tta
 from salt_infer.predictor.model import SaltModel
 from salt_infer.predictor.model_info import ModelInfo
+from salt_infer.system.callbacks import Tell
 from salt_infer.system.signals import Check
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from salt_infer.backends.selection import Tell
 from salt_infer.errors import PackageError, UsageError
 from salt_infer.execution.base import Executor, ModelRequest
 from salt_infer.execution.local import LocalExecutor
 from salt_infer.execution.request import ExecutorRequest
+from salt_infer.system.callbacks import Tell
 from salt_infer.system.cpu import lanes_here
 
 if TYPE_CHECKING:

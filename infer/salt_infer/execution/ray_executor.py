@@ -20,7 +20,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 from salt_infer.backends.providers import GPUS, ProviderRequest
-from salt_infer.backends.selection import Tell
 from salt_infer.data.source import TileSource
 from salt_infer.errors import ExecutorError, SaltError, one_line
 from salt_infer.execution import pipeline, ray_cluster, ray_worker
@@ -34,6 +33,7 @@ from salt_infer.execution.request import ExecutorRequest
 from salt_infer.execution.results import FinishedGroup
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.predictor.model_info import ModelInfo
+from salt_infer.system.callbacks import Tell
 from salt_infer.system.signals import Check
 
 PATIENCE_S = 10.0  # seconds without a group before those of a lost node are given up

@@ -13,7 +13,7 @@ from salt_infer.backends import mask_graphs
 from salt_infer.backends.base import Session
 from salt_infer.backends.device_session import DeviceSession
 from salt_infer.backends.providers import BATCH, Asked, ProviderRequest, batch_for
-from salt_infer.backends.selection import Batches, ProviderChoice, Tell, open_session
+from salt_infer.backends.selection import Batches, ProviderChoice, open_session
 from salt_infer.batch import doubtful, views
 from salt_infer.batch.result import BatchResult, Cancel, Drawn
 from salt_infer.errors import ModelError
@@ -21,6 +21,7 @@ from salt_infer.modelfile.contract import ModelContract, Tta
 from salt_infer.predictor.arguments import check_path, check_tiles, checked_count
 from salt_infer.predictor.prediction import Decided, Prediction
 from salt_infer.predictor.settings import Settings
+from salt_infer.system.callbacks import Tell
 
 
 @dataclasses.dataclass(frozen=True)

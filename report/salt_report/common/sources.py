@@ -76,13 +76,13 @@ def _state(path: Path) -> tuple[int, ...]:
 
 
 def _sha256_of_folder(folder: Path, but: tuple[Path, ...]) -> str:
-    told = hashlib.sha256()
+    digest = hashlib.sha256()
     own = [real(path) for path in but]
     files = (path for path in _files(folder) if not any(_is_of(real(path), each) for each in own))
     named = sorted((path.relative_to(folder).as_posix(), path) for path in files)
     for name, path in named:
-        told.update(f"{of_file(path)}  {name}\n".encode("utf-8", "surrogateescape"))
-    return told.hexdigest() if named else ""
+        digest.update(f"{of_file(path)}  {name}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest() if named else ""
 
 
 def _files(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from salt_infer.execution.results import quantised
 from salt_infer.predictor.model import SaltModel
+from salt_infer.system.callbacks import Advance
 from salt_infer.system.signals import Check, never
 from salt_survey.calibration import orientation
 from salt_survey.calibration.labels import Interpreted
@@ -88,7 +89,7 @@ def calibrate(
     model: SaltModel,
     sweep: Sweep,
     sampling: Sampling,
-    told: Callable[[int], None] = lambda displays: None,
+    advance: Advance = lambda displays: None,
     check: Check = never,
     doubt: Callable[[str], None] = lambda line: None,
 ) -> Calibration:
@@ -99,7 +100,7 @@ def calibrate(
         model: what runs the tiles.
         sweep: what was asked for.
         sampling: of the survey that what is found is for.
-        told: of each setting that is done on a line.
+        advance: told of each setting that is done on a line.
         check: called between settings; may raise.
         doubt: told what may be wrong with the labels.
 
@@ -112,7 +113,7 @@ def calibrate(
         check()
         for polarity, agreement in _both(line, quick, display).items():
             turned.setdefault((polarity, display.zoom), []).append(agreement)
-        told(1)
+        advance(1)
     found = {setting: [each[AS_DRAWN] for each in lines] for setting, lines in turned.items()}
     threshold = chosen_threshold(found, sweep.threshold)
     for place, line in enumerate(lines):
@@ -123,7 +124,7 @@ def calibrate(
     scores = []
     for each in (first, second):
         scores.append(tuple(_scored(line, model, each.display, threshold) for line in lines))
-        told(len(lines))
+        advance(len(lines))
     sha256 = model.session.sha256
     here, next_best = (sampling.display(each.display) for each in (first, second))
     return Calibration(here, threshold, scores[0], next_best, scores[1], sha256)

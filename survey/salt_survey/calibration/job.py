@@ -91,7 +91,7 @@ def run(job: CalibrationJob, watcher: Watcher) -> list[str]:
         written = dataclasses.replace(scan, calibration=found.to_dict())
         write_whole(job.out, written.to_json().encode(), job.replaces)
     use = f"-> {job.out}; use it by salt-survey run {job.survey} --scan {job.out}"
-    return [*told(found, sampling), use]
+    return [*described(found, sampling), use]
 
 
 def _opened(path: Path, overrides: Overrides) -> Survey:
@@ -131,7 +131,7 @@ def _found(
     return found
 
 
-def told(found: Calibration, sampling: Sampling) -> list[str]:
+def described(found: Calibration, sampling: Sampling) -> list[str]:
     """What was found, for people; ``sampling``: of the survey that it is for."""
     default = sampling.display(Display())
     lines = [f"taken: {found.look}, threshold {found.threshold:g}"]

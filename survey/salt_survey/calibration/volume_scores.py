@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from salt_infer.errors import UsageError
+from salt_infer.system.callbacks import Tell
 from salt_infer.system.output_checks import check_output
 from salt_infer.system.output_locks import writing
 from salt_infer.system.whole_files import write_whole
@@ -139,7 +139,7 @@ class Scores:
         return [f"threshold {self.threshold:g}{part}", *(each.words() for each in self.lines)]
 
 
-def run(job: ScoreJob, tell: Callable[[str], None]) -> Scores:
+def run(job: ScoreJob, tell: Tell) -> Scores:
     """Score a volume, and write the report if one was asked for.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from salt_infer.cli import console, strict_options
 from salt_infer.system import terminal
+from salt_infer.system.callbacks import Advance
 from salt_infer.system.output_checks import check_output
 from salt_infer.system.whole_files import write_whole
 from salt_survey.cli.overrides import override_options
@@ -45,8 +46,8 @@ def scan(
 
     if out is not None:
         check_output(out, ".json", (survey,), overwrite)
-    with _progress() as tell:
-        found = scanned(survey, overrides, None, tell).scan
+    with _progress() as advance:
+        found = scanned(survey, overrides, None, advance).scan
     if as_json:
         click.echo(found.to_json(), nl=False)
     else:
@@ -60,7 +61,7 @@ def scan(
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Callable[[int], object]]:
+def _progress() -> Iterator[Advance]:
     """Tells on a terminal how many traces were read, once that takes seconds."""
     with tqdm(
         unit=" traces", delay=2, leave=False, disable=not sys.stderr.isatty(), unit_scale=True,

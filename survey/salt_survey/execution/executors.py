@@ -13,9 +13,10 @@ from typing import Any, Protocol, Self
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.predictor.model import SaltModel
 from salt_infer.predictor.model_info import ModelInfo
+from salt_infer.system.callbacks import Advance
 from salt_infer.system.cpu import available_cpus
 from salt_infer.system.signals import Check
-from salt_survey.execution.slab_work import Told, Work, finished_slabs
+from salt_survey.execution.slab_work import Work, finished_slabs
 from salt_survey.execution.slabs import Slab, SlabDone
 from salt_survey.reading.survey import Survey
 from salt_survey.sections.in_flight import MOST_WORKERS
@@ -47,7 +48,7 @@ class SlabExecutor(Protocol):
 
     def finished(
         self, slabs: Sequence[Slab], work: Work, volumes: Volumes, clock: StageClock, check: Check,
-        told: Told,
+        advance: Advance,
     ) -> Generator[SlabDone]:  # fmt: skip
         """Yield slabs that are in the store, each once, in any order. Closed early it drops what is
         in flight.
@@ -58,7 +59,7 @@ class SlabExecutor(Protocol):
             volumes: input and output.
             clock: told of the work.
             check: called while there is nothing to do; may raise.
-            told: of sections as they are done.
+            advance: told of sections as they are done.
 
         Raises:
             ModelError: the model failed.
@@ -85,13 +86,13 @@ class LocalSlabs:
 
     def finished(
         self, slabs: Sequence[Slab], work: Work, volumes: Volumes, clock: StageClock, check: Check,
-        told: Told,
+        advance: Advance,
     ) -> Generator[SlabDone]:  # fmt: skip
         """See :meth:`SlabExecutor.finished`; here they come in order."""
         store = Store.open(volumes.store, writable=True)
         workers = min(available_cpus(), MOST_WORKERS)
         done = finished_slabs(
-            slabs, work, volumes.survey, self.model, store, clock, workers, check, told
+            slabs, work, volumes.survey, self.model, store, clock, workers, check, advance
         )
         with contextlib.closing(done):
             yield from done

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from salt_infer.backends.selection import Tell
 from salt_infer.execution.base import ModelRequest
 from salt_infer.execution.factory import open_ray
 from salt_infer.execution.request import ExecutorRequest
+from salt_infer.system.callbacks import Tell
 from salt_infer.system.cpu import lanes_here
 from salt_survey.execution.executors import LocalSlabs, SlabExecutor
 from salt_survey.sections.in_flight import Room

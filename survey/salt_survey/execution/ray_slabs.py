@@ -21,10 +21,11 @@ from salt_infer.execution.ray_executor import RayExecutor
 from salt_infer.execution.ray_worker import Done
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.predictor.model_info import ModelInfo
+from salt_infer.system.callbacks import Advance
 from salt_infer.system.signals import Check
 from salt_survey.errors import SurveyError
 from salt_survey.execution.executors import Volumes
-from salt_survey.execution.slab_work import Told, Work, finished_slabs
+from salt_survey.execution.slab_work import Work, finished_slabs
 from salt_survey.execution.slabs import Slab, SlabDone
 from salt_survey.reading.survey import Survey
 from salt_survey.scan.record import Scan
@@ -70,7 +71,7 @@ class RaySlabs:
 
     def finished(
         self, slabs: Sequence[Slab], work: Work, volumes: Volumes, clock: StageClock, check: Check,
-        told: Told,
+        advance: Advance,
     ) -> Generator[SlabDone]:  # fmt: skip
         """See :meth:`salt_survey.execution.executors.SlabExecutor.finished`."""
         survey = volumes.survey
@@ -87,7 +88,7 @@ class RaySlabs:
         done = self._executor.taken(set(by_number), rows, clock, check)
         with contextlib.closing(done):
             for each in done:
-                told(len(by_number[each.number]))
+                advance(len(by_number[each.number]))
                 yield each
 
     def about(self) -> dict[str, Any]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import zlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 
 from salt_infer.errors import InputError
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.predictor.model import SaltModel
+from salt_infer.system.callbacks import Advance
 from salt_infer.system.signals import Check, never
 from salt_survey.execution.slabs import Slab, SlabDone
 from salt_survey.reading.survey import Survey
@@ -25,8 +26,6 @@ from salt_survey.sections.reader import Reader, Section, traces_of
 from salt_survey.sections.tiling import Grey, Window, levels_above
 from salt_survey.volume import store as stores
 from salt_survey.volume.store import Store
-
-Told = Callable[[int], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +56,7 @@ def finished_slabs(
     clock: StageClock,
     workers: int = 1,
     check: Check = never,
-    told: Told = lambda sections: None,
+    advance: Advance = lambda sections: None,
 ) -> Generator[SlabDone]:
     """Run slabs of sections, one after the other; a slab is given back once it is in the store.
 
@@ -71,7 +70,7 @@ def finished_slabs(
         workers: threads that cut tiles, at most: there are fewer, and fewer that run the model,
             where the memory asks for it.
         check: called while there is nothing to do; may raise.
-        told: of each section that is done.
+        advance: told of each section that is done.
 
     Raises:
         ModelError: the model failed.
@@ -90,7 +89,7 @@ def finished_slabs(
             for section in _some(found, len(slab)):
                 filling.take(section)
                 clock.finished(section.tiles)
-                told(1)
+                advance(1)
             with clock("journal"):
                 done = filling.write(store)
             yield done

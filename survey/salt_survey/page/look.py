@@ -5,7 +5,7 @@ judge what was found.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from salt_infer.masks.decision import exceeds
 from salt_infer.predictor.model import SaltModel
+from salt_infer.system.callbacks import Advance
 from salt_survey.page.training_tiles import TileStatistics, statistics
 from salt_survey.reading.survey import NO_TRACE, Survey
 from salt_survey.sections import tiling
@@ -143,7 +144,7 @@ class Viewer:
     def name(self, place: int) -> str:
         return f"{self.direction} {self.numbers[place]}"
 
-    def trials(self, model: SaltModel, place: int, tell: Callable[[int], None]) -> list[Trial]:
+    def trials(self, model: SaltModel, place: int, advance: Advance) -> list[Trial]:
         """A line in each polarity and zoom; raises ModelError."""
         line = self.line(place)
         found = []
@@ -154,7 +155,7 @@ class Viewer:
                 display = sampling.display(usual)
                 salt = found_in(line, model, display)
                 found.append(Trial(display, line.amplitude, salt, self._share(line, salt)))
-                tell(1)
+                advance(1)
         return found
 
     def predicted(self, model: SaltModel, places: Sequence[int]) -> Iterator[Shown]:

@@ -6,12 +6,13 @@ import dataclasses
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from salt_infer.system.callbacks import Advance
 from salt_survey.errors import SurveyError
 from salt_survey.reading import damage
 from salt_survey.reading.chunks import Pieces
@@ -23,8 +24,6 @@ from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import Scan
 from salt_survey.scan.statistics import Gatherer, Stats
 from salt_survey.segy.samples import Portion
-
-Tell = Callable[[int], object]
 
 
 def is_array(path: Path) -> bool:
@@ -48,7 +47,7 @@ class ArraySource:
         """
         out = np.empty((len(traces), self._data.shape[2]), np.float32)
         for which, (places, rows, columns) in self._pieces.parts(traces):
-            with damage.told(functools.partial(self._damaged, rows, columns)):
+            with damage.raised_as(functools.partial(self._damaged, rows, columns)):
                 kept = np.asarray(self._data[rows, columns])[tuple(places)]
             out[which] = self._volume.packing.unpacked(kept)
         return Portion(out, np.zeros(len(traces), bool))
@@ -72,19 +71,19 @@ class ArraySource:
     def digest(self) -> str:
         """Of the names, sizes and times of change of its files."""
         files = sorted(self._path.rglob("*")) if self._path.is_dir() else [self._path]
-        told = hashlib.sha256()
+        digest = hashlib.sha256()
         for file in files:
             if file.is_file():
                 status = os.stat(file)
                 name = file.relative_to(self._path.parent)
-                told.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
-        return told.hexdigest()
+                digest.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
+        return digest.hexdigest()
 
     def close(self) -> None:
         """Nothing is held."""
 
 
-def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Found:
+def scan(path: Path, overrides: Overrides, known: Scan | None, advance: Advance) -> Found:
     """Scan an array; see :func:`salt_survey.reading.survey.scanned`."""
     volume = opened(path)
     rows, columns, samples = volume.data.shape
@@ -101,7 +100,7 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
             f"a 2-D array: one line of {columns} traces of {samples} samples; if its rows are the "
             "samples, save it transposed"
         )
-    stats = None if known else _gather(ArraySource(path), rows * columns, samples, tell)
+    stats = None if known else _gather(ArraySource(path), rows * columns, samples, advance)
     if stats:
         tell_of(stats, rows * columns, said)
     if known:
@@ -130,16 +129,16 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, tell: Tell) -> Fo
     return Found(found, grid=grid, silent=stats.silent if stats else None)
 
 
-def _times(path: Path, volume: Volume, said: Overrides) -> Times:
+def _times(path: Path, volume: Volume, overrides: Overrides) -> Times:
     """What is said of them, and the rest by the volume's axis, which is read only where it counts;
     an interval of 0 is not known.
     """
-    if said.interval_ms is not None and said.delay_ms is not None:
-        return Times(said.interval_ms, said.delay_ms)
+    if overrides.interval_ms is not None and overrides.delay_ms is not None:
+        return Times(overrides.interval_ms, overrides.delay_ms)
     axis = volume.axis(path)
     return Times(
-        axis.interval_ms if said.interval_ms is None else said.interval_ms,
-        axis.delay_ms if said.delay_ms is None else said.delay_ms,
+        axis.interval_ms if overrides.interval_ms is None else overrides.interval_ms,
+        axis.delay_ms if overrides.delay_ms is None else overrides.delay_ms,
     )
 
 
@@ -201,9 +200,9 @@ def _tell_of_scan(path: Path, volume: Volume, taken: Times, asked: Overrides, sa
     times.tell_of_scan(by_scan, axis, said, volume.times.name)
 
 
-def _gather(source: ArraySource, traces: int, samples: int, tell: Tell) -> Stats:
+def _gather(source: ArraySource, traces: int, samples: int, advance: Advance) -> Stats:
     found = Gatherer(traces, samples)
     for numbers in source.portions():
         found.take(numbers, *source.read(numbers))
-        tell(len(numbers))
+        advance(len(numbers))
     return found.result()

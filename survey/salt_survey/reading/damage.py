@@ -19,7 +19,7 @@ KINDS = (
 
 
 @contextlib.contextmanager
-def told(error_of: Callable[[str], SurveyError]) -> Iterator[None]:
+def raised_as(error_of: Callable[[str], SurveyError]) -> Iterator[None]:
     """Raise a survey's error for what is damaged.
 
     Args:

@@ -38,13 +38,13 @@ class SegySource:
     def digest(self) -> str:
         """Of size, time of change, file headers, and of traces all over it."""
         status = os.stat(self._file.path)
-        told = hashlib.sha256(f"{status.st_size} {status.st_mtime_ns} ".encode())
-        told.update(self._file.read(0, self._layout.start).tobytes())
+        digest = hashlib.sha256(f"{status.st_size} {status.st_mtime_ns} ".encode())
+        digest.update(self._file.read(0, self._layout.start).tobytes())
         for trace in np.unique(np.linspace(0, self._layout.traces - 1, _LOOKS).astype(np.int64)):
-            told.update(
+            digest.update(
                 self._file.read(self._layout.offset(int(trace)), self._layout.pitch).tobytes()
             )
-        return told.hexdigest()
+        return digest.hexdigest()
 
     def close(self) -> None:
         """Let go of the file."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, Self
@@ -13,6 +13,7 @@ from typing import Literal, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from salt_infer.system.callbacks import Advance
 from salt_survey.errors import ForeignError, SurveyError
 from salt_survey.reading import arrays, segy_source, unsupported
 from salt_survey.scan import contradictions, geometry, recorded, segy_scan
@@ -92,7 +93,7 @@ class Survey:
         path: Path,
         scan: Scan | None = None,
         overrides: Overrides | None = None,
-        tell: Callable[[int], object] = lambda traces: None,
+        advance: Advance = lambda traces: None,
     ) -> Self:
         """Open SEG-Y, a Zarr or ``.npy``.
 
@@ -100,13 +101,13 @@ class Survey:
             path: of the survey.
             scan: how to read it; scanned anew, with all its samples, if None.
             overrides: what the user says of it, whatever scan and headers say.
-            tell: is told how many traces' samples a scan has read, a portion at a time.
+            advance: is told how many traces' samples a scan has read, a portion at a time.
 
         Raises:
             SurveyError: it cannot be read, or not without an answer to the scan's questions; or it
                 is not the file that ``scan`` is of.
         """
-        found = scanned(path, overrides, scan, tell)
+        found = scanned(path, overrides, scan, advance)
         problems = found.scan.faults or found.scan.questions
         if problems or found.grid is None:
             raise SurveyError(f"{path}: " + "; ".join(problems or ("no grid of traces",)))
@@ -201,11 +202,11 @@ class Survey:
 
     def amplitudes_at(self, places: Iterable[tuple[int, int]]) -> str:
         """The same of traces in these places, counted from 0; of one that is missing it is 0."""
-        told = hashlib.sha256()
+        digest = hashlib.sha256()
         for row, column in places:
             block = self.read(slice(row, row + 1), slice(column, column + 1))
-            told.update(block.amplitude.tobytes())
-        return told.hexdigest()
+            digest.update(block.amplitude.tobytes())
+        return digest.hexdigest()
 
     def digest(self) -> str:
         """Hex text that changes when the file does, or the way it is read: its size, time of
@@ -244,7 +245,7 @@ def scanned(
     path: Path,
     overrides: Overrides | None = None,
     known: Scan | None = None,
-    tell: Callable[[int], object] = lambda traces: None,
+    advance: Advance = lambda traces: None,
 ) -> Found:
     """Scan a survey of any kind.
 
@@ -252,22 +253,24 @@ def scanned(
         path: SEG-Y, ``.npy``, or a Zarr's folder.
         overrides: what the user says.
         known: an earlier scan of it, which holds.
-        tell: is told how many traces' samples were read, a portion at a time.
+        advance: is told how many traces' samples were read, a portion at a time.
 
     Raises:
         SurveyError: it cannot be read at all, or ``known`` is of another.
     """
-    said = overrides or Overrides()
-    found = _found(path, said, known, tell)
+    overrides = overrides or Overrides()
+    found = _found(path, overrides, known, advance)
     if known is None:
         return found
-    return dataclasses.replace(found, scan=contradictions.told(path, known, found.scan, said))
+    return dataclasses.replace(
+        found, scan=contradictions.compared(path, known, found.scan, overrides)
+    )
 
 
-def _found(path: Path, said: Overrides, known: Scan | None, tell: Callable[[int], object]) -> Found:
+def _found(path: Path, overrides: Overrides, known: Scan | None, advance: Advance) -> Found:
     if arrays.is_array(path):
-        return arrays.scan(path, said, known, tell)
+        return arrays.scan(path, overrides, known, advance)
     try:
-        return segy_scan.scan(path, said, known, tell)
+        return segy_scan.scan(path, overrides, known, advance)
     except ForeignError as error:
         raise ForeignError(unsupported.no_survey(path, str(error))) from error

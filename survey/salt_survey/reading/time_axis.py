@@ -125,7 +125,7 @@ def read(path: Path, stored: Any, samples: int, name: str = NAMES[0]) -> Times:
             "is a group" if shape is None else f"has shape {list(shape)}",
             samples,
         )
-    with damage.told(lambda seen: _no_axis(path, name, f"cannot be read ({seen})", samples)):
+    with damage.raised_as(lambda seen: _no_axis(path, name, f"cannot be read ({seen})", samples)):
         kept = numbers(path, stored, name)
         times = _milliseconds(kept, getattr(stored, "attrs", {}).get("units"))
     if wrong := _wrong(times, kept.dtype == np.float32):

@@ -57,7 +57,7 @@ def opened(path: Path) -> Volume:
     is_npy = path.suffix.lower() == ".npy" and not path.is_dir()
     if not path.exists():
         raise SurveyError(f"{path} cannot be read (No such file or directory)")
-    with damage.told(functools.partial(_no_survey, path)):
+    with damage.raised_as(functools.partial(_no_survey, path)):
         if not is_npy and (why := unsupported.no_zarr(path)):
             raise SurveyError(why)
         volume = _open_npy(path) if is_npy else _open_zarr(path)

@@ -28,14 +28,14 @@ _HOW_LINES_ARE_NUMBERED = (
 )  # fmt: skip
 
 
-def told(path: Path, known: Scan, found: Scan, said: Overrides) -> Scan:
+def compared(path: Path, known: Scan, found: Scan, overrides: Overrides) -> Scan:
     """Compare a scan that was given with what is found.
 
     Args:
         path: of the file.
         known: the scan that was given.
         found: as the file was read with it.
-        said: what the user says besides; of what that changes nothing is compared.
+        overrides: what the user says besides; of what that changes nothing is compared.
 
     Returns:
         What is found, with a warning for each thing about its headers and lines that the scan has
@@ -44,9 +44,9 @@ def told(path: Path, known: Scan, found: Scan, said: Overrides) -> Scan:
     Raises:
         SurveyError: the scan describes another file.
     """
-    if _silent(said, _HOW_IT_LIES):
+    if _silent(overrides, _HOW_IT_LIES):
         _check_file(path, known, found)
-    otherwise = tuple(_of_the_grid(known, found, said))
+    otherwise = tuple(_of_the_grid(known, found, overrides))
     warnings = found.warnings + otherwise
     kinds: dict[str, Kind] = {**found.kinds, **dict.fromkeys(otherwise, "scan")}
     verdict = found.verdict
@@ -66,8 +66,8 @@ def _check_file(path: Path, known: Scan, found: Scan) -> None:
             )
 
 
-def _of_the_grid(known: Scan, found: Scan, said: Overrides) -> Iterator[str]:
-    if found.faults or known.questions or not _silent(said, _HOW_LINES_ARE_NUMBERED):
+def _of_the_grid(known: Scan, found: Scan, overrides: Overrides) -> Iterator[str]:
+    if found.faults or known.questions or not _silent(overrides, _HOW_LINES_ARE_NUMBERED):
         return
     for name in (*_OF_HEADERS, *_OF_THE_GRID):
         mine, theirs = getattr(known, name), getattr(found, name)
@@ -75,8 +75,8 @@ def _of_the_grid(known: Scan, found: Scan, said: Overrides) -> Iterator[str]:
             yield f"the scan says {name} {_word(mine)}, read with it the file has {_word(theirs)}"
 
 
-def _silent(said: Overrides, names: tuple[str, ...]) -> bool:
-    return all(getattr(said, name) is None for name in names)
+def _silent(overrides: Overrides, names: tuple[str, ...]) -> bool:
+    return all(getattr(overrides, name) is None for name in names)
 
 
 def _word(value: Any) -> str:

@@ -50,7 +50,7 @@ class Georeference:
 _NOT_OF_GRID = Georeference((), None, off=1.0)
 
 
-def told(
+def find(
     grid: Grid, positions: Positions, units: int, in_feet: bool, said: Said
 ) -> Georeference | None:
     """Where the grid lies, in metres where that is known, and what there is to say of it.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from salt_infer.masks.rle import TILE_SHAPE
+from salt_infer.system.callbacks import Advance
 from salt_survey.errors import SurveyError
 from salt_survey.scan import (
     coordinate_checks,
@@ -35,14 +36,12 @@ from salt_survey.segy.raw import RawFile
 
 MOST_TRACES = 1 << 26  # that a file may have: each takes some 30 bytes of memory
 
-Tell = Callable[[int], object]
-
 
 def scan(
     path: Path,
     overrides: Overrides | None = None,
     known: Scan | None = None,
-    tell: Tell = lambda traces: None,
+    advance: Advance = lambda traces: None,
 ) -> Found:
     """Scan a SEG-Y file.
 
@@ -50,7 +49,7 @@ def scan(
         path: of it.
         overrides: what the user says.
         known: an earlier scan of it; what it decided holds, and samples are not gone through again.
-        tell: is told how many traces' samples were read, a portion at a time.
+        advance: is told how many traces' samples were read, a portion at a time.
 
     Raises:
         SurveyError: it cannot be read at all: it is no SEG-Y, or not the one of ``known``.
@@ -60,7 +59,7 @@ def scan(
         if known is not None:
             _check_known(file, known)
             said.warnings += asked.against(known)
-        return _Scanner(file, asked, known, said, tell).found()
+        return _Scanner(file, asked, known, said, advance).found()
 
 
 def _check_known(file: RawFile, known: Scan) -> None:
@@ -76,11 +75,17 @@ class _Scanner:
     """One pass over a file; the steps in the order in which they need each other."""
 
     def __init__(
-        self, file: RawFile, asked: Overrides, known: Scan | None, said: Said, tell: Tell
+        self, file: RawFile, asked: Overrides, known: Scan | None, said: Said, advance: Advance
     ) -> None:
         of_samples = asked.format is not None or asked.sample_endian is not None
         self.doubted = known is None or of_samples  # what the samples are in is looked at
-        self.asked, self.file, self.known, self.said, self.tell = asked, file, known, said, tell
+        self.asked, self.file, self.known, self.said, self.advance = (
+            asked,
+            file,
+            known,
+            said,
+            advance,
+        )
         self.overrides = overrides = asked.over(known) if known else asked
         if overrides.format is not None and overrides.format not in FORMATS:
             raise SurveyError(f"format {overrides.format} was given, expected one of {[*FORMATS]}")
@@ -199,7 +204,7 @@ class _Scanner:
             return None
         if kind.width != self.layout.width:  # a fault, see sample_format
             return None
-        stats = gather(self.file, self.layout, self.reading, self.order, self.tell)
+        stats = gather(self.file, self.layout, self.reading, self.order, self.advance)
         tell_of(stats, self.layout.traces, self.said)
         if not self.layout.dead_flags and stats.recorded:
             self.said.warn(
@@ -277,7 +282,7 @@ class _Scanner:
             return None
         first = headers.read(self.file, self.layout, 0, 1)
         units = int(headers.column(first, headers.COORDINATE_UNITS, self.layout)[0])
-        return georeference.told(grid, positions, units, self.header.in_feet, self.said)
+        return georeference.find(grid, positions, units, self.header.in_feet, self.said)
 
     def _tell_of_size(self, grid: geometry.Grid | None) -> None:
         if grid is None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from salt_infer.system.callbacks import Advance
 from salt_survey.scan.recorded import NULL, PADDING, Recorded, Samples, are_null, recorded
 from salt_survey.segy import formats, headers
 from salt_survey.segy.layout import HEADER, Layout
@@ -185,7 +186,7 @@ def gather(
     layout: Layout,
     reading: int,
     endian: Endian,
-    tell: Callable[[int], object] = lambda traces: None,
+    advance: Advance = lambda traces: None,
 ) -> Stats:
     """Go through all traces of a file.
 
@@ -194,14 +195,14 @@ def gather(
         layout: where its traces are.
         reading: code of the format that the samples are in.
         endian: their byte order.
-        tell: is told how many traces were read, a portion at a time.
+        advance: is told how many traces were read, a portion at a time.
     """
     found = Gatherer(layout.traces, layout.samples)
     for first, raw in sweep(file, layout):
         samples = formats.decode(raw[:, layout.head :], reading, endian)
         traces = np.arange(first, first + len(raw))
         found.take(traces, samples, headers.are_dead(raw[:, :HEADER], layout))
-        tell(len(raw))
+        advance(len(raw))
     return found.result()
 
 

@@ -6,13 +6,14 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
 import numpy as np
 
 from salt_infer.errors import UsageError
+from salt_infer.system.callbacks import Tell
 from salt_infer.system.output_locks import writing
 from salt_infer.system.whole_files import whole_folder
 from salt_survey.calibration import labelled, orientation
@@ -141,7 +142,7 @@ class _Line:
             )
 
 
-def run(job: TilesJob, tell: Callable[[str], None]) -> list[str]:
+def run(job: TilesJob, tell: Tell) -> list[str]:
     """Write the folder; returns what was done, a line each.
 
     Args:
@@ -187,9 +188,7 @@ def _opened(job: TilesJob, store: Store | None) -> Survey:
     return survey
 
 
-def _settings(
-    job: TilesJob, survey: Survey, store: Store | None, tell: Callable[[str], None]
-) -> Settings:
+def _settings(job: TilesJob, survey: Survey, store: Store | None, tell: Tell) -> Settings:
     kept = survey.scan.calibration if store is None else None
     calibration = Calibration.from_dict(kept) if kept else None
     settings = settled(job.wishes, calibration, Sampling.of(survey.scan))
@@ -221,9 +220,9 @@ def _line(
 
 
 def _mark(line: Interpreted, display: Display) -> str:
-    told = hashlib.sha256(f"{display.zoom} {display.stretch} ".encode())
-    told.update(np.ascontiguousarray(line.recorded.amplitude).tobytes())
-    return told.hexdigest()[:_MARK]
+    digest = hashlib.sha256(f"{display.zoom} {display.stretch} ".encode())
+    digest.update(np.ascontiguousarray(line.recorded.amplitude).tobytes())
+    return digest.hexdigest()[:_MARK]
 
 
 def _why(line: Interpreted, known: Grey, was_run: bool, most: float) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from salt_infer.errors import UsageError
 from salt_infer.system import output_checks
+from salt_infer.system.callbacks import Tell
 from salt_infer.system.location import real
 from salt_infer.system.whole_files import whole_folder
 from salt_survey.reading.arrays import is_array
@@ -29,7 +30,7 @@ def as_segy(
     name: str = "probability",
     overwrite: bool = False,
     drop_extended: bool = False,
-    tell: Callable[[str], object] = lambda line: None,
+    tell: Tell = lambda line: None,
 ) -> str:
     """Write it.
 
@@ -74,7 +75,7 @@ def as_horizons(
     overrides: Overrides,
     threshold: float | None = None,
     overwrite: bool = False,
-    tell: Callable[[str], object] = lambda line: None,
+    tell: Tell = lambda line: None,
 ) -> str:
     """Write top and base of salt, a file each, as a run writes them.
 

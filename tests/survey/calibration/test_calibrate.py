@@ -19,7 +19,7 @@ from salt_survey.calibration.calibrate import (
     ranking,
     smoothed,
 )
-from salt_survey.calibration.job import told
+from salt_survey.calibration.job import described
 from salt_survey.calibration.scoring import Agreement
 from salt_survey.scan.record import load
 from salt_survey.sections.display import Display, Zoom
@@ -152,7 +152,7 @@ def test_the_other_setting_is_called_what_it_is(iou: float, called: str) -> None
     first, second = (LineScore("362", each, 0.9, 0.5, each) for each in (0.849, iou))
     display = Display(Zoom(1.25, 0.5), "reversed")
     found = Calibration(display, 0.5, (first,), Display(Zoom(1, 0.4)), (second,), "ab" * 32)
-    said = told(found, Sampling())
+    said = described(found, Sampling())
     assert said[0] == f"taken: {display}, threshold 0.5"
     assert said[2].startswith(f"{called}: zoom 1/0.4")
     assert f"IoU {iou:.3f}" in said[3]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from salt_infer.errors import InputError, SaltError
 from salt_infer.masks.coverage import coverage_class
 from salt_infer.masks.table import find_texts, read_column
 from salt_infer.modelfile.learnt import Learnt
+from salt_infer.system.callbacks import Tell
 from salt_infer.system.text import named, shown
 from salt_train.data.dataset import Dataset
 from salt_train.data.held_out import HeldOut
@@ -132,9 +133,7 @@ class Pseudo:
             )
         return lines
 
-    def load(
-        self, data: Dataset, held_out: HeldOut, tell: Callable[[str], object] = lambda line: None
-    ) -> Dataset:
+    def load(self, data: Dataset, held_out: HeldOut, tell: Tell = lambda line: None) -> Dataset:
         """Tiles and masks to train on beside those of ``data``.
 
         Left out are tiles that ``data`` has, by name or by pixels: they have true labels, and
