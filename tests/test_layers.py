@@ -59,6 +59,7 @@ MAY_IMPORT = {
         "numpy",
         "click",
         "fastapi",
+        "h11",
         "prometheus_client",
         "pydantic",
         "python_multipart",

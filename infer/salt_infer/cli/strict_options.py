@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -23,8 +23,12 @@ class Command(click.Command):
 
     context_class = _Context
 
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
+    def __init__(
+        self, *arguments: Any, elsewhere: Mapping[str, str] | None = None, **settings: Any
+    ) -> None:
+        """``elsewhere``: options that other programs have, and what there is here instead."""
         super().__init__(*arguments, **settings)
+        self._elsewhere = elsewhere or {}
         for kind in (each.type for each in self.params):
             if isinstance(kind, (click.IntRange, click.FloatRange)):  # "no valid float range"
                 kind.name = "number" if isinstance(kind, click.FloatRange) else "whole number"
@@ -33,14 +37,23 @@ class Command(click.Command):
         """As click does, after a look at what was given; raises click.UsageError."""
         given, lenient = list(args), ctx.allow_extra_args
         if not ctx.resilient_parsing:
-            _, _, order = self.make_parser(ctx).parse_args(list(args))
-            _check_once(ctx, order)
+            _check_once(ctx, self._order(ctx, args))
         ctx.allow_extra_args = True
         rest = super().parse_args(ctx, args)
         ctx.allow_extra_args = lenient
         if rest and not (lenient or ctx.resilient_parsing):
             ctx.fail(_too_many(given, rest, self._last_argument()))
         return rest
+
+    def _order(self, ctx: click.Context, args: list[str]) -> Sequence[click.Parameter]:
+        """Options as they were given; raises NoSuchOption with what there is instead."""
+        try:
+            return self.make_parser(ctx).parse_args(list(args))[2]
+        except click.NoSuchOption as error:
+            if instead := self._elsewhere.get(error.option_name):
+                message = f"There is no {error.option_name} here: {instead}."
+                raise click.NoSuchOption(error.option_name, message, ctx=ctx) from error
+            raise
 
     def _last_argument(self) -> str:
         """As the usage line calls what takes one value without an option; empty without one."""

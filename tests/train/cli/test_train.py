@@ -132,6 +132,32 @@ def test_all_options_of_a_run_of_the_default_recipe_may_be_repeated(
     assert [(each.every_fold, each.config) for each in others] == [(False, one)] * 3
 
 
+def test_a_table_says_how_many_folds_there_are(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    asked: list[Job] = []
+    monkeypatch.setattr(job, "run", lambda wanted: asked.append(wanted) or "done")
+    table = tmp_path / "s.csv"
+    table.write_text("id,fold\na,0\nb,1\nc,2\nd,2\n")
+    arguments = ("--data", labelled, "--out", tmp_path / "run", "--recipe", "scratch")
+    assert main(*arguments, "--split", table, "--fold", "2") == 0
+    (wanted,) = asked
+    assert (wanted.config.fold, wanted.config.folds) == (2, 3)
+    assert wanted.split is not None
+    assert wanted.split.fold == {"a": 0, "b": 1, "c": 2, "d": 2}
+    assert main("--dry-run", "--split", table, "--fold", "2") == 0
+    assert "folds=3" in capsys.readouterr().out.splitlines()
+    for more, says in (
+        (["--folds", "3"], "which tile is in which fold: leave --folds out."),
+        (["--split-seed", "3"], "which tile is in which fold: leave --split-seed out."),
+        (["--fold", "none"], "--fold none holds nothing out: leave --split out."),
+        (["--fold", "3"], "fold is 3 of 3, expected 0 <= fold < folds"),
+    ):
+        assert main(*arguments, "--split", table, *more) == 2
+        assert says in " ".join(capsys.readouterr().err.split())
+
+
 def test_pseudo_labels_of_a_run_are_named_again(
     main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -460,11 +486,15 @@ def test_what_is_not_given_stays_the_recipes(
         ),
         (["--fold", "none", "--set", "folds=4"], "fold is None of 4"),
         (["--fold", "none", "--set", "fold=1"], "fold is changed by --fold, not by --set"),
-        (["--lr"], "each stage has a rate of its own: --set stages.N.learning_rate=RATE"),
         (
             ["--lr", "3e-4"],
-            "--set stages.N.learning_rate=3e-4, with N from 0; --dry-run lists the st",
+            "There is no --lr here: each stage has a learning rate of its own, --set "
+            "stages.N.learning_rate=..., with N from 0.",
         ),
+        (["--loss=dice"], "There is no --loss here: each stage has a loss of its own, --set"),
+        (["--val", "more"], "There is no --val here: --data is split, by --fold and --folds, or"),
+        (["--backbone", "resnet50"], "here: --set model.encoder=..., such as resnet50"),
+        (["--epoch", "5"], "No such option '--epoch'. (Did you mean one of: '--epochs'"),
         (["--save-every", "nan"], "nan is not in the range x>=0.0"),
         (["--set", "model.width"], "'model.width' sets nothing; expected a form like"),
         (

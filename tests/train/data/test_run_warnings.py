@@ -31,3 +31,11 @@ def test_tiles_of_one_line_are_told_of_by_its_name() -> None:
     assert line.startswith("warning: 12 of these tiles are cut out of line x120 and overlap")
     assert "--fold none" in line
     assert run_warnings.of_lines(dict.fromkeys(["other"], "1"), DATA) == []
+
+
+def test_whole_lines_that_somebody_has_dealt_are_fine() -> None:
+    lines = {name: "ab"[place % 2] for place, name in enumerate(DATA.ids)}
+    whole = dataclasses.replace(DATA, dealt=np.arange(len(DATA)) % 2)
+    assert run_warnings.of_lines(lines, whole) == []
+    torn = dataclasses.replace(DATA, dealt=np.arange(len(DATA)) // 6)
+    assert len(run_warnings.of_lines(lines, torn)) == 1

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from salt_infer.data.labels import Labels
 from salt_infer.masks import metric
 from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
@@ -24,11 +25,11 @@ from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
 from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.job import crossval
-from salt_train.job.crossval import PREDICTIONS_OF_ALL, SCORES
+from salt_train.job.crossval import PREDICTIONS_OF_ALL, SCORES, SUBMISSION_OF_ALL
 from salt_train.scoring import calibrate, evaluate
 from salt_train.scoring.evaluate import NO_JUDGE, Decision, Prediction
 from salt_train.training.feed import Drawn
-from salt_train.training.final_score import PREDICTIONS
+from salt_train.training.final_score import PREDICTIONS, SUBMISSION
 from salt_train.training.trainer import LAST, Trainer
 from tests import drawing
 
@@ -101,13 +102,24 @@ def fold_of_tiles(out: Path) -> np.ndarray:
 def test_every_fold_has_its_folder(run: Run) -> None:
     names = {path.name for path in run.out.iterdir()}
     folders = {f"fold-{fold}" for fold in range(FOLDS)}
-    assert names == folders | {PREDICTIONS_OF_ALL, SCORES, "split.csv"}
+    assert names == folders | {PREDICTIONS_OF_ALL, SUBMISSION_OF_ALL, SCORES, "split.csv"}
     splits = {(run.out / name / "split.csv").read_bytes() for name in folders}
     assert splits == {(run.out / "split.csv").read_bytes()}
     np.testing.assert_array_equal(fold_of_tiles(run.out), Split.of(DATA, FOLDS, 0).fold)
     for fold in range(FOLDS):
         assert run.checkpoint(fold).config.fold == fold
         assert f"fold {fold} of 3: 10 tiles to train on, 5 to validate on" in run.said
+
+
+def test_runs_are_compared_by_masks_that_nothing_was_chosen_for(run: Run) -> None:
+    default = evaluate.default_decision(run.checkpoint(0).config.model)
+    with Labels(run.out / SUBMISSION_OF_ALL) as rows:
+        assert tuple(rows.ids) == DATA.ids
+        np.testing.assert_array_equal(rows.masks(DATA.ids), of_all(run.out).masks(default))
+        for fold in range(FOLDS):
+            with Labels(run.out / f"fold-{fold}" / SUBMISSION) as own:
+                near = own.masks(own.ids) != rows.masks(own.ids)
+            assert near.mean() < 0.01  # of a fold before it was rounded to half precision
 
 
 def test_no_tile_is_predicted_by_a_network_that_trained_on_it(run: Run) -> None:

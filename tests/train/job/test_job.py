@@ -15,12 +15,12 @@ from salt_infer.system.output_locks import writing
 from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import weights
-from salt_train.data import folds
+from salt_train.data import folds, split_table
 from salt_train.data.folds import Split
 from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.job import job
 from salt_train.job.job import Job
-from salt_train.scoring.evaluate import Decision
+from salt_train.scoring.evaluate import Decision, Prediction
 from salt_train.scoring.verdict import beside_empty_masks
 from salt_train.settings.config import IMAGENET, TrainConfig
 from salt_train.settings.model_config import ModelConfig
@@ -147,6 +147,26 @@ def test_validation_tiles_that_are_trained_on_are_told_of(tmp_path: Path) -> Non
         "warning: validation tiles with the pixels of a training tile: 4 of 5, of one grey value: "
         f"2 ({', '.join(pictures)}, {blank[0]} and 1 more); the score takes them for unseen"
     ]
+
+
+def test_a_table_deals_the_tiles(data: Path, tmp_path: Path) -> None:
+    """And is needed to go on: dealt otherwise, other tiles would be held out."""
+    ids = drawing.draw(15, seed=3).ids
+    rows = [f"{name},{int(place > 3)}\n" for place, name in enumerate(ids)]
+    (tmp_path / "s.csv").write_text(f"id,fold\n{''.join(rows)}")
+    table = split_table.read(tmp_path / "s.csv")
+    config = dataclasses.replace(CONFIG, fold=0, folds=table.folds)
+    wanted, said = asked(data, tmp_path / "run", config=config, split=table)
+    job.run(wanted)
+    assert "fold 0 of 2: 11 tiles to train on, 4 to validate on" in said[-1]
+    held_out, _ = Prediction.load(tmp_path / "run" / "validation.npz")
+    assert held_out == ids[:4]
+    again, said = asked(data, tmp_path / "run", config=config, split=table, resume=True)
+    job.run(again)
+    assert said == ["fold 0 of 2 is finished"]
+    without, _ = asked(data, tmp_path / "run", config=config, resume=True)
+    with pytest.raises(CheckpointError, match="with the --split that it had, if any"):
+        job.run(without)
 
 
 @pytest.mark.slow
@@ -324,7 +344,7 @@ def test_every_tile_can_be_trained_on(data: Path, tmp_path: Path) -> None:
     )
     assert result.splitlines()[2:] == beside_empty_masks(checkpoint.scores)
     names = {path.name for path in tmp_path.iterdir()}
-    assert names.isdisjoint({"best.pth", "validation.npz", "split.csv"})
+    assert names.isdisjoint({"best.pth", "validation.npz", "validation.csv", "split.csv"})
     again, said = asked(data, tmp_path, config=ALL, resume=True)
     assert job.run(again) == result
     assert said == ["training on every tile is finished"]

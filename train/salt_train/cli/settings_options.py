@@ -7,7 +7,7 @@ import functools
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Self, get_args
 
 import click
 from click.core import ParameterSource
@@ -64,6 +64,17 @@ class AskedSettings:
         """Whether each fold is to be trained in turn."""
         return self.fold == _ALL
 
+    def dealt(self, folds: int) -> Self:
+        """The same with so many folds, of which a table says what is in them.
+
+        Raises:
+            UsageError: it was asked to deal them.
+        """
+        self._check_not_dealt("--split says which tile is in which fold")
+        if self.fold == NONE:
+            raise click.UsageError("--fold none holds nothing out: leave --split out.")
+        return dataclasses.replace(self, settings={**self.settings, "folds": folds})
+
     def config(self, pseudo_fraction: float, run: TrainConfig | None = None) -> TrainConfig:
         """The recipe with what was asked for.
 
@@ -107,12 +118,16 @@ class AskedSettings:
         fold, settings = self.fold, self.settings
         if fold not in (_ALL, NONE) and not (fold.isascii() and number(fold) is not None):
             raise ConfigError(f"fold is {quoted(fold)}, expected the number of one, all or none")
-        if fold == NONE and (dealing := [each for each in _DEALING if settings[each] is not None]):
-            options = " and ".join(f"--{name.replace('_', '-')}" for name in dealing)
-            raise click.UsageError(f"--fold none deals no folds: leave {options} out.")
+        if fold == NONE:
+            self._check_not_dealt("--fold none deals no folds")
         if self.scale_batch and settings["batch_size"]:
             raise click.UsageError("--batch-size and --scale-batch both set the batch size.")
         self._check_once()
+
+    def _check_not_dealt(self, why: str) -> None:
+        if dealing := [each for each in _DEALING if self.settings[each] is not None]:
+            options = " and ".join(f"--{name.replace('_', '-')}" for name in dealing)
+            raise click.UsageError(f"{why}: leave {options} out.")
 
     def _check_once(self) -> None:
         """Of an option and ``--set`` one would win without a word."""

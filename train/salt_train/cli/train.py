@@ -19,10 +19,12 @@ from salt_infer.errors import UsageError
 from salt_infer.system import resource_limits
 from salt_infer.system.location import real
 from salt_train.cli.check_options import AskedCheck, check_options, tell_unused
+from salt_train.cli.other_programs import OF_OTHERS
 from salt_train.cli.pseudo_options import AskedPseudo, pseudo_options
 from salt_train.cli.settings_options import AskedSettings, is_given, settings_options
 from salt_train.compute import openmp
-from salt_train.data import folds
+from salt_train.data import folds, split_table
+from salt_train.data.split_table import SplitTable
 from salt_train.errors import ConfigError, NoCheckpointError
 from salt_train.settings import recipes, settings_file
 from salt_train.settings.config import FOLD, SHIPPED, TrainConfig
@@ -36,17 +38,8 @@ if TYPE_CHECKING:
 _COMPILE = ("default", "reduce-overhead")  # modes of torch.compile; the first where none is named
 
 
-def _no_rate(_context: click.Context, _option: click.Parameter, value: str | None) -> None:
-    """Other programs have one rate, and an option for it; here each stage has its own."""
-    if value is not None:
-        raise click.UsageError(
-            f"each stage has a rate of its own: --set stages.N.learning_rate={value}, with N from "
-            "0; --dry-run lists the stages."
-        )
-
-
 @click.command(
-    "salt-train", cls=strict_options.Command,
+    "salt-train", cls=strict_options.Command, elsewhere=OF_OTHERS,
     epilog="Exit codes: 0 done; 1 failed; 2 bad usage; 130 interrupted.",
 )  # fmt: skip
 @click.option(
@@ -57,18 +50,13 @@ def _no_rate(_context: click.Context, _option: click.Parameter, value: str | Non
     "--missing-as-empty", is_flag=True,
     help="A tile without a label has no salt; default: it is an error.",
 )  # fmt: skip
+@click.option(
+    "--split", "table", type=console.PATH, metavar="FILE.csv",
+    help="Which tile is in which fold, id,fold, such as a run's split.csv; default: dealt by "
+    "--folds and --split-seed.",
+)  # fmt: skip
 @click.option("--out", type=console.PATH, metavar="DIR", help="Folder for checkpoints and metrics.")
 @settings_options
-@click.option(
-    "--lr",
-    "--lr0",
-    "--learning-rate",
-    is_flag=False,
-    flag_value="RATE",
-    hidden=True,
-    expose_value=False,
-    callback=_no_rate,
-)
 @pseudo_options
 @click.option("--device", default="cpu", show_default=True, help="torch device: cpu, cuda, cuda:0.")
 @click.option(
@@ -106,7 +94,8 @@ def _no_rate(_context: click.Context, _option: click.Parameter, value: str | Non
 @click.version_option(package_name="salt-toolkit")
 @click.pass_context
 def cli(
-    context: click.Context, /, data: Path | None, missing_as_empty: bool, out: Path | None,
+    context: click.Context, /, data: Path | None, missing_as_empty: bool, table: Path | None,
+    out: Path | None,
     asked: AskedSettings, pseudo: AskedPseudo, device: str, threads: int | None,
     validate_every: int, save_every: float, compiled: str | None, resume: bool,
     progress: bool | None, dry_run: bool, check: AskedCheck,
@@ -121,13 +110,16 @@ def cli(
         console.require(context, "data")
         assert data is not None
         context.exit(check.examine(data, missing_as_empty))
+    split = split_table.read(table) if table else None
+    if split:
+        asked = asked.dealt(split.folds)
     config, every_fold = _config(asked, pseudo, out if resume else None)
     if config.fold is None and is_given(context, "validate_every"):
         raise click.UsageError("--fold none holds nothing out: leave --validate-every out.")
     if compiled and device.startswith("cpu"):
         _check_compiler(config, compiled)
     if dry_run:
-        click.echo(_shown(config, data))
+        click.echo(_shown(config, data, split))
         return
     console.require(context, "data", "out")
     assert data is not None
@@ -157,6 +149,7 @@ def cli(
         resume=resume,
         pseudo=labelled,
         missing_as_empty=missing_as_empty,
+        split=split,
         say=click.echo,
     )
     _run(wanted, world)
@@ -265,15 +258,17 @@ def _check_apart(out: Path, place: DatasetLayout) -> None:
             )
 
 
-def _shown(config: TrainConfig, data: Path | None) -> str:
-    steps = _steps(config, data) if data else 0
+def _shown(config: TrainConfig, data: Path | None, split: SplitTable | None) -> str:
+    steps = _steps(config, data, split) if data else 0
     more = ["pseudo-labels make an epoch longer, by how much is not told here"]
     picture = recipes.picture(config, steps)
     return "\n".join([*listed(config), "", picture, *(more if config.pseudo_fraction else [])])
 
 
-def _steps(config: TrainConfig, data: Path) -> int:
+def _steps(config: TrainConfig, data: Path, split: SplitTable | None) -> int:
     """An epoch's; nothing is read but the names of the tiles."""
     with dataset.find(data).open("images") as source:
         tiles = len(source.tiles)
+    if split:
+        return steps_of(tiles - split.held_out(config.fold), config.batch_size)
     return steps_of(tiles - folds.size(tiles, config.fold, config.folds), config.batch_size)

@@ -41,6 +41,7 @@ class Dataset:
         soft: what is learnt instead of the masks; None where it is them.
         unknown: uint8 [N, 101, 101], 1 where a mask does not count, and is 0; None where all of
             all masks does.
+        dealt: int64 [N], the fold of each tile, where a table says so; else None.
     """
 
     ids: tuple[str, ...]
@@ -50,6 +51,7 @@ class Dataset:
     odd: Odd = dataclasses.field(default_factory=dict)
     soft: SoftLabels | None = None
     unknown: Images | None = None
+    dealt: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -71,8 +71,10 @@ class Split:
 
     @classmethod
     def of(cls, data: Dataset, folds: int, seed: int) -> Self:
-        """Split a data set; raises as :func:`assign`."""
+        """Split a data set, as a table says where there is one; raises as :func:`assign`."""
         classes = coverage_class(data.masks)
+        if data.dealt is not None:
+            return cls(data.ids, data.dealt, classes)
         return cls(data.ids, assign(data.ids, classes, folds, seed), classes)
 
     def held_out(self, fold: int | None) -> npt.NDArray[np.bool_]:

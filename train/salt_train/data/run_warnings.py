@@ -28,18 +28,27 @@ def of_lines(lines: Mapping[str, str], data: Dataset) -> list[str]:
 
     Args:
         lines: by tile, see :func:`salt_infer.data.cut_tiles.lines_of`.
-        data: all tiles.
+        data: all tiles; where a table has dealt them, each line in one fold, there is none.
     """
     cut = [lines[name] for name in data.ids if name in lines]
-    if not cut:
+    if not cut or _each_in_one_fold(lines, data):
         return []
     names = sorted(set(cut))
     of_what = f"line {shown(names[0])}" if len(names) == 1 else f"{len(names)} lines"
     return [
         f"warning: {len(cut)} of these tiles are cut out of {of_what} and overlap, so that those "
         "held out were partly learnt: their score says nothing. Train on all, --fold none, and "
-        "score a line that was left out (salt-survey score)"
+        "score a line that was left out (salt-survey score), or hold out whole lines (--split)"
     ]
+
+
+def _each_in_one_fold(lines: Mapping[str, str], data: Dataset) -> bool:
+    """Whether somebody has dealt whole lines."""
+    if data.dealt is None:
+        return False
+    dealt = zip(data.ids, data.dealt.tolist(), strict=True)
+    places = {(lines[name], fold) for name, fold in dealt if name in lines}
+    return len(places) == len({line for line, _ in places})
 
 
 def of_pseudo(train: Dataset, count: int) -> list[str]:

@@ -17,12 +17,13 @@ from salt_train.checkpoints import shipped
 from salt_train.data.dataset import Dataset
 from salt_train.data.folds import FILE, Split
 from salt_train.errors import CheckpointError
-from salt_train.scoring import calibrate, verdict
+from salt_train.scoring import calibrate, submission, verdict
 from salt_train.scoring.evaluate import Prediction, default_decision
 from salt_train.training.final_score import PREDICTIONS
 from salt_train.training.trainer import LAST
 
-PREDICTIONS_OF_ALL, SCORES = "out-of-fold.npz", "scores.json"
+PREDICTIONS_OF_ALL, SUBMISSION_OF_ALL = "out-of-fold.npz", "out-of-fold.csv"
+SCORES = "scores.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +39,7 @@ def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
     """Gather the folds' predictions; choose each fold's threshold and gate on the other folds, and
     put them and the score they give into its checkpoint.
 
-    Writes ``out-of-fold.npz``, ``scores.json`` and ``split.csv`` into ``out``.
+    Writes ``out-of-fold.npz`` and ``.csv``, ``scores.json`` and ``split.csv`` into ``out``.
 
     Returns:
         What came out, for people.
@@ -62,6 +63,8 @@ def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
     for fold in folds:
         per_tile[fold.mine], masked[fold.mine] = _rescore(fold, everything, data)
     everything.save(out / PREDICTIONS_OF_ALL, data.ids)
+    known = everything.where_known(data)
+    submission.write(out / SUBMISSION_OF_ALL, known, data, default_decision(config.model))
     split.write(out)
     doubted = any(fold.checkpoint.scores.get(shipped.MAY_HAVE_SEEN) for fold in folds)
     result = {
@@ -70,7 +73,7 @@ def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
         "score_by_fold": [float(per_tile[fold.mine].mean()) for fold in folds],
     }
     low, high = result["score_interval"]
-    files = f"{PREDICTIONS_OF_ALL}, {SCORES}, {FILE}"
+    files = f"{PREDICTIONS_OF_ALL}, {SUBMISSION_OF_ALL}, {SCORES}, {FILE}"
     write_whole(out / SCORES, (json.dumps(result, indent=2) + "\n").encode(), overwrite=True)
     line = (
         f"{out}: score {result['score']:.4f} ({low:.3f} to {high:.3f}) out of fold on "

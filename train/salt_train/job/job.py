@@ -22,6 +22,7 @@ from salt_train.data import dataset, folds, run_warnings
 from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
 from salt_train.data.held_out import HeldOut
+from salt_train.data.split_table import SplitTable
 from salt_train.errors import ConfigError
 from salt_train.job import crossval
 from salt_train.scoring import verdict
@@ -45,6 +46,7 @@ class Job:
         resume: go on with what is in ``out``.
         pseudo: more tiles, labelled by a model.
         missing_as_empty: a tile without a label has no salt.
+        split: which tile is in which fold, where it is not dealt here.
         say: takes lines about the progress.
     """
 
@@ -55,6 +57,7 @@ class Job:
     resume: bool = False
     pseudo: Pseudo | None = None
     missing_as_empty: bool = False
+    split: SplitTable | None = None
     say: Callable[[str], None] = print
 
 
@@ -104,6 +107,8 @@ def _run(job: Job, folders: dict[int | None, Path]) -> str:
     for folder in folders.values():
         _check_folder(folder, job.resume)
     data = dataset.load(job.data, job.missing_as_empty)
+    if job.split:
+        data = job.split.of(data)
     if job.options.world.first:
         _tell_of(data, job.say)
         if job.config.fold is not None:

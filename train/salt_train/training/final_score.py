@@ -13,13 +13,13 @@ from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
 from salt_train.network.model import SaltNet
-from salt_train.scoring import calibrate, evaluate
+from salt_train.scoring import calibrate, evaluate, submission
 from salt_train.scoring.evaluate import Decision, Prediction
 from salt_train.settings.config import TrainConfig
 from salt_train.training.history import History
 from salt_train.training.lineage import Lineage
 
-PREDICTIONS = "validation.npz"
+PREDICTIONS, SUBMISSION = "validation.npz", "validation.csv"
 
 
 def origin(config: TrainConfig, split: Split, data_sha256: str, lineage: Lineage) -> dict[str, Any]:
@@ -63,6 +63,8 @@ class FinalScore:
         scored, prediction = self.of(checkpoints.load(path))
         if scored.config.fold is not None:  # of seen tiles, no threshold could be tried on it
             prediction.save(path.with_name(PREDICTIONS), self.data.ids, scored.decision)
+            neutral = evaluate.default_decision(scored.config.model)
+            submission.write(path.with_name(SUBMISSION), prediction, self.data, neutral)
         history.close()
         checkpoints.save(scored, path)
 

@@ -54,7 +54,8 @@ def changed(out: Path, what: str) -> CheckpointError:
     """The refusal of a run on other tiles."""
     return CheckpointError(
         f"the run in {out} used a different {what}: tiles, masks or folds have "
-        "changed since it began; bring them back or give another --out"
+        "changed since it began; bring them back, with the --split that it had, if any, or give "
+        "another --out"
     )
 
 

@@ -1,0 +1,102 @@
+"""Folds that somebody has chosen: a table of ``id,fold``, as ``split.csv`` of a run is one."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from salt_infer.data.ids import Known, some
+from salt_infer.errors import InputError
+from salt_infer.system.text import named, shown
+from salt_train.data.dataset import Dataset
+from salt_train.errors import DataError
+
+COLUMNS = ("id", "fold")
+_MOST_DIGITS = 3  # of a fold's number
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitTable:
+    """Which tile is in which fold.
+
+    Attributes:
+        path: of the table.
+        fold: of each id, 0..folds-1; every fold has a tile.
+    """
+
+    path: Path
+    fold: Mapping[str, int]
+
+    @property
+    def folds(self) -> int:
+        """How many there are, at least 2."""
+        return max(self.fold.values()) + 1
+
+    def held_out(self, fold: int | None) -> int:
+        """Tiles of a fold, 0 of none."""
+        return Counter(self.fold.values())[-1 if fold is None else fold]
+
+    def of(self, data: Dataset) -> Dataset:
+        """The same tiles, dealt as the table says.
+
+        Raises:
+            DataError: it does not have each of these tiles.
+        """
+        known = Known(self.fold)
+        found = [known.find(name) for name in data.ids]
+        if missing := [name for name, row in zip(data.ids, found, strict=True) if row is None]:
+            raise DataError(
+                f"{self.path} has no fold for {len(missing)} of {len(data)} tiles: "
+                f"{named(missing)}; its ids are {some([*self.fold], 2)}"
+            )
+        dealt = np.array([self.fold[name] for name in found if name is not None], dtype=np.int64)
+        if left := sorted(set(self.fold.values()) - set(dealt.tolist())):
+            raise DataError(f"no tile of the data is in fold {left[0]} of {self.path}")
+        return dataclasses.replace(data, dealt=dealt)
+
+
+def read(path: Path) -> SplitTable:
+    """Read a CSV with the columns ``id`` and ``fold``; others are passed over.
+
+    Raises:
+        InputError: there is no such file.
+        DataError: it cannot be read, or does not say a fold of each id, from 0 without a gap.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            if lacking := [name for name in COLUMNS if name not in (rows.fieldnames or ())]:
+                raise DataError(
+                    f"{path} has no column {' nor '.join(lacking)}, expected a CSV of id,fold"
+                )
+            pairs = [(row["id"], row["fold"]) for row in rows]
+    except FileNotFoundError as error:
+        raise InputError(f"there is no file {path}; expected a CSV of id,fold") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read as CSV ({error})") from error
+    return SplitTable(path, _folds(path, pairs))
+
+
+def _folds(path: Path, pairs: list[tuple[str, str]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name, text in pairs:
+        digits = (text or "").strip()
+        if not (digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS):
+            raise DataError(
+                f"{path}: the fold of {shown(name)} is {shown(str(text))}, expected 0 to "
+                f"{10**_MOST_DIGITS - 1}"
+            )
+        if name in found:
+            raise DataError(f"{path} has {shown(name)} twice, expected each id once")
+        found[name] = int(digits)
+    there = set(found.values())
+    if gap := sorted(set(range(max(there, default=0) + 1)) - there):
+        raise DataError(f"{path} has no tile in fold {gap[0]}, expected folds from 0 without a gap")
+    if len(there) < 2:
+        raise DataError(f"{path} has all tiles in one fold, expected two folds at least")
+    return found
