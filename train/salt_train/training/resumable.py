@@ -35,7 +35,8 @@ def check_settings(out: Path, kept: TrainConfig, config: TrainConfig) -> None:
     if others := difference(kept, config):
         raise CheckpointError(
             f"the run in {out} has other settings: {others}; --resume goes "
-            "on with those that it was begun with where none are given, or give another --out"
+            "on with those that it was begun with where none are given; or give another --out, "
+            f"where --init-weights {out / 'last.pth'} may go on from what this one has learnt"
         )
 
 
