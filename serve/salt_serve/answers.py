@@ -63,6 +63,7 @@ def answer(
         coverage=float(found.mask.mean()),
         rle=rle.encode(found.mask[None])[0],
         above=None if steps is None else _base64(levels.above(probability, steps)),
+        expected_px=None if steps is None else float(probability.sum(dtype=np.float64)),
         warnings=[f"the tile is {oddities.WHAT[kind]}" for kind in odd] or None,
     )
 

@@ -56,6 +56,12 @@ class TileAnswer(_Strict):
         "levels[q-1] < p <= levels[q]. So its precision is 0.005, and at any threshold of "
         "`levels` the mask (q > index) is to the pixel that of the full float32 probabilities.",
     )
+    expected_px: float | None = Field(
+        default=None,
+        ge=0,
+        description="With probabilities=true: the sum of these probabilities over all pixels, how "
+        "many pixels of salt to expect if the tile has any. So what `above` rounds can be summed.",
+    )
     warnings: list[str] | None = Field(
         default=None,
         description="Where the tile's values can hardly be meant, such as a colour map's: why.",

@@ -44,7 +44,7 @@ def test_answers_are_those_of_the_model(
         assert result.status == 200
         assert result.salt == pytest.approx(salt, abs=1e-6)
         assert result.coverage == pytest.approx(mask.mean())
-        assert result.above is None
+        assert result.above is result.expected_px is None
     assert {bool(result["rle"]) for result in response.json()["results"]} == {True, False}
 
 
@@ -59,6 +59,7 @@ def test_probabilities_give_the_mask_of_every_threshold(
     free = SaltModel(model.session, type(model.settings)(model.settings.threshold, 0.0, "hflip"))
     probability = free.predict(png.decode(tiles[name])[None]).probability[0]
     assert probability.any()
+    assert result["expected_px"] == pytest.approx(float(probability.sum(dtype=np.float64)))
     for index, level in enumerate(body["levels"]):
         np.testing.assert_array_equal(above > index, probability > np.float32(level))
     own = body["levels"].index(body["threshold"])

@@ -169,6 +169,8 @@ class OpenVinoSession:
             return filled_up(
                 lambda whole: self._answers(requests, whole, gate, cancel), tiles, size
             )
+        except ModelError:
+            raise
         except Exception as error:  # OpenVINO's own exceptions share no narrower base
             raise ModelError(
                 f"{self.path} failed on a batch of {tiles.shape}: {_squeezed(error)}"

@@ -96,8 +96,7 @@ def from_outputs(
     Raises:
         ModelError: the outputs contradict each other, or the tiles.
     """
-    passing = np.flatnonzero(exceeds(salt, gate))
-    _check(tiles, probability, salt, kept, passing)
+    _check(tiles, probability, salt, kept)
     spoilt = ~np.isfinite(probability.sum(axis=(1, 2, 3)))
     if spoilt.any() or np.isinf(salt).any():
         salt = np.where(np.isinf(salt), np.float32(np.nan), salt)
@@ -113,15 +112,18 @@ def _check(
     probability: npt.NDArray[np.float32],
     salt: npt.NDArray[np.float32],
     kept: npt.NDArray[np.int64] | None,
-    passing: npt.NDArray[np.int64],
 ) -> None:
-    """A file of another program may have outputs of the right names, and no more."""
+    """A file of another program may have outputs of the right names, and no more. Which tiles pass
+    is the graph's to say: in half precision a salt that is the gate may, or may not.
+    """
     drawn = len(tiles) if kept is None else len(kept)
     fits = salt.shape == tiles.shape[:1] and probability.shape == (drawn, *tiles.shape[1:])
-    if not fits or (kept is not None and not np.array_equal(kept, passing)):
+    if kept is not None and len(kept):
+        fits = fits and bool(kept[0] >= 0 and kept[-1] < len(tiles) and (np.diff(kept) > 0).all())
+    if not fits:
         raise ModelError(
             f"the model gave salt {list(salt.shape)}, probability {list(probability.shape)}"
             f"{'' if kept is None else f' and kept {list(kept.shape)}'} for tiles "
             f"{list(tiles.shape)}: expected one salt a tile, and one probability a pixel of each "
-            "tile, of a gated model of those whose salt is above the gate; export it anew"
+            "tile, of a gated model of those that are kept, in their order; export it anew"
         )

@@ -9,12 +9,12 @@ const percent = (share) => `${(100 * share).toFixed(1)} %`;
 export class AnswerCard {
   /**
    * @param {string} id the file's name without .png; any text
-   * @param {{pixels: Uint8ClampedArray, salt: number, above: string, warnings?: string[]}} found the tile as RGBA, and
-   *   what the server says of it
+   * @param {{pixels: Uint8ClampedArray, salt: number, above: string, expected_px: number, warnings?: string[]}} found
+   *   the tile as RGBA, and what the server says of it
    * @param {number[]} levels that `above` counts
    */
-  constructor(id, { pixels, salt, above, warnings = [] }, levels) {
-    Object.assign(this, { id, pixels, salt, levels, above: bytesOf(above) });
+  constructor(id, { pixels, salt, above, expected_px: expected, warnings = [] }, levels) {
+    Object.assign(this, { id, pixels, salt, levels, expected, above: bytesOf(above) });
     this.element = copyOf("answer");
     this.part = (name) => this.element.querySelector(`[data-is="${name}"]`);
     this.text = this.element.querySelector("textarea");
@@ -35,7 +35,7 @@ export class AnswerCard {
     this.mask = maskOf(this.above, decision.index, kept);
     this.rle = rleOf(this.mask);
     this.coverage = coverageOf(this.mask);
-    this.confidence = confidenceOf(this.salt, this.above, this.levels, this.mask);
+    this.confidence = confidenceOf(this.salt, this.expected, this.above, this.levels, this.mask);
     const share = percent(this.coverage);
     const noPixel = kept && !this.rle;
     this.part("verdict").textContent = noPixel ? "no pixel above threshold" : kept ? "yes" : "no";

@@ -43,22 +43,25 @@ export function coverageOf(mask) {
 }
 
 /**
- * The score that the model itself expects of a mask, 0 to 1, as salt_infer has it, but for pixels'
- * probabilities, which are known to half a level here.
+ * The score that the model itself expects of a mask, 0 to 1, as salt_infer has it, but for the
+ * probabilities in the mask, which are known to half a level here.
  * @param {number} salt the judge's probability
+ * @param {number} expected sum of all pixels' probabilities: of the many small ones, half a level
+ *   each would be far too much
  * @param {Uint8Array} above by how many levels each pixel's probability is exceeded
  * @param {number[]} levels
  * @param {Uint8Array} mask
  */
-export function confidenceOf(salt, above, levels, mask) {
+export function confidenceOf(salt, expected, above, levels, mask) {
   const middles = [0, ...levels.map((level, i) => (level + (levels[i + 1] ?? 1)) / 2)];
-  let [inside, outside, drawn] = [0, 0, 0];
+  let [inside, drawn] = [0, 0];
   for (let i = 0; i < mask.length; i++) {
-    if (mask[i]) inside += middles[above[i]];
-    else outside += middles[above[i]];
-    drawn += mask[i];
+    if (!mask[i]) continue;
+    inside += middles[above[i]];
+    drawn += 1;
   }
-  return drawn ? (salt * inside) / (drawn + outside) : 1 - salt;
+  inside = Math.min(inside, expected);
+  return drawn ? (salt * inside) / (drawn + expected - inside) : 1 - salt;
 }
 
 /** "start length" pairs; pixels are numbered from 1, down the columns first. */

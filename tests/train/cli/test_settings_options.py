@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import click
@@ -65,14 +66,12 @@ def test_a_checkpoint_brings_its_network(tiny_checkpoint: Path, tmp_path: Path, 
     assert "model.judge_dropout=0.3" in dry(*both)
 
 
-def test_what_is_of_training_alone_stays_the_recipes_where_the_network_fits(
-    tiny_checkpoint: Path, tmp_path: Path
-) -> None:
+def test_what_is_of_training_alone_stays_the_recipes(tiny_checkpoint: Path, tmp_path: Path) -> None:
     kept = checkpoint.load(tiny_checkpoint).config.model
     own = dataclasses.replace(kept, judge_dropout=0.4, deep_supervision=True)
     assert network_to_start_from(str(tiny_checkpoint), own) == own
     wider = dataclasses.replace(own, width=32)
-    assert network_to_start_from(str(tiny_checkpoint), wider) == kept
+    assert network_to_start_from(str(tiny_checkpoint), wider) == own
     assert network_to_start_from(str(tmp_path / "none.pth"), wider) == wider
     (tmp_path / "text.pth").write_text("text")
     with pytest.raises(SaltError, match=r"text\.pth"):
@@ -97,3 +96,28 @@ def test_a_run_that_started_from_what_ships_goes_on_as_it_was_begun() -> None:
     assert begun.model.judge_dropout == 0.3
     again = dataclasses.replace(first, assignments=()).config(0, begun)
     assert again == begun
+
+
+def test_a_run_goes_on_without_the_file_that_it_started_from(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    """With its own command, though that says the recipe again."""
+    start = tmp_path / "start.pth"
+    shutil.copy(tiny_checkpoint, start)
+    settings = dict.fromkeys((*AskedSettings.__annotations__, "encoder_weights", "batch_size"))
+    settings["init_weights"] = str(start)
+    said = frozenset({"recipe", "init_weights"})
+    idle = ("stages.0.momentum=0.5",)  # as runs of an older version may have been begun with
+    asked = AskedSettings("scratch", (), None, "0", None, settings, said)
+    begun = asked.config(0)
+    older = dataclasses.replace(
+        begun, stages=(dataclasses.replace(begun.stages[0], momentum=0.5), *begun.stages[1:])
+    )
+    for damage in (lambda: start.write_bytes(b"half of it"), start.unlink):
+        damage()
+        assert asked.config(0, begun=begun) == begun
+        assert asked.config(0, run=begun) == begun
+        again = dataclasses.replace(asked, assignments=idle)
+        assert again.config(0, begun=older) == older
+        with pytest.raises(SaltError, match="momentum has no effect"):
+            again.config(0, begun=begun)

@@ -275,6 +275,12 @@ def test_what_nothing_reads_may_be_given_as_it_is() -> None:
     assert override(SETTINGS, ["stages.0.bce_weight=0.1", "statistics_tiles=1024"]) == SETTINGS
 
 
+def test_the_shipped_network_has_statistics_to_measure() -> None:
+    ships = dataclasses.replace(SETTINGS, init_weights="default")
+    assert override(ships, ["statistics_tiles=64"]).statistics_tiles == 64
+    assert "statistics_tiles=1024" in listed(ships)
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_settings_without_effect_are_not_shown(name: str) -> None:
     config = RECIPES[name].config

@@ -75,12 +75,17 @@ class AskedSettings:
             raise click.UsageError("--fold none holds nothing out: leave --split out.")
         return dataclasses.replace(self, settings={**self.settings, "folds": folds})
 
-    def config(self, pseudo_fraction: float, run: TrainConfig | None = None) -> TrainConfig:
+    def config(
+        self, pseudo_fraction: float, run: TrainConfig | None = None,
+        begun: TrainConfig | None = None,
+    ) -> TrainConfig:  # fmt: skip
         """The recipe with what was asked for.
 
         Args:
             pseudo_fraction: share of pseudo-labels to use; 0 where there are none.
             run: settings to take instead of the recipe's, those of a run.
+            begun: settings of the run that goes on, whichever are asked for: its network is that of
+                the weights that it started from, which may be gone by now.
 
         Raises:
             UsageError: options exclude each other.
@@ -93,9 +98,12 @@ class AskedSettings:
         given = {name: value for name, value in self.settings.items() if value is not None}
         start = self._weights("init_weights")
         if start and not run:
-            fold = self._fold()["fold"]
-            named = start.replace(FOLD, NONE if fold is None else str(fold))
-            network = network_to_start_from(named, config.model)
+            if begun and begun.init_weights == start:
+                network = begun.model
+            else:
+                fold = self._fold()["fold"]
+                named = start.replace(FOLD, NONE if fold is None else str(fold))
+                network = network_to_start_from(named, config.model)
             config = dataclasses.replace(config, model=network, encoder_weights="")
         if self.scale_batch:
             config = scaled(config, self.scale_batch)
@@ -104,7 +112,7 @@ class AskedSettings:
             given["encoder_weights"] = ""
         given |= {"pseudo_fraction": pseudo_fraction} if pseudo_fraction else {}
         given |= {} if run and "fold" not in self.given else self._fold()
-        config = override(config, self.assignments, given)
+        config = override(config, self.assignments, given, begun or run)
         if config.init_weights == SHIPPED and not run:
             shipped.fitting(shipped.read(), config.model)
         return config
@@ -155,8 +163,8 @@ def network_to_start_from(start: str, recipes_own: ModelConfig) -> ModelConfig:
 
     Args:
         start: ``default``, or the path of a checkpoint.
-        recipes_own: stays, with what it has for training alone, if it computes the same, and if
-            there is no such file, which is told once a run begins.
+        recipes_own: stays if there is no such file, which is told once a run begins. What it has
+            for training alone stays in any case.
 
     Raises:
         CheckpointError: the file is no checkpoint.
@@ -169,7 +177,11 @@ def network_to_start_from(start: str, recipes_own: ModelConfig) -> ModelConfig:
     with console.importing("train"):
         from salt_train.checkpoints import checkpoint
     found = checkpoint.load(Path(start)).config.model
-    return recipes_own if found.meant.deployed == recipes_own.meant.deployed else found
+    return dataclasses.replace(
+        found,
+        judge_dropout=recipes_own.judge_dropout,
+        deep_supervision=recipes_own.deep_supervision,
+    )
 
 
 def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> None:

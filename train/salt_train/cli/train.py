@@ -184,33 +184,30 @@ def _config(
     """What is to be trained, and whether in each fold in turn: as asked for, or with what was asked
     for in the settings of the run in the folder ``resumed``.
     """
-    if not resumed or "recipe" in asked.given or not (kept := _kept(resumed, pseudo)):
-        return asked.config(pseudo.fraction), asked.every_fold
-    run, every_fold = kept
+    begun = settings_file.begun(resumed) if resumed else None
+    if resumed is None or begun is None or "recipe" in asked.given:
+        return asked.config(pseudo.fraction, begun=begun and begun[0]), asked.every_fold
+    run, every_fold = _with_labels(begun[0], resumed, pseudo), begun[1]
     if "fold" in asked.given:
         every_fold = asked.every_fold
     with contextlib.suppress(ConfigError):  # all options may have been repeated
-        if not difference(run, asked.config(run.pseudo_fraction)):
+        if not difference(run, asked.config(run.pseudo_fraction, begun=run)):
             return run, every_fold
     return asked.config(run.pseudo_fraction, run), every_fold
 
 
-def _kept(out: Path, pseudo: AskedPseudo) -> tuple[TrainConfig, bool] | None:
-    """Settings of the run that is in a folder, and whether it is one of all folds; None where there
-    is none. The share of its pseudo-labels is its own unless another was asked for.
+def _with_labels(config: TrainConfig, out: Path, pseudo: AskedPseudo) -> TrainConfig:
+    """Settings of the run that is in a folder, with the share of its pseudo-labels that was asked
+    for, or its own.
     """
-    begun = settings_file.begun(out)
-    if begun is None:
-        return None
-    config, every_fold = begun
     if config.pseudo_fraction and not pseudo.fraction:
         raise click.UsageError(
             f"the run in {out} learns pseudo-labels: name them again, by --pseudo-labels and "
             "--pseudo-images."
         )
     if pseudo.given_fraction is not None or not config.pseudo_fraction:
-        config = dataclasses.replace(config, pseudo_fraction=pseudo.fraction)
-    return config, every_fold
+        return dataclasses.replace(config, pseudo_fraction=pseudo.fraction)
+    return config
 
 
 def _check_ready(data: Path, out: Path) -> None:

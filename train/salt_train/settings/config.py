@@ -159,8 +159,8 @@ class TrainConfig:
         ema_decay: of the averaged weights, a step, below 1; 0 deploys the weights as they are.
         ema_warmup: how slowly a young average's decay grows: step s has at most
             (1 + s) / (ema_warmup + s); 1 has the whole decay from the start.
-        statistics_tiles: training tiles, at most, that SWA's weights measure their
-            batch-normalisation statistics on.
+        statistics_tiles: training tiles, at most, that SWA's weights, and those of the shipped
+            network to start from, measure their batch-normalisation statistics on.
         warmup_steps: steps over which each stage's rate rises from nothing.
         precision: arithmetic of the forward pass; weights and losses stay float32.
         seed: of the first weights, the order of tiles and their augmentation.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from salt_train.settings.config import Stage, TrainConfig
+from salt_train.settings.config import SHIPPED, Stage, TrainConfig
 from salt_train.settings.model_config import OF_RESNETS, ModelConfig
 
 
@@ -17,7 +17,8 @@ def idle(config: TrainConfig) -> dict[str, str]:
         found["judge_weight"] = "model.judge is false"
     if not config.ema_decay:
         found["ema_warmup"] = "ema_decay is 0"
-    if not any(stage.epochs and stage.average == "swa" for stage in config.stages):
+    measured = any(stage.epochs and stage.average == "swa" for stage in config.stages)
+    if not measured and config.init_weights != SHIPPED:  # whose file has no such statistics
         found["statistics_tiles"] = "no stage's average is swa"
     for number, stage in enumerate(config.stages):
         prefix = f"stages.{number}."

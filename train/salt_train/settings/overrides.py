@@ -82,7 +82,10 @@ def _said(value: Any) -> Any:
 
 
 def override(
-    config: TrainConfig, assignments: Sequence[str], given: Mapping[str, Any] | None = None
+    config: TrainConfig,
+    assignments: Sequence[str],
+    given: Mapping[str, Any] | None = None,
+    begun: TrainConfig | None = None,
 ) -> TrainConfig:
     """Change settings by their path in the stored JSON.
 
@@ -91,6 +94,7 @@ def override(
         assignments: such as ``model.width=16``, ``stages.1.learning_rate=3e-4``, ``seed=7``; of a
             setting one at most.
         given: settings of options by name; all are checked together.
+        begun: of a run that goes on: what it has may be given again, be it read or not.
 
     Raises:
         ConfigError: no such setting, one set twice, or a value of another kind, or a setting that
@@ -103,7 +107,7 @@ def override(
         value["encoder_weights"] = ""
     _check_encoder(value, config, {*paths, *(given or {})})
     changed = TrainConfig.from_json(value)
-    _check_effect(config, changed, paths)
+    _check_effect(begun or config, changed, paths)
     return changed
 
 
