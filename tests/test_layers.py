@@ -168,8 +168,7 @@ ROOMS = {
         "dataset": {"common"},
         "predictions": {"common"},
         "submission": {"common"},
-        "job": {"common", "dataset", "predictions", "submission"},
-        "cli": {"common", "dataset", "predictions", "submission", "job"},
+        "cli": {"common", "dataset", "predictions", "submission"},
         "": {"cli"},
     },
 }

@@ -42,9 +42,9 @@ def data(**request: Any) -> None:
     duplicates, brightness, folds.
     """
     with console.importing("report"):
-        from salt_report import job
+        from salt_report.dataset import job
 
-    _say(job.data(job.DataJob(**request)))
+    _say(job.run(job.DataJob(**request)))
 
 
 @cli.command(short_help="Look at a submission's masks, without true ones.")
@@ -78,9 +78,9 @@ def look(**request: Any) -> None:
     masks.
     """
     with console.importing("report"):
-        from salt_report import job
+        from salt_report.predictions import job
 
-    _say(job.look(job.LookJob(**request)))
+    _say(job.run(job.LookJob(**request)))
 
 
 @cli.command(short_help="Examine a submission against true masks.")
@@ -131,9 +131,9 @@ def look(**request: Any) -> None:
 def evaluate(**request: Any) -> None:
     """Examine a submission against true masks: the score, where its points went, on which tiles."""
     with console.importing("report"):
-        from salt_report import job
+        from salt_report.submission import job
 
-    _say(job.evaluate(job.EvaluateJob(**request)))
+    _say(job.run(job.EvaluateJob(**request)))
 
 
 def _say(lines: list[str]) -> None:

@@ -1,10 +1,9 @@
-"""One run of ``salt-report``, from paths to a published page."""
+"""``salt-report evaluate``, from paths to a published page."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 from pathlib import Path
 
 from salt_infer.data import dataset
@@ -13,60 +12,14 @@ from salt_infer.errors import UsageError
 from salt_infer.masks.metric import NEUTRAL_GATE, NEUTRAL_THRESHOLD
 from salt_infer.system.output_checks import check_output
 from salt_infer.system.output_locks import writing
-from salt_infer.system.text import shown
-from salt_infer.system.whole_files import whole_folder, write_together, write_whole
-from salt_report.common import reading, tables
+from salt_infer.system.whole_files import write_together
+from salt_report.common import reading
+from salt_report.common.outputs import warned
 from salt_report.common.sources import Source, sources
-from salt_report.dataset import page
-from salt_report.predictions import corrections
-from salt_report.predictions import page as look_page
-from salt_report.submission import evaluation
-from salt_report.submission import page as evaluation_page
+from salt_report.submission import evaluation, page
 from salt_report.submission.evaluation import Case, Evaluation
 
 NEUTRAL = {"threshold": NEUTRAL_THRESHOLD, "gate": NEUTRAL_GATE}
-
-
-@dataclasses.dataclass(frozen=True)
-class DataJob:
-    """A data set to explore.
-
-    Attributes:
-        data: what ``salt-train --data`` takes.
-        out: page to write.
-        depths: CSV of ``id,z``; one in or beside ``data`` if None.
-        split: CSV of ``id,fold``.
-        overwrite: replace a file that exists.
-    """
-
-    data: Path
-    out: Path
-    depths: Path | None = None
-    split: Path | None = None
-    overwrite: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class LookJob:
-    """A submission to look at, without true masks.
-
-    Attributes:
-        submission: table of ``id,rle_mask``.
-        images: its tiles: directory, zip or list; there may be more.
-        out: page to write.
-        tiles: pictures a gallery.
-        to_correct: folder for the least sure tiles and their masks.
-        corrected: data sets of tiles that are not to be corrected again.
-        overwrite: replace a page that exists.
-    """
-
-    submission: Path
-    images: Path
-    out: Path
-    tiles: int = 24
-    to_correct: Path | None = None
-    corrected: tuple[Path, ...] = ()
-    overwrite: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,81 +55,7 @@ class EvaluateJob:
     overwrite: bool = False
 
 
-def data(job: DataJob) -> list[str]:
-    """Explore a data set; returns the answers for the terminal.
-
-    Raises:
-        UsageError: an input or output cannot be used.
-        BadTilesError, LabelError, ReportError: the data is faulty; nothing is written.
-    """
-    check_output(job.out, ".html", (job.data, job.depths, job.split), job.overwrite)
-    with writing(job.out) as unlocked:
-        return [*_warned(unlocked), *_data(job)]
-
-
-def _warned(unlocked: str) -> list[str]:
-    return [f"warning: {unlocked}"] if unlocked else []
-
-
-def _data(job: DataJob) -> list[str]:
-    root = dataset.find(job.data).root  # the data set may lie in a folder of what was named
-    beside = None if job.depths else tables.find_depths(job.data) or tables.find_depths(root)
-    made_from = sources((job.out,), data=job.data, depths=job.depths or beside, split=job.split)
-    known = reading.labelled_tiles(job.data)
-    depth = tables.depths(job.depths, known.ids) if job.depths else None
-    said = []
-    if beside and (depth := tables.depths_beside(beside, known.ids)) is None:
-        said = [f"{shown(str(beside))} has none of these tiles and is left out"]
-        made_from = [each for each in made_from if each.path != beside]
-    fold = tables.folds(job.split, known.ids, known.classes) if job.split else None
-    found = page.explore(known, depth, fold)
-    write_whole(job.out, page.render(found, job.data.resolve().name, made_from), job.overwrite)
-    return [*page.summary(found), *said, f"-> {job.out}"]
-
-
-def look(job: LookJob) -> list[str]:
-    """Look at a submission; returns the answers for the terminal.
-
-    Raises:
-        UsageError: an input or output cannot be used.
-        BadTilesError, LabelError, ReportError: an input is faulty, or they do not belong together;
-            nothing is written.
-    """
-    inputs = (job.submission, job.images, *job.corrected)
-    check_output(job.out, ".html", inputs, job.overwrite)
-    if job.to_correct:
-        corrections.check(job.to_correct)
-        corrections.check_apart(job.to_correct, (*inputs, job.out))
-    with writing(job.out) as unlocked, writing(job.to_correct, replaced=True):
-        return [*_warned(unlocked), *_look(job)]
-
-
-def _look(job: LookJob) -> list[str]:
-    made_from = sources((job.out,), submission=job.submission, images=job.images)
-    for path in job.corrected:
-        made_from += sources((job.out,), corrected=path)
-    done = corrections.ids_of(job.corrected)
-    with reading.rows(job.submission) as rows:
-        ids = reading.all_ids(rows)
-        given = reading.submission(rows, ids, confidence=True)
-        found = look_page.look(ids, given, job.tiles, done)
-        unsure = corrections.chosen(found) if job.to_correct else []
-        pixels = reading.tiles(job.images, found.shown, [rows]) if found.shown else ()
-    tiles = dict(zip(found.shown, pixels, strict=True))
-    html = look_page.render(found, tiles, made_from)
-    said = [*look_page.summary(found)]
-    if job.to_correct:
-        check = functools.partial(corrections.check, job.to_correct)
-        with whole_folder(job.to_correct, "salt-report", check) as folder:
-            corrections.write(folder, unsure, tiles, found)
-            write_whole(job.out, html, job.overwrite)
-        said.append(f"to correct: {len(unsure)} tiles and their masks -> {job.to_correct}")
-    else:
-        write_whole(job.out, html, job.overwrite)
-    return [*said, f"-> {job.out}"]
-
-
-def evaluate(job: EvaluateJob) -> list[str]:
+def run(job: EvaluateJob) -> list[str]:
     """Examine a submission; returns the answers for the terminal.
 
     Raises:
@@ -190,14 +69,14 @@ def evaluate(job: EvaluateJob) -> list[str]:
         check_output(job.json, ".json", inputs, job.overwrite)
     _check_tried(job)
     with writing(job.out, job.json) as unlocked:
-        return [*_warned(unlocked), *_evaluate(job)]
+        return [*warned(unlocked), *_run(job)]
 
 
-def _evaluate(job: EvaluateJob) -> list[str]:
+def _run(job: EvaluateJob) -> list[str]:
     made_from = _sources(job)
     case = _case(job)
     found = evaluation.evaluate(case)
-    html = evaluation_page.render(case, found, made_from, job.worst)
+    html = page.render(case, found, made_from, job.worst)
     contents = {}
     if job.json:
         numbers = found.to_json([source.to_json() for source in made_from])
