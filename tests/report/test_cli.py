@@ -797,6 +797,8 @@ def test_what_was_corrected_is_not_asked_for_again(
     given = ["look", "--submission", looked_at, "--images", folder / "images"]
     seen: list[str] = []
     rounds: list[Path] = []
+    with open(looked_at, newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["id"] != drawn.ids[59]]  # unread
     for number, tiles in enumerate((7, 5, 200)):
         rounds.append(tmp_path / f"fix-{number}")
         said = run(
@@ -805,6 +807,10 @@ def test_what_was_corrected_is_not_asked_for_again(
             *(part for path in rounds[:-1] for part in ("--corrected", path)),
         )  # fmt: skip
         assert (f"{len(seen)} tiles were corrected before" in said) == bool(number)
+        unsure = sum(float(row["confidence"]) < 0.8 for row in rows if row["id"] not in seen)
+        of_these = " of those not corrected before" if number else ""
+        (line,) = [line for line in said if line.startswith("confidence below")]
+        assert line.startswith(f"confidence below 0.8: {unsure}{of_these}, the least sure ")
         new = dataset.load(rounds[-1]).ids
         assert not set(new) & set(seen)
         seen += new

@@ -51,7 +51,8 @@ class Overview:
         full: masks of nothing but salt.
         share: of all pixels that are salt, 0..1.
         unread: tiles that the model has not seen, as far as the submission tells.
-        unsure: of the others, those with a confidence below UNSURE; None where it is not known.
+        unsure: of the others, those with a confidence below UNSURE that were not corrected before;
+            None where it is not known.
     """
 
     tiles: int
@@ -63,9 +64,10 @@ class Overview:
     unsure: int | None
 
 
-def overview(known: pd.DataFrame) -> Overview:
-    """Sum up a :func:`table`."""
-    unsure = known[CONFIDENCE] < UNSURE if CONFIDENCE in known else None
+def overview(known: pd.DataFrame, corrected: frozenset[str] = frozenset()) -> Overview:
+    """Sum up a :func:`table`; ``corrected`` before were tiles of these ids."""
+    new = ~known.index.isin(corrected)
+    unsure = new & (known[CONFIDENCE] < UNSURE) if CONFIDENCE in known else None
     return Overview(
         tiles=len(known),
         salt=int((known.salt_px > 0).sum()),

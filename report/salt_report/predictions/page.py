@@ -65,7 +65,7 @@ def look(
         submission=submission,
         places={name: place for place, name in enumerate(ids)},
         known=known,
-        overview=overview.overview(known),
+        overview=overview.overview(known, corrected),
         classes=overview.by_confidence(known) if CONFIDENCE in known else None,
         choices=overview.choices(known, most, corrected),
         corrected=corrected & seen,
@@ -84,7 +84,8 @@ def summary(found: Look) -> list[str]:
     if found.corrected:
         lines.append(f"{len(found.corrected)} tiles were corrected before")
     if it.unsure is not None:
-        lines.append(f"confidence below {UNSURE}: {it.unsure}{_least_sure(found)}")
+        of_these = " of those not corrected before" if found.corrected else ""
+        lines.append(f"confidence below {UNSURE}: {it.unsure}{of_these}{_least_sure(found)}")
     return lines
 
 
@@ -113,6 +114,7 @@ def render(
         overview=found.overview,
         classes=found.classes,
         unsure=UNSURE,
+        corrected=len(found.corrected),
         tiny=TINY,
         kinds=KINDS,
         words=glossary.words("coverage, coverage class", "judge", "confidence"),

@@ -62,8 +62,11 @@ def test_a_checkpoint_brings_its_network(tiny_checkpoint: Path, tmp_path: Path, 
     assert {"model.encoder=resnet", "model.width=16", "encoder_weights="} <= set(lines)
     recipes_own = [line for line in dry("--encoder-weights", "none") if "stages." in line]
     assert [line for line in lines if "stages." in line] == recipes_own
-    both = ("--init-weights", start, "--fold", fold, "--set", "model.judge_dropout=0.3")
-    assert "model.judge_dropout=0.3" in dry(*both)
+    both = ("--init-weights", start, "--fold", fold, "--set")
+    assert "model.judge_dropout=0.3" in dry(*both, "model.judge_dropout=0.3")
+    for other in ("model.width=32", "model.judge=false", "model.mean=0.4"):
+        with pytest.raises(SaltError, match="they differ in"):
+            dry(*both, other)
 
 
 def test_what_is_of_training_alone_stays_the_recipes(tiny_checkpoint: Path, tmp_path: Path) -> None:
@@ -72,7 +75,7 @@ def test_what_is_of_training_alone_stays_the_recipes(tiny_checkpoint: Path, tmp_
     assert network_to_start_from(str(tiny_checkpoint), own) == own
     wider = dataclasses.replace(own, width=32)
     assert network_to_start_from(str(tiny_checkpoint), wider) == own
-    assert network_to_start_from(str(tmp_path / "none.pth"), wider) == wider
+    assert network_to_start_from(str(tmp_path / "none.pth"), wider) is None
     (tmp_path / "text.pth").write_text("text")
     with pytest.raises(SaltError, match=r"text\.pth"):
         network_to_start_from(str(tmp_path / "text.pth"), wider)

@@ -151,6 +151,8 @@ def test_a_table_says_how_many_folds_there_are(
     for more, says in (
         (["--folds", "3"], "which tile is in which fold: leave --folds out."),
         (["--split-seed", "3"], "which tile is in which fold: leave --split-seed out."),
+        (["--set", "folds=3"], "which tile is in which fold: leave --set folds out."),
+        (["--set", "split_seed=3"], "leave --set split_seed out."),
         (["--fold", "none"], "--fold none holds nothing out: leave --split out."),
         (["--fold", "3"], "fold is 3 of 3, expected 0 <= fold < folds"),
     ):
@@ -484,7 +486,7 @@ def test_what_is_not_given_stays_the_recipes(
             ["--fold", "none", "--folds", "4", "--split-seed", "1"],
             "leave --folds and --split-seed out",
         ),
-        (["--fold", "none", "--set", "folds=4"], "fold is None of 4"),
+        (["--fold", "none", "--set", "folds=4"], "deals no folds: leave --set folds out."),
         (["--fold", "none", "--set", "fold=1"], "fold is changed by --fold, not by --set"),
         (
             ["--lr", "3e-4"],

@@ -50,7 +50,7 @@ def test_every_fold_has_a_tile_or_it_is_refused(
         found = split_table.read(path)
         assert np.bincount(found.of(DATA).dealt).min() > 0
     else:
-        with pytest.raises(DataError, match=r"no tile in fold|all tiles in one fold"):
+        with pytest.raises(DataError, match=r"no tile in fold|all its tiles in one fold"):
             split_table.read(path)
 
 
@@ -66,7 +66,10 @@ def test_every_fold_has_a_tile_or_it_is_refused(
         ("id,fold\na,0\nb,1000\n", "the fold of b is 1000, expected"),
         ("id,fold\na,0\nb,2\n", "has no tile in fold 1, expected folds from 0 without a gap"),
         ("id,fold\na,1\nb,2\n", "has no tile in fold 0"),
-        ("id,fold\na,0\nb,0\n", "has all tiles in one fold, expected two folds at least"),
+        (
+            "id,fold\na,0\nb,0\n",
+            "has all its tiles in one fold, expected two folds at least: every",
+        ),
         ("id,fold\n", "has no tile in fold 0"),
     ],
 )

@@ -253,6 +253,7 @@ def test_weights_that_are_asked_for_are_checked_with_the_encoder() -> None:
         (["model.judge_channels=8", "model.judge=false"], "no effect, as model.judge is false"),
         (["model.subpixel_head=false", "model.zoom=2", "model.canvas_px=224"], "model.zoom is 2"),
         (["ema_warmup=3", "ema_decay=0"], "ema_warmup has no effect, as ema_decay is 0: leave it"),
+        (["ema_decay=0.9", "stages.0.average=swa", "stages.1.average=swa"], "average is ema"),
         (["statistics_tiles=9"], "statistics_tiles has no effect, as no stage's average is swa"),
         (["stages.0.bce_weight=1"], r"stages\.0\.loss is bce: leave it out, or change that too$"),
         (["stages.1.focal_gamma=1"], r"as stages\.1\.loss is lovasz"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor
 
 from salt_infer.errors import PackageError
-from salt_train.checkpoints import unfold, unseen
+from salt_train.checkpoints import same_network, unfold, unseen
 from salt_train.checkpoints.checkpoint import (
     Checkpoint,
     build_model,
@@ -204,7 +203,7 @@ def first_checkpoint(config: TrainConfig, held_out: HeldOut) -> Start:
         return Start(checkpoint, "the shipped network", doubt)
     name = config.init_weights.replace(FOLD, config.fold_name)
     checkpoint = read_checkpoint(Path(name))
-    _check_network(checkpoint, config.model, name)
+    same_network.check(checkpoint.config.model, config.model, name)
     doubted = unseen.check(
         checkpoint.learnt, [checkpoint.scores], held_out, f"{name} is", "start from"
     )
@@ -221,29 +220,7 @@ def load_checkpoint(model: SaltNet, checkpoint: Checkpoint, name: str) -> str:
     Raises:
         CheckpointError: it is of another network, or not finite.
     """
-    _check_network(checkpoint, model.config, name)
+    same_network.check(checkpoint.config.model, model.config, name)
     kept, own = build_model(checkpoint).state_dict(), model.state_dict()
     model.load_state_dict(own | {name: value for name, value in kept.items() if name in own})
     return checkpoint.sha256
-
-
-def _check_network(checkpoint: Checkpoint, wanted: ModelConfig, name: str) -> None:
-    theirs, ours = (config.meant.deployed for config in (checkpoint.config.model, wanted))
-    if theirs != ours:
-        differing = _differing(theirs, ours)
-        fitting = ", ".join(f"model.{each}={_typed(theirs, each)}" for each in differing)
-        raise CheckpointError(
-            f"{name} is of {theirs.architecture}, this run trains {ours.architecture}; they differ "
-            f"in {', '.join(differing)}; leave --set of these out, or give what it has: {fitting}"
-        )
-
-
-def _typed(config: ModelConfig, name: str) -> str:
-    """A setting as it is typed."""
-    value = getattr(config, name)
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _differing(one: ModelConfig, other: ModelConfig) -> list[str]:
-    names = [field.name for field in dataclasses.fields(one)]
-    return [name for name in names if getattr(one, name) != getattr(other, name)]

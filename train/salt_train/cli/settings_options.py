@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from salt_infer.cli import console
-from salt_train.checkpoints import shipped
+from salt_train.checkpoints import same_network, shipped
 from salt_train.compute import openmp
 from salt_train.errors import ConfigError
 from salt_train.settings import recipes
@@ -97,14 +97,10 @@ class AskedSettings:
             config = recipes.rescaled(config, self.epochs)
         given = {name: value for name, value in self.settings.items() if value is not None}
         start = self._weights("init_weights")
+        network = None if run else self._network(start, config.model, begun)
         if start and not run:
-            if begun and begun.init_weights == start:
-                network = begun.model
-            else:
-                fold = self._fold()["fold"]
-                named = start.replace(FOLD, NONE if fold is None else str(fold))
-                network = network_to_start_from(named, config.model)
-            config = dataclasses.replace(config, model=network, encoder_weights="")
+            model = network or config.model
+            config = dataclasses.replace(config, model=model, encoder_weights="")
         if self.scale_batch:
             config = scaled(config, self.scale_batch)
         # All weights from one place, whatever the recipe's encoder has.
@@ -113,9 +109,21 @@ class AskedSettings:
         given |= {"pseudo_fraction": pseudo_fraction} if pseudo_fraction else {}
         given |= {} if run and "fold" not in self.given else self._fold()
         config = override(config, self.assignments, given, begun or run)
+        if network and not begun and start != SHIPPED:
+            same_network.check(network, config.model, start)
         if config.init_weights == SHIPPED and not run:
             shipped.fitting(shipped.read(), config.model)
         return config
+
+    def _network(
+        self, start: str, recipes_own: ModelConfig, begun: TrainConfig | None
+    ) -> ModelConfig | None:
+        """That of the weights to start from, if there are any yet."""
+        if begun and begun.init_weights == start:
+            return begun.model if start else None
+        fold = self._fold()["fold"]
+        named = start.replace(FOLD, NONE if fold is None else str(fold))
+        return network_to_start_from(named, recipes_own) if start else None
 
     def _weights(self, name: str) -> str:
         """What was asked for by an option or by --set, which mean the same."""
@@ -133,9 +141,14 @@ class AskedSettings:
         self._check_once()
 
     def _check_not_dealt(self, why: str) -> None:
-        if dealing := [each for each in _DEALING if self.settings[each] is not None]:
-            options = " and ".join(f"--{name.replace('_', '-')}" for name in dealing)
-            raise click.UsageError(f"{why}: leave {options} out.")
+        by_set = {assignment.partition("=")[0] for assignment in self.assignments}
+        options = [
+            f"--set {name}" if name in by_set else f"--{name.replace('_', '-')}"
+            for name in _DEALING
+            if name in by_set or self.settings[name] is not None
+        ]
+        if options:
+            raise click.UsageError(f"{why}: leave {' and '.join(options)} out.")
 
     def _check_once(self) -> None:
         """Of an option and ``--set`` one would win without a word."""
@@ -158,13 +171,13 @@ class AskedSettings:
         return {"fold": 0 if self.every_fold else int(self.fold)}
 
 
-def network_to_start_from(start: str, recipes_own: ModelConfig) -> ModelConfig:
-    """The network whose weights a run starts from.
+def network_to_start_from(start: str, recipes_own: ModelConfig) -> ModelConfig | None:
+    """The network whose weights a run starts from; None if there is no such file, which is told
+    once a run begins.
 
     Args:
         start: ``default``, or the path of a checkpoint.
-        recipes_own: stays if there is no such file, which is told once a run begins. What it has
-            for training alone stays in any case.
+        recipes_own: has what is for training alone.
 
     Raises:
         CheckpointError: the file is no checkpoint.
@@ -172,7 +185,7 @@ def network_to_start_from(start: str, recipes_own: ModelConfig) -> ModelConfig:
     if start == SHIPPED:
         return shipped.read().members[0].network
     if not Path(start).exists():
-        return recipes_own
+        return None
     openmp.spin_briefly()
     with console.importing("train"):
         from salt_train.checkpoints import checkpoint

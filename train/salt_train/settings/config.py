@@ -207,14 +207,14 @@ class TrainConfig:
         for name in ("seed", "split_seed"):
             if not 0 <= getattr(self, name) < 2**32:
                 raise ConfigError(f"{name} is {getattr(self, name)}, expected 0 to {2**32 - 1}")
+        if self.encoder_weights and self.init_weights:
+            raise ConfigError("weights start from encoder_weights or init_weights, not from both")
         resnet = self.model.is_resnet
         if self.encoder_weights == IMAGENET and resnet and self.model.width != 64:
             raise ConfigError(
                 "ImageNet's encoder weights are for a width of 64, model.width is "
                 f"{self.model.width}; --set model.width=64, or --encoder-weights none"
             )
-        if self.encoder_weights and self.init_weights:
-            raise ConfigError("weights start from encoder_weights or init_weights, not from both")
         if self.batch_size < 2:
             raise ConfigError(
                 f"batch size is {self.batch_size}, expected at least 2: batch normalisation needs "

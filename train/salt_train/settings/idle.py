@@ -15,10 +15,14 @@ def idle(config: TrainConfig) -> dict[str, str]:
     found = {f"model.{name}": reason for name, reason in _of_model(config.model).items()}
     if not config.model.judge:
         found["judge_weight"] = "model.judge is false"
-    if not config.ema_decay:
+    averages = {stage.average for stage in config.stages if stage.epochs}
+    if "ema" not in averages:
+        found |= dict.fromkeys(("ema_decay", "ema_warmup"), "no stage's average is ema")
+    elif not config.ema_decay:
         found["ema_warmup"] = "ema_decay is 0"
-    measured = any(stage.epochs and stage.average == "swa" for stage in config.stages)
-    if not measured and config.init_weights != SHIPPED:  # whose file has no such statistics
+    if (
+        "swa" not in averages and config.init_weights != SHIPPED
+    ):  # whose file has no such statistics
         found["statistics_tiles"] = "no stage's average is swa"
     for number, stage in enumerate(config.stages):
         prefix = f"stages.{number}."

@@ -33,8 +33,9 @@ def check_settings(out: Path, kept: TrainConfig, config: TrainConfig) -> None:
         CheckpointError: they are others.
     """
     if others := difference(kept, config):
+        table = " (--split said how many, if the run had it)" if kept.folds != config.folds else ""
         raise CheckpointError(
-            f"the run in {out} has other settings: {others}; --resume goes "
+            f"the run in {out} has other settings: {others}{table}; --resume goes "
             "on with those that it was begun with where none are given; or give another --out, "
             f"where --init-weights {out / 'last.pth'} may go on from what this one has learnt"
         )
