@@ -27,7 +27,10 @@ _KNOWN = {
         "settings are a --recipe and --set; settings.json in --out has those of a run"
     ),
     ("--dropout",): "--set model.judge_dropout=..., before the judge's last layer",
-    ("--image-size", "--imgsz", "--img-size"): "tiles have 101x101 pixels; --set model.zoom=2",
+    ("--image-size", "--imgsz", "--img-size"): (
+        "tiles have 101x101 pixels; --set model.zoom=2 --set model.canvas_px=224 shows them to the "
+        "encoder at twice their size"
+    ),
     ("--gpu", "--gpus", "--cuda"): "--device cuda",
     ("--amp", "--fp16", "--bf16", "--half"): "--precision fp16 or bf16",
     ("--pretrained",): "--encoder-weights imagenet, or --init-weights",

@@ -20,9 +20,8 @@ def idle(config: TrainConfig) -> dict[str, str]:
         found |= dict.fromkeys(("ema_decay", "ema_warmup"), "no stage's average is ema")
     elif not config.ema_decay:
         found["ema_warmup"] = "ema_decay is 0"
-    if (
-        "swa" not in averages and config.init_weights != SHIPPED
-    ):  # whose file has no such statistics
+    measured = "swa" in averages or config.init_weights == SHIPPED  # its file has no statistics
+    if not measured:
         found["statistics_tiles"] = "no stage's average is swa"
     for number, stage in enumerate(config.stages):
         prefix = f"stages.{number}."
