@@ -23,8 +23,9 @@ from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.settings.config import TrainConfig
 from salt_train.settings.recipes import RECIPES, rescaled
 from salt_train.training import averaging
+from salt_train.training.keeper import LAST
 from salt_train.training.run_options import RunOptions
-from salt_train.training.trainer import LAST, Trainer
+from salt_train.training.trainer import Trainer
 
 TILES, BATCH = 48, 16
 MEMBERS, OF = 3, "scratch"  # the ensemble's

@@ -25,7 +25,7 @@ from salt_train.data.dataset import Dataset, has_salt
 from salt_train.scoring import calibrate
 from salt_train.scoring.evaluate import Decision, Prediction
 from salt_train.training.final_score import PREDICTIONS
-from salt_train.training.trainer import LAST
+from salt_train.training.keeper import LAST
 
 NEUTRAL = Decision()
 HEAD = ("runs", "fold", "minutes", "cross-fitted", "fixed", "judge right", "with a perfect gate")

@@ -25,8 +25,8 @@ from salt_train.scoring.calibrate import cross_fitted
 from salt_train.scoring.evaluate import default_decision
 from salt_train.settings import overrides, recipes
 from salt_train.settings.config import TrainConfig
+from salt_train.training.keeper import LAST
 from salt_train.training.run_options import RunOptions
-from salt_train.training.trainer import LAST
 
 
 def steps(epochs: int, assignments: tuple[str, ...]) -> dict[str, TrainConfig]:

@@ -119,7 +119,7 @@ def _train(out: Path, config: TrainConfig) -> None:
 @pytest.fixture(scope="session")
 def tiny_checkpoint(once: Once) -> Path:
     """A real checkpoint of a small network, trained for a few steps on synthetic tiles."""
-    from salt_train.training.trainer import LAST
+    from salt_train.training.keeper import LAST
 
     return once("tiny", lambda out: _train(out, tiny_config(2))) / LAST
 
@@ -129,7 +129,7 @@ def judgeless_model(once: Once) -> Path:
     """The file of a network that has no judge."""
     import dataclasses
 
-    from salt_train.training.trainer import LAST
+    from salt_train.training.keeper import LAST
 
     config = tiny_config(2)
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, judge=False))
@@ -142,7 +142,7 @@ def two_checkpoints(tiny_checkpoint: Path, once: Once) -> tuple[Path, Path]:
     """The tiny one and another that held out another fold."""
     import dataclasses
 
-    from salt_train.training.trainer import LAST
+    from salt_train.training.keeper import LAST
 
     config = dataclasses.replace(tiny_config(2), fold=1, seed=1)
     return tiny_checkpoint, once("tiny-fold-1", lambda out: _train(out, config)) / LAST

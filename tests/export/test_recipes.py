@@ -22,8 +22,9 @@ from salt_train.scoring import evaluate
 from salt_train.settings.config import TrainConfig
 from salt_train.settings.recipes import RECIPES
 from salt_train.training import averaging
+from salt_train.training.keeper import LAST
 from salt_train.training.run_options import RunOptions
-from salt_train.training.trainer import LAST, Trainer
+from salt_train.training.trainer import Trainer
 from tests import drawing
 from tests.train.settings.test_recipes import shrunk
 

@@ -20,8 +20,9 @@ from salt_train.network.model import SaltNet
 from salt_train.scoring.evaluate import predict
 from salt_train.settings.config import SHIPPED, TrainConfig
 from salt_train.settings.model_config import ModelConfig
+from salt_train.training.keeper import LAST
 from salt_train.training.run_options import RunOptions
-from salt_train.training.trainer import LAST, Trainer
+from salt_train.training.trainer import Trainer
 from tests import drawing
 from tests.conftest import tiny_config
 

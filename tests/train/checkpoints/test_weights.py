@@ -25,8 +25,9 @@ from salt_train.network.encoder import Encoder
 from salt_train.network.model import SaltNet
 from salt_train.settings.config import TrainConfig
 from salt_train.settings.model_config import ModelConfig
+from salt_train.training.keeper import LAST
 from salt_train.training.run_options import RunOptions
-from salt_train.training.trainer import LAST, Trainer
+from salt_train.training.trainer import Trainer
 from tests import drawing
 from tests.conftest import tiny_config
 from tests.train.checkpoints.test_checkpoint import Bomb

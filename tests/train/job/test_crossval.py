@@ -30,7 +30,8 @@ from salt_train.scoring import calibrate, evaluate
 from salt_train.scoring.evaluate import NO_JUDGE, Decision, Prediction
 from salt_train.training.feed import Drawn
 from salt_train.training.final_score import PREDICTIONS, SUBMISSION
-from salt_train.training.trainer import LAST, Trainer
+from salt_train.training.keeper import LAST
+from salt_train.training.trainer import Trainer
 from tests import drawing
 
 FOLDS = 3
@@ -223,7 +224,8 @@ def test_every_fold_starts_from_its_own_weights_or_none_does(run: Run, tmp_path:
     """Found out before the first fold is trained, and not when its turn comes."""
     one = ("--init-weights", str(run.out / "fold-0" / LAST))
     with pytest.raises(
-        DataError, match=r"fold-0/last\.pth is a model that has learnt from 5 of the 5"
+        DataError,
+        match=r"fold-0/last\.pth is a model that has learnt from 5 of the 5 .* by \{fold\}$",
     ):
         train(run.data, tmp_path / "refused", *one)
     assert not list((tmp_path / "refused").rglob("*.pth"))

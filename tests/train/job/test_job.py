@@ -24,8 +24,9 @@ from salt_train.scoring.evaluate import Decision, Prediction
 from salt_train.scoring.verdict import beside_empty_masks
 from salt_train.settings.config import IMAGENET, TrainConfig
 from salt_train.settings.model_config import ModelConfig
+from salt_train.training.keeper import LAST
 from salt_train.training.run_options import RunOptions
-from salt_train.training.trainer import LAST, Trainer
+from salt_train.training.trainer import Trainer
 from tests import drawing, pngs
 from tests.conftest import tiny_config
 

@@ -30,7 +30,9 @@ SETTINGS = TrainConfig(model=ModelConfig(), stages=two_stages(6, 1e-3))
 def shrunk(name: str, *assignments: str) -> TrainConfig:
     """A recipe with a small network, few epochs and a fold of a few tiles."""
     config = RECIPES[name].config
-    sizes = ["encoder=resnet18", "width=16", "decoder_channels=8", "judge_channels=8"]
+    sizes = ["encoder=resnet18", "width=16", "decoder_channels=8"]
+    if config.model.judge:
+        sizes.append("judge_channels=8")
     if config.model.hypercolumn_channels:
         sizes.append("hypercolumn_channels=8")
     small = [f"model.{size}" for size in sizes] + ["folds=3", "batch_size=4", "warmup_steps=1"]

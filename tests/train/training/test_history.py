@@ -12,8 +12,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.training import history
 from salt_train.training.history import CURVES, DRAW_EVERY, METRICS, TENSORBOARD, History, Row
+from salt_train.training.keeper import LAST
 from salt_train.training.run_options import RunOptions
-from salt_train.training.trainer import LAST, Trainer
+from salt_train.training.trainer import Trainer
 from tests import drawing
 from tests.train.settings.test_recipes import shrunk
 

@@ -37,9 +37,10 @@ from salt_train.job import job
 from salt_train.job.job import Job
 from salt_train.training import labeller
 from salt_train.training import pseudo as pseudo_labels
+from salt_train.training.keeper import LAST
 from salt_train.training.pseudo import Pseudo
 from salt_train.training.run_options import RunOptions
-from salt_train.training.trainer import LAST, Trainer
+from salt_train.training.trainer import Trainer
 from tests import drawing, pngs
 from tests.conftest import tiny_config
 

@@ -31,9 +31,10 @@ from salt_train.settings.schedule import learning_rate
 from salt_train.training.feed import Batch, Drawn
 from salt_train.training.final_score import PREDICTIONS
 from salt_train.training.history import METRICS
+from salt_train.training.keeper import BEST, LAST
 from salt_train.training.losses import has_salt
 from salt_train.training.run_options import RunOptions
-from salt_train.training.trainer import BEST, LAST, Trainer
+from salt_train.training.trainer import Trainer
 from tests import drawing
 from tests.conftest import tiny_config
 from tests.train.settings.test_recipes import shrunk
@@ -98,8 +99,8 @@ def test_checkpoints_wait_for_their_time_but_for_the_first_and_the_last(
     class Noted(Trainer):
         def _save(self, row: dict[str, Any]) -> None:
             super()._save(row)
-            saved.append((self.epoch, self.saved))
-            assert checkpoints.load(seldom.out / LAST).epoch == self.saved
+            saved.append((self.epoch, self.keeper.saved))
+            assert checkpoints.load(seldom.out / LAST).epoch == self.keeper.saved
 
     final = Noted(CONFIG, seldom, DATA).run()
     assert saved == [(1, 1), (2, 1), (3, 3)]

@@ -20,7 +20,7 @@ from salt_train.errors import CheckpointError
 from salt_train.scoring import calibrate, submission, verdict
 from salt_train.scoring.evaluate import Prediction, default_decision
 from salt_train.training.final_score import PREDICTIONS
-from salt_train.training.trainer import LAST
+from salt_train.training.keeper import LAST
 
 PREDICTIONS_OF_ALL, SUBMISSION_OF_ALL = "out-of-fold.npz", "out-of-fold.csv"
 SCORES = "scores.json"

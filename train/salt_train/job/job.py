@@ -23,15 +23,16 @@ from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
 from salt_train.data.held_out import HeldOut
 from salt_train.data.split_table import SplitTable
-from salt_train.errors import ConfigError
+from salt_train.errors import ConfigError, DataError
 from salt_train.job import crossval
 from salt_train.scoring import verdict
 from salt_train.scoring.calibrate import BY_OWN_CHOICE, SEEN
 from salt_train.settings.config import FOLD, IMAGENET, SHIPPED, TrainConfig
 from salt_train.settings.schedule import cut_short
+from salt_train.training.keeper import LAST
 from salt_train.training.pseudo import Pseudo
 from salt_train.training.run_options import RunOptions
-from salt_train.training.trainer import LAST, Trainer
+from salt_train.training.trainer import Trainer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,7 +187,20 @@ def _check_ahead(job: Job, data: Dataset, folders: dict[int | None, Path]) -> No
         if job.pseudo:
             job.pseudo.load(data, held_out)
         if job.config.init_weights and not (folder / LAST).exists():
-            weights.first_checkpoint(dataclasses.replace(job.config, fold=fold), held_out)
+            _check_unseen(dataclasses.replace(job.config, fold=fold), held_out)
+
+
+def _check_unseen(config: TrainConfig, held_out: HeldOut) -> None:
+    """That of one fold cannot have held out all others."""
+    try:
+        weights.first_checkpoint(config, held_out)
+    except DataError as error:
+        if FOLD in config.init_weights or config.init_weights == SHIPPED:
+            raise
+        raise DataError(
+            f"{error}; of --fold all, each fold starts from a network of its own if "
+            f"--init-weights names it by {FOLD}"
+        ) from error
 
 
 def _train(job: Job, data: Dataset, fold: int | None, folder: Path) -> Checkpoint:
@@ -208,7 +222,8 @@ def _train(job: Job, data: Dataset, fold: int | None, folder: Path) -> Checkpoin
     try:
         return trainer.run()
     except (KeyboardInterrupt, SystemExit):
-        done = [f"{last} has {trainer.saved} of {config.epochs} epochs"] if last.exists() else []
+        saved = trainer.keeper.saved
+        done = [f"{last} has {saved} of {config.epochs} epochs"] if last.exists() else []
         if job.every_fold and fold:
             done.insert(0, f"{job.options.out} has {fold} of {config.folds} folds")
         if options.world.first:

@@ -20,6 +20,7 @@ from salt_train.scoring.calibrate import BY_OWN_CHOICE, SEEN
 from salt_train.scoring.verdict import OF_START
 from salt_train.settings.config import TrainConfig
 from salt_train.settings.overrides import difference
+from salt_train.training.keeper import LAST
 
 # Scores that are shown as numbers where they are, and those that a finished run has.
 _SHOWN = ("score", "score_ungated", "score_without_tta", "score_of_empty_masks", SEEN)
@@ -37,7 +38,7 @@ def check_settings(out: Path, kept: TrainConfig, config: TrainConfig) -> None:
         raise CheckpointError(
             f"the run in {out} has other settings: {others}{table}; --resume goes "
             "on with those that it was begun with where none are given; or give another --out, "
-            f"where --init-weights {out / 'last.pth'} may go on from what this one has learnt"
+            f"where --init-weights {out / LAST} may go on from what this one has learnt"
         )
 
 

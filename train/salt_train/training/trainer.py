@@ -30,16 +30,36 @@ from salt_train.training.epoch_progress import EpochProgress
 from salt_train.training.feed import Drawn, Feed
 from salt_train.training.final_score import FinalScore
 from salt_train.training.history import History, line
+from salt_train.training.keeper import LAST, Keeper
 from salt_train.training.learner import Learner
 from salt_train.training.lineage import Lineage
 from salt_train.training.pseudo import Pseudo
 from salt_train.training.run_options import RunOptions
 
-LAST, BEST = "last.pth", "best.pth"
-
 
 class Trainer:
-    """One run: the learner, the data it learns from, and how far it has come."""
+    """One run: the learner, the data it learns from, and how far it has come.
+
+    Attributes:
+        config: what is computed.
+        options: how.
+        world: the processes that train together.
+        split: all tiles, dealt to folds.
+        held_out: the fold that is not learnt.
+        train_data: tiles to learn from, those with pseudo-labels last.
+        validation_data: tiles to score: the held-out ones, or all where none are.
+        pseudo_tiles: how many have pseudo-labels.
+        pseudo_remarks: what is to be told of these.
+        data_sha256: digest of the labelled tiles.
+        learner: the network, its average and the optimiser.
+        feed: the tiles on the device.
+        lineage: what the weights come from.
+        random: draws order and changes of tiles.
+        keeper: which checkpoints are kept.
+        history: a row an epoch.
+        epoch: how many are done.
+        scored: whether the end was scored as it is deployed.
+    """
 
     def __init__(
         self, config: TrainConfig, options: RunOptions, data: Dataset, pseudo: Pseudo | None = None
@@ -78,11 +98,8 @@ class Trainer:
         self.epoch = 0
         self.scored = False
         self.random = torch.Generator()
-        self.best = float("-inf")
+        self.keeper = Keeper(options.out, options.save_every_s)
         self.history = History(options.out)
-        self.saved = 0
-        self._saved_at = float("-inf")
-        self._unsaved_best: Checkpoint | None = None
 
     @property
     def batch_size(self) -> int:
@@ -136,12 +153,12 @@ class Trainer:
                 f"{self.options.out / LAST} is damaged: {fault}; bring back an intact copy of it, "
                 "or remove it, and --resume begins that run anew"
             )
-        self.epoch = self.saved = checkpoint.epoch
+        self.epoch = checkpoint.epoch
         self.scored = resumable.is_scored(checkpoint)
         self.lineage = self.lineage.resumed(checkpoint)
         self.learner.restore(checkpoint)
         self.history.rows = list(checkpoint.history)
-        self.best = max((r["score"] for r in checkpoint.history if "score" in r), default=self.best)
+        self.keeper.resume(checkpoint)
 
     def _start(self) -> None:
         """What a new run does and a resumed one must not need again."""
@@ -248,11 +265,24 @@ class Trainer:
         return predicted.where_known(self.validation_data)
 
     def _save(self, row: dict[str, Any]) -> None:
-        """Best first: a run killed in between repeats the epochs and saves both again."""
         self.history.add(row)
-        # Until the run is scored as deployed, at its end, there is no "score".
+        plain = self._plain(row)
+        if "score" in row:
+            self.keeper.choose(plain, row["score"], self.validation_data.learnt)
+        stage, within = stage_at(self.config, self.epoch - 1)
+        if stage.snapshots and cycle_ends(stage, within):
+            name = f"snapshot-{snapshots(self.config, self.epoch - 1)}.pth"
+            checkpoints.save(self._final_score().of(plain)[0], self.options.out / name)
+        if self.keeper.is_due(last_epoch=self.epoch == self.config.epochs):
+            self.keeper.save(plain, self.learner.state())
+            self.history.refresh()
+
+    def _plain(self, row: dict[str, Any]) -> Checkpoint:
+        """The weights as they are, without what resuming takes. Until the run is scored as
+        deployed, at its end, there is no "score".
+        """
         measured = {"score_in_training": row["score"]} if "score" in row else {}
-        plain = Checkpoint(
+        return Checkpoint(
             config=self.config,
             epoch=self.epoch,
             scores=self._origin() | measured,
@@ -261,31 +291,6 @@ class Trainer:
             decision=evaluate.default_decision(self.config.model),
             learnt=self.lineage.learnt,
         )
-        if row.get("score", float("-inf")) > self.best:
-            self.best = row["score"]
-            chosen = plain.scores | {"selected_on_its_own_fold": True}
-            kept = {name: value.to("cpu", copy=True) for name, value in plain.weights.items()}
-            # Being chosen by the score on a tile is a way to learn from it.
-            learnt = plain.learnt.joined(self.validation_data.learnt)
-            self._unsaved_best = dataclasses.replace(
-                plain, scores=chosen, weights=kept, learnt=learnt
-            )
-        stage, within = stage_at(self.config, self.epoch - 1)
-        if stage.snapshots and cycle_ends(stage, within):
-            name = f"snapshot-{snapshots(self.config, self.epoch - 1)}.pth"
-            checkpoints.save(self._final_score().of(plain)[0], self.options.out / name)
-        if self._due():
-            if self._unsaved_best:
-                checkpoints.save(self._unsaved_best, self.options.out / BEST)
-            whole = dataclasses.replace(plain, run=self.learner.state())
-            checkpoints.save(whole, self.options.out / LAST)
-            self.saved, self._saved_at, self._unsaved_best = self.epoch, time.monotonic(), None
-            self.history.refresh()
-
-    def _due(self) -> bool:
-        """Whether to save after this epoch: a large state takes as long as an epoch of a GPU."""
-        passed = time.monotonic() - self._saved_at
-        return passed >= self.options.save_every_s or self.epoch == self.config.epochs
 
     def _final_score(self) -> FinalScore:
         return FinalScore(self.learner.average, self.validation_data, self._origin())
