@@ -97,7 +97,7 @@ def kept_contract(
     """
     contract = read_contract(text, path)
     with _walking(path) as walk:
-        walk.texts()
+        walk.entries()
     external_data.check(path)
     check_edges(inputs, outputs, contract, path)
     return contract
@@ -137,26 +137,25 @@ def _learnt(texts: Mapping[str, str], path: Path) -> Learnt:
 class _Walk(Walk):
     """Through the messages of an ONNX file."""
 
-    def texts(self) -> dict[str, str]:
-        """The entries of the metadata that are of use."""
-        found: dict[str, str] = {}
+    def entries(self) -> dict[str, list[Span]]:
+        """Where the texts of the metadata's entries lie that are of use; none is read."""
+        found: dict[str, list[Span]] = {}
         for entry in self.all(self.whole(), _MODEL_METADATA):
-            self._keep(entry, found)
+            name = self.text(entry, _ENTRY_KEY)
+            if (most := _TEXTS.get(name)) is None:
+                continue
+            if name in found:
+                raise MalformedError(f"two entries {name}")
+            found[name] = self._spans(entry, _ENTRY_VALUE, most)
         return found
 
-    def _keep(self, entry: int | Span, texts: dict[str, str]) -> None:
-        """Add an entry to those that are of use, if it is one."""
-        name = self.text(entry, _ENTRY_KEY)
-        if (most := _TEXTS.get(name)) is None:
-            return
-        if name in texts:
-            raise MalformedError(f"two entries {name}")
-        texts[name] = self.text(entry, _ENTRY_VALUE, most)
+    def texts(self) -> dict[str, str]:
+        """The texts themselves."""
+        return {name: self._last(spans) for name, spans in self.entries().items()}
 
-    def text(self, message: int | Span, wanted: int, most: int = MAX_TEXT_BYTES) -> str:
-        """A field that is text, of so many bytes at most; empty if there is none."""
-        texts = [self._text(value, most) for value in self.all(message, wanted)]
-        return texts[-1] if texts else ""
+    def text(self, message: int | Span, wanted: int) -> str:
+        """A field that is text, of MAX_TEXT_BYTES at most; empty if there is none."""
+        return self._last(self._spans(message, wanted, MAX_TEXT_BYTES))
 
     def edge(self, message: int | Span) -> Edge:
         """A ValueInfoProto."""
@@ -183,7 +182,15 @@ class _Walk(Walk):
             return numbers[-1]
         return self.text(message, _SIZE_NAME) or None
 
-    def _text(self, value: int | Span, most: int) -> str:
-        if isinstance(value, int) or value.end - value.start > most:
-            raise MalformedError("a text that is a number, or too long")
-        return self.read(value).decode(errors="replace")
+    def _spans(self, message: int | Span, wanted: int, most: int) -> list[Span]:
+        """Where a field lies that is text, of so many bytes at most."""
+        spans = []
+        for value in self.all(message, wanted):
+            if isinstance(value, int) or value.end - value.start > most:
+                raise MalformedError("a text that is a number, or too long")
+            spans.append(value)
+        return spans
+
+    def _last(self, spans: list[Span]) -> str:
+        """A field's text: of several the last; empty if there is none."""
+        return self.read(spans[-1]).decode(errors="replace") if spans else ""

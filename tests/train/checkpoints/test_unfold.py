@@ -133,10 +133,10 @@ def test_tiles_that_it_has_learnt_are_not_validated_on(ships: TrainConfig) -> No
     data = drawing.draw(40, seed=2)
     split = Split.of(data, 4, 0)
     with pytest.raises(DataError, match=r"the shipped network is a model that held out fold 0 of"):
-        unfold.first(dataclasses.replace(ships, fold=1), HeldOut.of(data, split, 1))
+        unfold.first(dataclasses.replace(ships, fold=1), HeldOut(data, split, 1))
     # By another split it may go on, and it is told from the tiles what that is worth.
     other = Split.of(data, 5, 1)
-    held_out = HeldOut.of(data, other, 0)
+    held_out = HeldOut(data, other, 0)
     first, doubt = unfold.first(ships, held_out)
     seen = int(first.learnt.among(held_out.data.tiles).sum())
     assert doubt == (
@@ -196,4 +196,4 @@ def test_a_recipes_other_network_is_refused(ships: TrainConfig) -> None:
     other = dataclasses.replace(ships, model=dataclasses.replace(ships.model, width=24))
     data = drawing.draw(40, seed=2)
     with pytest.raises(ConfigError, match=r"this run trains .*width 24.* leave out every --set"):
-        unfold.first(other, HeldOut.of(data, Split.of(data, 4, 0), 0))
+        unfold.first(other, HeldOut(data, Split.of(data, 4, 0), 0))

@@ -16,7 +16,7 @@ from tests.conftest import tiny_config
 
 DATA = drawing.draw(40, seed=2)
 SPLIT = Split.of(DATA, 4, 0)
-TRAIN, HELD_OUT = DATA.subset(SPLIT.fold != 0), HeldOut.of(DATA, SPLIT, 0)
+TRAIN, HELD_OUT = DATA.subset(SPLIT.fold != 0), HeldOut(DATA, SPLIT, 0)
 OTHER = Learnt.of(drawing.draw(9, seed=4).tiles)
 
 

@@ -47,7 +47,7 @@ from tests.conftest import tiny_config
 DATA = drawing.draw(40, seed=2)  # what the labelling model, tiny_checkpoint, was trained on
 CONFIG = tiny_config(2)
 SPLIT = Split.of(DATA, CONFIG.folds, CONFIG.split_seed)
-HELD_OUT = HeldOut.of(DATA, SPLIT, CONFIG.fold)
+HELD_OUT = HeldOut(DATA, SPLIT, CONFIG.fold)
 
 
 def renamed(data: Dataset, prefix: str) -> Dataset:
@@ -85,7 +85,7 @@ class Labelled:
         return Pseudo(self.labels, self.images, fraction)
 
     def load(self, fraction: float = 1.0, fold: int = 0, split: Split = SPLIT) -> Dataset:
-        return self.pseudo(fraction).load(DATA, HeldOut.of(DATA, split, fold))
+        return self.pseudo(fraction).load(DATA, HeldOut(DATA, split, fold))
 
     def refused(self, **arguments: Any) -> str:
         with pytest.raises(DataError) as caught:
@@ -264,7 +264,7 @@ def test_labels_without_a_tile_are_told(labelled: Labelled) -> None:
 
 def test_where_no_fold_is_held_out_no_label_can_tell_of_it(everything: Labelled) -> None:
     """Of whatever fold the labelling model was; the name stands for none."""
-    whole = HeldOut.of(DATA, Split.of(DATA, 1, 0), None)
+    whole = HeldOut(DATA, Split.of(DATA, 1, 0), None)
     assert everything.pseudo().load(DATA, whole).ids == everything.load().ids
     by_fold = Pseudo(Path("sub-{fold}.csv"), everything.images, 1.0)
     assert by_fold.for_fold(None) == Path("sub-none.csv")
@@ -301,7 +301,7 @@ def test_another_split(labelled: Labelled, split: Split) -> None:
 def test_tiles_that_the_model_has_learnt_are_named(everything: Labelled, split: Split) -> None:
     """Its file says which, whatever the split."""
     learnt = set(DATA.ids) - set(HELD_OUT.data.ids)
-    held_out = HeldOut.of(DATA, split, 1).data
+    held_out = HeldOut(DATA, split, 1).data
     lit = held_out.tiles.any(axis=(1, 2))
     seen = [name for name, is_lit in zip(held_out.ids, lit, strict=True) if is_lit]
     seen = [name for name in seen if name in learnt]
@@ -319,7 +319,7 @@ def test_a_model_of_other_tiles_may_label(everything: Labelled) -> None:
     data = drawing.draw(30, seed=19)
     data = data.subset(data.tiles.any(axis=(1, 2)))
     pseudo = everything.pseudo()
-    held_out = HeldOut.of(data, Split.of(data, 3, 0), 2)
+    held_out = HeldOut(data, Split.of(data, 3, 0), 2)
     assert not pseudo.doubted(held_out)
     own, taken = {tile.tobytes() for tile in data.tiles}, pseudo.load(data, held_out)
     assert len(taken)
@@ -346,7 +346,7 @@ def test_what_ships_may_label_tiles_that_it_may_have_seen(
     """
     expected = len(everything.load())
     other = Split.of(DATA, 5, 0)
-    held_out = HeldOut.of(DATA, other, 2)
+    held_out = HeldOut(DATA, other, 2)
     assert not shipped_labels.pseudo().doubted(held_out)  # it does, and they are others
     assert len(shipped_labels.load(split=other, fold=2)) == expected
     monkeypatch.setattr(labeller, "learnt_of", lambda *_: UNKNOWN)
@@ -472,13 +472,13 @@ def test_a_gate_of_0_is_for_probabilities_alone(labelled: Labelled, fold: int | 
     """As labels, they would teach salt where the model sees none."""
     decided(labelled, [{"judge": True}], threshold=0.5, gate=0.0)
     with pytest.raises(DataError, match=r"a gate of 0, .* --gate 0\.556, or .*probabilities$"):
-        labelled.pseudo().load(DATA, HeldOut.of(DATA, SPLIT, fold))
+        labelled.pseudo().load(DATA, HeldOut(DATA, SPLIT, fold))
     # Where there is no judge to ask, it is a choice like any other.
     decided(labelled, [{"judge": False}], threshold=0.5, gate=0.5)
     value = json.loads(labelled.report.read_text())
     value["options"]["gate"] = 0.0
     labelled.report.write_text(json.dumps(value))
-    assert len(labelled.pseudo().load(DATA, HeldOut.of(DATA, SPLIT, fold)))
+    assert len(labelled.pseudo().load(DATA, HeldOut(DATA, SPLIT, fold)))
 
 
 def test_a_gate_of_0_hides_nothing_of_probabilities(taught: Pseudo, tmp_path: Path) -> None:
@@ -497,7 +497,7 @@ def test_labels_of_a_model_that_may_have_seen_the_tiles(
     labelled.sign(start_may_have_seen_fold=True)
     assert labelled.pseudo().doubted(HELD_OUT)
     assert not labelled.pseudo().doubted(
-        HeldOut.of(DATA, SPLIT, None)
+        HeldOut(DATA, SPLIT, None)
     )  # there is nothing to have seen
     opening, *_, summary = train(data_folder, tmp_path / "run", labelled.pseudo())
     assert "warning: what this run started from, or what labelled for it, may have" in opening

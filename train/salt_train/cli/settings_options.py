@@ -97,7 +97,7 @@ class AskedSettings:
             config = recipes.rescaled(config, self.epochs)
         given = {name: value for name, value in self.settings.items() if value is not None}
         start = self._weights("init_weights")
-        network = None if run else self._network(start, config.model, begun)
+        network = self._network(start, config.model, begun) if start and not run else None
         if start and not run:
             model = network or config.model
             config = dataclasses.replace(config, model=model, encoder_weights="")
@@ -120,15 +120,19 @@ class AskedSettings:
     ) -> ModelConfig | None:
         """That of the weights to start from, if there are any yet."""
         if begun and begun.init_weights == start:
-            return begun.model if start else None
+            return begun.model
         fold = self._fold()["fold"]
         named = start.replace(FOLD, NONE if fold is None else str(fold))
-        return network_to_start_from(named, recipes_own) if start else None
+        return network_to_start_from(named, recipes_own)
+
+    @property
+    def _by_set(self) -> dict[str, str]:
+        """What --set says, by its path."""
+        return dict(assignment.partition("=")[::2] for assignment in self.assignments)
 
     def _weights(self, name: str) -> str:
         """What was asked for by an option or by --set, which mean the same."""
-        by_set = dict(assignment.partition("=")[::2] for assignment in self.assignments)
-        return str(self.settings[name] or by_set.get(name, ""))
+        return str(self.settings[name] or self._by_set.get(name, ""))
 
     def _check(self) -> None:
         fold, settings = self.fold, self.settings
@@ -141,11 +145,10 @@ class AskedSettings:
         self._check_once()
 
     def _check_not_dealt(self, why: str) -> None:
-        by_set = {assignment.partition("=")[0] for assignment in self.assignments}
         options = [
-            f"--set {name}" if name in by_set else f"--{name.replace('_', '-')}"
+            f"--set {name}" if name in self._by_set else f"--{name.replace('_', '-')}"
             for name in _DEALING
-            if name in by_set or self.settings[name] is not None
+            if name in self._by_set or self.settings[name] is not None
         ]
         if options:
             raise click.UsageError(f"{why}: leave {' and '.join(options)} out.")
@@ -155,7 +158,7 @@ class AskedSettings:
         by_option = {name: name for name, value in self.settings.items() if value is not None}
         if self.scale_batch:
             by_option["batch_size"] = "scale_batch"
-        for path in (assignment.partition("=")[0] for assignment in self.assignments):
+        for path in self._by_set:
             if path in by_option:
                 option = by_option[path].replace("_", "-")
                 raise click.UsageError(f"--{option} and --set {path} both set it: give one.")

@@ -48,13 +48,13 @@ class SplitTable:
             DataError: it does not have each of these tiles.
         """
         known = Known(self.fold)
-        found = [known.find(name) for name in data.ids]
-        if missing := [name for name, row in zip(data.ids, found, strict=True) if row is None]:
+        if missing := known.missing(data.ids):
             raise DataError(
                 f"{self.path} has no fold for {len(missing)} of {len(data)} tiles: "
                 f"{named(missing)}; its ids are {some([*self.fold], 2)}"
             )
-        dealt = np.array([self.fold[name] for name in found if name is not None], dtype=np.int64)
+        own = [known.find(name) or name for name in data.ids]
+        dealt = np.array([self.fold[name] for name in own], dtype=np.int64)
         if left := sorted(set(self.fold.values()) - set(dealt.tolist())):
             raise DataError(f"no tile of the data is in fold {left[0]} of {self.path}")
         return dataclasses.replace(data, dealt=dealt)

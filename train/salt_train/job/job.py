@@ -183,7 +183,7 @@ def _check_ahead(job: Job, data: Dataset, folders: dict[int | None, Path]) -> No
         return
     split = Split.of(data, job.config.folds, job.config.split_seed)
     for fold, folder in folders.items():
-        held_out = HeldOut.of(data, split, fold)
+        held_out = HeldOut(data, split, fold)
         if job.pseudo:
             job.pseudo.load(data, held_out)
         if job.config.init_weights and not (folder / LAST).exists():

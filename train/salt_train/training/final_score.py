@@ -82,7 +82,7 @@ class FinalScore:
         default = evaluate.default_decision(checkpoint.config.model)
         views = evaluate.predict_views(self.network, self.data.tiles, "hflip")
         prediction = views.merged("hflip").where_known(self.data)
-        plain = views.merged("none").where_known(self.data)
+        plain = views.merged("none")
         if checkpoint.config.fold is None:
             scores, decision = calibrate.seen_scores(prediction, self.data, default), default
         else:

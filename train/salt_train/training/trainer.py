@@ -79,8 +79,8 @@ class Trainer:
         """
         self.options, self.world = options, options.world
         self.split = Split.of(data, config.folds, config.split_seed)
-        self.held_out = HeldOut.of(data, self.split, config.fold)
-        self.train_data = data.subset(~self.split.held_out(config.fold))
+        self.held_out = HeldOut(data, self.split, config.fold)
+        self.train_data = self.held_out.others
         self.validation_data = data if config.fold is None else self.held_out.data
         self.pseudo_tiles, self.pseudo_remarks = 0, list[str]()
         if pseudo is not None:
