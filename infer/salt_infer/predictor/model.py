@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,18 +25,6 @@ from salt_infer.predictor.settings import Settings
 from salt_infer.system.callbacks import Tell
 
 
-@dataclasses.dataclass(frozen=True)
-class _Loading:
-    """What :meth:`SaltModel.load` was asked for: a pickled model is this, and is loaded anew."""
-
-    path: Path | None
-    threads: int | None
-    lanes: int
-    provider: ProviderRequest
-    batch_size: int | None
-    in_turn: bool
-
-
 class SaltModel:
     """A model file and how its answers are read; safe to use from several threads.
 
@@ -55,12 +44,12 @@ class SaltModel:
     ) -> None:  # fmt: skip
         self.session, self.settings, self.choice = session, settings, choice
         self.batch_size = batch_size
-        self._loading: _Loading | None = None
+        self._load_anew: Callable[..., Self] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self._loading is None:
+        if self._load_anew is None:
             raise TypeError("a SaltModel can be pickled if SaltModel.load made it")
-        return _load_again, (type(self), self._loading, self.settings, self.session.sha256)
+        return _load_again, (self._load_anew, self.settings, self.session.sha256)
 
     @classmethod
     def load(
@@ -117,8 +106,10 @@ class SaltModel:
         session, choice = open_session(file, request, coming, threads, tell, lanes, in_turn)
         model = cls(session, decided(session.contract), choice, batch_for(choice.used, batch_size))
         # A file by its full name; one that ships is where the package is.
-        known = file.absolute() if file else None
-        model._loading = _Loading(known, threads, lanes, request, batch_size, in_turn)
+        model._load_anew = functools.partial(
+            cls.load, file.absolute() if file else None, threads=threads, lanes=lanes,
+            in_turn=in_turn, provider=request, batch_size=batch_size,
+        )  # fmt: skip
         return model
 
     def predict(self, tiles: npt.NDArray[np.uint8], batch_size: int | None = None) -> Prediction:
@@ -217,16 +208,15 @@ class SaltModel:
         return Decided(result.kept, probability, masks, result.salt, self.settings.judged)
 
 
-def _load_again(kind: type[SaltModel], how: _Loading, settings: Settings, sha256: str) -> SaltModel:
+def _load_again(load: Callable[..., SaltModel], settings: Settings, sha256: str) -> SaltModel:
     """A model that was pickled.
 
     Raises:
         ModelError: the file is not there, or is another by now.
     """
-    model = kind.load(
-        how.path, threads=how.threads, lanes=how.lanes, provider=how.provider,
-        batch_size=how.batch_size, in_turn=how.in_turn, threshold=settings.threshold,
-        gate=settings.gate, tta=settings.tta, min_area=settings.min_area,
+    model = load(
+        threshold=settings.threshold, gate=settings.gate, tta=settings.tta,
+        min_area=settings.min_area,
     )  # fmt: skip
     if model.session.sha256 != sha256:
         raise ModelError(
