@@ -27,6 +27,7 @@ from salt_infer.batch import doubtful
 from salt_infer.batch.parts import in_filled_parts, padded
 from salt_infer.batch.result import BatchResult, Cancel, Drawn, from_outputs
 from salt_infer.errors import ModelError, ProviderError, one_line
+from salt_infer.masks.decision import Decision
 from salt_infer.modelfile.contract import GATE
 from salt_infer.system.daemon_threads import Daemons
 
@@ -168,8 +169,7 @@ class DeviceSession(ModelSession):
     def draw_doubtful(
         self,
         tiles: npt.NDArray[np.uint8],
-        threshold: float,
-        gate: float,
+        decision: Decision,
         keep_all: bool = False,
         cancel: Cancel | None = None,
     ) -> Drawn:
@@ -179,10 +179,10 @@ class DeviceSession(ModelSession):
         count = self._count(1)
 
         def draw(lane: Lane, options: Options) -> Drawn:
-            passes, parts = LanePasses(lane, np.float32(threshold), options), []
+            passes, parts = LanePasses(lane, np.float32(decision.threshold), options), []
             for start in range(0, len(tiles), count) or (0,):
                 part = tiles[start : start + count]
-                parts.append((start, doubtful.draw(passes, part, gate, keep_all)))
+                parts.append((start, doubtful.draw(passes, part, decision.gate, keep_all)))
             return Drawn(
                 np.concatenate([drawn.bits for _, drawn in parts]),
                 np.concatenate([drawn.salt for _, drawn in parts]),

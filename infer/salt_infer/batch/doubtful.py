@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.batch.result import BatchResult, Drawn
-from salt_infer.masks.decision import exceeds
+from salt_infer.masks.decision import Decision, exceeds
 
 ABSENT, PRESENT = 0.1, 0.9  # what the judge says between these is neither no nor yes
 NEAR = 0.3  # a pixel this near the threshold may change sides
@@ -58,8 +58,7 @@ class Passes(Protocol):
 def run(
     forward: Forward,
     tiles: npt.NDArray[np.uint8],
-    threshold: float,
-    gate: float,
+    decision: Decision,
     keep_all: bool = False,
     again: Forward | None = None,
 ) -> BatchResult:
@@ -68,8 +67,7 @@ def run(
     Args:
         forward: runs uint8 [N, 1, H, W] with a gate.
         tiles: uint8 [N, H, W].
-        threshold: a pixel is salt above this, 0..1.
-        gate: a tile may have salt where the judge says more than this, 0..1.
+        decision: threshold and gate, which say what is in doubt, and the gate what is kept.
         keep_all: keep the tiles too that the gate stops; the others' answers are the same.
         again: runs the second pass instead, in batches that suit it.
 
@@ -77,10 +75,10 @@ def run(
         Two views of each kept tile; where there was one pass, both are of it, so that their mean
         is what it gave. ``salt`` is the mean of one or two passes.
     """
-    least = min(ABSENT, gate)
+    least = min(ABSENT, decision.gate)
     first = forward(tiles[:, None], ALL if keep_all else least)
     possible = exceeds(first.salt[first.kept], least)
-    places = np.flatnonzero(possible & doubtful(first, threshold, gate))  # among first.kept
+    places = np.flatnonzero(possible & doubtful(first, decision))  # among first.kept
     torn = first.kept[places]
     probability = np.stack([first.probability[:, 0], first.probability[:, 0, :, ::-1]], axis=1)
     salt = first.salt.copy()
@@ -88,15 +86,15 @@ def run(
         second = (again or forward)(mirrored(tiles, torn), ALL)
         probability[places, 1] = second.probability[:, 0]
         salt[torn] = (salt[torn] + second.salt) * np.float32(0.5)
-    passed = exceeds(salt[first.kept], ALL if keep_all else gate)
+    passed = exceeds(salt[first.kept], ALL if keep_all else decision.gate)
     return BatchResult(probability[passed], salt, first.kept[passed])
 
 
-def doubtful(first: BatchResult, threshold: float, gate: float) -> npt.NDArray[np.bool_]:
+def doubtful(first: BatchResult, decision: Decision) -> npt.NDArray[np.bool_]:
     """bool [K]: which of the kept tiles one view, float32 [K, 1, H, W], leaves in doubt."""
-    near = np.abs(first.probability[:, 0] - np.float32(threshold)) < NEAR
+    near = np.abs(first.probability[:, 0] - np.float32(decision.threshold)) < NEAR
     blurred: npt.NDArray[np.bool_] = near.mean(axis=(1, 2)) > SHARE
-    return blurred | _unsure(first.salt[first.kept], gate)
+    return blurred | _unsure(first.salt[first.kept], decision.gate)
 
 
 def _unsure(salt: npt.NDArray[np.float32], gate: float) -> npt.NDArray[np.bool_]:

@@ -170,19 +170,19 @@ class SaltModel:
         if isinstance(session, DeviceSession) and session.plan.second:
             again = session.run_again
         return doubtful.run(
-            lambda view, gate: session.run(view, gate, cancel), tiles, self.settings.threshold,
-            self.settings.gate, keep_all, lambda view, gate: again(view, gate, cancel),
+            lambda view, gate: session.run(view, gate, cancel), tiles, self.settings, keep_all,
+            lambda view, gate: again(view, gate, cancel),
         )  # fmt: skip
 
     def _draw(
         self, session: DeviceSession, tiles: npt.NDArray[np.uint8], cancel: Cancel | None,
         keep_all: bool,
     ) -> Drawn:  # fmt: skip
-        threshold, gate, tta = self.settings.threshold, self.settings.gate, self.settings.tta
-        if tta == "doubtful":
-            return session.draw_doubtful(tiles, threshold, gate, keep_all, cancel)
-        limit = doubtful.ALL if keep_all else gate
-        return session.draw(views.make(tiles, tta), threshold, limit, cancel)
+        settings = self.settings
+        if settings.tta == "doubtful":
+            return session.draw_doubtful(tiles, settings, keep_all, cancel)
+        gate = doubtful.ALL if keep_all else settings.gate
+        return session.draw(views.make(tiles, settings.tta), settings.threshold, gate, cancel)
 
     def decide(self, result: BatchResult | Drawn) -> Decided:
         """Undo the views, average, compare with the threshold, drop masks that are too small.

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from salt_infer.backends import mask_graphs
 from salt_infer.batch import doubtful, views
 from salt_infer.batch.result import BatchResult
+from salt_infer.masks.decision import Decision
 from salt_infer.masks.rle import TILE_SHAPE
 from salt_infer.modelfile.contract import Tta
 
@@ -101,7 +102,7 @@ def test_doubt_is_counted_alike_at_its_limit() -> None:
         first = np.full((1, 1, *TILE_SHAPE), 0.95, np.float32)
         first.reshape(-1)[:pixels] = 0.5
         salt = np.ones(1, np.float32)
-        found = doubtful.doubtful(BatchResult(first, salt, np.arange(1)), 0.5, 0.5)
+        found = doubtful.doubtful(BatchResult(first, salt, np.arange(1)), Decision(0.5, 0.5))
         seen = run(
             mask_graphs.first_pass(1), probability=first, salt=salt, threshold=np.float32(0.5)
         )

@@ -9,11 +9,13 @@ import pytest
 from salt_infer import SaltModel
 from salt_infer.batch import doubtful, views
 from salt_infer.batch.result import BatchResult
+from salt_infer.masks.decision import Decision
 from salt_infer.modelfile.contract import TTA_NAMES
 from tests import drawing
 
 TILES = drawing.draw(40, seed=1).tiles
 GATE, THRESHOLD = 0.45, 0.55
+DECISION = Decision(THRESHOLD, GATE)
 
 
 class Judge:
@@ -45,7 +47,7 @@ TORN, BLURRED = _tile(120, []), _tile(250, [140] * 40)
 
 def test_only_doubtful_tiles_get_a_second_pass() -> None:
     judge = Judge()
-    found = doubtful.run(judge, np.stack([EMPTY, SURE, TORN, BLURRED, EMPTY]), THRESHOLD, GATE)
+    found = doubtful.run(judge, np.stack([EMPTY, SURE, TORN, BLURRED, EMPTY]), DECISION)
     assert judge.seen == [5, 2]
     assert found.kept.tolist() == [1, 2, 3]
     assert found.salt.shape == (5,)
@@ -56,7 +58,8 @@ def test_only_doubtful_tiles_get_a_second_pass() -> None:
 def test_keeping_all_changes_no_answer(gate: float) -> None:
     """What others ask of the same batch has no say in which tiles are doubtful."""
     tiles, judge = np.stack([EMPTY, SURE, TORN, BLURRED, EMPTY]), Judge()
-    some, every = (doubtful.run(judge, tiles, THRESHOLD, gate, keep) for keep in (False, True))
+    decision = Decision(THRESHOLD, gate)
+    some, every = (doubtful.run(judge, tiles, decision, keep) for keep in (False, True))
     assert judge.seen[1] == judge.seen[3] == (2 if gate == GATE else 4)
     np.testing.assert_array_equal(some.salt, every.salt)
     assert every.kept.tolist() == [0, 1, 2, 3, 4]
@@ -65,7 +68,7 @@ def test_keeping_all_changes_no_answer(gate: float) -> None:
 
 def test_no_doubt_no_second_pass() -> None:
     judge = Judge()
-    found = doubtful.run(judge, np.stack([EMPTY, SURE]), THRESHOLD, GATE)
+    found = doubtful.run(judge, np.stack([EMPTY, SURE]), DECISION)
     assert judge.seen == [2]
     merged = views.merge(found.probability, "doubtful")
     np.testing.assert_array_equal(merged, SURE[None] / np.float32(255))
@@ -74,7 +77,7 @@ def test_no_doubt_no_second_pass() -> None:
 @pytest.mark.parametrize("near", [2, 3])
 def test_more_than_one_pixel_in_a_hundred_makes_a_doubt(near: int) -> None:
     judge = Judge()
-    doubtful.run(judge, _tile(250, [140] * near)[None], THRESHOLD, GATE)
+    doubtful.run(judge, _tile(250, [140] * near)[None], DECISION)
     assert judge.seen == ([1] if near == 2 else [1, 1])  # of 200 pixels
 
 
@@ -82,14 +85,14 @@ def test_more_than_one_pixel_in_a_hundred_makes_a_doubt(near: int) -> None:
 def test_three_tenths_from_the_threshold_no_pixel_is_in_doubt(grey: int, passes: list[int]) -> None:
     """At .55, these are .247, .255, .847 and .855."""
     judge = Judge()
-    doubtful.run(judge, _tile(250, [grey] * 40)[None], THRESHOLD, GATE)
+    doubtful.run(judge, _tile(250, [grey] * 40)[None], DECISION)
     assert judge.seen == passes
 
 
 @pytest.mark.parametrize(("salt", "passes"), [(25, [1]), (26, [1, 1]), (229, [1, 1]), (230, [1])])
 def test_a_judge_between_a_tenth_and_nine_is_in_doubt(salt: int, passes: list[int]) -> None:
     judge = Judge()
-    doubtful.run(judge, _tile(salt, [])[None], THRESHOLD, GATE)
+    doubtful.run(judge, _tile(salt, [])[None], DECISION)
     assert judge.seen == passes
 
 
@@ -99,14 +102,14 @@ def test_the_second_pass_may_change_the_judges_answer() -> None:
         salt = np.full(len(tiles), said)
         return BatchResult(tiles / np.float32(255), salt, np.arange(len(tiles)))
 
-    found = doubtful.run(forward, TORN[None], THRESHOLD, GATE)
+    found = doubtful.run(forward, TORN[None], DECISION)
     np.testing.assert_allclose(found.salt, [0.4])
     assert len(found.kept) == len(found.probability) == 0
 
 
 def test_a_gate_below_the_judges_no_is_kept_to() -> None:
-    assert doubtful.run(Judge(), EMPTY[None], THRESHOLD, 0.02).kept.tolist() == [0]
-    assert doubtful.run(Judge(), EMPTY[None], THRESHOLD, 0.05).kept.tolist() == []
+    assert doubtful.run(Judge(), EMPTY[None], Decision(THRESHOLD, 0.02)).kept.tolist() == [0]
+    assert doubtful.run(Judge(), EMPTY[None], Decision(THRESHOLD, 0.05)).kept.tolist() == []
 
 
 class Surer:
@@ -137,7 +140,7 @@ def test_a_gate_above_the_judges_yes_is_looked_at_twice(
 ) -> None:
     """.95 and .98 are above .96 together, though the first alone is not."""
     for found in (
-        doubtful.run(Surer(), SURE[None], THRESHOLD, gate),
+        doubtful.run(Surer(), SURE[None], Decision(THRESHOLD, gate)),
         doubtful.draw(Surer(), SURE[None], gate),
     ):
         assert found.kept.tolist() == kept
@@ -153,7 +156,7 @@ def test_each_tile_is_as_with_one_view_or_as_with_two(
     single = SaltModel.load(path, gate=doubtful.ABSENT, tta="none")
     first = single.run(TILES)
     again = np.zeros(len(TILES), np.bool_)
-    again[first.kept] = doubtful.doubtful(first, single.settings.threshold, 0.3)
+    again[first.kept] = doubtful.doubtful(first, Decision(single.settings.threshold, 0.3))
     assert again.sum() > 0
     np.testing.assert_allclose(some.salt, np.where(again, two.salt, one.salt), atol=1e-6)
     expected = np.where(again[:, None, None], two.probability, one.probability)
