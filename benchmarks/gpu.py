@@ -40,7 +40,7 @@ from salt_infer.backends.device_session import DeviceSession
 from salt_infer.backends.onnxruntime_session import ModelSession, peek
 from salt_infer.backends.option_rules import GRAPH, Given, parse_option
 from salt_infer.backends.providers import NAMES, Provider, ProviderRequest
-from salt_infer.backends.selection import Batches, open_session
+from salt_infer.backends.selection import Batches, Concurrency, open_session
 from salt_infer.batch import views
 from salt_infer.errors import ModelError, SaltError, one_line
 from salt_infer.models import default_model
@@ -78,8 +78,9 @@ def open_twice(path: Path, request: ProviderRequest, stacked: npt.NDArray[np.uin
     for _ in range(2):
         started = time.perf_counter()
         session, _choice = open_session(
-            path, request, lambda _: Batches(*stacked.shape[:2]), tell=click.echo, in_turn=True
-        )
+            path, request, lambda _: Batches(*stacked.shape[:2]), Concurrency(in_turn=True),
+            click.echo,
+        )  # fmt: skip
         seconds.append(time.perf_counter() - started)
         said.append(session.run(stacked, EVERY_TILE).probability)
     assert isinstance(session, ModelSession)

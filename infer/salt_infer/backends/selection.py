@@ -51,12 +51,18 @@ class Batches(NamedTuple):
     second: bool = False
 
 
-class _Work(NamedTuple):
-    """What :func:`open_session` is told of the caller's and the runtime's threads."""
+class Concurrency(NamedTuple):
+    """The runtime's threads and the caller's.
 
-    threads: int | None
-    lanes: int
-    in_turn: bool
+    Attributes:
+        threads: of the runtime; as many as suit the machine if None.
+        lanes: batches that share them, where that is a CPU's.
+        in_turn: the caller has threads for as many batches at once as suit a GPU.
+    """
+
+    threads: int | None = None
+    lanes: int = 1
+    in_turn: bool = False
 
     @property
     def computing(self) -> int:
@@ -68,6 +74,8 @@ class _Work(NamedTuple):
         """How those of a lane share a batch with ONNX Runtime."""
         return parts_of_onnxruntime(max(1, self.computing // self.lanes))
 
+
+_ALONE = Concurrency()  # batch after batch
 
 # Options that say where an engine lies, not what it is.
 _NOT_OF_AN_ENGINE = {"device_id", "trt_engine_cache_path", "trt_timing_cache_path"}
@@ -111,10 +119,8 @@ def open_session(
     path: Path | None,
     request: ProviderRequest,
     batches: Expected,
-    threads: int | None = None,
+    concurrency: Concurrency = _ALONE,
     tell: Tell = lambda line: None,
-    lanes: int = 1,
-    in_turn: bool = False,
 ) -> tuple[Session, ProviderChoice]:
     """Load a model on the first candidate that really runs it.
 
@@ -122,9 +128,7 @@ def open_session(
         path: of the file; the one that ships for the provider taken if None.
         request: what was asked for.
         batches: tells from a file's contract what is to come.
-        threads: of the runtime; as many as suit the machine if None.
-        lanes: batches that share them, where that is a CPU's.
-        in_turn: the caller has threads for as many batches at once as suit a GPU.
+        concurrency: the threads for them.
         tell: is given a line of what a user should know at once: an engine being built, another
             provider than asked for.
 
@@ -138,7 +142,7 @@ def open_session(
     passed: list[tuple[Provider, str]] = []
     for provider in request.candidates:
         try:
-            session = _open(provider, path, request, batches, _Work(threads, lanes, in_turn), tell)
+            session = _open(provider, path, request, batches, concurrency, tell)
         except ProviderError as error:
             passed.append((provider, str(error)))
             continue
@@ -189,7 +193,7 @@ def _given(
 
 def _open(
     provider: Provider, path: Path | None, request: ProviderRequest, batches: Expected,
-    work: _Work, tell: Tell,
+    concurrency: Concurrency, tell: Tell,
 ) -> Session:  # fmt: skip
     # What was not asked for by name is passed over at its first lack: no driver is woken for it.
     availability.require(provider, request.device_id, 1 if request.provider == "auto" else None)
@@ -198,14 +202,16 @@ def _open(
         from salt_infer.backends.openvino_session import OpenVinoSession
 
         return OpenVinoSession(
-            path, work.threads, request.options_of(provider), work.lanes,
-            lambda contract: _part(contract, batches(contract), work),
+            path, concurrency.threads, request.options_of(provider), concurrency.lanes,
+            lambda contract: _part(contract, batches(contract), concurrency),
         )  # fmt: skip
     if provider not in GPUS:
-        return ModelSession(path, work.threads, lanes=work.lanes, parts=work.parts)
+        return ModelSession(
+            path, concurrency.threads, lanes=concurrency.lanes, parts=concurrency.parts
+        )
     contract = peek(path)
     coming = batches(contract)
-    load = functools.partial(_on_device, path, work, contract.gated)
+    load = functools.partial(_on_device, path, concurrency, contract.gated)
     if provider == "cuda":
         planned = _planned(provider, request, coming, contract)
         return _on_cuda(load, planned, request, lambda line: tell(f"{path.name}: {line}"))
@@ -213,8 +219,8 @@ def _open(
         return load(planned)
 
 
-def _part(contract: ModelContract, coming: Batches, work: _Work) -> tuple[int, int]:
-    return part_of_openvino(coming.views, work.computing, contract.gated)
+def _part(contract: ModelContract, coming: Batches, concurrency: Concurrency) -> tuple[int, int]:
+    return part_of_openvino(coming.views, concurrency.computing, contract.gated)
 
 
 def _planned(
@@ -245,13 +251,15 @@ def _on_cuda(
     return session
 
 
-def _on_device(path: Path, work: _Work, gated: bool, planned: SessionPlan) -> ModelSession:
+def _on_device(
+    path: Path, concurrency: Concurrency, gated: bool, planned: SessionPlan
+) -> ModelSession:
     # How many tiles a gated file decodes is only known when it runs, and a user's own profiles
     # stand for any number: their answers come to the host as they are.
     if planned.shape is None or gated:
-        return ModelSession(path, work.threads, planned)
-    streams = planned.streams if work.in_turn else 1
-    return DeviceSession(path, work.threads, dataclasses.replace(planned, streams=streams))
+        return ModelSession(path, concurrency.threads, planned)
+    streams = planned.streams if concurrency.in_turn else 1
+    return DeviceSession(path, concurrency.threads, dataclasses.replace(planned, streams=streams))
 
 
 @contextlib.contextmanager

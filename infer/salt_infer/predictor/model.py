@@ -14,7 +14,7 @@ from salt_infer.backends import mask_graphs
 from salt_infer.backends.base import Session
 from salt_infer.backends.device_session import DeviceSession
 from salt_infer.backends.providers import BATCH, Asked, ProviderRequest, batch_for
-from salt_infer.backends.selection import Batches, ProviderChoice, open_session
+from salt_infer.backends.selection import Batches, Concurrency, ProviderChoice, open_session
 from salt_infer.batch import doubtful, views
 from salt_infer.batch.result import BatchResult, Cancel, Drawn
 from salt_infer.errors import ModelError
@@ -103,7 +103,8 @@ class SaltModel:
         lanes = checked_count("lanes", lanes)
         request = provider if isinstance(provider, ProviderRequest) else ProviderRequest(provider)
         file = None if path is None else Path(path)
-        session, choice = open_session(file, request, coming, threads, tell, lanes, in_turn)
+        concurrency = Concurrency(threads, lanes, in_turn)
+        session, choice = open_session(file, request, coming, concurrency, tell)
         model = cls(session, decided(session.contract), choice, batch_for(choice.used, batch_size))
         # A file by its full name; one that ships is where the package is.
         model._load_anew = functools.partial(

@@ -13,7 +13,13 @@ from salt_infer.backends.availability import Problem
 from salt_infer.backends.engine_cache import EngineKey
 from salt_infer.backends.nvidia import Driver, Gpu
 from salt_infer.backends.providers import Provider, ProviderRequest, plan
-from salt_infer.backends.selection import Batches, ProviderChoice, engine_key, open_session
+from salt_infer.backends.selection import (
+    Batches,
+    Concurrency,
+    ProviderChoice,
+    engine_key,
+    open_session,
+)
 from salt_infer.errors import ModelError, ProviderError
 from salt_infer.modelfile.contract import ModelContract
 from salt_infer.models import default_model
@@ -183,7 +189,7 @@ def test_a_processor_runs_batches_in_parts_that_stay_in_its_cache(
     if provider == "openvino":
         pytest.importorskip("openvino", reason="pip install '.[openvino]'")
     session, _ = open_session(
-        dense_model, ProviderRequest(provider), shape, threads=threads, lanes=lanes
+        dense_model, ProviderRequest(provider), shape, Concurrency(threads, lanes)
     )
     name = "_run" if provider == "cpu" else "_run_part"
     run, seen = getattr(session, name), list[int]()
