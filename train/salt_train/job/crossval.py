@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,41 +51,55 @@ def combine(out: Path, folders: Sequence[Path], data: Dataset) -> str:
     kept = [checkpoints.load(folder / LAST) for folder in folders]
     config = kept[0].config
     split = Split.of(data, config.folds, config.split_seed)
-    probability = np.zeros(data.masks.shape, dtype=np.float32)
-    salt = np.zeros(len(data), dtype=np.float32)
-    folds = []
-    for folder, checkpoint in zip(folders, kept, strict=True):
-        mine = split.held_out(checkpoint.config.fold)
-        part = _predictions(folder, [data.ids[row] for row in np.flatnonzero(mine)])
-        probability[mine], salt[mine] = part.probability, part.salt
-        folds.append(_Fold(folder / LAST, checkpoint, mine))
-    everything = Prediction(probability, salt)
-    per_tile, masked = np.zeros(len(data)), np.zeros(len(data), dtype=bool)
-    for fold in folds:
-        per_tile[fold.mine], masked[fold.mine] = _rescore(fold, everything, data)
+    folds = [
+        _Fold(folder / LAST, checkpoint, split.held_out(checkpoint.config.fold))
+        for folder, checkpoint in zip(folders, kept, strict=True)
+    ]
+    everything = _gathered(folds, data)
+    result = _scored(folds, everything, data)
     everything.save(out / PREDICTIONS_OF_ALL, data.ids)
     known = everything.where_known(data)
     submission.write(out / SUBMISSION_OF_ALL, known, data, default_decision(config.model))
     split.write(out)
+    write_whole(out / SCORES, (json.dumps(result, indent=2) + "\n").encode(), overwrite=True)
+    return "\n".join(_lines(out, result, len(data)))
+
+
+def _gathered(folds: Sequence[_Fold], data: Dataset) -> Prediction:
+    """What each fold's run predicts for the tiles that it held out, in one."""
+    probability = np.zeros(data.masks.shape, dtype=np.float32)
+    salt = np.zeros(len(data), dtype=np.float32)
+    for fold in folds:
+        ids = [data.ids[row] for row in np.flatnonzero(fold.mine)]
+        part = _predictions(fold.path.parent, ids)
+        probability[fold.mine], salt[fold.mine] = part.probability, part.salt
+    return Prediction(probability, salt)
+
+
+def _scored(folds: Sequence[_Fold], everything: Prediction, data: Dataset) -> dict[str, Any]:
+    """What all folds score together, and each by itself; see :func:`_rescore`."""
+    per_tile, masked = np.zeros(len(data)), np.zeros(len(data), dtype=bool)
+    for fold in folds:
+        per_tile[fold.mine], masked[fold.mine] = _rescore(fold, everything, data)
     doubted = any(fold.checkpoint.scores.get(shipped.MAY_HAVE_SEEN) for fold in folds)
-    result = {
+    return {
         **calibrate.headline(per_tile, masked, data),
         **({shipped.MAY_HAVE_SEEN: True} if doubted else {}),
         "score_by_fold": [float(per_tile[fold.mine].mean()) for fold in folds],
     }
+
+
+def _lines(out: Path, result: Mapping[str, Any], tiles: int) -> list[str]:
+    """What came out, for people."""
     low, high = result["score_interval"]
-    files = f"{PREDICTIONS_OF_ALL}, {SUBMISSION_OF_ALL}, {SCORES}, {FILE}"
-    write_whole(out / SCORES, (json.dumps(result, indent=2) + "\n").encode(), overwrite=True)
-    line = (
-        f"{out}: score {result['score']:.4f} ({low:.3f} to {high:.3f}) out of fold on "
-        f"{len(data)} tiles with flip TTA{shipped.doubted(result)}; "
-        f"{result['score_of_empty_masks']:.4f} for empty masks; {files}"
-    )
     members = f"{shlex.quote(str(out))}/fold-*/{LAST}"
-    together = (
-        f"all in one file, which has learnt from every tile: salt-export {members} model.onnx"
-    )
-    return "\n".join([line, *verdict.beside_empty_masks(result, held_out=False), together])
+    return [
+        f"{out}: score {result['score']:.4f} ({low:.3f} to {high:.3f}) out of fold on {tiles} "
+        f"tiles with flip TTA{shipped.doubted(result)}; {result['score_of_empty_masks']:.4f} for "
+        f"empty masks; {PREDICTIONS_OF_ALL}, {SUBMISSION_OF_ALL}, {SCORES}, {FILE}",
+        *verdict.beside_empty_masks(result, held_out=False),
+        f"all in one file, which has learnt from every tile: salt-export {members} model.onnx",
+    ]
 
 
 def _predictions(folder: Path, ids: Sequence[str]) -> Prediction:
