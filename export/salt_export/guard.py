@@ -170,16 +170,9 @@ def _relaxed(
     loss = trial.loss(graph)
     if loss.within(guard.limit):
         return graph, (), loss.drop
-    layers, against = len(make.prepared.layers), _against(guard.truth is not None)
-    bounds = TOLERANCES["int8"]
+    layers = len(make.prepared.layers)
     most = int(layers * MAX_FLOAT)
-    guard.say(
-        f"more than is allowed, {-guard.limit:+z.4f} against {against}, {bounds.flipped:.0%} of "
-        f"the pixels and {bounds.mean:g} of probabilities: {layers} convolutions are tried one by "
-        f"one, which takes minutes, and up to {most} left in float32 (without --calibrate all are, "
-        "at once)"
-        + ("" if guard.truth is not None else "; --labels would tell what the score really loses")
-    )
+    guard.say(_too_much(guard, layers, most))
     guard.doing(f"trying {layers} convolutions one by one")
     ranking = _ranked(make, trial, guard.say)
     names = [name for name, _ in ranking]
@@ -193,12 +186,29 @@ def _relaxed(
 
     if count := fewest(holds, most):
         return make(names[:count]), tuple(names[:count]), losses[count].drop
-    loss = losses[most]
-    raise ParityError(
+    raise ParityError(_refusal(guard, ranking, losses[most], most))
+
+
+def _too_much(guard: Guard, layers: int, most: int) -> str:
+    """What is done about a file that loses too much with every layer in int8."""
+    bounds, labelled = TOLERANCES["int8"], guard.truth is not None
+    return (
+        f"more than is allowed, {-guard.limit:+z.4f} against {_against(labelled)}, "
+        f"{bounds.flipped:.0%} of the pixels and {bounds.mean:g} of probabilities: {layers} "
+        f"convolutions are tried one by one, which takes minutes, and up to {most} left in float32 "
+        "(without --calibrate all are, at once)"
+        + ("" if labelled else "; --labels would tell what the score really loses")
+    )
+
+
+def _refusal(guard: Guard, ranking: Sequence[tuple[str, float]], loss: Loss, most: int) -> str:
+    """Of a file that loses too much with as many layers in float32 as there may be."""
+    bounds = TOLERANCES["int8"]
+    return (
         f"{_table(ranking)}\n"
         f"int8 loses {loss.drop.mean:.4f} of the score, flips {loss.flipped:.2%} of the pixels and "
         f"moves probabilities by {loss.moved:.4f} on average with the {most} most sensitive of "
-        f"{len(names)} convolutions in float32, expected at most {guard.limit:g}, "
+        f"{len(ranking)} convolutions in float32, expected at most {guard.limit:g}, "
         f"{bounds.flipped:.0%} and {bounds.mean:g}; {_advice(guard, loss)}, or leave --calibrate "
         "out, which keeps float32; nothing was written"
     )

@@ -27,7 +27,7 @@ from salt_export import (
 from salt_export.float16 import Rounding
 from salt_export.guard import Found
 from salt_export.outcome import Done
-from salt_export.parity import Tiles
+from salt_export.parity import Parity, Tiles
 from salt_export.request import Job
 from salt_export.targets import Target
 from salt_export.tolerances import COMPARED_TILES, TOLERANCES
@@ -73,25 +73,29 @@ def _export(job: Job) -> Done:
         if wanted.precision == "int8":
             held = _quantised(job, wanted, proto, contract, folder)
             proto, proofs = held.proto, {"int8": held.to_json()}
-            job.say(held.line())
         elif wanted.precision == "fp16":
-            job.doing("rounding to float16")
-            half = _rounded(job, models, networks, contract, seen.tiles)
-            proofs = {"half": half.to_json()}
+            proofs = {"half": _rounded(job, models, networks, contract, seen.tiles).to_json()}
         draft = folder / job.model.name
         draft.write_bytes(graph.with_contract(proto, contract, learnt))
         proofs |= tensorrt.built(job, draft)
         found = comparison.compare(job, models, draft, contract, seen)
     members.tell(job, loaded, models, *seen)
-    contract = dataclasses.replace(
+    proven = _proven(contract, proto, found, proofs)
+    data = graph.with_contract(proto, proven, learnt)
+    done = Done(proven, found, spent, len(data))
+    write_together({**outcome.report(job, done), job.model: data}, job.overwrite)
+    return done
+
+
+def _proven(
+    contract: ModelContract, proto: onnx.ModelProto, found: Parity, proofs: dict[str, Any]
+) -> ModelContract:
+    """The contract with what was measured of the graph, and the graph's digest."""
+    return dataclasses.replace(
         contract,
         provenance={**contract.provenance, "graph_sha256": graph.digest(proto)},
         verification=found.to_json() | proofs,
     )
-    data = graph.with_contract(proto, contract, learnt)
-    done = Done(contract, found, spent, len(data))
-    write_together({**outcome.report(job, done), job.model: data}, job.overwrite)
-    return done
 
 
 def _quantised(
@@ -107,7 +111,9 @@ def _quantised(
     def finish(quantised: onnx.ModelProto) -> bytes:
         return graph.with_contract(quantised, contract)
 
-    return guard.search(proto, int8.STYLES[wanted.int8], limits, finish, folder)
+    found = guard.search(proto, int8.STYLES[wanted.int8], limits, finish, folder)
+    job.say(found.line())
+    return found
 
 
 def _rounded(
@@ -118,6 +124,7 @@ def _rounded(
     tiles: Tiles,
 ) -> Rounding:
     """What float16 itself does, whatever the file."""
+    job.doing("rounding to float16")
     decision = Decision(contract.threshold, contract.gate)
     reference, rounded = (graph.DenseGraph(each).eval() for each in (models, halved))
     found = float16.rounding(reference, rounded, tiles, decision)
