@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -177,37 +177,41 @@ class Pseudo:
         try:
             confidence = read_column(path, "confidence")
             given = confidence if self.probabilities is None else _read(path)
-            with dataset.open_images(self.images) as source, Labels(path) as labels:
-                # A letter may be one character there and several here, as for the labels.
-                rows = {tile.id: labels.find(tile.id) or "" for tile in source.tiles}
-                if not any(rows.values()):
-                    raise DataError(
-                        f"none of the {len(rows)} tiles in {self.images} is in {path}, whose first "
-                        f"is {named(labels.ids[:1])} ({named([*rows][:1])} there); "
-                        "give the tiles that were labelled, under the same names"
-                    )
-                # One that could not be read may have a row all the same.
-                tiles = [tile for tile in source.tiles if given.get(rows[tile.id], 0.0) > 0]
-                if not tiles:
-                    raise DataError(f"no tile in {self.images} has a label in {path} to be sure of")
-                ids = tuple(tile.id for tile in tiles)
-                data = Dataset(
-                    ids, decode_all(self.images, source, tiles).pixels, labels.masks(ids)
-                )
-            written = [rows[name] for name in ids]
+            data, written = self._with_masks(path, given)
             self._check_pixels(data, written, path)
             sure = np.array([confidence[name] for name in written])
-            if self.probabilities:
-                probabilities = _of_fold(self.probabilities, fold)
-                soft = SoftLabels.read(probabilities, ids)
-                _check_one_run(soft, probabilities, data, written, path)
-                soft = soft if Labeller.of(path).judged else soft.of_tiles_with_salt()
-                data, sure = _softened(data, sure, soft)
+            if self.probabilities is None:
+                return data, sure
+            probabilities = _of_fold(self.probabilities, fold)
+            soft = SoftLabels.read(probabilities, data.ids)
+            _check_one_run(soft, probabilities, data, written, path)
+            judged = Labeller.of(path).judged
+            return _softened(data, sure, soft if judged else soft.of_tiles_with_salt())
         except InputError:
             raise
         except SaltError as error:
             raise DataError(str(error)) from error
-        return data, sure
+
+    def _with_masks(self, path: Path, given: Mapping[str, float]) -> tuple[Dataset, list[str]]:
+        """The tiles whose label counts for more than 0, with their masks, and what the submission
+        calls each.
+        """
+        with dataset.open_images(self.images) as source, Labels(path) as labels:
+            # A letter may be one character there and several here, as for the labels.
+            rows = {tile.id: labels.find(tile.id) or "" for tile in source.tiles}
+            if not any(rows.values()):
+                raise DataError(
+                    f"none of the {len(rows)} tiles in {self.images} is in {path}, whose first "
+                    f"is {named(labels.ids[:1])} ({named([*rows][:1])} there); "
+                    "give the tiles that were labelled, under the same names"
+                )
+            # One that could not be read may have a row all the same.
+            tiles = [tile for tile in source.tiles if given.get(rows[tile.id], 0.0) > 0]
+            if not tiles:
+                raise DataError(f"no tile in {self.images} has a label in {path} to be sure of")
+            ids = tuple(tile.id for tile in tiles)
+            pixels = decode_all(self.images, source, tiles).pixels
+            return Dataset(ids, pixels, labels.masks(ids)), [rows[name] for name in ids]
 
     def _check_pixels(self, data: Dataset, written: Sequence[str], path: Path) -> None:
         """Raise DataError where a tile is not the one that the model saw under its name, which is
