@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -88,9 +89,7 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, advance: Advance)
     volume = opened(path)
     rows, columns, samples = volume.data.shape
     when = _times(path, volume, overrides.over(known) if known else overrides)
-    grid = geometry.of_array(volume.inlines, volume.crosslines)
-    if volume.is_line:
-        grid = dataclasses.replace(grid, order="line")
+    grid = _grid(volume)
     said = Said(notes=list(volume.packing.words()))
     if known is not None:
         _tell_of_scan(path, volume, when, overrides, said)
@@ -105,11 +104,7 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, advance: Advance)
         tell_of(stats, rows * columns, said)
     if known:
         said.repeat(known, others=False)
-    if not when.interval_ms:
-        said.questions.append(_no_interval(volume.times))
-    if volume.times is not None:
-        _tell_unit(volume.times, when, overrides, known, said)
-    times.tell_unlikely(when.interval_ms, said, _name(volume))
+    _tell_times(volume, when, overrides, known, said)
     found = Scan(
         kind=volume.kind,
         size=0 if volume.kind == "zarr" else path.stat().st_size,
@@ -117,9 +112,7 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, advance: Advance)
         interval_ms=when.interval_ms,
         delay_ms=when.delay_ms,
         traces=rows * columns,
-        inlines=None if volume.is_line else geometry.lines_of(volume.inlines),
-        crosslines=None if volume.is_line else geometry.lines_of(volume.crosslines),
-        cdp=geometry.lines_of(volume.crosslines) if volume.is_line else None,
+        **_lines_of(volume),
         order=grid.order,
         missing=grid.missing,
         lines_from="traces",
@@ -127,6 +120,19 @@ def scan(path: Path, overrides: Overrides, known: Scan | None, advance: Advance)
         **said.fields(),
     )
     return Found(found, grid=grid, silent=stats.silent if stats else None)
+
+
+def _grid(volume: Volume) -> geometry.Grid:
+    grid = geometry.of_array(volume.inlines, volume.crosslines)
+    return dataclasses.replace(grid, order="line") if volume.is_line else grid
+
+
+def _lines_of(volume: Volume) -> dict[str, Any]:
+    """In the fields of a :class:`Scan`."""
+    crosslines = geometry.lines_of(volume.crosslines)
+    if volume.is_line:
+        return {"cdp": crosslines}
+    return {"inlines": geometry.lines_of(volume.inlines), "crosslines": crosslines}
 
 
 def _times(path: Path, volume: Volume, overrides: Overrides) -> Times:
@@ -155,6 +161,17 @@ def _no_interval(axis: Axis | None) -> str:
         f"{line}; it has {axis.words()}: give --interval-ms and --delay-ms, or, if these are "
         "milliseconds, rename it twt or give it units"
     )
+
+
+def _tell_times(
+    volume: Volume, taken: Times, asked: Overrides, known: Scan | None, said: Said
+) -> None:
+    """What there is to ask and to doubt about them."""
+    if not taken.interval_ms:
+        said.questions.append(_no_interval(volume.times))
+    if volume.times is not None:
+        _tell_unit(volume.times, taken, asked, known, said)
+    times.tell_unlikely(taken.interval_ms, said, _name(volume))
 
 
 def _tell_unit(axis: Axis, taken: Times, asked: Overrides, known: Scan | None, said: Said) -> None:
