@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -14,6 +14,9 @@ from salt_infer.cli.provider_options import device_option, engine_cache_option, 
 from salt_infer.system.location import Location, parse
 from salt_infer.system.output_checks import check_output
 from salt_infer.system.whole_files import write_whole
+
+if TYPE_CHECKING:
+    from salt_infer.backends.engine_cache import EngineCache
 
 _PATH = console.PATH
 ROUNDS = 3
@@ -64,11 +67,7 @@ def cli(
 
     cache = EngineCache(engine_cache)
     if prune_cache:
-        gone, left = cache.prune()
-        freed = sum(entry.size for entry in gone) / 1e6
-        click.echo(f"removed {len(gone)} engines, {freed:.1f} MB, from {cache.root}")
-        for entry in left:
-            click.echo(f"left {entry.folder.name[:12]}: a process is building or loading it")
+        _prune(cache)
         return
     if report:
         check_output(report, ".json", (), overwrite)
@@ -89,6 +88,14 @@ def cli(
         write_whole(report, found.to_json().encode(), overwrite)
     if not found.works:
         context.exit(1)
+
+
+def _prune(cache: EngineCache) -> None:
+    gone, left = cache.prune()
+    freed = sum(entry.size for entry in gone) / 1e6
+    click.echo(f"removed {len(gone)} engines, {freed:.1f} MB, from {cache.root}")
+    for entry in left:
+        click.echo(f"left {entry.folder.name[:12]}: a process is building or loading it")
 
 
 def main() -> NoReturn:
