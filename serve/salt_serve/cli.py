@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import click
@@ -104,7 +105,7 @@ def cli(
     limits = Limits(files=max_files, request_bytes=size, held_bytes=8 * size)
     loaded = SaltModel.load(
         model, threshold=threshold, gate=gate, tta=tta, threads=threads, provider=provider,
-        batch_size=batch_size, tell=lambda line: click.echo(f"salt-serve: {line}", err=True),
+        batch_size=batch_size, tell=functools.partial(console.note, "salt-serve"),
     )  # fmt: skip
     options = BatchOptions(batch_size or loaded.batch_size, batch_wait / 1000, queue)
     predictor = Predictor(loaded)

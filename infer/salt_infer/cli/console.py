@@ -98,7 +98,7 @@ def run(command: click.Command) -> NoReturn:
     name = command.name or "salt"
     code = _code(command, name)
     if lost := out and out.lost():
-        click.echo(f"{name}: standard output cannot be written ({lost})", err=True)
+        note(name, f"standard output cannot be written ({lost})")
         code = code or 1
     sys.exit(code)
 
@@ -111,19 +111,24 @@ def _code(command: click.Command, name: str) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo(f"{name}: interrupted", err=True)
+        note(name, "interrupted")
         return INTERRUPTED
     except _Terminated:
-        click.echo(f"{name}: interrupted", err=True)
+        note(name, "interrupted")
         return TERMINATED
     except SaltError as error:
-        click.echo(f"{name}: {error}", err=True)
+        note(name, str(error))
         return error.exit_code
     except (OSError, RuntimeError, MemoryError) as error:
         if (why := resource_limits.explained(error)) is None:
             raise
-        click.echo(f"{name}: {why}", err=True)
+        note(name, why)
         return 1
+
+
+def note(program: str, line: str) -> None:
+    """Say something beside what a command answers: on stderr, by whom first."""
+    click.echo(f"{program}: {line}", err=True)
 
 
 @contextlib.contextmanager

@@ -128,9 +128,9 @@ def cli(
     for line in report.lines():
         click.echo(line)
     for line in filter(None, [*report.warnings, report.fallback()]):
-        click.echo(f"salt-infer: {line}", err=True)
+        console.note("salt-infer", line)
     if report.bad:
-        click.echo(f"salt-infer: {len(report.bad)} bad tile(s), see above", err=True)
+        console.note("salt-infer", f"{len(report.bad)} bad tile(s), see above")
         context.exit(BAD_TILES)
 
 

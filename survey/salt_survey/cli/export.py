@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,7 @@ def export(volume: Path, like: Path, out: Path, overrides: Overrides, **options:
         from salt_survey.volume import export as exporting
 
     check_writable(out, options["overwrite"])
-
-    def tell(line: str) -> None:
-        click.echo(f"salt-survey: {line}", err=True)
-
+    tell = functools.partial(console.note, "salt-survey")
     with writing(out) as unlocked:
         if unlocked:
             tell(unlocked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,7 @@ def horizons(survey: Path, volume: Path, out: Path, overrides: Overrides, **opti
         from salt_survey.volume import export
 
     export.check_folder(out, survey, volume, options["overwrite"])
-
-    def tell(line: str) -> None:
-        click.echo(f"salt-survey: {line}", err=True)
-
+    tell = functools.partial(console.note, "salt-survey")
     with writing(out, replaced=True) as unlocked:
         if unlocked:
             tell(unlocked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,7 @@ def score(
     """
     with console.importing("survey"):
         from salt_survey.calibration import volume_scores
-
-    def tell(line: str) -> None:
-        click.echo(f"salt-survey: {line}", err=True)
-
+    tell = functools.partial(console.note, "salt-survey")
     job = volume_scores.ScoreJob(survey, volume, labels, overrides=overrides, **options)
     for line in volume_scores.run(job, tell).words():
         click.echo(line)

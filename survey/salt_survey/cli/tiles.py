@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import click
@@ -73,10 +74,7 @@ def tiles(labels: tuple[Label, ...], **request: Any) -> None:
     with console.importing("survey"):
         from salt_survey.tiles import job
 
+    tell = functools.partial(console.note, "salt-survey")
     wishes = Wishes(**{name: request.pop(name) for name in _WISHES})
-    for line in job.run(job.TilesJob(labels=labels, wishes=wishes, **request), _tell):
+    for line in job.run(job.TilesJob(labels=labels, wishes=wishes, **request), tell):
         click.echo(line)
-
-
-def _tell(line: str) -> None:
-    click.echo(f"salt-survey: {line}", err=True)

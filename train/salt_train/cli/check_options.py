@@ -56,7 +56,7 @@ class AskedCheck:
             check_output(self.report, ".json", (data,), self.overwrite)
         with writing(self.report) as unlocked:
             if unlocked:
-                click.echo(f"salt-train: {unlocked}", err=True)
+                console.note("salt-train", unlocked)
             found = data_checks.check(data, missing_as_empty)
             if self.report:
                 write_whole(self.report, found.to_json().encode(), self.overwrite)
@@ -100,8 +100,8 @@ def tell_unused(context: click.Context) -> None:
         if option.name not in _HEEDED and is_given(context, str(option.name))
     ]
     if others:
-        click.echo(
-            f"salt-train: --check-data prints what it finds in --data and stops: not used: "
+        console.note(
+            "salt-train",
+            f"--check-data prints what it finds in --data and stops: not used: "
             f"{', '.join(others)} (salt-report data writes a page about a data set)",
-            err=True,
         )
