@@ -36,8 +36,7 @@ from salt_report.common.reading import LabelledTiles, Submission
 from salt_report.dataset import charts as dataset_charts
 from salt_report.errors import ReportError
 from salt_report.predictions import charts as look_charts
-from salt_report.predictions import corrections
-from salt_report.predictions import page as look_page
+from salt_report.predictions import corrections, overview
 from salt_report.submission import charts as submission_charts
 from salt_train.data import dataset
 from tests import pngs
@@ -855,7 +854,7 @@ def test_an_id_is_not_a_way_out_of_the_folder(tmp_path: Path) -> None:
     masks = np.zeros((1, 101, 101), np.uint8)
     given = Submission(tmp_path / "a.csv", masks, np.array([0.5]), np.array([0.5]))
     for name in ("../x", "a/b", "", "a\nb"):
-        found = look_page.look([name], given, 1)
+        found = overview.look([name], given, 1)
         with pytest.raises(UsageError, match="has no name that a file could have"):
             corrections.write(tmp_path, corrections.chosen(found), {name: masks[0]}, found)
         shutil.rmtree(tmp_path / "images")

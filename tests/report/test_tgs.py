@@ -89,7 +89,7 @@ def test_empty_masks_score_the_share_of_empty_tiles(data: LabelledTiles) -> None
 def test_the_page_of_the_real_data(tgs: Path, data: LabelledTiles) -> None:
     path = tables.find_depths(tgs)
     assert path is not None
-    found = page.explore(data, tables.depths(path, data.ids), None)
+    found = exploration.explore(data, tables.depths(path, data.ids), None)
     assert found.depths is not None
     assert found.depths.tiles == len(data.ids)
     html = page.render(found, "real", [])

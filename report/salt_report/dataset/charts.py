@@ -12,17 +12,12 @@ from matplotlib.ticker import NullFormatter
 from salt_report.common.drawing import INK, MAIN, OTHER, chart, colour, legend_above
 from salt_report.common.page import metres
 from salt_report.dataset.exploration import Depths
+from salt_report.dataset.pixels import MEASURES
 
 # Of pictures inside a chart, which cannot follow the page: seen on white and on black.
 _DOT = "#4a90d9"
 _BINS = 40
 _LOGARITHMIC = ("noise",)
-
-MEASURES = {
-    "brightness": "mean grey level (0 to 255)",
-    "contrast": "standard deviation (grey levels)",
-    "noise": "estimated noise (grey levels)",
-}
 
 
 def depth_coverage(known: pd.DataFrame) -> Markup:

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from salt_infer.masks.coverage import CLASSES
-from salt_report.common import coverage
+from salt_infer.data import oddities
+from salt_infer.masks.coverage import ASKED, CLASSES, ONE_SIDED, one_sided
+from salt_report.common import coverage, page
 from salt_report.common.estimates import spearman, wilson
 from salt_report.common.kinds import KINDS, Flags, Images, flags
 from salt_report.common.reading import LabelledTiles
@@ -197,3 +198,86 @@ def balance(known: pd.DataFrame) -> Balance:
 def where_salt_is(masks: Images, chosen: Flags) -> npt.NDArray[np.float64]:
     """Share of the chosen tiles (bool [N], at least one) with salt at each pixel: [H, W], 0..1."""
     return np.asarray((masks[chosen] != 0).mean(axis=0))
+
+
+@dataclasses.dataclass(frozen=True)
+class Exploration:
+    """A data set and the answers; see the functions of the same names.
+
+    Attributes:
+        depths: None where no tile's depth is known.
+        balance: None without a split.
+    """
+
+    data: LabelledTiles
+    known: pd.DataFrame
+    overview: Overview
+    twins: list[Twins]
+    depths: Depths | None
+    balance: Balance | None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What all masks have in common that they should not, and which tiles can hardly be meant;
+        empty as a rule.
+        """
+        kind = one_sided(self.data.masks)
+        common = [f"{ONE_SIDED[kind]}; {ASKED[kind]}"] if kind else []
+        if self.data.some_unknown:
+            common.append("unknown/ is not looked at here: all pixels are as the masks have them")
+        return [*common, *oddities.lines(self.data.odd, len(self.data.ids))]
+
+    @property
+    def twin_tiles(self) -> int:
+        """How many tiles have twins."""
+        return sum(len(group.ids) for group in self.twins)
+
+
+def explore(
+    data: LabelledTiles, depth: npt.NDArray[np.float64] | None, fold: npt.NDArray[np.int64] | None
+) -> Exploration:
+    """Count everything; arguments as for :func:`table`."""
+    known = table(data, depth, fold)
+    return Exploration(
+        data=data,
+        known=known,
+        overview=overview(known),
+        twins=twins(data),
+        depths=depths(known) if depth is not None else None,
+        balance=balance(known) if fold is not None else None,
+    )
+
+
+def summary(found: Exploration) -> list[str]:
+    """The answers in a few lines for the terminal."""
+    all_, known = found.overview, found.known
+    counts = coverage.classes(known)
+    rows = kinds(known).itertuples()
+    lines = [
+        *(f"warning: {line}" for line in found.warnings),
+        f"{all_.tiles} tiles: {all_.salt} with salt, {all_.empty} empty; mean coverage "
+        f"{all_.coverage:.1%}, largest mask {all_.largest_px} px",
+        "by coverage class: " + ", ".join(f"{number} {count}" for number, count in counts.items()),
+        "kinds: " + ", ".join(f"{row.Index} {row.tiles}" for row in rows),
+        f"duplicates: {found.twin_tiles} tiles in {len(found.twins)} groups, "
+        f"{sum(not it.agree for it in found.twins)} of these with differing masks (tiles of one "
+        "grey value, such as black ones, not counted)",
+        *(
+            f"{name}: median {known[name].median():.1f}, {known[name].min():.1f} to "
+            f"{known[name].max():.1f} grey levels"
+            for name in pixels.MEASURES
+        ),
+    ]
+    if found.depths:
+        lines.append(
+            f"depth of {found.depths.tiles} tiles; rank correlation with presence "
+            f"{page.score(found.depths.presence, 2)}, with coverage of those with salt "
+            f"{page.score(found.depths.coverage, 2)}"
+        )
+    if found.balance:
+        lines.append(
+            f"{len(found.balance.folds)} folds of {found.balance.folds.tiles.min()} to "
+            f"{found.balance.folds.tiles.max()} tiles, within {found.balance.spread} of each other "
+            "in every class"
+        )
+    return lines

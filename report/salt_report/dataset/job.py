@@ -13,7 +13,7 @@ from salt_infer.system.whole_files import write_whole
 from salt_report.common import reading, tables
 from salt_report.common.outputs import warned
 from salt_report.common.sources import sources
-from salt_report.dataset import page
+from salt_report.dataset import exploration, page
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +58,6 @@ def _run(job: DataJob) -> list[str]:
         said = [f"{shown(str(beside))} has none of these tiles and is left out"]
         made_from = [each for each in made_from if each.path != beside]
     fold = tables.folds(job.split, known.ids, known.classes) if job.split else None
-    found = page.explore(known, depth, fold)
+    found = exploration.explore(known, depth, fold)
     write_whole(job.out, page.render(found, job.data.resolve().name, made_from), job.overwrite)
-    return [*page.summary(found), *said, f"-> {job.out}"]
+    return [*exploration.summary(found), *said, f"-> {job.out}"]

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from salt_infer.data import oddities
-from salt_infer.masks.coverage import ASKED, ONE_SIDED, one_sided
 from salt_infer.system.text import shown
 from salt_report.common import coverage, glossary, page, pictures
 from salt_report.common.coverage import CLASS
 from salt_report.common.kinds import KINDS
 from salt_report.common.page import Gallery, Picture
-from salt_report.common.reading import LabelledTiles
 from salt_report.common.sources import Source
 from salt_report.dataset import charts, exploration
-from salt_report.dataset.exploration import Balance, Depths, Overview, Twins
+from salt_report.dataset.exploration import Exploration
+from salt_report.dataset.pixels import MEASURES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,85 +29,6 @@ _ENDS = {
     "contrast": ("flattest", "most contrasty"),
     "noise": ("smoothest", "noisiest"),
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Exploration:
-    """A data set and the answers; see the functions of the same names in
-    :mod:`salt_report.dataset.exploration`.
-
-    Attributes:
-        depths: None where no tile's depth is known.
-        balance: None without a split.
-    """
-
-    data: LabelledTiles
-    known: pd.DataFrame
-    overview: Overview
-    twins: list[Twins]
-    depths: Depths | None
-    balance: Balance | None
-
-    @property
-    def warnings(self) -> list[str]:
-        """What all masks have in common that they should not, and which tiles can hardly be meant;
-        empty as a rule.
-        """
-        kind = one_sided(self.data.masks)
-        common = [f"{ONE_SIDED[kind]}; {ASKED[kind]}"] if kind else []
-        if self.data.some_unknown:
-            common.append("unknown/ is not looked at here: all pixels are as the masks have them")
-        return [*common, *oddities.lines(self.data.odd, len(self.data.ids))]
-
-
-def explore(
-    data: LabelledTiles, depth: npt.NDArray[np.float64] | None, fold: npt.NDArray[np.int64] | None
-) -> Exploration:
-    """Count everything; arguments as for :func:`salt_report.dataset.exploration.table`."""
-    known = exploration.table(data, depth, fold)
-    return Exploration(
-        data=data,
-        known=known,
-        overview=exploration.overview(known),
-        twins=exploration.twins(data),
-        depths=exploration.depths(known) if depth is not None else None,
-        balance=exploration.balance(known) if fold is not None else None,
-    )
-
-
-def summary(found: Exploration) -> list[str]:
-    """The answers in a few lines for the terminal."""
-    all_, known = found.overview, found.known
-    counts = coverage.classes(known)
-    rows = exploration.kinds(known).itertuples()
-    lines = [
-        *(f"warning: {line}" for line in found.warnings),
-        f"{all_.tiles} tiles: {all_.salt} with salt, {all_.empty} empty; mean coverage "
-        f"{all_.coverage:.1%}, largest mask {all_.largest_px} px",
-        "by coverage class: " + ", ".join(f"{number} {count}" for number, count in counts.items()),
-        "kinds: " + ", ".join(f"{row.Index} {row.tiles}" for row in rows),
-        f"duplicates: {_twin_tiles(found.twins)} tiles in {len(found.twins)} groups, "
-        f"{sum(not it.agree for it in found.twins)} of these with differing masks (tiles of one "
-        "grey value, such as black ones, not counted)",
-        *(
-            f"{name}: median {known[name].median():.1f}, {known[name].min():.1f} to "
-            f"{known[name].max():.1f} grey levels"
-            for name in charts.MEASURES
-        ),
-    ]
-    if found.depths:
-        lines.append(
-            f"depth of {found.depths.tiles} tiles; rank correlation with presence "
-            f"{page.score(found.depths.presence, 2)}, with coverage of those with salt "
-            f"{page.score(found.depths.coverage, 2)}"
-        )
-    if found.balance:
-        lines.append(
-            f"{len(found.balance.folds)} folds of {found.balance.folds.tiles.min()} to "
-            f"{found.balance.folds.tiles.max()} tiles, within {found.balance.spread} of each other "
-            "in every class"
-        )
-    return lines
 
 
 def render(found: Exploration, name: str, sources: Sequence[Source]) -> bytes:
@@ -134,7 +49,7 @@ def render(found: Exploration, name: str, sources: Sequence[Source]) -> bytes:
         warnings=found.warnings,
         pixels=found.data.masks[0].size,
         kinds=exploration.kinds(found.known),
-        duplicates=_twin_tiles(found.twins),
+        duplicates=found.twin_tiles,
         twins=found.twins,
         twins_shown=TWINS,
         depths=found.depths,
@@ -149,10 +64,6 @@ def render(found: Exploration, name: str, sources: Sequence[Source]) -> bytes:
     )  # fmt: skip
 
 
-def _twin_tiles(twins: Sequence[Twins]) -> int:
-    return sum(len(group.ids) for group in twins)
-
-
 def _charts(found: Exploration) -> dict[str, Markup | None]:
     known, depths = found.known, found.depths
     salt = (known.salt_px > 0).to_numpy()
@@ -163,7 +74,7 @@ def _charts(found: Exploration) -> dict[str, Markup | None]:
         "where": None if where is None else charts.where_salt_is(where),
         "depth_salt": charts.depth_salt(depths) if depths else None,
         "depth_coverage": charts.depth_coverage(known) if depths else None,
-        **{name: charts.measure(known, name) for name in charts.MEASURES},
+        **{name: charts.measure(known, name) for name in MEASURES},
     }
 
 

@@ -12,6 +12,11 @@ import pandas as pd
 from salt_report.common.kinds import Images
 
 BLOCK = 256  # tiles worked on together
+MEASURES = {
+    "brightness": "mean grey level (0 to 255)",
+    "contrast": "standard deviation (grey levels)",
+    "noise": "estimated noise (grey levels)",
+}
 
 
 def table(tiles: Images) -> pd.DataFrame:
@@ -21,12 +26,10 @@ def table(tiles: Images) -> pd.DataFrame:
         tiles: uint8 [N, H, W].
 
     Returns:
-        A row a tile: ``brightness`` (mean), ``contrast`` (standard deviation), ``noise``
-        (:func:`noise`).
+        A row a tile, a column for each of the MEASURES; see :func:`noise`.
     """
     parts = [_measured(tiles[start : start + BLOCK]) for start in range(0, len(tiles), BLOCK)]
-    columns = ["brightness", "contrast", "noise"]
-    return pd.DataFrame(np.concatenate(parts), columns=columns)
+    return pd.DataFrame(np.concatenate(parts), columns=[*MEASURES])
 
 
 def _measured(tiles: Images) -> npt.NDArray[np.float64]:

@@ -13,7 +13,7 @@ from salt_infer.errors import OutputExistsError, UsageError
 from salt_infer.system.location import real
 from salt_infer.system.output_checks import check_folder_place, overlap
 from salt_infer.system.text import shown
-from salt_report.predictions.page import DOUBT, Look
+from salt_report.predictions.overview import DOUBT, Look
 
 SALT = np.uint8(255)
 

@@ -12,7 +12,7 @@ from salt_infer.system.whole_files import whole_folder, write_whole
 from salt_report.common import reading
 from salt_report.common.outputs import warned
 from salt_report.common.sources import sources
-from salt_report.predictions import corrections, page
+from salt_report.predictions import corrections, overview, page
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,12 +63,12 @@ def _run(job: LookJob) -> list[str]:
     with reading.rows(job.submission) as rows:
         ids = reading.all_ids(rows)
         given = reading.submission(rows, ids, confidence=True)
-        found = page.look(ids, given, job.tiles, done)
+        found = overview.look(ids, given, job.tiles, done)
         unsure = corrections.chosen(found) if job.to_correct else []
         pixels = reading.tiles(job.images, found.shown, [rows]) if found.shown else ()
     tiles = dict(zip(found.shown, pixels, strict=True))
     html = page.render(found, tiles, made_from)
-    said = [*page.summary(found)]
+    said = [*overview.summary(found)]
     if job.to_correct:
         check = functools.partial(corrections.check, job.to_correct)
         with whole_folder(job.to_correct, "salt-report", check) as folder:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from salt_infer.masks.coverage import TINY
 from salt_infer.masks.table import CONFIDENCE, SALT
+from salt_infer.system.text import shown
 from salt_report.common import coverage
 from salt_report.common.kinds import flags
 from salt_report.common.reading import Submission
@@ -20,6 +22,10 @@ from salt_report.common.reading import Submission
 # Bounds of the classes of confidence.
 BOUNDS = (0.0, 0.4, 0.6, 0.8, 0.9, 0.95, 1.0)
 UNSURE = 0.8  # of the challenge's tiles below it, a mask scores less than the model expects
+
+DOUBT = "doubt"  # the section of the least sure tiles
+
+_NAMED = 3  # tiles in the terminal's line
 
 
 def table(ids: Sequence[str], submission: Submission) -> pd.DataFrame:
@@ -121,7 +127,7 @@ def choices(
     tiny, full = by_size[by_size.tiny], by_size[by_size["nearly full"]][::-1]
     but = ", without those that were corrected before" if corrected else ""
     kinds = (
-        ("doubt", "Least sure", f"The least sure first{but}.", sure),
+        (DOUBT, "Least sure", f"The least sure first{but}.", sure),
         ("masks", "From all over", "Of each coverage class as many, by turns.", _by_turns(known)),
         ("kinds", "Tiny", "The smallest masks first.", tiny),
         ("kinds", "Nearly full", "The fullest first.", full),
@@ -138,3 +144,75 @@ def _by_turns(known: pd.DataFrame) -> pd.DataFrame:
     """A tile of each coverage class, then another of each, until there are no more."""
     turn = known.groupby(coverage.CLASS).cumcount()
     return known.assign(turn=turn).sort_values(["turn", coverage.CLASS], kind="stable")
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """Masks, and what is to be seen of them.
+
+    Attributes:
+        submission: N masks.
+        places: of each id, its row in them.
+        known: a row a tile, see :func:`table`.
+        overview: counts.
+        classes: of confidence; None where it is not known.
+        choices: tiles to be shown.
+        corrected: ids of those that were corrected before.
+    """
+
+    submission: Submission
+    places: Mapping[str, int]
+    known: pd.DataFrame
+    overview: Overview
+    classes: pd.DataFrame | None
+    choices: Sequence[Choice]
+    corrected: frozenset[str] = frozenset()
+
+    @property
+    def shown(self) -> list[str]:
+        """Ids of the tiles that are shown, sorted."""
+        return sorted({name for choice in self.choices for name in choice.known.index})
+
+
+def look(
+    ids: Sequence[str], submission: Submission, most: int, corrected: frozenset[str] = frozenset()
+) -> Look:
+    """Count everything, and choose up to ``most`` tiles of each kind to be shown; ``corrected``
+    before were tiles of these ids, and may be others.
+    """
+    known = table(ids, submission)
+    seen = frozenset(known.index[~known.unread])
+    return Look(
+        submission=submission,
+        places={name: place for place, name in enumerate(ids)},
+        known=known,
+        overview=overview(known, corrected),
+        classes=by_confidence(known) if CONFIDENCE in known else None,
+        choices=choices(known, most, corrected),
+        corrected=corrected & seen,
+    )
+
+
+def summary(found: Look) -> list[str]:
+    """The answers in a few lines for the terminal."""
+    it = found.overview
+    lines = [
+        f"{it.tiles} masks: {it.salt} with salt ({it.tiny} of 1 to {TINY} px, {it.full} full), "
+        f"{it.tiles - it.salt} empty; {it.share:.1%} of all pixels are salt"
+    ]
+    if it.unread:
+        lines.append(f"{it.unread} tiles could not be read: their masks say nothing")
+    if found.corrected:
+        lines.append(f"{len(found.corrected)} tiles were corrected before")
+    if it.unsure is not None:
+        of_these = " of those not corrected before" if found.corrected else ""
+        lines.append(f"confidence below {UNSURE}: {it.unsure}{of_these}{_least_sure(found)}")
+    return lines
+
+
+def _least_sure(found: Look) -> str:
+    for choice in found.choices:
+        if choice.section == DOUBT:
+            names = map(shown, choice.known.index[:_NAMED])
+            return f", the least sure {', '.join(names)}"
+    return ""
