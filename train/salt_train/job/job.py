@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,20 +14,16 @@ from salt_infer.data import cut_tiles, oddities
 from salt_infer.data.dataset import find
 from salt_infer.system.output_locks import writing
 from salt_train.checkpoints import checkpoint as checkpoints
-from salt_train.checkpoints import shipped, weights
+from salt_train.checkpoints import weights
 from salt_train.checkpoints.checkpoint import Checkpoint
-from salt_train.compute.device import slow_precision
 from salt_train.data import dataset, folds, run_warnings
 from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
 from salt_train.data.held_out import HeldOut
 from salt_train.data.split_table import SplitTable
 from salt_train.errors import ConfigError, DataError
-from salt_train.job import crossval
-from salt_train.scoring import verdict
-from salt_train.scoring.calibrate import BY_OWN_CHOICE, SEEN
-from salt_train.settings.config import FOLD, IMAGENET, SHIPPED, TrainConfig
-from salt_train.settings.schedule import cut_short
+from salt_train.job import crossval, run_report
+from salt_train.settings.config import FOLD, SHIPPED, TrainConfig
 from salt_train.training.keeper import LAST
 from salt_train.training.pseudo import Pseudo
 from salt_train.training.run_options import RunOptions
@@ -119,7 +114,7 @@ def _run(job: Job, folders: dict[int | None, Path]) -> str:
     for fold, folder in folders.items():
         checkpoint = _train(job, data, fold, folder)
     if not job.every_fold:
-        return _summary(checkpoint, job.options.out / LAST)
+        return run_report.summary(checkpoint, job.options.out / LAST)
     result = ""
     if job.options.world.first:
         result = crossval.combine(job.options.out, list(folders.values()), data)
@@ -215,10 +210,10 @@ def _train(job: Job, data: Dataset, fold: int | None, folder: Path) -> Checkpoin
         if options.world.first:
             job.say(f"nothing to resume in {folder}; beginning anew")
     if options.world.first and trainer.scored:
-        job.say(f"{'training on ' if fold is None else ''}{_part(config)} is finished")
+        job.say(f"{'training on ' if fold is None else ''}{run_report.part(config)} is finished")
     elif options.world.first:
         remarks = job.pseudo.remarks(fold) if job.pseudo else []
-        job.say("\n".join([_opening(trainer), *remarks]))
+        job.say("\n".join([run_report.opening(trainer), *remarks]))
     try:
         return trainer.run()
     except (KeyboardInterrupt, SystemExit):
@@ -230,95 +225,3 @@ def _train(job: Job, data: Dataset, fold: int | None, folder: Path) -> Checkpoin
             kept = f"{' and '.join(done)}; --resume goes on from there"
             job.say(kept if done else "no epoch was finished, and nothing of it is kept")
         raise
-
-
-def _opening(trainer: Trainer) -> str:
-    config, world = trainer.config, (trainer.train_data, trainer.validation_data)
-    after = f"; resuming after epoch {trainer.epoch}" if trainer.epoch else ""
-    lines = [
-        f"{config.recipe}: {config.model.architecture}",
-        f"{_dealt(trainer)}{after}",
-        *trainer.pseudo_remarks,
-        *_started_from(trainer),
-        *(
-            [f"this CPU computes {config.precision} slowly: --precision fp32 is faster"]
-            if slow_precision(config, trainer.options.device)
-            else []
-        ),
-        *([shipped.DOUBTED] if trainer.lineage.doubted and config.fold is not None else []),
-        *(run_warnings.of_all(*world) if config.fold is None else run_warnings.of_parts(*world)),
-        *run_warnings.of_pseudo(trainer.train_data, trainer.pseudo_tiles),
-        *cut_short(config, trainer.steps_per_epoch),
-    ]
-    return "\n".join(lines)
-
-
-def _part(config: TrainConfig) -> str:
-    """Which part of the tiles a network is of."""
-    return "every tile" if config.fold is None else f"fold {config.fold} of {config.folds}"
-
-
-def _dealt(trainer: Trainer) -> str:
-    """Which tiles are for what."""
-    config = trainer.config
-    labelled = len(trainer.split.ids) - int(trainer.split.held_out(config.fold).sum())
-    pseudo = len(trainer.train_data) - labelled
-    more = f" and {pseudo} with pseudo-labels" if pseudo else ""
-    held_out = "none held out" if config.fold is None else len(trainer.validation_data)
-    return f"{_part(config)}: {labelled} tiles{more} to train on, {held_out} to validate on"
-
-
-def _started_from(trainer: Trainer) -> list[str]:
-    """Whose weights a new run goes on from; nothing of random ones."""
-    config = trainer.config
-    if trainer.epoch or not (config.init_weights or config.encoder_weights):
-        return []
-    if config.init_weights == SHIPPED:
-        return ["starts from the shipped network"]
-    if config.init_weights:
-        return [f"starts from {config.init_weights.replace(FOLD, config.fold_name)}"]
-    published = config.encoder_weights == IMAGENET
-    named = "ImageNet's weights" if published else config.encoder_weights
-    return [f"the encoder starts from {named}"]
-
-
-def _summary(checkpoint: Checkpoint, path: Path) -> str:
-    scores, config = checkpoint.scores, checkpoint.config
-    if config.fold is None:
-        return _summary_of_all(checkpoint, path)
-    low, high = scores["score_interval"]
-    decision = checkpoint.decision
-    parts = {
-        "score_without_tta": "without TTA",  # one of all folds has none, see crossval
-        "score_ungated": "without the gate",
-        "score_of_empty_masks": "for empty masks",
-    }
-    more = ", ".join(f"{scores[key]:.4f} {what}" for key, what in parts.items() if key in scores)
-    lines = [
-        f"{path}: epoch {checkpoint.epoch}, score {scores['score']:.4f} ({low:.3f} to {high:.3f}) "
-        f"on fold {config.fold} of {config.folds} with flip TTA{shipped.doubted(scores)}",
-        f"{more}; threshold {decision.threshold:g}, gate {decision.gate:.3g}"
-        f"{_by_own_choice(scores)}",
-        *verdict.beside_start(scores),
-        *verdict.beside_empty_masks(scores),
-    ]
-    return "\n".join(lines)
-
-
-def _by_own_choice(scores: Mapping[str, Any]) -> str:
-    """What an exported file scores on these tiles; too high, and no contradiction."""
-    if (score := scores.get(BY_OWN_CHOICE)) is None:
-        return ""
-    return f" ({score:.4f} with these, which were chosen on the same tiles)"
-
-
-def _summary_of_all(checkpoint: Checkpoint, path: Path) -> str:
-    scores, decision = checkpoint.scores, checkpoint.decision
-    lines = [
-        f"{path}: epoch {checkpoint.epoch}, trained on every tile; score of seen tiles "
-        f"{scores[SEEN]:.4f} with flip TTA, which says nothing of others",
-        f"{scores['score_of_empty_masks']:.4f} for empty masks; threshold {decision.threshold:g}, "
-        f"gate {decision.gate:.3g}, the neutral ones: there are no unseen tiles to choose them on",
-        *verdict.beside_empty_masks(scores),
-    ]
-    return "\n".join(lines)
