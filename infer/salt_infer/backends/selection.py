@@ -75,7 +75,7 @@ class Concurrency(NamedTuple):
         return parts_of_onnxruntime(max(1, self.computing // self.lanes))
 
 
-_ALONE = Concurrency()  # batch after batch
+ALONE = Concurrency()  # batch after batch
 
 # Options that say where an engine lies, not what it is.
 _NOT_OF_AN_ENGINE = {"device_id", "trt_engine_cache_path", "trt_timing_cache_path"}
@@ -119,7 +119,7 @@ def open_session(
     path: Path | None,
     request: ProviderRequest,
     batches: Expected,
-    concurrency: Concurrency = _ALONE,
+    concurrency: Concurrency = ALONE,
     tell: Tell = lambda line: None,
 ) -> tuple[Session, ProviderChoice]:
     """Load a model on the first candidate that really runs it.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from salt_infer.backends.providers import ProviderRequest
+from salt_infer.backends.selection import ALONE, Concurrency
 from salt_infer.data.source import TileSource
 from salt_infer.execution.pipeline import RunOptions
 from salt_infer.execution.results import FinishedGroup
@@ -43,16 +44,12 @@ class ModelRequest:
     provider: ProviderRequest
     batch_size: int | None
 
-    def load(
-        self, threads: int | None, tell: Tell, lanes: int = 1, in_turn: bool = False
-    ) -> SaltModel:
-        """Load it here; arguments and errors as of
-        :meth:`salt_infer.predictor.model.SaltModel.load`.
-        """
+    def load(self, tell: Tell, concurrency: Concurrency = ALONE) -> SaltModel:
+        """Load it here; errors as of :meth:`salt_infer.predictor.model.SaltModel.load`."""
         return SaltModel.load(
             self.path, threshold=self.threshold, gate=self.gate, tta=self.tta,
-            min_area=self.min_area, threads=threads, lanes=lanes, in_turn=in_turn,
-            provider=self.provider, batch_size=self.batch_size, tell=tell,
+            min_area=self.min_area, provider=self.provider, batch_size=self.batch_size, tell=tell,
+            **concurrency._asdict(),
         )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from salt_infer.backends.selection import Concurrency
 from salt_infer.errors import PackageError, UsageError
 from salt_infer.execution.base import Executor, ModelRequest
 from salt_infer.execution.local import LocalExecutor
@@ -34,7 +35,8 @@ def open_executor(
         ExecutorError: the cluster cannot be reached, or has no room.
     """
     if request.name == "local":
-        return LocalExecutor(model.load(None, tell, min(lanes_here(), groups), groups > 1))
+        concurrency = Concurrency(lanes=min(lanes_here(), groups), in_turn=groups > 1)
+        return LocalExecutor(model.load(tell, concurrency))
     return open_ray(request, model, decoders, tell)
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
+from salt_infer.backends.selection import Concurrency
 from salt_infer.batch.result import Cancel
 from salt_infer.data.source import Tile, TileSource
 from salt_infer.errors import ExecutorError, ModelError, SaltError, TileError
@@ -115,7 +116,7 @@ class Predictor:
         self._options, self._registry = options, registry
         self._failed: SaltError | None = None
         try:
-            self._model = request.load(threads, lambda line: None)
+            self._model = request.load(lambda line: None, Concurrency(threads))
             loaded = ModelInfo.of(self._model)
             compare(loaded, expected)
             self._follows = registry.joined(loaded)
@@ -146,7 +147,7 @@ class Predictor:
 
 def probe(request: ModelRequest, threads: int) -> ModelInfo:
     """What a node says of the model, before the actors load it."""
-    return ModelInfo.of(request.load(threads, lambda line: None))
+    return ModelInfo.of(request.load(lambda line: None, Concurrency(threads)))
 
 
 def compare(loaded: ModelInfo, expected: ModelInfo) -> None:

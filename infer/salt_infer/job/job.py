@@ -147,7 +147,7 @@ def build(job: Job, watcher: Watcher) -> str:
     """
     if job.executor.name != "local":
         raise UsageError("--build-only is for the machine it runs on; leave --engine out")
-    session = _request(job).load(None, watcher.note).session
+    session = _request(job).load(watcher.note).session
     return f"{session.path.name} is ready on {session.provider} ({session.placement.line()} nodes)"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from salt_infer.backends.selection import Concurrency
 from salt_infer.execution.base import ModelRequest
 from salt_infer.execution.factory import open_ray
 from salt_infer.execution.request import ExecutorRequest
@@ -31,7 +32,7 @@ def open_executor(
     """
     if request.name == "local":
         lanes = lanes_within(min(lanes_here(), sections), room)
-        return LocalSlabs(model.load(None, tell, lanes, in_turn=sections > 1))
+        return LocalSlabs(model.load(tell, Concurrency(lanes=lanes, in_turn=sections > 1)))
     cluster = open_ray(request, model, None, tell)
     from salt_survey.execution.ray_slabs import RaySlabs  # now that Ray is known to be there
 

@@ -13,6 +13,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
+from salt_infer.backends.selection import Concurrency
 from salt_infer.errors import ExecutorError, SaltError
 from salt_infer.execution import ray_worker
 from salt_infer.execution.base import ModelRequest
@@ -107,7 +108,7 @@ class SlabActor:
         self._work, self._registry = work, registry
         self._failed: SaltError | None = None
         try:
-            self._model = request.load(threads, lambda line: None)
+            self._model = request.load(lambda line: None, Concurrency(threads))
             loaded = ModelInfo.of(self._model)
             ray_worker.compare(loaded, expected)
             self._survey = _opened(places)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from salt_infer.backends.providers import ProviderRequest
+from salt_infer.backends.selection import Concurrency
 from salt_infer.data.factory import open_tiles
 from salt_infer.data.source import TileSource
 from salt_infer.errors import ExecutorError, ModelError
@@ -60,7 +61,7 @@ def tiles(tmp_path: Path) -> Path:
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> SaltModel:
     steady.patch(monkeypatch)
-    return REQUEST.load(1, lambda line: None)
+    return REQUEST.load(lambda line: None, Concurrency(1))
 
 
 def sent(row: Row) -> Row:
