@@ -83,7 +83,13 @@ class _Steps:
         return _Ran(cut, probability)
 
     def blend(self, ran: _Ran) -> Predicted:
-        return finished(ran, slice(*(self.window or (None,))))
+        """With 0 where nothing was recorded; samples out of the window are left out."""
+        (recorded, tiles), probability = ran
+        samples = slice(*(self.window or (None,)))
+        salt = quantised(tiling.blended(tiles, probability)[samples])
+        there = recorded.there[samples]
+        salt[~there] = 0
+        return Predicted(recorded.section, salt, int(np.count_nonzero(there)), len(tiles.grey))
 
 
 def batch_of(tiles: int) -> int:
@@ -171,14 +177,3 @@ def _products(model: SaltModel, grey: Grey, whole: int, cancel: Cancel | None) -
         found = model.decide(model.run(grey[start : start + size], cancel))
         products[start + found.kept] = found.pixel_salt
     return products
-
-
-def finished(ran: _Ran, samples: slice) -> Predicted:
-    """Blend a section's tiles, and put 0 where nothing was recorded; what else there is than these
-    samples is left out.
-    """
-    (recorded, tiles), probability = ran
-    salt = quantised(tiling.blended(tiles, probability)[samples])
-    there = recorded.there[samples]
-    salt[~there] = 0
-    return Predicted(recorded.section, salt, int(np.count_nonzero(there)), len(tiles.grey))
