@@ -24,7 +24,7 @@ SOUND: dict[str, Any] = {
     "endian": "big", "format": 3, "really": None, "samples": SAMPLES, "interval_ms": 4,
     "delay_ms": 500, "traces": TRACES, "inline_byte": 189, "crossline_byte": 193,
     "inlines": [111, 122, 1], "crosslines": [875, 884, 1], "cdp": None, "order": "inline",
-    "missing": 0, "dead": 0, "duplicates": 0, "bad_samples": 0, "nulls_1e30": 0,
+    "missing": 0, "dead": 0, "duplicates": 0, "bad_samples": 0, "nulls_1e30": 0, "fill": 0,
     "line_width": 4, "sample_endian": None,
     "coordinate_scalar": -10, "extended_text_headers": 0, "verdict": "ok",
 }  # fmt: skip
@@ -656,8 +656,8 @@ ALL = [
     Case("-999.25 within ten traces", _padding_within, {"format": 5, "nulls_1e30": 10},
          "10 samples are a null value", same=False, kind={"format": 5}),
     *(Case(f"format {code}, traces that begin with 16 samples of {value:g}",
-           _filled_up(value, kind), {"format": code}, f"of one value, such as {value:g}",
-           same=False, kind={"format": code})
+           _filled_up(value, kind), {"format": code, "fill": value},
+           f"of one value, such as {value:g}", same=False, kind={"format": code})
       for code, value, kind in ((3, -32768, ">i2"), (16, 128, "u1"), (5, 1e10, ">f4"))),
     Case("NaN, infinity, null values", _not_finite, {"format": 5, "bad_samples": 43,
          "nulls_1e30": 4}, same=False, kind={"format": 5}),

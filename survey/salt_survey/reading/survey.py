@@ -145,7 +145,7 @@ class Survey:
         silent = np.zeros(self.scan.traces, bool)
         for numbers in self._source.portions():
             samples, dead = self._source.read(numbers)
-            silent[numbers] = ~recorded.recorded(samples, dead).there.any(axis=1)
+            silent[numbers] = ~recorded.recorded(samples, dead, self.scan.fill).there.any(axis=1)
         return silent
 
     def places(self, traces: slice) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -186,7 +186,7 @@ class Survey:
         numbers = traces[present]
         if len(numbers):
             values, dead = self._source.read(numbers)
-            there = recorded.recorded(values, dead).there
+            there = recorded.recorded(values, dead, self.scan.fill).there
             values[~there] = 0  # in place, as blocks are most of what some runs need
             amplitude[present], known[present] = values, there
         return Block(amplitude, known)

@@ -1,9 +1,9 @@
 """What an edited scan says of its file and the file does not.
 
-Some of a scan's JSON decides how a file is read, see :meth:`Overrides.over`; the rest describes it,
-and is found again as it is read. What there is to compare is compared; what only the samples tell
-(``dead``, ``bad_samples``, ``nulls_1e30``, ``percentiles``, ``spectrum``) is believed, and changes
-nothing, as corners and bins of the grid do not.
+Some of a scan's JSON decides how a file is read, see :meth:`Overrides.over`, and so does ``fill``;
+the rest describes it, and is found again as it is read. What there is to compare is compared; what
+only the samples tell (``dead``, ``bad_samples``, ``nulls_1e30``, ``percentiles``, ``spectrum``) is
+believed, and changes nothing, as corners and bins of the grid do not.
 """
 
 from __future__ import annotations

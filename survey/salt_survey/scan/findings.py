@@ -102,12 +102,13 @@ def of_samples(stats: Stats | None, known: Scan | None) -> dict[str, Any]:
             "dead": stats.dead,
             "bad_samples": stats.bad_samples,
             "nulls_1e30": stats.nulls,
+            "fill": stats.fill,
             "percentiles": stats.percentiles,
             "spectrum": stats.spectrum,
         }
     if known is not None:
-        names = ("dead", "bad_samples", "nulls_1e30", "percentiles", "spectrum", "calibration")
-        return {name: getattr(known, name) for name in names}
+        names = ("dead", "bad_samples", "nulls_1e30", "fill", "percentiles", "spectrum")
+        return {name: getattr(known, name) for name in (*names, "calibration")}
     return {}
 
 
@@ -145,7 +146,7 @@ def _not_recorded(stats: Stats) -> Iterator[str]:
     if stats.filled:
         yield (
             f"{stats.filled} traces begin or end with {FILL} samples or more of one value, such as "
-            f"{stats.fill:g}"
+            f"{stats.fill:g}, which is no amplitude at the ends of others either"
         )
     bad = f"{stats.bad_samples} samples are NaN or infinite" if stats.bad_samples else ""
     nulls = f"{stats.nulls} samples are a null value, 1e29 or more or {PADDING:g}"

@@ -70,6 +70,7 @@ class Scan:
         coordinate_scalar: as the first trace has it.
         corners: inline, crossline, x, y of the grid's four corners; empty without coordinates.
         bin_m: distance for one inline number more, and one crossline number; None if not known.
+        fill: the value of long runs at the ends of traces, where nothing was recorded; 0 if none.
         percentiles: amplitudes at 0, 1, 2, 5, 25, 50, 75, 95, 98, 99, 100 %, by these numbers.
         spectrum: amplitude at 0 .. half the sampling frequency in equal steps, greatest is 1.
         allow_truncated: the file ends in the middle of a trace, which is left out.
@@ -110,6 +111,7 @@ class Scan:
     duplicates: int = 0
     bad_samples: int = 0
     nulls_1e30: int = 0
+    fill: float = 0
     coordinate_scalar: int = 0
     corners: tuple[tuple[int, int, float, float], ...] = ()
     bin_m: tuple[float, float] | None = None
@@ -250,6 +252,7 @@ _FIELDS: Mapping[str, Field] = {
     "duplicates": whole(0),
     "bad_samples": whole(0),
     "nulls_1e30": whole(0),
+    "fill": number,
     "coordinate_scalar": whole(),
     "corners": listed(listed(number, 4)),
     "bin_m": optional(listed(number, 2)),

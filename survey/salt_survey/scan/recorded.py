@@ -23,8 +23,8 @@ class Recorded(NamedTuple):
 
     Attributes:
         there: bool [n, samples]. Not recorded are dead and flat traces; NaN, infinite and null
-            values wherever they are; and at both ends of a trace zeros, and behind these a run of
-            one value that is :data:`FILL` samples long or longer.
+            values wherever they are; and at both ends of a trace zeros and the survey's fill value,
+            and behind these a run of one value that is :data:`FILL` samples long or longer.
         dead: bool [n], of zeros alone, or so flagged.
         flat: bool [n], others of one value alone, as programs write it where there is no data.
         least, most: float32 [n]; NaN where a sample is.
@@ -37,12 +37,14 @@ class Recorded(NamedTuple):
     most: Samples
 
 
-def recorded(samples: Samples, flagged: Mask) -> Recorded:
+def recorded(samples: Samples, flagged: Mask, fill: float = 0) -> Recorded:
     """Tell what was recorded.
 
     Args:
         samples: float32 [n, samples].
         flagged: bool [n], dead as their headers say.
+        fill: the value of long runs at the ends of other traces of the survey, which is no
+            amplitude at the end of any, as 0 is not.
     """
     with np.errstate(invalid="ignore"):
         least, most = samples.min(axis=1), samples.max(axis=1)
@@ -51,8 +53,8 @@ def recorded(samples: Samples, flagged: Mask) -> Recorded:
     flat = ~dead & (least == most) & there[:, 0] & (samples.shape[1] > 1)
     there[dead | flat] = False
     alive = ~(dead | flat)
-    _cut(samples, there, alive)
-    _cut(samples[:, ::-1], there[:, ::-1], alive)
+    _cut(samples, there, alive, fill)
+    _cut(samples[:, ::-1], there[:, ::-1], alive, fill)
     return Recorded(there, dead, flat, least, most)
 
 
@@ -69,20 +71,20 @@ def _amplitudes(samples: Samples, least: Samples, most: Samples) -> Mask:
     return np.asarray(there)
 
 
-def _cut(samples: Samples, there: Mask, alive: Mask) -> None:
+def _cut(samples: Samples, there: Mask, alive: Mask, fill: float) -> None:
     """Take from ``there`` what lies before each trace's beginning, where that may be late."""
     first = samples[:, 0]
-    late = ~there[:, 0] | (first == 0)
+    late = ~there[:, 0] | (first == 0) | (first == fill)
     if samples.shape[1] >= FILL:
         late |= first == samples[:, FILL - 1]
     for rows in _pieces(late & alive):
-        begin = _begin(samples[rows], there[rows])
+        begin = _begin(samples[rows], there[rows], fill)
         there[rows] &= np.arange(samples.shape[1]) >= begin[:, None]
 
 
-def _begin(samples: Samples, there: Mask) -> Places:
-    """Where each trace begins, int64 [n]: behind zeros and nulls, and one value repeated."""
-    told = there & (samples != 0)
+def _begin(samples: Samples, there: Mask, fill: float) -> Places:
+    """Where each trace begins, int64 [n]: behind zeros, fill and nulls, and one value repeated."""
+    told = there & (samples != 0) & (samples != fill)
     begin = _first(told)
     rows = np.flatnonzero(begin + FILL <= samples.shape[1])
     first, later = begin[rows], begin[rows] + FILL - 1

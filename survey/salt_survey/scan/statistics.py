@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -48,7 +49,7 @@ class Stats:
         bad_samples: NaN or infinite.
         nulls: finite, but so large that they stand for nothing, or padding.
         filled: traces with an end of one value that was not recorded, and neither 0 nor a null.
-        fill: the first of these values.
+        fill: the commonest of these values; 0 without any.
         percentiles: amplitudes by percent; empty where nothing was recorded.
         spectrum: mean amplitude at SPECTRUM frequencies, the greatest is 1; likewise.
         repeated: least and greatest amplitude, of these the frequent ones.
@@ -92,7 +93,8 @@ class Gatherer:
         self._kept: list[Samples] = []
         self._dead = self._bad = self._nulls = self._recorded = self._flat = 0
         self._filled = self._loud = 0
-        self._fill = self._largest = 0.0
+        self._fills: Counter[float] = Counter()
+        self._largest = 0.0
 
     def take(
         self, traces: npt.NDArray[np.int64], samples: Samples, flagged: npt.NDArray[np.bool_]
@@ -132,9 +134,8 @@ class Gatherer:
         at = rows[:, None], beside
         values = samples[at]
         filled = ~found.there[at] & (values != 0) & np.isfinite(values) & ~are_null(values)
-        if filled.any():
-            self._fill = self._fill if self._filled else float(values[filled][0])
-            self._filled += int(np.count_nonzero(filled.any(axis=1)))
+        self._fills.update(values[filled].tolist())
+        self._filled += int(np.count_nonzero(filled.any(axis=1)))
 
     def _see_largest(self, samples: Samples, found: Recorded, whole: npt.NDArray[np.bool_]) -> None:
         """Of traces that are not recorded as a whole, those that by their range may have it."""
@@ -145,7 +146,9 @@ class Gatherer:
         self._largest = max(self._largest, float(np.abs(told).max(initial=0)))
 
     def result(self) -> Stats:
+        fill = max(self._fills, key=self._fills.__getitem__, default=0.0)
         kept = np.concatenate(self._kept) if self._kept else np.empty((0, 1), np.float32)
+        kept = _told(kept, recorded(kept, np.zeros(len(kept), bool), fill).there)
         amplitudes = kept[kept != 0]
         often = repeated(amplitudes)
         return Stats(
@@ -157,13 +160,21 @@ class Gatherer:
             bad_samples=self._bad,
             nulls=self._nulls,
             filled=self._filled,
-            fill=self._fill,
+            fill=fill,
             percentiles=percentiles(amplitudes),
             spectrum=spectrum(kept),
             repeated=often,
             usual=usual(amplitudes, often),
-            largest=self._largest,
+            largest=self._largest_but(fill, amplitudes),
         )
+
+    def _largest_but(self, fill: float, amplitudes: Samples) -> float:
+        """Where the fill value is the largest, as some traces have it before it is known: that of
+        the amplitudes that were kept.
+        """
+        if self._largest != abs(fill):
+            return self._largest
+        return float(np.abs(amplitudes).max(initial=0))
 
 
 def _beside(there: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:

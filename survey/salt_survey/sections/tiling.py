@@ -32,6 +32,7 @@ Place = tuple[slice, slice]  # rows and columns of a tile
 
 SIDE = TILE_SHAPE[0]
 WHITE = 255
+_TOLD_BY = 10_000  # amplitudes, about so many, tell about what all of a section lie
 
 
 def levels_above(threshold: float) -> Mask:
@@ -122,6 +123,21 @@ def window() -> Floats:
     """[101, 101]: Hann in both directions, above 0 at the edges too."""
     slope = np.hanning(SIDE + 2)[1:-1]
     return np.outer(slope, slope).astype(np.float32)
+
+
+def quiet(section: Floats, recorded: Mask) -> Floats:
+    """Have what was not recorded show no contrast: 0, or where amplitudes do not lie about 0, as
+    those of unsigned formats do not, their median. As 0 it would be the blackest of every tile.
+
+    Args:
+        section: float32 [samples, traces], finite; 0 where nothing was recorded.
+        recorded: bool, likewise.
+    """
+    values = section[recorded]
+    if values.size in (0, section.size):
+        return section
+    low, middle, high = np.percentile(values[:: max(1, values.size // _TOLD_BY)], (1, 50, 99))
+    return section if low <= 0 <= high else np.where(recorded, section, np.float32(middle))
 
 
 def filled(section: Floats, live: Mask) -> Floats:
@@ -228,7 +244,7 @@ class Canvas:
             place: where tiles are.
             stretch: how amplitudes become grey values.
         """
-        whole = filled(section, np.any(recorded, axis=0))
+        whole = filled(quiet(section, recorded), np.any(recorded, axis=0))
         there = resized(recorded.astype(np.float32), place.zoomed, Image.Resampling.BOX)
         return cls(
             padded(resized(whole, place.zoomed, Image.Resampling.BICUBIC), place.padded),

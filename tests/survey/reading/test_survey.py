@@ -118,6 +118,32 @@ def test_a_value_that_fills_traces_up_was_not_recorded(
 
 
 @pytest.mark.parametrize("kind", ["npy", "sgy"])
+def test_the_value_that_fills_some_traces_up_is_none_at_the_ends_of_others(
+    kind: str, tmp_path: Path
+) -> None:
+    """As where a horizon ends what was recorded, and traces end 0 to 20 samples before."""
+    values = volume()
+    ends = [SAMPLES - each % 21 for each in range(values.shape[0] * values.shape[1])]
+    for trace, end in zip(values.reshape(-1, SAMPLES), ends, strict=True):
+        trace[end:] = -32768
+    path = tmp_path / f"s.{kind}"
+    if kind == "npy":
+        np.save(path, values)
+    else:
+        file = sound(format=5)
+        file.samples.view(">f4")[:] = values.reshape(-1, SAMPLES)
+        written(path, file)
+    with Survey.open(path, overrides=Overrides(interval_ms=4)) as survey:
+        recorded, scan = survey.read(ALL, ALL).recorded.reshape(-1, SAMPLES), survey.scan
+        assert scan.fill == -32768
+        assert scan.percentiles["0"] > -32768
+        assert scan.verdict == "ok", scan.warnings
+        assert recorded.sum(axis=1).tolist() == ends
+        with Survey.open(path, scan) as again:
+            assert np.array_equal(again.read(ALL, ALL).recorded.reshape(-1, SAMPLES), recorded)
+
+
+@pytest.mark.parametrize("kind", ["npy", "sgy"])
 def test_nulls_are_told_of(kind: str, tmp_path: Path) -> None:
     values = volume()
     values[0, 0, 7] = values[3, 4] = -999.25

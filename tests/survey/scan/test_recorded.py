@@ -99,3 +99,12 @@ def test_samples_are_left_as_they_are() -> None:
     kept = samples.copy()
     recorded(samples, np.zeros(3, bool))
     np.testing.assert_array_equal(samples, kept)
+
+
+@pytest.mark.parametrize("length", [1, FILL - 1, 30])
+def test_the_fill_value_is_no_amplitude_at_the_ends_of_any_trace(length: int) -> None:
+    samples = traces(3)
+    samples[0, :length] = samples[1, -length:] = samples[2, 20:30] = -32768
+    expected = np.ones((3, SAMPLES), bool)
+    expected[0, :length] = expected[1, -length:] = False
+    assert np.array_equal(recorded(samples, np.zeros(3, bool), -32768).there, expected)

@@ -126,6 +126,28 @@ def test_a_tile_of_one_amplitude_is_left_out() -> None:
     assert not len(tiling.cut(values, everywhere(values), Display(ONE)).grey)
 
 
+@pytest.mark.parametrize("about", [0, 128, -3e4])
+def test_what_was_not_recorded_shows_no_contrast(about: float) -> None:
+    """Unsigned formats have their silence in the middle: the same picture, whatever it is."""
+    values, recorded = section(150, 150), np.ones((150, 150), np.bool_)
+    recorded[:60], recorded[130:], recorded[:, 70] = False, False, False
+    usual, moved = (np.where(recorded, values + np.float32(by), 0) for by in (0, about))
+    there = np.asarray(usual, np.float32), np.asarray(moved, np.float32)
+    for stretch in (Stretch.parse("tile"), Stretch.parse("0.5%")):
+        at_0, found = (tiling.cut(each, recorded, Display(ONE, stretch=stretch)) for each in there)
+        away = np.abs(found.grey.astype(int) - at_0.grey)
+        assert away.max() <= 4, "the median of amplitudes is not 0, and near"
+
+
+def test_amplitudes_about_0_are_shown_as_they_are() -> None:
+    values, recorded = section(150, 150), np.ones((150, 150), np.bool_)
+    recorded[:60] = False
+    values[~recorded] = 0
+    assert tiling.quiet(values, recorded) is values
+    assert tiling.quiet(values, ~recorded) is values
+    assert tiling.quiet(values + 9, np.ones_like(recorded)).min() > 0
+
+
 def test_dead_traces_lie_on_the_line_between_their_neighbours() -> None:
     values = np.array([[1, 0, 0, 4, 0]], np.float32)
     live = np.array([True, False, False, True, False])
