@@ -104,6 +104,7 @@ def _quantised(
     """The graph in int8, its loss kept within bounds."""
     assert job.calibrate is not None
     pool, _ = samples.read(job.calibrate, None, CALIBRATION_POOL)
+    samples.check_different(job.calibrate, pool)
     tiles, truth = samples.read(job.verify_images or job.calibrate, job.labels, COMPARED_TILES)
     decision = Decision(contract.threshold, contract.gate)
     limits = Guard(pool, tiles, truth, decision, job.max_drop, job.say, job.doing)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import torch
+from torch import Tensor
 
 from salt_export import parity, samples
 from salt_export.parity import Tiles
@@ -31,6 +35,7 @@ def tiles(job: Job) -> Seen:
         return Seen(synthetic.draw(TILES, seed=0).tiles, None)
     seen = Seen(*samples.read(path, job.labels, COMPARED_TILES if job.labels else TILES))
     parity.check_enough(seen.tiles)
+    samples.check_different(path, seen.tiles)
     return seen
 
 
@@ -41,20 +46,34 @@ def networks(job: Job) -> tuple[list[Checkpoint], list[SaltNet]]:
         CheckpointError: one cannot be read or used, or is there twice.
     """
     loaded = [checkpoints.load(path) for path in job.checkpoints]
-    _check_different([each.sha256 for each in loaded], job.checkpoints)
+    _check_different(loaded, job.checkpoints)
     return loaded, [_model(*each) for each in zip(loaded, job.checkpoints, strict=True)]
 
 
-def _check_different(digests: Sequence[str], paths: Sequence[Path]) -> None:
-    """The same network twice would be computed twice, and its mean is itself."""
+def _check_different(loaded: Sequence[Checkpoint], paths: Sequence[Path]) -> None:
+    """The same network twice would be computed twice, and weigh twice as much as any other: a last
+    epoch is often that of ``best.pth``, or of the last snapshot, too.
+    """
+    if len(loaded) == 1:
+        return
     first: dict[str, Path] = {}
-    for digest, path in zip(digests, paths, strict=True):
+    for checkpoint, path in zip(loaded, paths, strict=True):
+        digest = _weights_digest(checkpoint.weights)
         if digest in first:
             raise CheckpointError(
-                f"{path} is the same checkpoint as {first[digest]}, expected each once: an "
+                f"{path} holds the same network as {first[digest]}, expected each once: an "
                 "ensemble averages different ones"
             )
         first[digest] = path
+
+
+def _weights_digest(weights: Mapping[str, Tensor]) -> str:
+    """Hex text that is another where a weight is."""
+    digest = hashlib.sha256()
+    for name, value in sorted(weights.items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _model(checkpoint: Checkpoint, path: Path) -> SaltNet:

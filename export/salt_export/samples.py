@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_export.parity import Tiles
+from salt_export.tolerances import LEAST_DIFFERENT
 from salt_infer.data.dataset import open_images, open_labels
 from salt_infer.data.source import Tile, TileSource
 from salt_infer.data.tiles import decode_all
 from salt_infer.errors import BadTilesError
 from salt_infer.masks.coverage import coverage_class
+from salt_infer.modelfile.learnt import Learnt
+from salt_infer.system.text import shown
 from salt_train.errors import DataError
 
 
@@ -53,6 +57,20 @@ def _decoded(path: Path, source: TileSource, chosen: Sequence[Tile]) -> Tiles:
         return decode_all(path, source, chosen).pixels
     except BadTilesError as error:
         raise DataError(str(error)) from error
+
+
+def check_different(path: Path, tiles: Tiles) -> None:
+    """Raise DataError where too few of a path's tiles are different: neither do tiles of one grey
+    value prove a file, nor ranges that were measured on them hold for others.
+    """
+    different = len(Learnt.of(tiles).fingerprints)
+    expected = min(LEAST_DIFFERENT, math.ceil(len(tiles) / 2))
+    if different < expected:
+        raise DataError(
+            f"{different} of {len(tiles)} tiles of {shown(str(path))} are different and of more "
+            f"than one grey value, expected at least {expected}; give others to calibrate and to "
+            "verify on"
+        )
 
 
 def stratified(tiles: Tiles, masks: npt.NDArray[np.bool_], count: int) -> Tiles:

@@ -8,6 +8,7 @@ import dataclasses
 BATCH_SIZES = (1, 2, 7, 64)
 VIEWS = (1, 2)
 TILES = max(BATCH_SIZES)  # tiles to verify on
+LEAST_DIFFERENT = TILES // 2  # of them; of what surveys give, some are black
 COMPARED_TILES = 400  # that scores are compared on: seconds, and enough to see a loss
 # Tiles whose masks are drawn as on a GPU, and its batches: two whole ones and a part of one.
 DRAWN_TILES, DRAWN_BATCH, DRAWN_SECOND = 10, 4, 2

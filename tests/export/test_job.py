@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+from PIL import Image
 
 from salt_export import graph, provenance
 from salt_export.errors import ExportError, ParityError
@@ -26,7 +27,7 @@ from salt_infer.modelfile.onnx_reader import read_model
 from salt_infer.system.output_locks import writing
 from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
-from salt_train.errors import CheckpointError
+from salt_train.errors import CheckpointError, DataError
 from salt_train.network.model import SaltNet
 from tests import drawing
 from tests.export.test_parity import tampered
@@ -328,17 +329,35 @@ def test_what_cannot_end_well_ends_soon(
         export(dataclasses.replace(job, verify_images=None, check_tensorrt=True))
 
 
+@pytest.mark.parametrize("grey", [0, None])
+def test_tiles_that_show_nothing_prove_nothing(
+    grey: int | None, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    """Nor do ranges of 8 bits that were measured on them hold for others."""
+    few = drawing.draw(31, seed=6)
+    for number in range(64):
+        tile = few.tiles[number % 31] if grey is None else np.full((101, 101), number, np.uint8)
+        Image.fromarray(tile).save(tmp_path / f"{number}.png")
+    told = "31 of 64 tiles of" if grey is None else "0 of 64 tiles of"
+    job = Job((tiny_checkpoint,), tmp_path / "x.onnx", target="cpu", calibrate=tmp_path)
+    with pytest.raises(DataError, match=f"{told} .* are different and of more than one grey value"):
+        export(job)
+
+
 @pytest.mark.slow
 def test_an_ensemble_has_no_network_twice(
     two_checkpoints: tuple[Path, Path], tmp_path: Path
 ) -> None:
+    """Nor by files that say other things of it, as of an epoch that was the best and the last."""
     one, other = two_checkpoints
     copy = Path(shutil.copy(one, tmp_path / "copy.pth"))
-    for again in (one, copy):
-        said = f"{again} is the same checkpoint as {one}, expected each once"
+    best = tmp_path / "best.pth"
+    checkpoints.save(dataclasses.replace(checkpoints.load(one), epoch=9), best)
+    for again in (one, copy, best):
+        said = f"{again} holds the same network as {one}, expected each once"
         with pytest.raises(CheckpointError, match=re.escape(said)):
             export(Job((one, other, again), tmp_path / "x.onnx"))
-    assert os.listdir(tmp_path) == ["copy.pth"]
+    assert sorted(os.listdir(tmp_path)) == ["best.pth", "copy.pth"]
 
 
 def test_a_network_that_does_not_fit_names_its_file(
