@@ -446,6 +446,40 @@ def _shotpoints(file: File) -> None:
         file.set(byte, values)
 
 
+def _shots(inline: int, crossline: int, each: int, cdp: bool = True) -> Callable[[File], None]:
+    """A stacked line of shotpoints and so many traces each, which would make a grid."""
+
+    def bend(file: File) -> None:
+        _coordinates_only(file)
+        for byte, values in ((inline, 100 + np.arange(TRACES) // each),
+                             (crossline, 1 + np.arange(TRACES) % each),
+                             (21, 1001 + np.arange(TRACES) if cdp else 0),
+                             (185, 60_000_000 + 10 * np.arange(TRACES)),
+                             (181, 6_000_000 + 250 * np.arange(TRACES))):  # fmt: skip
+            file.set(byte, values)
+        file.binary(29, 4)
+
+    return bend
+
+
+def _rough(file: File) -> None:
+    """CDP numbers that run on from line to line, and coordinates of lines, off by some metres."""
+    _one_record(file)
+    rng = np.random.default_rng(0)
+    for byte in (181, 185):
+        values = file.headers[:, byte - 1 : byte + 3].copy().view(">i4")[:, 0]
+        file.set(byte, values + rng.normal(0, 70, TRACES).astype(np.int32))
+
+
+def _sheared(file: File) -> None:
+    """Crosslines that are counted from the beginning of each line, of which each begins later."""
+    rows, columns = np.divmod(np.arange(TRACES), CROSSLINES)
+    x = 600_000 + 24.5 * (columns + rows) - 5.0 * rows
+    y = 6_070_000 + 5.0 * (columns + rows) + 24.5 * rows
+    file.set(181, np.rint(100 * x).astype(np.int64))
+    file.set(185, np.rint(100 * y).astype(np.int64))
+
+
 def _text(text: bytes) -> Callable[[File], None]:
     def bend(file: File) -> None:
         file.head[:3200] = text.ljust(3200, text[-1:])
@@ -749,6 +783,20 @@ ALL = [
     Case("a 2-D line with one inline number and shotpoints", _shotpoints,
          {"inline_byte": None, "crossline_byte": None, "inlines": None, "crosslines": None,
           "order": "line", "cdp": [1001, 1120, 1]}, "numbered at byte 21", same=False),
+    *(Case(f"a stacked 2-D line, shotpoints at {inline} and traces in them at {crossline}",
+           _shots(inline, crossline, each), {"inline_byte": None, "crossline_byte": None,
+           "inlines": None, "crosslines": None, "order": "line", "cdp": [1001, 1120, 1]},
+           f"bytes {inline} and {crossline} ({TRACES // each} x {each}) are no line", same=False)
+      for inline, crossline, each in ((9, 13, 10), (17, 25, 2))),
+    Case("likewise, without CDP numbers", _shots(9, 13, 10, cdp=False),
+         {"inline_byte": None, "crossline_byte": None, "inlines": None, "crosslines": None,
+          "order": "line", "cdp": [1, TRACES, 1], "verdict": "ask"}, "one behind the other",
+         same=False),
+    Case("running CDP numbers, rough coordinates of several lines", _rough,
+         {"inline_byte": None, "crossline_byte": None, "inlines": None, "crosslines": None,
+          "order": "line", "cdp": [1, TRACES, 1], "verdict": "ask"}, "--inline-byte", same=False),
+    Case("each line begins a trace later, and counts crosslines from there", _sheared,
+         {"verdict": "warn"}, "at 45 degrees to each other"),
     Case("a text header in ASCII with control characters", _text(b"C 1 caf\xe9\r\n\x1b[31m\x07\0")),
     Case("a text header of bytes FF", _text(b"\xff")),
     Case("13 bytes after the last trace", _tail(b"END OF FILE\r\n"), {"verdict": "refuse"},

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from salt_infer.system.callbacks import Advance
 from salt_survey.errors import SurveyError
-from salt_survey.reading import damage
+from salt_survey.reading import damage, zarr_chunks
 from salt_survey.reading.chunks import Pieces
 from salt_survey.reading.time_axis import Axis, Times
 from salt_survey.reading.volume import Volume, opened
@@ -49,7 +49,7 @@ class ArraySource:
         out = np.empty((len(traces), self._data.shape[2]), np.float32)
         for which, (places, rows, columns) in self._pieces.parts(traces):
             with damage.raised_as(functools.partial(self._damaged, rows, columns)):
-                kept = np.asarray(self._data[rows, columns])[tuple(places)]
+                kept = zarr_chunks.read(self._data, rows, columns, slice(None))[tuple(places)]
             out[which] = self._volume.packing.unpacked(kept)
         return Portion(out, np.zeros(len(traces), bool))
 

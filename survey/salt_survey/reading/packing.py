@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_survey.errors import SurveyError
+from salt_survey.reading import zarr_chunks
 
 _NULLS, _VOLUME = ("_FillValue", "missing_value"), "volume"
 
@@ -87,7 +88,7 @@ def numbers(path: Path, stored: Any, what: str) -> npt.NDArray[Any]:
     Raises:
         SurveyError: its attributes are not known here.
     """
-    kept = np.asarray(stored)
+    kept = zarr_chunks.read(stored)
     try:
         return Scaling.of(getattr(stored, "attrs", {}), kept.dtype, what).numbers(kept)
     except SurveyError as error:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_survey.errors import SurveyError
-from salt_survey.reading import damage, dimensions
+from salt_survey.reading import damage, dimensions, zarr_chunks
 from salt_survey.reading.packing import Scaling, numbers
 
 NAMES = ("time_ms", "twt")  # whose numbers are milliseconds, unless they have other units
@@ -76,7 +76,8 @@ class Axis:
     def ends(self) -> tuple[float, float] | None:
         """Its first and last number; None where they are none."""
         try:
-            kept = np.asarray([self.stored[at] for at in (0, -1)])
+            ends = slice(0, 1), slice(-1, None)
+            kept = np.concatenate([zarr_chunks.read(self.stored, end) for end in ends])
             said = getattr(self.stored, "attrs", {})
             first, last = map(float, Scaling.of(said, kept.dtype, self.name).numbers(kept))
         except (SurveyError, *damage.KINDS):

@@ -12,6 +12,8 @@ import numpy.typing as npt
 Points = npt.NDArray[np.float64]  # [n, 2]
 _NEAR = 0.25  # of a bin: traces have to lie so near to their place
 _FULL = 0.2  # share of the places with a trace, for a grid
+_SCATTERS = (0.2, 0.05)  # of a bin along the line: what lies so near is of one line
+_FAR = 5  # usual steps: no step within a line
 _BESIDE = 1.5  # traces beside each other; of one line, which decimals scatter, it is 1
 
 
@@ -97,18 +99,50 @@ def lattice(x: Points, y: Points, share: float = 1.0) -> Lattice | None:
     bin_along = float(np.linalg.norm(along))
     across = np.array([-along[1], along[0]]) / bin_along
     offsets = (points - points[0]) @ np.stack([along / bin_along, across], axis=1)
-    bin_across = _spacing(offsets[:, 1], bin_along)
-    if bin_across is None:
-        return None
-    places = np.round(offsets / [bin_along, bin_across]).astype(np.int64)
-    places = _refined(points, places)
-    return _numbered(points, places, share)
+    for scatter in _SCATTERS:
+        bin_across = _spacing(offsets[:, 1], scatter * bin_along)
+        if bin_across is None:
+            continue
+        places = np.round(offsets / [bin_along, bin_across]).astype(np.int64)
+        found = _numbered(points, _refined(points, places), share)
+        if found is not None:
+            return found
+    return None
 
 
 def is_path(x: Points, y: Points) -> bool:
     """Traces follow each other at about equal distances, as those of a 2-D line do."""
     steps = np.hypot(np.diff(x), np.diff(y))
     return bool(len(steps) and steps.min() > 0 and steps.max() <= 3 * np.median(steps))
+
+
+def goes_on(x: Points, y: Points) -> bool:
+    """Such a path that hardly ever turns: no grid is sailed so, not even to and fro."""
+    return is_path(x, y) and bool((_turns(np.stack([x, y], axis=1)) < 0.5).sum() < 2)
+
+
+def jumps_back(x: Points, y: Points) -> bool:
+    """Far back towards where it came from, again and again, as traces do at the end of each line of
+    several. Traces at 0, 0 have no say in it.
+    """
+    points = np.stack([x, y], axis=1)
+    points = points[points.any(axis=1)]
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    if not np.any(steps > 0):
+        return False
+    far = steps[1:] > _FAR * np.median(steps[steps > 0])
+    return bool((far & (_turns(points) < -0.5)).sum() > 1)
+
+
+def _turns(points: Points) -> Points:
+    """Cosine of the angle between each step and the one before, float64 [n - 2]; 1 where there is
+    no step.
+    """
+    steps = np.diff(points, axis=0)
+    sizes = np.linalg.norm(steps, axis=1)
+    both = sizes[1:] * sizes[:-1]
+    along = np.einsum("ij,ij->i", steps[1:], steps[:-1])
+    return np.asarray(np.divide(along, both, out=np.ones_like(both), where=both > 0))
 
 
 def _step(points: Points) -> Points | None:
@@ -128,12 +162,12 @@ def _step(points: Points) -> Points | None:
     return np.asarray(together.mean(axis=0))
 
 
-def _spacing(offsets: Points, bin_along: float) -> float | None:
+def _spacing(offsets: Points, scatter: float) -> float | None:
     """Distance of lines, from the distances of traces from the first line, which decimals scatter
-    about each.
+    by so much about each.
     """
     rising = np.sort(offsets)
-    starts = np.flatnonzero(np.diff(rising, prepend=-np.inf) > 0.2 * bin_along)
+    starts = np.flatnonzero(np.diff(rising, prepend=-np.inf) > scatter)
     lines = np.add.reduceat(rising, starts) / np.diff(starts, append=len(rising))
     gaps = np.diff(lines)
     if not len(gaps):

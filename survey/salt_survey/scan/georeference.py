@@ -17,6 +17,7 @@ from salt_survey.scan.lone_line import LoneLine
 
 _FOOT_M = 0.3048
 _OFF = 0.05  # share of the traces away from where the grid has them, that is told
+_SHEARED = 75  # degrees between inlines and crosslines, below which that is told
 _FAR = 10  # bins: traces so far from their place have wrong coordinates
 
 
@@ -33,6 +34,7 @@ class Georeference:
         off: share of the traces more than half a bin from their place.
         nowhere: traces at 0, 0 which is not their place; those at 0, 0 have no say in it.
         far: traces whose coordinates are those of another place altogether.
+        angle: between inlines and crosslines, 0 to 90 degrees.
     """
 
     corners: tuple[tuple[int, int, float, float], ...]
@@ -40,6 +42,7 @@ class Georeference:
     off: float = 0.0
     nowhere: int = 0
     far: int = 0
+    angle: float = 90.0
 
     def of_feet(self) -> Self:
         """With bins in metres, of coordinates in feet; corners stay as they are."""
@@ -98,6 +101,12 @@ def _tell(found: Georeference, grid: Grid, said: Said) -> None:
             f"{100 * found.off:.0f} % of the traces have coordinates more than half a bin "
             "from their place in the grid"
         )
+    if found.angle < _SHEARED:
+        said.warnings.append(
+            f"inlines and crosslines lie at {found.angle:.0f} degrees to each other, expected 90: "
+            "are these the lines? (--inline-byte and --crossline-byte to decide; --lines-from "
+            "traces if it is one line)"
+        )
 
 
 def georeference(grid: Grid, positions: Positions) -> Georeference | None:
@@ -123,7 +132,14 @@ def georeference(grid: Grid, positions: Positions) -> Georeference | None:
         traces.away(plane, limit) / traces.count,
         traces.away(plane, limit, somewhere=False),
         traces.away(plane, _FAR * float(bins.max())),
+        _angle(plane[:2]),
     )
+
+
+def _angle(steps: Points) -> float:
+    """Between two steps, float64 [2, 2]: 0 to 90 degrees."""
+    sizes = np.linalg.norm(steps, axis=1)
+    return math.degrees(math.acos(min(1.0, abs(float(steps[0] @ steps[1])) / float(sizes.prod()))))
 
 
 def _of_line(grid: Grid, positions: Positions, traces: Traces) -> Georeference:

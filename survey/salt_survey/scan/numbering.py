@@ -10,11 +10,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from salt_survey.errors import SurveyError
-from salt_survey.scan import coordinates, geometry, numbered_traces
+from salt_survey.scan import coordinates
 from salt_survey.scan.coordinates import Lattice, Positions
 from salt_survey.scan.findings import Said
-from salt_survey.scan.numbered_traces import NumberedTraces
 from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import LinesFrom
 from salt_survey.segy import headers, lines, text
@@ -26,8 +24,8 @@ from salt_survey.segy.raw import RawFile
 
 _COORDINATES = ((181, 185), (73, 77), (81, 85))
 _SHOTS = {9, 13}  # field record and trace in it
+_CDP = (21, 193, 189)  # where the numbers of a 2-D line's traces are as a rule
 _SHOWN = 3
-_LEFT_OUT = "they are left out, and are 0 in SEG-Y that is written"
 
 Points = npt.NDArray[np.float64]
 
@@ -96,7 +94,9 @@ def find(
     if overrides.line_width != 2:
         pair = lines.find(candidates, text.line_bytes(list(text_lines)))
         # One number in all traces of a grid is that of no line.
-        if pair is not None and (pair.is_grid or _lattice(candidates, bare) is None):
+        if pair is not None and (pair.is_grid or not _are_several(candidates, bare)):
+            if _lie_in_a_line(pair, candidates, bare):
+                return _one_line(pair, candidates, bare, said)
             _tell_pair(pair, candidates, sorting, said)
             return dataclasses.replace(bare, inline=pair.inline, crossline=pair.crossline)
     if overrides.line_width != 4:
@@ -106,106 +106,6 @@ def find(
             _tell_halves(pair, narrow, sorting, said)
             return dataclasses.replace(bare, inline=pair.inline, crossline=pair.crossline, width=2)
     return _without_numbers(candidates, bare, said)
-
-
-def grid(
-    numbered: Numbering,
-    columns: Mapping[int, Column],
-    positions: Positions | None,
-    traces: int,
-    said: Said,
-) -> geometry.Grid | None:
-    """Places of all traces; a warning where some have none.
-
-    Returns:
-        None where nothing numbers them.
-
-    Raises:
-        SurveyError: the numbers make no grid.
-    """
-    if numbered.inline is not None and numbered.crossline is not None:
-        lines_of = columns[numbered.inline], columns[numbered.crossline]
-        return _on_lines(*lines_of, said)
-    if numbered.lines_from == "traces":
-        numbers = (
-            columns[numbered.cdp] if numbered.cdp else np.arange(1, traces + 1, dtype=np.int32)
-        )
-        return geometry.line(numbers)
-    found = _on_lattice(positions, said) if numbered.lines_from == "coordinates" else None
-    if found is None and numbered.lines_from == "coordinates" and numbered.decided:
-        where = "no coordinates are in the headers"
-        if positions is not None:
-            where = (
-                f"the coordinates at {numbered.x} and {numbered.y} make no grid, or the traces lie "
-                "in no order of lines"
-            )
-        raise SurveyError(
-            f"{where}, expected those of lines at right angles in equal steps; give --x-byte and "
-            "--y-byte of others, --inline-byte and --crossline-byte, or --lines-from traces if it "
-            "is one line"
-        )
-    return found
-
-
-def _on_lattice(positions: Positions | None, said: Said) -> geometry.Grid | None:
-    """The grid of the traces that have coordinates; a warning of the others."""
-    if positions is None:
-        return None
-    points = positions.at(slice(None))
-    there = np.asarray(points.any(axis=1))
-    found = coordinates.lattice(*points.T)  # one place of a grid may be 0 0
-    if found is not None:
-        return geometry.grid(found.inlines, found.crosslines)
-    found = coordinates.lattice(*points[there].T) if np.count_nonzero(~there) > 0 else None
-    if found is None:
-        return None
-    said.warnings.append(
-        f"{np.count_nonzero(~there)} traces have the coordinates 0 0, where others make a grid; "
-        f"{_LEFT_OUT}"
-    )
-    inlines, crosslines = np.zeros((2, len(points)), np.int64)
-    inlines[there], crosslines[there] = found.inlines, found.crosslines
-    return geometry.grid(inlines, crosslines, there)
-
-
-def _on_lines(inlines: Column, crosslines: Column, said: Said) -> geometry.Grid:
-    """The grid of the traces that have a place in it; a warning of the others."""
-    found = numbered_traces.find(inlines, crosslines)
-    grid = geometry.grid(inlines, crosslines, found.mask)
-    if found.blank:
-        said.warnings.append(
-            f"{found.blank} traces have no line numbers in their headers, where others have; "
-            f"{_LEFT_OUT}"
-        )
-    if found.strays:
-        others = " and ".join(
-            f"{name} {geometry.words(geometry.lines_of(numbers))}"
-            for name, numbers in (("inlines", grid.inlines), ("crosslines", grid.crosslines))
-        )
-        said.warnings.append(
-            f"line numbers far from {others} of all others: {_strays(found, inlines, crosslines)}; "
-            f"{_LEFT_OUT}"
-        )
-    return grid
-
-
-def _strays(found: NumberedTraces, inlines: Column, crosslines: Column) -> str:
-    """The first of them, with their numbers."""
-    named = [
-        f"{inlines[trace]} and {crosslines[trace]} of trace {trace + 1}"
-        for trace in found.strays[:_SHOWN]
-    ]
-    more = len(found.strays) - len(named)
-    return ", ".join([*named, f"{more} more"] if more else named)
-
-
-def offsets_a_bin(grid: geometry.Grid, offsets: Column) -> int:
-    """The most offsets that traces of one place have."""
-    # One number of both, as sorting rows of numbers would take many times the memory.
-    keys = (grid.places.astype(np.int64) << 32) | offsets.view(np.uint32)
-    different = np.unique(keys[grid.places != geometry.NO_TRACE]) >> 32
-    ends = np.flatnonzero(np.diff(different, append=-1))
-    return int(np.diff(ends, prepend=-1).max())
 
 
 def _halves(file: RawFile, layout: Layout, narrow: Candidates) -> Pair | None:
@@ -228,6 +128,33 @@ def _coordinate_bytes(
         if any(np.ptp(candidates.column(byte)) for byte in pair):
             return pair
     return None, None
+
+
+def _lie_in_a_line(pair: Pair, candidates: Candidates, bare: Numbering) -> bool:
+    """A grid of any two numbers, as shotpoints and traces in them make, though the traces lie one
+    behind the other.
+    """
+    if pair.why != lines.ANY_TWO:
+        return False
+    x, y = _points(candidates, bare)
+    return x is not None and y is not None and coordinates.goes_on(x, y)
+
+
+def _one_line(pair: Pair, candidates: Candidates, bare: Numbering, said: Said) -> Numbering:
+    """A 2-D line where its traces have CDP numbers, too, and a question where they have not."""
+    cdp, decided = lines.cdp(candidates), lines.cdp(candidates) in _CDP
+    other = _options(pair.inline, pair.crossline, candidates)
+    if decided:
+        said.notes.append(
+            f"a 2-D line, its traces numbered at byte {cdp}: they lie one behind the other, so "
+            f"that bytes {pair.words()} are no line numbers ({other} if they are)"
+        )
+    else:
+        said.questions.append(
+            f"the traces lie one behind the other, and the only line numbers are those of bytes "
+            f"{pair.words()}: give --lines-from traces if it is one line, or {other}"
+        )
+    return dataclasses.replace(bare, cdp=cdp, lines_from="traces", decided=decided)
 
 
 def _tell_halves(pair: Pair, narrow: Candidates, sorting: int, said: Said) -> None:
@@ -278,8 +205,10 @@ def _without_numbers(candidates: Candidates, bare: Numbering, said: Said) -> Num
         return dataclasses.replace(bare, lines_from="coordinates", decided=False)
     cdp = lines.cdp(candidates)
     x, y = _points(candidates, bare)
-    path = x is not None and y is not None and coordinates.is_path(x, y)
-    if path or cdp in (21, 193, 189):
+    path = back = False
+    if x is not None and y is not None:
+        path, back = coordinates.is_path(x, y), coordinates.jumps_back(x, y)
+    if path or (cdp in _CDP and not back):
         what = f"at byte {cdp}" if cdp else "by their order"
         said.notes.append(f"a 2-D line, its traces numbered {what}")
         return dataclasses.replace(bare, cdp=cdp, lines_from="traces")
@@ -290,6 +219,13 @@ def _without_numbers(candidates: Candidates, bare: Numbering, said: Said) -> Num
         "--crossline-byte, or --lines-from traces if it is one line"
     )
     return dataclasses.replace(bare, lines_from="traces", decided=False)
+
+
+def _are_several(candidates: Candidates, bare: Numbering) -> bool:
+    """The coordinates are those of more than one line, whether or not they make a grid."""
+    x, y = _points(candidates, bare)
+    jumps = x is not None and y is not None and coordinates.jumps_back(x, y)
+    return jumps or _lattice(candidates, bare) is not None
 
 
 def _lattice(candidates: Candidates, bare: Numbering) -> Lattice | None:

@@ -13,6 +13,7 @@ from salt_infer.masks.rle import TILE_SHAPE
 from salt_infer.system.callbacks import Advance
 from salt_survey.errors import SurveyError
 from salt_survey.scan import (
+    binning,
     coordinate_checks,
     duplicates,
     geometry,
@@ -182,7 +183,7 @@ class _Scanner:
         positions: Positions | None,
     ) -> geometry.Grid | None:
         try:
-            grid = numbering.grid(numbered, columns, positions, self.layout.traces, self.said)
+            grid = binning.grid(numbered, columns, positions, self.layout.traces, self.said)
         except SurveyError as error:
             self.said.faults.append(str(error))
             return None
@@ -196,7 +197,7 @@ class _Scanner:
     def _tell_duplicates(self, grid: geometry.Grid) -> None:
         byte = headers.OFFSET
         offsets_of = headers.columns(self.file, self.layout, [byte])[byte]
-        duplicates.tell(grid, numbering.offsets_a_bin(grid, offsets_of), self.said)
+        duplicates.tell(grid, binning.offsets_a_bin(grid, offsets_of), self.said)
 
     def _stats(self) -> Stats | None:
         kind = FORMATS[self.reading]

@@ -12,6 +12,7 @@ from salt_survey.segy import headers
 from salt_survey.segy.headers import Column, Headers
 from salt_survey.segy.layout import HEADER, Layout
 
+ANY_TWO = "they make a grid"  # though nothing else tells that they number the lines
 MOST = 40_000  # headers that are looked at
 
 # Where programs put them, the commonest first: inline, crossline.
@@ -234,7 +235,7 @@ def others(candidates: Candidates, but: Collection[int] = ()) -> list[Pair]:
                 continue
             # As programs put them: the inline first.
             bytes_of = (other, one) if candidates.is_inline(other, one) else (one, other)
-            pair = candidates.pair(*bytes_of, "they make a grid")
+            pair = candidates.pair(*bytes_of, ANY_TWO)
             if pair.is_grid and pair.full >= _FULL and _is_product(pair, len(candidates.column(1))):
                 found.append(pair)
     return sorted(found, key=_rank)
@@ -252,7 +253,7 @@ def halves(candidates: Candidates, running: Collection[int] = ()) -> Pair | None
         if pair.single >= _SINGLE and all(
             _is_dense(candidates.numbers[byte]) for byte in (pair.inline, pair.crossline)
         ):
-            return dataclasses.replace(pair, why="they make a grid")
+            return pair
     return None
 
 

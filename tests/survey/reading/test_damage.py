@@ -62,6 +62,26 @@ def test_a_chunk_that_is_damaged(tmp_path: Path, codec: str, broken: str) -> Non
             survey.read(slice(4, 8), slice(None))
 
 
+@pytest.mark.parametrize("codec", ["blosc", "blosc of 2"])
+@pytest.mark.parametrize("length", [0, 15, 16, -1])
+def test_a_chunk_of_blosc_is_not_unpacked_beyond_its_end(
+    tmp_path: Path, codec: str, length: int
+) -> None:
+    """Where another of the same bytes has been in memory, it would be found there again."""
+    path = tmp_path / "a.zarr"
+    first, second = volume(path, codec)
+    whole = second.read_bytes()
+    second.write_bytes(whole[:length])
+    with pytest.raises(
+        SurveyError, match=rf"\(chunk .* is {len(whole[:length])} bytes of [0-9]+\)"
+    ):
+        scanned(path, MS)
+    second.unlink()  # of the fill value
+    assert scanned(path, MS).scan.dead == 24
+    first.unlink()
+    assert scanned(path, MS).scan.verdict == "refuse"
+
+
 @pytest.mark.parametrize("broken", [*BREAKS, "no JSON"])
 @pytest.mark.parametrize("name", ["zarr.json", "amplitude/zarr.json"])
 def test_metadata_that_is_damaged(tmp_path: Path, name: str, broken: str) -> None:
