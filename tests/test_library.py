@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,10 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 import segyio
+import zarr
 from PIL import Image
 
 import salt_survey
 import salt_train
+from salt_infer import SaltModel, read_tiles, stretched
 from salt_infer.models import default_model
 from salt_train.checkpoints import checkpoint as checkpoints
 from tests import pages
@@ -23,7 +28,7 @@ from tests.conftest import ROOT
 from tests.survey import small
 
 PAGE = ROOT / "docs" / "library.md"
-LOOP, FILE, SURVEY = pages.blocks(PAGE, "python")
+LOOP, FILE, FORMS, PICTURE, FOUND, SURVEY = pages.blocks(PAGE, "python")
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +58,46 @@ def command(name: str, *arguments: str) -> str:
     done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_masks_are_the_same_in_other_forms() -> None:
+    """COCO's counts are unpacked here as its definition has them, and overlays looked at."""
+    run(FORMS)
+    found = json.loads(Path("coco.json").read_text())
+    ids, tiles = read_tiles("examples/tiles")
+    masks = dict(zip(ids, SaltModel.load().predict(tiles).masks, strict=True))
+    assert [each["id"] for each in found["images"]] == ids
+    drawn = {each["image_id"]: each for each in found["annotations"]}
+    assert drawn.keys() == {name for name, mask in masks.items() if mask.any()}
+    for name, each in drawn.items():
+        counts, mask = each["segmentation"]["counts"], masks[name]
+        pixels = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
+        np.testing.assert_array_equal(pixels.reshape(101, 101, order="F"), mask)
+        left, top, width, height = each["bbox"]
+        inside = mask[top : top + height, left : left + width]
+        assert inside.sum() == mask.sum() == each["area"]
+        assert all(edge.any() for edge in (inside[0], inside[-1], inside[:, 0], inside[:, -1]))
+    for name, tile in zip(ids, tiles, strict=True):
+        with Image.open(f"{name}-overlay.png") as image:
+            colours = np.asarray(image)
+        np.testing.assert_array_equal((colours == tile[:, :, None]).all(axis=2), ~masks[name])
+
+
+def test_a_picture_of_a_section_and_back() -> None:
+    with salt_survey.Survey.open(small.survey(Path())) as survey:
+        line = survey.read(slice(2, 3), slice(None)).amplitude[0]
+    Image.fromarray(stretched(line.T)).save("section.png")
+    run(PICTURE)
+    _, commands = PAGE.read_text().split(PICTURE)
+    look, found = re.findall(r"^salt-survey .*", commands, flags=re.M)[:2]
+    for each in (look, found):
+        command(*shlex.split(each))
+    run(FOUND)
+    with Image.open("salt.png") as image:
+        drawn = np.asarray(image) > 0
+    assert drawn.shape == line.T.shape
+    volume = zarr.open_group("section.zarr", mode="r")["probability"]
+    np.testing.assert_array_equal(drawn, volume[0].T > 127)
 
 
 def test_a_loop_of_ones_own_leaves_a_checkpoint(capsys: pytest.CaptureFixture[str]) -> None:

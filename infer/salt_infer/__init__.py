@@ -15,6 +15,7 @@ from salt_infer.system import privacy
 
 if TYPE_CHECKING:
     from salt_infer.backends.providers import ProviderRequest
+    from salt_infer.data.stretch import stretched
     from salt_infer.data.tiles import Tiles, read_tiles
     from salt_infer.errors import InputError, ModelError, SaltError
     from salt_infer.predictor.model import SaltModel
@@ -31,6 +32,7 @@ __all__ = [
     "Tiles",
     "__version__",
     "read_tiles",
+    "stretched",
 ]
 _HOMES = {
     "InputError": "errors",
@@ -41,6 +43,7 @@ _HOMES = {
     "SaltModel": "predictor.model",
     "Tiles": "data.tiles",
     "read_tiles": "data.tiles",
+    "stretched": "data.stretch",
 }
 
 privacy.switch_off()  # before any runtime can be imported

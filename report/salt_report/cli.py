@@ -118,6 +118,7 @@ def look(**request: Any) -> None:
     help="Gate at which thresholds are tried; default: that in --probabilities, or 0.556.",
 )  # fmt: skip
 @click.option("--json", type=_PATH, metavar="FILE.json", help="Write the numbers as JSON too.")
+@click.option("--csv", type=_PATH, metavar="FILE.csv", help="Write a row a tile as a table too.")
 @click.option(
     "--partial",
     is_flag=True,

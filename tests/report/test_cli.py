@@ -17,6 +17,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from markupsafe import Markup
@@ -430,16 +431,39 @@ def test_submissions_at_the_ends(
     run(
         "evaluate", "--submission", sub, "--labels", folder, "--out", tmp_path / "x.html",
         "--against", sub, "--json", tmp_path / "x.json", "--partial", "--worst", 2,
+        "--csv", tmp_path / "x.csv",
     )  # fmt: skip
     page = Page(tmp_path / "x.html")
     check(page)
     value = json.loads((tmp_path / "x.json").read_text())
     assert value["pairs"]["difference"] == 0
+    table = pd.read_csv(tmp_path / "x.csv", dtype={"id": str})
+    assert table.id.tolist() == [each["id"] for each in value["outcome"]] == list(drawn.ids[:count])
+    assert (table.score == table.other_score).all()
+    np.testing.assert_allclose(table.dice, 2 * table.iou / (1 + table.iou))
     if kind != "all empty":
         assert value["headline"]["score"] == 1
         assert "Every tile scores 1" in page.text
     if kind == "one tile":
         assert "59 labelled tiles are not in both submissions" in page.text
+
+
+def test_a_table_of_the_tiles(
+    folder: Path, evaluated: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    """The numbers of the JSON, and the other submission's scores as it has them alone."""
+    files = ["--labels", folder / "labels.csv", "--out", tmp_path / "x.html"]
+    both = [*files, "--submission", folder / "sub.csv", "--against", folder / "other.csv"]
+    run("evaluate", *both, "--csv", tmp_path / "a.csv")
+    other = [*files, "--submission", folder / "other.csv", "--overwrite"]
+    run("evaluate", *other, "--csv", tmp_path / "b.csv")
+    found, alone = (pd.read_csv(tmp_path / name, dtype={"id": str}) for name in ("a.csv", "b.csv"))
+    rows = json.loads((evaluated[0] / "x.json").read_text())["outcome"]
+    for name in rows[0]:
+        assert found[name].tolist() == [row[name] for row in rows], name
+    assert found.other_score.tolist() == alone.score.tolist()
+    assert "other_score" not in alone
+    assert any(line.startswith("pixels: IoU 0.") for line in evaluated[1])
 
 
 def test_ids_are_text(tmp_path: Path) -> None:

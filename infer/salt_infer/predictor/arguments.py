@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import warnings
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from salt_infer.data import oddities
 from salt_infer.errors import InputError
 from salt_infer.masks.rle import TILE_SHAPE
 
@@ -27,10 +30,23 @@ def check_tiles(tiles: npt.NDArray[np.uint8]) -> None:
         )
     if tiles.dtype != np.uint8 or tiles.ndim != 3 or tiles.shape[1:] != TILE_SHAPE:
         hint = ": tiles[None] for one tile" if tiles.shape == TILE_SHAPE else ""
+        if tiles.dtype != np.uint8 and tiles.dtype.kind in "fiu":
+            hint += ": salt_infer.stretched makes them of amplitudes"
         raise InputError(
             f"tiles are {tiles.dtype} {list(tiles.shape)}, expected uint8 [N, 101, 101] grey "
             f"values{hint}"
         )
+
+
+def warn_of_greys(tiles: npt.NDArray[np.uint8]) -> None:
+    """Warn of tiles uint8 [N, 101, 101] most of which can hardly be meant; of a few, that may be
+    what a survey has there. The words are the same for all batches, so that they are said once.
+    """
+    found = oddities.of_greys(tiles) if len(tiles) else []
+    kinds = Counter(kind for each in found for kind in each)
+    for kind, count in kinds.items():
+        if count > len(tiles) / 2:
+            warnings.warn(f"most tiles are {oddities.WHAT[kind]}", stacklevel=3)
 
 
 def checked_count(name: str, count: int) -> int:

@@ -19,7 +19,7 @@ from salt_infer.batch import doubtful, views
 from salt_infer.batch.result import BatchResult, Cancel, Drawn
 from salt_infer.errors import ModelError
 from salt_infer.modelfile.contract import ModelContract, Tta
-from salt_infer.predictor.arguments import check_path, check_tiles, checked_count
+from salt_infer.predictor.arguments import check_path, check_tiles, checked_count, warn_of_greys
 from salt_infer.predictor.prediction import Decided, Prediction
 from salt_infer.predictor.settings import Settings
 from salt_infer.system.callbacks import Tell
@@ -123,8 +123,12 @@ class SaltModel:
         Raises:
             InputError: other tiles than that, or a batch size below 1.
             ModelError: the runtime failed, or the model gave NaN.
+
+        Warns:
+            UserWarning: most can hardly be meant, see :mod:`salt_infer.data.oddities`.
         """
         check_tiles(tiles)
+        warn_of_greys(tiles)
         size = checked_count("batch_size", self.batch_size if batch_size is None else batch_size)
         masks = np.zeros(tiles.shape, dtype=np.bool_)
         probability = np.zeros(tiles.shape, dtype=np.float32)

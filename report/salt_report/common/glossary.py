@@ -10,6 +10,8 @@ MEANINGS = {
     "tenths, rounded up, so that class 0 holds the tiles without salt and no others.",
     "IoU": "Intersection over union, of a true mask and a drawn one: the pixels that are salt "
     "in both, divided by those that are salt in either. 1 is the same mask, 0 is none in common.",
+    "Dice": "Twice the pixels that are salt in both masks, divided by those of one and those of "
+    "the other together; also called F1. It is 2 IoU / (1 + IoU), and ranks masks as IoU does.",
     "IoU threshold": "What the IoU has to be above for a mask to count. The score asks ten "
     "times, at .50, .55 to .95: a mask with an IoU of .72 is above five of them, and scores .5.",
     "precision": "At one IoU threshold, the share of tiles whose masks count.",

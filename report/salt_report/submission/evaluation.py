@@ -21,7 +21,7 @@ from salt_report.common.reading import Submission
 from salt_report.submission import borders, judge, outcomes, pairs, sweeps
 from salt_report.submission.borders import Cropped
 from salt_report.submission.judge import Judge
-from salt_report.submission.outcomes import Headline, Presence
+from salt_report.submission.outcomes import Headline, PixelCounts, Presence
 from salt_report.submission.pairs import Pairs
 from salt_report.submission.sweeps import Sweep
 
@@ -75,6 +75,7 @@ class Evaluation:
     thresholds: pd.DataFrame
     groups: pd.DataFrame
     presence: Presence
+    pixels: PixelCounts
     losses: pd.DataFrame
     by_class: pd.DataFrame
     by_kind: pd.DataFrame
@@ -95,6 +96,14 @@ class Evaluation:
         value = {"version": __version__, "inputs": list(inputs), **fields}
         return json.dumps(_plain(value), indent=1, allow_nan=False) + "\n"
 
+    def to_csv(self) -> str:
+        """``outcome`` with each tile's Dice; beside a second submission also that one's score."""
+        table = self.outcome.assign(dice=2 * self.outcome.iou / (1 + self.outcome.iou))
+        if self.pairs is not None:
+            more = self.pairs.changed.difference.reindex(table.index, fill_value=0.0)
+            table = table.assign(other_score=(table.score - more).round(1))
+        return str(table.to_csv(lineterminator="\n"))
+
 
 def evaluate(case: Case) -> Evaluation:
     """Count everything."""
@@ -109,6 +118,7 @@ def evaluate(case: Case) -> Evaluation:
         thresholds=outcomes.at_thresholds(outcome),
         groups=outcomes.groups(outcome),
         presence=outcomes.presence(outcome, pixels),
+        pixels=outcomes.pixel_counts(outcome, pixels),
         losses=outcomes.losses(outcome),
         by_class=outcomes.by_class(outcome),
         by_kind=outcomes.of_parts(outcome, flags(truth, case.tiles)),
@@ -149,6 +159,8 @@ def summary(found: Evaluation) -> list[str]:
         f"{presence.false} masked falsely; at most {head.perfect_presence:.4f} without these",
         "points lost: "
         + ", ".join(f"{it.Index} {it.points:.4f}" for it in found.losses.itertuples()),
+        f"pixels: IoU {found.pixels.iou:.4f}, Dice {found.pixels.dice:.4f}; mean of the tiles with "
+        f"salt: IoU {found.pixels.tile_iou:.4f}, Dice {found.pixels.tile_dice:.4f}",
         f"middle {borders.CROP}x{borders.CROP} px: {found.cropped.score:.4f} "
         f"({found.cropped.gain:+.4f}, {found.cropped.low:+.4f} to {found.cropped.high:+.4f})",
         "tiles by score 0, .1 .. 1: " + _row(found.groups.tiles),

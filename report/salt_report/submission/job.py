@@ -36,6 +36,7 @@ class EvaluateJob:
         threshold, gate: the pair that sweeps vary one of, 0..1; None is that of the probabilities'
             file, or NEUTRAL where it has none.
         json: where to write the numbers.
+        csv: where to write a row a tile.
         partial: score the tiles only that have both a row and a label.
         worst: pictures a gallery.
         overwrite: replace files that exist.
@@ -50,6 +51,7 @@ class EvaluateJob:
     threshold: float | None = None
     gate: float | None = None
     json: Path | None = None
+    csv: Path | None = None
     partial: bool = False
     worst: int = 12
     overwrite: bool = False
@@ -67,8 +69,10 @@ def run(job: EvaluateJob) -> list[str]:
     check_output(job.out, ".html", inputs, job.overwrite)
     if job.json:
         check_output(job.json, ".json", inputs, job.overwrite)
+    if job.csv:
+        check_output(job.csv, ".csv", inputs, job.overwrite)
     _check_tried(job)
-    with writing(job.out, job.json) as unlocked:
+    with writing(job.out, job.json, job.csv) as unlocked:
         return [*warned(unlocked), *_run(job)]
 
 
@@ -81,6 +85,8 @@ def _run(job: EvaluateJob) -> list[str]:
     if job.json:
         numbers = found.to_json([source.to_json() for source in made_from])
         contents[job.json] = numbers.encode()
+    if job.csv:
+        contents[job.csv] = found.to_csv().encode()
     write_together({**contents, job.out: html}, job.overwrite)
     return [*evaluation.summary(found), *_tried_from(job, case, found), f"-> {job.out}"]
 

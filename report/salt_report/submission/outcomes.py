@@ -162,6 +162,45 @@ def presence(outcome: pd.DataFrame, pixels: int) -> Presence:
     return Presence(*(int(cell.sum()) for cell in cells))
 
 
+@dataclasses.dataclass(frozen=True)
+class PixelCounts:
+    """Pixels of all tiles together, and the measures that other programs have of these: not the
+    score, as large bodies of salt say most in them, and tiles without salt nothing.
+
+    Attributes:
+        found: salt, and in the mask; likewise the others.
+        iou, dice: of these counts, 0..1; NaN where there is salt in no mask, true or drawn.
+        tile_iou, tile_dice: mean of the tiles with salt, each by itself; NaN where none has any.
+    """
+
+    found: int
+    missed: int
+    false: int
+    clear: int
+    iou: float
+    dice: float
+    tile_iou: float
+    tile_dice: float
+
+
+def pixel_counts(outcome: pd.DataFrame, pixels: int) -> PixelCounts:
+    """Pixels of a :func:`table`, of which each tile has so many."""
+    found, union = int(outcome.intersection.sum()), int(outcome.union.sum())
+    missed = int(outcome.truth_px.sum()) - found
+    iou = found / union if union else float("nan")
+    of_tiles = outcome.iou[outcome.truth_px > 0]
+    return PixelCounts(
+        found=found,
+        missed=missed,
+        false=union - found - missed,
+        clear=pixels * len(outcome) - union,
+        iou=iou,
+        dice=2 * iou / (1 + iou),
+        tile_iou=float(of_tiles.mean()),
+        tile_dice=float((2 * of_tiles / (1 + of_tiles)).mean()),
+    )
+
+
 def losses(outcome: pd.DataFrame) -> pd.DataFrame:
     """Where the score went.
 

@@ -74,8 +74,8 @@ def render(case: Case, found: Evaluation, sources: Sequence[Source], worst: int)
 def _words(found: Evaluation) -> list[tuple[str, str]]:
     of_judge = ["calibration error", "Brier score", "ROC"] if found.judge else []
     return glossary.words(
-        "coverage, coverage class", "IoU", "IoU threshold", "precision", "presence", "judge",
-        "gate", "threshold", "95 % interval", "paired interval", *of_judge,
+        "coverage, coverage class", "IoU", "Dice", "IoU threshold", "precision", "presence",
+        "judge", "gate", "threshold", "95 % interval", "paired interval", *of_judge,
     )  # fmt: skip
 
 

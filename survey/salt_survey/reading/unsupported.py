@@ -40,7 +40,10 @@ _ENDINGS = {
 }
 _SEG_D = {0x8015, 0x8022, 0x8024, 0x8036, 0x8038, 0x8042, 0x8044, 0x8048, 0x8058}
 _PICTURES = ("a PNG", "a JPEG", "a TIFF", "a GIF", "a BMP")
-_TILES = "a picture has no amplitudes; name the survey that it was made of, and tiles to salt-infer"
+_TILES = (
+    "a picture has no amplitudes; name the survey that it was made of, and tiles to salt-infer; of "
+    "a picture alone, save its greys as [trace, sample] (numpy.save)"
+)
 
 
 def no_survey(path: Path, otherwise: str) -> str:

@@ -25,6 +25,7 @@ _NAMES = ("amplitude", "data", "seismic")  # of the volume, in a Zarr group
 # A Zarr may claim any shape and hold nothing; what is read at a time has to fit into memory.
 _MOST_TRACES = 1 << 26
 _ROUNDED, _MOST = 1e-3, 1 << 31  # of line numbers that are floats
+_COLOURS = (3, 4)  # of a picture in its last axis, and too few for samples
 _MOST_AT_ONCE = 1 << 27  # samples of an inline, or of a chunk
 
 
@@ -66,6 +67,11 @@ def opened(path: Path) -> Volume:
         raise SurveyError(
             f"{path} is an array {list(shape)} of {volume.data.dtype}, expected numbers "
             "[inline, crossline, sample], or in .npy those of one line [trace, sample]"
+        )
+    if is_npy and shape[2] in _COLOURS:
+        raise SurveyError(
+            f"{path} is an array {list(shape)}, of {shape[2]} samples a trace: a picture with its "
+            "colours? save one of them, or its grey values, as [trace, sample]"
         )
     chunk = math.prod(getattr(volume.data, "chunks", (1,)))
     if shape[0] * shape[1] > _MOST_TRACES or max(chunk, shape[1] * shape[2]) > _MOST_AT_ONCE:

@@ -120,7 +120,7 @@ def test_a_path_that_is_empty_is_not_the_model_that_ships() -> None:
 
 def test_a_mask_over_tiles_is_not_passed_over(gated_model: Path) -> None:
     model = SaltModel.load(gated_model, threshold=np.array(0.5))  # type: ignore[arg-type]
-    hidden = np.ma.masked_array(TILES, mask=TILES > 9)
+    hidden = np.ma.masked_array(TILES, mask=TILES > 250)
     with pytest.raises(InputError, match=r"a masked array, .* tiles\.filled\(0\)"):
         model.predict(hidden)
     model.predict(hidden.filled(0))
@@ -238,6 +238,27 @@ def test_a_pickled_model_is_loaded_anew_with_its_settings() -> None:
     assert other.session.path == SHIPPED.absolute()
     np.testing.assert_array_equal(other.predict(TILES[:3]).masks, model.predict(TILES[:3]).masks)
     assert copy.deepcopy(other).settings == model.settings
+
+
+@pytest.mark.parametrize(
+    ("factor", "told"),
+    [(1 / 255, "at most 1/16 of the range"), (0.25, "less than 2/5")],
+)
+def test_tiles_that_can_hardly_be_meant_are_warned_of(
+    gated_model: Path, factor: float, told: str
+) -> None:
+    model, tiles = SaltModel.load(gated_model), drawing.draw(5, seed=2).tiles
+    faint = (tiles * factor).astype(np.uint8)
+    with pytest.warns(UserWarning, match=told) as said:
+        model.predict(faint)
+    assert said[0].filename == __file__
+    model.predict(np.concatenate([tiles, faint]))  # as many may be what the survey has
+
+
+def test_amplitudes_are_told_how_to_become_tiles(gated_model: Path) -> None:
+    amplitudes = drawing.draw(3, seed=2).tiles / 255
+    with pytest.raises(InputError, match=r"salt_infer\.stretched makes them of amplitudes"):
+        SaltModel.load(gated_model).predict(amplitudes)
 
 
 def test_a_model_that_changed_since_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 
@@ -121,6 +122,30 @@ def test_groups_and_presence(
     filled = sum(truth == 0 and mask >= 10099 for _, _, truth, mask in slow)
     assert found.false_full == filled > 0
     assert found.missed_full == sum(mask == 0 and truth >= 10099 for _, _, truth, mask in slow)
+
+
+def test_pixels_as_other_programs_count_them(
+    outcome: pd.DataFrame, drawn: LabelledTiles, predicted: np.ndarray
+) -> None:
+    truth, mask = drawn.masks > 0, predicted > 0
+    found = outcomes.pixel_counts(outcome, 10201)
+    both = int((truth & mask).sum())
+    assert (found.found, found.missed) == (both, int((truth & ~mask).sum()))
+    assert (found.false, found.clear) == (int((~truth & mask).sum()), int((~truth & ~mask).sum()))
+    assert found.iou == pytest.approx(both / (truth | mask).sum())
+    assert found.dice == pytest.approx(2 * both / (truth.sum() + mask.sum()))
+    salt = [pair for pair in zip(truth, mask, strict=True) if pair[0].any()]
+    ious = [(one & other).sum() / (one | other).sum() for one, other in salt]
+    dices = [2 * (one & other).sum() / (one.sum() + other.sum()) for one, other in salt]
+    assert found.tile_iou == pytest.approx(np.mean(ious))
+    assert found.tile_dice == pytest.approx(np.mean(dices))
+
+
+def test_without_salt_there_are_no_such_measures() -> None:
+    empty = np.zeros((3, 101, 101), np.uint8)
+    found = outcomes.pixel_counts(outcomes.table(["a", "b", "c"], empty, empty), 10201)
+    assert (found.found, found.missed, found.false, found.clear) == (0, 0, 0, 3 * 10201)
+    assert all(map(math.isnan, (found.iou, found.dice, found.tile_iou, found.tile_dice)))
 
 
 def test_parts_cost_what_they_lose(outcome: pd.DataFrame, drawn: LabelledTiles) -> None:

@@ -115,3 +115,10 @@ def test_lines_far_apart_would_fill_no_grid(tmp_path: Path) -> None:
     group.create_array("inline", data=np.array([1, 2, 10_000_000]))
     with pytest.raises(SurveyError, match="would fill a grid of 10000000 x 4 by less than a 64th"):
         scanned(tmp_path / "a.zarr", MS)
+
+
+@pytest.mark.parametrize("colours", [3, 4])
+def test_a_picture_with_its_colours_is_no_volume(colours: int, tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((40, 60, colours), np.uint8))
+    with pytest.raises(SurveyError, match=r"a picture with its colours\? save one of them"):
+        scanned(tmp_path / "a.npy", Overrides(interval_ms=4))

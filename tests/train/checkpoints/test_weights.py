@@ -13,7 +13,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from salt_infer.data.labels import Labels
 from salt_infer.errors import PackageError
+from salt_infer.masks import metric
 from salt_infer.modelfile.learnt import UNKNOWN
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import weights
@@ -266,6 +268,19 @@ def test_what_it_started_from_is_scored_on_the_same_tiles(
     assert again.lineage.to_json() == {
         "start_sha256": first.sha256, "score_of_start": trainer.lineage.score,
     }  # fmt: skip
+    scores = []
+    for name in ("start.csv", "validation.csv"):
+        with Labels(tmp_path / "b" / name) as drawn:
+            held_out = data.subset(trainer.split.held_out(config.fold))
+            found = metric.score(held_out.masks, drawn.masks(held_out.ids))
+            scores.append(found.per_tile)
+    gain, low, high = final.scores["gain_over_start"]
+    assert gain == pytest.approx((scores[1] - scores[0]).mean())
+    assert low <= gain <= high
+    for bad in (None, [0.1, 0.2], "high"):
+        spoilt = dataclasses.replace(final, scores=final.scores | {"gain_over_start": bad})
+        with pytest.raises(CheckpointError, match="gain_over_start of another kind"):
+            again.resume(spoilt)
     for bad in (None, "high", math.nan):
         spoilt = dataclasses.replace(final, scores=final.scores | {"score_of_start": bad})
         with pytest.raises(CheckpointError, match="score_of_start of another kind"):

@@ -48,5 +48,10 @@ def test_of_a_few_tiles_nothing_is_said_to_be_known(score: float) -> None:
 def test_what_a_run_started_from_is_told_beside_it() -> None:
     assert beside_start({"score": 0.9}) == []
     assert beside_start({"score": 0.85, "score_of_start": 0.875}) == [
-        "0.8750 for the network that it started from: -0.0250"
+        "0.8750 for the network that it started from"
+    ]
+    gain = {"gain_over_start": [-0.01, -0.03, 0.0]}
+    assert beside_start({"score": 0.85, "score_of_start": 0.875} | gain) == [
+        "0.8750 for the network that it started from; both decided alike: -0.0100 (-0.030 to "
+        "+0.000, paired)"
     ]

@@ -6,6 +6,7 @@ reason to look at a label and none to call it wrong.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import NamedTuple, Self
 
@@ -48,10 +49,11 @@ class Opinion(NamedTuple):
         provider: Provider = "openvino" if any(problems("cpu")) else "cpu"  # a GPU's start is long
         model = SaltModel.load(provider=ProviderRequest(provider), gate=0.0, tta="none")
         masks, salt = [], []
-        for first in range(0, len(ids), _TOGETHER):
-            some = [tiles[name] for name in ids[first : first + _TOGETHER]]
-            found = model.predict(np.stack(some))
-            masks.append(found.masks)  # and not its probabilities
-            salt.append(found.salt)
+        with warnings.catch_warnings(action="ignore"):  # of odd tiles, which are told of anyway
+            for first in range(0, len(ids), _TOGETHER):
+                some = [tiles[name] for name in ids[first : first + _TOGETHER]]
+                found = model.predict(np.stack(some))
+                masks.append(found.masks)  # and not its probabilities
+                salt.append(found.salt)
         drawn = np.stack([labels[name] for name in ids])
         return cls(ids, drawn, np.concatenate(masks), np.concatenate(salt))

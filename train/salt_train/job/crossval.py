@@ -136,7 +136,7 @@ def _rescore(
     prediction.save(fold.path.with_name(PREDICTIONS), held_out.ids, decision)
     # That one's decisions were chosen within the fold, and it cannot be scored anew: what the views
     # said one by one is not kept.
-    for name in ("score_without_tta", verdict.OF_START, calibrate.BY_OWN_CHOICE):
+    for name in ("score_without_tta", verdict.OF_START, verdict.GAIN, calibrate.BY_OWN_CHOICE):
         scores.pop(name, None)
     checkpoints.save(
         dataclasses.replace(fold.checkpoint, scores=scores, decision=decision), fold.path

@@ -9,20 +9,26 @@ from typing import Any
 
 from salt_train.scoring.calibrate import SEEN
 
-OF_START = "score_of_start"  # among a checkpoint's scores
+# Among a checkpoint's scores: one of what it started from, and the difference with low and high.
+OF_START, GAIN = "score_of_start", "gain_over_start"
 FEW = 30  # tiles
 _REMEDY = "train longer, or look at the labels (--check-data)"
 
 
 def beside_start(scores: Mapping[str, Any]) -> list[str]:
-    """A line where a run started from a whole network: what that one scores on the same tiles.
+    """A line where a run started from a whole network: what that one scores on the same tiles, each
+    as it decides best, and how far both lie apart, decided alike and tile by tile.
 
     Args:
         scores: of a checkpoint.
     """
     if (start := scores.get(OF_START)) is None:
         return []
-    return [f"{start:.4f} for the network that it started from: {scores['score'] - start:+.4f}"]
+    line = f"{start:.4f} for the network that it started from"
+    if GAIN in scores:
+        gain, low, high = scores[GAIN]
+        line += f"; both decided alike: {gain:+z.4f} ({low:+z.3f} to {high:+z.3f}, paired)"
+    return [line]
 
 
 def beside_empty_masks(scores: Mapping[str, Any], held_out: bool = True) -> list[str]:

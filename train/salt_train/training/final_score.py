@@ -7,19 +7,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from salt_infer.data.labels import Labels
 from salt_infer.masks import metric
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.data.dataset import Dataset
 from salt_train.data.folds import Split
 from salt_train.network.model import SaltNet
-from salt_train.scoring import calibrate, evaluate, submission
+from salt_train.scoring import calibrate, evaluate, submission, verdict
 from salt_train.scoring.evaluate import Decision, Prediction
 from salt_train.settings.config import TrainConfig
 from salt_train.training.history import History
 from salt_train.training.lineage import Lineage
 
 PREDICTIONS, SUBMISSION = "validation.npz", "validation.csv"
+START = "start.csv"  # the same of the network that a run started from
 
 
 def origin(config: TrainConfig, split: Split, data_sha256: str, lineage: Lineage) -> dict[str, Any]:
@@ -63,17 +67,36 @@ class FinalScore:
         scored, prediction = self.of(checkpoints.load(path))
         if scored.config.fold is not None:  # of seen tiles, no threshold could be tried on it
             prediction.save(path.with_name(PREDICTIONS), self.data.ids, scored.decision)
-            neutral = evaluate.default_decision(scored.config.model)
-            submission.write(path.with_name(SUBMISSION), prediction, self.data, neutral)
+            submission.write(path.with_name(SUBMISSION), prediction, self.data, self._neutral)
+            gain = self._gain(path.with_name(START), prediction)
+            scored = dataclasses.replace(scored, scores=scored.scores | gain)
         history.close()
         checkpoints.save(scored, path)
 
-    def brief(self) -> float:
-        """The score of these weights on held-out tiles alone, as :meth:`of` gives it."""
-        default = evaluate.default_decision(self.network.config)
+    @property
+    def _neutral(self) -> Decision:
+        return evaluate.default_decision(self.network.config)
+
+    def of_start(self, folder: Path) -> float:
+        """The score of these weights on held-out tiles alone, as :meth:`of` gives it; what they
+        draw there is kept, to be compared with what the run will.
+        """
         prediction = evaluate.predict(self.network, self.data.tiles, "hflip").where_known(self.data)
-        per_tile, _ = calibrate.cross_fitted(prediction, self.data, default)
+        submission.write(folder / START, prediction, self.data, self._neutral)
+        per_tile, _ = calibrate.cross_fitted(prediction, self.data, self._neutral)
         return float(per_tile.mean())
+
+    def _gain(self, start: Path, prediction: Prediction) -> dict[str, Any]:
+        """How much more a run scores than the network that it started from, tile by tile and both
+        decided alike; nothing where it started from none, or that one's masks are gone.
+        """
+        if verdict.OF_START not in self.origin or not start.exists():
+            return {}
+        with Labels(start) as drawn:
+            before = metric.score(self.data.masks, drawn.masks(self.data.ids)).per_tile
+        after = metric.score(self.data.masks, prediction.masks(self._neutral)).per_tile
+        tenths = np.rint(10 * (after - before))
+        return {verdict.GAIN: [float(tenths.mean()) / 10, *metric.interval_of_tenths(tenths)]}
 
     def of(self, checkpoint: Checkpoint) -> tuple[Checkpoint, Prediction]:
         """A checkpoint of these weights with their scores, and with a threshold and a gate that

@@ -17,7 +17,7 @@ from salt_infer.system.text import named
 from salt_train.checkpoints.checkpoint import Checkpoint, not_finite
 from salt_train.errors import CheckpointError
 from salt_train.scoring.calibrate import BY_OWN_CHOICE, SEEN
-from salt_train.scoring.verdict import OF_START
+from salt_train.scoring.verdict import GAIN, OF_START
 from salt_train.settings.config import TrainConfig
 from salt_train.settings.overrides import difference
 from salt_train.training.keeper import LAST
@@ -101,11 +101,12 @@ def _scores(checkpoint: Checkpoint) -> str:
     wanted = ("start_sha256", *(wanted if is_scored(checkpoint) else ()))
     if lacking := [name for name in wanted if name not in found]:
         return f"its scores lack {named(lacking)}"
-    low_high = found.get("score_interval", [0.0, 0.0])
     numbers = {name: _is_number(found[name]) for name in _SHOWN if name in found}
-    numbers["score_interval"] = (
-        isinstance(low_high, list) and len(low_high) == 2 and all(map(_is_number, low_high))
-    )
+    for name, count in (("score_interval", 2), (GAIN, 3)):
+        several = found.get(name, [0.0] * count)
+        numbers[name] = (
+            isinstance(several, list) and len(several) == count and all(map(_is_number, several))
+        )
     for name in {OF_START, BY_OWN_CHOICE} & found.keys():
         numbers[name] = _is_number(found[name])
     numbers["start_sha256"] = isinstance(found["start_sha256"], str)

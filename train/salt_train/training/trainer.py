@@ -170,7 +170,7 @@ class Trainer:
             self._go_on_from(weights.first_checkpoint(self.config, self.held_out))
         self.learner.average.load_state_dict(self.learner.model.state_dict())
         if self.config.init_weights and self.config.fold is not None and self.world.first:
-            score = self._final_score().brief()
+            score = self._final_score().of_start(self.options.out)
             self.lineage = dataclasses.replace(self.lineage, score=score)
         if self.world.first:
             settings_file.write(self.options.out, self.config, self.options.threads)

@@ -1,0 +1,50 @@
+"""Amplitudes of tiles to grey values, as the shipped model knows them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from salt_infer.errors import InputError
+
+_WHITE = 255
+
+
+def stretched(amplitudes: npt.ArrayLike) -> npt.NDArray[np.uint8]:
+    """Stretch each tile by itself: its least amplitude becomes 0, its greatest 255.
+
+    Args:
+        amplitudes: numbers [..., rows, columns], such as float32 [N, 101, 101]. Where one is not
+            finite, nothing was recorded: it is taken for 0, or where 0 is beyond the tile's other
+            amplitudes, for their median.
+
+    Returns:
+        uint8 of the same shape; 0 in tiles of one amplitude.
+
+    Raises:
+        InputError: they are no numbers, or no tiles.
+    """
+    given = np.asarray(amplitudes)
+    if given.dtype.kind not in "fiub" or given.ndim < 2:
+        raise InputError(
+            f"amplitudes are {given.dtype} {list(given.shape)}, expected numbers [N, 101, 101]"
+        )
+    grey = np.zeros(given.shape, np.uint8)
+    shape = (-1, *given.shape[-2:])
+    for out, tile in zip(grey.reshape(shape), given.reshape(shape), strict=True):
+        out[:] = _of_one(tile.astype(np.float64))
+    return grey
+
+
+def _of_one(tile: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Whole numbers 0..255, of float64 [rows, columns]."""
+    there = np.isfinite(tile)
+    if not there.any():
+        return np.zeros_like(tile)
+    if not there.all():
+        low, middle, high = np.percentile(tile[there], (0, 50, 100))
+        tile = np.where(there, tile, 0.0 if low <= 0 <= high else middle)
+    low, high = tile.min(), tile.max()
+    # Halved, as the difference of two large numbers may be none.
+    wide = high / 2 - low / 2
+    return np.rint(_WHITE * ((tile / 2 - low / 2) / wide)) if wide > 0 else np.zeros_like(tile)
