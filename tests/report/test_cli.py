@@ -6,12 +6,14 @@ import csv
 import io
 import itertools
 import json
+import math
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -299,7 +301,7 @@ def test_the_submissions_own_probabilities(folder: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("words")
-@pytest.mark.parametrize("threshold", [0.0, 0.003, 0.997])
+@pytest.mark.parametrize("threshold", [0.0, 0.001, 0.003, 0.997])
 def test_where_rounding_matters_the_submission_is_not_blamed(
     folder: Path, tmp_path: Path, threshold: float
 ) -> None:
@@ -322,6 +324,31 @@ def test_where_rounding_matters_the_submission_is_not_blamed(
     )[-2]  # fmt: skip
     assert said.endswith((ROUNDED, "gate 0.5 (--gate)"))
     assert threshold or said.endswith(ROUNDED)
+
+
+@pytest.mark.usefixtures("words")
+def test_a_tile_that_could_not_be_read_is_not_asked_for(
+    drawn: LabelledTiles, folder: Path, tmp_path: Path
+) -> None:
+    """As of salt-infer --on-error empty: it has a row, and no salt that the model would know."""
+    shutil.copytree(folder / "images", tmp_path / "images")
+    (tmp_path / "images" / f"{drawn.ids[3]}.png").write_bytes(b"junk")
+    salt = [math.nan if place == 3 else 0.5 for place in range(60)]
+    masks = drawn.masks * (np.arange(60) != 3)[:, None, None].astype(np.uint8)
+    sub = write_rows(tmp_path / "s.csv", drawn.ids, masks, salt)
+    numbers = tmp_path / "x.json"
+    run(
+        "evaluate", "--submission", sub, "--labels", folder / "labels.csv",
+        "--images", tmp_path / "images", "--out", tmp_path / "x.html", "--json", numbers,
+    )  # fmt: skip
+    known = json.loads(numbers.read_text())
+    assert known["headline"]["tiles"] == 60
+    (tmp_path / "images" / f"{drawn.ids[4]}.png").unlink()
+    with pytest.raises(ReportError, match=f"does not have 1 of the 59 tiles: {drawn.ids[4]}"):
+        run(
+            "evaluate", "--submission", sub, "--labels", folder / "labels.csv",
+            "--images", tmp_path / "images", "--out", tmp_path / "y.html",
+        )  # fmt: skip
 
 
 def test_what_is_tried_needs_probabilities(folder: Path, tmp_path: Path) -> None:
@@ -811,6 +838,28 @@ def test_the_least_sure_tiles_are_a_data_set_to_correct(
     assert f"{fix} is not empty: it may hold masks that were corrected" in errors
     assert before == {path: path.read_bytes() for path in fix.rglob("*.png")}
     assert not (tmp_path / "b.html").exists()
+
+
+@pytest.mark.usefixtures("words")
+def test_what_was_corrected_is_known_however_its_name_is_composed(
+    drawn: LabelledTiles, tmp_path: Path
+) -> None:
+    """As on a Mac, which writes a letter and its accent one after the other."""
+    names = [f"\xe9{name}" for name in drawn.ids[:9]]
+    for folder, form, some in (("a", "NFC", 9), ("b", "NFD", 4)):
+        shown = [unicodedata.normalize(form, name) for name in names[:some]]
+        for what, of in (("images", drawn.tiles), ("masks", drawn.masks * 255)):
+            (tmp_path / folder / what).mkdir(parents=True)
+            for name, pixels in zip(shown, of, strict=False):
+                Image.fromarray(pixels).save(tmp_path / folder / what / f"{name}.png")
+    rows = "".join(f"{name},,0.5,{place / 10}\n" for place, name in enumerate(names))
+    (tmp_path / "s.csv").write_text(f"id,rle_mask,salt,confidence\n{rows}", encoding="utf-8")
+    said = run(
+        "look", "--submission", tmp_path / "s.csv", "--images", tmp_path / "a" / "images",
+        "--corrected", tmp_path / "b", "--to-correct", tmp_path / "c", "--out", tmp_path / "l.html",
+    )  # fmt: skip
+    assert "4 tiles were corrected before" in said
+    assert sorted(dataset.load(tmp_path / "c").ids) == sorted(names[4:])
 
 
 def test_what_was_corrected_is_not_asked_for_again(

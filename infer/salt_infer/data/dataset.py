@@ -22,6 +22,8 @@ from salt_infer.system import file_kind
 from salt_infer.system.location import Location, Url, real
 from salt_infer.system.text import shown
 
+_HALVES = {"images", "tiles", "masks", "labels"}  # names of archives of which two are a data set
+
 
 class _Spot(NamedTuple):
     """Where a data set is: a folder or zip, what is where in it, and where its tiles' folder is."""
@@ -259,6 +261,9 @@ def _advice(path: Path, listing: Listing, inside: str) -> str:
         return zip_archive.NESTED
     if sets and packed:
         return f": pack only one of them, {' or '.join(map(shown, sets))}"
+    parts = [name for name in level.archives if Path(name).stem.lower() in _HALVES]
+    if len(parts) > 1:
+        return f": unpack {' and '.join(map(shown, parts))} there, into images/ and masks/"
     if found := sets or level.archives:
         return f": name {' or '.join(shown(str(path / inside / name)) for name in found)}"
     here = path.resolve()

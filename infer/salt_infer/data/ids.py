@@ -25,6 +25,10 @@ class Known:
         """The id as it is written here; None where it is not, or two read the same."""
         return name if name in self._names else self._forms.get(composed(name))
 
+    def found(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of other ids that are here, as they are written here."""
+        return frozenset(own for name in names if (own := self.find(name)) is not None)
+
     def missing(self, names: Iterable[str]) -> list[str]:
         """Those of other ids that are not here."""
         return [name for name in names if self.find(name) is None]

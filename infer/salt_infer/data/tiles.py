@@ -125,5 +125,9 @@ def others_than(
     if (seen := find_texts(submission, CRC32)) is None:
         return None
     sums = zip(written, checksums(pixels), strict=True)
-    # A run that was begun before there was that column, and gone on with since, has empty cells.
-    return [place for place, (name, own) in enumerate(sums) if seen[name] not in ("", own)]
+    # A run that was begun before there was that column, and gone on with since, has empty cells;
+    # of what looks like a number, a spreadsheet leaves the zeros out that it begins with.
+    found = (
+        (place, seen[name].zfill(8), own) for place, (name, own) in enumerate(sums) if seen[name]
+    )
+    return [place for place, said, own in found if said != own]

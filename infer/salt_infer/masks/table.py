@@ -21,6 +21,12 @@ CONFIDENCE = "confidence"
 
 # A compressed CSV of masks unpacks to some ten times its size; what goes far beyond is a bomb.
 _RATIO, _SLACK = 200, 1 << 20
+# Of other competitions' tables of the same kind, in lower case.
+_OTHER_NAMES = {
+    ("imageid", "encodedpixels"),
+    ("image_id", "encodedpixels"),
+    ("id", "encodedpixels"),
+}
 _NUMBER = 8  # characters of a number, about
 _BATCH = 1 << 16  # rows of Parquet that are read together
 
@@ -253,6 +259,8 @@ def _advice(header: list[str]) -> str:
         return ": its first column is one of numbers, as pandas adds; save it with index=False"
     if tuple(name.strip().lower() for name in header[: len(COLUMNS)]) == COLUMNS:
         return ": write them in lower case, without spaces"
+    if tuple(name.strip().lower() for name in header[: len(COLUMNS)]) in _OTHER_NAMES:
+        return f": name its columns {','.join(COLUMNS)}"
     numbers = header[1].split() if len(header) > 1 else []
     if numbers and all(map(str.isdecimal, numbers)):
         return ": the first line has to name the columns"

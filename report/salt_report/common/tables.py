@@ -53,13 +53,15 @@ def depths(path: Path, ids: Sequence[str]) -> npt.NDArray[np.float64]:
 
 
 def _depths(path: Path, rows: _Rows, ids: Sequence[str]) -> npt.NDArray[np.float64]:
-    values = {name: _number(row["z"]) for name, row in rows.items()}
-    if faults := [(name, rows[name]["z"]) for name, value in values.items() if math.isnan(value)]:
-        raise ReportError(
-            f"{path}: {len(faults)} of {len(rows)} depths are no numbers:{listed(faults)}"
-        )
     known = Known(rows)
-    return np.array([values.get(known.find(name) or name, math.nan) for name in ids])
+    own = [rows[row]["z"].strip() if (row := known.find(name)) else "" for name in ids]
+    values = [_number(text) for text in own]  # an empty cell is not known
+    told = zip(ids, own, values, strict=True)
+    if faults := [(name, text) for name, text, value in told if text and math.isnan(value)]:
+        raise ReportError(
+            f"{path}: {len(faults)} of {len(ids)} depths are no numbers:{listed(faults)}"
+        )
+    return np.array(values)
 
 
 def folds(path: Path, ids: Sequence[str], classes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

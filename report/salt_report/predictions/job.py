@@ -6,6 +6,7 @@ import dataclasses
 import functools
 from pathlib import Path
 
+from salt_infer.data.ids import Known
 from salt_infer.system.output_checks import check_output
 from salt_infer.system.output_locks import writing
 from salt_infer.system.whole_files import whole_folder, write_whole
@@ -62,6 +63,7 @@ def _run(job: LookJob) -> list[str]:
     done = corrections.ids_of(job.corrected)
     with reading.rows(job.submission) as rows:
         ids = reading.all_ids(rows)
+        done = Known(ids).found(done)
         given = reading.submission(rows, ids, confidence=True)
         found = overview.look(ids, given, job.tiles, done)
         unsure = corrections.chosen(found) if job.to_correct else []

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from salt_infer.data import dataset
+from salt_infer.data.labels import Labels
 from salt_infer.data.probabilities import Probabilities
 from salt_infer.errors import UsageError
 from salt_infer.masks.metric import NEUTRAL_GATE, NEUTRAL_THRESHOLD
+from salt_infer.masks.rle import TILE_SHAPE
 from salt_infer.system.output_checks import check_output
 from salt_infer.system.output_locks import writing
 from salt_infer.system.whole_files import write_together
 from salt_report.common import reading
+from salt_report.common.kinds import Images
 from salt_report.common.outputs import warned
+from salt_report.common.reading import Submission
 from salt_report.common.sources import Source, sources
 from salt_report.submission import evaluation, page
 from salt_report.submission.evaluation import Case, Evaluation
 
+UNREAD = 128  # grey, and not black as some tiles are
 NEUTRAL = {"threshold": NEUTRAL_THRESHOLD, "gate": NEUTRAL_GATE}
 
 
@@ -106,11 +114,12 @@ def _case(job: EvaluateJob) -> Case:
         ids = reading.scored_ids(rows, labels, job.partial, other)
         submissions = [rows, other] if other else [rows]
         given = Probabilities.load(job.probabilities, ids) if job.probabilities else None
+        drawn = reading.submission(rows, ids)
         return Case(
             ids=ids,
             truth=reading.masks(labels, ids),
-            submission=reading.submission(rows, ids),
-            tiles=reading.tiles(job.images, ids, submissions) if job.images else None,
+            submission=drawn,
+            tiles=_tiles(job.images, ids, drawn, submissions) if job.images else None,
             other=reading.submission(other, ids) if other else None,
             probabilities=given,
             threshold=_origin(job, given, "threshold")[0],
@@ -120,6 +129,17 @@ def _case(job: EvaluateJob) -> Case:
                 {name for each in submissions for name in reading.unlabelled(each, labels)}
             ),
         )
+
+
+def _tiles(
+    images: Path, ids: Sequence[str], drawn: Submission, submissions: Sequence[Labels]
+) -> Images:
+    """Those that the model has seen; the others, which could not be read, are grey."""
+    seen = np.ones(len(ids), np.bool_) if drawn.salt is None else ~np.isnan(drawn.salt)
+    tiles = np.full((len(ids), *TILE_SHAPE), UNREAD, np.uint8)
+    names = [name for name, known in zip(ids, seen, strict=True) if known]
+    tiles[seen] = reading.tiles(images, names, submissions)
+    return tiles
 
 
 def _origin(job: EvaluateJob, given: Probabilities | None, name: str) -> tuple[float, str]:

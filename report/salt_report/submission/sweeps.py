@@ -31,7 +31,7 @@ class Sweep:
             have salt above the other; 0..1.
         score: what these give.
         undecided: share of the pixels that may be on the other side of the threshold, as
-            probabilities are rounded after masks are made.
+            probabilities are rounded after masks are made; in tiles that the gate lets pass.
         by_threshold: score by threshold, at ``gate``.
         by_gate: score by gate, at ``threshold``; none below ``lowest_gate``.
         grid: score of each pair; a row a threshold, a column a gate.
@@ -54,13 +54,18 @@ class Sweep:
         apart = abs(self.score - score)
         if apart <= ROUNDING:
             return ""
-        if self.undecided > UNDECIDED and apart <= ROUNDED:
+        at_an_end = min(self.threshold, 1 - self.threshold) <= LEVEL
+        if self.undecided > UNDECIDED and (apart <= ROUNDED or at_an_end):
             return "its probabilities were rounded after masks were made, which matters here"
         return "the submission was made otherwise: --threshold and --gate say how, or by --min-area"
 
     @property
     def best(self) -> tuple[float, float, float]:
-        """Threshold, gate and score of the best pair of the grid; of equals the first."""
+        """Threshold, gate and score of the best pair: the given one, or where it scores more that
+        of the grid; of equals the first.
+        """
+        if self.score >= self.grid.to_numpy().max():
+            return self.threshold, self.gate, self.score
         row, column = np.unravel_index(np.argmax(self.grid.to_numpy()), self.grid.shape)
         threshold, gate = self.grid.index[row], self.grid.columns[column]
         return float(threshold), float(gate), float(self.grid.iloc[row, column])
@@ -98,7 +103,7 @@ def sweep(truth: Images, given: Probabilities, threshold: float, gate: float) ->
         threshold=threshold,
         gate=gate,
         score=float(grid[-1, -1]),
-        undecided=undecided(given, threshold),
+        undecided=undecided(given, threshold, gate),
         by_threshold=pd.Series(grid[:-1, -1], thresholds),
         by_gate=pd.Series(grid[-1, :-1], columns),
         grid=pd.DataFrame(grid[:-1, :-1], thresholds, columns),
@@ -129,13 +134,16 @@ def lowest_gate(given: Probabilities) -> float:
     return float(np.max(given.salt[stopped], initial=0.0))
 
 
-def undecided(given: Probabilities, threshold: float) -> float:
-    """Share of all pixels that rounding may have brought to the other side of a threshold."""
+def undecided(given: Probabilities, threshold: float, gate: float) -> float:
+    """Share of all pixels that rounding may have brought to the other side of a threshold, in a
+    tile that the gate lets pass: of others all masks are empty.
+    """
     if given.probability.dtype != np.uint8:
         return 0.0
+    passed = exceeds(given.salt, gate)
     near = sum(
-        np.count_nonzero(np.abs(block - np.float32(threshold)) <= LEVEL)
-        for _, block in given.blocks()
+        np.count_nonzero(np.abs(block[passed[part]] - np.float32(threshold)) <= LEVEL)
+        for part, block in given.blocks()
     )
     return near / max(1, given.probability.size)
 

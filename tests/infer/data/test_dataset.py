@@ -331,7 +331,9 @@ def says(path: Path) -> str:
     return str(refused.value)
 
 
-def test_what_is_there_instead_is_said(root: Path, place: Path) -> None:
+def test_what_is_there_instead_is_said(
+    root: Path, place: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """And what to name."""
     assert says(place).endswith("; it holds nothing")
     assert says(place / "missing").endswith(
@@ -348,6 +350,10 @@ def test_what_is_there_instead_is_said(root: Path, place: Path) -> None:
     (place / "north").rename(place / "train")  # the other one would be left out without a word
     assert says(place).endswith(f"name {place / 'south'} or {place / 'train'}")
     (place / "train").rename(place / "north")
+    halves = tmp_path_factory.mktemp("halves")
+    for name in ("images", "masks"):
+        zipped(root / name, halves / f"{name}.zip")
+    assert says(halves).endswith(": unpack images.zip and masks.zip there, into images/ and masks/")
     two = zipped(place, place / "two.zip")
     assert says(two).endswith("it holds north/, south/: pack only one of them, north or south")
     shutil.rmtree(place / "north")

@@ -99,6 +99,7 @@ def test_labels_that_are_nowhere(tmp_path: Path) -> None:
         ("id\trle_mask\na\t1 5\n", "parted by tabs; save it with commas"),
         ('"id,rle_mask"\n"a,1 5"\n', "in quotes as a whole; save it without"),
         (",id,rle_mask\n0,a,1 5\n", "save it with index=False"),
+        ("ImageId,EncodedPixels\na,1 5\n", "expected id,rle_mask: name its columns id,rle_mask"),
         ("ID, rle_mask\na,1 5\n", "expected id,rle_mask: write them in lower case, without spaces"),
         ("a,1 5\nb,\n", "the first line has to name the columns"),
     ],

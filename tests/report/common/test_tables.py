@@ -25,6 +25,12 @@ def test_depths_by_id(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, [900, np.nan, 12.5])
 
 
+def test_an_empty_cell_is_a_depth_that_is_not_known(tmp_path: Path) -> None:
+    """As a spreadsheet writes one; what is said of tiles that are not here does not matter."""
+    path = written(tmp_path, "id,z\nc,12.5\na, \nb,\nx,unknown\n")
+    np.testing.assert_array_equal(tables.depths(path, IDS), [np.nan, np.nan, 12.5])
+
+
 def test_depths_beside_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tmp_path / "data"
     data.mkdir()
@@ -50,7 +56,7 @@ def test_depths_beside_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ("id,depth\na,1\n", "expected id,z"),
         ("id,z\na,1,2\n", "line 2: 3 columns, expected 2"),
         ("id,z\na,1\na,2\n", "line 3: id 'a' appears a second time"),
-        ("id,z\na,deep\nb,inf\nc,1\n", r"2 of 3 depths are no numbers:\n +a: deep\n +b: inf"),
+        ("id,z\na,deep\nb,inf\nx,?\n", r"2 of 3 depths are no numbers:\n +a: deep\n +b: inf"),
         ("id,z\nx,1\n", "the depth of none of the 3 tiles: a, b, c"),
     ],
 )  # fmt: skip

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -52,6 +53,25 @@ def test_the_best_pair(drawn: LabelledTiles, given: Probabilities) -> None:
     threshold, gate, best = found.best
     assert best == found.grid.to_numpy().max() == found.grid.at[threshold, gate]
     assert len(set(found.grid.to_numpy().ravel())) > 10
+
+
+def test_the_given_pair_is_best_where_none_of_the_grid_is_better(
+    drawn: LabelledTiles, given: Probabilities
+) -> None:
+    found = sweeps.sweep(drawn.masks, given, 0.5, 0.5)
+    better = dataclasses.replace(found, threshold=0.47, gate=0.51, score=found.best[2] + 0.001)
+    assert better.best == (0.47, 0.51, better.score)
+
+
+def test_pixels_of_tiles_that_the_gate_stops_are_not_undecided(drawn: LabelledTiles) -> None:
+    """Whatever the network says of them: their masks are empty."""
+    at = np.full(drawn.masks.shape, 128, np.uint8)
+    salt = np.where(np.arange(len(at)) % 4 == 0, 0.9, 0.2)
+    at[::4] = 255
+    found = sweeps.undecided(Probabilities(at, salt), 128 / 255, 0.5)
+    assert found == 0
+    assert sweeps.undecided(Probabilities(at, salt), 1.0, 0.5) == pytest.approx(1 / 4)
+    assert sweeps.undecided(Probabilities(at, salt), 128 / 255, 0.1) == pytest.approx(3 / 4)
 
 
 def test_blocks_do_not_show(

@@ -317,6 +317,20 @@ def test_without_imagenets_weights_the_default_says_how_to_go_on(
     assert [wanted.config.encoder_weights for wanted in asked] == ["", ""]
 
 
+def test_rates_for_more_tiles_than_there_are_are_warned_of(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path
+) -> None:
+    """By the dry run and the run; a batch has what there is."""
+    arguments = ["--folds", "4", "--scale-batch", "64", "--epochs", "2", *SMALL]
+    assert main("--data", labelled, "--dry-run", *arguments) == 0
+    told = "warning: there are 30 tiles to train on, and so many are in a batch, not 64; where --"
+    assert told in capsys.readouterr().out
+    assert main("--data", labelled, "--dry-run", *arguments[:2], "--scale-batch", "30") == 0
+    assert "so many are in a batch" not in capsys.readouterr().out
+    assert main("--data", labelled, "--out", tmp_path / "run", *arguments) == 0
+    assert told in capsys.readouterr().out
+
+
 def test_a_dry_run_with_data_draws_what_a_run_logs(
     main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path
 ) -> None:

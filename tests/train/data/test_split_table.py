@@ -65,7 +65,8 @@ def test_every_fold_has_a_tile_or_it_is_refused(
         ("id,fold\na,0\nb\n", "the fold of b is None, expected"),
         ("id,fold\na,0\nb,1000\n", "the fold of b is 1000, expected"),
         ("id,fold\na,0\nb,2\n", "has no tile in fold 1, expected folds from 0 without a gap"),
-        ("id,fold\na,1\nb,2\n", "has no tile in fold 0"),
+        ("id,fold\na,1\nb,2\n", "has no tile in fold 0, .* without a gap: subtract 1 from each"),
+        ("id,fold\na,val\nb,train\n", "number the groups, such as val 0 and train 1"),
         (
             "id,fold\na,0\nb,0\n",
             "has all its tiles in one fold, expected two folds at least: every",

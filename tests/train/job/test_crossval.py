@@ -50,6 +50,12 @@ def train(data: Path, out: Path, *more: str, fold: str = "all") -> str:
     return result.output
 
 
+def resumed(data: Path, out: Path, *more: str) -> None:
+    """Without the settings that it was begun with."""
+    arguments = ["--data", str(data), "--out", str(out), "--fold", "all", "--resume", *more]
+    CliRunner().invoke(cli, arguments, catch_exceptions=False, standalone_mode=False)
+
+
 @dataclasses.dataclass(frozen=True)
 class Run:
     """A run over all folds, and the ids of the tiles that each fold's steps saw."""
@@ -233,6 +239,9 @@ def test_every_fold_starts_from_its_own_weights_or_none_does(run: Run, tmp_path:
     for fold in range(FOLDS):
         scores = checkpoints.load(tmp_path / "run" / f"fold-{fold}" / LAST).scores
         assert scores["start_sha256"] == run.checkpoint(fold).sha256
+    with pytest.raises(CheckpointError, match="has other settings: folds was 3 and is now 4"):
+        more = ("--folds", "4", "--init-weights", str(run.out / "fold-{fold}" / LAST))
+        resumed(run.data, tmp_path / "run", *more)
 
 
 @pytest.mark.parametrize(("judge", "default"), [(True, Decision()), (False, NO_JUDGE)])

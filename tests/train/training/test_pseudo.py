@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import unicodedata
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -175,6 +176,21 @@ def test_known_tiles_are_dropped_and_do_not_count(labelled: Labelled) -> None:
     )
     assert set(labelled.load().ids) == set(NEW.ids)
     assert set(labelled.load(0.5).ids) == surest(NEW, sure, 0.5)
+
+
+def test_known_tiles_are_known_however_their_names_are_composed(
+    labelled: Labelled, tmp_path: Path
+) -> None:
+    """As macOS writes them; their pixels have changed, so that only the name tells."""
+    accented = dataclasses.replace(DATA, ids=tuple(f"\xe9-{name}" for name in DATA.ids))
+    split = dataclasses.replace(SPLIT, ids=accented.ids)
+    apart = tuple(unicodedata.normalize("NFD", name) for name in accented.ids)
+    assert not set(apart) & set(accented.ids)
+    synthetic.write(dataclasses.replace(BY_NAME, ids=apart), tmp_path / "mac")
+    labelled.with_rows(dict.fromkeys(apart, ("", 1.0)))
+    pseudo = dataclasses.replace(labelled, images=tmp_path / "mac" / "tiles").pseudo()
+    with pytest.raises(DataError, match="adds no tile to train on: 40 of"):
+        pseudo.load(accented, HeldOut(accented, split, 0))
 
 
 def test_held_out_tiles_alone_leave_nothing(labelled: Labelled, tmp_path: Path) -> None:

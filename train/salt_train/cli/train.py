@@ -29,7 +29,7 @@ from salt_train.errors import ConfigError, NoCheckpointError
 from salt_train.settings import recipes, settings_file
 from salt_train.settings.config import FOLD, SHIPPED, TrainConfig
 from salt_train.settings.overrides import difference, listed
-from salt_train.settings.schedule import steps_of
+from salt_train.settings.schedule import small_set, steps_of
 
 if TYPE_CHECKING:
     from salt_train.compute.distributed import World
@@ -256,16 +256,20 @@ def _check_apart(out: Path, place: DatasetLayout) -> None:
 
 
 def _shown(config: TrainConfig, data: Path | None, split: SplitTable | None) -> str:
-    steps = _steps(config, data, split) if data else 0
-    more = ["pseudo-labels make an epoch longer, by how much is not told here"]
-    picture = recipes.picture(config, steps)
-    return "\n".join([*listed(config), "", picture, *(more if config.pseudo_fraction else [])])
+    tiles = _to_train_on(config, data, split) if data else 0
+    picture = recipes.picture(config, steps_of(tiles, config.batch_size) if data else 0)
+    more = (
+        ["pseudo-labels make an epoch longer, by how much is not told here"]
+        if config.pseudo_fraction
+        else small_set(config, tiles)
+    )
+    return "\n".join([*listed(config), "", picture, *more])
 
 
-def _steps(config: TrainConfig, data: Path, split: SplitTable | None) -> int:
-    """An epoch's; nothing is read but the names of the tiles."""
+def _to_train_on(config: TrainConfig, data: Path, split: SplitTable | None) -> int:
+    """How many tiles; nothing is read but their names."""
     with dataset.find(data).open("images") as source:
         tiles = len(source.tiles)
     if split:
-        return steps_of(tiles - split.held_out(config.fold), config.batch_size)
-    return steps_of(tiles - folds.size(tiles, config.fold, config.folds), config.batch_size)
+        return tiles - split.held_out(config.fold)
+    return tiles - folds.size(tiles, config.fold, config.folds)

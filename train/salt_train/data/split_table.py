@@ -89,14 +89,17 @@ def _folds(path: Path, pairs: list[tuple[str, str]]) -> dict[str, int]:
         if not (digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS):
             raise DataError(
                 f"{path}: the fold of {shown(name)} is {shown(str(text))}, expected 0 to "
-                f"{10**_MOST_DIGITS - 1}: number the groups"
+                f"{10**_MOST_DIGITS - 1}: number the groups, such as val 0 and train 1"
             )
         if name in found:
             raise DataError(f"{path} has {shown(name)} twice, expected each id once")
         found[name] = int(digits)
     there = set(found.values())
     if gap := sorted(set(range(max(there, default=0) + 1)) - there):
-        raise DataError(f"{path} has no tile in fold {gap[0]}, expected folds from 0 without a gap")
+        less = ": subtract 1 from each" if there and gap[0] == 0 else ""
+        raise DataError(
+            f"{path} has no tile in fold {gap[0]}, expected folds from 0 without a gap{less}"
+        )
     if len(there) < 2:
         raise DataError(
             f"{path} has all its tiles in one fold, expected two folds at least: every tile is in "

@@ -24,6 +24,7 @@ from salt_train.data.split_table import SplitTable
 from salt_train.errors import ConfigError, DataError
 from salt_train.job import crossval, run_report
 from salt_train.settings.config import FOLD, SHIPPED, TrainConfig
+from salt_train.training import resumable
 from salt_train.training.keeper import LAST
 from salt_train.training.pseudo import Pseudo
 from salt_train.training.run_options import RunOptions
@@ -172,10 +173,20 @@ def _check_folder(folder: Path, resume: bool) -> None:
         raise ConfigError(f"{last} exists; use --resume to go on with it, or another --out")
 
 
+def _check_settings(job: Job, folders: dict[int | None, Path]) -> None:
+    """Of the first fold that has begun: by others there may be folds that start from nothing."""
+    for fold, folder in folders.items():
+        if (last := folder / LAST).exists():
+            config = dataclasses.replace(job.config, fold=fold)
+            resumable.check_settings(folder, checkpoints.load(last).config, config)
+            return
+
+
 def _check_ahead(job: Job, data: Dataset, folders: dict[int | None, Path]) -> None:
     """What the last of many folds starts from should not turn out wrong after days."""
     if not job.every_fold:
         return
+    _check_settings(job, folders)
     split = Split.of(data, job.config.folds, job.config.split_seed)
     for fold, folder in folders.items():
         held_out = HeldOut(data, split, fold)

@@ -13,7 +13,7 @@ from salt_train.data import run_warnings
 from salt_train.scoring import verdict
 from salt_train.scoring.calibrate import BY_OWN_CHOICE, SEEN
 from salt_train.settings.config import FOLD, IMAGENET, SHIPPED, TrainConfig
-from salt_train.settings.schedule import cut_short
+from salt_train.settings.schedule import cut_short, small_set
 from salt_train.training.trainer import Trainer
 
 
@@ -34,6 +34,7 @@ def opening(trainer: Trainer) -> str:
         *([shipped.DOUBTED] if trainer.lineage.doubted and config.fold is not None else []),
         *(run_warnings.of_all(*parts) if config.fold is None else run_warnings.of_parts(*parts)),
         *run_warnings.of_pseudo(trainer.train_data, trainer.pseudo_tiles),
+        *small_set(config, len(trainer.train_data)),
         *cut_short(config, trainer.steps_per_epoch),
     ]
     return "\n".join(lines)

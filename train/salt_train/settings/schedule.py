@@ -53,6 +53,17 @@ def cut_short(config: TrainConfig, steps: int) -> list[str]:
     ]
 
 
+def small_set(config: TrainConfig, tiles: int) -> list[str]:
+    """A warning where a batch is of more tiles than there are to train on."""
+    if not 0 < tiles < config.batch_size:
+        return []
+    return [
+        f"warning: there are {tiles} tiles to train on, and so many are in a batch, not "
+        f"{config.batch_size}; where --scale-batch {config.batch_size} raised the rates for these, "
+        f"they are too high: give {tiles} at most"
+    ]
+
+
 def cycle_ends(stage: Stage, within: int) -> bool:
     """Whether epoch ``within`` (from 0) of a stage is the last of a cycle."""
     return stage.cyclic and ((within + 1) % stage.cycle_epochs == 0 or within + 1 == stage.epochs)

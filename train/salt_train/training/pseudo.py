@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.data import dataset
+from salt_infer.data.ids import composed
 from salt_infer.data.labels import Labels
 from salt_infer.data.tiles import CRC32, decode_all, others_than
 from salt_infer.errors import InputError, SaltError
@@ -299,6 +300,6 @@ def _surest(
 
 def _is_new(pseudo: Dataset, data: Dataset) -> npt.NDArray[np.bool_]:
     """Which tiles ``data`` does not have: bool [N]."""
-    names = set(data.ids)
-    new = np.array([name not in names for name in pseudo.ids], dtype=bool)
+    names = set(map(composed, data.ids))
+    new = np.array([composed(name) not in names for name in pseudo.ids], dtype=bool)
     return np.asarray(new & ~pseudo.pixels_in(data))
