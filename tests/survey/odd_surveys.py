@@ -225,6 +225,12 @@ def _interval_after_a_blank(file: File) -> None:
     file.headers[0, 116:118] = 0
 
 
+def _dead_without_times(file: File) -> None:
+    file.headers[9::11, 28:30] = 0, 2
+    file.headers[9::11, 108:110] = 0
+    file.samples[9::11] = 0
+
+
 def _no_time_scalar(file: File) -> None:
     file.set(215, 12_345)
 
@@ -783,6 +789,9 @@ ALL = [
     Case("a 2-D line with one inline number and shotpoints", _shotpoints,
          {"inline_byte": None, "crossline_byte": None, "inlines": None, "crosslines": None,
           "order": "line", "cdp": [1001, 1120, 1]}, "numbered at byte 21", same=False),
+    Case("dead traces without a delay among others with one", _dead_without_times,
+         {"dead": 11}, "11 dead traces", same=False),
+    _bytes_at(213, 217),
     *(Case(f"a stacked 2-D line, shotpoints at {inline} and traces in them at {crossline}",
            _shots(inline, crossline, each), {"inline_byte": None, "crossline_byte": None,
            "inlines": None, "crosslines": None, "order": "line", "cdp": [1001, 1120, 1]},

@@ -57,6 +57,11 @@ class Numbering:
         all_ = {self.inline, self.crossline, self.x, self.y, self.cdp}
         return {byte for byte in all_ if byte is not None}
 
+    def covers(self, byte: int) -> bool:
+        """A line number lies there, so that nothing else does."""
+        lines_of = filter(None, (self.inline, self.crossline))
+        return any(first <= byte + 1 and byte < first + self.width for first in lines_of)
+
     def widths(self) -> dict[int, int]:
         """Of the numbers at these bytes, where it is not 4."""
         lines_of = (self.inline, self.crossline)

@@ -113,6 +113,8 @@ class _Scanner:
                     headers.TRACE_KIND, *numbered.bytes()}),
             numbered.widths(),
         )  # fmt: skip
+        if numbered.covers(headers.TIME_SCALAR):
+            columns[headers.TIME_SCALAR] = np.zeros_like(columns[headers.TIME_SCALAR])
         if np.all(columns[headers.TRACE_KIND] == headers.DEAD):
             self.layout = dataclasses.replace(self.layout, dead_flags=False)
         times.tell_intervals(columns[headers.INTERVAL], self.said)

@@ -100,20 +100,25 @@ def _others(
 
 
 def delay_ms(columns: Mapping[int, Column], said: Said) -> Delay:
-    """The time of the first sample; least and greatest, and a fault, where traces differ.
+    """The time of the first sample; least and greatest, and a fault, where traces differ. Traces
+    that are flagged as dead have no say in it, unless all are.
 
     Args:
-        columns: of all traces, delay and its scalar; none where there are no traces.
+        columns: of all traces, delay, its scalar and the kind; none where there are no traces.
         said: gets the fault, and a warning of what is hardly meant.
     """
     if headers.DELAY not in columns:
         return 0
+    alive = columns[headers.TRACE_KIND] != headers.DEAD
+    alive |= not alive.any()
     limits, odd = [], []
-    for part in pieces(len(columns[headers.DELAY])):
-        delays, scalars = columns[headers.DELAY][part], columns[headers.TIME_SCALAR][part]
+    for part in pieces(len(alive)):
+        told = alive[part]
+        delays = columns[headers.DELAY][part][told]
+        scalars = columns[headers.TIME_SCALAR][part][told]
         odd += scalars[(delays != 0) & ~np.isin(scalars, _SCALARS)][:1].tolist()
         times = starts(delays, scalars)
-        limits += [float(times.min()), float(times.max())]
+        limits += [float(times.min()), float(times.max())] if told.any() else []
     least, most = plain(min(limits)), plain(max(limits))
     _tell_scalar(odd, said)
     if least == most:
@@ -122,7 +127,7 @@ def delay_ms(columns: Mapping[int, Column], said: Said) -> Delay:
     all_of_them = starts(columns[headers.DELAY], columns[headers.TIME_SCALAR])
     said.faults.append(
         f"traces start at different times, {least:g} to {most:g} ms, expected one; "
-        f"{_others(all_of_them)}; shift them, or give --delay-ms if the headers are "
+        f"{_others(all_of_them, alive)}; shift them, or give --delay-ms if the headers are "
         "wrong"
     )
     return least, most

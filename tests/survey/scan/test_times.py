@@ -15,6 +15,7 @@ def columns(delays: list[int]) -> dict[int, np.ndarray]:
     return {
         headers.DELAY: np.array(delays, np.int16),
         headers.TIME_SCALAR: np.zeros(len(delays), np.int16),
+        headers.TRACE_KIND: np.ones(len(delays), np.int16),
     }
 
 
@@ -30,6 +31,18 @@ def test_how_many_traces_start_at_another_time_is_said() -> None:
     said = Said()
     assert times.delay_ms(columns([400] * 3), said) == 400
     assert said.faults == []
+
+
+def test_dead_traces_do_not_say_when_others_start() -> None:
+    """Some programs write them without times; where all are flagged so, the flag means nothing."""
+    said, kinds = Said(), np.array([1, 2, 1, 2], np.int16)
+    found = times.delay_ms(columns([500, 0, 500, 0]) | {headers.TRACE_KIND: kinds}, said)
+    assert (found, said.faults) == (500, [])
+    every = {headers.TRACE_KIND: np.full(4, 2, np.int16)}
+    assert times.delay_ms(columns([500, 0, 500, 0]) | every, said) == (0, 500)
+    found = times.delay_ms(columns([500, 0, 400, 0]) | {headers.TRACE_KIND: kinds}, said)
+    assert found == (400, 500)
+    assert "1 of 2 have another than most" in said.faults[-1]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from salt_infer.data import oddities
 from salt_infer.errors import InputError
 from salt_train.data import folds, split_table
 from salt_train.data.folds import Split
@@ -31,6 +33,23 @@ def test_tiles_are_in_the_folds_that_it_says(tmp_path: Path) -> None:
     assert split.fold.tolist() == [fold for _, fold in ROWS]
     assert [found.held_out(fold) for fold in (0, 1, 2, None)] == [4, 5, 4, 0]
     assert data.sha256 == DATA.sha256
+
+
+def test_tiles_with_an_empty_fold_take_no_part(tmp_path: Path) -> None:
+    """What was said of them neither; whatever else the table has."""
+    rows = [(name, "" if place >= 8 else place % 2) for place, name in enumerate(DATA.ids)]
+    found = split_table.read(table(tmp_path / "s.csv", [*rows, ("other", " ")]))
+    odd = {"faint": [DATA.ids[0], DATA.ids[9]], "wrapped": [DATA.ids[8]]}
+    told = dataclasses.replace(DATA, assumed=(DATA.ids[1], DATA.ids[11]), odd=odd)
+    data = found.of(told)
+    assert data.ids == DATA.ids[:8]
+    assert data.sha256 == DATA.subset(np.arange(12) < 8).sha256
+    assert data.dealt is not None
+    assert data.dealt.tolist() == [0, 1] * 4
+    assert data.assumed == (DATA.ids[1],)
+    assert oddities.lines(data.odd, 8) == oddities.lines({"faint": [DATA.ids[0]]}, 8)
+    with pytest.raises(DataError, match="twice, expected each id once"):
+        split_table.read(table(tmp_path / "s.csv", [*rows, (DATA.ids[9], 1)]))
 
 
 def test_a_run_s_own_table_gives_its_split_again(tmp_path: Path) -> None:

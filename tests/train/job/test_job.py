@@ -15,7 +15,7 @@ from salt_infer.system.output_locks import writing
 from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import weights
-from salt_train.data import folds, split_table
+from salt_train.data import dataset, folds, split_table
 from salt_train.data.folds import Split
 from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.job import job
@@ -159,6 +159,7 @@ def test_a_table_deals_the_tiles(data: Path, tmp_path: Path) -> None:
     config = dataclasses.replace(CONFIG, fold=0, folds=table.folds)
     wanted, said = asked(data, tmp_path / "run", config=config, split=table)
     job.run(wanted)
+    assert not any("left out" in line for line in said)
     assert "fold 0 of 2: 11 tiles to train on, 4 to validate on" in said[-1]
     held_out, _ = Prediction.load(tmp_path / "run" / "validation.npz")
     assert held_out == ids[:4]
@@ -168,6 +169,23 @@ def test_a_table_deals_the_tiles(data: Path, tmp_path: Path) -> None:
     without, _ = asked(data, tmp_path / "run", config=config, resume=True)
     with pytest.raises(CheckpointError, match="with the --split that it had, if any"):
         job.run(without)
+
+
+@pytest.mark.slow
+def test_a_table_leaves_tiles_out(data: Path, tmp_path: Path) -> None:
+    ids = drawing.draw(15, seed=3).ids
+    rows = [f"{name},{'' if place > 9 else int(place > 3)}\n" for place, name in enumerate(ids)]
+    (tmp_path / "s.csv").write_text(f"id,fold\n{''.join(rows)}")
+    table = split_table.read(tmp_path / "s.csv")
+    config = dataclasses.replace(CONFIG, fold=0, folds=table.folds)
+    wanted, said = asked(data, tmp_path / "run", config=config, split=table)
+    job.run(wanted)
+    assert said[0] == "tiles that --split gives no fold, left out: 5 of 15"
+    assert "fold 0 of 2: 6 tiles to train on, 4 to validate on" in said[-1]
+    learnt = checkpoints.load(tmp_path / "run" / LAST).learnt
+    tiles = dataset.load(data).tiles
+    assert learnt.among(tiles)[4:10].any()
+    assert not learnt.among(tiles)[10:].any()
 
 
 @pytest.mark.slow

@@ -52,8 +52,8 @@ _COMPILE = ("default", "reduce-overhead")  # modes of torch.compile; the first w
 )  # fmt: skip
 @click.option(
     "--split", "table", type=console.PATH, metavar="FILE.csv",
-    help="Which tile is in which fold, id,fold, such as a run's split.csv; default: dealt by "
-    "--folds and --split-seed.",
+    help="Which tile is in which fold, id,fold, such as a run's split.csv; tiles of an empty fold "
+    "take no part; default: dealt by --folds and --split-seed.",
 )  # fmt: skip
 @click.option("--out", type=console.PATH, metavar="DIR", help="Folder for checkpoints and metrics.")
 @settings_options
@@ -271,5 +271,5 @@ def _to_train_on(config: TrainConfig, data: Path, split: SplitTable | None) -> i
     with dataset.find(data).open("images") as source:
         tiles = len(source.tiles)
     if split:
-        return tiles - split.held_out(config.fold)
+        return tiles - len(split.left_out) - split.held_out(config.fold)
     return tiles - folds.size(tiles, config.fold, config.folds)

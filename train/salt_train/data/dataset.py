@@ -104,6 +104,15 @@ class Dataset:
         unknown = None if self.unknown is None else self.unknown[chosen]
         return Dataset(ids, self.tiles[chosen], self.masks[chosen], soft=soft, unknown=unknown)
 
+    def without(self, ids: Collection[str]) -> Dataset:
+        """The tiles but for those of some ids, with what was said of the others."""
+        left = self.subset(np.array([name not in ids for name in self.ids], dtype=np.bool_))
+        odd = {
+            kind: [name for name in those if name not in ids] for kind, those in self.odd.items()
+        }
+        assumed = tuple(name for name in self.assumed if name not in ids)
+        return dataclasses.replace(left, assumed=assumed, odd=odd)
+
     def joined(self, other: Dataset) -> Dataset:
         """These tiles and then the other's."""
         return Dataset(

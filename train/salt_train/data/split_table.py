@@ -27,10 +27,12 @@ class SplitTable:
     Attributes:
         path: of the table.
         fold: of each id, 0..folds-1; every fold has a tile.
+        left_out: ids that are in none, of tiles that take no part.
     """
 
     path: Path
     fold: Mapping[str, int]
+    left_out: frozenset[str] = frozenset()
 
     @property
     def folds(self) -> int:
@@ -42,16 +44,19 @@ class SplitTable:
         return Counter(self.fold.values())[-1 if fold is None else fold]
 
     def of(self, data: Dataset) -> Dataset:
-        """The same tiles, dealt as the table says.
+        """The same tiles without those that are left out, dealt as the table says.
 
         Raises:
             DataError: it does not have each of these tiles.
         """
+        out = Known(data.ids).found(self.left_out)
+        data = data.without(out) if out else data
         known = Known(self.fold)
         if missing := known.missing(data.ids):
             raise DataError(
                 f"{self.path} has no fold for {len(missing)} of {len(data)} tiles: "
-                f"{named(missing)}; its ids are {some([*self.fold], 2)}"
+                f"{named(missing)}; its ids are {some([*self.fold], 2)}; to leave a tile out, give "
+                "it an empty fold"
             )
         own = [known.find(name) or name for name in data.ids]
         dealt = np.array([self.fold[name] for name in own], dtype=np.int64)
@@ -79,19 +84,22 @@ def read(path: Path) -> SplitTable:
         raise InputError(f"there is no file {path}; expected a CSV of id,fold") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as CSV ({error})") from error
-    return SplitTable(path, _folds(path, pairs))
+    out = frozenset(name for name, text in pairs if text is not None and not text.strip())
+    return SplitTable(path, _folds(path, pairs, out), out)
 
 
-def _folds(path: Path, pairs: list[tuple[str, str]]) -> dict[str, int]:
+def _folds(path: Path, pairs: list[tuple[str, str]], out: frozenset[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for name, text in pairs:
         digits = (text or "").strip()
+        if name in out and not digits:
+            continue
         if not (digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS):
             raise DataError(
                 f"{path}: the fold of {shown(name)} is {shown(str(text))}, expected 0 to "
                 f"{10**_MOST_DIGITS - 1}: number the groups, such as val 0 and train 1"
             )
-        if name in found:
+        if name in found or name in out:
             raise DataError(f"{path} has {shown(name)} twice, expected each id once")
         found[name] = int(digits)
     there = set(found.values())

@@ -104,9 +104,12 @@ def _run(job: Job, folders: dict[int | None, Path]) -> str:
     for folder in folders.values():
         _check_folder(folder, job.resume)
     data = dataset.load(job.data, job.missing_as_empty)
+    every = len(data)
     if job.split:
         data = job.split.of(data)
     if job.options.world.first:
+        if left := every - len(data):
+            job.say(f"tiles that --split gives no fold, left out: {left} of {every}")
         _tell_of(data, job.say)
         if job.config.fold is not None:
             for line in run_warnings.of_lines(cut_tiles.lines_of(find(job.data)), data):
