@@ -66,6 +66,7 @@ def test_the_container_is_given_all_packages() -> None:
     assert wanted <= let_in
 
 
+@pytest.mark.slow
 def test_the_sdist_is_the_repository(built: Path, tracked: set[str]) -> None:
     """So all that README and CONTRIBUTING tell to do can be done in it."""
     path = next(built.glob("*.tar.gz"))

@@ -145,6 +145,7 @@ def in_order(data: Dataset, ids: Sequence[str]) -> np.ndarray:
     return np.array([data.ids.index(name) for name in ids])
 
 
+@pytest.mark.slow
 def test_a_run_takes_new_tiles_and_validates_on_the_same(
     everything: Labelled, tmp_path: Path
 ) -> None:
@@ -717,6 +718,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory, gated_model: Path) -> Pseud
     return Pseudo(labels, folder / "tiles", 1.0, soft)
 
 
+@pytest.mark.slow
 def test_a_teacher_without_a_judge_is_learnt_as_it_is(
     judgeless_model: Path, tmp_path: Path
 ) -> None:

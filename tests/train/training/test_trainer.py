@@ -68,6 +68,7 @@ def same_weights(a: Checkpoint, b: Checkpoint) -> None:
         assert torch.equal(tensor, b.weights[name]), name
 
 
+@pytest.mark.slow
 def test_a_resumed_run_ends_with_the_same_bits(whole: Whole, tmp_path: Path) -> None:
 
     class Killed(Trainer):
