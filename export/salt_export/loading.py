@@ -72,7 +72,7 @@ def _weights_digest(weights: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(weights.items()):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(value.flatten().view(torch.uint8).numpy().data)
+        digest.update(value.flatten().contiguous().view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

@@ -14,9 +14,9 @@ def stretched(amplitudes: npt.ArrayLike) -> npt.NDArray[np.uint8]:
     """Stretch each tile by itself: its least amplitude becomes 0, its greatest 255.
 
     Args:
-        amplitudes: numbers [..., rows, columns], such as float32 [N, 101, 101]. Where one is not
-            finite, nothing was recorded: it is taken for 0, or where 0 is beyond the tile's other
-            amplitudes, for their median.
+        amplitudes: numbers [..., rows, columns], such as float32 [N, 101, 101]. Where one is
+            masked or not finite, nothing was recorded: it is taken for 0, or where 0 is beyond the
+            tile's other amplitudes, for their median.
 
     Returns:
         uint8 of the same shape; 0 in tiles of one amplitude.
@@ -24,12 +24,19 @@ def stretched(amplitudes: npt.ArrayLike) -> npt.NDArray[np.uint8]:
     Raises:
         InputError: they are no numbers, or no tiles.
     """
-    given = np.asarray(amplitudes)
+    if isinstance(amplitudes, np.ma.MaskedArray):
+        amplitudes = np.ma.filled(amplitudes.astype(np.float64), np.nan)
+    try:
+        given = np.asarray(amplitudes)
+    except ValueError as error:  # lists of different lengths
+        raise InputError(f"amplitudes are no array ({error})") from error
     if given.dtype.kind not in "fiub" or given.ndim < 2:
         raise InputError(
             f"amplitudes are {given.dtype} {list(given.shape)}, expected numbers [N, 101, 101]"
         )
     grey = np.zeros(given.shape, np.uint8)
+    if not given.size:
+        return grey
     shape = (-1, *given.shape[-2:])
     for out, tile in zip(grey.reshape(shape), given.reshape(shape), strict=True):
         out[:] = _of_one(tile.astype(np.float64))

@@ -37,7 +37,12 @@ def read(array: Any, *places: slice) -> npt.NDArray[Any]:
 def _is_blosc(array: Any) -> bool:
     """Files are what Blosc made of chunks; parts of shards have a checksum in their index."""
     packed: tuple[object, ...] = getattr(array, "compressors", ())
-    return bool(packed) and "Blosc" in type(packed[-1]).__name__ and array.shards is None
+    return (
+        bool(packed)
+        and "Blosc" in type(packed[-1]).__name__
+        and array.shards is None
+        and hasattr(array.store, "root")
+    )
 
 
 def _chunks(array: Any, places: tuple[slice, ...]) -> list[Path]:

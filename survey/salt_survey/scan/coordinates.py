@@ -117,31 +117,36 @@ def is_path(x: Points, y: Points) -> bool:
 
 
 def goes_on(x: Points, y: Points) -> bool:
-    """Such a path that hardly ever turns: no grid is sailed so, not even to and fro."""
-    return is_path(x, y) and bool((_turns(np.stack([x, y], axis=1)) < 0.5).sum() < 2)
+    """Such a path that hardly ever turns, and never back: no grid is sailed so, not even to and
+    fro.
+    """
+    points = np.stack([x, y], axis=1)
+    turned, back = _turns(points) < 0.5, _turns(points, 2) < -0.5
+    return is_path(x, y) and bool(turned.sum() < 2 and not back.any())
 
 
 def jumps_back(x: Points, y: Points) -> bool:
     """Far back towards where it came from, again and again, as traces do at the end of each line of
-    several. Traces at 0, 0 have no say in it.
+    several. Neither traces at 0, 0 have a say in it, nor a lone one far from those beside it.
     """
     points = np.stack([x, y], axis=1)
     points = points[points.any(axis=1)]
     steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
     if not np.any(steps > 0):
         return False
-    far = steps[1:] > _FAR * np.median(steps[steps > 0])
-    return bool((far & (_turns(points) < -0.5)).sum() > 1)
+    far = steps > _FAR * np.median(steps[steps > 0])
+    alone = far[1:-1] & ~far[:-2] & ~far[2:]
+    return bool((alone & (_turns(points)[:-1] < -0.5)).sum() > 1)
 
 
-def _turns(points: Points) -> Points:
-    """Cosine of the angle between each step and the one before, float64 [n - 2]; 1 where there is
-    no step.
+def _turns(points: Points, later: int = 1) -> Points:
+    """Cosine of the angle between each step and one so many steps before, float64 [n - 1 - later];
+    1 where there is no step.
     """
     steps = np.diff(points, axis=0)
     sizes = np.linalg.norm(steps, axis=1)
-    both = sizes[1:] * sizes[:-1]
-    along = np.einsum("ij,ij->i", steps[1:], steps[:-1])
+    both = sizes[later:] * sizes[:-later]
+    along = np.einsum("ij,ij->i", steps[later:], steps[:-later])
     return np.asarray(np.divide(along, both, out=np.ones_like(both), where=both > 0))
 
 

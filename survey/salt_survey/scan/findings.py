@@ -144,9 +144,10 @@ def _not_recorded(stats: Stats) -> Iterator[str]:
     if stats.flat:
         yield f"{stats.flat} traces hold one value alone"
     if stats.filled:
+        nowhere = ", which is no amplitude at the ends of others either" if stats.fill else ""
         yield (
             f"{stats.filled} traces begin or end with {FILL} samples or more of one value, such as "
-            f"{stats.fill:g}, which is no amplitude at the ends of others either"
+            f"{stats.blank:g}{nowhere}"
         )
     bad = f"{stats.bad_samples} samples are NaN or infinite" if stats.bad_samples else ""
     nulls = f"{stats.nulls} samples are a null value, 1e29 or more or {PADDING:g}"

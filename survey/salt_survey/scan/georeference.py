@@ -18,6 +18,7 @@ from salt_survey.scan.lone_line import LoneLine
 _FOOT_M = 0.3048
 _OFF = 0.05  # share of the traces away from where the grid has them, that is told
 _SHEARED = 75  # degrees between inlines and crosslines, below which that is told
+_NO_STEP = 1e-6  # of the other step
 _FAR = 10  # bins: traces so far from their place have wrong coordinates
 
 
@@ -72,7 +73,7 @@ def find(
     if found is None:
         return None
     if not coordinate_checks.are_lengths(positions, units, said):
-        found = dataclasses.replace(found, bins=None)
+        found = dataclasses.replace(found, bins=None, angle=90.0)  # degrees are no lengths either
     elif in_feet:
         found = found.of_feet()
         said.notes.append("coordinates are in feet, and stay so in corners and horizons")
@@ -137,8 +138,12 @@ def georeference(grid: Grid, positions: Positions) -> Georeference | None:
 
 
 def _angle(steps: Points) -> float:
-    """Between two steps, float64 [2, 2]: 0 to 90 degrees."""
+    """Between two steps, float64 [2, 2]: 0 to 90 degrees; 90 where coordinates do not vary along
+    one of them, as where each line has one position.
+    """
     sizes = np.linalg.norm(steps, axis=1)
+    if sizes.min() <= _NO_STEP * sizes.max():
+        return 90.0
     return math.degrees(math.acos(min(1.0, abs(float(steps[0] @ steps[1])) / float(sizes.prod()))))
 
 

@@ -25,6 +25,7 @@ from salt_survey.segy.raw import RawFile
 _COORDINATES = ((181, 185), (73, 77), (81, 85))
 _SHOTS = {9, 13}  # field record and trace in it
 _CDP = (21, 193, 189)  # where the numbers of a 2-D line's traces are as a rule
+_SINGLE = 0.9  # share of the traces that are alone in their place, of a line
 _SHOWN = 3
 
 Points = npt.NDArray[np.float64]
@@ -99,7 +100,7 @@ def find(
     if overrides.line_width != 2:
         pair = lines.find(candidates, text.line_bytes(list(text_lines)))
         # One number in all traces of a grid is that of no line.
-        if pair is not None and (pair.is_grid or not _are_several(candidates, bare)):
+        if pair is not None and (pair.is_grid or not _are_several(pair, candidates, bare)):
             if _lie_in_a_line(pair, candidates, bare):
                 return _one_line(pair, candidates, bare, said)
             _tell_pair(pair, candidates, sorting, said)
@@ -147,7 +148,9 @@ def _lie_in_a_line(pair: Pair, candidates: Candidates, bare: Numbering) -> bool:
 
 def _one_line(pair: Pair, candidates: Candidates, bare: Numbering, said: Said) -> Numbering:
     """A 2-D line where its traces have CDP numbers, too, and a question where they have not."""
-    cdp, decided = lines.cdp(candidates), lines.cdp(candidates) in _CDP
+    cdp, points = lines.cdp(candidates), _points(candidates, bare)
+    # Along an axis, a running number may have been put in the coordinates' place.
+    decided = cdp in _CDP and all(each is not None and np.ptp(each) > 0 for each in points)
     other = _options(pair.inline, pair.crossline, candidates)
     if decided:
         said.notes.append(
@@ -213,7 +216,14 @@ def _without_numbers(candidates: Candidates, bare: Numbering, said: Said) -> Num
     path = back = False
     if x is not None and y is not None:
         path, back = coordinates.is_path(x, y), coordinates.jumps_back(x, y)
-    if path or (cdp in _CDP and not back):
+    if back and cdp in _CDP:
+        said.questions.append(
+            f"byte {cdp} numbers the traces from the first to the last, and their coordinates jump "
+            "back, as those of several lines do: give --lines-from traces if it is one line, or "
+            "--inline-byte and --crossline-byte"
+        )
+        return dataclasses.replace(bare, cdp=cdp, lines_from="traces", decided=False)
+    if path or cdp in _CDP:
         what = f"at byte {cdp}" if cdp else "by their order"
         said.notes.append(f"a 2-D line, its traces numbered {what}")
         return dataclasses.replace(bare, cdp=cdp, lines_from="traces")
@@ -226,11 +236,13 @@ def _without_numbers(candidates: Candidates, bare: Numbering, said: Said) -> Num
     return dataclasses.replace(bare, lines_from="traces", decided=False)
 
 
-def _are_several(candidates: Candidates, bare: Numbering) -> bool:
-    """The coordinates are those of more than one line, whether or not they make a grid."""
+def _are_several(pair: Pair, candidates: Candidates, bare: Numbering) -> bool:
+    """The coordinates are those of more than one line, whether or not they make a grid. Where
+    places are taken again and again, as by gathers, jumping back tells nothing of lines.
+    """
     x, y = _points(candidates, bare)
     jumps = x is not None and y is not None and coordinates.jumps_back(x, y)
-    return jumps or _lattice(candidates, bare) is not None
+    return (jumps and pair.single >= _SINGLE) or _lattice(candidates, bare) is not None
 
 
 def _lattice(candidates: Candidates, bare: Numbering) -> Lattice | None:

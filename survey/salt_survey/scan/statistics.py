@@ -20,6 +20,7 @@ from salt_survey.segy.samples import sweep
 
 PERCENTS = (0, 1, 2, 5, 25, 50, 75, 95, 98, 99, 100)
 SPECTRUM = 64  # frequencies, from 0 to half the sampling frequency
+_VALUES = 4096  # that are counted at the ends of traces
 _OFTEN = 0.001  # share of amplitudes that are exactly the least or greatest, beyond what is chance
 _SAMPLES = 2_000_000  # that percentiles and spectrum are taken of, at most
 
@@ -49,7 +50,9 @@ class Stats:
         bad_samples: NaN or infinite.
         nulls: finite, but so large that they stand for nothing, or padding.
         filled: traces with an end of one value that was not recorded, and neither 0 nor a null.
-        fill: the commonest of these values; 0 without any.
+        blank: the commonest of these values; 0 without any.
+        fill: the same, where it can be no amplitude: most of these ends are of it, and 98 % of the
+            amplitudes lie on one side of it; else 0.
         percentiles: amplitudes by percent; empty where nothing was recorded.
         spectrum: mean amplitude at SPECTRUM frequencies, the greatest is 1; likewise.
         repeated: least and greatest amplitude, of these the frequent ones.
@@ -65,6 +68,7 @@ class Stats:
     bad_samples: int
     nulls: int
     filled: int
+    blank: float
     fill: float
     percentiles: Mapping[str, float]
     spectrum: tuple[float, ...]
@@ -135,6 +139,8 @@ class Gatherer:
         values = samples[at]
         filled = ~found.there[at] & (values != 0) & np.isfinite(values) & ~are_null(values)
         self._fills.update(values[filled].tolist())
+        if len(self._fills) > _VALUES:  # as many as traces, where each goes on with its own
+            self._fills = Counter(dict(self._fills.most_common(_VALUES // 4)))
         self._filled += int(np.count_nonzero(filled.any(axis=1)))
 
     def _see_largest(self, samples: Samples, found: Recorded, whole: npt.NDArray[np.bool_]) -> None:
@@ -146,8 +152,8 @@ class Gatherer:
         self._largest = max(self._largest, float(np.abs(told).max(initial=0)))
 
     def result(self) -> Stats:
-        fill = max(self._fills, key=self._fills.__getitem__, default=0.0)
         kept = np.concatenate(self._kept) if self._kept else np.empty((0, 1), np.float32)
+        blank, fill = self._blank(kept)
         kept = _told(kept, recorded(kept, np.zeros(len(kept), bool), fill).there)
         amplitudes = kept[kept != 0]
         often = repeated(amplitudes)
@@ -160,6 +166,7 @@ class Gatherer:
             bad_samples=self._bad,
             nulls=self._nulls,
             filled=self._filled,
+            blank=blank,
             fill=fill,
             percentiles=percentiles(amplitudes),
             spectrum=spectrum(kept),
@@ -167,6 +174,15 @@ class Gatherer:
             usual=usual(amplitudes, often),
             largest=self._largest_but(fill, amplitudes),
         )
+
+    def _blank(self, kept: Samples) -> tuple[float, float]:
+        """``blank`` and ``fill`` of :class:`Stats`."""
+        blank = max(self._fills, key=self._fills.__getitem__, default=0.0)
+        others = kept[(kept != 0) & (kept != np.float32(blank))]
+        if not len(others) or 2 * self._fills[blank] <= self._fills.total():
+            return blank, 0.0
+        low, high = np.percentile(others, (1, 99))
+        return blank, 0.0 if low <= blank <= high else blank
 
     def _largest_but(self, fill: float, amplitudes: Samples) -> float:
         """Where the fill value is the largest, as some traces have it before it is known: that of

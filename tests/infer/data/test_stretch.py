@@ -61,9 +61,20 @@ def test_the_largest_numbers_are_stretched_too() -> None:
     assert stretched(tile).tolist() == [[0, 255]]
 
 
+def test_what_is_masked_was_not_recorded() -> None:
+    tile = np.ma.masked_array([[-2.0, 9e9], [0, 2]], mask=[[False, True], [False, False]])
+    assert stretched(tile).tolist() == [[0, 128], [128, 255]]
+
+
+@pytest.mark.parametrize("shape", [(0, 101, 101), (2, 0, 101), (2, 101, 0)])
+def test_no_amplitudes_are_no_grey_values(shape: tuple[int, ...]) -> None:
+    assert stretched(np.zeros(shape)).shape == shape
+
+
 @pytest.mark.parametrize(
-    "given", [np.zeros(3), np.zeros((2, 2), complex), np.array([["a"]]), "tiles", None]
+    "given",
+    [np.zeros(3), np.zeros((2, 2), complex), np.array([["a"]]), "tiles", None, [[[1.0], [2, 3]]]],
 )
 def test_what_is_no_tiles_is_refused(given: Any) -> None:
-    with pytest.raises(InputError, match=r"expected numbers \[N, 101, 101\]"):
+    with pytest.raises(InputError, match=r"amplitudes are (no array|.* expected numbers)"):
         stretched(given)

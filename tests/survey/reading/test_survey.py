@@ -143,6 +143,21 @@ def test_the_value_that_fills_some_traces_up_is_none_at_the_ends_of_others(
             assert np.array_equal(again.read(ALL, ALL).recorded.reshape(-1, SAMPLES), recorded)
 
 
+@pytest.mark.parametrize("blank", ["as others", "of its own"])
+def test_an_amplitude_that_fills_traces_up_is_one_at_the_ends_of_others(
+    blank: str, tmp_path: Path
+) -> None:
+    values = np.rint(volume())
+    values[..., 0] = 7
+    values[:2, :, :18] = 7 if blank == "as others" else values[:2, :, 18:19]
+    np.save(tmp_path / "a.npy", values)
+    with Survey.open(tmp_path / "a.npy", overrides=Overrides(interval_ms=4)) as survey:
+        assert survey.scan.fill == 0
+        assert survey.read(slice(2, None), ALL).recorded.all()
+        (note,) = [line for line in survey.scan.notes if "of one value" in line]
+        assert "of others either" not in note
+
+
 @pytest.mark.parametrize("kind", ["npy", "sgy"])
 def test_nulls_are_told_of(kind: str, tmp_path: Path) -> None:
     values = volume()

@@ -55,6 +55,19 @@ def test_a_line_goes_on_and_no_grid_does() -> None:
         assert jumps_back(*zigzag(6, 30, to_and_fro)) == (not to_and_fro)
 
 
+def test_two_lines_to_and_fro_are_no_line() -> None:
+    """Though the second begins a trace later, so that each turn is not so sharp."""
+    x, y = zigzag(2, 60, to_and_fro=True)
+    assert not goes_on(x + 12.5 * (np.arange(120) > 59), y)
+
+
+def test_lone_traces_elsewhere_are_no_ends_of_lines() -> None:
+    x, y = 25.0 * np.arange(60), 4.0 * np.arange(60)
+    x[[7, 21, 40]] += 5000
+    y[50] = 0
+    assert not jumps_back(x, y)
+
+
 def test_what_has_no_place_does_not_jump() -> None:
     x, y = 25.0 * np.arange(60), 4.0 * np.arange(60)
     x[::7], y[::7] = 0, 0

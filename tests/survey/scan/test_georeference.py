@@ -32,6 +32,19 @@ def test_a_corner_at_nothing_has_no_sign(degrees: int) -> None:
     assert placed.off == 0
 
 
+def test_lines_of_one_position_each_are_at_no_angle(tmp_path: Path) -> None:
+    """Coordinates that vary along one direction alone, exactly or but for rounding."""
+    rows, columns = np.divmod(np.arange(40 * 240), 240)
+    for x, y in ((25 * rows, 0 * rows), (600_000 + 25 * rows, 6_000_000 + 0 * rows)):
+        for one, other in ((x, y), (y, x)):
+            placed = georeference(geometry.grid(rows, columns), places(one, other))
+            assert placed is not None
+            assert placed.angle == 90
+    sheared = georeference(geometry.grid(rows, columns), places(25 * (rows + columns), 25 * rows))
+    assert sheared is not None
+    assert sheared.angle == pytest.approx(45)
+
+
 def places(x: object, y: object) -> Positions:
     numbers = (np.rint(100 * np.asarray(each)).astype(np.int32) for each in (x, y))
     return Positions.of(*numbers, np.full(len(np.asarray(x)), -100, np.int16))

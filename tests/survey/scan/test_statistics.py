@@ -142,4 +142,4 @@ def test_a_fill_is_counted_behind_zeros_too(turned: bool) -> None:
     gatherer.take(np.arange(6), samples[:, ::-1] if turned else samples, np.zeros(6, bool))
     stats = gatherer.result()
     assert (stats.filled, stats.recorded) == (3, 5)
-    assert stats.fill == 128
+    assert stats.blank == 128

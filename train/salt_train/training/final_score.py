@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from salt_infer.data.labels import Labels
+from salt_infer.errors import SaltError
 from salt_infer.masks import metric
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints.checkpoint import Checkpoint
@@ -92,8 +94,12 @@ class FinalScore:
         """
         if verdict.OF_START not in self.origin or not start.exists():
             return {}
-        with Labels(start) as drawn:
-            before = metric.score(self.data.masks, drawn.masks(self.data.ids)).per_tile
+        try:
+            with Labels(start) as drawn:
+                before = metric.score(self.data.masks, drawn.masks(self.data.ids)).per_tile
+        except SaltError as error:  # damaged meanwhile; the run is scored all the same
+            tqdm.write(f"warning: not compared with what it started from: {error}")
+            return {}
         after = metric.score(self.data.masks, prediction.masks(self._neutral)).per_tile
         tenths = np.rint(10 * (after - before))
         return {verdict.GAIN: [float(tenths.mean()) / 10, *metric.interval_of_tenths(tenths)]}
