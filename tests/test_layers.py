@@ -123,7 +123,7 @@ ROOMS = {
         "modelfile": MASKS,
         "batch": {"masks", "modelfile"},
         "backends": FILES_OF | {"batch"},
-        "predictor": FILES_OF | {"batch", "backends"},
+        "predictor": FILES_OF | {"batch", "backends", "data"},
         "execution": FILES_OF | {"batch", "backends", "predictor", "data"},
         "job": FILES_OF | {"batch", "backends", "predictor", "data", "execution"},
         "doctor": FILES_OF | {"backends", "predictor", "job"},
