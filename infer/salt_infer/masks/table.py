@@ -257,9 +257,10 @@ def _advice(header: list[str]) -> str:
         return ": each of its lines is in quotes as a whole; save it without"
     if tuple(header[1 : len(COLUMNS) + 1]) == COLUMNS:
         return ": its first column is one of numbers, as pandas adds; save it with index=False"
-    if tuple(name.strip().lower() for name in header[: len(COLUMNS)]) == COLUMNS:
+    plain = tuple(name.strip().lower() for name in header[: len(COLUMNS)])
+    if plain == COLUMNS:
         return ": write them in lower case, without spaces"
-    if tuple(name.strip().lower() for name in header[: len(COLUMNS)]) in _OTHER_NAMES:
+    if plain in _OTHER_NAMES:
         return f": name its columns {','.join(COLUMNS)}"
     numbers = header[1].split() if len(header) > 1 else []
     if numbers and all(map(str.isdecimal, numbers)):

@@ -98,7 +98,7 @@ class Evaluation:
 
     def to_csv(self) -> str:
         """``outcome`` with each tile's Dice; beside a second submission also that one's score."""
-        table = self.outcome.assign(dice=2 * self.outcome.iou / (1 + self.outcome.iou))
+        table = self.outcome.assign(dice=outcomes.dice(self.outcome.iou))
         if self.pairs is not None:
             more = self.pairs.changed.difference.reindex(table.index, fill_value=0.0)
             table = table.assign(other_score=(table.score - more).round(1))

@@ -74,11 +74,9 @@ def run(job: EvaluateJob) -> list[str]:
             nothing is written.
     """
     inputs = (job.submission, job.labels, job.images, job.against, job.probabilities)
-    check_output(job.out, ".html", inputs, job.overwrite)
-    if job.json:
-        check_output(job.json, ".json", inputs, job.overwrite)
-    if job.csv:
-        check_output(job.csv, ".csv", inputs, job.overwrite)
+    for path, ending in ((job.out, ".html"), (job.json, ".json"), (job.csv, ".csv")):
+        if path:
+            check_output(path, ending, inputs, job.overwrite)
     _check_tried(job)
     with writing(job.out, job.json, job.csv) as unlocked:
         return [*warned(unlocked), *_run(job)]

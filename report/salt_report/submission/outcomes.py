@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,8 @@ from salt_report.common.kinds import Flags, Images, nearly_full
 THRESHOLDS = tuple(float(twentieth) / 20 for twentieth in metric.TWENTIETHS)  # 0.50 .. 0.95
 _OFF = 0.1  # of an area, for masks to be too large or too small on the whole
 GROUPS = 11  # scores of a tile in tenths: 0 to 10
+
+_Measures = TypeVar("_Measures", float, "pd.Series[float]")
 
 # How a tile can fall short of a score of 1, in the order of the pages.
 MISSED, FALSE, BOUNDARY, NONE = "missed salt", "false salt", "boundary", "none"
@@ -183,6 +185,11 @@ class PixelCounts:
     tile_dice: float
 
 
+def dice(iou: _Measures) -> _Measures:
+    """Twice what two masks have in common, of both together; by their IoU."""
+    return 2 * iou / (1 + iou)
+
+
 def pixel_counts(outcome: pd.DataFrame, pixels: int) -> PixelCounts:
     """Pixels of a :func:`table`, of which each tile has so many."""
     found, union = int(outcome.intersection.sum()), int(outcome.union.sum())
@@ -195,9 +202,9 @@ def pixel_counts(outcome: pd.DataFrame, pixels: int) -> PixelCounts:
         false=union - found - missed,
         clear=pixels * len(outcome) - union,
         iou=iou,
-        dice=2 * iou / (1 + iou),
+        dice=dice(iou),
         tile_iou=float(of_tiles.mean()),
-        tile_dice=float((2 * of_tiles / (1 + of_tiles)).mean()),
+        tile_dice=float(dice(of_tiles).mean()),
     )
 
 

@@ -25,7 +25,6 @@ from salt_survey.segy.raw import RawFile
 _COORDINATES = ((181, 185), (73, 77), (81, 85))
 _SHOTS = {9, 13}  # field record and trace in it
 _CDP = (21, 193, 189)  # where the numbers of a 2-D line's traces are as a rule
-_SINGLE = 0.9  # share of the traces that are alone in their place, of a line
 _SHOWN = 3
 
 Points = npt.NDArray[np.float64]
@@ -140,17 +139,15 @@ def _lie_in_a_line(pair: Pair, candidates: Candidates, bare: Numbering) -> bool:
     """A grid of any two numbers, as shotpoints and traces in them make, though the traces lie one
     behind the other.
     """
-    if pair.why != lines.ANY_TWO:
-        return False
-    x, y = _points(candidates, bare)
-    return x is not None and y is not None and coordinates.goes_on(x, y)
+    points = _points(candidates, bare) if pair.is_guess else None
+    return points is not None and coordinates.goes_on(*points)
 
 
 def _one_line(pair: Pair, candidates: Candidates, bare: Numbering, said: Said) -> Numbering:
     """A 2-D line where its traces have CDP numbers, too, and a question where they have not."""
-    cdp, points = lines.cdp(candidates), _points(candidates, bare)
+    cdp, points = lines.cdp(candidates), _points(candidates, bare) or ()
     # Along an axis, a running number may have been put in the coordinates' place.
-    decided = cdp in _CDP and all(each is not None and np.ptp(each) > 0 for each in points)
+    decided = cdp in _CDP and all(np.ptp(each) > 0 for each in points)
     other = _options(pair.inline, pair.crossline, candidates)
     if decided:
         said.notes.append(
@@ -212,18 +209,15 @@ def _without_numbers(candidates: Candidates, bare: Numbering, said: Said) -> Num
         )
         return dataclasses.replace(bare, lines_from="coordinates", decided=False)
     cdp = lines.cdp(candidates)
-    x, y = _points(candidates, bare)
-    path = back = False
-    if x is not None and y is not None:
-        path, back = coordinates.is_path(x, y), coordinates.jumps_back(x, y)
-    if back and cdp in _CDP:
+    points = _points(candidates, bare)
+    if cdp in _CDP and points and coordinates.jumps_back(*points):
         said.questions.append(
             f"byte {cdp} numbers the traces from the first to the last, and their coordinates jump "
             "back, as those of several lines do: give --lines-from traces if it is one line, or "
             "--inline-byte and --crossline-byte"
         )
         return dataclasses.replace(bare, cdp=cdp, lines_from="traces", decided=False)
-    if path or cdp in _CDP:
+    if cdp in _CDP or (points and coordinates.is_path(*points)):
         what = f"at byte {cdp}" if cdp else "by their order"
         said.notes.append(f"a 2-D line, its traces numbered {what}")
         return dataclasses.replace(bare, cdp=cdp, lines_from="traces")
@@ -240,15 +234,16 @@ def _are_several(pair: Pair, candidates: Candidates, bare: Numbering) -> bool:
     """The coordinates are those of more than one line, whether or not they make a grid. Where
     places are taken again and again, as by gathers, jumping back tells nothing of lines.
     """
-    x, y = _points(candidates, bare)
-    jumps = x is not None and y is not None and coordinates.jumps_back(x, y)
-    return (jumps and pair.single >= _SINGLE) or _lattice(candidates, bare) is not None
+    points = _points(candidates, bare)
+    if points and pair.single >= lines.SINGLE and coordinates.jumps_back(*points):
+        return True
+    return _lattice(candidates, bare) is not None
 
 
 def _lattice(candidates: Candidates, bare: Numbering) -> Lattice | None:
     """The grid that the coordinates make of more than one line each way."""
-    x, y = _points(candidates, bare)
-    return None if x is None or y is None else coordinates.lattice(x, y, candidates.share)
+    points = _points(candidates, bare)
+    return coordinates.lattice(*points, candidates.share) if points else None
 
 
 def _bytes_of(bins: tuple[float, float], bare: Numbering) -> str:
@@ -258,9 +253,10 @@ def _bytes_of(bins: tuple[float, float], bare: Numbering) -> str:
     return "--inline-byte and --crossline-byte"
 
 
-def _points(candidates: Candidates, bare: Numbering) -> tuple[Points | None, Points | None]:
+def _points(candidates: Candidates, bare: Numbering) -> tuple[Points, Points] | None:
+    """x and y of the traces looked at; None where the headers have none."""
     if bare.x is None or bare.y is None:
-        return None, None
+        return None
     scalars = candidates.column(headers.SCALAR)
     x, y = (coordinates.scaled(candidates.column(byte), scalars) for byte in (bare.x, bare.y))
     return x, y

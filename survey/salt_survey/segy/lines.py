@@ -12,7 +12,6 @@ from salt_survey.segy import headers
 from salt_survey.segy.headers import Column, Headers
 from salt_survey.segy.layout import HEADER, Layout
 
-ANY_TWO = "they make a grid"  # though nothing else tells that they number the lines
 MOST = 40_000  # headers that are looked at
 
 # Where programs put them, the commonest first: inline, crossline.
@@ -26,12 +25,13 @@ _WORDS = _COUNTERS | _NEVER | {_X, _Y}  # have 4 bytes, whatever line numbers ha
 # Where line numbers of 2 bytes may be: not in what is something else by the standard.
 _HALVES = (*range(9, 25, 2), *range(189, HEADER, 2))
 _CDP = (21, 193, 189, 17, 197, 5, 1, 25, 13)  # where a 2-D line's numbers may be
+_GUESS = "they make a grid"  # why two bytes were chosen that nothing else speaks for
 _LARGEST = 10_000_000  # no line is numbered higher,
 _WRONG, _ANYWAY = 0.001, 3  # but in headers that are wrong: a share of them, and in any file
 _FULL = 0.2  # share of the places of a grid that have a trace, at least
 _USUAL_FULL = 0.02  # likewise where the bytes are usual ones
 _TEXT_FULL = 0.02
-_SINGLE = 0.9  # share of the traces that are alone in their place, of numbers of two bytes
+SINGLE = 0.9  # share of the traces that are alone in their place, of numbers of two bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +60,11 @@ class Pair:
     @property
     def is_grid(self) -> bool:
         return min(self.shape) > 1
+
+    @property
+    def is_guess(self) -> bool:
+        """Nothing but the grid speaks for them."""
+        return self.why == _GUESS
 
     def words(self) -> str:
         """Such as ``9 and 21 (23 x 18)``."""
@@ -235,7 +240,7 @@ def others(candidates: Candidates, but: Collection[int] = ()) -> list[Pair]:
                 continue
             # As programs put them: the inline first.
             bytes_of = (other, one) if candidates.is_inline(other, one) else (one, other)
-            pair = candidates.pair(*bytes_of, ANY_TWO)
+            pair = candidates.pair(*bytes_of, _GUESS)
             if pair.is_grid and pair.full >= _FULL and _is_product(pair, len(candidates.column(1))):
                 found.append(pair)
     return sorted(found, key=_rank)
@@ -250,7 +255,7 @@ def halves(candidates: Candidates, running: Collection[int] = ()) -> Pair | None
     """
     but = {byte + half for byte in running for half in (0, 2)}
     for pair in others(candidates, but):
-        if pair.single >= _SINGLE and all(
+        if pair.single >= SINGLE and all(
             _is_dense(candidates.numbers[byte]) for byte in (pair.inline, pair.crossline)
         ):
             return pair

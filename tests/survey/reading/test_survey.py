@@ -92,6 +92,17 @@ def test_what_fills_traces_up_was_not_recorded(tmp_path: Path, padding: float) -
     assert recorded[8, 3:20].all()
 
 
+def kept(values: np.ndarray, path: Path) -> Path:
+    """Of the shape of a volume, in .npy or SEG-Y."""
+    if path.suffix == ".npy":
+        np.save(path, values)
+    else:
+        file = sound(format=5)
+        file.samples.view(">f4")[:] = values.reshape(-1, SAMPLES)
+        written(path, file)
+    return path
+
+
 @pytest.mark.parametrize(("code", "blank"), [(16, 128), (3, -32768), (5, 1e10)])
 def test_a_value_that_fills_traces_up_was_not_recorded(
     code: int, blank: float, tmp_path: Path
@@ -126,13 +137,7 @@ def test_the_value_that_fills_some_traces_up_is_none_at_the_ends_of_others(
     ends = [SAMPLES - each % 21 for each in range(values.shape[0] * values.shape[1])]
     for trace, end in zip(values.reshape(-1, SAMPLES), ends, strict=True):
         trace[end:] = -32768
-    path = tmp_path / f"s.{kind}"
-    if kind == "npy":
-        np.save(path, values)
-    else:
-        file = sound(format=5)
-        file.samples.view(">f4")[:] = values.reshape(-1, SAMPLES)
-        written(path, file)
+    path = kept(values, tmp_path / f"s.{kind}")
     with Survey.open(path, overrides=Overrides(interval_ms=4)) as survey:
         recorded, scan = survey.read(ALL, ALL).recorded.reshape(-1, SAMPLES), survey.scan
         assert scan.fill == -32768
@@ -162,13 +167,7 @@ def test_an_amplitude_that_fills_traces_up_is_one_at_the_ends_of_others(
 def test_nulls_are_told_of(kind: str, tmp_path: Path) -> None:
     values = volume()
     values[0, 0, 7] = values[3, 4] = -999.25
-    path = tmp_path / f"s.{kind}"
-    if kind == "npy":
-        np.save(path, values)
-    else:
-        file = sound(format=5)
-        file.samples.view(">f4")[:] = values.reshape(-1, SAMPLES)
-        written(path, file)
+    path = kept(values, tmp_path / f"s.{kind}")
     scan = scanned(path, Overrides(interval_ms=4)).scan
     assert (scan.nulls_1e30, scan.verdict) == (SAMPLES + 1, "ok")
     null, alone = (note for note in scan.notes if "not recorded" in note)

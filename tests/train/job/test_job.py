@@ -17,6 +17,7 @@ from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import weights
 from salt_train.data import dataset, folds, split_table
 from salt_train.data.folds import Split
+from salt_train.data.split_table import SplitTable
 from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.job import job
 from salt_train.job.job import Job
@@ -150,19 +151,24 @@ def test_validation_tiles_that_are_trained_on_are_told_of(tmp_path: Path) -> Non
     ]
 
 
+def dealt(folder: Path, folds_of: list[int | str]) -> SplitTable:
+    """The 15 tiles in these folds, in their order."""
+    pairs = zip(drawing.draw(15, seed=3).ids, folds_of, strict=True)
+    rows = "".join(f"{name},{fold}\n" for name, fold in pairs)
+    (folder / "s.csv").write_text(f"id,fold\n{rows}")
+    return split_table.read(folder / "s.csv")
+
+
 def test_a_table_deals_the_tiles(data: Path, tmp_path: Path) -> None:
     """And is needed to go on: dealt otherwise, other tiles would be held out."""
-    ids = drawing.draw(15, seed=3).ids
-    rows = [f"{name},{int(place > 3)}\n" for place, name in enumerate(ids)]
-    (tmp_path / "s.csv").write_text(f"id,fold\n{''.join(rows)}")
-    table = split_table.read(tmp_path / "s.csv")
+    table = dealt(tmp_path, [0] * 4 + [1] * 11)
     config = dataclasses.replace(CONFIG, fold=0, folds=table.folds)
     wanted, said = asked(data, tmp_path / "run", config=config, split=table)
     job.run(wanted)
     assert not any("left out" in line for line in said)
     assert "fold 0 of 2: 11 tiles to train on, 4 to validate on" in said[-1]
     held_out, _ = Prediction.load(tmp_path / "run" / "validation.npz")
-    assert held_out == ids[:4]
+    assert held_out == drawing.draw(15, seed=3).ids[:4]
     again, said = asked(data, tmp_path / "run", config=config, split=table, resume=True)
     job.run(again)
     assert said == ["fold 0 of 2 is finished"]
@@ -173,10 +179,7 @@ def test_a_table_deals_the_tiles(data: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_table_leaves_tiles_out(data: Path, tmp_path: Path) -> None:
-    ids = drawing.draw(15, seed=3).ids
-    rows = [f"{name},{'' if place > 9 else int(place > 3)}\n" for place, name in enumerate(ids)]
-    (tmp_path / "s.csv").write_text(f"id,fold\n{''.join(rows)}")
-    table = split_table.read(tmp_path / "s.csv")
+    table = dealt(tmp_path, [0] * 4 + [1] * 6 + [""] * 5)
     config = dataclasses.replace(CONFIG, fold=0, folds=table.folds)
     wanted, said = asked(data, tmp_path / "run", config=config, split=table)
     job.run(wanted)

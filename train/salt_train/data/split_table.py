@@ -84,25 +84,32 @@ def read(path: Path) -> SplitTable:
         raise InputError(f"there is no file {path}; expected a CSV of id,fold") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as CSV ({error})") from error
-    out = frozenset(name for name, text in pairs if text is not None and not text.strip())
-    return SplitTable(path, _folds(path, pairs, out), out)
+    read = _read(path, pairs)
+    dealt = {name: fold for name, fold in read.items() if fold is not None}
+    _check_folds(path, set(dealt.values()))
+    return SplitTable(path, dealt, frozenset(read.keys() - dealt.keys()))
 
 
-def _folds(path: Path, pairs: list[tuple[str, str]], out: frozenset[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
+def _read(path: Path, pairs: list[tuple[str, str | None]]) -> dict[str, int | None]:
+    """The fold of each id, None where the cell is empty; one that is not there is a fault."""
+    found: dict[str, int | None] = {}
     for name, text in pairs:
         digits = (text or "").strip()
-        if name in out and not digits:
-            continue
-        if not (digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS):
+        left_out = text is not None and not digits
+        if not left_out and not (
+            digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS
+        ):
             raise DataError(
                 f"{path}: the fold of {shown(name)} is {shown(str(text))}, expected 0 to "
                 f"{10**_MOST_DIGITS - 1}: number the groups, such as val 0 and train 1"
             )
-        if name in found or name in out:
+        if name in found:
             raise DataError(f"{path} has {shown(name)} twice, expected each id once")
-        found[name] = int(digits)
-    there = set(found.values())
+        found[name] = None if left_out else int(digits)
+    return found
+
+
+def _check_folds(path: Path, there: set[int]) -> None:
     if gap := sorted(set(range(max(there, default=0) + 1)) - there):
         less = ": subtract 1 from each" if there and gap[0] == 0 else ""
         raise DataError(
@@ -113,4 +120,3 @@ def _folds(path: Path, pairs: list[tuple[str, str]], out: frozenset[str]) -> dic
             f"{path} has all its tiles in one fold, expected two folds at least: every tile is in "
             "one, those that are only trained on, too"
         )
-    return found

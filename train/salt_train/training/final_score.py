@@ -108,22 +108,22 @@ class FinalScore:
         """A checkpoint of these weights with their scores, and with a threshold and a gate that
         were chosen for them; and what they say of the tiles.
         """
-        default = evaluate.default_decision(checkpoint.config.model)
         views = evaluate.predict_views(self.network, self.data.tiles, "hflip")
         prediction = views.merged("hflip").where_known(self.data)
         plain = views.merged("none")
         if checkpoint.config.fold is None:
-            scores, decision = calibrate.seen_scores(prediction, self.data, default), default
+            decision = self._neutral
+            scores = calibrate.seen_scores(prediction, self.data, decision)
         else:
-            scores, decision = self._held_out(prediction, plain, default)
+            scores, decision = self._held_out(prediction, plain)
         scores = {**self.origin, **scores}
         return dataclasses.replace(checkpoint, scores=scores, decision=decision), prediction
 
     def _held_out(
-        self, prediction: Prediction, plain: Prediction, default: Decision
+        self, prediction: Prediction, plain: Prediction
     ) -> tuple[dict[str, Any], Decision]:
-        scores = calibrate.final_scores(prediction, plain, self.data, default)
-        decision = calibrate.choose(prediction, self.data.masks, default)
+        scores = calibrate.final_scores(prediction, plain, self.data, self._neutral)
+        decision = calibrate.choose(prediction, self.data.masks, self._neutral)
         as_deployed = metric.score(self.data.masks, prediction.masks(decision)).mean
         scores |= {calibrate.CHOSEN_ON: calibrate.OWN_FOLD, calibrate.BY_OWN_CHOICE: as_deployed}
         return scores, decision
