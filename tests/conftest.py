@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 
-# On a busy machine tests are slow, and that is all.
-hypothesis.settings.register_profile(
-    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+# On a busy machine tests are slow, and that is all. What passed once passes again: what nobody has
+# thought of is drawn by --hypothesis-profile search.
+_PATIENT = hypothesis.settings(
+    deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
-hypothesis.settings.load_profile("patient")
+hypothesis.settings.register_profile("same", _PATIENT, derandomize=True)
+hypothesis.settings.register_profile("search", _PATIENT, max_examples=3000)
+hypothesis.settings.load_profile("same")
 
 # A shell starts its background jobs with Ctrl-C ignored, and processes hand that down: tests that
 # press Ctrl-C would wait for ever.

@@ -202,7 +202,7 @@ def test_stopping_finishes_what_waits_and_takes_nothing_more() -> None:
     run(work())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     groups=st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=9), max_size=12),
     size=st.integers(1, 7),

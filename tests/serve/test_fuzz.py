@@ -49,9 +49,7 @@ def test_schemathesis_finds_no_fault(server: Running, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_tiles_with_changed_bytes_have_an_answer_or_a_reason(
     server: Running, tiles: dict[str, bytes], data: st.DataObject

@@ -51,7 +51,8 @@ def _of_one(tile: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     if not there.all():
         low, middle, high = np.percentile(tile[there], (0, 50, 100))
         tile = np.where(there, tile, 0.0 if low <= 0 <= high else middle)
+    # To -1..1 first, by a power of two: the largest numbers' difference may be none, and half of
+    # the smallest is.
+    tile = np.ldexp(tile, -np.frexp(np.abs(tile).max())[1])
     low, high = tile.min(), tile.max()
-    # Halved, as the difference of two large numbers may be none.
-    wide = high / 2 - low / 2
-    return np.rint(_WHITE * ((tile / 2 - low / 2) / wide)) if wide > 0 else np.zeros_like(tile)
+    return np.rint(_WHITE * ((tile - low) / (high - low))) if high > low else np.zeros_like(tile)

@@ -48,7 +48,7 @@ def judged(salt: npt.NDArray[np.float32], *passes: npt.NDArray[np.float32]) -> n
     return np.where(spoilt, np.float32(np.nan), salt)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 5), threshold=THRESHOLDS, gate=THRESHOLDS,
        tta=st.sampled_from(["none", "hflip"]))  # fmt: skip
 def test_masks_are_those_of_numpy(
@@ -69,7 +69,7 @@ def test_masks_are_those_of_numpy(
     np.testing.assert_array_equal(seen["judged"], judged(salt, given))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 5), threshold=THRESHOLDS)
 def test_two_passes_are_those_of_numpy(seed: int, count: int, threshold: float) -> None:
     random = np.random.default_rng(seed)

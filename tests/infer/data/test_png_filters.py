@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -46,7 +46,6 @@ def tiles(draw: st.DrawFn) -> Rows:
     return Rows(channels, np.hstack([filters, stored.reshape(HEIGHT, -1)]).tobytes())
 
 
-@settings(deadline=None)
 @given(st.lists(tiles(), max_size=12))
 def test_pixels_are_pillows_whatever_lies_beside_them(drawn: list[Rows]) -> None:
     found, _ = png_filters.examine(drawn, (HEIGHT, WIDTH))
@@ -55,7 +54,6 @@ def test_pixels_are_pillows_whatever_lies_beside_them(drawn: list[Rows]) -> None
         np.testing.assert_array_equal(each, by_pillow(tile))
 
 
-@settings(deadline=None)
 @given(tiles())
 def test_a_file_is_unpacked_to_its_rows(tile: Rows) -> None:
     data, shape = file_of(tile), (HEIGHT, WIDTH)

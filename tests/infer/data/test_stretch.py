@@ -56,9 +56,9 @@ def test_what_is_no_number_shows_no_contrast(about: float, expected: int, none: 
     assert not stretched(np.full((2, 3, 3), none)).any()
 
 
-def test_the_largest_numbers_are_stretched_too() -> None:
-    tile = np.array([[-1.7e308, 1.7e308]])
-    assert stretched(tile).tolist() == [[0, 255]]
+@pytest.mark.parametrize("ends", [(-1.7e308, 1.7e308), (0.0, 5e-324), (-5e-324, 5e-324)])
+def test_the_largest_and_smallest_numbers_are_stretched_too(ends: tuple[float, float]) -> None:
+    assert stretched(np.array([ends])).tolist() == [[0, 255]]
 
 
 def test_what_is_masked_was_not_recorded() -> None:

@@ -17,7 +17,7 @@ def without_clashes(paths: list[str]) -> list[str]:
     return [path for path in paths if not any(other.startswith(path + "/") for other in paths)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(PATHS)
 def test_a_zip_looks_like_the_folder_that_was_packed(
     tmp_path_factory: object, paths: list[str]

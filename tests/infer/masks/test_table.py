@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from salt_infer.data.labels import Labels
@@ -45,7 +45,6 @@ def written(folder: Path, ending: str, rows: list[Row], details: bool = False) -
 
 
 @pytest.mark.parametrize("ending", endings())
-@settings(deadline=None)  # the first imports pyarrow
 @given(rows=ROWS)
 def test_what_is_written_is_read(
     tmp_path_factory: pytest.TempPathFactory, ending: str, rows: dict[str, str]

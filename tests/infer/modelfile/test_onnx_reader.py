@@ -4,7 +4,7 @@ from pathlib import Path
 
 import onnx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from salt_infer.backends.onnxruntime_session import ModelSession
@@ -102,7 +102,6 @@ def test_what_it_has_learnt_from(small: onnx.ModelProto, tmp_path: Path) -> None
     assert read_model(saved(tmp_path, model.SerializeToString())).learnt is UNKNOWN
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_a_damaged_file_is_read_or_an_error(
     data: st.DataObject, small: onnx.ModelProto, tmp_path_factory: pytest.TempPathFactory

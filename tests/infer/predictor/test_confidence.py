@@ -56,7 +56,7 @@ def test_it_is_the_definition_and_within_0_and_1(case: Case) -> None:
     np.testing.assert_array_equal(case[0], given_salt)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.001, 0.3, 0.5, 0.999]))
 def test_a_whole_tile_is_summed_exactly_enough(seed: int, threshold: float) -> None:
     random = np.random.default_rng(seed)

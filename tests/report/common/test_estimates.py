@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from salt_report.common.estimates import spearman, wilson
@@ -24,7 +24,6 @@ def test_published_intervals(hits: int, total: int, low: float, high: float) -> 
     assert [float(bound) for bound in wilson(hits, total)] == pytest.approx([low, high], abs=5e-5)
 
 
-@settings(deadline=None)  # pandas is slow to start
 @given(st.integers(1, 500), st.data())
 def test_bounds_solve_the_score_equation(total: int, data: st.DataObject) -> None:
     hits = data.draw(st.integers(0, total))
@@ -41,7 +40,6 @@ def ranks(values: list[float]) -> list[float]:
     ]
 
 
-@settings(deadline=None)  # pandas is slow to start
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=2, max_size=30))
 def test_rank_correlation_is_that_of_ranks_counted(pairs: list[tuple[int, int]]) -> None:
     first, second = map(list, zip(*pairs, strict=True))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from salt_report.common.reading import LabelledTiles, Submission
@@ -18,7 +18,6 @@ def submission(masks: np.ndarray, confidence: np.ndarray | None, salt: object = 
     return Submission(Path("a.csv"), masks, judged, confidence)
 
 
-@settings(deadline=None)  # pandas is slow to start
 @given(SURE)
 def test_every_tile_is_in_one_class_of_confidence(tiles: list[tuple[int, bool]]) -> None:
     sure, salt = np.array([each for each, _ in tiles]) / 20, [each for _, each in tiles]

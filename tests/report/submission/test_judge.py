@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from salt_report.submission import judge
@@ -19,7 +19,6 @@ def arrays(judged: list[tuple[int, bool]]) -> tuple[np.ndarray, np.ndarray]:
     return np.array(said) / 20, np.array(truth)
 
 
-@settings(deadline=None)  # pandas is slow to start
 @given(JUDGED)
 def test_the_area_is_the_share_of_pairs_in_order(judged: list[tuple[int, bool]]) -> None:
     salt, truth = arrays(judged)
@@ -35,7 +34,6 @@ def test_the_area_is_the_share_of_pairs_in_order(judged: list[tuple[int, bool]])
     assert np.trapezoid(curve.true_rate, curve.false_rate) == pytest.approx(expected)
 
 
-@settings(deadline=None)  # pandas is slow to start
 @given(JUDGED)
 def test_the_curve_has_each_threshold(judged: list[tuple[int, bool]]) -> None:
     salt, truth = arrays(judged)
@@ -53,7 +51,6 @@ def test_the_curve_has_each_threshold(judged: list[tuple[int, bool]]) -> None:
     assert (curve.false_rate[-1], curve.true_rate[-1]) == (1, 1)
 
 
-@settings(deadline=None)  # pandas is slow to start
 @given(JUDGED)
 def test_bins_are_those_of_a_slow_count(judged: list[tuple[int, bool]]) -> None:
     salt, truth = arrays(judged)

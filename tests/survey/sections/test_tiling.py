@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from salt_survey.sections import tiling
@@ -38,7 +38,6 @@ def test_so_many_tiles_cover_a_section(shape: tuple[int, int], zoom: str, tiles:
     assert len(tiling.layout(*shape, Zoom.parse(zoom), 50)) == tiles
 
 
-@settings(deadline=None)
 @given(st.integers(1, 400), st.integers(1, 400), st.sampled_from([1, 37, 50, 101]))
 def test_every_pixel_is_in_a_tile(samples: int, traces: int, stride: int) -> None:
     place = tiling.layout(samples, traces, ONE, max(stride, 20))
@@ -46,7 +45,6 @@ def test_every_pixel_is_in_a_tile(samples: int, traces: int, stride: int) -> Non
     assert place.weight.shape == place.padded
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_part_of_the_samples_is_as_in_the_whole(data: st.DataObject) -> None:
     """To the last bit, of whatever the tiles are said to be, from fewer tiles."""

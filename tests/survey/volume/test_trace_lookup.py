@@ -33,7 +33,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, volume: Grey) -> Store:
     return made
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     places=st.lists(st.tuples(*(st.integers(0, lines - 1) for lines in SHAPE[:2])), max_size=40),
     most=st.sampled_from([1, 2 * 16 * 16 * small.SAMPLES, 1 << 30]),
