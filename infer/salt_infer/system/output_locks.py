@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from salt_infer.errors import OutputError, OutputInUseError
 from salt_infer.system.location import real
 from salt_infer.system.locks import NO_LOCKS, Lock, still_there
+from salt_infer.system.whole_files import discard_left
 
 
 @contextlib.contextmanager
@@ -17,7 +19,7 @@ def writing(*paths: Path | None, replaced: bool = False) -> Iterator[str]:
     """Let no other run write these files, or into these folders, at the same time.
 
     A hidden file is held for each meanwhile: beside a file, ``.lock`` in a folder. A run that is
-    killed leaves it, and it is in nobody's way.
+    killed leaves it, and it is in nobody's way. What such a run had written of a file is removed.
 
     Args:
         paths: of files that need not exist, and of folders that do; None stands for no path.
@@ -53,6 +55,8 @@ def _writing(path: Path, replaced: bool) -> Iterator[Lock]:
     except OSError as error:
         raise OutputError(f"{lock} cannot be held ({error.strerror or error})") from error
     try:
+        if not inside:
+            discard_left(target.parent, glob.escape(target.name))
         yield held
     finally:
         with contextlib.suppress(OSError):

@@ -64,6 +64,20 @@ def _written(path: Path, data: bytes) -> Iterator[Path]:
             temporary.unlink()
 
 
+def discard_left(folder: Path, name: str) -> None:
+    """Remove what processes that were killed had written of a file, where no other process writes
+    it now; what cannot be removed is in nobody's way.
+
+    Args:
+        folder: of the file.
+        name: of the file; ``*`` in it stands for anything.
+    """
+    for left in folder.glob(f".{name}.*.tmp"):
+        if left.name.split(".")[-2].isdigit():
+            with contextlib.suppress(OSError):
+                left.unlink()
+
+
 @contextlib.contextmanager
 def _told(path: Path) -> Iterator[None]:
     try:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,28 @@ def test_what_one_run_writes_no_other_does(tmp_path: Path) -> None:
         assert os.listdir(folder) == [".lock"]
     assert sorted(os.listdir(tmp_path)) == ["link", "run"]
     assert os.listdir(folder) == []
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from salt_infer.system.whole_files import write_whole
+os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
+write_whole(Path(sys.argv[1]), b"new", overwrite=True)
+"""
+
+
+def test_what_a_killed_run_had_written_is_removed(tmp_path: Path) -> None:
+    out = tmp_path / "a[1].csv"
+    others = [".a[1].csv.old.tmp", ".a1.csv.7.tmp", ".b.csv.7.tmp"]
+    for name in others:
+        (tmp_path / name).touch()
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(out)])
+    assert killed.returncode == -signal.SIGKILL
+    assert len(os.listdir(tmp_path)) == len(others) + 1
+    with writing(out):
+        pass
+    assert sorted(os.listdir(tmp_path)) == sorted(others)
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -306,6 +306,12 @@ def test_a_run_holds_its_folder_and_leaves_no_lock(
     assert not (tmp_path / ".lock").exists()
 
 
+def test_what_a_killed_run_had_saved_in_part_is_removed(data: Path, tmp_path: Path) -> None:
+    (tmp_path / ".last.pth.7.tmp").write_bytes(b"half")
+    job.run(asked(data, tmp_path)[0])
+    assert not list(tmp_path.glob(".*"))
+
+
 def warned(tmp_path: Path, masks: np.ndarray, **changes: object) -> list[str]:
     """Warnings of a run on 15 tiles with such masks, as far as masks go."""
     drawn = drawing.draw(15, seed=3)

@@ -13,6 +13,7 @@ import numpy as np
 from salt_infer.data import cut_tiles, oddities
 from salt_infer.data.dataset import find
 from salt_infer.system.output_locks import writing
+from salt_infer.system.whole_files import discard_left
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.checkpoints import weights
 from salt_train.checkpoints.checkpoint import Checkpoint
@@ -78,6 +79,8 @@ def run(job: Job) -> str:
     with _made(everywhere), writing(*everywhere) as unlocked:
         if unlocked:
             job.say(f"warning: {unlocked}")
+        for folder in everywhere:
+            discard_left(folder, "*.pth")  # as large as networks
         return _run(job, folders)
 
 
