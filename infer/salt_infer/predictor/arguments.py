@@ -49,14 +49,15 @@ def warn_of_greys(tiles: npt.NDArray[np.uint8]) -> None:
             warnings.warn(f"most tiles are {oddities.WHAT[kind]}", stacklevel=3)
 
 
-def checked_count(name: str, count: int) -> int:
+def checked_count(name: str, count: int, most: int | None = None) -> int:
     """A whole number of at least 1, as Python's own: numpy's small ones overflow.
 
     Raises:
-        InputError: it is anything else.
+        InputError: it is anything else, or greater than ``most``.
     """
-    if not isinstance(count, int | np.integer) or count < 1:
-        raise InputError(f"{name} is {count!r}, expected a whole number of at least 1")
+    if not isinstance(count, int | np.integer) or count < 1 or (most and count > most):
+        range_ = f"from 1 to {most}" if most else "of at least 1"
+        raise InputError(f"{name} is {count!r}, expected a whole number {range_}")
     return int(count)
 
 

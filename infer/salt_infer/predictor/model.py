@@ -24,6 +24,8 @@ from salt_infer.predictor.prediction import Decided, Prediction
 from salt_infer.predictor.settings import Settings
 from salt_infer.system.callbacks import Tell
 
+_MOST_THREADS = 1024  # a machine's last memory goes into many more
+
 
 class SaltModel:
     """A model file and how its answers are read; safe to use from several threads.
@@ -75,7 +77,7 @@ class SaltModel:
             gate: likewise.
             tta: ``none``, ``hflip``, or ``doubtful``: the flip for doubtful tiles alone.
             min_area: masks with fewer pixels than this become empty.
-            threads: of the runtime; as many as suit the machine if not given.
+            threads: of the runtime, 1 to 1024; as many as suit the machine if not given.
             lanes: batches that share them on a CPU, for callers with several threads: each batch
                 takes longer, all together take less.
             in_turn: on a GPU have two batches under way at once, for callers with threads for it.
@@ -98,7 +100,7 @@ class SaltModel:
             return Batches(batch_size, views.together(tta), tta == "doubtful")
 
         check_path(path)
-        threads = None if threads is None else checked_count("threads", threads)
+        threads = None if threads is None else checked_count("threads", threads, _MOST_THREADS)
         batch_size = None if batch_size is None else checked_count("batch_size", batch_size)
         lanes = checked_count("lanes", lanes)
         request = provider if isinstance(provider, ProviderRequest) else ProviderRequest(provider)

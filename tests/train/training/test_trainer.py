@@ -233,10 +233,12 @@ def test_another_run_is_not_resumed(tmp_path: Path) -> None:
         Trainer(config, options(tmp_path), DATA).resume(dataclasses.replace(done, run=None))
 
 
-@pytest.mark.parametrize("device", ["cuda:7", "gpu"])
+@pytest.mark.parametrize("device", ["cuda:7", "gpu", "fpga"])
 def test_a_device_that_is_not_there(tmp_path: Path, device: str) -> None:
-    with pytest.raises(ConfigError, match=f"device '{device}' cannot be used here"):
+    with pytest.raises(ConfigError, match=f"device '{device}' cannot be used here") as told:
         Trainer(CONFIG, dataclasses.replace(options(tmp_path), device=device), DATA)
+    assert str(told.value).endswith("); expected cpu, cuda or cuda:0")
+    assert len(str(told.value)) < 400
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_tiles_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 
 import torch
 from torch import Tensor
@@ -68,7 +69,7 @@ def _device(name: str) -> torch.device:
         torch.empty(0, device=name)
         return torch.device(name)
     except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
-        reason = str(error).partition("\n")[0]
+        reason = re.split(r"\. |\n", str(error))[0]  # behind it torch tells of itself
         raise ConfigError(
             f"device {name!r} cannot be used here ({reason}); expected cpu, cuda or cuda:0"
         ) from error
