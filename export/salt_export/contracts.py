@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from salt_export.cost import Cost
 from salt_export.errors import ExportError
 from salt_export.targets import Target, TargetName
 from salt_export.tolerances import TOLERANCES
-from salt_infer.modelfile.contract import ModelContract
+from salt_infer.modelfile.contract import ModelContract, judges
 from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.settings.model_config import ModelConfig
 
@@ -94,10 +94,13 @@ def check(contract: ModelContract, loaded: Sequence[Checkpoint], path: Path) -> 
         said = getattr(contract, name)
         if _plain(said) != _plain(value):
             raise ExportError(
-                f"{path} says {name} {_plain(said)}, its checkpoints {_plain(value)}; it was "
-                "changed after its export, or written by another version: export it anew"
+                f"{path} says {name} {_other(said, value)}, its checkpoints {_other(value, said)}; "
+                "it was changed after its export, or written by another version: export it anew"
             )
-    if _plain(contract.provenance.get("networks", _networks(loaded))) != _plain(_networks(loaded)):
+    networks = _networks(loaded)
+    # A file that describes none, as older ones do not, is taken for one with judges.
+    unsaid = networks if all(judges({"networks": networks})) else None
+    if _plain(contract.provenance.get("networks", unsaid)) != _plain(networks):
         raise ExportError(
             f"{path} says other things of its networks' shapes than its checkpoints; it was "
             "changed after its export: export it anew"
@@ -166,6 +169,13 @@ def _member(checkpoint: Checkpoint) -> dict[str, Any]:
 def _plain(value: Any) -> str:
     """As the contract's JSON has it: what is a tuple here is a list there."""
     return json.dumps(value, sort_keys=True)
+
+
+def _other(one: Any, two: Any) -> str:
+    """What the one says and the two does not; of tables that is some of their entries."""
+    if isinstance(one, Mapping) and isinstance(two, Mapping):
+        one = {key: value for key, value in one.items() if (key, value) not in two.items()}
+    return _plain(one)
 
 
 def _short(digests: Sequence[str]) -> str:

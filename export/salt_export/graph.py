@@ -20,6 +20,7 @@ from salt_export import request
 from salt_export.errors import ExportError
 from salt_export.halved_weights import stored_in_half
 from salt_export.quiet import quieted
+from salt_infer.modelfile import checksum
 from salt_infer.modelfile.contract import (
     GATE,
     KEPT,
@@ -176,14 +177,13 @@ def opset(proto: onnx.ModelProto) -> int:
 def with_contract(
     proto: onnx.ModelProto, contract: ModelContract, learnt: Learnt = UNKNOWN
 ) -> bytes:
-    """The file's bytes: the graph with the contract in its metadata, and what its networks have
-    learnt from.
+    """The file's bytes: the graph with the contract in its metadata, what its networks have learnt
+    from, and the checksum of it all.
     """
     result = stripped(proto)
     texts = {METADATA_KEY: contract.to_json(), LEARNT_KEY: learnt.to_text()}
-    onnx.helper.set_model_props(result, texts)
-    data: bytes = result.SerializeToString(deterministic=True)
-    return data
+    onnx.helper.set_model_props(result, texts | {checksum.METADATA_KEY: checksum.NONE_YET})
+    return checksum.written(result.SerializeToString(deterministic=True))
 
 
 def stripped(proto: onnx.ModelProto) -> onnx.ModelProto:

@@ -196,7 +196,7 @@ def _too_much(guard: Guard, layers: int, most: int) -> str:
         f"more than is allowed, {-guard.limit:+z.4f} against {_against(labelled)}, "
         f"{bounds.flipped:.0%} of the pixels and {bounds.mean:g} of probabilities: {layers} "
         f"convolutions are tried one by one, which takes minutes, and up to {most} left in float32 "
-        "(without --calibrate all are, at once)"
+        "(with --precision fp32 and no --calibrate all are, at once)"
         + ("" if labelled else "; --labels would tell what the score really loses")
     )
 
@@ -209,8 +209,8 @@ def _refusal(guard: Guard, ranking: Sequence[tuple[str, float]], loss: Loss, mos
         f"int8 loses {loss.drop.mean:.4f} of the score, flips {loss.flipped:.2%} of the pixels and "
         f"moves probabilities by {loss.moved:.4f} on average with the {most} most sensitive of "
         f"{len(ranking)} convolutions in float32, expected at most {guard.limit:g}, "
-        f"{bounds.flipped:.0%} and {bounds.mean:g}; {_advice(guard, loss)}, or leave --calibrate "
-        "out, which keeps float32; nothing was written"
+        f"{bounds.flipped:.0%} and {bounds.mean:g}; {_advice(guard, loss)}, or give --precision "
+        "fp32 and no --calibrate; nothing was written"
     )
 
 

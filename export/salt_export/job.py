@@ -22,6 +22,7 @@ from salt_export import (
     outcome,
     provenance,
     samples,
+    temporary,
     tensorrt,
 )
 from salt_export.float16 import Rounding
@@ -112,7 +113,8 @@ def _quantised(
     def finish(quantised: onnx.ModelProto) -> bytes:
         return graph.with_contract(quantised, contract)
 
-    found = guard.search(proto, int8.STYLES[wanted.int8], limits, finish, folder)
+    with temporary.room(folder):
+        found = guard.search(proto, int8.STYLES[wanted.int8], limits, finish, folder)
     job.say(found.line())
     return found
 

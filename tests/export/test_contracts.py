@@ -97,3 +97,33 @@ def test_what_a_file_says_of_its_making_has_to_be_so(
     changed = dataclasses.replace(contract, opset=opset, provenance={**contract.provenance, **told})
     with pytest.raises(ExportError, match=says):
         contracts.check_made(changed, drafted(*pair), FILE)
+
+
+def test_of_a_table_that_was_changed_what_differs_is_named(
+    pair: tuple[Checkpoint, Checkpoint],
+) -> None:
+    contract = drafted(pair[0])
+    changed = dataclasses.replace(contract, validation={**contract.validation, "score": 0.99})
+    told = (
+        r'says validation \{"score": 0\.99\}, its checkpoints \{"score": 0\.\d+\}; it was changed'
+    )
+    with pytest.raises(ExportError, match=told):
+        contracts.check(changed, pair[:1], FILE)
+
+
+@pytest.mark.parametrize("judge", [True, False])
+def test_networks_that_are_not_described_are_taken_for_some_with_judges(
+    pair: tuple[Checkpoint, Checkpoint], judge: bool
+) -> None:
+    """As whatever runs the file takes them, so that for others other numbers would come of it."""
+    config = pair[0].config
+    model = dataclasses.replace(config.model, judge=judge)
+    loaded = dataclasses.replace(pair[0], config=dataclasses.replace(config, model=model))
+    contract = drafted(loaded)
+    provenance = {key: value for key, value in contract.provenance.items() if key != "networks"}
+    unsaid = dataclasses.replace(contract, provenance=provenance)
+    if judge:
+        contracts.check(unsaid, [loaded], FILE)
+        return
+    with pytest.raises(ExportError, match="says other things of its networks' shapes"):
+        contracts.check(unsaid, [loaded], FILE)

@@ -14,6 +14,7 @@ from salt_export.job import export
 from salt_export.request import OPSET, Job
 from salt_export.tolerances import FP32
 from salt_infer.backends.onnxruntime_session import ModelSession
+from salt_infer.modelfile import checksum
 from salt_infer.modelfile.contract import METADATA_KEY, ModelContract
 from salt_infer.modelfile.learnt import METADATA_KEY as LEARNT_KEY
 from salt_train.checkpoints import checkpoint as checkpoints
@@ -29,7 +30,9 @@ def test_the_file_is_sound_and_tells_what_it_is(
     path = request.getfixturevalue("gated_model" if gated else "dense_model")
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
-    assert [entry.key for entry in model.metadata_props] == [METADATA_KEY, LEARNT_KEY]
+    keys = [entry.key for entry in model.metadata_props]
+    assert keys == [METADATA_KEY, LEARNT_KEY, checksum.METADATA_KEY]
+    checksum.check(path)
     contract = ModelContract.from_json(model.metadata_props[0].value)
     assert contract.gated == gated
     assert contract.checkpoints == (hashlib.sha256(tiny_checkpoint.read_bytes()).hexdigest(),)

@@ -25,7 +25,7 @@ from salt_train import synthetic
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.scoring.evaluate import Decision
 from salt_train.training import averaging
-from tests import drawing
+from tests import changeable, drawing
 from tests.export.test_job import rewritten
 from tests.export.test_parity import tampered
 
@@ -114,7 +114,7 @@ def test_an_int8_file_is_published_with_its_proof(
 
 def rescaled(source: Path, target: Path) -> Path:
     """The file with the scale of one activation changed: nothing in the network is like it."""
-    proto = onnx.load(source)
+    proto = changeable.load(source)
     node = next(each for each in proto.graph.node if each.op_type == "QuantizeLinear")
     scale = next(each for each in proto.graph.initializer if each.name == node.input[1])
     value = numpy_helper.to_array(scale) * np.float32(1.01)

@@ -20,7 +20,7 @@ from salt_infer.masks import metric, rle
 from salt_infer.modelfile.onnx_writer import GraphWriter
 from salt_train.checkpoints import checkpoint as checkpoints
 from salt_train.scoring.evaluate import Decision
-from tests import drawing
+from tests import changeable, drawing
 
 DATA = drawing.draw(TILES, seed=0)
 DECISION = Decision(0.5, 0.0)
@@ -33,7 +33,7 @@ def network(tiny_checkpoint: Path) -> DenseGraph:
 
 def tampered(source: Path, target: Path, factor: float) -> Path:
     """The file with the last layer's weights changed."""
-    model = onnx.load(source)
+    model = changeable.load(source)
     named = {tensor.name: tensor for tensor in model.graph.initializer}
     weights = named["models.0.head.last.weight"]
     values = onnx.numpy_helper.to_array(weights)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from salt_infer.errors import ContractError, ModelError
-from salt_infer.modelfile import external_data
+from salt_infer.modelfile import checksum, external_data
 from salt_infer.modelfile import learnt as learnt_tiles
 from salt_infer.modelfile.contract import METADATA_KEY, ModelContract
 from salt_infer.modelfile.learnt import UNKNOWN, Learnt
@@ -35,7 +35,11 @@ _TENSOR_KIND, _TENSOR_SHAPE, _SHAPE_SIZE = 1, 2, 1
 _SIZE_NUMBER, _SIZE_NAME = 1, 2
 
 # Entries of the metadata that are read, and their longest texts.
-_TEXTS = {METADATA_KEY: MAX_TEXT_BYTES, learnt_tiles.METADATA_KEY: MAX_LEARNT_BYTES}
+_TEXTS = {
+    METADATA_KEY: MAX_TEXT_BYTES,
+    learnt_tiles.METADATA_KEY: MAX_LEARNT_BYTES,
+    checksum.METADATA_KEY: len(checksum.NONE_YET),
+}
 
 _KINDS = {1: "float", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool", 10: "float16"}
 
@@ -64,7 +68,7 @@ def read_model(path: Path) -> ModelFile:
     """Read what a file says of itself.
 
     Raises:
-        ModelError: not there, or no ONNX file.
+        ModelError: not there, no ONNX file, or not as it was written.
         ContractError: no contract, or one that contradicts the graph.
     """
     digest = sha256_of(path)

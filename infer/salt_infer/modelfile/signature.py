@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from salt_infer.errors import ContractError, ModelError, NoModelError
 from salt_infer.masks.rle import TILE_SHAPE
+from salt_infer.modelfile import checksum
 from salt_infer.modelfile.contract import (
     GATE,
     KEPT,
@@ -47,10 +48,12 @@ def sha256_of(path: Path) -> str:
 
     Raises:
         NoModelError: it is not there, or is a directory.
-        ModelError: it cannot be read, or no runtime could be told its name.
+        ModelError: it cannot be read, is not what was written, or no runtime could be told its
+            name.
     """
     try:
         os.fspath(path).encode()
+        checksum.check(path)
         return digest.of_file(path)
     except UnicodeEncodeError as error:
         raise ModelError(

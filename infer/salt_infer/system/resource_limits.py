@@ -34,7 +34,13 @@ _THREADS = ("can't start new thread", "pthread_create failed", "Resource tempora
 _MEMORY = ("can't alloc", "annot allocate memory", "bad_alloc", "out of memory")
 _MAPPED = "failed to map segment"  # the linker's
 _STACKS = ", or what 'ulimit -v' shows, of which each takes some"
-_OF_NUMBERS = {errno.EMFILE: NO_FILES, errno.ENFILE: NO_FILES, errno.ENOMEM: NO_MEMORY}
+_FULL = {errno.ENOSPC, errno.EDQUOT}  # an output's error names it: what is left are temporary files
+_OF_NUMBERS = {
+    errno.EFBIG: "a file grows too large; raise what 'ulimit -f' shows",
+    errno.EMFILE: NO_FILES,
+    errno.ENFILE: NO_FILES,
+    errno.ENOMEM: NO_MEMORY,
+}
 
 
 def explained(error: BaseException) -> str | None:
@@ -43,6 +49,8 @@ def explained(error: BaseException) -> str | None:
         return why
     if isinstance(error, FileNotFoundError) and error.filename is None:
         return NO_TEMPORARY if _has_current_folder() else NO_FOLDER
+    if isinstance(error, OSError) and error.filename is None and error.errno in _FULL:
+        return f"{error.strerror}; {no_room(tempfile.gettempdir())}"
     if isinstance(error, OSError):
         return _OF_NUMBERS.get(error.errno or 0) or str(error)
     return None
@@ -56,6 +64,11 @@ def limit(error: BaseException) -> str | None:
     if isinstance(error, MemoryError) or any(words in text for words in _MEMORY):
         return NO_MEMORY
     return None
+
+
+def no_room(folder: str) -> str:
+    """For an error: temporary files did not fit into their folder."""
+    return f"temporary files go to {folder}: make room there, or set TMPDIR to a folder that has it"
 
 
 def unloaded(error: BaseException) -> str | None:

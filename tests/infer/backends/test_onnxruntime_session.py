@@ -17,7 +17,7 @@ from salt_infer.batch.result import Cancel
 from salt_infer.batch.views import make
 from salt_infer.errors import ContractError, ModelError
 from salt_infer.models import default_model
-from tests import drawing
+from tests import changeable, drawing
 
 TILES = drawing.draw(9, seed=5).tiles
 
@@ -186,7 +186,7 @@ def test_a_fixed_batch_leaves_no_arithmetic_on_shapes(dense_model: Path) -> None
 
 def test_axes_of_other_names_are_told(dense_model: Path, tmp_path: Path) -> None:
     """A fixed batch would silently stay dynamic."""
-    model = onnx.load(dense_model)
+    model = changeable.load(dense_model)
     for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
         for size in value.type.tensor_type.shape.dim:
             if size.dim_param == "N":
@@ -223,7 +223,7 @@ def test_cancel_ends_the_batch_under_way_and_every_later_one(dense_model: Path) 
 
 
 def test_metadata_that_is_no_text_is_told(dense_model: Path, tmp_path: Path) -> None:
-    data = dense_model.read_bytes()
+    data = changeable.load(dense_model).SerializeToString()
     (tmp_path / "x.onnx").write_bytes(data.replace(b"U-Net", b"U\xff\xfeet"))
     with pytest.raises(ContractError, match=r"x\.onnx has metadata that is no text"):
         ModelSession(tmp_path / "x.onnx")

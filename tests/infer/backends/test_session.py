@@ -12,6 +12,7 @@ from salt_infer.backends.base import Session
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.errors import ContractError, ModelError
 from salt_infer.modelfile.contract import METADATA_KEY
+from tests import changeable
 
 Open = Callable[[Path], Session]
 
@@ -34,7 +35,7 @@ def open_(runtime: str) -> Open:
 
 
 def with_metadata(path: Path, out: Path, value: str | None) -> Path:
-    model = onnx.load(path)
+    model = changeable.load(path)
     del model.metadata_props[:]
     if value is not None:
         onnx.helper.set_model_props(model, {METADATA_KEY: value})
@@ -66,7 +67,7 @@ def test_no_contract(open_: Open, dense_model: Path, tmp_path: Path) -> None:
 
 def test_two_contracts_are_none(open_: Open, dense_model: Path, tmp_path: Path) -> None:
     """ONNX Runtime takes the last, OpenVINO the first: another threshold, and other masks."""
-    model = onnx.load(dense_model)
+    model = changeable.load(dense_model)
     model.metadata_props.add(key=METADATA_KEY, value=contract_text(dense_model))
     onnx.save(model, tmp_path / "x.onnx")
     with pytest.raises(ModelError, match=f"two entries {METADATA_KEY}"):
@@ -98,7 +99,7 @@ def test_external_data_may_not_leave_the_models_folder(
     open_: Open, runtime: str, dense_model: Path, tmp_path: Path
 ) -> None:
     """Where weights lie outside the folder, the file is refused and they are not read."""
-    model = onnx.load(dense_model)
+    model = changeable.load(dense_model)
     largest = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
     (tmp_path / "secret.bin").write_bytes(largest.raw_data)
     onnx.external_data_helper.set_external_data(largest, "../secret.bin")

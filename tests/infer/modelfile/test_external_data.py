@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.errors import ModelError
 from salt_infer.modelfile import external_data
+from tests import changeable
 
 
 def elsewhere(name: str) -> TensorProto:
@@ -30,7 +31,8 @@ def test_the_files_of_export_are_whole(dense_model: Path, gated_model: Path) -> 
 def test_weights_in_another_file_are_refused(dense_model: Path, tmp_path: Path) -> None:
     """ONNX Runtime loads them where they lie beside the model; its digest knows nothing of them."""
     path = tmp_path / "split.onnx"
-    onnx.save(onnx.load(dense_model), path, save_as_external_data=True, location="weights.bin")
+    model = changeable.load(dense_model)
+    onnx.save(model, path, save_as_external_data=True, location="weights.bin")
     with pytest.raises(ModelError, match=r"split\.onnx keeps 'models\.0\..* more tensors in other"):
         ModelSession(path)
 

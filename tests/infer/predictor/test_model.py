@@ -27,7 +27,7 @@ from salt_infer.modelfile.contract import Tta
 from salt_infer.models import default_model
 from salt_infer.predictor import confidence
 from salt_infer.predictor.settings import Settings
-from tests import drawing
+from tests import changeable, drawing
 
 SHIPPED = default_model()
 TILES = drawing.draw(40, seed=1).tiles  # those of tile_folder
@@ -166,7 +166,7 @@ def test_other_tiles_are_refused(gated_model: Path, tiles: np.ndarray) -> None:
 
 def spoilt(path: Path, output: str, folder: Path) -> Path:
     """The model with one of its outputs NaN throughout."""
-    model = onnx.load(path)
+    model = changeable.load(path)
     for node in model.graph.node:
         node.output[:] = ["before" if name == output else name for name in node.output]
     model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(np.nan), "nan"))

@@ -7,7 +7,6 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 import torch
 
@@ -18,6 +17,7 @@ from salt_infer.errors import InputError, ModelError
 from salt_infer.modelfile.onnx_reader import read_model
 from salt_infer.models import default_model
 from salt_infer.system import file_kind
+from tests import changeable
 from tests.pngs import good_tile
 
 
@@ -94,12 +94,12 @@ def test_a_model_that_was_cut_or_is_none(tmp_path: Path, provider: str) -> None:
 
 
 def test_a_model_for_a_newer_runtime(tmp_path: Path) -> None:
-    model = onnx.load(default_model("cuda"))
+    model = changeable.load(default_model("cuda"))
     model.ir_version = 99
     (tmp_path / "ir.onnx").write_bytes(model.SerializeToString())
     with pytest.raises(ModelError, match=r"is of version 99, .* up to \d+: update onnxruntime"):
         ModelSession(tmp_path / "ir.onnx")
-    model = onnx.load(default_model("cuda"))
+    model = changeable.load(default_model("cuda"))
     model.opset_import[0].version = 99
     (tmp_path / "opset.onnx").write_bytes(model.SerializeToString())
     with pytest.raises(ModelError, match=r"is of version 99, .* up to \d+: update onnxruntime"):

@@ -162,5 +162,11 @@ def test_what_else_is_explained() -> None:
         resource_limits.explained(OSError(errno.ENOMEM, "Cannot allocate memory"))
         == resource_limits.NO_MEMORY
     )
+    full = resource_limits.explained(OSError(errno.ENOSPC, "No space left on device"))
+    folder = tempfile.gettempdir()
+    assert full == f"No space left on device; {resource_limits.no_room(folder)}"
+    named = OSError(errno.ENOSPC, "No space left on device", "x.csv")
+    assert resource_limits.explained(named) == "[Errno 28] No space left on device: 'x.csv'"
+    assert "ulimit -f" in str(resource_limits.explained(OSError(errno.EFBIG, "File too large")))
     assert resource_limits.explained(RuntimeError("something else")) is None
     assert resource_limits.explained(ValueError("can't start new thread")) is None
