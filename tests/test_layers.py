@@ -160,7 +160,7 @@ ROOMS = {
         "tiles": SEEN | {"volume", "calibration"},
         "cli": SEEN | {"volume", "job", "calibration", "page", "tiles"},
         "synthetic": {"segy"},
-        "": {"scan", "reading", "sections", "job", "cli"},
+        "": {"scan", "reading", "sections", "volume", "job", "cli"},
     },
     "salt_report": {
         "errors": set(),

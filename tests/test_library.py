@@ -66,8 +66,10 @@ def test_masks_are_the_same_in_other_forms() -> None:
     found = json.loads(Path("coco.json").read_text())
     ids, tiles = read_tiles("examples/tiles")
     masks = dict(zip(ids, SaltModel.load().predict(tiles).masks, strict=True))
-    assert [each["id"] for each in found["images"]] == ids
-    drawn = {each["image_id"]: each for each in found["annotations"]}
+    names = {each["id"]: each["file_name"].removesuffix(".png") for each in found["images"]}
+    assert list(names.values()) == ids
+    assert {each["iscrowd"] for each in found["annotations"]} == {0}
+    drawn = {names[each["image_id"]]: each for each in found["annotations"]}
     assert drawn.keys() == {name for name, mask in masks.items() if mask.any()}
     for name, each in drawn.items():
         counts, mask = each["segmentation"]["counts"], masks[name]

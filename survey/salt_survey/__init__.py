@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from salt_survey.job.run_report import SurveyReport
     from salt_survey.reading.survey import Survey
     from salt_survey.scan.overrides import Overrides
-    from salt_survey.sections.display import Zoom
+    from salt_survey.sections.display import Stretch, Zoom
     from salt_survey.sections.settings import Wishes
+    from salt_survey.volume.extent import Range
 
 __all__ = [
     "Job",
     "Overrides",
+    "Range",
+    "Stretch",
     "Survey",
     "SurveyReport",
     "Targets",
@@ -31,6 +34,8 @@ __all__ = [
 _HOMES = {
     "Job": ("job.job", "Job"),
     "Overrides": ("scan.overrides", "Overrides"),
+    "Range": ("volume.extent", "Range"),
+    "Stretch": ("sections.display", "Stretch"),
     "Survey": ("reading.survey", "Survey"),
     "SurveyReport": ("job.run_report", "SurveyReport"),
     "Targets": ("job.publish", "Targets"),

@@ -272,7 +272,9 @@ def _file_system(url: Url) -> tuple[_FileSystem, str]:
     except ModuleNotFoundError as error:
         raise PackageError(f"{url} needs fsspec; {_INSTALL}") from error
     try:
-        return cast("tuple[_FileSystem, str]", url_to_fs(url.text))
+        # What a folder's page links to is compared with its address, and has no spaces.
+        text = url.text.replace(" ", "%20") if url.is_http else url.text
+        return cast("tuple[_FileSystem, str]", url_to_fs(text))
     except ImportError as error:
         raise PackageError(
             f"{url}: {one_line(error)}; {_INSTALL} has what http, https, s3 and gs need"

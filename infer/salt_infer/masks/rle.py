@@ -94,6 +94,8 @@ def decode(text: str, shape: tuple[int, int] = TILE_SHAPE) -> npt.NDArray[np.uin
 
 def _number(word: str, index: int) -> int:
     if not _NUMBER.fullmatch(word):
+        if word.isascii() and word.isdecimal():
+            raise RleError(f"number {index + 1} of the run-length string has {len(word)} digits")
         raise RleError(
             f"number {index + 1} of the run-length string is {word[:20]!r}, expected a "
             "non-negative decimal integer"

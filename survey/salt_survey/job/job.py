@@ -7,9 +7,10 @@ import dataclasses
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from salt_infer.backends.providers import ProviderRequest
+from salt_infer.errors import UsageError
 from salt_infer.execution.base import ModelRequest
 from salt_infer.execution.request import ExecutorRequest
 from salt_infer.job.journal import Journal, path_beside
@@ -32,7 +33,7 @@ from salt_survey.reading.survey import Survey
 from salt_survey.scan import describe
 from salt_survey.scan.overrides import Overrides
 from salt_survey.scan.record import load
-from salt_survey.sections.display import Direction
+from salt_survey.sections.display import Direction, Stretch, Zoom
 from salt_survey.sections.predict import batch_of
 from salt_survey.sections.sampling import Sampling
 from salt_survey.sections.settings import GATE, Calibration, Settings, Wishes, settled
@@ -87,6 +88,24 @@ class Job:
     executor: ExecutorRequest = dataclasses.field(default_factory=ExecutorRequest)
     restart: bool = False
     overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for what a program may give in place of these."""
+        if self.sections not in get_args(Sections):
+            raise UsageError(
+                f"sections is {self.sections!r}, expected one of {', '.join(get_args(Sections))}"
+            )
+        wishes = self.wishes
+        for name, value, kind in (
+            ("survey", self.survey, Path),
+            ("lines", self.lines, Range),
+            ("times", self.times, Range),
+            ("memory", self.memory, int),
+            ("zoom", wishes.zoom, Zoom),
+            ("stretch", wishes.stretch, Stretch),
+        ):
+            if value is not None and not isinstance(value, kind):
+                raise UsageError(f"{name} is {value!r}, expected {kind.__name__}")
 
 
 def run(job: Job, watcher: Watcher | None = None) -> SurveyReport:

@@ -98,13 +98,24 @@ def _open_npy(path: Path) -> Volume:
     return Volume("npy", data, *numbers, None, is_line=is_line)
 
 
+def _is_ours(group: Path) -> bool:
+    """Whether it is a volume that a run wrote; there need not be any."""
+    import zarr
+    from zarr.errors import GroupNotFoundError
+
+    try:
+        return OURS in zarr.open_group(str(group), mode="r").attrs
+    except (GroupNotFoundError, OSError):
+        return False
+
+
 def _open_zarr(path: Path) -> Volume:
     try:
         import zarr
     except ModuleNotFoundError as error:
         raise PackageError("zarr is not installed; pip install 'salt-toolkit[survey]'") from error
     node: Any = zarr.open(str(path), mode="r")
-    if OURS in node.attrs:
+    if OURS in node.attrs or (isinstance(node, zarr.Array) and _is_ours(path.absolute().parent)):
         raise SurveyError(
             f"{path} holds probabilities of salt, which salt-survey wrote, and is no survey; name "
             f"the survey itself, and to see what was found: look IN --volume {path}"

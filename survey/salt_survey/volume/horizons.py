@@ -45,10 +45,11 @@ class Surface:
         """
         if not self.unseen:
             return None
-        end = "first" if self.file == FILES[0] else "last"
+        side = "above" if self.file == FILES[0] else "below"
+        ran = "" if times == "all" else ", or run,"
         return (
-            f"{self.file} has no line for {self.unseen} traces in which salt goes on to the {end} "
-            f"sample recorded{'' if times == 'all' else ', or run'}"
+            f"{self.file} has no line for {self.unseen} traces in which nothing was recorded{ran} "
+            f"just {side} the salt"
         )
 
 

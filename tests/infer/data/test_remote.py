@@ -450,6 +450,17 @@ def test_a_page_that_links_elsewhere(served: Path, tmp_path: Path) -> None:
 
 
 @needs("aiohttp")
+def test_links_to_whole_addresses_below_one_with_a_space(served: Path, tmp_path: Path) -> None:
+    (served / "tiles").rename(served / "my tiles")
+    links = "".join(f'<a href="/my%20tiles/{link}">x</a>' for link in ("one%20two.png", "deep/"))
+    (served / "my tiles/index.html").write_text(links)
+    with serving(served) as address:
+        done = infer("--images", f"{address}/my tiles/", "--out", tmp_path / "x.csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert table.read_rows(tmp_path / "x.csv").keys() == {"one two", "b"}
+
+
+@needs("aiohttp")
 def test_links_are_read_as_they_stand_in_a_pages_source(served: Path, tmp_path: Path) -> None:
     (served / "tiles/deep & dark").mkdir()
     for name in ("a&b.png", "deep & dark/c.png"):

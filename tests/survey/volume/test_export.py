@@ -199,7 +199,7 @@ def test_horizons_of_a_finished_volume_are_those_of_its_run(
     assert small.contents(tmp_path / "h") == small.contents(of_run)
     counted = f"top of {lines[0]} traces, base of {lines[1]}, at threshold {small.THRESHOLD}"
     assert (code, said) == (0, f"{tmp_path / 'h'}: {counted}\n")
-    assert "sample recorded, or run" in errors
+    assert "nothing was recorded, or run, just below the salt" in errors
     # A lower threshold gives other traces, and what is there is replaced when that is asked for.
     assert horizons(survey, volume, tmp_path / "h", "--threshold", 0.05)[0] == 2
     assert small.contents(tmp_path / "h") == small.contents(of_run)

@@ -319,6 +319,16 @@ def test_where_most_masks_cannot_be_used_the_rest_says_nothing_of_all(folder: Pa
     assert by_kind(check(folder)).keys() & {"bad-mask", *ONE_SIDED} == {"bad-mask"}
 
 
+def test_nor_where_those_with_salt_are_the_ones_that_cannot_be_used(folder: Path) -> None:
+    """As after masks were resized smoothly: those without salt come out of it whole."""
+    (folder / "train.csv").unlink()
+    for name in SALT:
+        (folder / "masks" / f"{name}.png").write_bytes(
+            png.encode(np.tile(np.arange(101, dtype=np.uint8), (101, 1)))
+        )
+    assert by_kind(check(folder)).keys() & {"bad-mask", *ONE_SIDED} == {"bad-mask"}
+
+
 @pytest.mark.parametrize("name", ["masks", "train.csv"])
 def test_labels_that_cannot_be_listed_hide_nothing_else(folder: Path, name: str) -> None:
     (folder / "images" / f"{IDS[0]}.png").write_bytes(b"")

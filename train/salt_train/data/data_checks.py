@@ -194,7 +194,9 @@ class _Survey:
 
     def examine(self) -> None:
         """What the pixels say of tiles and masks, alone and together."""
-        most = len(self.masks) > len(self.noted["bad-mask"]) + len(self.noted["bad-row"])
+        # Of the others little is known: smoothed masks are unusable just where they have salt.
+        unread = len(self.noted["bad-mask"]) + len(self.noted["bad-row"])
+        most = len(self.masks) > 100 * unread
         if most and (kind := coverage.one_sided(np.stack([*self.masks.values()]))):
             self.noted[kind] = dict.fromkeys(self.masks, "")
         for name, mask in self.masks.items():
