@@ -26,7 +26,7 @@ _PATIENT = hypothesis.settings(
     deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.register_profile("same", _PATIENT, derandomize=True)
-hypothesis.settings.register_profile("search", _PATIENT, max_examples=3000)
+hypothesis.settings.register_profile("search", _PATIENT, derandomize=False, max_examples=3000)
 hypothesis.settings.load_profile("same")
 
 # A shell starts its background jobs with Ctrl-C ignored, and processes hand that down: tests that

@@ -174,7 +174,7 @@ def _plain(value: Any) -> str:
 def _other(one: Any, two: Any) -> str:
     """What the one says and the two does not; of tables that is some of their entries."""
     if isinstance(one, Mapping) and isinstance(two, Mapping):
-        one = {key: value for key, value in one.items() if (key, value) not in two.items()}
+        one = {key: value for key, value in one.items() if _plain(value) != _plain(two.get(key))}
     return _plain(one)
 
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from salt_infer.errors import OutputError
+from salt_infer.errors import OutputError, SaltError
 from salt_infer.system import resource_limits
 
 _LITTLE = 1 << 20  # bytes; a library stops before the last of them
@@ -26,6 +26,8 @@ def room(folder: Path) -> Iterator[None]:
     """
     try:
         yield
+    except SaltError:
+        raise
     except Exception as error:
         if shutil.disk_usage(folder).free < _LITTLE:
             told = f"no room is left: {resource_limits.no_room(str(folder.parent))}"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from salt_infer.errors import ModelError
-from salt_infer.modelfile.protobuf import MalformedError, Span, Walk
+from salt_infer.modelfile.protobuf import MAX_FIELDS, MalformedError, Span, Walk
 
 METADATA_KEY = "salt.sha256"
 NONE_YET = "0" * 64  # the entry while the others are written
@@ -67,7 +67,7 @@ def check(path: Path) -> None:
 
 def _entry(file: IO[bytes]) -> Span | None:
     """Where the checksum stands, if there is one."""
-    walk = Walk(file)
+    walk = Walk(file, MAX_FIELDS)
     for entry in walk.all(walk.whole(), _MODEL_METADATA):
         if isinstance(entry, int):
             continue  # which runtimes pass over

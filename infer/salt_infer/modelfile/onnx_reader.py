@@ -18,13 +18,12 @@ from salt_infer.modelfile import checksum, external_data
 from salt_infer.modelfile import learnt as learnt_tiles
 from salt_infer.modelfile.contract import METADATA_KEY, ModelContract
 from salt_infer.modelfile.learnt import UNKNOWN, Learnt
-from salt_infer.modelfile.protobuf import MalformedError, Span, Walk
+from salt_infer.modelfile.protobuf import MAX_FIELDS, MalformedError, Span, Walk
 from salt_infer.modelfile.signature import Edge, check_edges, read_contract, sha256_of
 from salt_infer.system import file_kind
 
 MAX_TEXT_BYTES = 4 * 1024 * 1024  # of a name or a contract
 MAX_LEARNT_BYTES = 64 * 1024 * 1024  # of the list of tiles that were learnt: six million
-MAX_FIELDS = 1_000_000  # that are looked at, of all messages: a network has some thousand
 
 # Numbers of fields, by their messages.
 _MODEL_GRAPH, _MODEL_METADATA = 7, 14

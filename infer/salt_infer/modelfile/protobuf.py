@@ -9,6 +9,7 @@ from typing import IO, NamedTuple
 
 _VARINT, _FIXED64, _COUNTED, _FIXED32 = 0, 1, 2, 5  # wire types in use today
 _VARINT_BITS = 64
+MAX_FIELDS = 1_000_000  # that are looked at, of all messages: a network has some thousand
 
 
 class Span(NamedTuple):

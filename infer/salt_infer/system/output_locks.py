@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,8 +55,8 @@ def _writing(path: Path, replaced: bool) -> Iterator[Lock]:
     except OSError as error:
         raise OutputError(f"{lock} cannot be held ({error.strerror or error})") from error
     try:
-        if not inside:
-            discard_left(target.parent, glob.escape(target.name))
+        if not inside and not held.local:
+            discard_left(target.parent, re.escape(target.name))
         yield held
     finally:
         with contextlib.suppress(OSError):

@@ -22,6 +22,7 @@ NO_THREADS = (
     "the system allows no more threads or processes; raise what 'ulimit -u' shows, or the limit of "
     "the container or batch job"
 )
+NO_ROOM = "if it is temporary files that do not fit, set TMPDIR to a folder with more room"
 NO_FILES = "too many files are open; raise what 'ulimit -n' shows"
 NO_MEMORY = "not enough memory; use a smaller batch or fewer threads"
 NOT_MAPPED = (
@@ -34,7 +35,7 @@ _THREADS = ("can't start new thread", "pthread_create failed", "Resource tempora
 _MEMORY = ("can't alloc", "annot allocate memory", "bad_alloc", "out of memory")
 _MAPPED = "failed to map segment"  # the linker's
 _STACKS = ", or what 'ulimit -v' shows, of which each takes some"
-_FULL = {errno.ENOSPC, errno.EDQUOT}  # an output's error names it: what is left are temporary files
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 _OF_NUMBERS = {
     errno.EFBIG: "a file grows too large; raise what 'ulimit -f' shows",
     errno.EMFILE: NO_FILES,
@@ -50,7 +51,7 @@ def explained(error: BaseException) -> str | None:
     if isinstance(error, FileNotFoundError) and error.filename is None:
         return NO_TEMPORARY if _has_current_folder() else NO_FOLDER
     if isinstance(error, OSError) and error.filename is None and error.errno in _FULL:
-        return f"{error.strerror}; {no_room(tempfile.gettempdir())}"
+        return f"{error.strerror}; {NO_ROOM}"
     if isinstance(error, OSError):
         return _OF_NUMBERS.get(error.errno or 0) or str(error)
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -70,12 +71,12 @@ def discard_left(folder: Path, name: str) -> None:
 
     Args:
         folder: of the file.
-        name: of the file; ``*`` in it stands for anything.
+        name: of the file, as a regular expression.
     """
-    for left in folder.glob(f".{name}.*.tmp"):
-        if left.name.split(".")[-2].isdigit():
-            with contextlib.suppress(OSError):
-                left.unlink()
+    of_it = re.compile(rf"\.{name}\.[0-9]+\.tmp")
+    with contextlib.suppress(OSError):
+        for left in [each for each in folder.iterdir() if of_it.fullmatch(each.name)]:
+            left.unlink()
 
 
 @contextlib.contextmanager

@@ -95,17 +95,26 @@ class Job:
             raise UsageError(
                 f"sections is {self.sections!r}, expected one of {', '.join(get_args(Sections))}"
             )
-        wishes = self.wishes
+        _check("survey", self.survey, Path)
+        _check("out", self.out, Targets)
+        _check("wishes", self.wishes, Wishes)
         for name, value, kind in (
-            ("survey", self.survey, Path),
+            ("scan", self.scan, Path),
+            ("model", self.model, Path),
             ("lines", self.lines, Range),
             ("times", self.times, Range),
-            ("memory", self.memory, int),
-            ("zoom", wishes.zoom, Zoom),
-            ("stretch", wishes.stretch, Stretch),
+            ("zoom", self.wishes.zoom, Zoom),
+            ("stretch", self.wishes.stretch, Stretch),
         ):
-            if value is not None and not isinstance(value, kind):
-                raise UsageError(f"{name} is {value!r}, expected {kind.__name__}")
+            if value is not None:
+                _check(name, value, kind)
+        if isinstance(self.memory, str):
+            raise UsageError(f"memory is {self.memory!r}, expected bytes, a number")
+
+
+def _check(name: str, value: object, kind: type) -> None:
+    if not isinstance(value, kind):
+        raise UsageError(f"{name} is {value!r}, expected {kind.__name__}")
 
 
 def run(job: Job, watcher: Watcher | None = None) -> SurveyReport:

@@ -101,11 +101,10 @@ def _open_npy(path: Path) -> Volume:
 def _is_ours(group: Path) -> bool:
     """Whether it is a volume that a run wrote; there need not be any."""
     import zarr
-    from zarr.errors import GroupNotFoundError
 
     try:
         return OURS in zarr.open_group(str(group), mode="r").attrs
-    except (GroupNotFoundError, OSError):
+    except damage.KINDS:  # there is none, or another's, which need not be sound
         return False
 
 
@@ -115,10 +114,13 @@ def _open_zarr(path: Path) -> Volume:
     except ModuleNotFoundError as error:
         raise PackageError("zarr is not installed; pip install 'salt-toolkit[survey]'") from error
     node: Any = zarr.open(str(path), mode="r")
-    if OURS in node.attrs or (isinstance(node, zarr.Array) and _is_ours(path.absolute().parent)):
+    ours = path if OURS in node.attrs else None
+    if isinstance(node, zarr.Array) and _is_ours(path.absolute().parent):
+        ours = path.absolute().parent
+    if ours:
         raise SurveyError(
-            f"{path} holds probabilities of salt, which salt-survey wrote, and is no survey; name "
-            f"the survey itself, and to see what was found: look IN --volume {path}"
+            f"{ours} holds probabilities of salt, which salt-survey wrote, and is no survey; name "
+            f"the survey itself, and to see what was found: look IN --volume {ours}"
         )
     if isinstance(node, zarr.Array):
         data, group = node, None

@@ -61,7 +61,7 @@ write_whole(Path(sys.argv[1]), b"new", overwrite=True)
 
 def test_what_a_killed_run_had_written_is_removed(tmp_path: Path) -> None:
     out = tmp_path / "a[1].csv"
-    others = [".a[1].csv.old.tmp", ".a1.csv.7.tmp", ".b.csv.7.tmp"]
+    others = [".a[1].csv.old.tmp", ".a1.csv.7.tmp", ".b.csv.7.tmp", ".a[1].csv.gz.7.tmp"]
     for name in others:
         (tmp_path / name).touch()
     killed = subprocess.run([sys.executable, "-c", KILLED, str(out)])

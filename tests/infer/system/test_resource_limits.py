@@ -163,8 +163,7 @@ def test_what_else_is_explained() -> None:
         == resource_limits.NO_MEMORY
     )
     full = resource_limits.explained(OSError(errno.ENOSPC, "No space left on device"))
-    folder = tempfile.gettempdir()
-    assert full == f"No space left on device; {resource_limits.no_room(folder)}"
+    assert full == f"No space left on device; {resource_limits.NO_ROOM}"
     named = OSError(errno.ENOSPC, "No space left on device", "x.csv")
     assert resource_limits.explained(named) == "[Errno 28] No space left on device: 'x.csv'"
     assert "ulimit -f" in str(resource_limits.explained(OSError(errno.EFBIG, "File too large")))

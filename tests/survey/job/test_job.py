@@ -20,8 +20,10 @@ JOB = salt_survey.Job(Path("x.sgy"), salt_survey.Targets(Path("x.zarr")))
         ({"sections": "inlines"}, "sections is 'inlines', expected one of inline, crossline, both"),
         ({"lines": (100, 102)}, r"lines is \(100, 102\), expected Range"),
         ({"times": "500:900"}, "times is '500:900', expected Range"),
-        ({"memory": "1GiB"}, "memory is '1GiB', expected int"),
+        ({"memory": "1GiB"}, "memory is '1GiB', expected bytes, a number"),
         ({"survey": "x.sgy"}, "survey is 'x.sgy', expected Path"),
+        ({"out": Path("x.zarr")}, r"out is PosixPath\('x\.zarr'\), expected Targets"),
+        ({"model": "m.onnx"}, r"model is 'm\.onnx', expected Path"),
         ({"wishes": salt_survey.Wishes(zoom="1/1")}, "zoom is '1/1', expected Zoom"),  # type: ignore[arg-type]
         ({"wishes": salt_survey.Wishes(stretch="1%")}, "stretch is '1%', expected Stretch"),  # type: ignore[arg-type]
     ],

@@ -71,7 +71,8 @@ def test_what_a_run_wrote_is_no_survey(whole: Path, tmp_path: Path) -> None:
     array = whole / "p.zarr" / "probability"
     code, _, errors = small.run("run", array, "--interval-ms", "4", "--out", tmp_path / "y.zarr")
     assert code == 2
-    assert "probability holds probabilities of salt, which" in errors
+    assert "p.zarr holds probabilities of salt, which" in errors
+    assert errors.strip().endswith(f"look IN --volume {whole / 'p.zarr'}")
     code, out, _ = small.run("scan", whole / "p.sgy")
     assert (code, "its text says that it holds probabilities of salt" in out) == (0, True)
 

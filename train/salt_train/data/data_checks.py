@@ -194,7 +194,8 @@ class _Survey:
 
     def examine(self) -> None:
         """What the pixels say of tiles and masks, alone and together."""
-        # Of the others little is known: smoothed masks are unusable just where they have salt.
+        # Masks that were resized smoothly are unusable just where they have salt, so that few of
+        # them are enough to make the rest tell nothing.
         unread = len(self.noted["bad-mask"]) + len(self.noted["bad-row"])
         most = len(self.masks) > 100 * unread
         if most and (kind := coverage.one_sided(np.stack([*self.masks.values()]))):

@@ -79,8 +79,8 @@ def run(job: Job) -> str:
     with _made(everywhere), writing(*everywhere) as unlocked:
         if unlocked:
             job.say(f"warning: {unlocked}")
-        for folder in everywhere:
-            discard_left(folder, "*.pth")  # as large as networks
+        for folder in everywhere if not unlocked else ():
+            discard_left(folder, r".*\.pth")  # as large as networks
         return _run(job, folders)
 
 
