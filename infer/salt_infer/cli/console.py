@@ -8,6 +8,7 @@ import math
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -139,7 +140,7 @@ def importing(extra: str = "") -> Iterator[None]:
     turn an interruption into errors of other kinds.
 
     Args:
-        extra: what of the toolkit the packages come with, where they may be missing.
+        extra: what of the toolkit the packages come with; none of what it always needs.
 
     Raises:
         PackageError: one is missing, or broken.
@@ -152,7 +153,7 @@ def importing(extra: str = "") -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        if not extra:
+        if (error.name or "").startswith("salt_"):
             raise
         raise PackageError(_absent(error, extra)) from error
     finally:
@@ -161,15 +162,23 @@ def importing(extra: str = "") -> Iterator[None]:
 
 
 def _absent(error: ImportError, extra: str) -> str:
-    remedy = f"pip install 'salt-toolkit[{extra}]'"
+    remedy = f"pip install 'salt-toolkit[{extra}]'" if extra else "pip install salt-toolkit"
     if isinstance(error, ModuleNotFoundError):
         missing = (error.name or "a package").partition(".")[0]
-        return f"this needs the extra {extra} ({missing} is not installed); {remedy}"
+        lacks = f"{missing} is not installed"
+        needs = f"this needs the extra {extra} ({lacks})" if extra else lacks
+        return f"{needs}; {remedy}"
     again = f"mend that, or install it anew: {remedy} --force-reinstall"
     return (
-        f"{error.name or 'a package'} is installed and cannot be imported ({one_line(error)}); "
-        f"{resource_limits.unloaded(error) or again}"
+        f"{error.name or _raised_in(error)} is installed and cannot be imported "
+        f"({one_line(error)}); {resource_limits.unloaded(error) or again}"
     )
+
+
+def _raised_in(error: ImportError) -> str:
+    """The package whose own code says that it cannot be imported, where the error has no name."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return str(frames[-1].f_globals["__name__"]).partition(".")[0]
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

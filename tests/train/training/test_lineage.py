@@ -6,6 +6,7 @@ import numpy as np
 
 from salt_infer.modelfile.learnt import UNKNOWN, Learnt
 from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.checkpoints import shipped
 from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.checkpoints.weights import Start
 from salt_train.data.folds import Split
@@ -50,3 +51,13 @@ def test_a_resumed_run_knows_what_its_checkpoint_did() -> None:
     older = Lineage(TRAIN.learnt).resumed(left(UNKNOWN))
     assert not older.learnt.complete
     assert np.array_equal(older.learnt.fingerprints, TRAIN.learnt.fingerprints)
+
+
+def test_a_doubt_is_told_with_the_number_where_that_is_known() -> None:
+    assert not Lineage(TRAIN.learnt).doubt(HELD_OUT)
+    seen = Lineage(TRAIN.learnt.joined(HELD_OUT.data.learnt), doubted=True)
+    count = np.count_nonzero(HELD_OUT.data.tiles.any(axis=(1, 2)))
+    assert f"has learnt from {count} of the 10 tiles that are held out" in seen.doubt(HELD_OUT)
+    assert not seen.doubt(HeldOut(DATA, SPLIT, None))
+    unknown = Lineage(TRAIN.learnt.joined(UNKNOWN), doubted=True)
+    assert unknown.doubt(HELD_OUT) == shipped.DOUBTED

@@ -141,9 +141,9 @@ def doubt(origin: Mapping[str, Any]) -> str:
     )
 
 
-def seen(tiles: int, among: int) -> str:
-    """A warning where so many of the held-out tiles are some that the network has learnt from."""
+def seen(tiles: int, among: int, who: str = "the shipped network") -> str:
+    """A warning where so many of the held-out tiles are some that a network has learnt from."""
     return (
-        f"warning: the shipped network has learnt from {tiles} of the {among} tiles that are held "
-        "out: scores are too high"
+        f"warning: {who} has learnt from {tiles} of the {among} tiles that are held out: scores "
+        "are too high"
     )

@@ -31,7 +31,7 @@ def opening(trainer: Trainer) -> str:
             if slow_precision(config, trainer.options.device)
             else []
         ),
-        *([shipped.DOUBTED] if trainer.lineage.doubted and config.fold is not None else []),
+        *filter(None, [trainer.lineage.doubt(trainer.held_out)]),
         *(run_warnings.of_all(*parts) if config.fold is None else run_warnings.of_parts(*parts)),
         *run_warnings.of_pseudo(trainer.train_data, trainer.pseudo_tiles),
         *small_set(config, len(trainer.train_data)),

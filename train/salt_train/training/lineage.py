@@ -9,7 +9,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Self
 
+import numpy as np
+
 from salt_infer.modelfile.learnt import Learnt
+from salt_train.checkpoints import shipped
 from salt_train.checkpoints.checkpoint import Checkpoint
 from salt_train.checkpoints.shipped import MAY_HAVE_SEEN
 from salt_train.checkpoints.weights import Start
@@ -58,6 +61,17 @@ class Lineage:
         doubted = self.doubted or bool(start.doubt)
         sha256 = start.checkpoint.sha256
         return dataclasses.replace(self, learnt=learnt, sha256=sha256, doubted=doubted)
+
+    def doubt(self, held_out: HeldOut) -> str:
+        """A warning that the held-out tiles may have been seen, with their number where all that
+        was learnt is known; empty as a rule.
+        """
+        if not self.doubted or held_out.fold is None:
+            return ""
+        known = self.learnt.among(held_out.fresh.tiles) if self.learnt.complete else np.zeros(0)
+        who = "what this run started from, or what labelled for it,"
+        count = int(known.sum())
+        return shipped.seen(count, len(held_out.data), who) if count else shipped.DOUBTED
 
     def resumed(self, checkpoint: Checkpoint) -> Self:
         """As it was when the run left this checkpoint."""
