@@ -41,10 +41,16 @@ def test_only_free_lines_are_written(code: str) -> None:
     lines[38] = "C39 SEG Y REV1".ljust(80)
     raw = "".join(lines).encode(code)
     after = text.decode(text.with_lines(raw, ["one", "two", "x" * 100]))
-    assert after[36:40] == ["C37 one", "C38 two", "C39 SEG Y REV1", "C40 " + "x" * 76]
-    assert after[:36] == [f"C{number + 1:2d}" for number in range(36)]
+    assert after[35:40] == ["C36 one", "C37 two", "C38 " + "x" * 76, "C39 SEG Y REV1", "C40"]
+    assert after[:35] == [f"C{number + 1:2d}" for number in range(35)]
+    assert text.with_lines(raw, []) == raw
     full = "".join("C 1 all taken".ljust(80) for _ in range(40)).encode(code)
     assert text.with_lines(full, ["one"]) == full
+    holes = full[:80] + raw[80:240] + full[240:400] + raw[400:480] + full[480:]
+    parted = text.decode(text.with_lines(holes, ["one", "two", "three"]))
+    assert [parted[at] for at in (1, 2, 5)] == ["C 2 one", "C 3 two", "C 6 three"]
+    fewer = text.decode(text.with_lines(holes, ["one", "two", "three", "four"]))
+    assert [fewer[at] for at in (1, 2, 5)] == ["C 2 one", "C 3 two", "C 6 three"]
 
 
 def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:

@@ -55,8 +55,11 @@ class Parts(NamedTuple):
         """Raise TileError unless it is of a size and kind that tiles have."""
         width, height, depth, colour, compression, filters, interlaced = HEADER.unpack(self.header)
         if (height, width) != shape:
-            more = "; whole sections are for salt-survey" if min(width, height) > max(shape) else ""
-            raise TileError(f"is {width}x{height} pixels, expected {shape[1]}x{shape[0]}{more}")
+            section = "; whole sections are for salt-survey"
+            raise TileError(
+                f"is {width}x{height} pixels, expected {shape[1]}x{shape[0]}: cut or resize tiles"
+                f"{section if min(width, height) > max(shape) else ''}"
+            )
         if (depth, colour) not in _ACCEPTED:
             kind = COLOUR_TYPES.get(colour, f"colour type {colour}")
             raise TileError(f"is {depth}-bit {kind}, expected {_ACCEPTED_TEXT}")

@@ -257,6 +257,11 @@ def _advice(header: list[str]) -> str:
         return ": each of its lines is in quotes as a whole; save it without"
     if tuple(header[1 : len(COLUMNS) + 1]) == COLUMNS:
         return ": its first column is one of numbers, as pandas adds; save it with index=False"
+    if set(COLUMNS) <= set(header):
+        return (
+            f": put these two first, in this order (pandas: table.reset_index()[{[*COLUMNS]}], "
+            "and with index=False)"
+        )
     plain = tuple(name.strip().lower() for name in header[: len(COLUMNS)])
     if plain == COLUMNS:
         return ": write them in lower case, without spaces"

@@ -54,7 +54,8 @@ def _first(pattern: str, text: str) -> int | None:
 
 
 def with_lines(raw: bytes, said: Sequence[str]) -> bytes:
-    """The text header with lines put into the last free ones of its own.
+    """The text header with lines put into free ones of its own: the last that are enough in a row,
+    else the last wherever they are.
 
     Args:
         raw: 3200 bytes.
@@ -64,8 +65,8 @@ def with_lines(raw: bytes, said: Sequence[str]) -> bytes:
         3200 bytes; the same where no line is free.
     """
     code, lines = encoding(raw), _lines(raw)
-    free = _free(lines, code)
-    for number, words in zip(free[-len(said) :] if said else [], said, strict=False):
+    room = _together(_free(lines, code), len(said))
+    for number, words in zip(room, said, strict=False):
         text = f"C{number + 1:2d} {words}"[:LINE].ljust(LINE)
         lines[number] = text.encode(code, errors="replace")
     return b"".join(lines)
@@ -83,6 +84,15 @@ def _lines(raw: bytes) -> list[bytes]:
 def _free(lines: Sequence[bytes], code: str) -> list[int]:
     """Numbers of lines, from 0."""
     return [number for number, line in enumerate(lines) if _is_free(line.decode(code))]
+
+
+def _together(free: list[int], count: int) -> list[int]:
+    """So many of the free lines, or all where there are fewer."""
+    for at in range(len(free) - count, -1, -1):
+        row = free[at : at + count]
+        if not row or row[-1] - row[0] == count - 1:
+            return row
+    return free[max(len(free) - count, 0) :]
 
 
 def _is_free(line: str) -> bool:

@@ -103,7 +103,7 @@ def _modes() -> Iterator[_Row]:
 def _sizes() -> Iterator[_Row]:
     for width, height in [(0, 0), (1, 1), (100, 101), (101, 102), (128, 128)]:
         rows = [bytes(width)] * height
-        says = f"is {width}x{height} pixels, expected 101x101"
+        says = f"is {width}x{height} pixels, expected 101x101: cut or resize tiles"
         yield f"{width}x{height} pixels", "bad tile", says, pngs.png(8, 0, rows, width, height)
     for width, height in [(50_000, 50_000), (2**31 - 1, 1), (2**32 - 1, 2**32 - 1)]:
         about = f"a small file that declares {width}x{height} pixels"

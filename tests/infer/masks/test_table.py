@@ -160,7 +160,7 @@ def test_parquet_of_others(tmp_path: Path) -> None:
         ("\nid,rle_mask\na,1 2\n", "its first line is, expected"),
         ("id,rle_mask\na,1 2,0.5\n", "line 2: 3 columns, expected id,rle_mask"),
         ("id,rle_mask,salt\na,,1\nb,\n", "line 3: 2 columns, expected id,rle_mask,salt"),
-        ("id,salt,rle_mask\na,1,\n", "expected id,rle_mask"),
+        ("id,salt,rle_mask\na,1,\n", "expected id,rle_mask: put these two first, in this order"),
     ],
 )
 def test_malformed_files(tmp_path: Path, text: str, says: str) -> None:
