@@ -319,6 +319,16 @@ def test_where_most_masks_cannot_be_used_the_rest_says_nothing_of_all(folder: Pa
     assert by_kind(check(folder)).keys() & {"bad-mask", *ONE_SIDED} == {"bad-mask"}
 
 
+def test_where_no_mask_can_be_read_none_is_said_to_have_salt_or_not(folder: Path) -> None:
+    (folder / "train.csv").unlink()
+    for path in (folder / "masks").iterdir():
+        path.write_bytes(b"no PNG")
+    text = check(folder).to_text()
+    assert "masks that cannot be used" in text
+    assert "masks are empty" not in text
+    assert "tenths of salt" not in text
+
+
 def test_nor_where_those_with_salt_are_the_ones_that_cannot_be_used(folder: Path) -> None:
     """As after masks were resized smoothly: those without salt come out of it whole."""
     (folder / "train.csv").unlink()

@@ -167,6 +167,8 @@ class Report:
         if self.facts["mask_values"]:
             yield f"masks are made of {_listed(self.facts['mask_values'])}"
         tenths = self.facts["coverage"]
+        if not any(tenths.values()):  # no mask could be read
+            return
         yield f"{tenths['0']} masks are empty"
         yield "tenths of salt" + "".join(f"{name:>6}" for name in tenths)
         yield "masks         " + "".join(f"{count:6}" for count in tenths.values())
