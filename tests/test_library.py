@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import segyio
 import zarr
+from matplotlib.path import Path as MplPath
 from PIL import Image
 
 import salt_survey
@@ -28,7 +29,7 @@ from tests.conftest import ROOT
 from tests.survey import small
 
 PAGE = ROOT / "docs" / "library.md"
-LOOP, FILE, FORMS, PICTURE, FOUND, SURVEY = pages.blocks(PAGE, "python")
+LOOP, FILE, FORMS, POLYGONS, CUT, JOINED, PICTURE, FOUND, SURVEY = pages.blocks(PAGE, "python")
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +84,55 @@ def test_masks_are_the_same_in_other_forms() -> None:
         with Image.open(f"{name}-overlay.png") as image:
             colours = np.asarray(image)
         np.testing.assert_array_equal((colours == tile[:, :, None]).all(axis=2), ~masks[name])
+
+
+def test_polygons_go_around_the_masks() -> None:
+    """Every pixel's centre is within an odd number of them where there is salt."""
+    run(POLYGONS)
+    ids, tiles = read_tiles("examples/tiles")
+    found = json.loads(Path("polygons.json").read_text())
+    assert list(found) == ids
+    centres = np.stack(np.meshgrid(np.arange(101), np.arange(101)), axis=2).reshape(-1, 2)
+    for name, mask in zip(ids, SaltModel.load().predict(tiles).masks, strict=True):
+        inside = [MplPath(line).contains_points(centres) for line in found[name]]
+        within = np.bitwise_xor.reduce(inside, axis=0) if inside else np.zeros(101 * 101, bool)
+        np.testing.assert_array_equal(within.reshape(101, 101), mask)
+
+
+def test_pictures_of_any_size_become_tiles_and_masks_pictures() -> None:
+    """Of twice the size, of a section of several tiles, in 16 bits and in colours."""
+    ids, tiles = read_tiles("examples/tiles")
+    masks = SaltModel.load().predict(tiles).masks
+    salty = [at for at, mask in enumerate(masks) if 0.2 < mask.mean() < 0.8][:4]
+    section = np.block([[tiles[salty[0]], tiles[salty[1]]], [tiles[salty[2]], tiles[salty[3]]]])
+    Path("pictures").mkdir()
+    twice = Image.fromarray(tiles[salty[0]]).resize((130, 120), Image.Resampling.LANCZOS)
+    twice.convert("RGB").save("pictures/a.jpg", quality=100, subsampling=0)
+    Image.fromarray(section.astype(np.uint16) * 257).save("pictures/b.tif")
+    box = [[50, 0], [201, 0], [201, 100], [50, 100]]
+    Path("outlines.json").write_text(json.dumps({"b.tif": [box]}))
+    program: dict[str, Any] = {}
+    exec(CUT, program)
+    ids, cut = read_tiles("own/images")
+    assert ids == ["a-0", "b-0", "b-1", "b-2", "b-3"]
+    np.testing.assert_array_equal(cut[1:], tiles[salty])
+    assert np.abs(cut[0].astype(int) - tiles[salty[0]]).mean() < 5
+    drawn = [Image.open(f"own/masks/{name}.png") for name in ids]
+    assert [np.count_nonzero(mask) for mask in drawn] == [0, 51 * 101, 101 * 101, 0, 0]
+    assert Path("folds.csv").read_text() == "id,fold\na-0,0\nb-0,1\nb-1,1\nb-2,1\nb-3,1\n"
+    said = command("salt-train", "--data", "own", "--check-data")
+    assert "5 tiles in own/images" in said
+    exec(JOINED, program)
+    with Image.open("a-salt.png") as image:
+        found = np.asarray(image)
+    assert found.shape == (120, 130)
+    small = np.asarray(Image.fromarray(found).resize((101, 101), Image.Resampling.NEAREST))
+    assert (small != masks[salty[0]]).mean() < 0.03
+    exec(JOINED.replace("a.jpg", "b.tif").replace("a-salt", "b-salt"), program)
+    with Image.open("b-salt.png") as image:
+        whole = np.asarray(image)
+    first, second, third, fourth = masks[salty]
+    np.testing.assert_array_equal(whole, np.block([[first, second], [third, fourth]]))
 
 
 def test_a_picture_of_a_section_and_back() -> None:
