@@ -66,7 +66,7 @@ _FORM = {
     }
 }
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    200: {"description": "A result for each file; at least one has an answer."},
+    200: {"description": "A result for each file; at least one has an answer, or each=true."},
     408: {"model": Problem, "description": "The body did not arrive in time."},
     413: {"model": Problem, "description": "Too many bytes or files."},
     415: {"model": Problem, "description": "Not a multipart form, or no file is a PNG."},
@@ -266,17 +266,22 @@ async def _invalid(request: Request, error: Exception) -> Response:
                 f"; the {name} is the server's, and with probabilities=true the answer has what "
                 "other ones would give"
             )
-    body = Body(request, _service(request).limits)
-    await body.forget()
-    return _json(Problem(detail=detail), 422, None if body.finished else {"Connection": "close"})
+    return _json(Problem(detail=detail), 422, await _forgotten(request))
 
 
 async def _http_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    headers = dict(error.headers or {})
+    headers = dict(error.headers or {}) | await _forgotten(request)
     if headers.get("Allow") == "GET":  # the router names one route's methods
         headers["Allow"] = "GET, HEAD"
     return _json(Problem(detail=error.detail), error.status_code, headers)
+
+
+async def _forgotten(request: Request) -> dict[str, str]:
+    """Throw away the body of a request that nothing has read; what to say of the connection."""
+    body = Body(request, _service(request).limits)
+    await body.forget()
+    return {} if body.finished else {"Connection": "close"}
 
 
 async def _broken(request: Request, error: Exception) -> Response:

@@ -60,7 +60,8 @@ class TileAnswer(_Strict):
         default=None,
         ge=0,
         description="With probabilities=true: the sum of these probabilities over all pixels, how "
-        "many pixels of salt to expect if the tile has any. So what `above` rounds can be summed.",
+        "many pixels of salt to expect if the tile has any; times `salt` in any case (of a model "
+        "without a judge that already). So what `above` rounds can be summed.",
     )
     warnings: list[str] | None = Field(
         default=None,
@@ -121,6 +122,10 @@ class ServedModel(_Strict):
     threshold: float
     gate: float
     tta: str
+    judged: bool = Field(
+        description="Whether a judge of the model gives `salt`; of one without it is the tile's "
+        "highest probability."
+    )
     limits: ServerLimits
     contract: dict[str, Any] = Field(description="All that the model file promises of itself.")
 

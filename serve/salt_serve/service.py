@@ -102,6 +102,7 @@ class Service:
             threshold=self.settings.threshold,
             gate=self.settings.gate,
             tta=self.settings.tta,
+            judged=self.settings.judged,
             limits=ServerLimits(
                 file_bytes=limits.file_bytes,
                 files=limits.files,

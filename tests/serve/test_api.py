@@ -7,6 +7,7 @@ import re
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -286,6 +287,12 @@ def test_the_model_is_described(server: Running, model: SaltModel) -> None:
     assert told["contract"]["validation"]["score"] == model.session.contract.validation["score"]
     assert told["limits"] == {"file_bytes": 2**20, "files": 64, "request_bytes": 2**24}
     assert "/" not in told["file"]
+
+
+def test_a_model_without_a_judge_says_so(judgeless_model: Path) -> None:
+    """Of which a pixel's probability is of any tile, and not to be weighted by ``salt``."""
+    with running(Predictor(SaltModel.load(judgeless_model, threads=1))) as server:
+        assert server.client.get("/v1/model").json()["judged"] is False
 
 
 def test_what_happened_is_counted(predictor: Predictor, tiles: dict[str, bytes]) -> None:

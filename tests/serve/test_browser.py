@@ -40,6 +40,7 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed; make test-browser does it"),
 ]
 MODEL = read_model(default_model()).contract
+VIRIDIS = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]]
 ROWS = [bytes(row) for row in pngs.ramp()]
 HTML_NAME = "<img src=x onerror=alert(1)>.png"
 DROP = """([box, files]) => {
@@ -205,6 +206,29 @@ def test_where_there_is_no_salt_no_pixel_looks_like_some(
     visit.cards(1)
     shown = visit.pixels(name, "probability")[:, :, :3].astype(int)
     assert np.abs(shown - [68, 1, 84]).max() <= 6  # the colour of 0
+
+
+@pytest.mark.parametrize("judged", [True, False])
+def test_the_probability_is_of_any_tile(
+    browser: Browser, server: Running, judgeless_model: Path, tiles: dict[str, bytes], judged: bool
+) -> None:
+    """As :attr:`salt_infer.predictor.prediction.Prediction.pixel_salt` has it."""
+    file = {"a.png": tiles["synthetic-00001.png"]}
+    with contextlib.ExitStack() as stack:
+        if not judged:
+            model = SaltModel.load(judgeless_model, threads=1, gate=0.0)
+            server = stack.enter_context(running(Predictor(model)))
+        visit = stack.enter_context(visiting(browser, server.url, {}))
+        visit.drop(file)
+        visit.cards(1)
+        shown = visit.pixels("a", "probability")[:, :, :3]
+        model = server.service._predictor.model
+        tile = png.decode(file["a.png"])[None]
+        (pixel_salt,) = model.predict(tile).pixel_salt
+    stops = np.linspace(0, 1, len(VIRIDIS))
+    expected = [np.interp(pixel_salt, stops, part) for part in np.transpose(VIRIDIS)]
+    assert pixel_salt.max() > 0.2
+    assert np.abs(np.stack(expected, axis=2) - shown).max() < 6  # levels are 0.005 apart
 
 
 def test_a_warning_of_a_tile_is_shown(visit: Visit, tiles: dict[str, bytes]) -> None:

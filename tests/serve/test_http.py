@@ -6,6 +6,8 @@ import contextlib
 import json
 import re
 import socket
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +17,7 @@ from salt_serve.limits import Limits
 from salt_serve.predictor import Predictor
 from salt_serve.security import HEADERS
 from tests import pngs
-from tests.serve.running import Running, healthy, logged, running, until
+from tests.serve.running import PATIENCE_S, Running, healthy, logged, running, until
 
 HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
 SMALL = Limits(file_bytes=1000, request_bytes=2000, held_bytes=100_000, body_s=0.3)
@@ -75,6 +77,22 @@ def test_a_body_that_announces_too_much_is_refused_after_it_was_written(small: R
     status, _, body = talk(small, head + bytes(5000))
     assert status == 413
     assert "more than 2000 bytes" in json.loads(body)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("POST", "/v1/predct", 404), ("POST", "/", 405), ("PUT", "/v1/predict", 405)],
+)
+def test_a_wrong_address_is_told_after_a_large_body(
+    server: Running, method: str, path: str, status: int
+) -> None:
+    """Also to clients that keep no connection: closed early, it would look like a broken server."""
+    body = urllib.request.Request(server.url + path, b"x" * 12_000_000, method=method)
+    with pytest.raises(urllib.error.HTTPError) as told:
+        urllib.request.urlopen(body, timeout=PATIENCE_S)
+    with told.value as answer:
+        assert answer.status == status
+        assert "detail" in json.load(answer)
 
 
 def test_a_client_that_waits_for_leave_need_not_send_the_body(small: Running) -> None:

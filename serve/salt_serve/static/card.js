@@ -12,8 +12,9 @@ export class AnswerCard {
    * @param {{pixels: Uint8ClampedArray, salt: number, above: string, expected_px: number, warnings?: string[]}} found
    *   the tile as RGBA, and what the server says of it
    * @param {number[]} levels that `above` counts
+   * @param {boolean} judged whether `salt` is by a judge of the model
    */
-  constructor(id, { pixels, salt, above, expected_px: expected, warnings = [] }, levels) {
+  constructor(id, { pixels, salt, above, expected_px: expected, warnings = [] }, levels, judged) {
     Object.assign(this, { id, pixels, salt, levels, expected, above: bytesOf(above) });
     this.element = copyOf("answer");
     this.part = (name) => this.element.querySelector(`[data-is="${name}"]`);
@@ -25,7 +26,7 @@ export class AnswerCard {
     this.element.querySelector("button").addEventListener("click", (event) => this.copy(event));
     drawTile(this.part("tile"), pixels);
     this.part("tile").setAttribute("aria-label", `${id}, the tile`);
-    drawProbability(this.part("probability"), this.above, levels, salt);
+    drawProbability(this.part("probability"), this.above, levels, judged ? salt : 1);
     this.part("probability").setAttribute("aria-label", `${id}, probability of salt at each pixel`);
   }
 

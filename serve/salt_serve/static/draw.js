@@ -44,7 +44,7 @@ export function drawTile(canvas, pixels) {
 /**
  * That each pixel is salt: the tile's probability of any, times the pixel's if there is.
  * @param {number[]} levels that `above` counts
- * @param {number} salt the tile's
+ * @param {number} salt the tile's, 1 where `above` is of any tile
  */
 export function drawProbability(canvas, above, levels, salt) {
   const palette = [0, ...levels].map((level) => colourAt(level * salt));

@@ -62,7 +62,8 @@ function show(name, found) {
 }
 
 function answered(name, found) {
-  const card = new AnswerCard(unused(idOf(name), state.ids), found, state.levels);
+  const { levels, model } = state;
+  const card = new AnswerCard(unused(idOf(name), state.ids), found, levels, model.judged);
   card.update(decision());
   state.cards.push(card);
   return card;
