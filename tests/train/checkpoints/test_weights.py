@@ -25,8 +25,10 @@ from salt_train.errors import CheckpointError, ConfigError, DataError
 from salt_train.network.efficientnet import EfficientNetLite
 from salt_train.network.encoder import Encoder
 from salt_train.network.model import SaltNet
+from salt_train.settings import settings_file
 from salt_train.settings.config import TrainConfig
 from salt_train.settings.model_config import ModelConfig
+from salt_train.training.final_score import FinalScore
 from salt_train.training.keeper import LAST
 from salt_train.training.run_options import RunOptions
 from salt_train.training.trainer import Trainer
@@ -250,6 +252,21 @@ def test_a_run_starts_from_a_checkpoint(tiny_checkpoint: Path, tmp_path: Path) -
         state = model.state_dict()
         assert all(torch.equal(value, state[name]) for name, value in first.weights.items())
     assert trainer.lineage.sha256 == first.sha256
+
+
+def test_settings_are_kept_before_what_takes_long(
+    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a run killed while it scores what it starts from went on as another."""
+
+    def killed(*of: object) -> float:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FinalScore, "of_start", killed)
+    started_from(tiny_checkpoint, tmp_path, seed=9)
+    kept = settings_file.read(tmp_path)
+    assert kept
+    assert (kept.seed, kept.init_weights) == (9, str(tiny_checkpoint))
 
 
 def test_what_it_started_from_is_scored_on_the_same_tiles(

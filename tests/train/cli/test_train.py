@@ -342,7 +342,8 @@ def test_a_dry_run_with_data_draws_what_a_run_logs(
     assert text.endswith("\n".join(["", *cut_short(config, 3), ""]))
     out = tmp_path / "run"
     said = train(labelled, out, "--epochs", "2", "--resume")
-    assert f"nothing to resume in {out}; beginning anew\n" in said
+    anew = "beginning anew by recipe scratch, as no settings are kept there"
+    assert f"nothing to resume in {out}; {anew}\n" in said
     assert all(line in said.splitlines() for line in cut_short(config, 3))
     rows = map(json.loads, (out / "metrics.jsonl").read_text().splitlines())
     assert [row["learning_rate"] for row in rows] == [

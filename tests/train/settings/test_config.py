@@ -74,6 +74,10 @@ def test_settings_of_an_older_file_have_their_defaults() -> None:
         ({"stages": (Stage("bce", 0),)}, "no epochs"),
         ({"batch_size": 1}, "batch size is 1, expected at least 2"),
         ({"precision": "fp8"}, "precision is 'fp8', expected one of fp32, bf16, fp16"),
+        (
+            {"weight_decay": 1e4},
+            r"weight_decay is 10000 and stages\.0\.learning_rate \S+: a step would take away",
+        ),
         ({"weight_decay": NAN}, "weight_decay is nan, expected 0 or more"),
         ({"judge_weight": -1.0}, "judge_weight is -1.0, expected 0 or more"),
         ({"ema_decay": 1.5}, "ema_decay is 1.5, expected 0 to 0.999999"),

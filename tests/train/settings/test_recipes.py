@@ -283,3 +283,12 @@ def test_a_stage_that_ends_before_its_warm_up_is_warned_of() -> None:
     assert "--set warmup_steps=3," in warning
     assert "warning" not in recipes.picture(config, 14)
     assert recipes.picture(config, 9).count("warning") == 2
+
+
+def test_cycles_of_one_step_are_warned_of() -> None:
+    """The rate is that of a step's beginning, and a cycle begins at its lowest."""
+    stage = Stage("bce", 4, "triangular2", 1e-3, 1e-5, cycle_epochs=1)
+    config = dataclasses.replace(JUDGE, warmup_steps=0, stages=(Stage("bce", 1), stage))
+    *_, warning = recipes.picture(config, 1).splitlines()
+    assert warning.startswith("warning: a cycle of stages.1 is one step, at its lowest rate: 1e-05")
+    assert "warning" not in recipes.picture(config, 2)

@@ -247,7 +247,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_tiles_named(tmp_path: Path) ->
         trainer.learner.model.judge_head.last.bias.fill_(float("nan"))
     weights = dict(trainer.learner.model.named_parameters())
     before = {name: weight.detach().clone() for name, weight in weights.items()}
-    with pytest.raises(TrainError, match=r"loss is nan at epoch 1, step 1, tiles synthetic-"):
+    with pytest.raises(TrainError, match=r"loss is nan at epoch 1, step 1, tiles .*rate=\.\.\.\)$"):
         trainer.run()
     for name, weight in weights.items():
         assert torch.equal(weight, before[name]) or name == "judge_head.last.bias"

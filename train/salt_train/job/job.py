@@ -24,6 +24,7 @@ from salt_train.data.held_out import HeldOut
 from salt_train.data.split_table import SplitTable
 from salt_train.errors import ConfigError, DataError
 from salt_train.job import crossval, run_report
+from salt_train.settings import settings_file
 from salt_train.settings.config import FOLD, SHIPPED, TrainConfig
 from salt_train.training import resumable
 from salt_train.training.keeper import LAST
@@ -225,7 +226,9 @@ def _train(job: Job, data: Dataset, fold: int | None, folder: Path) -> Checkpoin
     elif job.resume:
         trainer.begin_anew()
         if options.world.first:
-            job.say(f"nothing to resume in {folder}; beginning anew")
+            kept = settings_file.begun(job.options.out) or settings_file.read(folder)
+            by = "" if kept else f" by recipe {config.recipe}, as no settings are kept there"
+            job.say(f"nothing to resume in {folder}; beginning anew{by}")
     if options.world.first and trainer.scored:
         job.say(f"{'training on ' if fold is None else ''}{run_report.part(config)} is finished")
     elif options.world.first:

@@ -215,6 +215,7 @@ class TrainConfig:
                 "ImageNet's encoder weights are for a width of 64, model.width is "
                 f"{self.model.width}; --set model.width=64, or --encoder-weights none"
             )
+        _check_decay(self.stages, self.weight_decay)
         if self.batch_size < 2:
             raise ConfigError(
                 f"batch size is {self.batch_size}, expected at least 2: batch normalisation needs "
@@ -258,6 +259,17 @@ class TrainConfig:
                 f"settings do not fit this version of salt-train ({shown(str(error))}); they were "
                 "written by another version, use that one or train anew"
             ) from error
+
+
+def _check_decay(stages: tuple[Stage, ...], weight_decay: float) -> None:
+    for number, stage in enumerate(stages):
+        taken = stage.learning_rate * weight_decay
+        if stage.optimizer != "adam" and taken >= 1:  # which has it among its gradients
+            raise ConfigError(
+                f"weight_decay is {weight_decay:g} and stages.{number}.learning_rate "
+                f"{stage.learning_rate:g}: a step would take away {taken:.3g} times each weight, "
+                "expected less than 1"
+            )
 
 
 def _check_fold(fold: object, folds: int) -> None:

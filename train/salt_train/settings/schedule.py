@@ -38,13 +38,20 @@ def steps_of(tiles: int, batch_size: int) -> int:
 
 
 def cut_short(config: TrainConfig, steps: int) -> list[str]:
-    """A warning for each stage that ends before its rate has risen all the way.
+    """A warning for each stage whose rate does not rise all the way: that ends before, or whose
+    cycles are too short.
 
     Args:
         config: the run.
         steps: steps an epoch.
     """
-    return [
+    flat = [
+        f"warning: a cycle of stages.{number} is one step, at its lowest rate: "
+        f"{stage.floor_rate:g} all the time; --set stages.{number}.cycle_epochs=... for longer ones"
+        for number, stage in enumerate(config.stages)
+        if stage.epochs and stage.schedule == "triangular2" and stage.cycle_epochs * steps == 1
+    ]
+    return flat + [
         f"warning: the rate rises over {config.warmup_steps} steps and stages.{number} has "
         f"{stage.epochs * steps}, so that it never gets to {stage.learning_rate:g}; "
         f"--set warmup_steps={stage.epochs * steps // 10}, or train longer"

@@ -169,13 +169,13 @@ class Trainer:
         if self.config.init_weights:
             self._go_on_from(weights.first_checkpoint(self.config, self.held_out))
         self.learner.average.load_state_dict(self.learner.model.state_dict())
-        if self.config.init_weights and self.config.fold is not None and self.world.first:
-            score = self._final_score().of_start(self.options.out)
-            self.lineage = dataclasses.replace(self.lineage, score=score)
-        if self.world.first:
+        if self.world.first:  # before anything that takes long: a run killed in it is gone on with
             settings_file.write(self.options.out, self.config, self.options.threads)
             if self.config.fold is not None:
                 self.split.write(self.options.out)
+        if self.config.init_weights and self.config.fold is not None and self.world.first:
+            score = self._final_score().of_start(self.options.out)
+            self.lineage = dataclasses.replace(self.lineage, score=score)
 
     def _go_on_from(self, start: Start) -> None:
         weights.load_checkpoint(self.learner.model, start.checkpoint, start.name)
@@ -249,11 +249,12 @@ class Trainer:
             start = error.step * self.batch_size
             batch = drawn.order[start : start + self.batch_size].tolist()
             names = ", ".join(shown(self.train_data.ids[index]) for index in batch)
+            coarse = self.config.precision != "fp32"
             raise TrainError(
                 f"{error} at epoch {self.epoch + 1}, step {error.step + 1}, tiles {names}; lower "
-                "the learning rate "
-                f"(--set stages.{self.config.stages.index(stage)}.learning_rate=...) "
-                "or use --precision fp32"
+                "the learning rate or what else was raised "
+                f"(--set stages.{self.config.stages.index(stage)}.learning_rate=...)"
+                f"{', or use --precision fp32' if coarse else ''}"
             ) from error
 
     def _predicted(self) -> evaluate.Prediction:
