@@ -226,8 +226,8 @@ def _train(job: Job, data: Dataset, fold: int | None, folder: Path) -> Checkpoin
     elif job.resume:
         trainer.begin_anew()
         if options.world.first:
-            kept = settings_file.begun(job.options.out) or settings_file.read(folder)
-            by = "" if kept else f" by recipe {config.recipe}, as no settings are kept there"
+            known = settings_file.begun(job.options.out)
+            by = "" if known else f" by recipe {config.recipe}, as no settings are kept there"
             job.say(f"nothing to resume in {folder}; beginning anew{by}")
     if options.world.first and trainer.scored:
         job.say(f"{'training on ' if fold is None else ''}{run_report.part(config)} is finished")
