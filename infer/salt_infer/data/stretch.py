@@ -14,7 +14,8 @@ def stretched(amplitudes: npt.ArrayLike) -> npt.NDArray[np.uint8]:
     """Stretch each tile by itself: its least amplitude becomes 0, its greatest 255.
 
     Args:
-        amplitudes: numbers [..., rows, columns], such as float32 [N, 101, 101]. Where one is
+        amplitudes: numbers [..., rows, columns], such as float32 [N, 101, 101]; rows are time,
+            downwards, so that [trace, sample] is to be turned: ``swapaxes(-1, -2)``. Where one is
             masked or not finite, nothing was recorded: it is taken for 0, or where 0 is beyond the
             tile's other amplitudes, for their median.
 

@@ -20,7 +20,7 @@ from salt_infer.masks import metric
 Masks = npt.NDArray[np.bool_]
 
 # The eight ways in which a square lies on itself.
-TURNS: Mapping[str, Callable[[Masks], Masks]] = MappingProxyType(
+TURNS: Mapping[str, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = MappingProxyType(
     {
         "as they are": lambda masks: masks,
         "upside down": lambda masks: masks[:, ::-1],
@@ -65,11 +65,10 @@ def ious(fixed: Masks, turned: Masks) -> npt.NDArray[np.float64]:
     """Of masks [N, M, M], neither empty nor full, and others that are turned in each of WAYS:
     float64 [WAYS, N].
     """
-    plain = [_iou(fixed, turn(turned)) for turn in TURNS.values()]
+    plain = [iou(fixed, turn(turned)) for turn in TURNS.values()]
     # A mask of nearly everything has much of what another leaves out, and little the reverse.
     inverted = [
-        np.minimum(_iou(fixed, ~turn(turned)), _iou(~fixed, turn(turned)))
-        for turn in TURNS.values()
+        np.minimum(iou(fixed, ~turn(turned)), iou(~fixed, turn(turned))) for turn in TURNS.values()
     ]
     return np.stack(plain + inverted)
 
@@ -96,7 +95,7 @@ class Fit(NamedTuple):
         if not len(chosen):
             return cls()
         fixed, turned = first[chosen] != 0, second[chosen] != 0
-        others = float(_iou(fixed, np.roll(turned, 1, axis=0)).sum())
+        others = float(iou(fixed, np.roll(turned, 1, axis=0)).sum())
         return cls(len(chosen), tuple(ious(fixed, turned).sum(1).tolist()), others)
 
     def joined(self, other: Fit) -> Fit:
@@ -132,7 +131,7 @@ class Fit(NamedTuple):
         )
 
 
-def _iou(first: Masks, second: Masks) -> npt.NDArray[np.float64]:
-    """Of masks [N, M, M], none of them empty: float64 [N]."""
+def iou(first: Masks, second: Masks) -> npt.NDArray[np.float64]:
+    """Of masks [N, M, M], not both of them empty: float64 [N]."""
     both, either = metric.overlap(first, second)
     return np.asarray(both / either)

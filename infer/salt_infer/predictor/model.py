@@ -119,7 +119,7 @@ class SaltModel:
         """Find the salt in tiles.
 
         Args:
-            tiles: uint8 [N, 101, 101], grey values.
+            tiles: uint8 [N, 101, 101], grey values; rows are time or depth, downwards.
             batch_size: tiles run together; the model's own if not given. The memory grows with it.
 
         Raises:

@@ -103,6 +103,7 @@ class Report:
             readable masks by coverage class, ``"0"`` (the empty masks alone) to ``"10"``.
         findings: all of one kind together; what is wrong first.
         orientation: how masks and what the shipped model finds lie to each other, in a line.
+        tiles_lie: that both fit it better another way round, in a line; empty as a rule.
         doubts: in how many tiles it is sure of something else, in a line.
     """
 
@@ -113,6 +114,7 @@ class Report:
     facts: dict[str, dict[str, int]]
     findings: tuple[Finding, ...]
     orientation: str = ""
+    tiles_lie: str = ""
     doubts: str = ""
 
     @property
@@ -140,7 +142,9 @@ class Report:
         wrong = sum(finding.wrong for finding in self.findings)
         kinds = f"(kinds of faults: {wrong}, of notes: {len(self.findings) - wrong})"
         verdict = f"{f'sound{self._doubted()}' if self.ok else 'NOT sound'} {kinds}"
-        seen = filter(None, (self.orientation, self.doubts, self._where_all_are(file)))
+        seen = filter(
+            None, (self.orientation, self.tiles_lie, self.doubts, self._where_all_are(file))
+        )
         return "\n".join([*self._counts(), *found, "", *seen, verdict])
 
     def _doubted(self) -> str:

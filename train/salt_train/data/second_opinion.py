@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from salt_infer.masks.orientation import spread
+
+if TYPE_CHECKING:
+    from salt_infer import SaltModel
 
 MOST = 5000  # tiles, of more so many, evenly spread: half a minute on two cores
 _TOGETHER = 256  # tiles that are asked about at a time: probabilities take 40 kB each
@@ -39,16 +42,9 @@ class Opinion(NamedTuple):
     @classmethod
     def of(cls, tiles: Images, labels: Images) -> Self:
         """Of tiles that have a label; raises SaltError where nothing here can run the model."""
-        # Runtimes are imported where they are asked for: training itself needs none.
-        from salt_infer.backends.availability import problems
-        from salt_infer.backends.providers import Provider, ProviderRequest
-        from salt_infer.predictor.model import SaltModel
-
         both = np.array(sorted(labels.keys() & tiles.keys()))
         ids = tuple(map(str, both[spread(np.arange(len(both)), MOST)]))
-        provider: Provider = "openvino" if any(problems("cpu")) else "cpu"  # a GPU's start is long
-        model = SaltModel.load(provider=ProviderRequest(provider), gate=0.0, tta="none")
-        masks, salt = [], []
+        model, masks, salt = _shipped(), [], []
         with warnings.catch_warnings(action="ignore"):  # of odd tiles, which are told of anyway
             for first in range(0, len(ids), _TOGETHER):
                 some = [tiles[name] for name in ids[first : first + _TOGETHER]]
@@ -57,3 +53,21 @@ class Opinion(NamedTuple):
                 salt.append(found.salt)
         drawn = np.stack([labels[name] for name in ids])
         return cls(ids, drawn, np.concatenate(masks), np.concatenate(salt))
+
+
+def masks_in(tiles: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """What the shipped model finds in a few tiles, uint8 [N, 101, 101], whatever its judge says:
+    bool of the same shape. Raises SaltError where nothing here can run it.
+    """
+    with warnings.catch_warnings(action="ignore"):
+        return _shipped().predict(tiles).masks
+
+
+def _shipped() -> SaltModel:
+    # Runtimes are imported where they are asked for: training itself needs none.
+    from salt_infer.backends.availability import problems
+    from salt_infer.backends.providers import Provider, ProviderRequest
+    from salt_infer.predictor.model import SaltModel
+
+    provider: Provider = "openvino" if any(problems("cpu")) else "cpu"  # a GPU's start is long
+    return SaltModel.load(provider=ProviderRequest(provider), gate=0.0, tta="none")
