@@ -21,6 +21,7 @@ from salt_infer.job import scoring
 from salt_infer.job.fingerprint import Fingerprint
 from salt_infer.job.journal import Journal, path_beside
 from salt_infer.job.journaled_run import JournaledRun, OnError
+from salt_infer.job.provenance import now
 from salt_infer.job.publish import Outputs
 from salt_infer.job.run_report import RunReport
 from salt_infer.job.watcher import Watcher
@@ -102,7 +103,7 @@ def run(job: Job, watcher: Watcher) -> RunReport:
         BadTilesError: a tile is bad and ``on_error`` is ``stop``; no output is written.
         LabelError: labels are missing or malformed.
     """
-    started = time.perf_counter()
+    started, began = time.perf_counter(), now()
     if job.partial and not job.labels:
         raise UsageError("--partial needs --labels: it scores only the labelled tiles")
     outputs = _outputs(job)
@@ -127,6 +128,7 @@ def run(job: Job, watcher: Watcher) -> RunReport:
             watcher.note(f"{done.path}: {NO_LOCKS}" if done.local else unlocked)
         outputs.check(done.published)
         run = JournaledRun(source, executor, done, _options(job, executor), job.on_error, watcher)
+        run.images, run.began = location.absolute(job.images), began
         with run.telling_what_is_kept():
             run.resume(job.retry_bad)
             run.startup_s = time.perf_counter() - started

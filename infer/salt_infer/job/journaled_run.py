@@ -19,6 +19,7 @@ from salt_infer.execution.results import FinishedGroup, Row
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.job.journal import Journal
 from salt_infer.job.model_report import ModelReport
+from salt_infer.job.provenance import Provenance, now
 from salt_infer.job.run_report import RunReport
 from salt_infer.job.watcher import Watcher
 from salt_infer.predictor.settings import Settings
@@ -65,6 +66,7 @@ class JournaledRun:
         self._options, self._on_error = options, on_error
         self.journal, self.clock = journal, StageClock()
         self.startup_s = self.publish_s = 0.0
+        self.images, self.began = "", now()
         self._written = self._read = self._resumed = self._with_salt = 0
         self._bad: list[BadTile] = []
         self._odd: dict[str, list[str]] = {}
@@ -154,6 +156,7 @@ class JournaledRun:
             timing=self.clock.timing(self.startup_s, self.publish_s),
             engine=self._executor.about(),
             model=ModelReport.of(self._executor.model),
+            provenance=Provenance.of(self.images, self._executor.model, self.began),
             options=dataclasses.asdict(self.settings)
             | dataclasses.asdict(self._options)
             | {"on_error": self._on_error},

@@ -10,6 +10,7 @@ from salt_infer.data.oddities import Odd
 from salt_infer.data.source import BadTile
 from salt_infer.execution.stage_clock import Timing, shares
 from salt_infer.job.model_report import ModelReport
+from salt_infer.job.provenance import Provenance
 from salt_infer.system.text import shown
 
 
@@ -28,6 +29,7 @@ class RunReport:
         timing: where the time went.
         engine: who ran it.
         model: the file, and what ran it.
+        provenance: by what, of what and when.
         options: threshold, gate and the other settings of the run.
         out_sha256: of the published file; empty where there is none.
         score: mean precision against the labels given, or None.
@@ -49,6 +51,7 @@ class RunReport:
     timing: Timing
     engine: dict[str, Any]
     model: ModelReport
+    provenance: Provenance
     options: dict[str, Any]
     out_sha256: str = ""
     score: float | None = None

@@ -14,6 +14,7 @@ from salt_infer.errors import UsageError
 from salt_infer.execution.base import ModelRequest
 from salt_infer.execution.request import ExecutorRequest
 from salt_infer.job.journal import Journal, path_beside
+from salt_infer.job.provenance import now
 from salt_infer.job.watcher import Watcher
 from salt_infer.modelfile.contract import Tta
 from salt_infer.predictor.model import SaltModel
@@ -130,7 +131,7 @@ def run(job: Job, watcher: Watcher | None = None) -> SurveyReport:
         PackageError: Ray is to run it and is not installed.
         ExecutorError: Ray's cluster cannot be reached, has no room, or is gone.
     """
-    started, watcher = time.perf_counter(), watcher or Watcher()
+    started, began, watcher = time.perf_counter(), now(), watcher or Watcher()
     _check_outputs(job)
     with contextlib.ExitStack() as stack:
         scan = load(job.scan) if job.scan else None
@@ -151,6 +152,7 @@ def run(job: Job, watcher: Watcher | None = None) -> SurveyReport:
             watcher.note(f"{journal.path}: {NO_LOCKS}" if journal.local else unlocked)
         job.out.check(_inputs(job), job.overwrite, journal.published)
         under_way = JournaledRun(job.out, survey, executor, journal, plan, watcher)
+        under_way.began = began
         with under_way.telling_what_is_kept():
             under_way.resume()
             under_way.startup_s = time.perf_counter() - started

@@ -13,6 +13,7 @@ from typing import Any
 from salt_infer.execution.stage_clock import StageClock
 from salt_infer.job.journal import Journal
 from salt_infer.job.model_report import ModelReport
+from salt_infer.job.provenance import Provenance, now, software
 from salt_infer.job.watcher import Watcher
 from salt_infer.system import signals
 from salt_infer.system.location import real
@@ -43,6 +44,7 @@ class JournaledRun:
         self._plan, self._watcher = plan, watcher
         self._division, self._work = plan.division, plan.work
         self._clock, self.startup_s, self._resumed = StageClock(), 0.0, 0
+        self.began = now()
         self._as_begun = survey.digest()
         self._store = self._opened()
         survey.forget_positions()
@@ -167,6 +169,7 @@ class JournaledRun:
             "scan": self._survey.scan.to_dict(),
             finished.AMPLITUDES: self._survey.amplitudes(),
             "model": {"sha256": session.sha256, "name": session.path.name},
+            "made_with": software(self._executor.model),
             "settings": settings,
             "counts": dataclasses.asdict(counts),
         }
@@ -194,6 +197,9 @@ class JournaledRun:
             timing=self._clock.timing(self.startup_s, publish_s),
             engine=self._executor.about(),
             model=ModelReport.of(self._executor.model),
+            provenance=Provenance.of(
+                str(real(self._survey.path)), self._executor.model, self.began
+            ),
             settings=settings,
             origin=self._plan.settings.origin.brief,
             warnings=self._plan.warnings,

@@ -9,6 +9,7 @@ from typing import Any
 from salt_infer.execution.stage_clock import Timing, shares
 from salt_infer.job.journal import Journal
 from salt_infer.job.model_report import ModelReport
+from salt_infer.job.provenance import Provenance
 from salt_survey.execution.slabs import Division, SlabDone
 from salt_survey.volume.counts import Counts
 
@@ -25,6 +26,7 @@ class SurveyReport:
         timing: where the time went.
         engine: who ran it.
         model: the file, and what ran it.
+        provenance: by what, of what and when.
         settings: zoom, polarity, threshold and the others, and where they come from.
         origin: where zoom and polarity come from, in few words; JSON has it with the settings.
         warnings: what was decided against the survey's headers, a line each.
@@ -38,6 +40,7 @@ class SurveyReport:
     timing: Timing
     engine: dict[str, Any]
     model: ModelReport
+    provenance: Provenance
     settings: dict[str, Any]
     origin: str
     warnings: tuple[str, ...] = ()

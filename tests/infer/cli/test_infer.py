@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import datetime
 import gzip
 import hashlib
 import io
@@ -15,11 +16,13 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from salt_infer import __version__
 from salt_infer.cli import console
 from salt_infer.cli.infer import cli
 from salt_infer.data import png
@@ -76,6 +79,13 @@ def test_examples_become_a_submission(tmp_path: Path) -> None:
     assert value["busy_s"].keys() == {"decode", "run", "encode", "journal"}
     assert value["verdict"] in done.stdout
     assert value["model"]["contract"]["contract_version"] == 1
+    made = value["provenance"]
+    assert made["source"] == str(EXAMPLES / "tiles")
+    assert made["toolkit"] == __version__
+    assert made["runtime"] == "onnxruntime " + version("onnxruntime")
+    began, ended = (datetime.datetime.fromisoformat(made[name]) for name in ("began", "ended"))
+    assert began.utcoffset() == datetime.timedelta(0)
+    assert began <= ended <= datetime.datetime.now(datetime.UTC)
     assert f"score {value['score']:.4f}" in done.stdout
     assert "24 of 24 tiles" in done.stdout
     assert "tiles/s" in done.stdout

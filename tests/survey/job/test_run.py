@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import segyio
 
+from salt_infer import __version__
 from salt_survey.cli.survey import cli
 from salt_survey.errors import SurveyError
 from salt_survey.job import journaled_run
@@ -118,6 +119,10 @@ def test_the_report_counts(whole: Path) -> None:
     report = json.loads((whole / "r.json").read_text())
     assert (report["sections"], report["resumed"]) == (40, 0)
     assert report["settings"]["calibration"] == "zoom and polarity as given"
+    made, kept = report["provenance"], Store.open(whole / "p.zarr").attributes["made_with"]
+    assert Path(made["source"]).name == "survey.sgy"
+    assert made["toolkit"] == __version__
+    assert kept == {name: made[name] for name in ("toolkit", "runtime", "provider", "device")}
     salt = volume(whole / "p.zarr") / np.float32(255) > np.float32(small.THRESHOLD)
     assert report["counts"]["salt"] == salt.sum()
     assert report["counts"]["recorded"] <= salt.size
