@@ -71,7 +71,7 @@ PATH = _Path(path_type=Path)
 progress_option = click.option(
     "--progress/--no-progress",
     default=None,
-    help="Show a progress bar; default: where stderr is a terminal.",
+    help="Show a progress bar; default: where stderr is a terminal, elsewhere a line a minute.",
 )
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace output files that exist."
