@@ -19,6 +19,7 @@ from salt_infer.data.source import (
     sorted_unique,
 )
 from salt_infer.errors import InputError, TileError
+from salt_infer.system import resource_limits
 from salt_infer.system.text import shown
 
 MAX_FOLDERS = 100_000  # a link to / must not list the machine
@@ -78,6 +79,8 @@ def read_file(path: str) -> bytes:
 
     Raises:
         TileError: it is something else, or cannot be read.
+        OSError: this process may open no more files, or has no memory: no fault of the file, and
+            nothing to be noted of it.
     """
     try:
         # A pipe called x.png would never end, and opening some devices does something. The second
@@ -89,6 +92,8 @@ def read_file(path: str) -> bytes:
         finally:
             os.close(file)
     except OSError as error:
+        if resource_limits.is_of_process(error):
+            raise
         raise TileError(f"cannot be read ({error.strerror or error})") from error
     except ValueError as error:  # a NUL in the name, from a list
         raise TileError(f"cannot be read ({error})") from error

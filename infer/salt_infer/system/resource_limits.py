@@ -24,7 +24,10 @@ NO_THREADS = (
 )
 NO_ROOM = "if it is temporary files that do not fit, set TMPDIR to a folder with more room"
 NO_FILES = "too many files are open; raise what 'ulimit -n' shows"
-NO_MEMORY = "not enough memory; use a smaller batch or fewer threads"
+NO_MEMORY = (
+    "not enough memory; free some, raise what 'ulimit -v' or the container allows, or ask for less "
+    "at once: smaller batches, fewer threads or tiles"
+)
 NOT_MAPPED = (
     "the system does not let programs be loaded from there: there is not enough memory, as "
     "'ulimit -v' may show, or that file system is mounted noexec"
@@ -55,6 +58,11 @@ def explained(error: BaseException) -> str | None:
     if isinstance(error, OSError):
         return _OF_NUMBERS.get(error.errno or 0) or str(error)
     return None
+
+
+def is_of_process(error: OSError) -> bool:
+    """Whether it is about what a process may have, whatever file it was about to open."""
+    return error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 def limit(error: BaseException) -> str | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from salt_infer.data import folder
 from salt_infer.data.factory import open_tiles
 from salt_infer.errors import InputError, TileError
+from salt_infer.system import resource_limits
 from tests.pngs import good_tile, pack, put
 
 
@@ -133,3 +135,19 @@ def test_folders_that_systems_add_are_passed_over(tmp_path: Path, name: str) -> 
         assert [tile.id for tile in source.tiles] == ["THUMB_M"]
     with open_tiles(pack(tmp_path / "t.zip", "a.png", f"{name}/a.png")) as source:
         assert [tile.path for tile in source.tiles] == ["a.png"]
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+def test_what_the_process_lacks_is_no_fault_of_a_tile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Else it would be noted as bad, and left out of the submission for good."""
+
+    def refused(path: str, flags: int) -> int:
+        raise OSError(number, os.strerror(number), path)
+
+    with open_tiles(put(tmp_path, "a.png")) as source:
+        monkeypatch.setattr(os, "open", refused)
+        with pytest.raises(OSError, match=os.strerror(number)) as told:
+            source.read(source.tiles[0])
+    assert resource_limits.explained(told.value) != str(told.value)

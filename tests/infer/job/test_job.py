@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import errno
+import itertools
 import json
 import os
 import re
@@ -16,7 +18,7 @@ import pytest
 
 from salt_infer.cli.progress_bar import Bar
 from salt_infer.data import oddities, png
-from salt_infer.data.folder import TileFolder
+from salt_infer.data.folder import TileFolder, read_file
 from salt_infer.data.source import BadTile, Tile
 from salt_infer.errors import (
     BadTilesError,
@@ -426,6 +428,26 @@ def test_the_report_tells_where_the_time_went(job: Job, batches: list[int]) -> N
     assert value["warm_tiles_per_s"] > 0
     assert value["publish_s"] > 0
     assert value["verdict"].startswith("bound by ")
+
+
+def test_where_no_more_files_can_be_opened_no_tile_is_noted_as_bad(
+    job: Job, batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same command goes on once that is mended, and leaves nothing out."""
+    count = itertools.count()
+
+    def refused(path: str) -> bytes:
+        if next(count) == 9:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
+        return read_file(path)
+
+    monkeypatch.setattr("salt_infer.data.folder.read_file", refused)
+    with pytest.raises(OSError, match="Too many open files"):
+        run(dataclasses.replace(job, decode_in="threads"), Watcher())
+    monkeypatch.undo()
+    report = run(job, Watcher())
+    assert (report.read, report.rows, report.bad) == (COUNT, COUNT, ())
+    assert job.out.read_bytes() == unbroken(job)["x.csv"]
 
 
 def test_done_but_for_publishing_nothing_is_run(job: Job, batches: list[int]) -> None:
