@@ -22,6 +22,7 @@ from salt_infer.system import file_kind
 from salt_infer.system.location import Location, Url, real
 from salt_infer.system.text import shown
 
+_POLYGONS = {".json", ".geojson"}  # formats of labels that are not read: COCO, GeoJSON
 _HALVES = {"images", "tiles", "masks", "labels"}  # names of archives of which two are a data set
 
 
@@ -89,6 +90,11 @@ def open_labels(path: Path) -> Labels:
         InputError: as the class; or there are tiles alone, or labels do not count everywhere.
     """
     _check_count_everywhere(real(path))
+    if path.suffix.lower() in _POLYGONS and path.is_file():
+        raise InputError(
+            f"{shown(str(path))} is of another kind than labels are: a table of id,rle_mask, or a "
+            "folder or zip of PNG masks; draw masks of polygons first, such as by Pillow"
+        )
     if table.kind(path) or _is_plain(path):
         return Labels(path)
     return _labels_of_folder(path) if path.is_dir() else _labels_of_zip(path)

@@ -10,6 +10,9 @@ import numpy.typing as npt
 from salt_infer.errors import TileError
 
 _ADVICE = "write 0 and 255 as 8-bit grey"
+_SMOOTH = "draw it without smoothing, and save it without loss"
+_CLASSES = 16  # greys below are numbers of classes rather than what smoothing makes
+_OF_CLASSES = "of numbers of classes save the one of salt alone, such as (mask == 2) * 255"
 
 
 def salt(
@@ -62,14 +65,15 @@ def _check_kinds(pixels: npt.NDArray[Any], salt: npt.NDArray[np.bool_]) -> None:
     # Sorting rows is slow, and masks are grey as a rule.
     kinds = np.unique(flat)[:, None] if flat.shape[1] == 1 else np.unique(flat, axis=0)
     what = "grey levels" if pixels.shape[2] == 1 else "colours"
+    classes = _OF_CLASSES if flat.shape[1] == 1 and kinds[-1, 0] < _CLASSES else ""
     if len(kinds) > 2:
         raise TileError(
-            f"has {len(kinds)} {what}, expected a mask of at most two: draw it without smoothing, "
-            "and save it without loss"
+            f"has {len(kinds)} {what}, expected a mask of at most two: {classes or _SMOOTH}"
         )
     if len(kinds) == 2 and salt.all():
         one, other = (_told(kind) for kind in kinds)
-        raise TileError(f"has the values {one} and {other}, expected 0 and another")
+        advice = f": {classes}" if classes else ""
+        raise TileError(f"has the values {one} and {other}, expected 0 and another{advice}")
 
 
 def _check_transparency(

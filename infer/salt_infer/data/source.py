@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,13 @@ NO_TILES = {
     "$recycle.bin", "recycler", "system volume information", "thumbs", "thumbs.db", "thumbnails",
     "__pycache__",
 }  # fmt: skip
+
+# What a folder without tiles may have instead, by suffix.
+_OTHERS = {
+    "jpe?g|tiff?|bmp|gif|webp|jp2": "save pictures as PNG",
+    "npy|npz|dat|sgy|segy": "tiles of amplitudes are made by salt_infer.stretched, sections are "
+    "for salt-survey",
+}
 
 _UNPRINTABLE = "its name has characters that cannot be printed; rename it"
 _FOREIGN = "its name is UTF-8, and the locale is of another encoding; set LC_ALL=C.UTF-8"
@@ -125,6 +133,14 @@ def _is_foreign(name: str) -> bool:
     return decoded != name and decoded.isprintable()
 
 
+def _made_of(there: str) -> str:
+    """How files of other kinds become tiles, in words."""
+    for suffixes, how in _OTHERS.items():
+        if re.search(rf"\.({suffixes})\b", there, re.IGNORECASE):
+            return f"; {how}"
+    return ""
+
+
 def sorted_unique(
     found: Iterable[Tile], where: object, holds: Callable[[], object] | None = None
 ) -> list[Tile]:
@@ -143,8 +159,11 @@ def sorted_unique(
     if len(tiles) > MAX_TILES:
         raise InputError(f"{name} holds more than {MAX_TILES} tiles; split them over several runs")
     if not tiles:
-        more = f"; it holds {holds()}" if holds else ""
-        raise InputError(f"{name} holds no {SUFFIX} files; expected 101x101 PNG tiles{more}")
+        there = holds() if holds else ""
+        more = f"; it holds {there}" if there else ""
+        raise InputError(
+            f"{name} holds no {SUFFIX} files; expected 101x101 PNG tiles{more}{_made_of(there)}"
+        )
     for first, second in itertools.pairwise(tiles):
         if first.id == second.id:
             if first.path == second.path:

@@ -401,3 +401,19 @@ def test_a_survey_in_place_of_tiles(tmp_path: Path, name: str) -> None:
         dataset.open_images(path)
     with pytest.raises(InputError, match="it is a survey, in which salt-survey run finds salt"):
         dataset.find(path)
+
+
+@pytest.mark.parametrize("name", ["coco.json", "a.GeoJSON"])
+def test_labels_of_other_programs_are_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(InputError, match=r"table of id,rle_mask, or .* draw masks of polygons"):
+        dataset.open_labels(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("a.JPG", "save pictures as PNG"), ("a.npy", "salt_infer.stretched")]
+)
+def test_how_other_files_become_tiles_is_told(tmp_path: Path, name: str, says: str) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(InputError, match=rf"it holds {name}; .*{says}"):
+        dataset.open_images(tmp_path)

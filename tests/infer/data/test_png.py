@@ -112,6 +112,18 @@ def test_two_greys_without_black_are_no_mask() -> None:
     assert png.decode_mask(png.encode(np.full_like(pixels, 20))).all()  # nothing but salt
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_numbers_of_classes_it_is_told_how_to_choose(first: int) -> None:
+    classes = np.repeat(np.uint8([[first], [2], [2 - first]]), [1, 50, 50], axis=0)
+    pixels = np.ascontiguousarray(np.broadcast_to(classes, (101, 101)))
+    with pytest.raises(TileError, match=r"of numbers of classes save .*\(mask == 2\) \* 255"):
+        png.decode_mask(png.encode(pixels))
+    with pytest.raises(TileError, match="draw it without smoothing"):
+        png.decode_mask(
+            png.encode(np.uint8([0, 128, 255])[np.arange(101)[:, None] % 3 + 0 * pixels])
+        )
+
+
 def test_the_values_of_an_image() -> None:
     assert png.values(png.encode(np.eye(101, dtype=np.uint8) * 7)) == (0, 7)
 

@@ -441,10 +441,9 @@ def test_where_no_more_files_can_be_opened_no_tile_is_noted_as_bad(
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
         return read_file(path)
 
-    monkeypatch.setattr("salt_infer.data.folder.read_file", refused)
-    with pytest.raises(OSError, match="Too many open files"):
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="Too many open files"):
+        patch.setattr("salt_infer.data.folder.read_file", refused)
         run(dataclasses.replace(job, decode_in="threads"), Watcher())
-    monkeypatch.undo()
     report = run(job, Watcher())
     assert (report.read, report.rows, report.bad) == (COUNT, COUNT, ())
     assert job.out.read_bytes() == unbroken(job)["x.csv"]
