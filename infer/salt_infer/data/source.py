@@ -159,7 +159,7 @@ def sorted_unique(
     if len(tiles) > MAX_TILES:
         raise InputError(f"{name} holds more than {MAX_TILES} tiles; split them over several runs")
     if not tiles:
-        there = holds() if holds else ""
+        there = str(holds()) if holds else ""
         more = f"; it holds {there}" if there else ""
         raise InputError(
             f"{name} holds no {SUFFIX} files; expected 101x101 PNG tiles{more}{_made_of(there)}"

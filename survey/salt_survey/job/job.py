@@ -25,6 +25,7 @@ from salt_infer.system.output_locks import writing
 from salt_infer.system.whole_files import write_whole
 from salt_survey.execution.factory import open_executor
 from salt_survey.execution.slabs import MIB, SlabDone, divide
+from salt_survey.job import arguments
 from salt_survey.job.fingerprint import SlabPrints
 from salt_survey.job.journaled_run import JournaledRun
 from salt_survey.job.plan import Plan
@@ -96,9 +97,9 @@ class Job:
             raise UsageError(
                 f"sections is {self.sections!r}, expected one of {', '.join(get_args(Sections))}"
             )
-        _check("survey", self.survey, Path)
-        _check("out", self.out, Targets)
-        _check("wishes", self.wishes, Wishes)
+        arguments.check("survey", self.survey, Path)
+        arguments.check("out", self.out, Targets)
+        arguments.check("wishes", self.wishes, Wishes)
         for name, value, kind in (
             ("scan", self.scan, Path),
             ("model", self.model, Path),
@@ -108,14 +109,9 @@ class Job:
             ("stretch", self.wishes.stretch, Stretch),
         ):
             if value is not None:
-                _check(name, value, kind)
+                arguments.check(name, value, kind)
         if isinstance(self.memory, str):
             raise UsageError(f"memory is {self.memory!r}, expected bytes, a number")
-
-
-def _check(name: str, value: object, kind: type) -> None:
-    if not isinstance(value, kind):
-        raise UsageError(f"{name} is {value!r}, expected {kind.__name__}")
 
 
 def run(job: Job, watcher: Watcher | None = None) -> SurveyReport:

@@ -12,6 +12,7 @@ from salt_infer.errors import InputError, OutputError, OutputExistsError, SaltEr
 from salt_infer.system.location import real
 from salt_infer.system.output_checks import check_folder, check_output, check_writable
 from salt_infer.system.whole_files import aside_of, discard, partial_of, put_in_place
+from salt_survey.job import arguments
 from salt_survey.volume.store import Store
 
 Write = Callable[[Path], None]  # given a hidden path
@@ -34,6 +35,13 @@ class Targets:
     segy: Path | None = None
     horizons: Path | None = None
     report: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for what a program may give in place of paths."""
+        arguments.check("store", self.store, Path)
+        for name in ("segy", "horizons", "report"):
+            if (value := getattr(self, name)) is not None:
+                arguments.check(name, value, Path)
 
     @property
     def partial(self) -> Path:

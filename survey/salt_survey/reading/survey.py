@@ -12,6 +12,7 @@ from typing import Literal, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from salt_infer.errors import UsageError
 from salt_infer.system.callbacks import Advance
 from salt_survey.errors import ForeignError, SurveyError
 from salt_survey.reading import arrays, segy_source, unsupported
@@ -89,7 +90,7 @@ class Survey:
     @classmethod
     def open(
         cls,
-        path: Path,
+        path: Path | str,
         scan: Scan | None = None,
         overrides: Overrides | None = None,
         advance: Advance = lambda traces: None,
@@ -105,7 +106,11 @@ class Survey:
         Raises:
             SurveyError: it cannot be read, or not without an answer to the scan's questions; or it
                 is not the file that ``scan`` is of.
+            UsageError: the path is none.
         """
+        if not isinstance(path, str | Path):
+            raise UsageError(f"the path is {path!r}, expected that of a survey")
+        path = Path(path)
         found = scanned(path, overrides, scan, advance)
         problems = found.scan.faults or found.scan.questions
         if problems or found.grid is None:

@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from salt_infer.system.text import shown
 from salt_survey.errors import SurveyError
 
 
@@ -34,8 +35,9 @@ class RawFile:
             if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
                 raise SurveyError(f"{path} is no regular file; name a SEG-Y file")
             self._file = open(path, "rb", buffering=0)  # noqa: SIM115  closed by close()
-        except OSError as error:
-            raise SurveyError(f"{path} cannot be read ({error.strerror or error})") from error
+        except (OSError, ValueError) as error:  # a NUL in the name is the latter
+            why = getattr(error, "strerror", None) or error
+            raise SurveyError(f"{shown(str(path))} cannot be read ({why})") from error
         self.size = os.fstat(self._file.fileno()).st_size
 
     def read(self, offset: int, length: int) -> npt.NDArray[np.uint8]:
@@ -52,8 +54,10 @@ class RawFile:
         """Fill a buffer.
 
         Raises:
-            SurveyError: the file ends before.
+            SurveyError: the file ends before, or was closed.
         """
+        if self._file.closed:
+            raise SurveyError(f"{self.path} is closed; read it within its with block")
         done = 0
         while done < len(buffer):
             try:

@@ -115,6 +115,8 @@ def test_a_path_that_is_empty_is_not_the_model_that_ships() -> None:
     """As a variable that is not set gives it."""
     with pytest.raises(InputError, match="the path is 3, expected a model file, or None for"):
         SaltModel.load(3)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"the path is 'a\\x00b', and no file has such a name"):
+        SaltModel.load("a\0b")
     with pytest.raises(InputError, match="the path is empty, expected a model file, or None for"):
         SaltModel.load("")
 

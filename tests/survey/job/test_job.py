@@ -33,6 +33,17 @@ def test_what_is_of_another_kind_is_told_at_once(change: dict[str, Any], says: s
         dataclasses.replace(JOB, **change)
 
 
+@pytest.mark.parametrize("name", ["store", "segy", "horizons", "report"])
+def test_where_to_write_is_told_by_paths(name: str) -> None:
+    with pytest.raises(SaltError, match=rf"^{name} is 'x', expected Path$"):
+        salt_survey.Targets(**{"store": Path("x.zarr"), name: "x"})  # type: ignore[arg-type]
+
+
+def test_a_zoom_is_told_by_text() -> None:
+    with pytest.raises(SaltError, match="the zoom is 2, expected vertical/horizontal"):
+        salt_survey.Zoom.parse(2)  # type: ignore[arg-type]
+
+
 def test_what_is_offered_does() -> None:
     wishes = salt_survey.Wishes(salt_survey.Zoom.parse("1/1"), "normal")
     stretch = salt_survey.Stretch.parse("1%")

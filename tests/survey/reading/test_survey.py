@@ -47,6 +47,19 @@ def test_segyio_reads_the_same(path: Path) -> None:
         np.testing.assert_array_equal(file.samples, survey.times_ms)
 
 
+def test_a_path_may_be_text(path: Path) -> None:
+    with Survey.open(str(path)) as survey:
+        np.testing.assert_array_equal(survey.read(ALL, ALL).amplitude, volume())
+    with pytest.raises(SurveyError, match=r"survey\.sgy is closed; read it within its with block"):
+        survey.read(ALL, ALL)
+
+
+@pytest.mark.parametrize("given", [None, 3, b"x.sgy", "a\0b.sgy", "nope.sgy"])
+def test_what_is_no_path_of_a_survey_is_told(given: object) -> None:
+    with pytest.raises(SaltError, match=r"^the path is |cannot be |does not exist"):
+        Survey.open(given)  # type: ignore[arg-type]
+
+
 def test_any_block(path: Path) -> None:
     with Survey.open(path) as survey:
         block = survey.read(slice(2, 5), slice(1, 9))
