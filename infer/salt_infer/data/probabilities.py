@@ -186,12 +186,16 @@ def _share(archive: zipfile.ZipFile, name: str) -> float | None:
 
 def _check(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     axes, types, is_right = _KINDS[name]
-    fits = shape[1:] == axes and len(shape) > 0 and 0 < shape[0] <= MAX_TILES
+    if len(shape) > 0 and shape[0] > MAX_TILES:
+        raise ValueError(
+            f"{name} is of {shape[0]} tiles, and no more than {MAX_TILES} are read at once: run "
+            "parts of the tiles, each to a file of its own"
+        )
+    fits = shape[1:] == axes and len(shape) > 0 and shape[0] > 0
     if not (fits and is_right(dtype)):
         wanted = ", ".join(map(str, ("N", *axes)))
         raise ValueError(
-            f"{name} is {dtype} {list(shape)}, expected {types} [{wanted}] with N from 1 to "
-            f"{MAX_TILES}"
+            f"{name} is {dtype} {list(shape)}, expected {types} [{wanted}] with N from 1"
         )
 
 

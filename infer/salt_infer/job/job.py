@@ -10,6 +10,7 @@ from pathlib import Path
 
 from salt_infer.backends.providers import BATCH, ProviderRequest
 from salt_infer.data.dataset import open_images, open_labels
+from salt_infer.data.probabilities import MAX_TILES
 from salt_infer.data.source import TileSource
 from salt_infer.errors import BadTilesError, LabelError, UsageError
 from salt_infer.execution.base import Executor, ModelRequest
@@ -110,7 +111,7 @@ def run(job: Job, watcher: Watcher) -> RunReport:
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_images(job.images))
         outputs.check_names(source.tiles)
-        for line in source.notes:
+        for line in (*source.notes, *_too_many(job, len(source.tiles))):
             watcher.note(line)
         labels = stack.enter_context(open_labels(job.labels)) if job.labels else None
         # A list, or a link, may lead to tiles and masks anywhere.
@@ -175,6 +176,16 @@ def _outputs(job: Job) -> Outputs:
     begun = os.access(path_beside(job.out), os.F_OK)  # false of names that are too long, too
     outputs.check(outputs.paths if begun else frozenset())
     return outputs
+
+
+def _too_many(job: Job, tiles: int) -> list[str]:
+    """That nothing here reads so many probabilities, before hours are spent on them."""
+    if job.probabilities is None or job.probabilities.suffix != ".npz" or tiles <= MAX_TILES:
+        return []
+    return [
+        f"{job.probabilities} will be of {tiles} tiles: salt-report and salt-train read "
+        f"{MAX_TILES} at most, so run parts of the tiles if it is for these"
+    ]
 
 
 def _journal(

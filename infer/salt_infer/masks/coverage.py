@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from salt_infer.masks.blocks import blocks
+
 CLASSES = 11  # coverage classes, 0 to 10
 TINY = 50  # px; half a column of a tile
 
@@ -41,9 +43,12 @@ def coverage_class(masks: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
 
 def vertical(masks: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """Which masks [N, H, W] are of whole columns, neither empty nor full: bool [N]."""
-    salt = masks != 0
-    columns = (salt == salt[:, :1]).all(axis=(1, 2))
-    return np.asarray(columns & salt.any(axis=(1, 2)) & ~salt.all(axis=(1, 2)))
+    found = np.empty(len(masks), np.bool_)
+    for part in blocks(len(masks)):
+        salt = masks[part] != 0
+        columns = (salt == salt[:, :1]).all(axis=(1, 2))
+        found[part] = columns & salt.any(axis=(1, 2)) & ~salt.all(axis=(1, 2))
+    return found
 
 
 class Sides(NamedTuple):

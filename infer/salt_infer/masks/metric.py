@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.errors import LabelError
+from salt_infer.masks.blocks import blocks
 
 # Where none were chosen. A mask scores s on average when there is salt and 0 when there is none; no
 # mask scores 1 when there is none. So of a tile that has salt with probability p it pays iff
@@ -60,10 +61,11 @@ def overlap(
     truth: npt.NDArray[Any], predicted: npt.NDArray[Any]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Pixels in the intersection and in the union of masks [N, H, W]: int64 [N] each."""
-    truth_flat = truth.reshape(len(truth), -1) != 0
-    predicted_flat = predicted.reshape(len(truth), -1) != 0
-    intersection = np.count_nonzero(truth_flat & predicted_flat, axis=1)
-    union = np.count_nonzero(truth_flat | predicted_flat, axis=1)
+    intersection, union = np.empty((2, len(truth)), np.int64)
+    for part in blocks(len(truth)):
+        drawn, found = truth[part] != 0, predicted[part] != 0
+        intersection[part] = np.count_nonzero(drawn & found, axis=(1, 2))
+        union[part] = np.count_nonzero(drawn | found, axis=(1, 2))
     return intersection, union
 
 

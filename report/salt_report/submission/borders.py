@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from salt_infer.masks import metric
+from salt_infer.masks.blocks import blocks
 from salt_report.common.kinds import Flags, Images
 
 CROP = 90  # px, the case study's
@@ -76,12 +77,15 @@ def profile(truth: Images, predicted: Images, chosen: Flags) -> pd.DataFrame:
         A row a distance in px, 0 first: share of the pixels at that distance which are ``missed``
         salt and which are ``false`` salt, 0..1.
     """
-    salt, said = truth[chosen] != 0, predicted[chosen] != 0
-    band = distance(truth.shape[1:]).ravel()
-    pixels = np.bincount(band) * len(salt)
-    wrong = {"missed": salt & ~said, "false": ~salt & said}
+    band, places = distance(truth.shape[1:]).ravel(), np.flatnonzero(chosen)
+    pixels = np.bincount(band) * len(places)
+    missed, false = np.zeros((2, *truth.shape[1:]), np.int64)
+    for part in blocks(len(places)):
+        salt, said = truth[places[part]] != 0, predicted[places[part]] != 0
+        missed += (salt & ~said).sum(axis=0)
+        false += (~salt & said).sum(axis=0)
     shares = {
-        name: np.bincount(band, weights=pixel.sum(axis=0).ravel()) / pixels
-        for name, pixel in wrong.items()
+        name: np.bincount(band, weights=wrong.ravel()) / pixels
+        for name, wrong in {"missed": missed, "false": false}.items()
     }
     return pd.DataFrame(shares, index=pd.RangeIndex(len(pixels), name="distance_px"))

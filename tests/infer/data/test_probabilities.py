@@ -126,7 +126,7 @@ def claim(kind: str, shape: tuple[int, ...], data: bytes = b"") -> bytes:
 @pytest.mark.parametrize(
     ("members", "says"),
     [
-        ({"probability": claim("|u1", (10**12, 101, 101))}, "N from 1 to 50000"),
+        ({"probability": claim("|u1", (10**12, 101, 101))}, "no more than 50000 are read at once"),
         ({"probability": claim("<f4", (20_000, 101, 101))}, "does not have the 816"),
         ({"salt": claim("<f4", (-3,))}, "N from 1"),
         ({"salt": claim("<f4", (3,), bytes(13))}, "does not have the 12 bytes"),

@@ -867,3 +867,13 @@ def test_labels_that_are_all_of_one_side_are_told_of(
     path.write_text(f"id,rle_mask\n{rows.replace(f',{mask}', ',1 5', 1)}")
     again = run(dataclasses.replace(job, overwrite=True), Watcher()).warnings
     assert not any(each.startswith(f"{path}: ") for each in again)
+
+
+def test_more_probabilities_than_anything_reads_are_told_of_at_once(
+    job: Job, batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("salt_infer.job.job.MAX_TILES", COUNT - 1)
+    notes: list[str] = []
+    monkeypatch.setattr(Watcher, "note", lambda self, line: notes.append(line))
+    broken(everything(job), BATCH)
+    assert any(f"x.npz will be of {COUNT} tiles" in line for line in notes)
