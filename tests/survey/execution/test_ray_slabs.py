@@ -54,6 +54,6 @@ def test_a_lost_node_costs_a_retry_and_no_byte(tmp_path: Path) -> None:
         said, errors = process.communicate(timeout=600)
     finally:
         nodes.communicate(timeout=600)
-    assert process.returncode == 0, errors
+    assert process.returncode == 0, (said, errors)
     assert "40 sections" in said
     assert contents(out) == contents(tmp_path / "local.zarr")

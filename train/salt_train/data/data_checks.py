@@ -25,7 +25,7 @@ from salt_infer.errors import InputError, LabelError, RleError, SaltError, TileE
 from salt_infer.masks import coverage, rle
 from salt_infer.masks.coverage import TINY
 from salt_infer.system.text import shown
-from salt_train.data import label_doubts, label_orientation, pairing, tile_orientation
+from salt_train.data import label_doubts, label_offset, label_orientation, pairing, tile_orientation
 from salt_train.data.findings import FAULTS, NOTES, Finding, Report
 from salt_train.data.second_opinion import Opinion
 
@@ -70,7 +70,7 @@ class _Survey:
         counted = ("tile_modes", "tile_sizes", "mask_modes", "mask_sizes", "mask_values")
         self.facts: dict[str, Counter[str]] = {kind: Counter() for kind in counted}
         self.noted: defaultdict[str, dict[str, str]] = defaultdict(dict)  # kind: {id: detail}
-        self.orientation = self.tiles_lie = self.doubts = ""
+        self.orientation = self.tiles_lie = self.moved = self.doubts = ""
 
     def read(self, layout: DatasetLayout) -> None:
         """Tiles and labels; only tiles that cannot be listed stop this."""
@@ -224,6 +224,7 @@ class _Survey:
             self.orientation, turned, strange = label_orientation.examine(opinion)
             if not turned:
                 self.tiles_lie = tile_orientation.examine(opinion, self.tiles)
+                self.moved = label_offset.examine(opinion)
         except SaltError as error:
             self.orientation = f"labels were not held against the shipped model ({error})"
             return
@@ -261,7 +262,7 @@ class _Survey:
         tiles, masks, *_ = (*sources.values(), 0)
         facts = {name: dict(counts.most_common()) for name, counts in self.facts.items()}
         facts["coverage"] = _coverage(self.masks)
-        seen = self.orientation, self.tiles_lie, self.doubts
+        seen = self.orientation, self.tiles_lie, self.moved, self.doubts
         return Report(path, tiles, masks, sources, facts, tuple(findings), *seen)
 
 

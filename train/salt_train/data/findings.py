@@ -104,6 +104,7 @@ class Report:
         findings: all of one kind together; what is wrong first.
         orientation: how masks and what the shipped model finds lie to each other, in a line.
         tiles_lie: that both fit it better another way round, in a line; empty as a rule.
+        moved: that labels lie some pixels off, in a line; empty as a rule.
         doubts: in how many tiles it is sure of something else, in a line.
     """
 
@@ -115,6 +116,7 @@ class Report:
     findings: tuple[Finding, ...]
     orientation: str = ""
     tiles_lie: str = ""
+    moved: str = ""
     doubts: str = ""
 
     @property
@@ -143,7 +145,8 @@ class Report:
         kinds = f"(kinds of faults: {wrong}, of notes: {len(self.findings) - wrong})"
         verdict = f"{f'sound{self._doubted()}' if self.ok else 'NOT sound'} {kinds}"
         seen = filter(
-            None, (self.orientation, self.tiles_lie, self.doubts, self._where_all_are(file))
+            None,
+            (self.orientation, self.tiles_lie, self.moved, self.doubts, self._where_all_are(file)),
         )
         return "\n".join([*self._counts(), *found, "", *seen, verdict])
 
@@ -151,6 +154,8 @@ class Report:
         seen = {finding.kind: len(finding.ids) for finding in self.findings}
         if "strange" in seen:
             return ", but the labels may not be these tiles'"
+        if self.moved:
+            return ", but the labels seem to lie off their tiles"
         count = seen.get("doubtful", 0)
         what = f"{count} labels are" if count > 1 else "1 label is"
         return f", but {what} doubted" if count else ""
