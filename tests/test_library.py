@@ -24,6 +24,7 @@ import salt_train
 from salt_infer import SaltModel, read_tiles, stretched
 from salt_infer.models import default_model
 from salt_train.checkpoints import checkpoint as checkpoints
+from salt_train.data import dataset
 from tests import pages
 from tests.conftest import ROOT
 from tests.survey import small
@@ -100,39 +101,66 @@ def test_polygons_go_around_the_masks() -> None:
 
 
 def test_pictures_of_any_size_become_tiles_and_masks_pictures() -> None:
-    """Of twice the size, of a section of several tiles, in 16 bits and in colours."""
-    ids, tiles = read_tiles("examples/tiles")
+    """Of another size in colours, and a section of several tiles in 16 bits."""
+    tiles = stretched(read_tiles("examples/tiles").pixels)
     masks = SaltModel.load().predict(tiles).masks
     salty = [at for at, mask in enumerate(masks) if 0.2 < mask.mean() < 0.8][:4]
     section = np.block([[tiles[salty[0]], tiles[salty[1]]], [tiles[salty[2]], tiles[salty[3]]]])
     Path("pictures").mkdir()
-    twice = Image.fromarray(tiles[salty[0]]).resize((130, 120), Image.Resampling.LANCZOS)
-    twice.convert("RGB").save("pictures/a.jpg", quality=100, subsampling=0)
+    other = Image.fromarray(tiles[salty[0]]).resize((130, 120), Image.Resampling.LANCZOS)
+    other.convert("RGB").save("pictures/a.jpg", quality=100, subsampling=0)
     Image.fromarray(section.astype(np.uint16) * 257).save("pictures/b.tif")
-    box = [[50, 0], [201, 0], [201, 100], [50, 100]]
+    Image.fromarray((section - 100.0).astype(np.float32) * 0.01).save("pictures/a.tiff")
+    Path("pictures/notes.txt").write_text("no picture")
+    box = [[50, 0], [202, 0], [202, 100], [50, 100]]
     Path("outlines.json").write_text(json.dumps({"b.tif": [box]}))
     program: dict[str, Any] = {}
     exec(CUT, program)
     ids, cut = read_tiles("own/images")
-    assert ids == ["a-0", "b-0", "b-1", "b-2", "b-3"]
-    np.testing.assert_array_equal(cut[1:], tiles[salty])
-    assert np.abs(cut[0].astype(int) - tiles[salty[0]]).mean() < 5
+    parts = range(4)
+    assert ids == ["a.jpg-0", *(f"{name}-{at}" for name in ("a.tiff", "b.tif") for at in parts)]
+    for first in (1, 5):
+        np.testing.assert_array_equal(cut[first : first + 4], tiles[salty])
+    assert np.abs(cut[0].astype(int) - tiles[salty[0]]).mean() < 8
     drawn = [Image.open(f"own/masks/{name}.png") for name in ids]
-    assert [np.count_nonzero(mask) for mask in drawn] == [0, 51 * 101, 101 * 101, 0, 0]
-    assert Path("folds.csv").read_text() == "id,fold\na-0,0\nb-0,1\nb-1,1\nb-2,1\nb-3,1\n"
-    said = command("salt-train", "--data", "own", "--check-data")
-    assert "5 tiles in own/images" in said
+    assert [np.count_nonzero(mask) for mask in drawn] == [0] * 5 + [51 * 101, 101 * 101, 0, 0]
+    folds = dict(line.split(",") for line in Path("folds.csv").read_text().splitlines())
+    pictures = ["a.jpg", "a.tiff", "b.tif"]
+    assert folds == {"id": "fold"} | {name: str(pictures.index(name[:-2])) for name in ids}
+    assert len(dataset.load(Path("own"))) == 9
     exec(JOINED, program)
     with Image.open("a-salt.png") as image:
         found = np.asarray(image)
     assert found.shape == (120, 130)
     small = np.asarray(Image.fromarray(found).resize((101, 101), Image.Resampling.NEAREST))
     assert (small != masks[salty[0]]).mean() < 0.03
-    exec(JOINED.replace("a.jpg", "b.tif").replace("a-salt", "b-salt"), program)
-    with Image.open("b-salt.png") as image:
-        whole = np.asarray(image)
-    first, second, third, fourth = masks[salty]
-    np.testing.assert_array_equal(whole, np.block([[first, second], [third, fourth]]))
+    for name in ("b.tif", "a.tiff"):
+        exec(JOINED.replace("a.jpg", name).replace("a-salt", "b-salt"), program)
+        with Image.open("b-salt.png") as image:
+            whole = np.asarray(image)
+        first, second, third, fourth = masks[salty]
+        np.testing.assert_array_equal(whole, np.block([[first, second], [third, fourth]]))
+
+
+def test_polygons_and_back_are_the_same_masks() -> None:
+    run(POLYGONS)
+    polygons = json.loads(Path("polygons.json").read_text())
+    Path("pictures").mkdir()
+    hole = [[[10, 10], [90, 10], [90, 90], [10, 90]], [[40, 40], [60, 40], [60, 60], [40, 60]]]
+    Path("outlines.json").write_text(
+        json.dumps({f"{name}.png": each for name, each in polygons.items()} | {"hole.png": hole})
+    )
+    for path in Path("examples/tiles").iterdir():
+        shutil.copy(path, "pictures")
+    shutil.copy(path, "pictures/hole.png")
+    run(CUT)
+    ids, tiles = read_tiles("examples/tiles")
+    for name, mask in zip(ids, SaltModel.load().predict(tiles).masks, strict=True):
+        with Image.open(f"own/masks/{name}.png-0.png") as image:
+            np.testing.assert_array_equal(np.asarray(image) > 0, mask)
+    with Image.open("own/masks/hole.png-0.png") as image:
+        drawn = np.asarray(image)
+    assert (drawn[50, 50], drawn[20, 20]) == (0, 255)
 
 
 def test_a_picture_of_a_section_and_back() -> None:

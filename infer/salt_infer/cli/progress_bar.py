@@ -76,8 +76,9 @@ class Bar(Watcher, AbstractContextManager["Bar"]):
             return
         self._told = now
         rate = (self._done - self._before) / (now - self._begun)
+        shown_rate = f"{rate:.0f}" if rate >= 100 else f"{rate:.3g}"
         self.note(
-            f"{self._done} of {self._total} {self._unit}, {rate:.3g} {self._unit}/s, "
+            f"{self._done} of {self._total} {self._unit}, {shown_rate} {self._unit}/s, "
             f"{left / rate / 60:.0f} min left"
         )
 

@@ -67,9 +67,10 @@ def _check_kinds(pixels: npt.NDArray[Any], salt: npt.NDArray[np.bool_]) -> None:
     what = "grey levels" if pixels.shape[2] == 1 else "colours"
     classes = _OF_CLASSES if flat.shape[1] == 1 and kinds[-1, 0] < _CLASSES else ""
     if len(kinds) > 2:
-        raise TileError(
-            f"has {len(kinds)} {what}, expected a mask of at most two: {classes or _SMOOTH}"
-        )
+        # Few colours may be classes or the rims of one.
+        few = f"; {_OF_CLASSES}" if len(kinds) < _CLASSES else ""
+        advice = classes or f"{_SMOOTH}{few}"
+        raise TileError(f"has {len(kinds)} {what}, expected a mask of at most two: {advice}")
     if len(kinds) == 2 and salt.all():
         one, other = (_told(kind) for kind in kinds)
         advice = f": {classes}" if classes else ""

@@ -186,7 +186,7 @@ def _share(archive: zipfile.ZipFile, name: str) -> float | None:
 
 def _check(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     axes, types, is_right = _KINDS[name]
-    if len(shape) > 0 and shape[0] > MAX_TILES:
+    if shape[1:] == axes and len(shape) > 0 and shape[0] > MAX_TILES:
         raise ValueError(
             f"{name} is of {shape[0]} tiles, and no more than {MAX_TILES} are read at once: run "
             "parts of the tiles, each to a file of its own"

@@ -69,7 +69,7 @@ def check_path(path: Path | str | None) -> None:
         raise InputError(
             f"the path is {path!r}, expected a model file, or None for the one that ships"
         )
-    if path is not None and b"\0" in os.fsencode(path):
+    if path is not None and "\0" in str(path):
         raise InputError(f"the path is {str(path)!r}, and no file has such a name")
     if path == "":
         raise InputError("the path is empty, expected a model file, or None for the one that ships")

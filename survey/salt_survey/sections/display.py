@@ -67,7 +67,7 @@ class Zoom:
         """
         try:
             numbers = [float(part) for part in text.split("/", 2)]
-        except (ValueError, AttributeError) as error:  # what is no text is the latter
+        except (ValueError, AttributeError, TypeError) as error:  # of what is no text
             raise UsageError(
                 f"the zoom is {text!r}, expected vertical/horizontal, as 1.25/0.5, one number for "
                 "both, or a third for crosslines, as 1.25/0.5/1"

@@ -50,6 +50,11 @@ def test_a_log_has_a_line_a_minute(capsys: pytest.CaptureFixture[str]) -> None:
         "salt-infer: 50 of 100 tiles, 0.5 tiles/s, 2 min left",
         "salt-infer: 80 of 100 tiles, 0.5 tiles/s, 1 min left",
     ]
+    times = iter((0.0, 61.0))
+    with Bar("salt-infer", None, clock=lambda: next(times)) as bar:
+        bar.started(2_000_000)
+        bar.advanced(100_000)
+    assert "100000 of 2000000 tiles, 1639 tiles/s, 19 min left" in capsys.readouterr().err
     told(show=False)
     assert capsys.readouterr().err == ""
 

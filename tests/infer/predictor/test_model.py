@@ -117,6 +117,8 @@ def test_a_path_that_is_empty_is_not_the_model_that_ships() -> None:
         SaltModel.load(3)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"the path is 'a\\x00b', and no file has such a name"):
         SaltModel.load("a\0b")
+    with pytest.raises(ModelError, match="rename it"):
+        SaltModel.load("\ud800.onnx")
     with pytest.raises(InputError, match="the path is empty, expected a model file, or None for"):
         SaltModel.load("")
 

@@ -15,7 +15,7 @@ from salt_infer.masks.orientation import INVERTED, WAYS
 from salt_train import synthetic
 from salt_train.data import dataset, folds, label_doubts
 from salt_train.data.data_checks import check
-from salt_train.data.label_orientation import MANY, examine, one_by_one
+from salt_train.data.label_orientation import KNOWN, MANY, examine, one_by_one
 from salt_train.data.second_opinion import Opinion
 from tests import drawing
 from tests.infer.masks.test_orientation import back, changed
@@ -231,3 +231,17 @@ def test_without_a_runtime_the_report_says_so(
         "labels were not held against the shipped model (cpu cannot run here: nothing is installed)"
     )
     assert report.to_text().splitlines()[-2] == said
+
+
+def test_where_the_model_does_not_know_the_tiles_no_mask_is_called_turned() -> None:
+    """Of tiles on their side, masks too, it takes salt for what is none in some."""
+    drawn = drawing.draw(500, seed=3)
+    tiles, masks = (each.transpose(0, 2, 1) for each in (drawn.tiles, drawn.masks))
+    opinion = Opinion.of(
+        dict(zip(drawn.ids, np.ascontiguousarray(tiles), strict=True)),
+        dict(zip(drawn.ids, np.ascontiguousarray(masks), strict=True)),
+    )
+    alone = one_by_one(opinion)
+    assert len(alone.turned) >= 3
+    assert alone.others < KNOWN
+    assert label_doubts.examine(opinion).turned == {}

@@ -68,6 +68,29 @@ def test_tiles_that_lie_another_way_round(
     assert "instead of 0." in said
 
 
+def test_where_only_the_sign_differs_that_is_said(drawn: tuple[Images, Images]) -> None:
+    tiles, masks = drawn
+    inverted = {name: 255 - tile for name, tile in tiles.items()}
+    said = examine(Opinion.of(inverted, masks), inverted)
+    assert said.startswith("amplitudes seem to have the other sign")
+    assert "with dark and bright exchanged, it has a mean IoU of 1.00" in said
+
+
+def test_of_tiles_that_the_model_does_not_know_nothing_is_said() -> None:
+    """Whichever of seven ways is best is so by chance; tiles that overlap make it look sure."""
+    random = np.random.default_rng(2)
+    section = random.integers(0, 256, (120, 120), np.uint8)
+    label = np.zeros(section.shape, np.uint8)
+    label[30:80, 20:70] = 1
+    places = [(row, column) for row in range(6) for column in range(6)]
+    for tile in (section, np.sort(section, axis=0), np.sort(section, axis=1)):
+        tiles, masks = (
+            {f"{at}": image[at[0] : at[0] + 101, at[1] : at[1] + 101] for at in places}
+            for image in (tile, label)
+        )
+        assert examine(Opinion.of(tiles, masks), tiles) == ""
+
+
 def test_of_few_tiles_nothing_is_said(drawn: tuple[Images, Images]) -> None:
     tiles, masks = (turned(images, EXCHANGED) for images in drawn)
     bounded = [name for name, mask in masks.items() if are_partial(mask[None])[0]]

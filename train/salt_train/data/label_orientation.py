@@ -21,6 +21,7 @@ from salt_train.data.second_opinion import Opinion
 
 FITS = 0.8  # IoU of a single tile another way round from which it is no chance,
 BETTER = 0.3  # and by how much it has to be more than as drawn
+KNOWN = 0.75  # mean IoU of the others from which it is the labels' fault and not the model's
 STRANGE = 0.3  # mean IoU below which the labels of a set do not fit its tiles
 MANY, SHARE = 5, 0.02  # tiles, and of those with a boundary, that one way fits not by chance
 
@@ -63,14 +64,20 @@ class Alone(NamedTuple):
     Attributes:
         tiles: how many have a boundary, as drawn and as found.
         turned: those that fit far better another way round, by id.
+        others: mean IoU of the others, as drawn; 0 where there are none.
     """
 
     tiles: int
     turned: dict[str, Turned]
+    others: float
 
     @property
     def ways(self) -> dict[str, int]:
-        """How many fit in each way in which too many do, the commonest first."""
+        """How many fit in each way in which too many do, the commonest first. None where the others
+        fit badly: of tiles that the model does not know it may take salt for what is none.
+        """
+        if self.others < KNOWN:
+            return {}
         least = max(MANY, SHARE * self.tiles)
         counts = Counter(each.way for each in self.turned.values())
         return {way: count for way, count in counts.most_common() if count >= least}
@@ -93,14 +100,15 @@ def one_by_one(opinion: Opinion) -> Alone:
     """Look for single masks that lie another way round, as where two sources were merged."""
     bounded = np.flatnonzero(are_partial(opinion.labels) & are_partial(opinion.masks))
     if not len(bounded):
-        return Alone(0, {})
+        return Alone(0, {}, 0.0)
     found = ious(opinion.masks[bounded], opinion.labels[bounded] != 0)
     best, here, there = found.argmax(0), found[0], found.max(0)
+    far = (there >= FITS) & (there >= here + BETTER)
     turned = {
         opinion.ids[bounded[at]]: Turned(WAYS[best[at]], float(here[at]), float(there[at]))
-        for at in np.flatnonzero((there >= FITS) & (there >= here + BETTER))
+        for at in np.flatnonzero(far)
     }
-    return Alone(len(bounded), turned)
+    return Alone(len(bounded), turned, 0.0 if far.all() else float(here[~far].mean()))
 
 
 def examine(opinion: Opinion) -> Orientation:

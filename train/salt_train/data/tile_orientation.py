@@ -19,8 +19,9 @@ from salt_infer.masks.orientation import TURNS, are_partial, spread
 from salt_train.data import second_opinion
 from salt_train.data.second_opinion import Images, Opinion
 
-MOST = 120  # tiles that are turned in each way, half a second on two cores
+MOST = 120  # tiles that are turned in each way, some seconds in all
 ENOUGH = 30
+FITS = 0.6  # mean IoU of the best way: below, the model does not know the tiles in any
 BETTER, SURE = 0.05, 4.0  # how much higher a mean IoU has to be, and of how many standard errors
 # Mirrored, a section is as good as before: of each pair of ways one is enough.
 _TURNS = (
@@ -49,13 +50,18 @@ def examine(opinion: Opinion, tiles: Images) -> str:
     gains = {way: there - here for way, there in _in_each_way(pixels, labels).items()}
     way, gain = max(gains.items(), key=lambda each: float(each[1].mean()))
     error = float(gain.std(ddof=1)) / math.sqrt(len(gain))
-    if gain.mean() < max(BETTER, SURE * error):
-        return ""
     was, would = here.mean(), (here + gain).mean()
+    if would < FITS or gain.mean() < max(BETTER, SURE * error):
+        return ""
+    has = f"it has a mean IoU of {would:.2f} over {len(chosen)} tiles instead of {was:.2f}"
+    if way == _INVERTED:
+        return (
+            "amplitudes seem to have the other sign than those that the shipped model learnt from: "
+            f"{way}, {has}"
+        )
     return (
-        f"tiles seem to lie another way round than those that the shipped model learnt from: "
-        f"{way}, masks too, it has a mean IoU of {would:.2f} over {len(chosen)} tiles instead of "
-        f"{was:.2f}; in its tiles rows are time, downwards, and columns traces"
+        "tiles seem to lie another way round than those that the shipped model learnt from: "
+        f"{way}, masks too, {has}; in its tiles rows are time, downwards, and columns traces"
     )
 
 

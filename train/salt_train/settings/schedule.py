@@ -47,9 +47,9 @@ def cut_short(config: TrainConfig, steps: int) -> list[str]:
     """
     flat = [
         f"warning: a cycle of stages.{number} is one step, at its lowest rate: "
-        f"{stage.floor_rate:g} all the time; --set stages.{number}.cycle_epochs=... for longer ones"
+        f"{stage.floor_rate:g} all the time; give it longer cycles, or another schedule"
         for number, stage in enumerate(config.stages)
-        if stage.epochs and stage.schedule == "triangular2" and stage.cycle_epochs * steps == 1
+        if stage.schedule == "triangular2" and min(stage.cycle_epochs, stage.epochs) * steps == 1
     ]
     return flat + [
         f"warning: the rate rises over {config.warmup_steps} steps and stages.{number} has "
