@@ -120,7 +120,7 @@ def test_of_numbers_of_classes_it_is_told_how_to_choose(first: int) -> None:
         png.decode_mask(png.encode(pixels))
     colours = np.stack([pixels * np.uint8(100)] * 2 + [pixels], axis=2)
     if first == 0:
-        with pytest.raises(TileError, match="has 3 colours, .*; of numbers of classes save"):
+        with pytest.raises(TileError, match=r"has 3 colours, .*; of numbers of classes save"):
             png.decode_mask(pngs.png(8, 2, [row.tobytes() for row in colours]))
     greys = np.uint8([0, 128, 255])[np.indices(pixels.shape)[0] % 3]
     with pytest.raises(TileError, match="draw it without smoothing"):
