@@ -224,7 +224,8 @@ class _Survey:
             self.orientation, turned, strange = label_orientation.examine(opinion)
             if not turned:
                 self.tiles_lie = tile_orientation.examine(opinion, self.tiles)
-                self.moved = label_offset.examine(opinion)
+                # Where the model does not see the tiles as its own, offsets tell nothing.
+                self.moved = "" if self.tiles_lie else label_offset.examine(opinion)
         except SaltError as error:
             self.orientation = f"labels were not held against the shipped model ({error})"
             return

@@ -18,7 +18,7 @@ from salt_train.data.second_opinion import Opinion
 
 FARTHEST = 32  # px, in each direction
 ENOUGH, MOST = 30, 120  # tiles
-FITS, BETTER = 0.5, 0.03  # IoU once they are moved back, and how much higher it has to be
+FITS, BETTER = 0.7, 0.03  # IoU once they are moved back, and how much higher it has to be
 
 Masks = npt.NDArray[np.bool_]
 
