@@ -186,13 +186,13 @@ def _share(archive: zipfile.ZipFile, name: str) -> float | None:
 
 def _check(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     axes, types, is_right = _KINDS[name]
-    if shape[1:] == axes and len(shape) > 0 and shape[0] > MAX_TILES:
+    are_tiles = len(shape) > 0 and shape[1:] == axes
+    if are_tiles and shape[0] > MAX_TILES:
         raise ValueError(
             f"{name} is of {shape[0]} tiles, and no more than {MAX_TILES} are read at once: run "
             "parts of the tiles, each to a file of its own"
         )
-    fits = shape[1:] == axes and len(shape) > 0 and shape[0] > 0
-    if not (fits and is_right(dtype)):
+    if not (are_tiles and shape[0] > 0 and is_right(dtype)):
         wanted = ", ".join(map(str, ("N", *axes)))
         raise ValueError(
             f"{name} is {dtype} {list(shape)}, expected {types} [{wanted}] with N from 1"

@@ -12,8 +12,8 @@ from salt_infer.masks.orientation import are_partial
 from salt_train import synthetic
 from salt_train.data import dataset, folds, label_offset, second_opinion
 from salt_train.data.data_checks import check
-from salt_train.data.label_offset import ENOUGH, FARTHEST, MOST, best, examine
-from salt_train.data.second_opinion import Opinion
+from salt_train.data.label_offset import FARTHEST, best, examine
+from salt_train.data.second_opinion import BOUNDED, ENOUGH, Opinion
 from tests import drawing
 
 Masks = npt.NDArray[np.bool_]
@@ -98,6 +98,6 @@ def test_on_real_tiles_each_is_found_to_the_pixel(tgs: Path) -> None:
         part = data.subset(split.fold == fold)
         found, labels = second_opinion.masks_in(part.tiles), part.masks != 0
         assert examine(opinion(found, labels)) == ""
-        chosen = np.flatnonzero(are_partial(labels))[:MOST]
+        chosen = np.flatnonzero(are_partial(labels))[:BOUNDED]
         assert best(found[chosen], moved(labels[chosen], down, right))[:2] == (-down, -right)
         assert examine(opinion(found, moved(labels, down, right)))

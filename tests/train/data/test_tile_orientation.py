@@ -11,8 +11,8 @@ from salt_infer.masks.orientation import are_partial
 from salt_train import synthetic
 from salt_train.data import dataset, folds, second_opinion
 from salt_train.data.data_checks import check
-from salt_train.data.second_opinion import Opinion
-from salt_train.data.tile_orientation import ENOUGH, MOST, examine
+from salt_train.data.second_opinion import BOUNDED, ENOUGH, Opinion
+from salt_train.data.tile_orientation import examine
 from tests import drawing
 
 Images = dict[str, npt.NDArray[np.uint8]]
@@ -123,4 +123,4 @@ def test_of_real_tiles_each_way_is_told_apart(tgs: Path) -> None:
             tiles = {name: 255 - tile for name, tile in tiles.items()}
         said = examine(Opinion.of(tiles, masks), tiles)
         assert told in said, (fold, said)
-        assert f"over {MOST} tiles" in said
+        assert f"over {BOUNDED} tiles" in said

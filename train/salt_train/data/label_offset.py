@@ -13,14 +13,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer.masks.orientation import are_partial, spread
+from salt_infer.masks.orientation import Masks
 from salt_train.data.second_opinion import Opinion
 
 FARTHEST = 32  # px, in each direction
-ENOUGH, MOST = 30, 120  # tiles
 FITS, BETTER = 0.7, 0.03  # IoU once they are moved back, and how much higher it has to be
-
-Masks = npt.NDArray[np.bool_]
 
 
 class Offset(NamedTuple):
@@ -51,15 +48,15 @@ class Offset(NamedTuple):
 
 def examine(opinion: Opinion) -> str:
     """That they do, in a line; empty as a rule."""
-    chosen = spread(np.flatnonzero(are_partial(opinion.labels)), MOST)
-    if len(chosen) < ENOUGH:
+    some = opinion.bounded()
+    if some is None:
         return ""
-    found = best(opinion.masks[chosen], opinion.labels[chosen] != 0)
+    found = best(some.masks, some.labels != 0)
     if found.there < max(FITS, found.here + BETTER):
         return ""
     return (
         f"labels seem to lie off their tiles: moved {found}, they would fit what the shipped model "
-        f"finds in {len(chosen)} tiles with an IoU of {found.there:.2f} instead of "
+        f"finds in {len(some.ids)} tiles with an IoU of {found.there:.2f} instead of "
         f"{found.here:.2f}; were tiles padded or cut otherwise than masks?"
     )
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from salt_infer.masks.orientation import spread
+from salt_infer.masks.orientation import are_partial, spread
 
 if TYPE_CHECKING:
     from salt_infer import SaltModel
 
 MOST = 5000  # tiles, of more so many, evenly spread: half a minute on two cores
+BOUNDED, ENOUGH = 120, 30  # tiles with a boundary: that a whole set is judged by, and at least
 _TOGETHER = 256  # tiles that are asked about at a time: probabilities take 40 kB each
 
 Images = Mapping[str, npt.NDArray[np.uint8]]  # [101, 101] each
@@ -53,6 +54,16 @@ class Opinion(NamedTuple):
                 salt.append(found.salt)
         drawn = np.stack([labels[name] for name in ids])
         return cls(ids, drawn, np.concatenate(masks), np.concatenate(salt))
+
+    def bounded(self) -> Opinion | None:
+        """Of tiles whose labels have a boundary, BOUNDED of many, evenly spread; None where there
+        are not ENOUGH.
+        """
+        chosen = spread(np.flatnonzero(are_partial(self.labels)), BOUNDED)
+        if len(chosen) < ENOUGH:
+            return None
+        ids = tuple(self.ids[place] for place in chosen)
+        return Opinion(ids, self.labels[chosen], self.masks[chosen], self.salt[chosen])
 
 
 def masks_in(tiles: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:

@@ -15,12 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from salt_infer.masks import orientation
-from salt_infer.masks.orientation import TURNS, are_partial, spread
+from salt_infer.masks.orientation import TURNS
 from salt_train.data import second_opinion
 from salt_train.data.second_opinion import Images, Opinion
 
-MOST = 120  # tiles that are turned in each way, some seconds in all
-ENOUGH = 30
 FITS = 0.6  # mean IoU of the best way: below, the model does not know the tiles in any
 BETTER, SURE = 0.05, 4.0  # how much higher a mean IoU has to be, and of how many standard errors
 # Mirrored, a section is as good as before: of each pair of ways one is enough.
@@ -41,19 +39,18 @@ def examine(opinion: Opinion, tiles: Images) -> str:
     Raises:
         SaltError: nothing here can run the model.
     """
-    chosen = spread(np.flatnonzero(are_partial(opinion.labels)), MOST)
-    if len(chosen) < ENOUGH:
+    some = opinion.bounded()
+    if some is None:
         return ""
-    pixels = np.stack([tiles[opinion.ids[place]] for place in chosen])
-    labels = opinion.labels[chosen] != 0
-    here = orientation.iou(labels, opinion.masks[chosen])
+    pixels, labels = np.stack([tiles[name] for name in some.ids]), some.labels != 0
+    here = orientation.iou(labels, some.masks)
     gains = {way: there - here for way, there in _in_each_way(pixels, labels).items()}
     way, gain = max(gains.items(), key=lambda each: float(each[1].mean()))
     error = float(gain.std(ddof=1)) / math.sqrt(len(gain))
     was, would = here.mean(), (here + gain).mean()
     if would < FITS or gain.mean() < max(BETTER, SURE * error):
         return ""
-    has = f"it has a mean IoU of {would:.2f} over {len(chosen)} tiles instead of {was:.2f}"
+    has = f"it has a mean IoU of {would:.2f} over {len(some.ids)} tiles instead of {was:.2f}"
     if way == _INVERTED:
         return (
             "amplitudes seem to have the other sign than those that the shipped model learnt from: "
