@@ -124,6 +124,7 @@ def test_recipes_settings_and_data_can_be_looked_at_without_torch(labelled: Path
         assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_run_names_the_extra_that_it_lacks(tmp_path: Path) -> None:
     checkpoint, out = tmp_path / "a.pth", tmp_path / "out"
     checkpoint.write_bytes(b"")
@@ -164,6 +165,7 @@ def test_training_data_is_looked_for_before_torch_is_imported(tmp_path: Path) ->
     assert "no training data in" in done.stderr
 
 
+@pytest.mark.slow
 def test_an_export_that_cannot_be_is_refused_before_torch_is_imported(tmp_path: Path) -> None:
     checkpoint, model = tmp_path / "a.pth", tmp_path / "a.onnx"
     there = tmp_path / "b.onnx"
@@ -249,6 +251,7 @@ def test_a_folder_for_temporary_files_is_asked_for_before_the_work(
     assert done.stderr == f"{command}: {resource_limits.NO_TEMPORARY}\n"
 
 
+@pytest.mark.slow
 def test_a_page_without_a_home_says_nothing_of_fonts(tmp_path: Path) -> None:
     out = tmp_path / "page.html"
     home = bare.environment(tmp_path / "no" / "home")

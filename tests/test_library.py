@@ -62,6 +62,7 @@ def command(name: str, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_masks_are_the_same_in_other_forms() -> None:
     """COCO's counts are unpacked here as its definition has them, and overlays looked at."""
     run(FORMS)
@@ -87,6 +88,7 @@ def test_masks_are_the_same_in_other_forms() -> None:
         np.testing.assert_array_equal((colours == tile[:, :, None]).all(axis=2), ~masks[name])
 
 
+@pytest.mark.slow
 def test_polygons_go_around_the_masks() -> None:
     """Every pixel's centre is within an odd number of them where there is salt."""
     run(POLYGONS)
@@ -100,6 +102,7 @@ def test_polygons_go_around_the_masks() -> None:
         np.testing.assert_array_equal(within.reshape(101, 101), mask)
 
 
+@pytest.mark.slow
 def test_pictures_of_any_size_become_tiles_and_masks_pictures() -> None:
     """Of another size in colours, and a section of several tiles in 16 bits."""
     tiles = stretched(read_tiles("examples/tiles").pixels)
@@ -163,6 +166,7 @@ def test_polygons_and_back_are_the_same_masks() -> None:
     assert (drawn[50, 50], drawn[20, 20]) == (0, 255)
 
 
+@pytest.mark.slow
 def test_a_picture_of_a_section_and_back() -> None:
     with salt_survey.Survey.open(small.survey(Path())) as survey:
         line = survey.read(slice(2, 3), slice(None)).amplitude[0]
@@ -180,6 +184,7 @@ def test_a_picture_of_a_section_and_back() -> None:
     np.testing.assert_array_equal(drawn, volume[0].T > 127)
 
 
+@pytest.mark.slow
 def test_a_loop_of_ones_own_leaves_a_checkpoint(capsys: pytest.CaptureFixture[str]) -> None:
     run(LOOP)
     checkpoint = checkpoints.load(Path("own.pth"))
@@ -212,6 +217,7 @@ def as_other_kinds(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("target", ["cpu", pytest.param("cuda", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_the_other_program_gives_the_rows_of_salt_infer(examples: Path, target: str) -> None:
     as_other_kinds(examples / "tiles")
     model = default_model(target)

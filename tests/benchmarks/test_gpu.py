@@ -106,6 +106,7 @@ def test_each_batch_is_kept_as_it_is_measured(
     assert seen == [[2], [2], [1, 2], [1, 2], [1, 2]]
 
 
+@pytest.mark.slow
 def test_a_session_is_kept_before_the_next_is_opened(
     dense_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +128,7 @@ def test_a_session_is_kept_before_the_next_is_opened(
     assert [len(run[gpu.TRANSFERS]) for run in result["runs"]] == [2, 2, 2]
 
 
+@pytest.mark.slow
 def test_masks_are_timed_where_a_device_draws_them(dense_model: Path) -> None:
     stacked = np.repeat(tilesets.pixels(tilesets.EXAMPLES, 2)[:, None], 2, axis=1)
     session = DeviceSession(dense_model, 1, SessionPlan(shape=(2, 2), streams=2))
@@ -145,6 +147,7 @@ def test_the_largest_batch_is_run_with_other_options(dense_model: Path) -> None:
     assert [ProviderRequest("cuda", options=options) for options in every]
 
 
+@pytest.mark.slow
 def test_data_on_the_device_gives_the_same_answers(tmp_path: Path) -> None:
     gated_model = default_model("cpu")
     tiles = tilesets.pixels(tilesets.EXAMPLES, 3)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import shipped
 
 from salt_infer import SaltModel, read_tiles
@@ -12,6 +13,7 @@ from salt_train.scoring import evaluate
 from tests.conftest import ROOT
 
 
+@pytest.mark.slow
 def test_the_checkpoint_computes_what_ships(tmp_path: Path) -> None:
     checkpoints.save(shipped.checkpoint(), tmp_path / "a.pth")
     loaded = checkpoints.load(tmp_path / "a.pth")

@@ -24,6 +24,7 @@ def asked(**more: object) -> argparse.Namespace:
     return argparse.Namespace(**given | more)
 
 
+@pytest.mark.slow
 def test_a_way_that_cannot_be_run_costs_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -216,6 +216,7 @@ def test_a_small_change_of_one_weight_is_found_and_its_size_named(
 
 
 @pytest.mark.usefixtures("traced", "few_shapes")
+@pytest.mark.slow
 def test_other_operators_with_the_same_weights_are_found(
     tiny_checkpoint: Path, dense_model: Path, tmp_path: Path
 ) -> None:
@@ -360,6 +361,7 @@ def test_an_ensemble_has_no_network_twice(
     assert sorted(os.listdir(tmp_path)) == ["best.pth", "copy.pth"]
 
 
+@pytest.mark.slow
 def test_a_network_that_does_not_fit_names_its_file(
     two_checkpoints: tuple[Path, Path], tmp_path: Path
 ) -> None:

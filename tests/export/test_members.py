@@ -18,6 +18,7 @@ from salt_train.scoring.evaluate import Decision
 from tests import drawing
 
 
+@pytest.mark.slow
 def test_each_is_scored_by_its_own_threshold_and_gate(two_checkpoints: tuple[Path, Path]) -> None:
     data, said = drawing.draw(20, seed=6), list[str]()
     job = Job(two_checkpoints, Path("x.onnx"), say=said.append)

@@ -151,6 +151,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parity, "TILES", 4)
 
 
+@pytest.mark.slow
 def test_the_edge_is_as_wide_as_the_largest_difference_of_all_batches(
     network: DenseGraph, dense_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

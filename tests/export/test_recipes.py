@@ -28,7 +28,7 @@ from salt_train.training.trainer import Trainer
 from tests import drawing
 from tests.train.settings.test_recipes import shrunk
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_shapes")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("traced", "few_shapes")]
 
 DATA = drawing.draw(12, seed=2)
 OTHERS = drawing.draw(6, seed=9).tiles  # not those that the file is verified on

@@ -222,6 +222,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         ("whole_files.sync_folder", 4, ["masks", "x.csv", "x.npz"]),
     ],
 )
+@pytest.mark.slow
 def test_killed_while_it_publishes(
     tmp_path: Path, where: str, call: int, there: list[str], uninterrupted: dict[str, bytes]
 ) -> None:
@@ -246,6 +247,7 @@ def test_killed_while_it_publishes(
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"]
 )
+@pytest.mark.slow
 def test_interrupted_it_says_how_to_go_on(tmp_path: Path, number: int, code: int) -> None:
     command = Command(tmp_path, 80, 0.05)
     process = command.start(most=8)
@@ -265,6 +267,7 @@ def test_interrupted_it_says_how_to_go_on(tmp_path: Path, number: int, code: int
     assert os.listdir(command.out) == ["x.csv"]
 
 
+@pytest.mark.slow
 def test_two_runs_at_once(tmp_path: Path) -> None:
     """The second is refused while the first lives, and may go on at once when that is killed."""
     command = Command(tmp_path, 60, 0.05)

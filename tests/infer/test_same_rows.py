@@ -123,6 +123,7 @@ def interrupted(job: Job) -> Job:
     ],
     ids=["batch 1", "batch 5", "batch 64", "workers", "processes", "zip", "list", "resumed"],
 )
+@pytest.mark.slow
 def test_outputs_are_the_same_bytes(job: Job, vary: Vary) -> None:
     expected = written(job)
     folder = job.out.parent

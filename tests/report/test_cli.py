@@ -262,6 +262,7 @@ ASKED = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_words_of_each_page_are_explained_on_it(
     evaluated: tuple[Path, list[str]], folder: Path, looked_at: Path, tmp_path: Path
 ) -> None:
@@ -360,6 +361,7 @@ def test_what_is_tried_needs_probabilities(folder: Path, tmp_path: Path) -> None
     assert "--gate are tried with --probabilities" in str(result.exception)
 
 
+@pytest.mark.slow
 def test_the_probabilities_of_a_gated_run(folder: Path, tmp_path: Path) -> None:
     """Zeros where the gate, .5, stopped a tile: the page says so and leaves lower gates out."""
     with np.load(folder / "p.npz") as found:
@@ -449,6 +451,7 @@ def test_a_submission_by_itself(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["perfect", "all empty", "one tile"])
+@pytest.mark.slow
 def test_submissions_at_the_ends(
     drawn: LabelledTiles, folder: Path, tmp_path: Path, kind: str
 ) -> None:
@@ -475,6 +478,7 @@ def test_submissions_at_the_ends(
         assert "59 labelled tiles are not in both submissions" in page.text
 
 
+@pytest.mark.slow
 def test_a_table_of_the_tiles(
     folder: Path, evaluated: tuple[Path, list[str]], tmp_path: Path
 ) -> None:
@@ -493,6 +497,7 @@ def test_a_table_of_the_tiles(
     assert any(line.startswith("pixels: IoU 0.") for line in evaluated[1])
 
 
+@pytest.mark.slow
 def test_ids_are_text(tmp_path: Path) -> None:
     """Whatever they look like, to a browser or to a terminal."""
     hostile = [
@@ -595,6 +600,7 @@ def test_a_data_set_that_is_none(tmp_path: Path, main: Main) -> None:
 
 
 @pytest.mark.parametrize("value", [0, 255])
+@pytest.mark.slow
 def test_masks_that_are_all_of_one_side(
     folder: Path, tmp_path: Path, main: Main, value: int
 ) -> None:
@@ -862,6 +868,7 @@ def test_what_was_corrected_is_known_however_its_name_is_composed(
     assert sorted(dataset.load(tmp_path / "c").ids) == sorted(names[4:])
 
 
+@pytest.mark.slow
 def test_what_was_corrected_is_not_asked_for_again(
     folder: Path, looked_at: Path, drawn: LabelledTiles, tmp_path: Path, main: Main
 ) -> None:

@@ -59,6 +59,7 @@ def test_masks_are_counted_as_their_run_lengths_say(
         assert (sum(vertical), found.empty) == (113, 1562)
 
 
+@pytest.mark.slow
 def test_black_tiles_are_those_that_pillow_finds(tgs: Path, data: LabelledTiles) -> None:
     archive = tgs / "train.zip"
     if not archive.is_file():

@@ -134,6 +134,7 @@ async def much(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @pytest.mark.parametrize("keeps", [b"", b"Connection: close\r\n"])
+@pytest.mark.slow
 def test_an_answer_that_nobody_reads_is_given_up(keeps: bytes) -> None:
     server = servers.make(much, LIMITS, 2, access_log=False)
     state = server.server_state

@@ -40,6 +40,7 @@ def test_what_is_expected_is_found(folder: Path) -> None:
         assert {key: found[key] for key in wanted} == wanted, name
 
 
+@pytest.mark.slow
 def test_no_file_gives_a_traceback(folder: Path) -> None:
     read = 0
     for name in FOLDERS:

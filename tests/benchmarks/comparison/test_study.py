@@ -166,6 +166,7 @@ def test_who_asks_for_it_gets_it_beside_the_others() -> None:
     assert peers._name("cpu", True, True) == "peers-short-study"
 
 
+@pytest.mark.slow
 def test_files_of_other_weights_are_not_taken_for_the_studys(
     material: Material, tmp_path: Path
 ) -> None:

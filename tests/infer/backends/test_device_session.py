@@ -260,6 +260,7 @@ def test_a_layout_that_cannot_be_is_left_out_and_told(
 
 @pytest.mark.usefixtures("stand_in")
 @pytest.mark.parametrize("tta", TTA_NAMES)
+@pytest.mark.slow
 def test_a_run_writes_the_bytes_of_a_run_on_the_cpu(
     dense_model: Path, tile_folder: Path, tmp_path: Path, tta: Tta
 ) -> None:

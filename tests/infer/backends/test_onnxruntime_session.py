@@ -58,6 +58,7 @@ def test_results_do_not_depend_on_the_batch(dense_model: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["gated_model", "dense_model", "default", "default-cpu"])
+@pytest.mark.slow
 def test_nor_on_the_parts_that_it_is_run_in(request: pytest.FixtureRequest, kind: str) -> None:
     file = default_model().with_name(f"{kind}.onnx")
     path = file if kind.startswith("default") else request.getfixturevalue(kind)

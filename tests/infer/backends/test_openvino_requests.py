@@ -124,6 +124,7 @@ def test_others_go_on_while_one_compiles() -> None:
 
 
 @pytest.mark.parametrize("which", ["gated_model", "dense_model", "default", "default-cpu"])
+@pytest.mark.slow
 def test_a_session_answers_with_the_same_bits_in_batches_of_all_sizes(
     which: str, request: pytest.FixtureRequest
 ) -> None:

@@ -92,6 +92,7 @@ def same_in_any_batch(session: OpenVinoSession) -> None:
 
 
 @pytest.mark.parametrize(("provider", "hint"), [("cpu", "f32"), ("cuda", "f32"), ("cuda", "bf16")])
+@pytest.mark.slow
 def test_the_shipped_files_within_the_stated_tolerance(provider: str, hint: str) -> None:
     file = default_model(provider)
     if not file.exists():

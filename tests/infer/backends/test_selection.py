@@ -182,6 +182,7 @@ def test_the_number_of_a_gpu_that_is_not_used_is_told_of(dense_model: Path) -> N
     ("threads", "lanes", "provider", "expected"),
     [(2, 2, "cpu", 4), (8, 1, "cpu", 64), (1, 1, "openvino", 8), (8, 1, "openvino", 32)],
 )
+@pytest.mark.slow
 def test_a_processor_runs_batches_in_parts_that_stay_in_its_cache(
     dense_model: Path, threads: int, lanes: int, provider: Provider, expected: int,
     monkeypatch: pytest.MonkeyPatch,

@@ -148,6 +148,7 @@ def test_a_gate_above_the_judges_yes_is_looked_at_twice(
 
 
 @pytest.mark.parametrize("kind", ["gated_model", "dense_model"])
+@pytest.mark.slow
 def test_each_tile_is_as_with_one_view_or_as_with_two(
     request: pytest.FixtureRequest, kind: str
 ) -> None:

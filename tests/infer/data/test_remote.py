@@ -255,6 +255,7 @@ def served(tmp_path: Path) -> Path:
 
 @needs("aiohttp")
 @pytest.mark.parametrize("name", ["tiles/", "tiles", "tiles.zip", "tiles.zip?signature=secret"])
+@pytest.mark.slow
 def test_a_web_server(served: Path, tmp_path: Path, name: str) -> None:
     with serving(served) as address:
         done = infer("--images", f"{address}/{name}", "--out", tmp_path / "x.csv")
@@ -356,6 +357,7 @@ def test_no_web_server(tmp_path: Path) -> None:
         (BrokenOff, "ClientPayloadError: "),
     ],
 )
+@pytest.mark.slow
 def test_a_sound_zip_that_a_web_server_cannot_give_is_not_called_unsound(
     tmp_path: Path, handler: type[Web], says: str
 ) -> None:
@@ -370,6 +372,7 @@ def test_a_sound_zip_that_a_web_server_cannot_give_is_not_called_unsound(
 
 @needs("s3fs")
 @pytest.mark.parametrize("name", ["tiles", "tiles/", "tiles.zip"])
+@pytest.mark.slow
 def test_a_bucket(served: Path, tmp_path: Path, name: str) -> None:
     (served.parent / "my-bucket").symlink_to(served)
     with serving(served.parent, Bucket) as address:
@@ -413,6 +416,7 @@ def test_little_is_fetched_from_a_bucket(tmp_path: Path, name: str, most: int) -
 
 
 @needs("s3fs")
+@pytest.mark.slow
 def test_an_empty_tile_in_a_bucket(served: Path, tmp_path: Path) -> None:
     """Any range of it would be an error of the storage's own."""
     (served / "tiles/empty.png").touch()
@@ -426,6 +430,7 @@ def test_an_empty_tile_in_a_bucket(served: Path, tmp_path: Path) -> None:
 
 
 @needs("s3fs")
+@pytest.mark.slow
 def test_no_bucket(tmp_path: Path) -> None:
     with serving(tmp_path, Bucket) as address:
         done = infer(
@@ -437,6 +442,7 @@ def test_no_bucket(tmp_path: Path) -> None:
 
 
 @needs("aiohttp")
+@pytest.mark.slow
 def test_a_page_that_links_elsewhere(served: Path, tmp_path: Path) -> None:
     links = ("../", "../other/", "/tiles.zip", "deep/", "one%20two.png", "?C=N;O=D", "x.png?y=z")
     page = "".join(f'<a href="{link}">x</a>' for link in links)
@@ -503,6 +509,7 @@ def test_of_what_a_server_sends_for_an_answer_little_is_told() -> None:
 
 
 @needs("aiohttp")
+@pytest.mark.slow
 def test_a_server_that_hangs_does_not_hold_up_ctrl_c(tmp_path: Path) -> None:
     """What was done before it hung is kept, and the same command goes on from there."""
     root, log, out = tmp_path / "www", tmp_path / "log", tmp_path / "x.csv"

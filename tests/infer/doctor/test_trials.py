@@ -179,6 +179,7 @@ def test_options_without_tiles(options: list[str]) -> None:
     assert "Missing option '--images'" in result.output
 
 
+@pytest.mark.slow
 def test_what_the_runs_warn_of_is_told_once(tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES / "tiles", tmp_path / "tiles")
     (tmp_path / "tiles" / "junk.png").write_bytes(b"junk")

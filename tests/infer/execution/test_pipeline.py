@@ -40,6 +40,7 @@ def rows_of(folder: Path, model: SaltModel, options: RunOptions = OPTIONS) -> di
     }
 
 
+@pytest.mark.slow
 def test_the_rows_are_those_of_the_network_in_torch(
     tile_folder: Path, tiny_checkpoint: Path, gated_model: Path
 ) -> None:

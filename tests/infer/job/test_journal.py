@@ -106,6 +106,7 @@ def test_wherever_it_is_torn_the_whole_groups_are_kept(
 
 
 @given(st.data())
+@pytest.mark.slow
 def test_of_what_a_power_cut_leaves_nothing_wrong_is_read(
     tmp_path_factory: pytest.TempPathFactory, sound: tuple[bytes, list[int]], data: st.DataObject
 ) -> None:
@@ -123,6 +124,7 @@ def test_of_what_a_power_cut_leaves_nothing_wrong_is_read(
 
 
 @given(st.data())
+@pytest.mark.slow
 def test_a_damaged_byte_costs_one_group(
     tmp_path_factory: pytest.TempPathFactory, sound: tuple[bytes, list[int]], data: st.DataObject
 ) -> None:

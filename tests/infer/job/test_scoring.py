@@ -75,6 +75,7 @@ def test_labels_along_the_rows_are_doubted_whichever_part_they_are_in() -> None:
     assert scoring.score(truth(true), iter(rows(predicted)), OUT, UNKNOWN).doubt == ""
 
 
+@pytest.mark.slow
 def test_a_run_warns_of_them(tmp_path: Path) -> None:
     data = drawing.draw(60, seed=3)
     synthetic.write(data, tmp_path)
@@ -93,6 +94,7 @@ def test_a_run_warns_of_them(tmp_path: Path) -> None:
     assert json.loads(report.read_text())["warnings"] == list(warnings)
 
 
+@pytest.mark.slow
 def test_a_score_of_tiles_that_were_learnt_says_so(tmp_path: Path) -> None:
     """Of those that were, and whatever the tiles are called."""
     data = drawing.draw(24, seed=3)

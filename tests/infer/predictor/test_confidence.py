@@ -133,6 +133,7 @@ def test_dense_and_gated_models_are_equally_sure(
         assert drawn.sum() == kept
 
 
+@pytest.mark.slow
 def test_it_does_not_depend_on_batches(tile_folder: Path, gated_model: Path) -> None:
     tiles = tile_folder / "tiles"
     _, expected = details_of(tiles, gated_model)

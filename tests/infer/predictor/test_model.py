@@ -330,6 +330,7 @@ def test_confidence_is_what_a_run_writes(gate: float | None, tmp_path: Path) -> 
     assert repr(found) == f"Prediction of {len(TILES)} tiles, {np.sum(~empty)} with salt"
 
 
+@pytest.mark.slow
 def test_a_count_of_numpys_does_not_overflow(gated_model: Path) -> None:
     """200 and 200 are 144 in eight bits: a slice up to there is empty, and nothing would be run."""
     tiles = np.resize(TILES, (300, 101, 101))

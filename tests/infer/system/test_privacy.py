@@ -29,6 +29,7 @@ def left_in(home: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("provider", ["cpu", "openvino"])
+@pytest.mark.slow
 def test_a_run_leaves_the_home_as_it_was_and_asks_nobody(tmp_path: Path, provider: str) -> None:
     home, questions = tmp_path / "home", tmp_path / "questions"
     home.mkdir()
@@ -129,6 +130,7 @@ def _wait_a_second() -> None:
     subprocess.run(["sleep", "1"], check=True)
 
 
+@pytest.mark.slow
 def test_switches_are_set_before_anything_of_ours_can_import_a_runtime(tmp_path: Path) -> None:
     for module in (
         "salt_infer",

@@ -19,6 +19,7 @@ def submission(masks: np.ndarray, confidence: np.ndarray | None, salt: object = 
 
 
 @given(SURE)
+@pytest.mark.slow
 def test_every_tile_is_in_one_class_of_confidence(tiles: list[tuple[int, bool]]) -> None:
     sure, salt = np.array([each for each, _ in tiles]) / 20, [each for _, each in tiles]
     masks = np.zeros((len(tiles), 101, 101), np.uint8)

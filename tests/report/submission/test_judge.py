@@ -52,6 +52,7 @@ def test_the_curve_has_each_threshold(judged: list[tuple[int, bool]]) -> None:
 
 
 @given(JUDGED)
+@pytest.mark.slow
 def test_bins_are_those_of_a_slow_count(judged: list[tuple[int, bool]]) -> None:
     salt, truth = arrays(judged)
     bins = judge.reliability(salt, truth)

@@ -62,6 +62,7 @@ def volume(path: Path, name: str = "probability") -> Grey:
     return Store.open(path).read(name, "inline", ALL)
 
 
+@pytest.mark.slow
 def test_what_a_run_wrote_is_no_survey(whole: Path, tmp_path: Path) -> None:
     """A slip of the hand: it would be run as amplitudes, and something be found in it."""
     for command, out in (("run", "x.zarr"), ("look", "x.html")):
@@ -128,6 +129,7 @@ def test_the_report_counts(whole: Path) -> None:
     assert report["counts"]["recorded"] <= salt.size
 
 
+@pytest.mark.slow
 def test_the_page_says_the_same_share_of_the_same(survey: Path, tmp_path: Path) -> None:
     """Of a line alone, its share is the volume's; a mute or a dead trace is no part of either."""
     out = tmp_path / "p.zarr"
@@ -182,6 +184,7 @@ def test_a_part_is_where_it_is_in_the_whole(whole: Path, survey: Path, tmp_path:
     "sections",
     ["inline", *(pytest.param(each, marks=pytest.mark.slow) for each in ("crossline", "both"))],
 )
+@pytest.mark.slow
 def test_times_are_found_as_in_the_whole(sections: str, survey: Path, tmp_path: Path) -> None:
     """In a window lower than a tile, too, which by itself would be another picture."""
     settings = ["--zoom", "3/2.5", "--polarity", "normal", "--gate", "0", "--sections", sections]
@@ -204,6 +207,7 @@ def test_times_are_found_as_in_the_whole(sections: str, survey: Path, tmp_path: 
     assert counts["part"]["recorded"] * small.SAMPLES == counts["whole"]["recorded"] * 10
 
 
+@pytest.mark.slow
 def test_both_directions_give_mean_and_disagreement(survey: Path, tmp_path: Path) -> None:
     out = tmp_path / "p.zarr"
     code, _, errors = small.run("run", *asked(survey, out, "--sections", "both"))
@@ -240,6 +244,7 @@ def test_sections_of_both_directions_are_shown_as_they_are_sampled(tmp_path: Pat
         assert (volume(one) == volume(both, f"p_{direction}")).all()
 
 
+@pytest.mark.slow
 def test_without_a_calibration_it_says_so(survey: Path, tmp_path: Path) -> None:
     out = tmp_path / "p.zarr"
     code, said, errors = small.run("run", survey, "--out", out, "--segy", tmp_path / "p.sgy")
@@ -407,6 +412,7 @@ def test_half_a_chunk_is_not_published(survey: Path, whole: Path, tmp_path: Path
     assert contents(tmp_path / "p.zarr") == contents(whole / "p.zarr")
 
 
+@pytest.mark.slow
 def test_another_zoom_does_not_go_on(survey: Path, tmp_path: Path) -> None:
     process = small.start("run", *asked(survey, tmp_path / "p.zarr"))
     while process.poll() is None and not list(tmp_path.glob(".p.zarr.*/probability/c/*")):
@@ -420,6 +426,7 @@ def test_another_zoom_does_not_go_on(survey: Path, tmp_path: Path) -> None:
     assert "zoom 2/1.5 then, 1/1 now" in errors
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_what_is_kept(survey: Path, tmp_path: Path) -> None:
     process = small.start("run", *asked(survey, tmp_path / "p.zarr", "--stride", "2"))
     while process.poll() is None and not list(tmp_path.glob(".p.zarr.*/probability/c/*")):
@@ -455,6 +462,7 @@ def test_ctrl_c_before_the_first_slab_says_that_nothing_is_kept(
 @pytest.mark.parametrize(
     "how", ["replaced", "overwritten", "removed", "written as the headers are copied"]
 )
+@pytest.mark.slow
 def test_a_survey_that_changes_during_the_run_is_not_mixed_with_itself(
     how: str, survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

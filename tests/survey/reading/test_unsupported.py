@@ -102,6 +102,7 @@ def test_folders(tmp_path: Path, names: tuple[str, ...], says: str) -> None:
         scanned(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_zarr_of_more_chunks_than_names_are_looked_at(tmp_path: Path) -> None:
     """Zarr of version 2 has them all beside its ``.zarray``."""
     data = np.random.default_rng(0).normal(size=(40, 30, 8)).astype(np.float32)

@@ -134,6 +134,7 @@ def test_answers_are_brought_back_by_lines() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_section_goes_all_the_way(tmp_path: Path) -> None:
     """One tile of a drawn survey, from its amplitudes to bytes, by numpy alone."""
     synthetic.draw(synthetic.Plan(), tmp_path)

@@ -88,6 +88,7 @@ def test_salt_train_takes_what_is_cut(drawn: tuple[Path, Path], tmp_path: Path) 
     assert {(row["line"], row["polarity"]) for row in rows(out)} == {("110", "reversed")}
 
 
+@pytest.mark.slow
 def test_the_same_call_gives_the_same_bytes_and_another_seed_others(
     drawn: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -223,6 +224,7 @@ def test_a_label_is_held_against_what_was_run_alone(
     assert ("its label fits what was found better" in errors) == told
 
 
+@pytest.mark.slow
 def test_names_tell_apart_surveys_of_one_name_and_zooms(
     drawn: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -68,6 +68,7 @@ def test_another_survey_of_the_same_lines_is_doubted(survey: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     "kind", ["npy", *(pytest.param(each, marks=pytest.mark.slow) for each in ("zarr", "bare zarr"))]
 )
+@pytest.mark.slow
 def test_a_volume_of_an_array_gets_the_headers_of_the_same_survey(
     survey: Path, tmp_path: Path, kind: str
 ) -> None:
@@ -90,6 +91,7 @@ def test_a_volume_of_an_array_gets_the_headers_of_the_same_survey(
         assert segyio.tools.cube(written) == pytest.approx(found, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_an_array_in_the_order_of_a_file_may_lie_another_way(survey: Path, tmp_path: Path) -> None:
     """As where the file has its inlines from the last to the first: each of its probabilities
     would be another trace's.
@@ -106,6 +108,7 @@ def test_an_array_in_the_order_of_a_file_may_lie_another_way(survey: Path, tmp_p
     assert f"p.zarr was made of an array, {survey} is SEG-Y: name the survey" in errors
 
 
+@pytest.mark.slow
 def test_of_an_array_that_is_not_known_again_the_places_are_taken(
     survey: Path, tmp_path: Path
 ) -> None:
@@ -161,6 +164,7 @@ def test_the_text_says_whose_numbers_are_meant(survey: Path, tmp_path: Path) -> 
     assert code == 0, errors
 
 
+@pytest.mark.slow
 def test_an_array_has_no_headers(survey: Path, tmp_path: Path) -> None:
     array = as_array(survey, tmp_path / "a.zarr")
     code, _, errors = export(run(array, tmp_path / "p.zarr"), array, tmp_path / "p.sgy")
@@ -168,6 +172,7 @@ def test_an_array_has_no_headers(survey: Path, tmp_path: Path) -> None:
     assert "a.zarr is no SEG-Y, whose headers could be taken; where there is one" in errors
 
 
+@pytest.mark.slow
 def test_a_volume_of_segy_is_of_that_file_alone(survey: Path, tmp_path: Path) -> None:
     volume = run(survey, tmp_path / "p.zarr")
     other = tmp_path / "other.sgy"
@@ -189,6 +194,7 @@ def horizons(survey: Path, volume: Path, out: Path, *more: object) -> tuple[int,
     return small.run("horizons", survey, "--volume", volume, "--out", out, *more)
 
 
+@pytest.mark.slow
 def test_horizons_of_a_finished_volume_are_those_of_its_run(
     survey: Path, with_horizons: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -209,6 +215,7 @@ def test_horizons_of_a_finished_volume_are_those_of_its_run(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["h"]
 
 
+@pytest.mark.slow
 def test_horizons_are_not_written_where_they_cannot_be(
     survey: Path, with_horizons: tuple[Path, Path], tmp_path: Path
 ) -> None:

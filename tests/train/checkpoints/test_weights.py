@@ -66,6 +66,7 @@ def test_names_and_shapes_are_torchvisions(depth: int) -> None:
 
 
 @pytest.mark.parametrize("depth", [18, 50])
+@pytest.mark.slow
 def test_a_file_loads_and_its_stem_folds_exactly(tmp_path: Path, depth: int) -> None:
     state = torchvision_state(depth)
     torch.save(state, tmp_path / "resnet.pth")
@@ -135,6 +136,7 @@ def test_a_run_starts_from_the_weights_and_names_their_digest(tmp_path: Path) ->
     assert trainer.lineage.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.mark.slow
 def test_a_resumed_run_does_not_need_the_file(tmp_path: Path) -> None:
     path, run = tmp_path / "resnet.pth", tmp_path / "run"
     config, data = pretrained(path), drawing.draw(8, seed=0)
@@ -269,6 +271,7 @@ def test_settings_are_kept_before_what_takes_long(
     assert (kept.seed, kept.init_weights) == (9, str(tiny_checkpoint))
 
 
+@pytest.mark.slow
 def test_what_it_started_from_is_scored_on_the_same_tiles(
     tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -304,6 +307,7 @@ def test_what_it_started_from_is_scored_on_the_same_tiles(
             again.resume(spoilt)
 
 
+@pytest.mark.slow
 def test_heads_of_deep_supervision_are_of_training_alone(
     tiny_checkpoint: Path, tmp_path: Path
 ) -> None:

@@ -67,6 +67,7 @@ def resume(data: Path, out: Path, *more: str) -> str:
 @pytest.mark.parametrize(
     "fold", ["2", *(pytest.param(each, marks=pytest.mark.slow) for each in ("none", "all"))]
 )
+@pytest.mark.slow
 def test_a_run_goes_on_with_the_settings_it_was_begun_with(
     labelled: Path, tmp_path: Path, fold: str
 ) -> None:
@@ -317,6 +318,7 @@ def test_without_imagenets_weights_the_default_says_how_to_go_on(
     assert [wanted.config.encoder_weights for wanted in asked] == ["", ""]
 
 
+@pytest.mark.slow
 def test_rates_for_more_tiles_than_there_are_are_warned_of(
     main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path
 ) -> None:
@@ -331,6 +333,7 @@ def test_rates_for_more_tiles_than_there_are_are_warned_of(
     assert told in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_dry_run_with_data_draws_what_a_run_logs(
     main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path
 ) -> None:

@@ -92,6 +92,7 @@ def test_a_sound_set(folder: Path) -> None:
     assert "WRONG" not in report.to_text()
 
 
+@pytest.mark.slow
 def test_every_layout_that_training_takes_gives_the_same_report(folder: Path) -> None:
     expected = everything_but_places(check(folder))
     archive = packed(folder)

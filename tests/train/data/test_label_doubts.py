@@ -48,6 +48,7 @@ def test_few_doubts_are_not_laid_to_the_model() -> None:
     assert seen.said == "the shipped model is sure of something else in 1 of 31 tiles"
 
 
+@pytest.mark.slow
 def test_tiles_that_are_taken_for_empty_are_doubted_in_a_check(tmp_path: Path) -> None:
     """What ``--missing-as-empty`` makes of a set of which some masks were forgotten."""
     data = drawing.draw(60, seed=3)

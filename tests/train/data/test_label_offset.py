@@ -77,6 +77,7 @@ def test_where_there_is_none_nothing_is_said(
     assert examine(opinion(found[few], moved(found[few], 9, 0))) == ""
 
 
+@pytest.mark.slow
 def test_a_check_tells_of_it(drawn: tuple[npt.NDArray[np.uint8], Masks], tmp_path: Path) -> None:
     tiles, found = (each[:90] for each in drawn)
     ids = tuple(f"{number:03d}" for number in range(len(tiles)))

@@ -233,6 +233,7 @@ def test_without_a_runtime_the_report_says_so(
     assert report.to_text().splitlines()[-2] == said
 
 
+@pytest.mark.slow
 def test_where_the_model_does_not_know_the_tiles_no_mask_is_called_turned() -> None:
     """Of tiles on their side, masks too, it takes salt for what is none in some."""
     drawn = drawing.draw(500, seed=3)

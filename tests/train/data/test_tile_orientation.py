@@ -50,6 +50,7 @@ def drawn() -> tuple[Images, Images]:
     return tiles, dict(zip(tiles, found.astype(np.uint8), strict=True))
 
 
+@pytest.mark.slow
 def test_tiles_that_lie_as_they_should(drawn: tuple[Images, Images]) -> None:
     tiles, masks = drawn
     assert are_partial(np.stack([*masks.values()])).sum() >= ENOUGH
@@ -57,6 +58,7 @@ def test_tiles_that_lie_as_they_should(drawn: tuple[Images, Images]) -> None:
 
 
 @pytest.mark.parametrize(("way", "inverted", "told"), WAYS)
+@pytest.mark.slow
 def test_tiles_that_lie_another_way_round(
     drawn: tuple[Images, Images], way: Way, inverted: bool, told: str
 ) -> None:
@@ -68,6 +70,7 @@ def test_tiles_that_lie_another_way_round(
     assert "instead of 0." in said
 
 
+@pytest.mark.slow
 def test_where_only_the_sign_differs_that_is_said(drawn: tuple[Images, Images]) -> None:
     tiles, masks = drawn
     inverted = {name: 255 - tile for name, tile in tiles.items()}
@@ -76,6 +79,7 @@ def test_where_only_the_sign_differs_that_is_said(drawn: tuple[Images, Images]) 
     assert "with dark and bright exchanged, it has a mean IoU of 1.00" in said
 
 
+@pytest.mark.slow
 def test_of_tiles_that_the_model_does_not_know_nothing_is_said() -> None:
     """Whichever of seven ways is best is so by chance; tiles that overlap make it look sure."""
     random = np.random.default_rng(2)
@@ -98,6 +102,7 @@ def test_of_few_tiles_nothing_is_said(drawn: tuple[Images, Images]) -> None:
     assert examine(Opinion.of(tiles, few), tiles) == ""
 
 
+@pytest.mark.slow
 def test_a_check_tells_of_it_and_finds_no_fault(
     drawn: tuple[Images, Images], tmp_path: Path
 ) -> None:

@@ -245,6 +245,7 @@ def test_every_fold_starts_from_its_own_weights_or_none_does(run: Run, tmp_path:
 
 
 @pytest.mark.parametrize(("judge", "default"), [(True, Decision()), (False, NO_JUDGE)])
+@pytest.mark.slow
 def test_a_folds_own_labels_do_not_choose_for_it(
     tiny_checkpoint: Path, tmp_path: Path, judge: bool, default: Decision
 ) -> None:
@@ -280,6 +281,7 @@ def test_a_folds_own_labels_do_not_choose_for_it(
     assert decisions[0].threshold == default.threshold
 
 
+@pytest.mark.slow
 def test_what_a_fold_may_have_seen_is_said_of_all(run: Run, tmp_path: Path) -> None:
     out = tmp_path / "run"
     shutil.copytree(run.out, out)

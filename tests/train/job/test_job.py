@@ -85,6 +85,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, when: Callable[[Trainer], bool]) 
     monkeypatch.setattr(Trainer, "_save", once)
 
 
+@pytest.mark.slow
 def test_interrupted_it_says_how_to_go_on(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +109,7 @@ def test_interrupted_it_says_how_to_go_on(
     assert said[0].endswith("resuming after epoch 1")
 
 
+@pytest.mark.slow
 def test_interrupted_before_a_later_folds_checkpoint_it_says_so_too(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,6 +120,7 @@ def test_interrupted_before_a_later_folds_checkpoint_it_says_so_too(
     assert said[-1] == f"{tmp_path} has 1 of 3 folds; --resume goes on from there"
 
 
+@pytest.mark.slow
 def test_and_after_one_it_says_both(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +133,7 @@ def test_and_after_one_it_says_both(
     assert said[-1] == f"{both}; --resume goes on from there"
 
 
+@pytest.mark.slow
 def test_validation_tiles_that_are_trained_on_are_told_of(tmp_path: Path) -> None:
     """Twins of tiles on both sides of the split, with a picture or without."""
     drawn = drawing.draw(15, seed=3)
@@ -159,6 +163,7 @@ def dealt(folder: Path, folds_of: list[int | str]) -> SplitTable:
     return split_table.read(folder / "s.csv")
 
 
+@pytest.mark.slow
 def test_a_table_deals_the_tiles(data: Path, tmp_path: Path) -> None:
     """And is needed to go on: dealt otherwise, other tiles would be held out."""
     table = dealt(tmp_path, [0] * 4 + [1] * 11)
@@ -210,6 +215,7 @@ def test_tiles_that_were_cut_out_of_lines_are_told_of_where_some_are_held_out(
     assert not any("cut out of" in line for line in said)
 
 
+@pytest.mark.slow
 def test_with_nothing_to_resume_a_run_begins(data: Path, tmp_path: Path) -> None:
     wanted, said = asked(data, tmp_path / "run", resume=True)
     job.run(wanted)
@@ -291,6 +297,7 @@ def test_two_runs_do_not_write_to_one_folder(
     assert not list(tmp_path.rglob("*.pth"))
 
 
+@pytest.mark.slow
 def test_a_run_holds_its_folder_and_leaves_no_lock(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,6 +313,7 @@ def test_a_run_holds_its_folder_and_leaves_no_lock(
     assert not (tmp_path / ".lock").exists()
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_had_saved_in_part_is_removed(data: Path, tmp_path: Path) -> None:
     (tmp_path / ".last.pth.7.tmp").write_bytes(b"half")
     job.run(asked(data, tmp_path)[0])
@@ -323,6 +331,7 @@ def warned(tmp_path: Path, masks: np.ndarray, **changes: object) -> list[str]:
     return said[0].splitlines()[2:]
 
 
+@pytest.mark.slow
 def test_masks_that_are_all_of_one_side_are_warned_of(tmp_path: Path) -> None:
     [line] = warned(tmp_path, np.zeros((15, 101, 101), np.uint8))
     assert line == (
@@ -331,6 +340,7 @@ def test_masks_that_are_all_of_one_side_are_warned_of(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_of_each_part_too(tmp_path: Path) -> None:
     """One tile with salt and without: the split cannot put it on both sides."""
     masks = np.zeros((15, 101, 101), np.uint8)
@@ -428,6 +438,7 @@ def test_what_it_starts_from_is_said_first(
     assert lines[0].splitlines()[2] == said
 
 
+@pytest.mark.slow
 def test_tiles_taken_for_empty_are_counted(tmp_path: Path) -> None:
     drawn = drawing.draw(15, seed=3)
     synthetic.write(drawn, tmp_path)
@@ -452,6 +463,7 @@ def test_one_fold_and_all_do_not_share_a_folder(data: Path, tmp_path: Path) -> N
         job.run(asked(data, tmp_path)[0])
 
 
+@pytest.mark.slow
 def test_tiles_that_can_hardly_be_meant_are_told_of(tmp_path: Path) -> None:
     """16-bit ones that were never stretched."""
     drawn = drawing.draw(15, seed=3)

@@ -74,6 +74,7 @@ def wait_for_the_next_second() -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_an_epoch_run_again_takes_the_place_of_the_lost_one(tmp_path: Path) -> None:
     """A run killed after epoch 3 was noted but before its checkpoint was written."""
     lost = History(tmp_path)

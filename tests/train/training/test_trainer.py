@@ -217,6 +217,7 @@ def test_the_folds_are_apart(tmp_path: Path) -> None:
     assert seen == set(DATA.ids)
 
 
+@pytest.mark.slow
 def test_another_run_is_not_resumed(tmp_path: Path) -> None:
     config = dataclasses.replace(CONFIG, stages=two_stages(1, 3e-3))
     done = Trainer(config, options(tmp_path), DATA).run()
@@ -283,6 +284,7 @@ class Reads(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.slow
 def test_steps_wait_for_their_device_only_to_read_many_losses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: PrecisionName
 ) -> None:
@@ -310,6 +312,7 @@ def test_losses_that_are_read_late_are_those_of_every_step(whole: Whole, tmp_pat
 
 
 @pytest.mark.parametrize("every", [1, 2, 20])
+@pytest.mark.slow
 def test_a_step_that_is_not_finite_is_named_whenever_it_is_seen(tmp_path: Path, every: int) -> None:
     class Spoilt(Trainer):
         batch = ""
@@ -344,6 +347,7 @@ def test_a_gradient_that_is_not_finite_stops_before_it_spoils_the_weights(tmp_pa
     assert not (tmp_path / LAST).exists()
 
 
+@pytest.mark.slow
 def test_loss_scaling_leaves_a_step_out_before_it_gives_up(tmp_path: Path) -> None:
     config = dataclasses.replace(NARROW, precision="fp16")
     trainer = Trainer(config, options(tmp_path), DATA)
@@ -455,6 +459,7 @@ def test_swa_deploys_the_mean_of_the_stages_epochs(tmp_path: Path) -> None:
     same_weights(resumed.run(), final)
 
 
+@pytest.mark.slow
 def test_ema_follows_every_step(tmp_path: Path) -> None:
     config = dataclasses.replace(
         CONFIG, stages=two_stages(1, 1e-2), ema_decay=0.15, ema_warmup=8.0, batch_size=3
@@ -480,6 +485,7 @@ def test_ema_follows_every_step(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_epochs_between_validations(tmp_path: Path) -> None:
     final = Trainer(CONFIG, dataclasses.replace(options(tmp_path), validate_every=2), FEW).run()
     assert ["score" in row for row in final.history] == [False, True, True]
@@ -489,6 +495,7 @@ def test_epochs_between_validations(tmp_path: Path) -> None:
     assert "selected_on_its_own_fold" not in final.scores
 
 
+@pytest.mark.slow
 def test_the_rate_of_a_row_is_the_last_steps(tmp_path: Path) -> None:
     trainer = Trainer(CONFIG, options(tmp_path), FEW)
     final, last = trainer.run(), trainer.steps_per_epoch - 1
@@ -496,6 +503,7 @@ def test_the_rate_of_a_row_is_the_last_steps(tmp_path: Path) -> None:
     assert [row["learning_rate"] for row in final.history] == expected
 
 
+@pytest.mark.slow
 def test_a_run_keeps_its_predictions_and_the_decision_they_lead_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -519,6 +527,7 @@ def test_a_run_keeps_its_predictions_and_the_decision_they_lead_to(
     assert (tmp_path / "split.csv").read_text().startswith("id,fold,coverage_class\n")
 
 
+@pytest.mark.slow
 def test_pixels_that_are_unknown_neither_teach_nor_count(tmp_path: Path) -> None:
     """Whatever a mask says there, and however the network fills it."""
     unknown = np.zeros_like(FEW.masks)
