@@ -18,6 +18,7 @@ from salt_export.errors import ParityError
 HALF_A_STEP = 0.5001  # steps; float32 scales round a little
 
 Tensors = Mapping[str, npt.NDArray[np.generic]]
+_Value = tuple[npt.NDArray[np.generic], npt.NDArray[np.float64]]
 
 
 def check(network: onnx.ModelProto, file: onnx.ModelProto) -> int:
@@ -31,19 +32,30 @@ def check(network: onnx.ModelProto, file: onnx.ModelProto) -> int:
         How many tensors were compared.
 
     Raises:
-        ParityError: one is missing or differs; names the one that differs most.
+        ParityError: one is missing, has another shape, or differs; names the one that differs most.
     """
     wanted, found, axes = _tensors(network), _tensors(file), _axes(file)
     for name in (_limits(network) & wanted.keys()) - found.keys():
         del wanted[name]  # an 8-bit range ends where its Clip did
-    apart = {name: _apart(name, value, found, axes) for name, value in wanted.items()}
+    values = {name: _in(found, name, axes) for name in wanted}
+    if missing := [name for name, value in values.items() if value is None]:
+        raise ParityError(
+            f"{len(missing)} of the network's {len(wanted)} tensors are not in the file, such as "
+            f"{missing[0]}; another program merged or renamed them, or another version wrote it: "
+            "export it anew"
+        )
+    apart = {name: _apart(wanted[name], *value) for name, value in values.items() if value}
     worst = max(apart, key=lambda name: apart[name], default="")
     if worst and apart[worst] > 0:
         raise ParityError(
-            f"weight {worst} differs from the network's by {apart[worst]:.3g}; the file was "
-            "changed after its export, or written by another version: export it anew"
+            f"weight {worst} differs from the network's {_by(apart[worst])}; the file was changed "
+            "after its export, or written by another version: export it anew"
         )
     return len(apart)
+
+
+def _by(apart: float) -> str:
+    return f"by {apart:.3g}" if np.isfinite(apart) else "in its shape, or is no number"
 
 
 def _tensors(proto: onnx.ModelProto) -> dict[str, npt.NDArray[np.generic]]:
@@ -70,17 +82,21 @@ def _axes(proto: onnx.ModelProto) -> dict[str, int]:
     }
 
 
+def _in(found: Tensors, name: str, axes: Mapping[str, int]) -> _Value | None:
+    """A file's values of a tensor, and how far they may be apart; None where it has none."""
+    if name in found:
+        return found[name], np.zeros(())
+    if f"{name}_quantized" in found:
+        return _dequantized(name, found, axes.get(f"{name}_quantized", 0))
+    return None
+
+
 def _apart(
-    name: str, wanted: npt.NDArray[np.generic], found: Tensors, axes: Mapping[str, int]
+    wanted: npt.NDArray[np.generic],
+    value: npt.NDArray[np.generic],
+    allowed: npt.NDArray[np.float64],
 ) -> float:
     """Largest difference beyond what rounding explains; infinite for another shape."""
-    value: npt.NDArray[np.generic]
-    if name in found:
-        value, allowed = found[name], np.zeros(())
-    elif f"{name}_quantized" in found:
-        value, allowed = _dequantized(name, found, axes.get(f"{name}_quantized", 0))
-    else:
-        return float("inf")
     if value.shape != wanted.shape:
         return float("inf")
     difference = np.abs(value.astype(np.float64) - wanted.astype(np.float64))

@@ -103,7 +103,11 @@ def check_edges(
     for what, expected, edges in (("inputs", takes, inputs), ("outputs", gives, outputs)):
         seen = {each.name: (each.kind, tuple(map(_fixed, each.shape))) for each in edges}
         if seen != expected:
-            raise ContractError(f"{path} has {what} {seen}, its contract promises {expected}")
+            raise ContractError(
+                f"{path} has {what} {seen}, its contract promises {expected}; if another program "
+                "renamed them or fixed the batch, name the file that salt-export wrote: batches "
+                "are fixed here where that is faster"
+            )
 
 
 def _fixed(size: int | str | None) -> int | None:

@@ -73,7 +73,7 @@ def discard_left(folder: Path, name: str) -> None:
         folder: of the file.
         name: of the file, as a regular expression.
     """
-    of_it = re.compile(rf"\.{name}\.[0-9]+\.tmp")
+    of_it = re.compile(rf"\.(?:{name})\.[0-9]+\.tmp")
     with contextlib.suppress(OSError):
         for left in [each for each in folder.iterdir() if of_it.fullmatch(each.name)]:
             left.unlink()

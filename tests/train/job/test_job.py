@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -315,9 +316,25 @@ def test_a_run_holds_its_folder_and_leaves_no_lock(
 
 @pytest.mark.slow
 def test_what_a_killed_run_had_saved_in_part_is_removed(data: Path, tmp_path: Path) -> None:
-    (tmp_path / ".last.pth.7.tmp").write_bytes(b"half")
+    mine = ("last.pth", "snapshot-1.pth", "validation.npz", "validation.csv", "settings.json")
+    others = {tmp_path / ".submission.csv.7.tmp", tmp_path / ".model.onnx.7.tmp"}
+    for path in {tmp_path / f".{name}.7.tmp" for name in mine} | others:
+        path.write_bytes(b"half")
     job.run(asked(data, tmp_path)[0])
-    assert not list(tmp_path.glob(".*"))
+    assert set(tmp_path.glob(".*")) == others  # which another command may be writing
+
+
+def test_a_folder_that_is_not_writable_is_told_as_such(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may write everywhere: the question is answered as another user's is."""
+    honest = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path) != tmp_path and honest(path, mode)
+    )
+    with pytest.raises(ConfigError, match="is not writable; give another --out"):
+        job.run(asked(data, tmp_path)[0])
+    assert list(tmp_path.iterdir()) == []
 
 
 def warned(tmp_path: Path, masks: np.ndarray, **changes: object) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -26,11 +27,19 @@ from salt_train.errors import ConfigError, DataError
 from salt_train.job import crossval, run_report
 from salt_train.settings import settings_file
 from salt_train.settings.config import FOLD, SHIPPED, TrainConfig
-from salt_train.training import resumable
+from salt_train.training import final_score, history, resumable
 from salt_train.training.keeper import LAST
 from salt_train.training.pseudo import Pseudo
 from salt_train.training.run_options import RunOptions
 from salt_train.training.trainer import Trainer
+
+# Names of what runs write, as a regular expression: other commands write beside them.
+_FILES = (
+    settings_file.FILE, folds.FILE, history.METRICS, history.CURVES, final_score.PREDICTIONS,
+    final_score.SUBMISSION, final_score.START, crossval.PREDICTIONS_OF_ALL,
+    crossval.SUBMISSION_OF_ALL, crossval.SCORES,
+)  # fmt: skip
+_WRITTEN = "|".join([r".*\.pth", *map(re.escape, _FILES)])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +90,7 @@ def run(job: Job) -> str:
         if unlocked:
             job.say(f"warning: {unlocked}")
         for folder in everywhere if not unlocked else ():
-            discard_left(folder, r".*\.pth")  # as large as networks
+            discard_left(folder, _WRITTEN)
         return _run(job, folders)
 
 
@@ -172,6 +181,8 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"folder {folder} cannot be made ({error.strerror})") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(f"folder {folder} is not writable; give another --out")
 
 
 def _check_folder(folder: Path, resume: bool) -> None:

@@ -72,7 +72,7 @@ class FinalScore:
             submission.write(path.with_name(SUBMISSION), prediction, self.data, self._neutral)
             gain = self._gain(path.with_name(START), prediction)
             scored = dataclasses.replace(scored, scores=scored.scores | gain)
-        history.close()
+        history.draw()
         checkpoints.save(scored, path)
 
     @property

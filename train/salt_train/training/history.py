@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from salt_infer.system.whole_files import write_whole
+from salt_train.training.events import Events
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from torch.utils.tensorboard import SummaryWriter
 
-METRICS, CURVES, TENSORBOARD = "metrics.jsonl", "curves.png", "tensorboard"
+METRICS, CURVES = "metrics.jsonl", "curves.png"
 DRAW_EVERY = 10  # epochs between pictures, at least
 
 Row = dict[str, Any]
@@ -27,14 +27,15 @@ class History:
         self.out = out
         self.rows: list[Row] = []
         self._drawn = 0  # epochs that the picture shows
-        self._writer: SummaryWriter | None = None
+        self._events = Events(out)
 
     def add(self, row: Row) -> None:
         """Append an epoch's row and bring all files but the picture up to date."""
         self.rows.append(row)
         lines = "".join(json.dumps(entry) + "\n" for entry in self.rows)
         write_whole(self.out / METRICS, lines.encode(), overwrite=True)
-        self._write_events(row)
+        numbers = {name: value for name, value in row.items() if isinstance(value, int | float)}
+        self._events.add(int(numbers.pop("epoch")), numbers)
 
     def refresh(self) -> None:
         """Draw the curves if the picture lacks ten epochs."""
@@ -45,26 +46,6 @@ class History:
         """Write the curves as a PNG."""
         write_whole(self.out / CURVES, curves(self.rows), overwrite=True)
         self._drawn = len(self.rows)
-
-    def close(self) -> None:
-        """Draw the last curves and close what is open."""
-        self.draw()
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-
-    def _write_events(self, row: Row) -> None:
-        if self._writer is None:
-            # Imported when it is used: it takes longer than all else that --help needs.
-            from torch.utils.tensorboard import SummaryWriter
-
-            # An epoch that is run again after a crash takes the place of its earlier events.
-            folder = str(self.out / TENSORBOARD)
-            self._writer = SummaryWriter(folder, purge_step=row["epoch"])
-        for name, value in row.items():
-            if isinstance(value, int | float) and name != "epoch":
-                self._writer.add_scalar(name, value, row["epoch"])
-        self._writer.flush()
 
 
 def line(row: Row, epochs: int) -> str:
