@@ -114,11 +114,15 @@ def cli(
     with console.importing():
         from salt_infer.backends.selection import default_for
         from salt_infer.job.job import Job, build, run
+        from salt_infer.modelfile import checksum
         from salt_infer.modelfile.describe import describe as described
         from salt_infer.modelfile.onnx_reader import read_model
 
     if describe:
-        click.echo(described(read_model(request["model"] or default_for(request["provider"]))))
+        path = request["model"] or default_for(request["provider"])
+        click.echo(described(read_model(path)))
+        if doubt := checksum.doubt(path):
+            console.note("salt-infer", doubt)
         return
     with Bar("salt-infer", progress) as bar:
         if build_only:

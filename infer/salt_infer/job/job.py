@@ -26,6 +26,7 @@ from salt_infer.job.provenance import now
 from salt_infer.job.publish import Outputs
 from salt_infer.job.run_report import RunReport
 from salt_infer.job.watcher import Watcher
+from salt_infer.modelfile import checksum
 from salt_infer.modelfile.contract import Tta
 from salt_infer.modelfile.learnt import Learnt
 from salt_infer.modelfile.onnx_reader import learnt_of
@@ -230,6 +231,7 @@ def _publish(run: JournaledRun, outputs: Outputs) -> str:
 def _report(run: JournaledRun, job: Job, truth: scoring.Truth | None, digest: str) -> RunReport:
     """What was done, as the report says it; scored if there are labels, with a doubt about them."""
     report = run.report(job.out, digest)
+    report = _warning(report, checksum.doubt(Path(report.model.path)))
     if truth:
         report = _warning(report, truth.doubt)
     _write(report, run.journal, job)

@@ -2,12 +2,13 @@
 error to a runtime, and give other masks.
 
 The metadata entry ``salt.sha256`` holds the sha256 of the file's bytes, with that entry's own 64
-digits as zeros. Files without it are not checked. It is no signature: who changes a file on
-purpose can write it anew.
+digits as zeros. Files without it are not checked, which is told. It is no signature: who changes a
+file on purpose can write it anew.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +64,18 @@ def check(path: Path) -> None:
             "salt-export wrote and compared with the network; copy it again, or export the "
             "checkpoint again"
         )
+
+
+def doubt(path: Path) -> str:
+    """A warning of a file without a checksum; empty as a rule, and of what cannot be read."""
+    with contextlib.suppress(OSError, MalformedError), open(path, "rb") as file:
+        if _entry(file) is None:
+            return (
+                f"{path} has no checksum, as files have that were changed after their export: what "
+                "it says of its precision, score and proof may be another file's; salt-export "
+                "--verify-only compares it with its network"
+            )
+    return ""
 
 
 def _entry(file: IO[bytes]) -> Span | None:

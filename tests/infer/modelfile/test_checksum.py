@@ -8,15 +8,21 @@ from pathlib import Path
 
 import onnx
 import pytest
+from click.testing import CliRunner
 from google.protobuf.message import DecodeError
 
 from salt_infer import ModelError, SaltModel
 from salt_infer.backends.onnxruntime_session import ModelSession
 from salt_infer.backends.openvino_session import OpenVinoSession
+from salt_infer.backends.providers import ProviderRequest
+from salt_infer.cli.infer import cli
+from salt_infer.job.job import Job, run
+from salt_infer.job.watcher import Watcher
 from salt_infer.modelfile import checksum
 from salt_infer.modelfile.onnx_reader import read_model
 from salt_infer.models import default_model
 from tests import changeable
+from tests.conftest import ROOT
 
 SHIPPED = [default_model("cpu"), default_model("cuda")]
 
@@ -72,6 +78,19 @@ def test_what_has_none_is_not_checked(tmp_path: Path) -> None:
         checksum.check(path)
     onnx.save(changeable.load(SHIPPED[0]), path)
     assert read_model(path).contract == read_model(SHIPPED[0]).contract
+
+
+def test_that_there_is_none_is_told(tmp_path: Path) -> None:
+    assert checksum.doubt(SHIPPED[0]) == checksum.doubt(tmp_path / "gone.onnx") == ""
+    path = tmp_path / "x.onnx"
+    onnx.save(changeable.load(SHIPPED[0]), path)
+    doubt = checksum.doubt(path)
+    assert doubt.startswith(f"{path} has no checksum, as files have that were changed after")
+    drawn = ROOT / "examples" / "tiles"
+    report = run(Job(drawn, tmp_path / "x.csv", path, provider=ProviderRequest("cpu")), Watcher())
+    assert report.warnings == (doubt,)
+    shown = CliRunner().invoke(cli, ["--describe", "--model", str(path)])
+    assert (shown.exit_code, shown.stderr) == (0, f"salt-infer: {doubt}\n")
 
 
 @pytest.mark.parametrize("session", [ModelSession, OpenVinoSession])
