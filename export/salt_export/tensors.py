@@ -86,9 +86,19 @@ def _in(found: Tensors, name: str, axes: Mapping[str, int]) -> _Value | None:
     """A file's values of a tensor, and how far they may be apart; None where it has none."""
     if name in found:
         return found[name], np.zeros(())
-    if f"{name}_quantized" in found:
-        return _dequantized(name, found, axes.get(f"{name}_quantized", 0))
-    return None
+    if f"{name}_quantized" not in found:
+        return None
+    # A bias is named differently: its scale is the product of two others.
+    scale, zero = (
+        next((found[each] for each in names if each in found), None)
+        for names in (
+            (f"{name}_{what}", f"{name}_quantized_{what}") for what in ("scale", "zero_point")
+        )
+    )
+    if scale is None:
+        return None
+    zero = np.zeros((), scale.dtype) if zero is None else zero
+    return _dequantized(found[f"{name}_quantized"], scale, zero, axes.get(f"{name}_quantized", 0))
 
 
 def _apart(
@@ -105,22 +115,16 @@ def _apart(
 
 
 def _dequantized(
-    name: str, found: Tensors, axis: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    quantised: npt.NDArray[np.generic],
+    scale: npt.NDArray[np.generic],
+    zero: npt.NDArray[np.generic],
+    axis: int,
+) -> _Value:
     """The values that 8 bits stand for, and half a step of each channel."""
-    # A bias is named differently: its scale is the product of two others.
-    scale, zero = (
-        _either(found, f"{name}_{what}", f"{name}_quantized_{what}")
-        for what in ("scale", "zero_point")
-    )
-    steps = found[f"{name}_quantized"].astype(np.float64)
-    if scale.size not in (1, *steps.shape[axis : axis + 1]):
+    steps = quantised.astype(np.float64)
+    count = steps.shape[axis] if axis < steps.ndim else 1
+    if not {scale.size, zero.size} <= {1, count}:
         return np.empty(0), np.empty(0)  # which fits no weight
-    channels = [-1 if each == axis else 1 for each in range(steps.ndim)] if scale.ndim else ()
-    scale, zero = scale.reshape(channels), zero.reshape(channels)
-    return (steps - zero) * scale, np.abs(scale) * HALF_A_STEP
-
-
-def _either(found: Tensors, *names: str) -> npt.NDArray[np.float64]:
-    given = (found[name] for name in names if name in found)
-    return next(given, np.zeros(())).astype(np.float64)
+    channels = [-1 if each == axis else 1 for each in range(steps.ndim)]
+    width = scale.astype(np.float64).reshape(channels)
+    return (steps - zero.astype(np.float64).reshape(channels)) * width, np.abs(width) * HALF_A_STEP

@@ -179,7 +179,6 @@ def test_the_same_tiles_give_the_same_graph(calibrated: Calibrated, tmp_path: Pa
 
 
 @pytest.mark.parametrize("method", [pytest.param("entropy", marks=pytest.mark.slow), "percentile"])
-@pytest.mark.slow
 def test_activations_that_the_first_tiles_hardly_stir_have_no_more_bins(
     calibrated: Calibrated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: int8.Method
 ) -> None:

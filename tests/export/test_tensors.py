@@ -92,6 +92,29 @@ def test_scales_that_are_zero_or_missing_weights_are_found(graphs: Graphs) -> No
         tensors.check(network, file)
 
 
+@pytest.mark.parametrize(
+    ("what", "told"), [("scale", "are not in the file"), ("zero_point", "in its shape")]
+)
+def test_scales_that_another_program_renamed_or_cut_are_told(
+    graphs: Graphs, what: str, told: str
+) -> None:
+    network, quantised = graphs
+    file = onnx.ModelProto()
+    file.CopyFrom(quantised["cpu"])
+    found = next(
+        each for each in file.graph.initializer
+        if each.name.endswith(f"weight_{what}") and each.dims and each.dims[0] > 1
+    )  # fmt: skip
+    weight = found.name.removesuffix(f"_{what}")
+    if what == "scale":
+        found.name = "renamed"
+    else:
+        found.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(found)[1:], found.name))
+    with pytest.raises(ParityError, match=told) as caught:
+        tensors.check(network, file)
+    assert weight in str(caught.value)
+
+
 def test_limits_of_a_clip_may_be_missing_and_weights_may_not() -> None:
     """Of a limit that is left out there is an empty name; a limit that is a weight, too, is one."""
     names = ("low", "high", "weight")

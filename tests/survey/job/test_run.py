@@ -184,7 +184,6 @@ def test_a_part_is_where_it_is_in_the_whole(whole: Path, survey: Path, tmp_path:
     "sections",
     ["inline", *(pytest.param(each, marks=pytest.mark.slow) for each in ("crossline", "both"))],
 )
-@pytest.mark.slow
 def test_times_are_found_as_in_the_whole(sections: str, survey: Path, tmp_path: Path) -> None:
     """In a window lower than a tile, too, which by itself would be another picture."""
     settings = ["--zoom", "3/2.5", "--polarity", "normal", "--gate", "0", "--sections", sections]

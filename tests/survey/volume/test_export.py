@@ -68,7 +68,6 @@ def test_another_survey_of_the_same_lines_is_doubted(survey: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     "kind", ["npy", *(pytest.param(each, marks=pytest.mark.slow) for each in ("zarr", "bare zarr"))]
 )
-@pytest.mark.slow
 def test_a_volume_of_an_array_gets_the_headers_of_the_same_survey(
     survey: Path, tmp_path: Path, kind: str
 ) -> None:

@@ -70,7 +70,6 @@ def test_tiles_that_lie_another_way_round(
     assert "instead of 0." in said
 
 
-@pytest.mark.slow
 def test_where_only_the_sign_differs_that_is_said(drawn: tuple[Images, Images]) -> None:
     tiles, masks = drawn
     inverted = {name: 255 - tile for name, tile in tiles.items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -32,8 +33,8 @@ class Events:
         self._given_up = False
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
-        """A point on the curve of each name, at once for who looks on. The first step takes the
-        place of what an earlier process wrote of it and of later ones.
+        """A point on the curve of each name, at once for who looks on. From the first step on, what
+        earlier processes wrote of these curves is void.
         """
         if self._given_up:
             return
@@ -48,9 +49,10 @@ class Events:
 
     def _begun(self, step: int) -> Path:
         self._folder.mkdir(exist_ok=True)
-        name = f"events.out.tfevents.{time.time_ns()}.{socket.gethostname()}.{os.getpid()}"
-        _append(self._folder / name, _first(step))
-        return self._folder / name
+        host = re.sub(r"[^A-Za-z0-9.-]", "_", socket.gethostname())
+        path = self._folder / f"events.out.tfevents.{time.time_ns()}.{host}.{os.getpid()}"
+        _append(path, _first(step))
+        return path
 
 
 def _first(step: int) -> list[Event]:
