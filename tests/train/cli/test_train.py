@@ -275,6 +275,21 @@ def test_a_recipes_own_encoder_is_in_no_shipped_networks_way(
     assert {"encoder_weights=", "init_weights=default"} <= set(said)
 
 
+def test_a_dry_run_counts_the_tiles_of_the_data_and_not_those_of_the_table(
+    main: Main, capsys: pytest.CaptureFixture[str], labelled: Path, tmp_path: Path
+) -> None:
+    names = sorted(path.stem for path in (labelled / "images").iterdir())
+    rows = [f"{name},{place % 4 if place >= 8 else ''}" for place, name in enumerate(names)]
+    others = [f"other-{place},{place % 4 or ''}" for place in range(100)]
+    (tmp_path / "s.csv").write_text("\n".join(["id,fold", *rows, *others]))
+    arguments = ("--data", labelled, "--split", tmp_path / "s.csv", "--batch-size", 8)
+    assert main("--dry-run", "--recipe", "scratch", *arguments) == 0
+    assert "epochs of 3 steps" in capsys.readouterr().out  # 24 of the 40, without fold 0
+    (tmp_path / "s.csv").write_text("\n".join(["id,fold", *rows[:-1]]))
+    assert main("--dry-run", "--recipe", "scratch", *arguments) == 1
+    assert "has no fold for 1 of 32 tiles" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "weights"),
     [

@@ -31,7 +31,7 @@ def test_tiles_are_in_the_folds_that_it_says(tmp_path: Path) -> None:
     data = found.of(DATA)
     split = Split.of(data, found.folds, seed=7)
     assert split.fold.tolist() == [fold for _, fold in ROWS]
-    assert [found.held_out(fold) for fold in (0, 1, 2, None)] == [4, 5, 4, 0]
+    assert found.dealt(DATA.ids[2:8]) == dict(ROWS[2:8])
     assert data.sha256 == DATA.sha256
 
 
@@ -78,6 +78,9 @@ def test_every_fold_has_a_tile_or_it_is_refused(
     ("text", "says"),
     [
         ("", "has no column id nor fold"),
+        ("id,fold,fold\na,0,1\nb,1,0\n", "has the column fold twice, expected it once"),
+        ("id,fold,id\na,0,b\nb,1,a\n", "has the column id twice, expected it once"),
+        ("id,fold\na,0\nb,1.5\n", "the fold of b is 1.5, expected 0 to 999"),
         ("id\na\n", "has no column fold, expected a CSV of id,fold"),
         ("id,fold\na,0\na,1\n", "has a twice, expected each id once"),
         ("id,fold\na,0\nb,-1\n", "the fold of b is -1, expected 0 to 999"),
@@ -98,6 +101,13 @@ def test_what_is_no_split(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "s.csv").write_text(text)
     with pytest.raises(DataError, match=says):
         split_table.read(tmp_path / "s.csv")
+
+
+def test_whole_numbers_as_pandas_writes_them_beside_empty_cells(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("id,fold\na,0.0\nb,1.0\nc,\nd, 1.00\n")
+    found = split_table.read(tmp_path / "s.csv")
+    assert found.fold == {"a": 0, "b": 1, "d": 1}
+    assert found.left_out == {"c"}
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_each_decision_is_chosen_on_the_other_folds(run: Run) -> None:
         "too few tiles (15) to tell whether it is better than empty masks: label more"
     )
     assert last == (
-        "all in one file, which has learnt from every tile: salt-export "
+        "all in one file, which has learnt from all 15 tiles: salt-export "
         f"{run.out}/fold-*/last.pth model.onnx"
     )
 

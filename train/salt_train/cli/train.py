@@ -270,7 +270,7 @@ def _shown(config: TrainConfig, data: Path | None, split: SplitTable | None) -> 
 def _to_train_on(config: TrainConfig, data: Path, split: SplitTable | None) -> int:
     """How many tiles; nothing is read but their names."""
     with dataset.find(data).open("images") as source:
-        tiles = len(source.tiles)
+        ids = [tile.id for tile in source.tiles]
     if split:
-        return tiles - len(split.left_out) - split.held_out(config.fold)
-    return tiles - folds.size(tiles, config.fold, config.folds)
+        return sum(fold != config.fold for fold in split.dealt(ids).values())
+    return len(ids) - folds.size(len(ids), config.fold, config.folds)

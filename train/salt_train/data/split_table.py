@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-from collections import Counter
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,8 @@ from salt_train.errors import DataError
 
 COLUMNS = ("id", "fold")
 _MOST_DIGITS = 3  # of a fold's number
+# pandas writes 1.0 where a column of whole numbers has an empty cell.
+_NUMBER = re.compile(rf"([0-9]{{1,{_MOST_DIGITS}}})(?:\.0+)?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,30 +41,35 @@ class SplitTable:
         """How many there are, at least 2."""
         return max(self.fold.values()) + 1
 
-    def held_out(self, fold: int | None) -> int:
-        """Tiles of a fold, 0 of none."""
-        return Counter(self.fold.values())[-1 if fold is None else fold]
-
     def of(self, data: Dataset) -> Dataset:
         """The same tiles without those that are left out, dealt as the table says.
 
         Raises:
-            DataError: it does not have each of these tiles.
+            DataError: as of :meth:`dealt`.
         """
-        out = Known(data.ids).found(self.left_out)
+        dealt = self.dealt(data.ids)
+        out = frozenset(data.ids) - dealt.keys()
         data = data.without(out) if out else data
-        known = Known(self.fold)
-        if missing := known.missing(data.ids):
+        return dataclasses.replace(data, dealt=np.array([*dealt.values()], dtype=np.int64))
+
+    def dealt(self, ids: Sequence[str]) -> dict[str, int]:
+        """The fold of each of these tiles, in their order, but for those that are left out.
+
+        Raises:
+            DataError: it does not have each of them, or a fold none.
+        """
+        out, known = Known(ids).found(self.left_out), Known(self.fold)
+        part = [name for name in ids if name not in out]
+        if missing := known.missing(part):
             raise DataError(
-                f"{self.path} has no fold for {len(missing)} of {len(data)} tiles: "
+                f"{self.path} has no fold for {len(missing)} of {len(part)} tiles: "
                 f"{named(missing)}; its ids are {some([*self.fold], 2)}; to leave a tile out, give "
                 "it an empty fold"
             )
-        own = [known.find(name) or name for name in data.ids]
-        dealt = np.array([self.fold[name] for name in own], dtype=np.int64)
-        if left := sorted(set(self.fold.values()) - set(dealt.tolist())):
+        dealt = {name: self.fold[known.find(name) or name] for name in part}
+        if left := sorted(set(self.fold.values()) - set(dealt.values())):
             raise DataError(f"no tile of the data is in fold {left[0]} of {self.path}")
-        return dataclasses.replace(data, dealt=dealt)
+        return dealt
 
 
 def read(path: Path) -> SplitTable:
@@ -79,6 +86,8 @@ def read(path: Path) -> SplitTable:
                 raise DataError(
                     f"{path} has no column {' nor '.join(lacking)}, expected a CSV of id,fold"
                 )
+            if twice := [name for name in COLUMNS if (rows.fieldnames or []).count(name) > 1]:
+                raise DataError(f"{path} has the column {twice[0]} twice, expected it once")
             pairs = [(row["id"], row["fold"]) for row in rows]
     except FileNotFoundError as error:
         raise InputError(f"there is no file {path}; expected a CSV of id,fold") from error
@@ -94,18 +103,16 @@ def _read(path: Path, pairs: list[tuple[str, str | None]]) -> dict[str, int | No
     """The fold of each id, None where the cell is empty; one that is not there is a fault."""
     found: dict[str, int | None] = {}
     for name, text in pairs:
-        digits = (text or "").strip()
-        left_out = text is not None and not digits
-        if not left_out and not (
-            digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS
-        ):
+        number = _NUMBER.fullmatch((text or "").strip())
+        left_out = text is not None and not text.strip()
+        if not left_out and not number:
             raise DataError(
                 f"{path}: the fold of {shown(name)} is {shown(str(text))}, expected 0 to "
                 f"{10**_MOST_DIGITS - 1}: number the groups, such as val 0 and train 1"
             )
         if name in found:
             raise DataError(f"{path} has {shown(name)} twice, expected each id once")
-        found[name] = None if left_out else int(digits)
+        found[name] = int(number[1]) if number else None
     return found
 
 

@@ -98,7 +98,8 @@ def _lines(out: Path, result: Mapping[str, Any], tiles: int) -> list[str]:
         f"tiles with flip TTA{shipped.doubted(result)}; {result['score_of_empty_masks']:.4f} for "
         f"empty masks; {PREDICTIONS_OF_ALL}, {SUBMISSION_OF_ALL}, {SCORES}, {FILE}",
         *verdict.beside_empty_masks(result, held_out=False),
-        f"all in one file, which has learnt from every tile: salt-export {members} model.onnx",
+        f"all in one file, which has learnt from all {tiles} tiles: "
+        f"salt-export {members} model.onnx",
     ]
 
 

@@ -45,10 +45,10 @@ def beside_empty_masks(scores: Mapping[str, Any], held_out: bool = True) -> list
     if empty == 1:  # no tile has salt: nothing could be better
         return []
     if low <= empty and "score" in scores and scores.get("tiles", FEW) < FEW:
-        more = ", or hold out more of them by fewer --folds" if held_out else ""
+        more = ", or hold out more of them (fewer --folds, or a larger fold in --split)"
         return [
             f"too few tiles ({scores['tiles']}) to tell whether it is better than empty masks: "
-            f"label more{more}"
+            f"label more{more if held_out else ''}"
         ]
     if score <= empty:
         return [f"no better than empty masks: it has not learnt to find salt; {_REMEDY}"]
