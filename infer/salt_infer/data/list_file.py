@@ -98,7 +98,12 @@ def _csv(path: Path, text: str) -> Iterator[_Entry]:
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [cell.strip() for cell in next(rows, [])]
-        columns = [header.index(name) for name in ("id", "path") if name in header]
+        names = [name for name in ("id", "path") if name in header]
+        if twice := [name for name in names if header.count(name) > 1]:
+            raise InputError(
+                f"{shown(str(path))} has the column {twice[0]} twice, expected it once"
+            )
+        columns = [header.index(name) for name in names]
         if not columns:
             raise InputError(
                 f"{shown(str(path))} starts with {','.join(header)[:100]!r}, expected a header "

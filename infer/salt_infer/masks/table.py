@@ -108,7 +108,7 @@ def find_column(path: Path, column: str) -> dict[str, float] | None:
     for a tile that could not be read, or ``confidence``; both are 0..1. None without that column.
 
     Raises:
-        LabelError: as :func:`read_rows`, or something in it is no number.
+        LabelError: as :func:`find_texts`, or something in it is no number.
     """
     texts = find_texts(path, column)
     if texts is None:
@@ -122,12 +122,18 @@ def find_column(path: Path, column: str) -> dict[str, float] | None:
 
 def find_texts(path: Path, column: str) -> dict[str, str] | None:
     """What each id has in another column, such as the ``crc32`` that ``salt-infer --details`` adds;
-    None without that column. Raises as :func:`read_rows`.
+    None without that column.
+
+    Raises:
+        LabelError: as :func:`read_rows`, or the column is there twice.
     """
     header, rows = read(path)
-    if column not in header[len(COLUMNS) :]:
+    further = header[len(COLUMNS) :]
+    if column not in further:
         return None
-    index = header.index(column, len(COLUMNS)) - 1
+    if further.count(column) > 1:
+        raise LabelError(f"{path} has the column {column} twice, expected it once")
+    index = len(COLUMNS) - 1 + further.index(column)
     return {name: row[index] for name, row in rows.items()}
 
 

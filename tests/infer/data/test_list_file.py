@@ -113,6 +113,7 @@ def test_names_that_no_csv_should_hold(folder: Path) -> None:
         ("l.csv", b"", "starts with '', expected a header"),
         ("l.csv", b"id\n", "names no tiles"),
         ("l.csv", b"name,z\na,1\n", "starts with 'name,z', expected a header"),
+        ("l.csv", b"id,path,path\na,x,y\n", "has the column path twice, expected it once"),
         ("l.csv", b"a\nb\n", "a list without a header is a .txt"),
         ("l.csv", b"id,z\na,1\nb\n", "l.csv, line 3: 1 columns, expected 2"),
         ("l.csv", b"id,path\na,x\n,b\n", "l.csv, line 3: an empty id or path"),

@@ -211,6 +211,7 @@ def test_a_further_column_may_be_named_like_one_of_the_first(tmp_path: Path) -> 
         ("id,rle_mask,salt\na,1 2,1\nb,,high\n", "salt of b is 'high', expected a number"),
         ("id,rle_mask,salt\nx\x1b[2J,1 2,abc\n", r"salt of 'x\\x1b\[2J' is 'abc'"),
         ("id,rle_mask,salt\n\n", "line 2: 0 columns"),
+        ("id,rle_mask,salt,x,salt\na,,0,1,1\n", "has the column salt twice, expected it once"),
         ("id,mask,salt\n", "expected id,rle_mask"),
     ],
 )
