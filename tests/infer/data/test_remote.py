@@ -12,6 +12,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
@@ -312,7 +313,7 @@ def test_what_a_server_fails_for_good_is_told_as_that(served: Path, tmp_path: Pa
 def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a server that is gone only the first reads wait, and of what is not there none."""
     waits: list[float] = []
-    monkeypatch.setattr(remote.time, "sleep", waits.append)
+    monkeypatch.setattr(remote, "time", SimpleNamespace(sleep=waits.append))
     patiently = remote._Patience()
 
     def fail(error: Exception) -> bytes:
