@@ -88,17 +88,18 @@ def _in(found: Tensors, name: str, axes: Mapping[str, int]) -> _Value | None:
         return found[name], np.zeros(())
     if f"{name}_quantized" not in found:
         return None
-    # A bias is named differently: its scale is the product of two others.
-    scale, zero = (
-        next((found[each] for each in names if each in found), None)
-        for names in (
-            (f"{name}_{what}", f"{name}_quantized_{what}") for what in ("scale", "zero_point")
-        )
-    )
+    scale, zero = _beside(found, name, "scale"), _beside(found, name, "zero_point")
     if scale is None:
         return None
-    zero = np.zeros((), scale.dtype) if zero is None else zero
+    zero = np.zeros(()) if zero is None else zero
     return _dequantized(found[f"{name}_quantized"], scale, zero, axes.get(f"{name}_quantized", 0))
+
+
+def _beside(found: Tensors, name: str, what: str) -> npt.NDArray[np.generic] | None:
+    """What belongs to a quantised tensor. A bias has it by another name: its scale is the product
+    of two others.
+    """
+    return found.get(f"{name}_{what}", found.get(f"{name}_quantized_{what}"))
 
 
 def _apart(

@@ -231,9 +231,8 @@ def _publish(run: JournaledRun, outputs: Outputs) -> str:
 def _report(run: JournaledRun, job: Job, truth: scoring.Truth | None, digest: str) -> RunReport:
     """What was done, as the report says it; scored if there are labels, with a doubt about them."""
     report = run.report(job.out, digest)
-    report = _warning(report, checksum.doubt(Path(report.model.path)))
-    if truth:
-        report = _warning(report, truth.doubt)
+    unproven = checksum.doubt(Path(report.model.path))
+    report = _warning(report, unproven, truth.doubt if truth else "")
     _write(report, run.journal, job)
     if truth and report.rows:
         learnt = learnt_of(Path(report.model.path), report.model.sha256)

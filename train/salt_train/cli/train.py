@@ -130,8 +130,6 @@ def cli(
     with console.importing("train"):
         import matplotlib  # noqa: F401  (used after an epoch, which would be lost)
         import torch  # noqa: F401  (by what is called below)
-        from tensorboard.compat.proto import event_pb2, summary_pb2  # noqa: F401
-        from tensorboard.summary.writer import record_writer  # noqa: F401
 
         from salt_train.job.job import Job
         from salt_train.training.run_options import RunOptions

@@ -13,12 +13,11 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
 from tqdm import tqdm
-
-if TYPE_CHECKING:
-    from tensorboard.compat.proto.event_pb2 import Event
 
 TENSORBOARD = "tensorboard"  # folder in a run's
 _VERSION = "brain.Event:2"  # of the format, which a file begins with
@@ -57,8 +56,6 @@ class Events:
 
 def _first(step: int) -> list[Event]:
     """What a file begins with: its format, and from which step on others' events are void."""
-    from tensorboard.compat.proto.event_pb2 import Event, SessionLog
-
     start = SessionLog(status=SessionLog.START)
     return [
         Event(wall_time=time.time(), file_version=_VERSION),
@@ -67,18 +64,12 @@ def _first(step: int) -> list[Event]:
 
 
 def _of_values(step: int, values: Mapping[str, float]) -> Event:
-    # Imported when it is used, as nothing else of a command needs it.
-    from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.compat.proto.summary_pb2 import Summary
-
     points = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
     return Event(wall_time=time.time(), step=step, summary=Summary(value=points))
 
 
 def _append(path: Path, events: Sequence[Event]) -> None:
     """Add whole records, with their lengths and checksums; raises OSError."""
-    from tensorboard.summary.writer.record_writer import RecordWriter
-
     records = io.BytesIO()
     writer = RecordWriter(records)
     for event in events:
